@@ -1,0 +1,30 @@
+"""fastscale: "Fast and Accurate Model Scaling" (Dollár, Singh, Girshick, CVPR 2021), exact, fast, reproducible.
+
+`import fastscale` is light: torch and Lightning load when a function that needs them is called.
+"""
+
+from fastscale.api import arch, build, complexity, list_archs, load, scale, scale_to
+from fastscale.archs import AnyNet, Arch, EffNet, RegNet
+from fastscale.counts import Complexity
+from fastscale.errors import InputError
+from fastscale.scaling import ScaledTo, Strategy
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AnyNet",
+    "Arch",
+    "Complexity",
+    "EffNet",
+    "InputError",
+    "RegNet",
+    "ScaledTo",
+    "Strategy",
+    "arch",
+    "build",
+    "complexity",
+    "list_archs",
+    "load",
+    "scale",
+    "scale_to",
+]

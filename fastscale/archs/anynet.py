@@ -1,0 +1,77 @@
+"""AnyNet: a stem, stages of equal bottleneck blocks, a head. RegNetX/Y/Z, ResNet and ResNeXt are AnyNets (paper section 3, Fig. 3)."""
+
+from dataclasses import dataclass
+from math import prod
+
+from fastscale.archs.check import check_resolution, check_stages, check_whole
+from fastscale.archs.compatibility import bottleneck_width
+from fastscale.errors import InputError
+
+BLOCKS = ("bottleneck", "inverted")
+STEMS = ("conv3x3", "conv7x7-maxpool")
+ACTIVATIONS = ("relu", "silu")
+
+
+@dataclass(frozen=True)
+class AnyNet:
+    """One network in its per-stage form. Resolutions in pixels (square inputs), widths in channels.
+
+    `block` "bottleneck" is the X block, and the Y block where `se_ratio` > 0: 1x1, 3x3 group, [SE], 1x1, residual with a projection
+    where the shape changes. "inverted" is the Z block: no projection, no activation after the last 1x1. `bottleneck_ratios` are hidden
+    width / output width (1 for X and Y, 4 for Z, whose paper writes the inverse). `grouped=False` keeps the 3x3 a plain conv (one group) at
+    any scale, as ResNet's is. `se_ratio` is relative to the block's input width. `head_width` 0 means no 1x1 conv before pooling.
+    """
+
+    name: str
+    resolution: int
+    test_resolution: int
+    depths: tuple[int, ...]
+    widths: tuple[int, ...]
+    group_widths: tuple[int, ...]
+    bottleneck_ratios: tuple[float, ...]
+    strides: tuple[int, ...]
+    block: str = "bottleneck"
+    se_ratio: float = 0.0
+    activation: str = "relu"
+    stem: str = "conv3x3"
+    stem_width: int = 32
+    stem_stride: int = 2
+    head_width: int = 0
+    grouped: bool = True
+
+    def __post_init__(self) -> None:
+        check_stages(
+            self.name,
+            {f: getattr(self, f) for f in ("depths", "widths", "group_widths", "bottleneck_ratios", "strides")},
+        )
+        check_whole(
+            self.name,
+            depths=self.depths,
+            widths=self.widths,
+            group_widths=self.group_widths,
+            strides=self.strides,
+            stem_width=self.stem_width,
+            stem_stride=self.stem_stride,
+        )
+        for field, value, known in (
+            ("block", self.block, BLOCKS),
+            ("stem", self.stem, STEMS),
+            ("activation", self.activation, ACTIVATIONS),
+        ):
+            if value not in known:
+                raise InputError(f"{self.name}: {field} {value!r} is unknown, use one of {', '.join(known)}")
+        self.bottleneck_widths  # noqa: B018  (checks that the group widths fit)
+        check_resolution(self.name, self.resolution, self.total_stride)
+        check_resolution(self.name, self.test_resolution, self.resolution)
+
+    @property
+    def bottleneck_widths(self) -> tuple[int, ...]:
+        """Width of the 3x3 conv of each stage, a multiple of its group width."""
+        return tuple(
+            bottleneck_width(self.name, w, b, g) for w, b, g in zip(self.widths, self.bottleneck_ratios, self.group_widths, strict=True)
+        )
+
+    @property
+    def total_stride(self) -> int:
+        """Input pixels per pixel of the last stage."""
+        return self.stem_stride * (2 if self.stem == "conv7x7-maxpool" else 1) * prod(self.strides)

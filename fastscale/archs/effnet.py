@@ -1,0 +1,43 @@
+"""EffNet: a stem, stages of mobile inverted bottlenecks (MBConv with SE), a 1x1 head: EfficientNet's form (paper section 3)."""
+
+from dataclasses import dataclass
+from math import prod
+
+from fastscale.archs.check import check_resolution, check_stages, check_whole
+from fastscale.errors import InputError
+
+
+@dataclass(frozen=True)
+class EffNet:
+    """One EfficientNet-like network. Resolutions in pixels (square inputs), widths in channels, SiLU everywhere.
+
+    `expansions` are hidden width / the block's input width (1: no expanding conv), `kernels` the depthwise conv's sizes, `se_ratio`
+    is relative to the block's input width, `head_width` the width of the 1x1 conv before pooling.
+    """
+
+    name: str
+    resolution: int
+    test_resolution: int
+    depths: tuple[int, ...]
+    widths: tuple[int, ...]
+    expansions: tuple[int, ...]
+    kernels: tuple[int, ...]
+    strides: tuple[int, ...]
+    stem_width: int
+    head_width: int
+    stem_stride: int = 2
+    se_ratio: float = 0.25
+
+    def __post_init__(self) -> None:
+        stages = {f: getattr(self, f) for f in ("depths", "widths", "expansions", "kernels", "strides")}
+        check_stages(self.name, stages)
+        check_whole(self.name, **stages, stem_width=self.stem_width, head_width=self.head_width, stem_stride=self.stem_stride)
+        if any(k % 2 == 0 for k in self.kernels):
+            raise InputError(f"{self.name}: kernels must be odd, got {self.kernels}")
+        check_resolution(self.name, self.resolution, self.total_stride)
+        check_resolution(self.name, self.test_resolution, self.resolution)
+
+    @property
+    def total_stride(self) -> int:
+        """Input pixels per pixel of the last stage."""
+        return self.stem_stride * prod(self.strides)

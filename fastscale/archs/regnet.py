@@ -1,0 +1,42 @@
+"""RegNet: five numbers that give every stage's width and depth ("Designing Network Design Spaces"; paper section 3)."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from fastscale.archs.anynet import AnyNet
+from fastscale.archs.compatibility import compatible_stages
+from fastscale.errors import InputError
+
+
+@dataclass(frozen=True)
+class RegNet:
+    """Depth d, initial width w0, slope wa, quantisation wm, group width g, bottleneck ratio b (all stages)."""
+
+    depth: int
+    w0: int
+    wa: float
+    wm: float
+    group_width: int
+    bottleneck_ratio: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.depth < 1 or self.w0 < 8 or self.w0 % 8 or self.wa < 0 or self.wm <= 1 or self.group_width < 1:
+            raise InputError(f"RegNet needs d >= 1, w0 a multiple of 8, wa >= 0, wm > 1, g >= 1; got {self}")
+
+    def stages(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """(depths, widths): w_j = w0 + wa j quantised to w0 * wm^k, then to multiples of 8; equal widths form a stage."""
+        widths: list[int] = []
+        for j in range(self.depth):
+            k = round(math.log((self.w0 + self.wa * j) / self.w0) / math.log(self.wm))
+            widths.append(round(self.w0 * self.wm**k / 8) * 8)
+        unique = sorted(set(widths))
+        return tuple(widths.count(w) for w in unique), tuple(unique)
+
+    def to_anynet(self, name: str, resolution: int = 224, test_resolution: int = 256, **fields: Any) -> AnyNet:
+        """The per-stage form, every stage with stride 2; `fields` are AnyNet's others (block, se_ratio, activation, stem, head)."""
+        depths, widths = self.stages()
+        n = len(depths)
+        ratios = (self.bottleneck_ratio,) * n
+        widths, group_widths = compatible_stages(widths, ratios, (self.group_width,) * n)
+        return AnyNet(name, resolution, test_resolution, depths, widths, group_widths, ratios, strides=(2,) * n, **fields)

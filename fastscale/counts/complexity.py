@@ -1,0 +1,34 @@
+"""flops, params and acts of a network: the paper's three measures of complexity (section 2.1)."""
+
+from dataclasses import dataclass
+
+from fastscale.archs import Arch
+from fastscale.counts.walk import parts
+from fastscale.errors import InputError
+
+
+@dataclass(frozen=True)
+class Complexity:
+    """Counts for one image: `flops` (multiply-adds), `params` (weights), `acts` (elements of conv outputs)."""
+
+    flops: int
+    params: int
+    acts: int
+
+
+def complexity(arch: Arch, resolution: int | None = None, num_classes: int = 1000) -> Complexity:
+    """Exact counts of `arch` at `resolution` pixels (its own unless given), batch 1; InputError if the resolution is too small.
+
+    >>> from fastscale.archs import base_arch
+    >>> complexity(base_arch("resnet-50"))
+    Complexity(flops=4089185256, params=25557032, acts=11315688)
+    """
+    if not isinstance(num_classes, int) or num_classes < 1:
+        raise InputError(f"num_classes must be a whole number >= 1, got {num_classes!r}")
+    flops = params = acts = 0
+    for _, repeats, block in parts(arch, resolution, num_classes):
+        for layer in block:
+            flops += repeats * layer.flops
+            params += repeats * layer.params
+            acts += repeats * layer.acts
+    return Complexity(flops, params, acts)

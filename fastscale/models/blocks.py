@@ -1,0 +1,38 @@
+"""The blocks: X/Y bottleneck and Z inverted bottleneck (paper Fig. 3), and EfficientNet's MBConv; all are 1x1, kxk, [SE], 1x1."""
+
+from torch import Tensor, nn
+
+from fastscale.counts import Layer
+from fastscale.models.layers import SqueezeExcite, conv, norm
+
+
+class Block(nn.Module):
+    """[conv1] conv2 [se] conv3 around a shortcut, made from the counter's layers of one block.
+
+    Bottleneck (X, Y, ResNet): the shortcut is projected where the shape changes, and an activation follows the sum.
+    Inverted (Z, MBConv): identity shortcut only where the shape is unchanged, and no activation after conv3.
+    """
+
+    def __init__(self, layers: dict[str, Layer], inverted: bool, activation: type[nn.Module]):
+        super().__init__()
+        first, middle, last = layers.get("conv1"), layers["conv2"], layers["conv3"]
+        w_in = (first or middle).w_in
+        if "proj" in layers:
+            self.proj, self.proj_norm = conv(layers["proj"]), norm(layers["proj"].w_out)
+        if first:
+            self.conv1, self.norm1, self.act1 = conv(first), norm(first.w_out), activation()
+        self.conv2, self.norm2, self.act2 = conv(middle), norm(middle.w_out), activation()
+        self.se = SqueezeExcite(layers["se.reduce"], layers["se.expand"], activation) if "se.reduce" in layers else nn.Identity()
+        self.conv3, self.norm3 = conv(last), norm(last.w_out)
+        self.act = nn.Identity() if inverted else activation()
+        self.has_conv1, self.has_proj = first is not None, "proj" in layers
+        self.has_skip = not inverted or (w_in == last.w_out and middle.stride == 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C_in, H, W) -> (N, C_out, H', W')."""
+        y = self.act1(self.norm1(self.conv1(x))) if self.has_conv1 else x
+        y = self.se(self.act2(self.norm2(self.conv2(y))))
+        y = self.norm3(self.conv3(y))
+        if self.has_skip:
+            y = y + (self.proj_norm(self.proj(x)) if self.has_proj else x)
+        return self.act(y)

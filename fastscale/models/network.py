@@ -1,0 +1,35 @@
+"""Network: stem, stages of blocks, head, with module paths that are the counter's layer names."""
+
+from torch import Tensor, nn
+
+from fastscale.archs import AnyNet, Arch
+from fastscale.counts.walk import parts
+from fastscale.models.blocks import Block
+from fastscale.models.layers import ACTIVATIONS, Head, Stem, initialise
+
+
+class Network(nn.Module):
+    """The module of an arch: (N, 3, H, W) normalised RGB -> (N, num_classes) logits; H and W need not be the arch's resolution.
+
+    State-dict keys: `stem.conv.weight`, `stages.<i>.<j>.conv2.weight`, `stages.<i>.<j>.se.reduce.bias`, `head.fc.weight`, ...
+    """
+
+    def __init__(self, arch: Arch, num_classes: int = 1000):
+        super().__init__()
+        self.arch, self.num_classes = arch, num_classes
+        # one kind everywhere: SiLU in RegNetZ and EfficientNet (in SE too), ReLU elsewhere (section 3)
+        act = ACTIVATIONS[arch.activation if isinstance(arch, AnyNet) else "silu"]
+        inverted = not isinstance(arch, AnyNet) or arch.block == "inverted"
+        (_, _, stem), *blocks, (_, _, head) = parts(arch, num_classes=num_classes)
+        self.stem = Stem({layer.name.removeprefix("stem."): layer for layer in stem}, act)
+        stages: list[list[nn.Module]] = [[] for _ in arch.depths]
+        for prefix, repeats, layers in blocks:
+            stage = stages[int(prefix.split(".")[1])]
+            stage += [Block({layer.name: layer for layer in layers}, inverted, act) for _ in range(repeats)]
+        self.stages = nn.Sequential(*(nn.Sequential(*stage) for stage in stages))
+        self.head = Head({layer.name.removeprefix("head."): layer for layer in head}, act)
+        initialise(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, 3, H, W) -> (N, num_classes)."""
+        return self.head(self.stages(self.stem(x)))

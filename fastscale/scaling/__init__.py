@@ -1,0 +1,9 @@
+"""How a network grows: strategies, their closed-form exponents (Tables 1-4), `scale` and `scale_to` (paper, sections 3 to 5)."""
+
+from fastscale.scaling.exponents import Exponents
+from fastscale.scaling.names import RunName, arch_named, parse_run
+from fastscale.scaling.scale import scale
+from fastscale.scaling.scale_to import ScaledTo, scale_to
+from fastscale.scaling.strategy import PAPER_STRATEGIES, Strategy
+
+__all__ = ["PAPER_STRATEGIES", "Exponents", "RunName", "ScaledTo", "Strategy", "arch_named", "parse_run", "scale", "scale_to"]

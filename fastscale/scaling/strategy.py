@@ -1,0 +1,117 @@
+"""Scaling strategies: the share of the factor s that depth, width and resolution take (sections 3 to 5; the authors' grammar).
+
+With shares e_d + e_w + e_r = 1 the multipliers are d = s^e_d, w = s^(e_w/2), r = s^(e_r/2), so that d w w r r = s;
+group width's is g = s^(e_g/2).
+"""
+
+import math
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+
+from fastscale.errors import InputError
+from fastscale.scaling.exponents import Exponents, conv_stage, group_conv_stage
+
+GRAMMAR = (
+    "letters out of d w g r ('dwr', 'wg'), weights ('d1_w8_g8_r1'), the paper's 'dWr' (= d1_w8_g8_r1), "
+    "or 'alpha=A' with A from 0 to 1 ('alpha=2/3')"
+)
+_WEIGHT = re.compile(r"([dwgr])(\d+(?:\.\d+)?)")
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """Shares of the scaling factor; depth + width + resolution = 1. `group_width` 0: group widths stay as they are."""
+
+    name: str
+    depth: Fraction
+    width: Fraction
+    resolution: Fraction
+    group_width: Fraction = Fraction(0)
+
+    def __post_init__(self) -> None:
+        try:
+            for field in ("depth", "width", "resolution", "group_width"):
+                object.__setattr__(self, field, Fraction(getattr(self, field)).limit_denominator(10**6))
+        except (TypeError, ValueError, OverflowError):
+            raise InputError(f"strategy {self.name!r}: shares must be finite numbers") from None
+        if not self.name or "-x" in self.name or any(c.isspace() for c in self.name):
+            raise InputError(f"strategy name {self.name!r} must be one word without '-x'")
+        if min(self.depth, self.width, self.resolution, self.group_width) < 0:
+            raise InputError(f"strategy {self.name!r}: shares must not be negative")
+        total = self.depth + self.width + self.resolution
+        if total != 1:
+            raise InputError(f"strategy {self.name!r}: depth + width + resolution shares must sum to 1, got {total}")
+
+    @classmethod
+    def from_weights(cls, name: str, d: Fraction, w: Fraction, g: Fraction, r: Fraction) -> "Strategy":
+        """Shares = weight / (sum of the d, w and r weights); g's share has the same divisor."""
+        total = d + w + r
+        if total == 0:
+            raise InputError(f"strategy {name!r} scales nothing: give at least one of d, w, r a weight; use {GRAMMAR}")
+        return cls(name, d / total, w / total, r / total, g / total)
+
+    @classmethod
+    def parse(cls, text: "str | Strategy") -> "Strategy":
+        """A strategy from its name; InputError that states the grammar otherwise.
+
+        >>> Strategy.parse("dWr").exponents().acts
+        Fraction(3, 5)
+        """
+        if isinstance(text, Strategy):
+            return text
+        if not isinstance(text, str):
+            raise InputError(f"a strategy is text or a Strategy, got {text!r}; use {GRAMMAR}")
+        if text == "dWr":
+            return cls.from_weights(text, Fraction(1), Fraction(8), Fraction(8), Fraction(1))
+        if text.startswith("alpha="):
+            return cls._alpha(text)
+        if text and set(text) <= set("dwgr") and len(set(text)) == len(text):
+            weights = {letter: Fraction(1) for letter in text}
+        else:
+            pairs = [_WEIGHT.fullmatch(part) for part in text.split("_")]
+            weights = {m[1]: Fraction(m[2]) for m in pairs if m}
+            if not all(pairs) or len(weights) != len(pairs):
+                raise InputError(f"unknown strategy {text!r}; use {GRAMMAR}")
+        return cls.from_weights(text, *(weights.get(letter, Fraction(0)) for letter in "dwgr"))
+
+    @classmethod
+    def _alpha(cls, text: str) -> "Strategy":
+        """Section 5: a share alpha to width (and group width), the rest in equal parts to depth and resolution."""
+        try:
+            alpha = Fraction(text.removeprefix("alpha=")).limit_denominator(10**6)
+        except (ValueError, ZeroDivisionError):
+            alpha = Fraction(-1)
+        if not 0 <= alpha <= 1:
+            raise InputError(f"{text!r}: alpha must be a number from 0 to 1, as in 'alpha=2/3' or 'alpha=0.8'")
+        rest = (1 - alpha) / 2
+        return cls(text, rest, alpha, rest, alpha)
+
+    def multipliers(self, factor: float) -> tuple[float, float, float, float]:
+        """(depth, width, resolution, group width) multipliers at scaling factor `factor` (> 0, finite)."""
+        if not isinstance(factor, int | float) or not math.isfinite(factor) or factor <= 0:
+            raise InputError(f"the scaling factor must be a finite number > 0, got {factor!r}")
+        return (
+            factor ** float(self.depth),
+            factor ** (float(self.width) / 2),
+            factor ** (float(self.resolution) / 2),
+            factor ** (float(self.group_width) / 2),
+        )
+
+    def exponents(self, group_conv: bool = False) -> Exponents:
+        """Closed-form exponents of a stage of plain convs, or of 3x3 group convs whose group width grows by this strategy.
+
+        Self-checked: the stage's own formula at the multipliers of s = 4 must give s**exponent.
+        """
+        d, w, r, g = self.depth, self.width, self.resolution, self.group_width
+        second_width = (w + g) / 2 if group_conv else w
+        found = Exponents(flops=d + second_width + r, params=d + second_width, acts=d + w / 2 + r)
+        md, mw, mr, mg = self.multipliers(4.0)
+        stage = group_conv_stage(md, mw, mr, mg) if group_conv else conv_stage(md, mw, mr)
+        for value, exponent in zip(stage, (found.flops, found.params, found.acts), strict=True):
+            assert math.isclose(value, 4.0 ** float(exponent), rel_tol=1e-9), f"{self}: closed form {found} does not meet its stage"
+        return found
+
+
+# the strategies of Tables 1, 2 and 4 in the paper's order
+PAPER_STRATEGIES = ("d", "w", "r", "dw", "wr", "dr", "dwr", "dWr")
