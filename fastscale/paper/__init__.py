@@ -1,0 +1,22 @@
+"""Every table and figure of the paper as a declared artifact: which runs it needs, how it is drawn from records, the reference beside ours.
+
+Knows nothing of how runs are made. matplotlib loads only when something is drawn.
+"""
+
+from fastscale.paper.artifacts import Artifact, RunSpec, list_artifacts, load_artifact
+from fastscale.paper.selection import select
+from fastscale.paper.smoke import regenerate, smoke, snapshot
+from fastscale.paper.tables import Table, render_terminal
+
+__all__ = [
+    "Artifact",
+    "RunSpec",
+    "Table",
+    "list_artifacts",
+    "load_artifact",
+    "regenerate",
+    "render_terminal",
+    "select",
+    "smoke",
+    "snapshot",
+]

@@ -1,0 +1,155 @@
+"""A base and its scaled networks, measured: counts and their growth beside the theory, epoch time, error; and Pearson r of time and counts.
+
+Counts are recomputed and have to equal those in the records. What was not measured stays None. The paper's quantities: growth of acts is
+s^exponent (Tables 1, 2, 4), r is the linear correlation of epoch time with flops, params, acts (Fig. 2).
+"""
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from fastscale.counts import Complexity, complexity
+from fastscale.errors import InputError
+from fastscale.paper.artifacts import Artifact, Plan
+from fastscale.paper.selection import comparable
+from fastscale.records import Record
+from fastscale.scaling import Strategy
+
+LEAST_POINTS = 3  # two points always correlate perfectly
+
+
+@dataclass(frozen=True)
+class Network:
+    """One network of the comparison. Times are seconds, errors percent, one value a seed."""
+
+    strategy: str | None
+    arch: str
+    resolution: int
+    counts: Complexity
+    multipliers: tuple[float, float, float, float]  # d, w, r, g by the strategy, before rounding
+    acts_exponent: Fraction
+    factor: float
+    errors: tuple[float, ...]
+    errors_ema: tuple[float, ...]
+    wall: tuple[float, ...]
+    step_epoch: float | None
+    step_spread: float | None
+
+    @property
+    def acts_theory(self) -> float:
+        """How much the strategy's closed form says acts grow."""
+        return self.factor ** float(self.acts_exponent)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Networks in the order of the plan (the base first where planned), and the conditions all of them share."""
+
+    plan: Plan
+    networks: tuple[Network, ...]
+    records: tuple[Record, ...]
+
+    @property
+    def base(self) -> Network | None:
+        """The unscaled network; None where it is not part of the plan."""
+        return next((n for n in self.networks if n.strategy is None), None)
+
+    @property
+    def timed_by_step(self) -> bool:
+        """Whether epoch time is that of the timing runs (step x steps) or, where there are none, the wall clock of training."""
+        return any(n.step_epoch is not None for n in self.networks)
+
+    def epoch_time(self, network: Network) -> tuple[float | None, float | None]:
+        """(seconds, spread) of one training epoch; the spread is None for a single measurement."""
+        if self.timed_by_step:
+            return network.step_epoch, network.step_spread
+        return mean(network.wall), deviation(network.wall)
+
+    def environment(self, name: str, kind: str | None = None):
+        """A value of the envelope that all records (of a kind) share, or None where they do not."""
+        found = [record.env.get(name) for record in self.records if kind in (None, record.kind)]
+        return found[0] if found and all(value == found[0] for value in found) else None
+
+    @property
+    def on_cpu(self) -> bool:
+        """Whether anything was measured without an accelerator: then times say nothing about the paper's claim."""
+        return any(record.env.get("device_type", "cpu") == "cpu" for record in self.records)
+
+    @property
+    def most_seeds(self) -> int:
+        """The largest number of runs of one network."""
+        return max(len(n.errors) for n in self.networks)
+
+
+def compare(records: Sequence[Record], artifact: Artifact, tier: str = "quick") -> Comparison:
+    """Raises InputError where records do not fit together, or their counts are not those of the networks they name."""
+    chosen = comparable(records, artifact, tier)
+    plan = artifact.plan(tier)
+    assert plan is not None  # comparable has refused it
+    num_classes = chosen[0].num_classes
+    networks = []
+    for name in plan.names():
+        arch = name.arch()
+        own = [record for record in chosen if record.arch == arch.name]
+        counts = complexity(arch, num_classes=num_classes)
+        for record in own:
+            if Complexity(record.flops, record.params, record.acts) != complexity(arch, record.resolution, record.num_classes):
+                raise InputError(f"record {record.id} of {arch.name}: its counts are not the network's: the record or the code is wrong")
+        strategy = Strategy.parse(name.strategy) if name.strategy else None
+        trained = sorted((r for r in own if r.kind == "train"), key=lambda r: (r.seed is None, r.seed))
+        step = next((r.values for r in own if r.kind == "time" and "epoch_time_min" in r.values), None)
+        networks.append(
+            Network(
+                strategy=strategy.name if strategy else None,
+                arch=arch.name,
+                resolution=arch.resolution,
+                counts=counts,
+                multipliers=strategy.multipliers(name.factor) if strategy else (1.0, 1.0, 1.0, 1.0),
+                acts_exponent=strategy.exponents(group_conv=getattr(arch, "grouped", False)).acts if strategy else Fraction(0),
+                factor=name.factor,
+                errors=_values(trained, "top1_error"),
+                errors_ema=_values(trained, "top1_error_ema"),
+                wall=_values(trained, "epoch_time_s"),
+                step_epoch=60 * step["epoch_time_min"] if step else None,
+                step_spread=_spread(step),
+            )
+        )
+    return Comparison(plan, tuple(networks), tuple(chosen))
+
+
+def pearson(xs: Sequence[float], ys: Sequence[float]) -> float | None:
+    """Linear correlation as the paper computes it; None for fewer than three points or where one side does not vary."""
+    if len(xs) != len(ys):
+        raise ValueError(f"{len(xs)} and {len(ys)} values do not pair")
+    if len(xs) < LEAST_POINTS or len(set(xs)) == 1 or len(set(ys)) == 1:
+        return None
+    return statistics.correlation(xs, ys)
+
+
+def least_squares(xs: Sequence[float], ys: Sequence[float]) -> tuple[float, float]:
+    """(slope, intercept) of the line that Pearson's r is about."""
+    fit = statistics.linear_regression(xs, ys)
+    return fit.slope, fit.intercept
+
+
+def mean(values: Sequence[float]) -> float | None:
+    """The mean; None of nothing."""
+    return math.fsum(values) / len(values) if values else None
+
+
+def deviation(values: Sequence[float]) -> float | None:
+    """The sample standard deviation; None of fewer than two values."""
+    return statistics.stdev(values) if len(values) > 1 else None
+
+
+def _values(records: Sequence[Record], name: str) -> tuple[float, ...]:
+    return tuple(record.values[name] for record in records if name in record.values)
+
+
+def _spread(step: dict[str, float] | None) -> float | None:
+    """The spread of the epoch time: that of the step, times the steps in an epoch."""
+    if not step or not step.get("step_time_s") or "step_time_spread_s" not in step:
+        return None
+    return 60 * step["epoch_time_min"] * step["step_time_spread_s"] / step["step_time_s"]

@@ -1,0 +1,148 @@
+"""The tables of a comparison: what each network costs and gains, growth beside the theory; Pearson r beside the paper's (Fig. 2)."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from fastscale.paper.artifacts import Artifact
+from fastscale.paper.comparison import Comparison, Network, deviation, mean, pearson
+from fastscale.paper.places import reference
+from fastscale.paper.tables import Column, Table, fixed, power, signed
+
+DATA_NAMES = {"fashion-mnist": "Fashion-MNIST", "cifar10": "CIFAR-10", "imagenette": "Imagenette"}
+MEASURES = ("flops", "params", "acts")
+IN_WORDS = {"flops": "multiply-adds (flops)", "params": "parameters", "acts": "activations"}
+_RUNS = ("mean", "std", "n")
+
+
+def comparison_table(comparison: Comparison, artifact: Artifact) -> Table:
+    """One row a network: what was scaled, counts, growth of acts beside the theory, epoch time, error."""
+    columns = [
+        Column("strategy", "strategy", right=False),
+        Column("factor", "factor", lambda value: f"{value:g}", terminal=False),
+        *(Column(f"{n}_multiplier", f"{n} multiplier", fixed(2), terminal=False) for n in "dwrg"),
+        Column("resolution_px", "res. px"),
+        Column("flops_multiply_adds", "flops, M (multiply-adds)", _scaled(1e6, 2)),
+        Column("flops_multiply_adds_growth", "flops (multiply-adds) growth", _times, terminal=False),
+        Column("params", "params, K", _scaled(1e3, 1)),
+        Column("acts", "acts, K", _scaled(1e3, 1)),
+        Column("acts_growth", "acts growth", _times),
+        Column("acts_growth_theory", "acts growth in theory", _times),
+        Column("acts_exponent_theory", "as a power of s", power, right=False, terminal=False),
+        Column("epoch_time_s", "epoch time, s (step x steps)", _seconds, parts=("median", "spread")),
+        Column("epoch_time_growth", "time growth", _times),
+        Column("epoch_wall_s", "epoch wall clock, s", _runs_shown(1), terminal=not comparison.timed_by_step, parts=_RUNS),
+        Column("top1_error", "top-1 error, %", _runs_shown(2), parts=_RUNS),
+        Column("top1_error_ema", "the same, averaged weights", _runs_shown(2), parts=_RUNS),
+    ]
+    base = comparison.base
+    rows = []
+    for n in comparison.networks:
+        time = None if n.step_epoch is None else (n.step_epoch, n.step_spread)
+        row: list = [n.strategy or "base", n.factor, *n.multipliers, n.resolution, n.counts.flops]
+        row += [n.counts.flops / base.counts.flops if base else None, n.counts.params, n.counts.acts]
+        row += [n.counts.acts / base.counts.acts if base else None, n.acts_theory, n.acts_exponent, time, _time_growth(comparison, n)]
+        rows.append([*row, _runs(n.wall), _runs(n.errors), _runs(n.errors_ema)])
+    title = f"{artifact.title}: {where(comparison)}"
+    return Table("comparison", title, columns, rows, _notes(comparison))
+
+
+def paper_correlations(root: Path | None = None) -> dict[str, float]:
+    """The paper's own r of epoch time with flops, params and acts (Fig. 2, four series of EfficientNet-B0 pooled)."""
+    return {row["measure"]: float(row["pearson_r"]) for row in reference("correlations", root) if "B0" in row["networks"]}
+
+
+def correlation_table(comparison: Comparison, paper: dict[str, float]) -> Table:
+    """Pearson r of epoch time with flops, params and acts: ours, the paper's, the difference."""
+    columns = [
+        Column("measure", "epoch time against", right=False),
+        Column("networks", "networks"),
+        Column("pearson_r", "r ours", fixed(2)),
+        Column("pearson_r_paper", "r paper", fixed(2)),
+        Column("difference", "difference", signed(2)),
+    ]
+    rows = []
+    for measure in MEASURES:
+        r, n = correlation(comparison, measure)
+        rows.append([IN_WORDS[measure], n, r, paper[measure], None if r is None else r - paper[measure]])
+    note = "Paper: Fig. 2, EfficientNet-B0 scaled by dwr, dw, dWr and w up to x96, ImageNet, accelerators; four series pooled."
+    return Table("correlation", f"Pearson r of epoch time: {where(comparison)}", columns, rows, [note])
+
+
+def correlation(comparison: Comparison, measure: str) -> tuple[float | None, int]:
+    """(r, number of networks) of epoch time with a measure; r is None below three networks."""
+    pairs = [(getattr(n.counts, measure), comparison.epoch_time(n)[0]) for n in comparison.networks]
+    found = [(x, y) for x, y in pairs if y is not None]
+    return pearson([x for x, _ in found], [y for _, y in found]), len(found)
+
+
+def where(comparison: Comparison) -> str:
+    """Base, data, device, threads and number of runs, for titles."""
+    device, threads = comparison.environment("device"), comparison.environment("threads", "time" if comparison.timed_by_step else "train")
+    plan = comparison.plan
+    what = f"{plan.base} and scaled x{plan.factor:g}, {DATA_NAMES.get(plan.data, plan.data)}, {device}"
+    return what + (f", {threads} thread{'s' if threads != 1 else ''}" if threads and comparison.on_cpu else "")
+
+
+def _notes(comparison: Comparison) -> list[str]:
+    growth = [n.counts.flops / comparison.base.counts.flops for n in comparison.networks if n.strategy] if comparison.base else []
+    notes = []
+    if growth:
+        notes.append(
+            "Depths are whole numbers, widths multiples of 8, resolutions of 4: instead of "
+            f"x{comparison.plan.factor:g} the flops (multiply-adds) grow x{min(growth):.2f} to x{max(growth):.2f}, so errors are not "
+            "at quite equal cost. In theory acts grow as the strategy's power of s."
+        )
+    if comparison.timed_by_step:
+        notes.append("Epoch time: median training step on dummy data x steps in an epoch, ± the spread of the step over repeats.")
+    runs = {len(n.errors) for n in comparison.networks}
+    if runs == {1}:
+        notes.append("Every error is that of a single run.")
+    elif max(runs) > 1:
+        notes.append(f"Errors: mean ± sample standard deviation (number of runs); {counted(runs)} runs a network.")
+    if any(not (n.errors and n.errors_ema and n.wall and n.step_epoch) for n in comparison.networks):
+        notes.append("A blank was not measured.")
+    classes = comparison.records[0].num_classes
+    epochs = {r.epochs for r in comparison.records if r.kind == "train"}
+    if len(epochs) == 1:
+        threads = comparison.environment("threads", "train")
+        run = f", {threads} thread{'s' if threads != 1 else ''} a run" if threads and comparison.on_cpu else ""
+        notes.append(f"Recipe {comparison.plan.recipe}, {epochs.pop()} epochs{run}. Counts are for one image and {classes} classes.")
+    return notes
+
+
+def _scaled(unit: float, digits: int):
+    return lambda value: f"{value / unit:,.{digits}f}"
+
+
+def _times(value: float) -> str:
+    return f"x{value:.2f}"
+
+
+def _seconds(value: tuple[float, float | None]) -> str:
+    median, spread = value
+    digits = 2 if median < 10 else 1
+    return f"{median:.{digits}f}" + (f" ± {spread:.{digits}f}" if spread is not None else "")
+
+
+def _runs_shown(digits: int):
+    def show(value: tuple[float, float | None, int]) -> str:
+        average, spread, runs = value
+        return f"{average:.{digits}f}" + (f" ± {spread:.{digits}f} ({runs})" if spread is not None else "")
+
+    return show
+
+
+def _runs(values: Sequence[float]) -> tuple | None:
+    return (mean(values), deviation(values), len(values)) if values else None
+
+
+def _time_growth(comparison: Comparison, network: Network) -> float | None:
+    own = comparison.epoch_time(network)[0]
+    base = comparison.epoch_time(comparison.base)[0] if comparison.base else None
+    return own / base if own is not None and base else None
+
+
+def counted(runs: Iterable[int]) -> str:
+    """How many runs: 2, or 1 to 2 where networks differ."""
+    low, high = min(runs), max(runs)
+    return f"{low}" if low == high else f"{low} to {high}"

@@ -1,0 +1,160 @@
+"""Counts that others published beside ours: the networks of Fig. 2, 4 and 6, larger scaled networks, the earlier zoo; and ours alone.
+
+The differences are taken to the digit that was printed: ours is rounded to as many decimals as the published number has. The zoo's counts
+are published in full, so there the difference is exact.
+"""
+
+from collections.abc import Sequence
+from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
+from typing import NamedTuple
+
+from fastscale.archs import Arch, base_names
+from fastscale.counts import complexity
+from fastscale.paper.artifacts import load_artifact
+from fastscale.paper.places import reference
+from fastscale.paper.tables import Column, Table, fixed, signed
+from fastscale.scaling import arch_named, scale
+from fastscale.scaling.strategy import Strategy
+
+BASES = {
+    "EN-B0": "efficientnet-b0",
+    "RegNetY-500MF": "regnety-500mf",
+    "RegNetY-4GF": "regnety-4gf",
+    "RegNetZ-500MF": "regnetz-500mf",
+    "RegNetZ-4GF": "regnetz-4gf",
+}
+SOURCES = {"xiao2021_table2": "Xiao et al. 2021, Table 2", "mvit_table17": "MViT, Table 17"}
+# column of the reference -> (header, key, decimal exponent of its unit)
+_MEASURES = {
+    "flops_b": ("flops (multiply-adds), B", "flops_multiply_adds_b", 9),
+    "params_m": ("params, M", "params_m", 6),
+    "acts_m": ("acts, M", "acts_m", 6),
+}
+
+
+class Compared(NamedTuple):
+    """One published network: its labels, the network here, and the row of the reference."""
+
+    labels: Sequence[str]
+    arch: Arch
+    row: dict[str, str]
+
+
+def published_counts(root: Path | None = None) -> Table:
+    """Scaled networks whose counts were printed (one decimal) by Xiao et al. 2021 and in the MViT paper."""
+    artifact = load_artifact("published-counts", root)
+    points: dict[tuple[str, str], dict[str, str]] = {}
+    for row in reference("paper_points", root):
+        if row["artifact"] in SOURCES:
+            points.setdefault((row["artifact"], f"{row['family']} {row['target']}"), row)
+    compared = [
+        Compared((n["label"], SOURCES[n["source"]]), arch_named(n["arch"]), points[n["source"], n["label"]]) for n in artifact.networks
+    ]
+    labels = (Column("network", "network", right=False), Column("published_by", "published by", right=False, terminal=False))
+    note = "RegNetZ 16GF is printed as 16.0 B by one source and as 15.9 B by the other; the factors 1.85, 3.88 and 8.5 are derived."
+    return _compare("published-counts", "Published counts beside ours: networks of 1 to 32 GF", labels, compared, [note])
+
+
+def digitised_counts(root: Path | None = None) -> Table:
+    """Every point of Fig. 2, 4 and 6 whose network is identified: EfficientNet-B0, RegNetY-500MF, RegNetZ-500MF scaled up to x96."""
+    compared = []
+    for row in reference("paper_points", root):
+        if "counts computed" in row["how"]:
+            figures = row["artifact"].replace("fig", "Fig. ").replace(" Fig. ", ", ").replace("Fig., ", "Fig. ")
+            compared.append(Compared((figures,), point_arch(row), row))
+    labels = (Column("figure", "figure", right=False),)
+    return _compare("digitised-counts", "Networks of the paper's Fig. 2, 4 and 6: counts beside ours", labels, compared, [])
+
+
+def point_arch(row: dict[str, str]) -> Arch:
+    """The network of a row of paper_points.csv: a base, one of the original EfficientNets, or a base scaled by `s=...`."""
+    if row["strategy"] == "none":
+        return arch_named(BASES[row["base"]])
+    if row["strategy"] == "orig":
+        return arch_named(f"efficientnet-{row['target'].lower()}")
+    return scale(arch_named(BASES[row["base"]]), Strategy.parse(row["strategy"]), float(row["target"].removeprefix("s=")))
+
+
+def zoo_counts(root: Path | None = None) -> Table:
+    """All 36 networks of the earlier zoo, whose counts are published in full: ours, theirs, difference."""
+    columns = [Column("network", "network", right=False), Column("arch", "name here", right=False)]
+    for header, key in (("flops (multiply-adds)", "flops_multiply_adds"), ("params", "params"), ("acts", "acts")):
+        columns += [
+            Column(f"{key}_published", f"{header} published", fixed(0)),
+            Column(key, f"{header} ours", fixed(0)),
+            Column(f"{key}_difference", "diff.", signed(0)),
+        ]
+    rows = []
+    for row in reference("pycls_zoo", root):
+        arch = arch_named(zoo_name(row["model"]))
+        ours = complexity(arch, int(row["train_resolution"]))
+        cells: list = [row["model"], arch.name]
+        for measure in ("flops", "params", "acts"):
+            theirs, own = int(row[measure]), getattr(ours, measure)
+            cells += [theirs, own, own - theirs]
+        rows.append(cells)
+    equal = sum(not any(row[i] for i in (4, 7, 10)) for row in rows)
+    note = f"{equal} of {len(rows)} networks have all three counts equal to the last digit. Published: facebookresearch/pycls, model zoo."
+    return Table("zoo-counts", "The earlier zoo's 36 networks: counts beside ours", columns, rows, [note])
+
+
+def zoo_name(model: str) -> str:
+    """The name here of a network of the zoo: RegNetX-4.0GF is regnetx-4gf.dds, ResNet-50 is resnet-50."""
+    name = model.lower().replace(".0gf", "gf")
+    return f"{name}.dds" if name.startswith("regnet") else name
+
+
+def network_counts() -> Table:
+    """Every base network that has a name here, with its counts at its own resolution."""
+    columns = [
+        Column("arch", "network", right=False),
+        Column("resolution_px", "resolution, px"),
+        Column("flops_multiply_adds", "flops (multiply-adds)", fixed(0)),
+        Column("params", "params", fixed(0)),
+        Column("acts", "acts", fixed(0)),
+    ]
+    rows = []
+    for name in base_names():
+        arch = arch_named(name)
+        ours = complexity(arch)
+        rows.append([name, arch.resolution, ours.flops, ours.params, ours.acts])
+    return Table("networks", "Base networks and their counts (one image, 1000 classes)", columns, rows)
+
+
+def _compare(name: str, title: str, labels: Sequence[Column], compared: Sequence[Compared], notes: Sequence[str]) -> Table:
+    columns = [*labels, Column("arch", "name here", right=False, terminal=len(labels) == 1)]
+    columns += [Column("resolution_published", "res. paper"), Column("resolution", "res. ours")]
+    for header, key, _ in _MEASURES.values():
+        columns += [
+            Column(f"{key}_published", f"{header} paper", str),
+            Column(key, f"{header} ours", fixed(3)),
+            Column(f"{key}_difference", "diff.", lambda value: f"{value:+f}" if value else "0"),
+        ]
+    rows: list[list] = []
+    matches: dict[str, list[bool]] = {"all": [], "within": [], **{column.split("_")[0]: [] for column in _MEASURES}}
+    for entry in compared:
+        ours = complexity(entry.arch)
+        cells: list = [*entry.labels, entry.arch.name, int(entry.row["resolution"]), entry.arch.resolution]
+        found = [entry.arch.resolution == int(entry.row["resolution"])]
+        within = list(found)
+        for column, (_, _, unit) in _MEASURES.items():
+            own = Decimal(getattr(ours, column.split("_")[0])).scaleb(-unit)
+            if not entry.row[column]:
+                cells += [None, own, None]
+                continue
+            theirs = Decimal(entry.row[column])
+            difference = own.quantize(theirs, ROUND_HALF_UP) - theirs
+            cells += [theirs, own, difference]
+            found.append(not difference)
+            within.append(abs(own - theirs) <= Decimal(1).scaleb(int(theirs.as_tuple().exponent)))
+            matches[column.split("_")[0]].append(not difference)
+        rows.append(cells)
+        matches["all"].append(all(found))
+        matches["within"].append(all(within))
+    say = {measure: f"{sum(which)} of {len(which)}" for measure, which in matches.items()}
+    note = (
+        f"{say['all']} networks agree in every published count to the digit printed (flops, multiply-adds: {say['flops']}; params: "
+        f"{say['params']}; acts: {say['acts']}), {say['within']} within one unit of that digit. One image, 1000 classes; resolution in px."
+    )
+    return Table(name, title, columns, rows, [note, *notes])

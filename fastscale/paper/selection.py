@@ -1,0 +1,75 @@
+"""Which records a comparison is made from: those of its planned runs, measured under one set of conditions.
+
+Runs trained on other data, by another recipe or on another device do not belong into one table. The newest record decides the conditions;
+what was measured under others stays out. What is drawn is checked again, because a snapshot can be edited by hand.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from fastscale.errors import InputError
+from fastscale.paper.artifacts import Artifact, Plan
+from fastscale.records import CONDITIONS, Record, latest
+
+
+def select(records: Iterable[Record], artifact: Artifact, tier: str = "quick") -> list[Record]:
+    """The records of the artifact's planned runs and timings in `tier`: the newest conditions, the last of each fact."""
+    plan = _plan(artifact, tier)
+    records = list(records)
+    trained = _newest([r for r in records if _trains(r, plan)])
+    timed = [r for r in records if _times(r, plan)]
+    if trained:  # one device in the title: a time measured elsewhere is another comparison
+        timed = [r for r in timed if r.env["device"] == trained[0].env["device"]]
+    return trained + _newest(timed)
+
+
+def conditions(record: Record) -> tuple:
+    """What has to be equal for two networks to be compared."""
+    training = (record.data_hash, record.recipe_hash, record.epochs) if record.kind == "train" else ()
+    # a network too large for the memory is run with a smaller batch: that belongs to the network
+    shared = [str(record.env.get(name)) for name in CONDITIONS if name != "batch"]
+    return record.kind, record.num_classes, *training, *shared
+
+
+def comparable(records: Sequence[Record], artifact: Artifact, tier: str = "quick") -> list[Record]:
+    """The records of the plan, each fact once. Raises InputError where none belongs to it or they were made under different conditions."""
+    plan = _plan(artifact, tier)
+    chosen = _last(r for r in records if _trains(r, plan) or _times(r, plan))
+    if not chosen:
+        raise InputError(f"no record belongs to {artifact.name!r}, tier {tier!r}: run `fastscale reproduce {artifact.name}` first")
+    for kind in ("train", "time"):
+        found = {conditions(r) for r in chosen if r.kind == kind}
+        if len(found) > 1:
+            differ = sorted({str(value) for pair in zip(*found, strict=True) if len(set(pair)) > 1 for value in pair})
+            raise InputError(f"{artifact.name!r}: {kind} records made under different conditions cannot be compared ({', '.join(differ)})")
+    devices = sorted({r.env["device"] for r in chosen})
+    if len(devices) > 1:
+        raise InputError(f"{artifact.name!r}: records of different devices cannot be compared ({', '.join(devices)})")
+    return chosen
+
+
+def _plan(artifact: Artifact, tier: str) -> Plan:
+    plan = artifact.plan(tier)
+    if plan is None:
+        raise InputError(f"artifact {artifact.name!r} has no runs in tier {tier!r}; it has {', '.join(artifact.tiers) or 'none'}")
+    return plan
+
+
+def _trains(record: Record, plan: Plan) -> bool:
+    wanted = {(run.run, run.seed, run.data) for run in plan.runs()}
+    return record.kind == "train" and (record.run, record.seed, record.data) in wanted
+
+
+def _times(record: Record, plan: Plan) -> bool:
+    return plan.timings and record.kind == "time" and record.data == plan.data and record.arch in {n.arch_name for n in plan.names()}
+
+
+def _newest(records: Sequence[Record]) -> list[Record]:
+    if not records:
+        return []
+    last = max(enumerate(records), key=lambda pair: (pair[1].env["date"], pair[0]))[1]
+    return _last(record for record in records if conditions(record) == conditions(last))
+
+
+def _last(records: Iterable[Record]) -> list[Record]:
+    """The last record of each network and seed."""
+    return list({(record.kind, record.arch, record.run, record.seed): record for record in latest(records)}.values())

@@ -1,0 +1,118 @@
+"""The smoke tier: every count, table and figure made again from nothing but code, references and committed records, and compared.
+
+`smoke` says what differs from what is committed, one line a file; `regenerate` writes it in place. Seconds, no data, no training, no torch.
+"""
+
+import tempfile
+from pathlib import Path
+
+from fastscale.paper.artifacts import list_artifacts, load_artifact
+from fastscale.paper.places import checkout
+from fastscale.paper.published import digitised_counts, network_counts, published_counts, zoo_counts
+from fastscale.paper.tables import write_table
+from fastscale.paper.theory import theory_table
+from fastscale.records import read_records
+
+# Text has to be equal to the byte. A picture's pixels do; how they are packed depends on the zlib at hand.
+PICTURES = (".png",)
+_PNG_CHUNKS = (b"IHDR", b"pHYs", b"PLTE", b"IDAT", b"IEND")
+
+
+def smoke(out: Path | None = None, check: bool = True, root: Path | None = None) -> list[str]:
+    """Makes everything again in `out` (a temporary folder) and returns the differences from what is committed; none is a pass.
+
+    `check=False` only makes it. Raises InputError where references, records or declarations are unusable.
+    """
+    root = checkout(root)
+    if out is None:
+        with tempfile.TemporaryDirectory() as folder:
+            return smoke(Path(folder), check, root)
+    made = produce(out, root)
+    if not check:
+        return []
+    committed = root / "paper_figures"
+    differences = [d for path in made if (d := difference(committed / path.relative_to(out), path, str(path.relative_to(out))))]
+    expected = {path.relative_to(out) for path in made}
+    for folder in ("tables", *_comparisons(root)):
+        found = sorted(path for path in (committed / folder).glob("*") if path.is_file())
+        differences += [f"{p.relative_to(committed)}: nothing makes this file" for p in found if p.relative_to(committed) not in expected]
+    return sorted(differences)
+
+
+def regenerate(root: Path | None = None) -> list[Path]:
+    """Writes every table and figure in place, from code, references and committed records; returns the paths."""
+    return produce(checkout(root) / "paper_figures", checkout(root))
+
+
+def produce(folder: Path, root: Path) -> list[Path]:
+    """Everything that needs no run: theory, counts, and each comparison whose records are committed."""
+    artifacts = [load_artifact(name, root) for name in list_artifacts(root)]
+    tables = [theory_table(artifact, root) for artifact in artifacts if artifact.kind == "theory"]
+    tables += [published_counts(root), zoo_counts(root), digitised_counts(root), network_counts()]
+    paths = [path for table in tables for path in write_table(table, folder / "tables")]
+    for artifact in artifacts:
+        records = snapshot(artifact.name, root)
+        if artifact.kind == "comparison" and records.is_file():
+            from fastscale.paper.quick import draw_quick  # loads matplotlib, which the tables do not need
+
+            paths += draw_quick(read_records(records), folder / artifact.name, artifact, root=root)
+    return paths
+
+
+def snapshot(artifact: str, root: Path | None = None) -> Path:
+    """The committed records that an artifact's figures are drawn from."""
+    return checkout(root) / "paper_figures" / "records" / f"{artifact}.jsonl"
+
+
+def difference(committed: Path, made: Path, name: str) -> str | None:
+    """One line that says how the committed file differs from the one just made; None where it does not."""
+    if not committed.is_file():
+        return f"{name}: missing"
+    ours, theirs = made.read_bytes(), committed.read_bytes()
+    if ours == theirs:
+        return None
+    if made.suffix in PICTURES:
+        return _picture_difference(ours, theirs, name)
+    for number, (new, old) in enumerate(zip(ours.splitlines(), theirs.splitlines(), strict=False), start=1):
+        if new != old:
+            return f"{name}, line {number}: committed {_short(old, new)!r}, made again {_short(new, old)!r}"
+    return f"{name}: committed {len(theirs.splitlines())} lines, made again {len(ours.splitlines())}"
+
+
+def _picture_difference(ours: bytes, theirs: bytes, name: str) -> str | None:
+    import io
+
+    import numpy
+    from matplotlib.image import imread
+
+    try:
+        new, old = imread(io.BytesIO(ours), format="png"), imread(io.BytesIO(theirs), format="png")
+    except (OSError, SyntaxError, ValueError):
+        return f"{name}: committed file is not a PNG"
+    if new.shape != old.shape:
+        return f"{name}: committed {old.shape[1]} x {old.shape[0]} pixels, made again {new.shape[1]} x {new.shape[0]}"
+    differing = int(numpy.any(new != old, axis=-1).sum())
+    if differing:
+        return f"{name}: {differing} of {new.shape[0] * new.shape[1]} pixels differ"
+    strange = [kind.decode("latin1") for kind in png_chunks(theirs) if kind not in _PNG_CHUNKS]
+    return f"{name}: committed file carries metadata ({', '.join(strange)})" if strange else None
+
+
+def png_chunks(content: bytes) -> list[bytes]:
+    """The types of a PNG's chunks in order: a file of ours holds pixels and nothing about who made it or when."""
+    kinds, at = [], 8
+    while at + 8 <= len(content):
+        kinds.append(content[at + 4 : at + 8])
+        at += 12 + int.from_bytes(content[at : at + 4], "big")
+    return kinds
+
+
+def _short(line: bytes, other: bytes, room: int = 60) -> str:
+    """The part of a long line around its first difference from the other."""
+    start = next((i for i, (a, b) in enumerate(zip(line, other, strict=False)) if a != b), min(len(line), len(other)))
+    begin = max(0, start - 20)
+    return line[begin : begin + room].decode("utf-8", errors="replace")
+
+
+def _comparisons(root: Path) -> list[str]:
+    return [name for name in list_artifacts(root) if load_artifact(name, root).kind == "comparison"]

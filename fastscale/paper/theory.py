@@ -1,0 +1,56 @@
+"""Tables 1, 2 and 4: how flops, params and acts grow with the factor s, in closed form, beside what the paper prints.
+
+Ours come from the strategies themselves (`Strategy.exponents`), the paper's from paper_figures/reference/tables.csv.
+"""
+
+from fractions import Fraction
+from pathlib import Path
+
+from fastscale.paper.artifacts import Artifact, load_artifact
+from fastscale.paper.places import reference
+from fastscale.paper.tables import Column, Table, power, share
+from fastscale.scaling import Strategy
+
+MEASURES = ("flops", "params", "acts")
+_HEADERS = {"flops": "flops (multiply-adds)", "params": "params", "acts": "acts"}
+_KEYS = {"flops": "flops_multiply_adds", "params": "params", "acts": "acts"}
+
+
+def theory_table(artifact: str | Artifact, root: Path | None = None) -> Table:
+    """The table of a theory artifact (`table-1`): shares, exponents ours and published, and the largest difference of a row."""
+    artifact = load_artifact(artifact, root) if isinstance(artifact, str) else artifact
+    number = artifact.name.removeprefix("table-")
+    published = {row["strategy"]: row for row in reference("tables", root) if row["table"] == number}
+    columns = [
+        Column("strategy", "strategy", right=False),
+        Column("alpha", "alpha", share),
+        Column("e_d", "e_d", share),
+        Column("e_w", "e_w", share),
+        Column("e_r", "e_r", share),
+    ]
+    for measure in MEASURES:
+        columns.append(Column(f"{_KEYS[measure]}_exponent", f"{_HEADERS[measure]} ours", power, right=False))
+        columns.append(Column(f"{_KEYS[measure]}_exponent_paper", f"{_HEADERS[measure]} paper", power, right=False))
+    columns.append(Column("largest_difference", "difference", str))
+    rows = [_row(Strategy.parse(name), published.get(name)) for name in artifact.strategies]
+    if not any(row[1] is not None for row in rows):
+        rows, columns = [row[:1] + row[2:] for row in rows], columns[:1] + columns[2:]
+    notes = ["Depth grows by s^e_d, width by s^(e_w/2), resolution by s^(e_r/2); e_d + e_w + e_r = 1. Paper: arXiv 2103.06877."]
+    return Table(artifact.name, artifact.title, columns, rows, notes)
+
+
+def _row(strategy: Strategy, published: dict[str, str] | None) -> list:
+    ours = strategy.exponents()
+    shares = (strategy.depth, strategy.width, strategy.resolution)
+    alpha = Fraction(published["alpha"]) if published and published["alpha"] else None
+    row: list = [strategy.name, alpha, *shares]
+    differences = []
+    for measure in MEASURES:
+        own = getattr(ours, measure)
+        theirs = Fraction(published[measure]) if published else None
+        row += [own, theirs]
+        if theirs is not None:
+            differences.append(own - theirs)
+    if published:
+        differences += [own - Fraction(published[name]) for own, name in zip(shares, ("e_d", "e_w", "e_r"), strict=True)]
+    return [*row, max(differences, key=abs) if differences else None]

@@ -1,0 +1,149 @@
+"""One measured fact: a network, how it was measured, the values, and the envelope that produced them.
+
+Rule (design, "no number without a record"): tables and figures are made only from records and from published reference points. A record is
+one line of JSON with sorted keys, validated when it is made and again when it is read. `kind` is "train" (a finished training run) or
+"time" (a measured step, inference or loader time). What a value was measured in is part of its name:
+
+    train   top1_error top5_error top1_error_ema top5_error_ema (%), train_loss, epoch_time_s (wall clock, one training epoch),
+            images_per_s, data_wait_share (0 to 1), peak_memory_mib
+    time    step_time_s (median), step_time_spread_s, epoch_time_min (step time x steps in one epoch of `data`), ...
+"""
+
+import hashlib
+import json
+import math
+import re
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from fastscale.errors import InputError
+
+SCHEMA = 1
+KINDS = ("train", "time")
+# What of the envelope changes a measurement. Two records that differ in one of these are two facts, not an old and a new one.
+CONDITIONS = ("device", "precision", "layout", "compile", "batch", "threads")
+_VALUE_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """One fact. Counts are integers at `resolution` and `num_classes`, flops are multiply-adds; None where a field does not apply.
+
+    An unscaled network has strategy None and factor 1. Raises InputError when a field is missing its meaning (see `check`).
+    """
+
+    kind: str
+    run: str
+    arch: str
+    base: str
+    strategy: str | None
+    factor: float
+    resolution: int
+    num_classes: int
+    flops: int
+    params: int
+    acts: int
+    data: str | None = None
+    data_hash: str | None = None
+    recipe: str | None = None
+    recipe_hash: str | None = None
+    seed: int | None = None
+    epochs: int | None = None
+    values: dict[str, float] = field(default_factory=dict)
+    env: dict[str, Any] = field(default_factory=dict)
+    schema: int = SCHEMA
+
+    def __post_init__(self) -> None:
+        check(self)
+        # 4 and 4.0 are one number, so they have to be one line and one id
+        object.__setattr__(self, "factor", float(self.factor))
+        object.__setattr__(self, "values", {name: float(value) for name, value in self.values.items()})
+
+    @property
+    def id(self) -> str:
+        """The first 12 hex digits of the SHA-256 of the canonical line: the same content has the same id."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()[:12]
+
+    def to_json(self) -> str:
+        """The canonical line, without its newline: sorted keys, no spaces, no NaN, ASCII."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
+
+    @classmethod
+    def from_json(cls, line: str) -> "Record":
+        """The record of one line. Raises InputError for anything that is not a whole, valid record."""
+        try:
+            content = json.loads(line, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"not a line of JSON ({error})") from None
+        if not isinstance(content, dict):
+            raise InputError(f"a record is a JSON object, not {type(content).__name__}")
+        names = {f.name for f in fields(cls)}
+        unknown, missing = sorted(set(content) - names), sorted(names - set(content))
+        if content.get("schema") != SCHEMA:
+            raise InputError(f"record schema {content.get('schema')!r}: this version of fastscale reads schema {SCHEMA}")
+        if unknown or missing:
+            what = [f"unknown field {name!r}" for name in unknown] + [f"missing field {name!r}" for name in missing]
+            raise InputError("; ".join(what))
+        return cls(**content)
+
+
+def key(record: Record) -> tuple:
+    """What identifies the fact: the run, its data, recipe and seed, and the conditions it was measured under; not when, nor its values."""
+    identity = (record.kind, record.run, record.arch, record.resolution, record.num_classes, record.data, record.data_hash, record.recipe)
+    rest = (record.recipe_hash, record.seed, record.epochs)
+    return identity + rest + tuple(json.dumps(record.env.get(name)) for name in CONDITIONS)
+
+
+def check(record: Record) -> None:
+    """Raises InputError that names the first field whose type or range is wrong."""
+    if record.schema != SCHEMA:
+        raise InputError(f"schema must be {SCHEMA}, not {record.schema!r}")
+    if record.kind not in KINDS:
+        raise InputError(f"kind must be one of {', '.join(KINDS)}, not {record.kind!r}")
+    for name in ("run", "arch", "base"):
+        _text(name, getattr(record, name))
+    for name in ("strategy", "data", "data_hash", "recipe", "recipe_hash"):
+        if getattr(record, name) is not None:
+            _text(name, getattr(record, name))
+    for name in ("resolution", "num_classes", "flops", "params", "acts"):
+        _whole(name, getattr(record, name), least=1)
+    for name in ("seed", "epochs"):
+        if getattr(record, name) is not None:
+            _whole(name, getattr(record, name), least=0)
+    if not _finite(record.factor) or record.factor <= 0:
+        raise InputError(f"factor must be a number above 0, not {record.factor!r}")
+    if record.strategy is None and record.factor != 1:
+        raise InputError(f"a record without a strategy is of an unscaled network: factor must be 1, not {record.factor!r}")
+    if not isinstance(record.values, dict) or not record.values:
+        raise InputError("values must hold at least one measured value")
+    for name, value in record.values.items():
+        if not isinstance(name, str) or not _VALUE_NAME.match(name):
+            raise InputError(f"value name {name!r}: use lower-case letters, digits and _, unit last (epoch_time_s)")
+        if not _finite(value):
+            raise InputError(f"value {name} must be a finite number, not {value!r}; leave out what was not measured")
+    if not isinstance(record.env, dict):
+        raise InputError(f"env must be a dictionary, not {type(record.env).__name__}")
+    for name in ("device", "date"):
+        _text(f"env.{name}", record.env.get(name))
+    try:
+        json.dumps(record.env, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"env holds what JSON cannot: {error}") from None
+
+
+def _text(name: str, value: object) -> None:
+    if not isinstance(value, str) or not value.strip():
+        raise InputError(f"{name} must be a non-empty text, not {value!r}")
+
+
+def _whole(name: str, value: object, least: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise InputError(f"{name} must be a whole number of at least {least}, not {value!r}")
+
+
+def _finite(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _refuse_constant(text: str) -> float:
+    raise ValueError(f"{text} is not a number")

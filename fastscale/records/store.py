@@ -1,0 +1,128 @@
+"""The append-only store: one record a line, safe against two writers, a full disk and kill -9.
+
+A line is written in one call to a file opened for appending, under a lock, and flushed to the disk before `append` returns. What a killed
+writer left (a line without its end) is no record: a reader passes over it with a warning, the next writer removes it. Anything else that
+is not a valid record is an InputError that names the file and the line: a store is never read "as far as it goes".
+"""
+
+import fcntl
+import os
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+
+from fastscale.errors import InputError
+from fastscale.records.record import Record, key
+
+
+class RecordStore:
+    """The records in one `.jsonl` file, which need not exist yet. Nothing in it is ever changed, only added."""
+
+    def __init__(self, path: str | os.PathLike):
+        self.path = Path(path)
+
+    def append(self, record: Record) -> Record:
+        """Adds one record and returns it. Raises OSError, leaving the file as it was, where the line could not be written whole."""
+        line = (record.to_json() + "\n").encode("ascii")
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            end = self._mend(descriptor)
+            written = -1
+            try:
+                written = os.write(descriptor, line)
+            finally:
+                if written != len(line):
+                    os.ftruncate(descriptor, end)
+            if written != len(line):
+                raise OSError(f"{self.path}: only {written} of {len(line)} bytes could be written")
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        return record
+
+    def read(self) -> list[Record]:
+        """Every record in the order written; an absent file has none. Raises InputError naming file and line of what is no record."""
+        try:
+            with open(self.path, "rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH)
+                content = file.read()
+        except FileNotFoundError:
+            return []
+        return _parse(content, self.path)
+
+    def _mend(self, descriptor: int) -> int:
+        """Removes a half line from the end (or ends it, if it is whole but for its newline). Returns the length of the file."""
+        end = os.fstat(descriptor).st_size
+        if end == 0 or os.pread(descriptor, 1, end - 1) == b"\n":
+            return end
+        content = os.pread(descriptor, end, 0)
+        start = content.rfind(b"\n") + 1
+        if _record_or_none(content[start:]) is not None:
+            return end + os.write(descriptor, b"\n")
+        warnings.warn(f"{self.path}: removed half a line of {end - start} bytes that an interrupted writer left", stacklevel=3)
+        os.ftruncate(descriptor, start)
+        return start
+
+
+def read_records(path: str | os.PathLike) -> list[Record]:
+    """The records of a file that has to exist (a committed snapshot). Raises InputError where it does not, or holds a bad line."""
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such record file; `fastscale reproduce` writes it")
+    return RecordStore(path).read()
+
+
+def latest(records: Iterable[Record]) -> list[Record]:
+    """The last record of each fact (see `key`), in the order in which those facts were first seen."""
+    found: dict[tuple, Record] = {}
+    for record in records:
+        found[key(record)] = record
+    return list(found.values())
+
+
+def write_snapshot(path: str | os.PathLike, records: Iterable[Record]) -> Path:
+    """Writes the records, sorted and each once, in place of the file: the same records give the same bytes, and never half of them."""
+    path = Path(path)
+    unique = {record.id: record for record in records}
+    ordered = sorted(unique.values(), key=_order)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "w", encoding="ascii", newline="\n") as file:
+            file.writelines(record.to_json() + "\n" for record in ordered)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def _order(record: Record) -> tuple:
+    seed = -1 if record.seed is None else record.seed
+    return record.kind, record.base, record.factor, record.run, seed, record.env["date"], record.id
+
+
+def _parse(content: bytes, path: Path) -> list[Record]:
+    *lines, last = content.split(b"\n")
+    records = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            records.append(Record.from_json(line.decode("utf-8")))
+        except (InputError, UnicodeDecodeError) as error:
+            raise InputError(f"{path}, line {number}: {error}") from None
+    if last:
+        whole = _record_or_none(last)
+        if whole is None:
+            warnings.warn(f"{path}: passed over half a line of {len(last)} bytes that an interrupted writer left", stacklevel=3)
+        else:
+            records.append(whole)
+    return records
+
+
+def _record_or_none(line: bytes) -> Record | None:
+    try:
+        return Record.from_json(line.decode("utf-8"))
+    except (InputError, UnicodeDecodeError):
+        return None

@@ -1,0 +1,74 @@
+"""Declarations: what they expand to, and that a wrong one is refused by name."""
+
+import pytest
+
+from fastscale.errors import InputError
+from fastscale.paper import list_artifacts, load_artifact
+from fastscale.scaling import arch_named, parse_run
+
+
+def test_every_declared_artifact_loads():
+    names = list_artifacts()
+    assert {"quick", "table-1", "table-2", "table-4", "published-counts"} <= set(names)
+    for name in names:
+        artifact = load_artifact(name)
+        assert artifact.name == name and artifact.title and artifact.shows and artifact.outputs
+
+
+def test_quick_runs():
+    artifact = load_artifact("quick")
+    runs = artifact.runs
+    assert len(runs) == 12 and len(set(runs)) == 12
+    assert [run.seed for run in runs] == [0] * 6 + [1] * 6
+    assert runs[0].run == "regnety-tiny.quick" and runs[0].strategy is None and runs[0].factor == 1
+    assert [run.strategy for run in runs[:6]] == [None, "d", "wg", "r", "dwgr", "dWr"]
+    assert runs[5].run == "regnety-tiny.dWr-x4.quick" and runs[5].arch == "regnety-tiny.dWr-x4"
+    assert {run.data for run in runs} == {"fashion-mnist"} and {run.recipe for run in runs} == {"quick"}
+    for run in runs:
+        assert parse_run(run.run).arch().name == run.arch
+    assert artifact.timings == [run.arch for run in runs[:6]]
+
+
+def test_artifacts_without_runs():
+    artifact = load_artifact("table-1")
+    assert artifact.runs == [] and artifact.timings == [] and artifact.plan("full") is None
+
+
+def test_published_networks_exist():
+    for network in load_artifact("published-counts").networks:
+        assert arch_named(network["arch"]).name == network["arch"]
+
+
+def test_unknown_name_says_the_nearest_first():
+    with pytest.raises(InputError, match=r"no artifact is named 'quik'.*nearest first: quick"):
+        load_artifact("quik")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("title:", "titel:", "unknown key 'titel', missing key 'title'"),
+        ("kind: comparison", "kind: poem", "kind must be one of theory, counts, comparison"),
+        ("name: quick", "name: slow", "the file's name says 'quick'"),
+        ("    seeds: [0, 1]", "    seeds: [0, 1]\n    colour: red", "unknown key 'colour'"),
+        ("    recipe: quick\n", "", "missing key 'recipe'"),
+        ("factor: 4", "factor: four", "factor: 'four'"),
+        ("base: regnety-tiny", "base: regnety-huge", "no network is named 'regnety-huge'"),
+        ("[base, d,", "[base, q,", "unknown strategy 'q'"),
+        ("kind: comparison", "kind: [", "not YAML"),
+        ("name: quick", "name: !!python/object/apply:os.getcwd []", "not YAML"),
+    ],
+)
+def test_wrong_declarations_are_refused(checkout_copy, old, new, said):
+    root = checkout_copy()
+    file = root / "configs" / "artifacts" / "quick.yaml"
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new))
+    with pytest.raises(InputError) as caught:
+        load_artifact("quick", root)
+    assert said in str(caught.value) and "quick.yaml" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_outside_a_checkout(tmp_path):
+    with pytest.raises(InputError, match="clone the repository"):
+        list_artifacts(tmp_path)

@@ -1,0 +1,111 @@
+"""The smoke tier on a copy of the checkout: it passes on what was made, and fails when one committed number changes."""
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from fastscale.paper import regenerate, smoke, snapshot
+from fastscale.paper.smoke import difference
+from fastscale.records import write_snapshot
+
+
+@pytest.fixture(scope="module")
+def made_once(tmp_path_factory, checkout_copier, synthetic_records):
+    """A copy of the checkout with a snapshot of made-up records, drawn; not to be changed."""
+    root = checkout_copier(tmp_path_factory.mktemp("made"))
+    write_snapshot(snapshot("quick", root), synthetic_records())
+    regenerate(root)
+    return root
+
+
+@pytest.fixture
+def made(made_once, tmp_path):
+    """The same, for a test that changes it."""
+    return shutil.copytree(made_once, tmp_path / "made")
+
+
+def test_what_is_committed_is_what_the_code_makes():
+    assert smoke() == []
+
+
+def test_passes_on_what_was_just_made(made, tmp_path):
+    assert smoke(root=made) == []
+    assert smoke(tmp_path / "again", check=False, root=made) == []
+    assert (tmp_path / "again" / "quick" / "comparison.md").is_file()
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("tables/table-4.csv", "3/5", "1/2"),
+        ("tables/zoo-counts.md", "4,089,185,256", "4,089,185,257"),
+        ("tables/published-counts.csv", "1.047175162", "1.047175163"),
+        ("quick/comparison.md", "| dWr | 4 |", "| dWr | 5 |"),
+        ("quick/epoch-time-vs-acts.svg", "stroke-width: 1.6", "stroke-width: 1.7"),
+    ],
+)
+def test_one_changed_number_is_one_line(made, file, old, new):
+    path = made / "paper_figures" / file
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new, 1))
+    found = smoke(root=made)
+    assert len(found) == 1 and found[0].startswith(f"{file}, line ")
+    assert new in found[0] or new[-8:] in found[0]
+    assert "\n" not in found[0]
+
+
+def test_a_changed_record_shows_in_what_is_drawn(made):
+    path = snapshot("quick", made)
+    path.write_text(path.read_text().replace('"top1_error":1', '"top1_error":2', 1))
+    found = smoke(root=made)
+    assert any(line.startswith("quick/comparison.md") for line in found)
+    assert any(line.startswith("quick/error-vs-flops.png") and "pixels differ" in line for line in found)
+
+
+def test_a_changed_reference_shows(made):
+    path = made / "paper_figures" / "reference" / "correlations.csv"
+    path.write_text(path.read_text().replace(",acts,.99", ",acts,.89"))
+    assert any(line.startswith("quick/correlation.csv") for line in smoke(root=made))
+
+
+def test_missing_and_unknown_files_are_named(made):
+    (made / "paper_figures" / "tables" / "table-1.md").unlink()
+    (made / "paper_figures" / "tables" / "table-9.md").write_text("by hand")
+    assert smoke(root=made) == ["tables/table-1.md: missing", "tables/table-9.md: nothing makes this file"]
+
+
+def test_pictures_are_compared_by_pixels(made_once, tmp_path):
+    made, path = made_once / "paper_figures" / "quick" / "epoch-time-vs-all.png", tmp_path / "committed.png"
+    picture = Image.open(made)
+    picture.load()
+    picture.save(path, compress_level=1, dpi=(150, 150))
+    assert path.read_bytes() != made.read_bytes()
+    assert difference(path, made, "it") is None
+    note = PngInfo()
+    note.add_text("Software", "by hand")
+    picture.save(path, pnginfo=note)
+    assert difference(path, made, "it") == "it: committed file carries metadata (tEXt)"
+    picture.putpixel((5, 5), (0, 0, 0, 255))
+    picture.save(path)
+    assert difference(path, made, "it") == f"it: 1 of {picture.width * picture.height} pixels differ"
+    picture.crop((0, 0, 9, 9)).save(path)
+    assert difference(path, made, "it") == f"it: committed 9 x 9 pixels, made again {picture.width} x {picture.height}"
+    path.write_bytes(b"not a picture")
+    assert difference(path, made, "it") == "it: committed file is not a PNG"
+
+
+def test_without_records_there_is_no_quick_figure(checkout_copy):
+    root = checkout_copy()
+    paths = regenerate(root)
+    assert paths and {path.parent.name for path in paths} == {"tables"}
+    assert smoke(root=root) == []
+
+
+def test_torch_is_not_needed(made):
+    code = "import sys, pathlib; from fastscale.paper import smoke; assert smoke(root=pathlib.Path(sys.argv[1])) == []\n"
+    code += "assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code, str(made)], check=True)
