@@ -37,7 +37,7 @@ def fvcore_complexity(net: nn.Module, resolution: int) -> Complexity:
         warnings.simplefilter("ignore")  # fvcore uses torch.jit, which warns that it is deprecated
         from fvcore.nn import ActivationCountAnalysis, FlopCountAnalysis, parameter_count
 
-    counted = {n: m for n, m in net.named_modules() if isinstance(m, nn.Conv2d | nn.Linear | nn.MaxPool2d)}
+    counted: dict[str, nn.Module] = {n: m for n, m in net.named_modules() if isinstance(m, nn.Conv2d | nn.Linear | nn.MaxPool2d)}
     training, x = net.training, torch.zeros(1, 3, resolution, resolution)
     net.eval()
     try:

@@ -1,6 +1,7 @@
 """`scale`: a base network grown by a strategy, with the authors' rounding (paper.md section 2; section 3 of the paper)."""
 
 from dataclasses import replace
+from typing import Any
 
 from fastscale.archs import AnyNet, Arch, EffNet
 from fastscale.archs.compatibility import compatible_stages
@@ -37,7 +38,7 @@ def scale(base: Arch, strategy: str | Strategy, factor: float) -> Arch:
     """
     strategy = Strategy.parse(strategy)
     f_d, f_w, f_r, f_g = strategy.multipliers(factor)
-    common = {
+    common: dict[str, Any] = {
         "name": scaled_name(base.name, strategy, factor),
         "depths": tuple(max(1, round(d * f_d)) for d in base.depths),
         "resolution": round_resolution(base.resolution * f_r),
@@ -51,7 +52,7 @@ def scale(base: Arch, strategy: str | Strategy, factor: float) -> Arch:
     return _scale_anynet(base, common, widths, f_g)
 
 
-def _scale_anynet(base: AnyNet, common: dict, widths: tuple[int, ...], f_g: float) -> AnyNet:
+def _scale_anynet(base: AnyNet, common: dict[str, Any], widths: tuple[int, ...], f_g: float) -> AnyNet:
     if base.grouped:
         group_widths = tuple(round_group_width(g * f_g) for g in base.group_widths)
     else:  # a plain 3x3 conv stays plain: one group, as wide as its bottleneck

@@ -56,7 +56,7 @@ def test_names_mean_what_they_say():
     "name", ["regnety-4gf.dWr", "regnety-4gf.dWr-x", "regnety-4gf.quick", "regnety-4gf.dWr-x4.a.b", "regnety-4gf.foo-x2", ".dWr-x4", ""]
 )
 def test_unreadable_names(name):
-    with pytest.raises(ValueError, match="regnety|strategy"):
+    with pytest.raises(ValueError, match=r"regnety|strategy"):
         fs.arch(name)
 
 

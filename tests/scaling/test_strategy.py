@@ -76,5 +76,5 @@ def test_a_strategy_that_scales_nothing(text):
 
 @pytest.mark.parametrize("shares", [(0.5, 0.5, 0.5), (2, -1, 0), (float("nan"), 0, 1), ("a", 0, 1)])
 def test_shares_must_be_shares(shares):
-    with pytest.raises(ValueError, match="sum to 1|negative|finite"):
+    with pytest.raises(ValueError, match=r"sum to 1|negative|finite"):
         fs.Strategy("mine", *shares)

@@ -1,0 +1,42 @@
+"""Checkpoints that are whole or absent: written beside, flushed, renamed; read with weights_only=True."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning.plugins.io import TorchCheckpointIO
+
+from fastscale.errors import InputError
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Lightning's own writer goes through a temporary folder that may be on another disk, where a move is a copy that a kill can cut."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | os.PathLike, storage_options: Any | None = None) -> None:
+        """Saves under `<path>.part`, then renames: a killed run leaves the checkpoint before."""
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(target.name + ".part")
+        with open(part, "wb") as f:
+            torch.save(checkpoint, f)
+            f.flush()
+            os.fsync(f.fileno())
+        os.replace(part, target)
+
+
+def read_checkpoint(path: str | os.PathLike) -> dict[str, Any]:
+    """A training checkpoint's content on the CPU, without running any code from it; InputError if it is not one."""
+    path = Path(path)
+    if path.is_dir():
+        path = path / "last.ckpt"
+    if not path.is_file():
+        raise InputError(f"{path}: no such checkpoint; give a .ckpt file or a run's folder, as in runs/<run>/seed0")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        reason = " ".join(str(error).split())[:120]
+        raise InputError(f"{path}: not a checkpoint that can be read safely, or cut short ({type(error).__name__}: {reason})") from None
+    if not isinstance(content, dict) or "state_dict" not in content or "arch" not in content.get("hyper_parameters", {}):
+        raise InputError(f"{path}: not a checkpoint of `fastscale fit` (it names no arch)")
+    return content

@@ -1,0 +1,151 @@
+"""ImageClassifier: the LightningModule around any arch, following a recipe; raw and averaged weights are both evaluated.
+
+No host sync in a step: losses and metrics accumulate on the device and are read at the end of an epoch.
+"""
+
+import copy
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torchmetrics import MeanMetric
+from torchmetrics.classification import MulticlassAccuracy
+
+from fastscale.models import build
+from fastscale.scaling import arch_named
+from fastscale.training.ema import ema_weight, update_ema
+from fastscale.training.layout import memory_format, to_layout
+from fastscale.training.mixup import mix, mixed_loss, mixup_share
+from fastscale.training.optimizer import sgd, weight_decay
+from fastscale.training.recipe import Recipe
+from fastscale.training.schedule import lr_multiplier
+
+# the names under which validation errors are logged, in %
+ERRORS = ("top1_error", "top5_error", "top1_error_ema", "top5_error_ema")
+PAPER = Recipe()
+IMAGENET_MEAN, IMAGENET_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+
+
+class ImageClassifier(pl.LightningModule):
+    """`arch`: a network's name (`regnety-500mf.dWr-x4`); `mean`, `std` per RGB channel on the scale 0 to 255.
+
+    Takes batches of uint8 (N, 3, H, W) RGB images and int64 (N,) labels; they are normalised on the device.
+    """
+
+    image_mean: Tensor
+    image_std: Tensor
+    accuracies: Any  # a ModuleDict of metrics, whose type says only that they are modules
+
+    def __init__(
+        self,
+        arch: str,
+        recipe: Recipe = PAPER,
+        num_classes: int = 1000,
+        mean: tuple[float, float, float] = IMAGENET_MEAN,
+        std: tuple[float, float, float] = IMAGENET_STD,
+        seed: int = 0,
+    ):
+        super().__init__()
+        self.recipe = Recipe.from_dict(recipe) if isinstance(recipe, dict) else recipe
+        self.arch = arch_named(arch)
+        self.num_classes, self.mean, self.std, self.seed = num_classes, tuple(mean), tuple(std), seed
+        self.net = build(self.arch, num_classes)
+        to_layout(self.net, self.recipe.layout)
+        self.ema = copy.deepcopy(self.net).requires_grad_(False).eval()
+        self.register_buffer("image_mean", torch.tensor(self.mean, dtype=torch.float32).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("image_std", torch.tensor(self.std, dtype=torch.float32).view(1, 3, 1, 1), persistent=False)
+        self.criterion = nn.CrossEntropyLoss(label_smoothing=self.recipe.label_smoothing)
+        self.train_loss = MeanMetric()
+        top = {"top1": 1, "top5": min(5, num_classes)}
+        self.accuracies = nn.ModuleDict(
+            {
+                f"{k}_error{suffix}": MulticlassAccuracy(num_classes, top_k=n, average="micro", validate_args=False)
+                for suffix in ("", "_ema")
+                for k, n in top.items()
+            }
+        )
+
+    @property
+    def memory_format(self) -> torch.memory_format:
+        """Of the network and of its batches: one setting for both."""
+        return memory_format(self.recipe.layout)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Plain values that build this module again: `ImageClassifier(**settings)`."""
+        return {
+            "arch": self.arch.name,
+            "recipe": self.recipe.as_dict(),
+            "num_classes": self.num_classes,
+            "mean": list(self.mean),
+            "std": list(self.std),
+            "seed": self.seed,
+        }
+
+    def setup(self, stage: str) -> None:
+        """Compiles the inner network in place, so that state-dict keys stay clean."""
+        if self.recipe.compile and stage == "fit":
+            self.net.compile()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Settings as plain values: the checkpoint loads with weights_only=True."""
+        checkpoint[self.CHECKPOINT_HYPER_PARAMS_KEY] = self.settings
+
+    def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], _dataloader_idx: int) -> tuple[Tensor, Tensor]:
+        """uint8 RGB -> normalised float, in the network's layout, on the device."""
+        images, labels = batch
+        return self.normalise(images), labels
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """(N, 3, H, W) on the scale 0 to 255 -> mean 0, std 1 over the data set."""
+        return (images.to(self.image_mean.dtype) - self.image_mean).div_(self.image_std).contiguous(memory_format=self.memory_format)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, 3, H, W) normalised -> (N, num_classes) logits of the raw weights."""
+        return self.net(images)
+
+    def training_step(self, batch: tuple[Tensor, Tensor], _batch_idx: int) -> Tensor:
+        """Loss of a batch, mixed where the recipe says so."""
+        images, labels = batch
+        share = mixup_share(self.recipe.mixup, self.seed, self.global_step)
+        loss = mixed_loss(self.criterion, self.net(mix(images, share)), labels, share)
+        self.train_loss.update(loss.detach())
+        return loss
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        """Averages the weights every `ema_every` steps."""
+        if self.recipe.ema_rate and self.global_step % self.recipe.ema_every == 0:
+            update_ema(self.ema, self.net, ema_weight(self.recipe, self.current_epoch))
+
+    def on_train_epoch_end(self) -> None:
+        """One read of the loss an epoch."""
+        self.log("train_loss", self.train_loss.compute())
+        self.train_loss.reset()
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], _batch_idx: int) -> None:
+        """Counts right answers of raw and averaged weights."""
+        images, labels = batch
+        logits = {"": self.net(images)}
+        if self.recipe.ema_rate:
+            logits["_ema"] = self.ema(images)
+        for suffix, scores in logits.items():
+            for k in ("top1", "top5"):
+                self.accuracies[f"{k}_error{suffix}"].update(scores, labels)
+
+    def on_validation_epoch_end(self) -> None:
+        """Errors in %, over every validation image exactly once."""
+        for name, accuracy in self.accuracies.items():
+            if name.endswith("_ema") and not self.recipe.ema_rate:
+                continue
+            self.log(name, 100.0 * (1.0 - accuracy.compute().double()), prog_bar=name.startswith("top1"))
+            accuracy.reset()
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """SGD and its schedule, stepped every epoch or every step as the recipe says."""
+        optimizer = sgd(self.net, self.recipe, weight_decay(self.recipe, self.arch))
+        per_epoch = self.recipe.lr_every == "epoch"
+        steps = 1 if per_epoch else max(1, self.trainer.estimated_stepping_batches // self.recipe.epochs)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda t: lr_multiplier(self.recipe, t / steps))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "epoch" if per_epoch else "step"}}

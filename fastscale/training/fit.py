@@ -1,0 +1,143 @@
+"""`fastscale fit`: one run, from its name to its record; taken up again by itself where it was interrupted."""
+
+import logging
+import resource
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning import Trainer
+from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.loggers import TensorBoardLogger
+
+from fastscale.counts import complexity
+from fastscale.errors import InputError
+from fastscale.records import Record, RecordStore, environment
+from fastscale.scaling import parse_run
+from fastscale.training.classifier import ImageClassifier
+from fastscale.training.layout import resolve_layout
+from fastscale.training.monitor import BoardExtras
+from fastscale.training.recipe import load_recipe
+from fastscale.training.runs import RunFolder
+from fastscale.training.trainer_cli import TrainerCLI, final_errors, run_config
+
+
+def fit(run: str | None, arguments: list[str], runs_dir: str = "runs", restart: bool = False) -> Record:
+    """Trains `run` (or what `--config` in `arguments` says) and returns its record; a finished run's record is returned as it is.
+
+    `arguments` are LightningCLI's. InputError for an unusable name, setting or data set, or a folder that holds another run.
+    """
+    quiet()
+    config: dict[str, Any] = {}
+    if run is not None:
+        name = parse_run(run)
+        if name.recipe is None:
+            raise InputError(f"{run!r} names no recipe: write <base>[.<strategy>-x<factor>].<recipe>, as in {run}.imagenet-100ep")
+        config = run_config(name.arch().name, load_recipe(name.recipe))
+    elif not any(a == "--config" or a.startswith("--config=") for a in arguments):
+        raise InputError("say what to train: --run <base>[.<strategy>-x<factor>].<recipe>, or --config FILE")
+    cli = TrainerCLI(config, arguments)
+    module, data, seed = cli.model, cli.datamodule, cli.config["seed_everything"]
+    folder = RunFolder(runs_dir, run or f"{module.arch.name}.{module.recipe.name}", seed)
+    with folder.locked():
+        folder.claim({**module.settings, "data": data.data_name, "data_hash": data.data_hash, "loader": data.loader_name}, restart)
+        if folder.record is not None:
+            print(f"{folder.path}: finished before; --restart trains it anew")
+            return folder.record
+        trainer = cli.trainer_for(
+            logger=cli.config["trainer"].get("logger") or board(folder),
+            callbacks=[last_checkpoint(folder), BoardExtras(data.data_name), *(cli.config_init["trainer"].get("callbacks") or [])],
+        )
+        declared_but_absent(module)
+        resume = folder.checkpoint if folder.checkpoint.is_file() else None
+        if resume:
+            print(f"{folder.path}: taken up from its last checkpoint")
+        trainer.fit(module, data, ckpt_path=resume, weights_only=True)
+        if trainer.interrupted:
+            raise KeyboardInterrupt
+        if "top1_error" not in trainer.callback_metrics:  # taken up after its last epoch
+            trainer.validate(module, data, verbose=False)
+        values = {**final_errors(trainer), **cli.speed.summary(), "peak_memory_mib": peak_memory_mib()}
+        if "train_loss" in trainer.callback_metrics:
+            values["train_loss"] = float(trainer.callback_metrics["train_loss"])
+        record = make_record(folder, trainer, module, data, values)
+        if trainer.is_global_zero:
+            RecordStore(Path(runs_dir) / "records.jsonl").append(record)
+            folder.finish(record)
+    return record
+
+
+def quiet() -> None:
+    """Silences what Lightning says about choices that are made on purpose here."""
+    for text in (
+        "does not have many workers",
+        "Checkpoint directory",
+        "tensorboardX",
+        "isinstance.treespec",
+        "in eval mode",
+        "on_after_batch_transfer",
+    ):
+        warnings.filterwarnings("ignore", f".*{text}.*")
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+
+
+def board(folder: RunFolder) -> TensorBoardLogger:
+    """TensorBoard's event files straight in the run's folder; runs compare under `tensorboard --logdir runs`."""
+    return TensorBoardLogger(folder.path.parent, name="", version=folder.path.name, default_hp_metric=False)
+
+
+def last_checkpoint(folder: RunFolder) -> ModelCheckpoint:
+    """One checkpoint, replaced after every epoch's validation."""
+    return ModelCheckpoint(folder.path, filename="last", save_top_k=1, every_n_epochs=1, enable_version_counter=False)
+
+
+def declared_but_absent(module: ImageClassifier) -> None:
+    """Says what the recipe asks for and this version does not do."""
+    if module.recipe.augmentation != "none":
+        warnings.warn(
+            f"recipe {module.recipe.name} declares {module.recipe.augmentation}, which is not applied yet: crops and flips only",
+            stacklevel=2,
+        )
+
+
+def peak_memory_mib() -> float:
+    """Peak memory of the device, or of this process where the device is the CPU."""
+    if torch.cuda.is_initialized():
+        return torch.cuda.max_memory_allocated() / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def make_record(folder: RunFolder, trainer: Trainer, module: ImageClassifier, data: Any, values: dict[str, float]) -> Record:
+    """The finished run as one record."""
+    name, recipe = parse_run(module.arch.name), module.recipe
+    cx = complexity(module.arch, num_classes=module.num_classes)
+    return Record(
+        kind="train",
+        run=folder.run,
+        arch=module.arch.name,
+        base=name.base,
+        strategy=name.strategy,
+        factor=name.factor,
+        resolution=module.arch.resolution,
+        num_classes=module.num_classes,
+        flops=cx.flops,
+        params=cx.params,
+        acts=cx.acts,
+        data=data.data_name,
+        data_hash=data.data_hash,
+        recipe=recipe.name,
+        recipe_hash=recipe.digest,
+        seed=module.seed,
+        epochs=recipe.epochs,
+        values=values,
+        env=environment(
+            precision=trainer.precision,
+            layout=resolve_layout(recipe.layout),
+            compile=recipe.compile,
+            batch=recipe.batch_size,
+            devices=trainer.world_size,
+            loader=data.loader_name,
+            augmentation_applied="crop" + (", flip" if recipe.flip else ""),
+        ),
+    )

@@ -1,0 +1,30 @@
+"""SGD with Nesterov momentum, weight decay by family and never on batch norm (paper.md section 6)."""
+
+import torch
+from torch import nn
+
+from fastscale.archs import Arch, EffNet
+from fastscale.training.recipe import Recipe
+
+
+def weight_decay(recipe: Recipe, arch: Arch) -> float:
+    """The recipe's own, or 1e-5 for EfficientNets and 2e-5 for the others."""
+    if recipe.weight_decay is not None:
+        return recipe.weight_decay
+    return 1e-5 if isinstance(arch, EffNet) else 2e-5
+
+
+def sgd(net: nn.Module, recipe: Recipe, decay: float) -> torch.optim.SGD:
+    """SGD over two groups, batch-norm parameters without decay; fused where every parameter is on a GPU, foreach elsewhere."""
+    norms = [p for m in net.modules() if isinstance(m, nn.BatchNorm2d) for p in m.parameters(recurse=False)]
+    norm_ids = {id(p) for p in norms}
+    others = [p for p in net.parameters() if id(p) not in norm_ids]
+    on_gpu = all(p.is_cuda for p in norms + others)
+    return torch.optim.SGD(
+        [{"params": others, "weight_decay": decay}, {"params": norms, "weight_decay": 0.0}],
+        lr=recipe.lr,
+        momentum=recipe.momentum,
+        nesterov=recipe.nesterov,
+        fused=True if on_gpu else None,
+        foreach=None if on_gpu else True,
+    )

@@ -1,0 +1,84 @@
+"""Lightning's own command line for ImageClassifier and ImageData, with what follows from recipe and arch linked, not typed twice."""
+
+import sys
+from typing import Any
+
+import yaml
+from jsonargparse import ArgumentError
+from pytorch_lightning import Trainer
+from pytorch_lightning.callbacks import LearningRateMonitor
+from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+
+from fastscale.data.module import ImageData
+from fastscale.errors import InputError
+from fastscale.scaling import arch_named
+from fastscale.training.checkpoint_io import AtomicCheckpointIO
+from fastscale.training.classifier import ERRORS, ImageClassifier
+from fastscale.training.monitor import SpeedMonitor
+from fastscale.training.recipe import Recipe
+
+TRAINER_DEFAULTS = {"num_sanity_val_steps": 0, "use_distributed_sampler": False, "enable_model_summary": False}
+ERROR_DIGITS = 4  # of percent: one image of a million
+
+
+class TrainerCLI(LightningCLI):
+    """Parses `--model.* --data.* --trainer.* --seed_everything --config` and builds the three; running them is the caller's part."""
+
+    def __init__(self, config: dict[str, Any], arguments: list[str]):
+        self.speed = SpeedMonitor()
+        typed, sys.argv = sys.argv, sys.argv[:1]  # Lightning warns of arguments there, which are ours
+        try:
+            super().__init__(
+                ImageClassifier,
+                ImageData,
+                run=False,
+                args=["--config", yaml.safe_dump(config), *arguments],
+                save_config_callback=None,
+                seed_everything_default=0,
+                trainer_defaults={
+                    **TRAINER_DEFAULTS,
+                    "enable_progress_bar": sys.stderr.isatty(),
+                    "callbacks": [self.speed, LearningRateMonitor()],
+                },
+                parser_kwargs={"exit_on_error": False, "prog": "fastscale", "default_env": False},
+            )
+        except ArgumentError as error:
+            raise InputError(" ".join(str(error).split())) from None
+        finally:
+            sys.argv = typed
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """The arch decides the resolution, the recipe the batch and crops, the data the classes."""
+        parser.link_arguments("model.arch", "data.resolution", compute_fn=lambda name: arch_named(name).resolution)
+        parser.link_arguments("model.arch", "data.test_resolution", compute_fn=lambda name: arch_named(name).test_resolution)
+        for name in ("batch_size", "crop_area", "flip", "limit_train"):
+            parser.link_arguments(f"model.recipe.{name}", f"data.{name}")
+        parser.link_arguments("model.recipe.epochs", "trainer.max_epochs")
+        for room in ("model", "data"):
+            parser.link_arguments("seed_everything", f"{room}.seed")
+        for name in ("num_classes", "mean", "std"):
+            parser.link_arguments(f"data.{name}", f"model.{name}", apply_on="instantiate")
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """The trainer is made by `trainer_for`, when the run's folder is known."""
+        self.trainer_arguments = kwargs
+        return None  # type: ignore[return-value]
+
+    def trainer_for(self, **kwargs: Any) -> Trainer:
+        """A Trainer with the parsed settings and these besides."""
+        plugins = [*(self.config_init["trainer"].get("plugins") or []), AtomicCheckpointIO()]
+        return super().instantiate_trainer(**{**self.trainer_arguments, "plugins": plugins, **kwargs})
+
+
+def final_errors(trainer: Trainer) -> dict[str, float]:
+    """Errors in % of the trainer's last validation, without the noise of single precision."""
+    return {k: round(float(trainer.callback_metrics[k]), ERROR_DIGITS) for k in ERRORS if k in trainer.callback_metrics}
+
+
+def run_config(arch: str, recipe: Recipe, source: str | None = None) -> dict[str, Any]:
+    """The configuration that a run's name stands for."""
+    return {
+        "model": {"arch": arch, "recipe": recipe.as_dict()},
+        "data": {"source": source or recipe.data},
+        "trainer": {"precision": recipe.precision},
+    }

@@ -1,0 +1,62 @@
+"""Timing: what is measured is a training step, and the record says under what conditions."""
+
+import pytest
+import torch
+
+import fastscale as fs
+from fastscale.timing.epoch import time_epochs
+from fastscale.timing.step import TrainingStep, spread, time_steps
+from fastscale.training import Recipe
+
+RECIPE = Recipe(name="t", data="none", epochs=1, batch_size=8, precision="32-true", warmup_epochs=0)
+
+
+def test_a_step_trains():
+    torch.manual_seed(0)
+    step = TrainingStep(fs.arch("regnety-tiny"), RECIPE, batch=8, num_classes=4, device="cpu")
+    before = step.net.head.fc.weight.detach().clone()
+    assert step.seconds(2) > 0
+    assert not torch.equal(before, step.net.head.fc.weight)
+
+
+def test_networks_are_measured_in_turns(monkeypatch):
+    turns = []
+    original = TrainingStep.seconds
+
+    def seconds(self, steps):
+        turns.append(self.images.shape[-1])
+        return original(self, steps)
+
+    monkeypatch.setattr(TrainingStep, "seconds", seconds)
+    done = []
+    archs = [fs.arch("regnety-tiny"), fs.arch("regnety-tiny.dWr-x4")]
+    found = time_steps(archs, RECIPE, batch=2, num_classes=4, rounds=3, round_s=0.001, progress=lambda i, n: done.append((i, n)))
+    assert turns == [32, 32, 36, 36] + [32, 36] * 3  # warm-up, one step to size a round, then turns
+    assert list(found) == [a.name for a in archs] and done[-1] == (8, 8)
+    assert all(t.rounds == 3 and t.median_s > 0 for t in found.values())
+
+
+def test_epoch_records():
+    (record,) = time_epochs([fs.arch("regnety-tiny.dWr-x4")], RECIPE, data="made-up", images=800, num_classes=4, device="cpu", rounds=1)
+    cx = fs.complexity("regnety-tiny.dWr-x4", num_classes=4)
+    assert (record.kind, record.strategy, record.factor, record.data) == ("time", "dWr", 4.0, "made-up")
+    assert (record.flops, record.params, record.acts) == (cx.flops, cx.params, cx.acts)
+    assert record.values["epoch_time_min"] == pytest.approx(record.values["step_time_s"] * 100 / 60)
+    assert (record.env["batch"], record.env["precision"], record.env["layout"], record.env["images"]) == (
+        8,
+        "32-true",
+        "channels_last",
+        "dummy",
+    )
+
+
+def test_spread_is_half_the_quartile_distance():
+    assert spread([1.0, 2.0, 3.0, 4.0, 5.0]) == 1.0 and spread([3.0]) == 0.0
+
+
+@pytest.mark.parametrize("bad", [{"images": 0}, {"num_classes": 0}, {"rounds": 0}, {"device": "cuda:99"}])
+def test_bad_sizes(bad):
+    if torch.cuda.is_available() and "device" in bad:
+        bad = {"images": -1}
+    with pytest.raises(ValueError, match="at least 1|no GPU"):
+        time_epochs([fs.arch("regnety-tiny")], RECIPE, **{"data": "x", "images": 8, "num_classes": 4, "device": "cpu", "rounds": 1, **bad})
