@@ -11,7 +11,7 @@ from typing import NoReturn
 from fastscale import api
 from fastscale.counts import Complexity
 from fastscale.errors import InputError
-from fastscale.scaling import Strategy, parse_run
+from fastscale.scaling import Strategy
 
 
 class Parser(argparse.ArgumentParser):
@@ -210,7 +210,8 @@ def parser() -> Parser:
     p.add_argument("--skip-broken", action="store_true", help="leave broken images out instead of failing")
     p.add_argument("--limit", type=int, help="only so many images of each split, for a trial")
 
-    lightning = "\n\nFurther options are Lightning's: --model.recipe.lr 1.0, --data.loader plain, --trainer.devices 8, --seed_everything 1, --config FILE."
+    options = "--model.recipe.lr 1.0, --data.loader plain, --trainer.devices 8, --seed_everything 1, --config FILE"
+    lightning = f"\n\nFurther options are Lightning's: {options}."
     p = verb(
         "fit",
         cmd_fit,

@@ -106,6 +106,10 @@ class ImageClassifier(pl.LightningModule):
         """(N, 3, H, W) normalised -> (N, num_classes) logits of the raw weights."""
         return self.net(images)
 
+    def on_train_epoch_start(self) -> None:
+        """Tells the loader which epoch this is: a resumed run's loader is made before the epoch is known (loaders start at the first batch)."""
+        self.trainer.train_dataloader.next_epoch = self.current_epoch
+
     def training_step(self, batch: tuple[Tensor, Tensor], _batch_idx: int) -> Tensor:
         """Loss of a batch, mixed where the recipe says so."""
         images, labels = batch
@@ -114,14 +118,21 @@ class ImageClassifier(pl.LightningModule):
         self.train_loss.update(loss.detach())
         return loss
 
-    def on_train_batch_end(self, *_: Any) -> None:
-        """Averages the weights every `ema_every` steps."""
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Averages the weights every `ema_every` steps; shows loss and rate every `log_every_n_steps`, the only wait for the device."""
         if self.recipe.ema_rate and self.global_step % self.recipe.ema_every == 0:
             update_ema(self.ema, self.net, ema_weight(self.recipe, self.current_epoch))
+        if self.logger is not None and self.global_step % self.trainer.log_every_n_steps == 0:
+            self.logger.log_metrics({"loss": float(outputs["loss"]), "learning_rate": self.learning_rate}, self.global_step)
+
+    @property
+    def learning_rate(self) -> float:
+        """Of the current step."""
+        return float(self.trainer.optimizers[0].param_groups[0]["lr"])
 
     def on_train_epoch_end(self) -> None:
-        """One read of the loss an epoch."""
-        self.log("train_loss", self.train_loss.compute())
+        """One read of the epoch's mean loss."""
+        self.log_dict({"train_loss": self.train_loss.compute(), "learning_rate": self.learning_rate})
         self.train_loss.reset()
 
     def validation_step(self, batch: tuple[Tensor, Tensor], _batch_idx: int) -> None:

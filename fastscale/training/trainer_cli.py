@@ -6,7 +6,6 @@ from typing import Any
 import yaml
 from jsonargparse import ArgumentError
 from pytorch_lightning import Trainer
-from pytorch_lightning.callbacks import LearningRateMonitor
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
 from fastscale.data.module import ImageData
@@ -38,7 +37,7 @@ class TrainerCLI(LightningCLI):
                 trainer_defaults={
                     **TRAINER_DEFAULTS,
                     "enable_progress_bar": sys.stderr.isatty(),
-                    "callbacks": [self.speed, LearningRateMonitor()],
+                    "callbacks": [self.speed],
                 },
                 parser_kwargs={"exit_on_error": False, "prog": "fastscale", "default_env": False},
             )
@@ -58,6 +57,10 @@ class TrainerCLI(LightningCLI):
             parser.link_arguments("seed_everything", f"{room}.seed")
         for name in ("num_classes", "mean", "std"):
             parser.link_arguments(f"data.{name}", f"model.{name}", apply_on="instantiate")
+
+    def before_instantiate_classes(self) -> None:
+        """A recipe that cannot be is said before data is looked at."""
+        Recipe.from_dict(vars(self.config["model"]["recipe"]))
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """The trainer is made by `trainer_for`, when the run's folder is known."""

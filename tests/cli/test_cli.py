@@ -1,0 +1,81 @@
+"""The command: what it prints, its exit codes, one line for every mistake."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import fastscale as fs
+from fastscale.cli import main
+
+
+def run(capsys, *argv):
+    code = main(list(argv))
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def test_list_and_info(capsys):
+    code, out, _ = run(capsys, "list", "regnetz")
+    assert code == 0 and "regnetz-4gf" in out and "resnet" not in out and "multiply-adds" in out
+    code, out, _ = run(capsys, "info", "resnet-50", "--json")
+    found = json.loads(out)
+    assert code == 0 and (found["flops"], found["params"], found["acts"]) == (4089185256, 25557032, 11315688)
+    assert found["arch"]["depths"] == [3, 4, 6, 3]
+    assert "4,089,185,256" in run(capsys, "info", "resnet-50")[1]
+
+
+def test_scale_by_factor_and_to_a_target(capsys):
+    code, out, _ = run(capsys, "scale", "regnety-4gf", "dWr", "4")
+    assert code == 0 and "15,459,535,460" in out and "2.297" in out  # acts: 4^.6
+    code, out, _ = run(capsys, "scale", "regnetz-500mf", "dWr", "--flops", "4e9", "--json")
+    found = json.loads(out)
+    assert abs(found["flops"] / 4e9 - 1) < 0.02 and fs.complexity(found["arch"]["name"]).flops == found["flops"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["info", "regnety-4g"], "nearest first: regnety-4gf"),
+        (["info", "resnet-50", "--resolution", "16"], ">= 32"),
+        (["scale", "regnety-4gf", "g", "2"], "scales nothing"),
+        (["scale", "regnety-4gf", "dWr", "0"], "finite number > 0"),
+        (["scale", "regnety-4gf", "dWr", "nan"], "finite number > 0"),
+        (["scale", "regnety-4gf", "dWr"], "give a factor"),
+        (["scale", "regnety-4gf", "dWr", "two"], "invalid float"),
+        (["frobnicate"], "invalid choice"),
+        ([], "VERB"),
+        (["list", "--colour"], "unrecognised"),
+        (["time", "regnety-tiny", "--recipe", "quick", "--rounds", "0"], "at least 1"),
+        (["reproduce", "figure-99"], "nearest first"),
+        (["reproduce", "quick", "--tier", "full"], "no runs in tier 'full'"),
+        (["data", "write", "no-such-set"], "no-such-set"),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_code_2(capsys, argv, message, data_home):
+    code, _, err = run(capsys, *argv)
+    assert code == 2 and message in err and err.count("\n") == 1 and err.startswith("error: ")
+
+
+@pytest.mark.parametrize("verb", ["list", "info", "scale", "data write", "fit", "evaluate", "time", "reproduce"])
+def test_every_verb_shows_an_example(capsys, verb):
+    with pytest.raises(SystemExit) as stop:
+        main([*verb.split(), "--help"])
+    assert stop.value.code == 0 and f"fastscale {verb}" in capsys.readouterr().out.split("example:")[1]
+
+
+def test_import_loads_no_heavy_package():
+    code = "import fastscale, fastscale.cli, sys; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "fastscale.cli" in loaded and not {"torch", "pytorch_lightning", "ffcv", "matplotlib", "numpy", "yaml"} & set(loaded)
+
+
+def test_time_writes_records(capsys, tmp_path):
+    from fastscale.records import RecordStore
+
+    argv = ["time", "regnety-tiny", "--recipe", "quick", "--data", "x", "--images", "64", "--classes", "3", "--batch", "4", "--rounds", "1"]
+    code, out, _ = run(capsys, *argv, "--runs_dir", str(tmp_path), "--device", "cpu")
+    assert code == 0 and "regnety-tiny" in out
+    (record,) = RecordStore(tmp_path / "records.jsonl").read()
+    assert record.kind == "time" and record.env["batch"] == 4

@@ -1,0 +1,124 @@
+"""Training end to end through the command: records, TensorBoard, resuming after kill -9, evaluation, loading."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+import fastscale as fs
+from fastscale.cli import main
+from fastscale.data.write import write
+from fastscale.records import RecordStore
+from fastscale.training.checkpoint_io import read_checkpoint
+
+RUN = "regnety-tiny.wg-x2.quick"
+SMALL = ["--model.recipe.batch_size", "8", "--model.recipe.epochs", "2", "--model.recipe.lr", "0.05", "--model.recipe.mixup", "0.2"]
+
+
+@pytest.fixture
+def source(image_folder, data_home):
+    write(f"folder:{image_folder}", progress=lambda line: None)
+    return f"folder:{image_folder}"
+
+
+def fit(source, runs, *extra):
+    return main(["fit", "--run", RUN, "--runs_dir", str(runs), "--data.source", source, "--data.workers", "1", *SMALL, *extra])
+
+
+def test_fit_evaluate_load(source, tmp_path, capsys):
+    runs = tmp_path / "runs"
+    assert fit(source, runs) == 0
+    folder = runs / RUN / "seed0"
+    (record,) = RecordStore(runs / "records.jsonl").read()
+    assert (record.kind, record.run, record.arch, record.strategy, record.factor, record.seed, record.epochs) == (
+        "train", RUN, "regnety-tiny.wg-x2", "wg", 2.0, 0, 2,
+    )  # fmt: skip
+    assert record.num_classes == 3 and record.flops == fs.complexity("regnety-tiny.wg-x2", num_classes=3).flops
+    assert {"top1_error", "top1_error_ema", "train_loss", "epoch_time_s", "images_per_s", "data_wait_share"} <= set(record.values)
+    assert record.env["loader"] == "ffcv" and record.env["layout"] == "channels_last" and record.env["precision"] == "32-true"
+    assert (folder / "record.json").read_text() == record.to_json() + "\n"
+
+    capsys.readouterr()
+    assert main(["evaluate", str(folder), "--data", source]) == 0
+    printed = dict(line.split()[:2] for line in capsys.readouterr().out.splitlines() if "error" in line)
+    assert {k: float(v) for k, v in printed.items()} == {k: v for k, v in record.values.items() if "error" in k}
+
+    content = read_checkpoint(folder)
+    net = fs.load(folder)
+    assert not net.training and net.arch == fs.arch("regnety-tiny.wg-x2") and net(torch.zeros(1, 3, 32, 32)).shape == (1, 3)
+    torch.testing.assert_close(net.state_dict()["head.fc.weight"], content["state_dict"]["ema.head.fc.weight"])
+
+    board = EventAccumulator(str(folder), size_guidance={"tensors": 0}).Reload()
+    scalars = set(board.Tags()["scalars"])
+    assert {"train_loss", "top1_error", "top5_error_ema", "images_per_s", "data_wait_share", "epoch_time_s", "learning_rate"} <= scalars
+    assert board.Tags()["images"] == ["train_images"]
+    hparams = board.summary_metadata["_hparams_/session_start_info"].plugin_data.content
+    for name in (b"strategy", b"factor", b"flops", b"params", b"acts"):
+        assert name in hparams
+
+    before = json.loads((folder / "settings.json").read_text())
+    assert fit(source, runs) == 0 and "finished before" in capsys.readouterr().out
+    assert fit(source, runs, "--model.recipe.lr", "0.1") == 2
+    assert "other settings (recipe.lr)" in capsys.readouterr().err
+    assert json.loads((folder / "settings.json").read_text()) == before
+    assert len(RecordStore(runs / "records.jsonl").read()) == 1
+
+
+@pytest.mark.parametrize("lr_every", ["epoch", "step"])
+def test_killed_and_resumed_is_as_uninterrupted(source, tmp_path, lr_every):
+    extra = ["--model.recipe.epochs", "30", "--model.recipe.lr_every", lr_every, "--seed_everything", "3"]
+    assert fit(source, tmp_path / "whole", *extra) == 0
+    command = [sys.executable, "-m", "fastscale", "fit", "--run", RUN, "--runs_dir", str(tmp_path / "cut"), "--data.source", source]
+    child = subprocess.Popen([*command, "--data.workers", "1", *SMALL, *extra], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    checkpoint, deadline = tmp_path / "cut" / RUN / "seed3" / "last.ckpt", time.monotonic() + 120
+    while not checkpoint.exists() and child.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.kill(child.pid, signal.SIGKILL)
+    child.wait()
+    assert child.returncode == -signal.SIGKILL and 0 < read_checkpoint(checkpoint)["global_step"] < 30 * 6
+    assert fit(source, tmp_path / "cut", *extra) == 0
+    (whole,), (cut,) = (RecordStore(tmp_path / k / "records.jsonl").read() for k in ("whole", "cut"))
+    assert {k: v for k, v in cut.values.items() if "error" in k} == {k: v for k, v in whole.values.items() if "error" in k}
+    a, b = (read_checkpoint(tmp_path / k / RUN / "seed3")["state_dict"] for k in ("whole", "cut"))
+    for k in a:
+        torch.testing.assert_close(a[k], b[k], rtol=1e-4, atol=1e-5)
+
+
+def test_both_loaders_train_and_score_alike(source, tmp_path):
+    for loader in ("ffcv", "plain"):
+        assert fit(source, tmp_path / loader, "--data.loader", loader) == 0
+    values = [RecordStore(tmp_path / k / "records.jsonl").read()[0].values for k in ("ffcv", "plain")]
+    assert values[0]["train_loss"] == pytest.approx(values[1]["train_loss"], rel=1e-3)
+    assert values[0]["top1_error"] == pytest.approx(values[1]["top1_error"], abs=10)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--run", "regnety-tiny.wg-x2"], "names no recipe"),
+        (["--run", "regnety-tiny.wg-x2.quik"], "no recipe is named 'quik'; there are, nearest first: quick"),
+        (["--run", "regnety-tini.quick"], "no network is named 'regnety-tini"),
+        (["--run", "regnety-tiny.wgx-x2.quick"], "unknown strategy 'wgx'"),
+        (["--run", "regnety-tiny.quick", "--model.recipe.lr", "fast"], "lr"),
+        (["--run", "regnety-tiny.quick", "--model.recipe.lr", "-1"], "lr must be finite and > 0"),
+        (["--run", "regnety-tiny.quick", "--no.such.option", "1"], "no.such"),
+        (["--run", "regnety-tiny.quick", "--data.source", "no-such-set"], "no-such-set"),
+        (["--run", "regnety-tiny.quick"], "fastscale data write fashion-mnist"),
+        ([], "say what to train"),
+    ],
+)
+def test_unusable_input_is_one_line_and_exit_code_2(arguments, message, data_home, tmp_path, capsys):
+    assert main(["fit", "--runs_dir", str(tmp_path), *arguments]) == 2
+    err = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("Seed set to")]
+    assert len(err) == 1 and message in err[0], err
+
+
+def test_evaluate_refuses_other_classes_and_no_checkpoint(source, tmp_path, capsys):
+    assert main(["evaluate", str(tmp_path / "nothing.ckpt"), "--data", source]) == 2
+    assert "no such checkpoint" in capsys.readouterr().err
