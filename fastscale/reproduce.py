@@ -136,7 +136,7 @@ def show_plan(artifact: Artifact, plan: Plan, todo: Sequence[Job], runs_dir: Pat
 
 def fetch(plan: Plan) -> None:
     """The plan's data set, fetched and written once."""
-    from fastscale.data.prepare import prepare
+    from fastscale.data.write import prepare
 
     prepare(plan.data)
 

@@ -7,10 +7,10 @@ from PIL import Image
 
 @pytest.fixture(scope="session")
 def image_folder(tmp_path_factory):
-    """`train|val/<class>/*.png`: 3 classes told apart by colour, 16 and 7 images each, 40 x 36 px."""
+    """`train|val/<class>/*.png`: 3 classes told apart by colour, 48 and 7 images each, 40 x 36 px."""
     root = tmp_path_factory.mktemp("images") / "colours"
     rng = np.random.default_rng(0)
-    for split, count in (("train", 16), ("val", 7)):
+    for split, count in (("train", 48), ("val", 7)):
         for k, name in enumerate(("blue", "green", "red")):
             folder = root / split / name
             folder.mkdir(parents=True)

@@ -107,8 +107,9 @@ class ImageClassifier(pl.LightningModule):
         return self.net(images)
 
     def on_train_epoch_start(self) -> None:
-        """Tells the loader which epoch this is: a resumed run's loader is made before the epoch is known (loaders start at the first batch)."""
-        self.trainer.train_dataloader.next_epoch = self.current_epoch
+        """Tells the loader which epoch this is: a resumed run's loader is made before that is known, and starts with its first batch."""
+        loader: Any = self.trainer.train_dataloader
+        loader.next_epoch = self.current_epoch
 
     def training_step(self, batch: tuple[Tensor, Tensor], _batch_idx: int) -> Tensor:
         """Loss of a batch, mixed where the recipe says so."""
@@ -122,7 +123,7 @@ class ImageClassifier(pl.LightningModule):
         """Averages the weights every `ema_every` steps; shows loss and rate every `log_every_n_steps`, the only wait for the device."""
         if self.recipe.ema_rate and self.global_step % self.recipe.ema_every == 0:
             update_ema(self.ema, self.net, ema_weight(self.recipe, self.current_epoch))
-        if self.logger is not None and self.global_step % self.trainer.log_every_n_steps == 0:
+        if self.logger is not None and self.global_step % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
             self.logger.log_metrics({"loss": float(outputs["loss"]), "learning_rate": self.learning_rate}, self.global_step)
 
     @property
