@@ -111,20 +111,23 @@ def cmd_data_write(args: argparse.Namespace) -> int:
 
 def cmd_fit(args: argparse.Namespace, rest: list[str]) -> int:
     """Trains a run, or takes it up again."""
-    from fastscale.training.fit import fit
+    from fastscale.training.fit import fit, speaks
 
     record = fit(args.run, rest, args.runs_dir, args.restart)
     shown = ", ".join(f"{k} {v:.2f} %" for k, v in record.values.items() if "error" in k)
-    print(f"{record.run}, seed {record.seed}: {shown}")
+    if speaks():
+        print(f"{record.run}, seed {record.seed}: {shown}")
     return 0
 
 
 def cmd_evaluate(args: argparse.Namespace, rest: list[str]) -> int:
     """Errors of a checkpoint."""
     from fastscale.training.evaluate import evaluate
+    from fastscale.training.fit import speaks
 
     for name, value in evaluate(args.checkpoint, args.data, rest).items():
-        print(f"{name:16}{value:10.4f} %")
+        if speaks():
+            print(f"{name:16}{value:10.4f} %")
     return 0
 
 

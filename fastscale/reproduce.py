@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from fastscale.counts import complexity
@@ -31,9 +31,10 @@ class Job:
 
     spec: RunSpec
     folder: RunFolder
-    work: float  # flops of one image: what runs are weighed by
+    work: float  # what runs are weighed by in the estimate of the time left
     process: subprocess.Popen | None = None
     began: float = 0.0
+    took: float = 0.0
     problem: str = ""
 
     @property
@@ -47,20 +48,13 @@ class Job:
         return self.folder.path / "fit.log"
 
 
-@dataclass
-class Progress:
-    """Shares of the plan's work that are done, and the time left that follows from them."""
-
-    total: float
-    began: float = field(default_factory=time.monotonic)
-    done: float = 0.0
-
-    def left(self) -> str:
-        """`about N min left`, once there is something to judge by."""
-        if not self.done:
-            return "time left not known yet"
-        seconds = (time.monotonic() - self.began) * (self.total / self.done - 1)
-        return "done" if self.done >= self.total * 0.999 else f"about {max(seconds, 1) / 60:.1f} min left"
+def time_left(done: Sequence[Job], running: Sequence[Job], waiting: Sequence[Job], now: float, slots: int) -> str:
+    """`about N min left`, from the work that finished runs did a second."""
+    if not running and not waiting:
+        return "done"
+    rate = sum(job.work for job in done) / sum(job.took for job in done)
+    left = sum(job.work for job in waiting) + sum(max(0.0, job.work - rate * (now - job.began)) for job in running)
+    return f"about {max(left / rate / slots, 1) / 60:.1f} min left"
 
 
 def reproduce(names: Sequence[str], tier: str, runs_dir: Path, dry_run: bool = False, jobs: int | None = None) -> int:
@@ -113,7 +107,8 @@ def make(artifact: Artifact, tier: str, runs_dir: Path, dry_run: bool, jobs: int
 def plan_jobs(plan: Plan, runs_dir: Path) -> list[Job]:
     """The runs that are not finished here."""
     specs = [(spec, RunFolder(runs_dir, spec.run, spec.seed)) for spec in plan.runs()]
-    return [Job(spec, folder, complexity(arch_named(spec.arch)).flops) for spec, folder in specs if folder.record is None]
+    base = complexity(arch_named(plan.base)).flops  # start, validation and so on take about as long as the base's training
+    return [Job(spec, folder, base + complexity(arch_named(spec.arch)).flops) for spec, folder in specs if folder.record is None]
 
 
 def show_plan(artifact: Artifact, plan: Plan, todo: Sequence[Job], runs_dir: Path) -> None:
@@ -148,9 +143,7 @@ def train(todo: Sequence[Job], jobs: int | None) -> list[Job]:
     print(f"training: {side_by_side} side by side, {threads} thread{'s' if threads > 1 else ''} each", flush=True)
     waiting = list(todo)
     running: list[Job] = []
-    failed: list[Job] = []
-    progress = Progress(sum(job.work for job in todo))
-    ended = 0
+    ended: list[Job] = []
     try:
         while waiting or running:
             while waiting and len(running) < side_by_side:
@@ -160,16 +153,14 @@ def train(todo: Sequence[Job], jobs: int | None) -> list[Job]:
             time.sleep(0.2)
             for job in [j for j in running if j.process is not None and j.process.poll() is not None]:
                 running.remove(job)
-                ended += 1
-                progress.done += job.work
-                print(f"[{ended:{len(str(len(todo)))}}/{len(todo)}] {outcome(job)}  {progress.left()}", flush=True)
-                if job.problem:
-                    failed.append(job)
+                ended.append(job)
+                line, left = outcome(job), time_left(ended, running, waiting, time.monotonic(), side_by_side)
+                print(f"[{len(ended):{len(str(len(todo)))}}/{len(todo)}] {line}  {left}", flush=True)
     finally:
         for job in running:
             if job.process is not None:
                 job.process.terminate()
-    return failed
+    return [job for job in ended if job.problem]
 
 
 def start(job: Job, threads: int) -> None:
@@ -195,7 +186,8 @@ def die_with_parent() -> None:
 def outcome(job: Job) -> str:
     """A line about a run that ended; sets `problem` if it failed."""
     record = job.folder.record
-    took = f"{time.monotonic() - job.began:5.0f} s"
+    job.took = time.monotonic() - job.began
+    took = f"{job.took:5.0f} s"
     if record is not None:
         error = record.values.get("top1_error_ema", record.values["top1_error"])
         return f"{job.label:36} error {error:6.2f} %  {record.values['images_per_s']:6.0f} images/s  {took}"

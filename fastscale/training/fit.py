@@ -3,6 +3,7 @@
 import logging
 import resource
 import warnings
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import TensorBoardLogger
+from pytorch_lightning.utilities import rank_zero_only
 
 from fastscale.counts import complexity
 from fastscale.errors import InputError
@@ -40,8 +42,10 @@ def fit(run: str | None, arguments: list[str], runs_dir: str = "runs", restart: 
     cli = TrainerCLI(config, arguments)
     module, data, seed = cli.model, cli.datamodule, cli.config["seed_everything"]
     folder = RunFolder(runs_dir, run or f"{module.arch.name}.{module.recipe.name}", seed)
-    with folder.locked():
-        folder.claim({**module.settings, "data": data.data_name, "data_hash": data.data_hash, "loader": data.loader_name}, restart)
+    first = speaks()
+    with folder.locked() if first else nullcontext():
+        if first:
+            folder.claim({**module.settings, "data": data.data_name, "data_hash": data.data_hash, "loader": data.loader_name}, restart)
         if folder.record is not None:
             print(f"{folder.path}: finished before; --restart trains it anew")
             return folder.record
@@ -62,10 +66,15 @@ def fit(run: str | None, arguments: list[str], runs_dir: str = "runs", restart: 
         if "train_loss" in trainer.callback_metrics:
             values["train_loss"] = float(trainer.callback_metrics["train_loss"])
         record = make_record(folder, trainer, module, data, values)
-        if trainer.is_global_zero:
+        if first:
             RecordStore(Path(runs_dir) / "records.jsonl").append(record)
             folder.finish(record)
     return record
+
+
+def speaks() -> bool:
+    """Whether this process is the one of several that prints and writes."""
+    return (getattr(rank_zero_only, "rank", None) or 0) == 0
 
 
 def quiet() -> None:
@@ -73,10 +82,11 @@ def quiet() -> None:
     for text in (
         "does not have many workers",
         "Checkpoint directory",
-        "tensorboardX",
         "isinstance.treespec",
-        "in eval mode",
+        "in eval mode",  # the averaged weights
         "on_after_batch_transfer",
+        "smaller than the logging interval",
+        "sync_dist",  # torchmetrics gathers by itself
     ):
         warnings.filterwarnings("ignore", f".*{text}.*")
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)

@@ -84,22 +84,22 @@ class BoardExtras(Callback):
             writer.add_summary(start)
 
     def hyper_parameters(self, module: ImageClassifier) -> dict[str, Any]:
-        """Strategy, factor, counts (flops are multiply-adds), and the recipe's main settings."""
-        run, cx, recipe = parse_run(module.arch.name), complexity(module.arch, num_classes=module.num_classes), module.recipe
+        """Strategy, factor and counts (flops are multiply-adds), then what else tells runs apart.
+
+        TensorBoard orders them by name and shows the first five unasked: the names of the others are chosen to come after these.
+        """
+        run, cx = parse_run(module.arch.name), complexity(module.arch, num_classes=module.num_classes)
         return {
-            "base": run.base,
             "strategy": run.strategy or "none",
             "factor": run.factor,
-            "resolution": module.arch.resolution,
             "flops": cx.flops,
             "params": cx.params,
             "acts": cx.acts,
-            "recipe": recipe.name,
-            "data": self.data_name,
-            "seed": module.seed,
-            "epochs": recipe.epochs,
-            "batch_size": recipe.batch_size,
-            "lr": recipe.lr,
+            "trained_base": run.base,
+            "trained_data": self.data_name,
+            "trained_recipe": module.recipe.name,
+            "trained_resolution": module.arch.resolution,
+            "trained_seed": module.seed,
         }
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int) -> None:

@@ -90,6 +90,21 @@ def test_killed_and_resumed_is_as_uninterrupted(source, tmp_path, lr_every):
         torch.testing.assert_close(a[k], b[k], rtol=1e-4, atol=1e-5)
 
 
+def test_two_processes_share_a_run(source, tmp_path):
+    """DDP over gloo: one record, the batch shared, and every validation image counted once (21 images, an odd number)."""
+    two = ["--trainer.accelerator", "cpu", "--trainer.devices", "2", "--trainer.strategy", "ddp", "--data.source", source]
+    command = [sys.executable, "-m", "fastscale", "fit", "--run", RUN, "--runs_dir", str(tmp_path), *SMALL, *two]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0 and done.stdout.count("top1_error ") == 1, done.stderr
+    (record,) = RecordStore(tmp_path / "records.jsonl").read()
+    assert record.env["devices"] == 2
+    assert read_checkpoint(tmp_path / RUN / "seed0")["global_step"] == 2 * 18
+    from fastscale.training.evaluate import evaluate
+
+    alone = evaluate(tmp_path / RUN / "seed0", source, ["--trainer.accelerator", "cpu"])
+    assert alone == {k: v for k, v in record.values.items() if "error" in k}
+
+
 def test_both_loaders_train_and_score_alike(source, tmp_path):
     for loader in ("ffcv", "plain"):
         assert fit(source, tmp_path / loader, "--data.loader", loader) == 0
