@@ -13,7 +13,7 @@ def compatible(width: int, bottleneck_ratio: float, group_width: int) -> tuple[i
     (of `lcm(g, b)` for an inverted bottleneck, b > 1, so that `width = v / b` stays whole).
 
     >>> compatible(88, 1, 16), compatible(32, 4, 24)
-    ((80, 16), (30, 24))
+    ((96, 16), (30, 24))
     """
     v = int(max(1, width * bottleneck_ratio))
     g = int(min(group_width, v))

@@ -31,7 +31,7 @@ def base_arch(name: str) -> AnyNet | EffNet:
     """The base network of that name; InputError with the known names, nearest first, otherwise.
 
     >>> base_arch("regnety-4gf").depths
-    (2, 7, 14, 2)
+    (2, 6, 16, 2)
     """
     try:
         return _bases()[name]

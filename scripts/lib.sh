@@ -1,0 +1,55 @@
+# Shell library of scripts/*.sh (sourced): where things are, and steps that are named, timed, logged and explained when they fail.
+# Kept to bash 3.2 (macOS): no associative arrays, no empty array under `set -u`.
+# shellcheck shell=bash disable=SC2034
+set -Eeuo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+venv=$root/.venv
+log=$root/setup.log
+step_number=0
+step_count=0
+step_started=$SECONDS
+hint=
+
+say() { printf '%s\n' "$*"; }
+
+# The answer to a machine or a command line that cannot work: the message, exit code 2.
+refuse() {
+    trap - ERR
+    printf '%s\n' "$*" >&2
+    exit 2
+}
+
+# step TEXT: prints "[2/6] TEXT ... "; `done_step` ends the line with the seconds it took (or a word, where nothing was to be done).
+step() {
+    step_number=$((step_number + 1))
+    step_started=$SECONDS
+    printf '[%d/%d] %s ... ' "$step_number" "$step_count" "$1"
+}
+
+done_step() { printf '%s\n' "${1:-$((SECONDS - step_started)) s}"; }
+
+# run COMMAND...: its output goes to the log; where it fails, the command, the log's last lines and $hint end the script (exit code 1).
+run() {
+    printf '\n$ %s\n' "$*" >>"$log"
+    local code=0
+    "$@" >>"$log" 2>&1 </dev/null || code=$?
+    [ "$code" = 0 ] || failed "$code" "$*"
+}
+
+failed() {
+    trap - ERR
+    {
+        printf 'failed after %d s\n\n' "$((SECONDS - step_started))"
+        printf 'The command that failed (exit code %s):\n  %s\n' "$1" "$2"
+        printf 'The last lines of %s:\n' "$log"
+        tail -n 15 "$log" | sed 's/^/  | /'
+        printf 'What to do: %s\n' "${hint:-read the log, then call the script again: it goes on where it stopped}"
+    } >&2
+    exit 1
+}
+
+# For what no `run` guards: a set-up never ends without saying where.
+trap 'code=$?; printf "\n%s: line %s failed (exit code %s): %s\n" "$0" "$LINENO" "$code" "$BASH_COMMAND" >&2; exit "$code"' ERR
+trap 'printf "\ninterrupted: call the script again, it goes on where it stopped\n" >&2; exit 130' INT
+trap 'printf "\nended by a signal: call the script again, it goes on where it stopped\n" >&2; exit 143' TERM

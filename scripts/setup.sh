@@ -1,0 +1,243 @@
+#!/usr/bin/env bash
+# Set-up: .venv with the pinned packages, FFCV and the `fastscale` command. Called by every other script; again costs nothing.
+#
+#   bash scripts/setup.sh [--with-tests] [--no-ffcv | --ffcv] [--dry-run] [--help]
+#
+# --with-tests  also the tools of scripts/test.sh
+# --no-ffcv     leave FFCV out (remembered; the plain loader takes its place); --ffcv takes it in again
+# --dry-run     print what would be done
+#
+# PYTHON=...                the Python to use (3.10 to 3.13); else an active environment's that has a GPU build of torch, else the first found
+# FASTSCALE_TORCH_INDEX=... where pip takes torch from, e.g. the address of PyTorch's CPU wheel index on a machine without a GPU
+# A GPU build of torch >= 2.11, < 2.14, in .venv or in the active environment, is kept. Exit codes: 1 a step failed, 2 it cannot work here.
+# shellcheck source=scripts/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=scripts/system_packages.sh
+. "$root/scripts/system_packages.sh"
+
+stamp=$venv/.fastscale-setup.json
+machine=$root/scripts/setup_machine.py
+state=$root/scripts/setup_state.py
+with_tests=
+ffcv=
+dry_run=
+for option in "$@"; do
+    case $option in
+        --with-tests) with_tests=yes ;;
+        --no-ffcv) ffcv=no ;;
+        --ffcv) ffcv=yes ;;
+        --dry-run) dry_run=yes ;;
+        -h | --help) sed -n '2,/^# shellcheck/{/^# shellcheck/d;s/^# \{0,1\}//;p;}' "${BASH_SOURCE[0]}" && exit 0 ;;
+        *) refuse "setup: unknown option '$option'; there are --with-tests, --no-ffcv, --ffcv, --dry-run, --help" ;;
+    esac
+done
+unset PYTHONPATH PYTHONHOME PYTHONSAFEPATH # packages from elsewhere must not pass for installed ones
+# pip: no questions, and nothing from a personal configuration that would install outside .venv; sdists always by way of a wheel
+export PIP_NO_INPUT=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_USER=0 PIP_USE_PEP517=1
+unset PIP_TARGET PIP_PREFIX PIP_REQUIRE_HASHES
+
+venv_works() { [ -x "$venv/bin/python" ] && [ ! -e "$venv/.unfinished" ] && "$venv/bin/python" -c '' 2>/dev/null; }
+in_venv() { "$venv/bin/python" "$@"; }
+is_current() { [ -x "$venv/bin/python" ] && why=$(in_venv "$state" current "$stamp" "$with_tests" "$ffcv" 2>/dev/null); }
+supported() { "$1" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1; }
+
+# One set-up at a time, where flock exists; a pip that outlives a killed set-up holds the lock until it is done.
+lock() {
+    exec 9>>"$log"
+    command -v flock >/dev/null || return 0
+    flock -n 9 || { say "another set-up is running here: waiting for it" && flock 9; }
+}
+
+# A machine so bare that it has no Python at all gets its distribution's.
+install_python() {
+    if [ -z "$dry_run" ] && ! command -v python3 >/dev/null && [ -z "$(apt_refusal)" ]; then
+        say "no Python here: installing python3 by apt"
+        apt_install python3 python3-venv
+        python=$(command -v python3)
+    fi
+    supported "$python" || refuse "setup: no Python 3.10 to 3.13 found. Install one (apt: python3 python3-venv; dnf: python3; brew, conda: python),
+or name one: PYTHON=... bash scripts/setup.sh"
+}
+
+# Sets `python` to the interpreter to work with, and the PY_, TORCH_ and FFCV_ names to what it says of itself.
+choose_python() {
+    local name
+    python=
+    if venv_works; then
+        python=$venv/bin/python
+        supported "$python" || refuse "setup: .venv holds a Python that is not 3.10 to 3.13: delete .venv, then call this again"
+        [ -z "${PYTHON:-}" ] || say "note: .venv is there and is used as it is; to have it made by PYTHON=$PYTHON, delete it first"
+    elif [ -n "${PYTHON:-}" ]; then
+        supported "$PYTHON" || refuse "setup: PYTHON=$PYTHON is not a working Python 3.10 to 3.13"
+        python=$(command -v "$PYTHON")
+    else
+        for name in python python3; do # what an activated environment, or a GPU image, calls its own
+            supported "$name" && eval "$("$name" "$machine" interpreter)" && [ -n "$TORCH_KEPT" ] && python=$(command -v "$name") && break
+        done
+        for name in python3.11 python3.12 python3.13 python3.10 python3 python; do
+            [ -n "$python" ] || ! supported "$name" || python=$(command -v "$name")
+        done
+        [ -n "$python" ] || install_python
+    fi
+    eval "$("$python" "$machine" interpreter)"
+    minor=${PY_VERSION%.*}
+    # a new .venv sees the packages of the interpreter that makes it only where its torch is kept
+    [ "$python" = "$venv/bin/python" ] || [ -n "$TORCH_KEPT" ] || { TORCH_VERSION='' FFCV_VERSION=''; }
+}
+
+# What is there, and what there is to do; nothing is changed.
+plan() {
+    choose_python
+    ffcv=$("$python" "$state" choice "$stamp" "$ffcv")
+    torch_pin=$(grep '^torch==' "$root/requirements.txt")
+    ffcv_pin=$(grep '^ffcv==' "$root/requirements.txt")
+    if [ -n "$TORCH_KEPT" ]; then
+        torch_text="torch $TORCH_VERSION ($TORCH_KIND build, from ${python%/bin/*}) is kept"
+    else
+        torch_text="${torch_pin/==/ }${FASTSCALE_TORCH_INDEX:+ from FASTSCALE_TORCH_INDEX}"
+    fi
+    build_ready=yes FFCV_WHY='' FFCV_PKG_CONFIG_PATH='' FFCV_CC='' FFCV_CXX=''
+    if [ "$ffcv" = yes ] && [ "ffcv==$FFCV_VERSION" != "$ffcv_pin" ]; then
+        eval "$("$python" "$machine" probe)"
+        [ -z "$FFCV_WHY" ] || build_ready=
+    fi
+    [ "$python" != "$venv/bin/python" ] || PY_ENSUREPIP=yes # already made
+    missing=
+    no_apt=
+    if [ -z "$build_ready" ] || [ -z "$PY_ENSUREPIP" ]; then
+        why_needed=${FFCV_WHY:-"no ensurepip: Python $minor comes without its venv module"}
+        no_apt=$(apt_refusal)
+        # shellcheck disable=SC2046
+        [ -n "$no_apt" ] || missing=$(apt_missing $(apt_packages "$minor" "$build_ready" "$PY_HEADERS" "$PY_ENSUREPIP"))
+    fi
+}
+
+say_plan() {
+    say "python           $PY_VERSION ($python)"
+    say "torch            $torch_text"
+    say "system packages  ${missing:-${no_apt:-nothing missing}}"
+    say "FFCV             $(if [ "$ffcv" = yes ]; then say "$ffcv_pin"; else say "left out"; fi)"
+    say "test tools       ${with_tests:-no}"
+}
+
+install_system_packages() {
+    [ -z "$no_apt" ] || no_system_packages "$no_apt" "$why_needed" "$build_ready" "$PY_ENSUREPIP"
+    if [ -z "$missing" ]; then
+        step "system packages" && done_step "nothing missing"
+    else
+        step "system packages, by apt: ${missing% }"
+        # shellcheck disable=SC2086
+        apt_install $missing
+        done_step
+    fi
+    [ -n "$build_ready" ] && return
+    eval "$("$python" "$machine" probe)"
+    [ -z "$FFCV_WHY" ] || refuse "setup: FFCV cannot be compiled although its packages are installed: $FFCV_WHY
+What to do: mend that, or leave FFCV out: bash scripts/setup.sh --no-ffcv"
+}
+
+make_venv() {
+    step "virtual environment .venv, Python $PY_VERSION"
+    if [ "$python" = "$venv/bin/python" ]; then
+        in_venv -c 'import pip' 2>/dev/null || run "$venv/bin/python" -m ensurepip
+        done_step "there"
+    else
+        hint="is there room on the disk, and may this user write here? Another Python: PYTHON=... bash scripts/setup.sh"
+        [ ! -e "$venv" ] || [ -e "$venv/pyvenv.cfg" ] || [ -e "$venv/.unfinished" ] || [ -e "$venv/bin/python" ] ||
+            refuse "setup: $venv exists and is no virtual environment: move it away, then call this again"
+        run rm -rf "$venv"
+        mkdir "$venv"
+        : >"$venv/.unfinished" # until it is whole: the next call throws it away
+        if [ -n "$TORCH_KEPT" ] && [ -n "$PY_SYSTEM_SITE" ]; then
+            run "$python" -m venv --system-site-packages "$venv"
+        else
+            run "$python" -m venv "$venv"
+        fi
+        # a virtual environment made from another one sees that one's base, not its packages: this line lets it
+        [ -z "$TORCH_KEPT" ] || printf '%s\n' "$PY_PARENT_SITE" >"$venv/lib/python$minor/site-packages/_parent_environment.pth"
+        rm "$venv/.unfinished"
+        done_step
+    fi
+    in_venv "$state" begin "$stamp" "$ffcv"
+}
+
+pip_install() { run "$venv/bin/python" -m pip install "$@"; }
+
+install_torch() {
+    local seen=
+    [ "$(uname)" != Linux ] || [ -e /dev/nvidiactl ] || [ -e /dev/kfd ] || [ -n "$TORCH_VERSION" ] || [ -n "${FASTSCALE_TORCH_INDEX:-}" ] || seen=no
+    [ -z "$seen" ] || say "note: no GPU seen. pip may bring a CUDA build (several GB) all the same; with FASTSCALE_TORCH_INDEX set to the address of
+      PyTorch's CPU wheel index (see \"Get started\" on its site) the next step takes 0.2 GB instead"
+    step "$torch_text"
+    if [ -n "$TORCH_KEPT" ]; then
+        done_step "there"
+    else
+        hint="no network, a full disk, or no such version there (FASTSCALE_TORCH_INDEX=${FASTSCALE_TORCH_INDEX:-not set})? Then call this again"
+        pip_install "$torch_pin" ${FASTSCALE_TORCH_INDEX:+--index-url "$FASTSCALE_TORCH_INDEX"}
+        done_step
+    fi
+}
+
+install_packages() {
+    local rest=$venv/.requirements.txt tests=
+    step "python packages${with_tests:+ and test tools}"
+    hint="no network, or a full disk? Then call this again: what was fetched is kept"
+    {
+        grep -Ev '^(torch|ffcv)==' "$root/requirements.txt"
+        in_venv -c 'import importlib.metadata as m; print("torch==" + m.version("torch"))' # whichever it is: pip must not replace it
+    } >"$rest"
+    [ -z "$with_tests" ] || tests=$root/tests/requirements.txt
+    pip_install -r "$rest" ${tests:+-r "$tests"}
+    done_step
+}
+
+install_ffcv() {
+    if [ "$ffcv" = no ]; then
+        step "FFCV"
+        [ -z "$FFCV_VERSION" ] || run "$venv/bin/python" -m pip uninstall -y ffcv
+        done_step "left out, as asked (bash scripts/setup.sh --ffcv takes it in)"
+    elif [ "ffcv==$FFCV_VERSION" = "$ffcv_pin" ]; then
+        step "${ffcv_pin/==/ }" && done_step "there"
+    else
+        step "${ffcv_pin/==/ }, compiled here"
+        hint="the log says what the compiler missed. Without FFCV (the plain loader takes its place): bash scripts/setup.sh --no-ffcv"
+        # --no-deps: it asks for opencv-python (needs libGL; the headless build serves) and for what only its benchmarks import
+        # --no-cache-dir: a home folder shared by machines must not hand on what was compiled against another one's libraries
+        run env PKG_CONFIG_PATH="$FFCV_PKG_CONFIG_PATH" ${FFCV_CC:+CC="$FFCV_CC"} ${FFCV_CXX:+CXX="$FFCV_CXX"} \
+            "$venv/bin/python" -m pip install --no-deps --no-build-isolation --no-cache-dir "$ffcv_pin"
+        done_step
+    fi
+}
+
+install_fastscale() {
+    step "fastscale, and a first import of everything"
+    hint="the log says what could not be imported"
+    pip_install --no-deps --no-build-isolation --editable "$root"
+    run "$venv/bin/python" -c "import cv2, numba, numpy, torch, torchmetrics, pytorch_lightning, tensorboard, fvcore.nn, fastscale"
+    [ "$ffcv" = no ] || run "$venv/bin/python" -c "import ffcv.loader, ffcv.writer"
+    in_venv "$state" stamp "$stamp" "$with_tests" "$ffcv"
+    done_step
+}
+
+if [ -z "$dry_run" ]; then
+    if is_current; then say "set-up: complete, nothing to do" && exit 0; fi
+    lock
+    if is_current; then say "set-up: complete, nothing to do" && exit 0; fi
+    printf 'setup.sh %s\n%s\n' "$*" "$(date; uname -a)" >"$log"
+    if venv_works && supported "$venv/bin/python"; then in_venv "$state" repair | tee -a "$log"; fi
+    plan
+    say_plan >>"$log"
+    say "set-up: ${why:-no .venv yet}. Python $PY_VERSION; the log is $log"
+    step_count=6
+    install_system_packages
+    make_venv
+    install_torch
+    install_packages
+    install_ffcv
+    install_fastscale
+    say "set-up complete in $SECONDS s: .venv, Python $PY_VERSION, torch $(in_venv -c 'import importlib.metadata as m; print(m.version("torch"))')"
+else
+    plan
+    say_plan
+    [ -z "$no_apt" ] || no_system_packages "$no_apt" "$why_needed" "$build_ready" "$PY_ENSUREPIP"
+fi

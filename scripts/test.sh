@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# All checks: set-up with the test tools, ruff (lint, format), mypy, pytest with doctests. Stops at the first that fails, with its exit code.
+#
+#   bash scripts/test.sh                     everything
+#   bash scripts/test.sh tests/archs -k x    pytest alone, with these arguments
+# shellcheck source=scripts/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+trap - ERR # a check that fails has said why
+
+bash "$root/scripts/setup.sh" --with-tests
+cd "$root"
+
+check() {
+    local started=$SECONDS
+    say "== $*"
+    "$venv/bin/python" -m "$@" || exit $?
+    say "   $((SECONDS - started)) s"
+}
+
+if [ $# = 0 ]; then
+    check ruff check .
+    check ruff format --check .
+    check mypy
+fi
+say "== pytest $*"
+exec "$venv/bin/python" -m pytest "$@" # last, so that its closing line is the last
