@@ -106,7 +106,8 @@ def _notes(comparison: Comparison) -> list[str]:
     if len(epochs) == 1:
         threads = comparison.environment("threads", "train")
         run = f", {threads} thread{'s' if threads != 1 else ''} a run" if threads and comparison.on_cpu else ""
-        notes.append(f"Recipe {comparison.plan.recipe}, {epochs.pop()} epochs{run}. Counts are for one image and {classes} classes.")
+        n = epochs.pop()
+        notes.append(f"Recipe {comparison.plan.recipe}, {n} epoch{'s' * (n != 1)}{run}. Counts are for one image and {classes} classes.")
     return notes
 
 

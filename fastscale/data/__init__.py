@@ -1,0 +1,57 @@
+"""Images into batches: sources, `.beton` files, two loaders with one semantics, one LightningDataModule. Reading order:
+
+    paths, images, sources (folder, archives, download, fashion_mnist, cifar10, imagenette)    where images come from
+    beton, beton_file, write                                                                   the stored form
+    framing, ffcv_loader, plain_loader, module                                                 the batches
+
+Importing this package is cheap: torch, Lightning and FFCV are imported by the names that need them, when these are used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fastscale.data.beton import BetonInfo, check_beton, read_info
+    from fastscale.data.framing import Framing
+    from fastscale.data.images import ImageSet
+    from fastscale.data.module import ImageData
+    from fastscale.data.paths import beton_folder, data_root
+    from fastscale.data.sources import SOURCES, Source, source
+    from fastscale.data.write import BrokenImages, prepare
+
+_HOMES = {
+    "paths": ("beton_folder", "data_root"),
+    "images": ("ImageSet",),
+    "sources": ("SOURCES", "Source", "source"),
+    "beton": ("BetonInfo", "check_beton", "read_info"),
+    "write": ("BrokenImages", "prepare"),  # not write itself: a submodule has that name
+    "framing": ("Framing",),
+    "module": ("ImageData",),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "SOURCES",
+    "BetonInfo",
+    "BrokenImages",
+    "Framing",
+    "ImageData",
+    "ImageSet",
+    "Source",
+    "beton_folder",
+    "check_beton",
+    "data_root",
+    "prepare",
+    "read_info",
+    "source",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value

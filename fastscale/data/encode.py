@@ -1,0 +1,138 @@
+"""One source image to the bytes that a `.beton` stores, and many of them in parallel processes, in order."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fastscale.data.beton import JPG, RAW
+from fastscale.data.beton_file import MAX_SIDE, page_size
+from fastscale.data.framing import uniforms
+from fastscale.data.images import ImageSet
+from fastscale.errors import InputError
+
+SMALL = 64  # images with no longer side are stored raw: JPEG would spoil them and save little
+CHUNK = 32
+UNKNOWN_PAGE = 1 << 23  # FFCV's own default: a raw image of 1672 x 1672, or any usual JPEG
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How images are stored: longer side at most `max_resolution`, JPEG of this quality, a share of them raw."""
+
+    max_resolution: int | None
+    jpeg_quality: int = 90
+    raw_share: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.max_resolution is not None and not 1 <= self.max_resolution <= MAX_SIDE:
+            raise InputError(f"max_resolution {self.max_resolution}: wanted 1 to {MAX_SIDE} pixels")
+        if not 1 <= self.jpeg_quality <= 100:
+            raise InputError(f"jpeg_quality {self.jpeg_quality}: wanted 1 to 100")
+        if not 0 <= self.raw_share <= 1:
+            raise InputError(f"raw_share {self.raw_share}: wanted 0 to 1")
+
+    @property
+    def page(self) -> int:
+        """Bytes of the file's pages: room for the largest image, as far as it is known."""
+        return page_size(3 * self.max_resolution**2 + 4096) if self.max_resolution else UNKNOWN_PAGE
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Image `index` as it goes into the file; `problem` is set, and nothing else, when it is broken."""
+
+    index: int
+    data: bytes = b""
+    mode: int = RAW
+    width: int = 0
+    height: int = 0
+    digest: str = ""
+    problem: str = ""
+
+
+def encode(images: ImageSet, index: int, settings: Settings) -> Stored:
+    """Read, hash, decode, shrink (area average) and encode one image."""
+    import cv2
+
+    try:
+        source = images.read(index)
+        pixels = images.decode(source)
+        height, width = pixels.shape[:2]
+        if settings.max_resolution and max(height, width) > settings.max_resolution:
+            ratio = settings.max_resolution / max(height, width)
+            width, height = max(1, int(width * ratio)), max(1, int(height * ratio))
+            pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+        if max(height, width) > MAX_SIDE:
+            raise ValueError(f"{width} x {height} pixels: a side above {MAX_SIDE} can't be stored; set max_resolution")
+        raw = max(height, width) <= SMALL or float(uniforms(0, 0, np.array([index]), 1)[0, 0]) < settings.raw_share
+        if raw:
+            data = np.ascontiguousarray(pixels).tobytes()
+        else:
+            done, jpg = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, settings.jpeg_quality])
+            if not done:
+                raise ValueError("can't be stored as JPEG")
+            data = jpg.tobytes()
+        if len(data) > settings.page:
+            raise ValueError(f"needs {len(data)} bytes, {settings.page} is the most; set max_resolution")
+    except Exception as e:  # whatever a damaged file makes a decoder raise
+        return Stored(index, problem=" ".join(f"{e or type(e).__name__}".split()))
+    return Stored(index, data, RAW if raw else JPG, width, height, hashlib.sha256(source).hexdigest())
+
+
+_JOB: list[Any] = []  # of a worker process: the images and settings
+
+
+def _start_worker(images: ImageSet, settings: Settings, parent: int) -> None:
+    import signal
+
+    import cv2
+
+    _JOB[:] = [images, settings]
+    cv2.setNumThreads(1)  # one process a core; and OpenCV's threads do not survive a fork
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C: the parent ends us
+
+    def watch() -> None:  # a parent killed by -9 can't, and the pool's queue would keep us waiting for ever
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _encode_chunk(start: int, stop: int) -> list[Stored]:
+    return [encode(_JOB[0], i, _JOB[1]) for i in range(start, stop)]
+
+
+def encode_all(images: ImageSet, settings: Settings, workers: int) -> Iterator[Stored]:
+    """Every image of the set, in order. `workers` 0: in this process. InputError when a worker process dies."""
+    if workers <= 0:
+        for i in range(len(images)):
+            yield encode(images, i, settings)
+        return
+    starts = iter(range(0, len(images), CHUNK))
+    running: deque[Future[list[Stored]]] = deque()
+    pool = ProcessPoolExecutor(workers, initializer=_start_worker, initargs=(images, settings, os.getpid()))
+    try:
+        while True:
+            for start in starts:
+                running.append(pool.submit(_encode_chunk, start, min(start + CHUNK, len(images))))
+                if len(running) >= 4 * workers:  # enough ahead; more would only fill the memory
+                    break
+            if not running:
+                return
+            yield from running.popleft().result()
+    except BrokenProcessPool as e:
+        raise InputError("a process that encodes images was killed (out of memory?): try again with fewer workers") from e
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,169 @@
+"""Fashion-MNIST (Xiao, Rasul, Vollgraf 2017): 60,000 + 10,000 grey images of 28 x 28; the default, as Debian carries it as a package.
+
+Fetched and unpacked without root where apt exists, else from its public addresses. Either way the uncompressed content has the hashes
+below. They belong to the authors' files: with name and time put back into their gzip headers, Debian's have the md5 sums that the authors
+published.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fastscale.data.download import download, file_hash
+from fastscale.data.images import ImageSet, Say
+from fastscale.data.sources import Source
+from fastscale.errors import InputError
+
+PACKAGE = "dataset-fashion-mnist"
+INSTALLED = Path("/usr/share/datasets/fashion-mnist")
+MIRRORS = (
+    "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+    "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+)
+FILES = {  # name: (sha256 of the uncompressed content, md5 of the authors' .gz)
+    "train-images-idx3-ubyte": (
+        "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+        "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+    ),
+    "train-labels-idx1-ubyte": (
+        "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+        "25c81989df183df01b3e8a0aad5dffbe",
+    ),
+    "t10k-images-idx3-ubyte": ("5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b", "bef4ecab320f06d8554ea6380940ec79"),
+    "t10k-labels-idx1-ubyte": ("0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34", "bb300cfdad3c16e7a12a480ee83cd310"),
+}
+CLASSES = ("t-shirt-top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle-boot")
+MEAN, STD = 72.94035223214286, 90.02118235130519  # of the 60,000 training images' pixels (tests compute them again)
+
+
+class IdxSet(ImageSet):
+    """Grey images in an uncompressed IDX file (magic 2051, N, H, W, then bytes), read through a memory map."""
+
+    costly = False
+
+    def __init__(self, path: Path, labels: Path):
+        with open(labels, "rb") as f:
+            super().__init__(CLASSES, np.frombuffer(f.read()[8:], dtype=np.uint8))
+        self.path = path
+        self._array: np.ndarray | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_array": None}  # a worker opens the map itself
+
+    @property
+    def array(self) -> np.ndarray:
+        if self._array is None:
+            shape = np.fromfile(self.path, dtype=">u4", count=4)[1:]
+            self._array = np.memmap(self.path, dtype=np.uint8, mode="r", offset=16, shape=tuple(int(n) for n in shape)).view(np.ndarray)
+        return self._array
+
+    def read(self, i: int) -> bytes:
+        return self.array[i].tobytes()
+
+    def decode(self, data: bytes) -> np.ndarray:
+        grey = np.frombuffer(data, dtype=np.uint8).reshape(self.array.shape[1:])
+        return np.repeat(grey[..., None], 3, axis=2)
+
+    def name(self, i: int) -> str:
+        return f"{self.path.name} image {i}"
+
+
+class FashionMnist(Source):
+    mean, std, max_resolution = (MEAN,) * 3, (STD,) * 3, None
+
+    def __init__(self, spec: str = "fashion-mnist", data_dir: str | os.PathLike[str] | None = None):
+        super().__init__("fashion-mnist", spec, data_dir)
+        self.files = self.home / "images"
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return CLASSES
+
+    def split(self, name: str) -> ImageSet:
+        self.check_split(name)
+        start = {"train": "train", "val": "t10k"}[name]
+        if not self.files.is_dir():
+            raise InputError(f"Fashion-MNIST is not in {self.files} yet; fetch it with: {self.command}")
+        return IdxSet(self.files / f"{start}-images-idx3-ubyte", self.files / f"{start}-labels-idx1-ubyte")
+
+    def fetch(self, progress: Say = print) -> None:
+        with self.locked(progress):
+            if self.files.is_dir():
+                wrong = [n for n, (sha, _) in FILES.items() if not (self.files / n).exists() or file_hash(self.files / n) != sha]
+                if not wrong:
+                    return
+                progress(f"{self.files / wrong[0]} is damaged: fetching again")
+                shutil.rmtree(self.files)
+            scratch = Path(tempfile.mkdtemp(prefix="fetch-", suffix=".part", dir=self.home))
+            try:
+                for old in self.home.glob("fetch-*.part"):  # of killed runs: we hold the lock
+                    if old != scratch:
+                        shutil.rmtree(old, ignore_errors=True)
+                found = INSTALLED if INSTALLED.is_dir() else debian_package(scratch, progress)
+                content = {}
+                for name, (_, md5) in FILES.items():
+                    gz = found / f"{name}.gz" if found else self.home / f"{name}.gz"
+                    if not found:
+                        download([m + gz.name for m in MIRRORS], gz, md5=md5, say=progress)
+                    content[name] = verified(gz, name)
+                whole = scratch / "images"
+                whole.mkdir()
+                for name, data in content.items():
+                    (whole / name).write_bytes(data)
+                os.rename(whole, self.files)
+                for name in FILES:  # downloads, verified and unpacked by now
+                    (self.home / f"{name}.gz").unlink(missing_ok=True)
+            except OSError as e:
+                raise InputError(f"cannot keep Fashion-MNIST in {self.home}: {e.strerror or e}") from e
+            finally:
+                shutil.rmtree(scratch, ignore_errors=True)
+            progress(f"Fashion-MNIST is in {self.files}")
+
+
+def verified(gz: Path, name: str) -> bytes:
+    """The uncompressed content of a .gz file, if it is the right one."""
+    try:
+        data = gzip.decompress(gz.read_bytes())
+    except (OSError, EOFError, zlib.error) as e:
+        raise InputError(f"{gz}: damaged ({e})") from e
+    if (got := hashlib.sha256(data).hexdigest()) != FILES[name][0]:
+        raise InputError(f"{gz}: content has sha256 {got}, wanted {FILES[name][0]}")
+    return data
+
+
+def debian_package(scratch: Path, say: Say) -> Path | None:
+    """Download the package with apt and unpack it below `scratch`, without root; None where there is no apt or it can't."""
+    if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
+        return None
+    say(f"fetching Fashion-MNIST: Debian's package {PACKAGE}, 31 MB")
+    # a second try with apt's state in our own folder: the system's lists may be empty or old, and only root may renew those
+    private = [f"-oDir::State={scratch}/state", f"-oDir::Cache={scratch}/cache", "-oDir::State::status=/dev/null", "-oAPT::Sandbox::User="]
+    for folder in ("state/lists/partial", "cache/archives/partial"):
+        (scratch / folder).mkdir(parents=True)
+    if not _run(["apt-get", "-qq", "-oAPT::Sandbox::User=", "download", PACKAGE], scratch):
+        say("apt's package lists don't serve: fetching lists of our own")
+        _run(["apt-get", "-qq", *private, "update"], scratch)
+        if not _run(["apt-get", "-qq", *private, "download", PACKAGE], scratch):
+            say(f"apt could not fetch {PACKAGE}")
+            return None
+    debs = list(scratch.glob(f"{PACKAGE}_*.deb"))
+    if not debs or not _run(["dpkg-deb", "-x", str(debs[0]), "unpacked"], scratch):
+        return None
+    return scratch / "unpacked" / INSTALLED.relative_to("/")
+
+
+def _run(command: list[str], folder: Path) -> bool:
+    try:
+        return subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, timeout=600).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False

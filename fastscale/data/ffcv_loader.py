@@ -1,0 +1,262 @@
+"""FFCV's loader, made safe. Its file format, reader, batch thread and JPEG decoder are used as they are; what is replaced, and why:
+
+- an error in its thread makes FFCV's loop wait for ever: here the loop raises it, and every thread ends with the loop, also on `break`;
+- it ignores the JPEG decoder's error code (a damaged image shows the one before it): here that is an error;
+- it draws crops from the random state of numba's threads: here they are a function of seed, epoch and image, as in the plain loader;
+- it compiles every loader anew (seconds in each process), and its import compiles too: here the loop over a batch is Python around C, which
+  frees the interpreter lock while it works; no compiler runs;
+- it hands out views of five buffers that it overwrites: here each batch has its own memory (pinned by torch on a GPU machine);
+- it sets torch's thread count to its own: here that is put back.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import queue
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from fastscale.data.beton import JPG, check_beton
+from fastscale.data.framing import Framing, cut
+
+
+def _import_ffcv() -> None:
+    """Import FFCV without what its import does beside: it compiles a two-entry numba dictionary (3 of its 4 seconds), starts numba's
+    threads (a later fork then prints warnings) and sets torch to one thread."""
+    import numba
+    import numba.typed
+
+    kept = torch.get_num_threads(), numba.typed.Dict, numba.set_num_threads
+    numba.typed.Dict, numba.set_num_threads = dict, lambda n: None
+    try:
+        importlib.import_module("ffcv.fields.rgb_image")
+        sys.modules["ffcv.pipeline.compiler"].set_num_threads = kept[2]  # type: ignore[attr-defined]
+    finally:
+        numba.typed.Dict, numba.set_num_threads = kept[1:]
+        torch.set_num_threads(kept[0])
+
+
+_import_ffcv()
+
+from ffcv.fields.basics import IntDecoder  # noqa: E402
+from ffcv.fields.rgb_image import SimpleRGBImageDecoder  # noqa: E402
+from ffcv.libffcv import ctypes_imdecode  # noqa: E402
+from ffcv.loader import Loader, OrderOption  # noqa: E402
+from ffcv.loader.epoch_iterator import EpochIterator  # noqa: E402
+from ffcv.memory_managers.os_cache import OSCacheContext, OSCacheManager  # noqa: E402
+from ffcv.pipeline.compiler import Compiler  # noqa: E402
+
+_construction = threading.Lock()
+
+
+class Storage(OSCacheManager):
+    """The file, memory-mapped. FFCV's own also builds sets of pages that only its other caches use: 3 s and 700 MB for ImageNet."""
+
+    def __init__(self, reader: Any):
+        self.reader, self.context = reader, OSCacheContext(self)
+        order = np.argsort(reader.alloc_table["ptr"])
+        self.ptrs, self.sizes = reader.alloc_table["ptr"][order], reader.alloc_table["size"][order]
+
+
+@contextmanager
+def _only_what_is_needed() -> Iterator[None]:
+    """While FFCV builds a loader: its compiler stays off, it does not touch numba's and torch's threads, and it uses our Storage."""
+    module = sys.modules["ffcv.loader.loader"]
+    with _construction:
+        kept = Compiler.is_enabled, Compiler.set_num_threads
+        Compiler.is_enabled, Compiler.set_num_threads = False, lambda n: None
+        module.OSCacheManager = Storage  # type: ignore[attr-defined]
+        try:
+            yield
+        finally:
+            Compiler.is_enabled, Compiler.set_num_threads = kept
+            module.OSCacheManager = OSCacheManager  # type: ignore[attr-defined]
+
+
+SMALL = 64 * 64 * 3  # bytes; such images are too quick to decode for a second thread to help
+
+
+class Decode(SimpleRGBImageDecoder):
+    """Stored images to one (N, 3, R, R) uint8 tensor, channels_last. `framing` may be replaced between epochs."""
+
+    def __init__(self, framing: Framing):
+        super().__init__()
+        self.framing = framing
+        self.local = threading.local()  # .epoch and .pool of the iterator whose thread this is
+
+    def declare_state_and_memory(self, previous_state: Any) -> tuple[Any, None]:
+        side = self.framing.resolution
+        return replace(previous_state, jit_mode=True, shape=(side, side, 3), dtype=np.dtype("u1")), None
+
+    def generate_code(self) -> Any:
+        def decode(indices: np.ndarray, _: None, metadata: np.ndarray, storage: tuple[np.ndarray, np.ndarray, np.ndarray]) -> torch.Tensor:
+            rows = metadata[indices]
+            heights, widths = rows["height"].astype(np.int64), rows["width"].astype(np.int64)
+            boxes, flips = self.framing.boxes(self.local.epoch, indices, heights, widths)
+            side = self.framing.resolution
+            batch = torch.empty((len(indices), side, side, 3), dtype=torch.uint8, pin_memory=torch.cuda.is_available())
+            job = _Batch(rows, indices, storage, boxes, flips, batch.numpy())
+            pool: ThreadPoolExecutor | None = self.local.pool
+            if pool is None:
+                job(0, len(indices))
+            else:
+                step = max(1, len(indices) // (4 * self.local.workers))  # parts of unequal cost: more of them than threads
+                for done in [pool.submit(job, k, min(k + step, len(indices))) for k in range(0, len(indices), step)]:
+                    done.result()
+            return batch.permute(0, 3, 1, 2)
+
+        return decode
+
+
+class _Batch:
+    """The decoding of one batch; called for parts of it from several threads."""
+
+    def __init__(self, rows: np.ndarray, indices: np.ndarray, storage: Any, boxes: np.ndarray, flips: np.ndarray, out: np.ndarray):
+        file, pointers, sizes = storage
+        self.file = file.view(np.ndarray)
+        self.address = self.file.ctypes.data
+        pointer = rows["data_ptr"]
+        self.start, self.size = pointer.tolist(), sizes[np.searchsorted(pointers, pointer)].tolist()
+        self.height, self.width = rows["height"].tolist(), rows["width"].tolist()
+        self.jpg, self.boxes, self.flips, self.out = (rows["mode"] == JPG).tolist(), boxes.tolist(), flips.tolist(), out
+        self.indices = indices
+
+    def __call__(self, first: int, stop: int) -> None:
+        scratch = np.empty(max(3 * h * w for h, w in zip(self.height[first:stop], self.width[first:stop], strict=True)), dtype=np.uint8)
+        address = scratch.ctypes.data
+        for k in range(first, stop):
+            start, size, h, w = self.start[k], self.size[k], self.height[k], self.width[k]
+            if self.jpg[k]:
+                if ctypes_imdecode(self.address + start, size, h, w, address, h, w, 0, 0, 1, 1, False, False):
+                    raise ValueError(f"image {self.indices[k]}: its JPEG data is damaged")
+                image = scratch[: 3 * h * w].reshape(h, w, 3)
+            else:
+                image = self.file[start : start + size].reshape(h, w, 3)
+            cut(image, self.boxes[k], self.flips[k], self.out[k])
+
+
+class Label(IntDecoder):
+    """(N,) int64 labels in memory of their own."""
+
+    def generate_code(self) -> Any:
+        return lambda indices, _, metadata, storage: torch.from_numpy(metadata[indices].astype(np.int64))
+
+    def declare_state_and_memory(self, previous_state: Any) -> tuple[Any, None]:
+        return replace(previous_state, jit_mode=True, shape=(1,), dtype=self.dtype), None
+
+
+class GuardedIterator(EpochIterator):
+    """One pass over the batches: passes an error of its thread on, and leaves no thread behind when closed."""
+
+    def __init__(self, loader: GuardedLoader, order: np.ndarray, epoch: int):
+        self.epoch = epoch
+        self.error: BaseException | None = None
+        self.device = torch.cuda.current_device() if torch.cuda.is_available() else None
+        super().__init__(loader, order)
+
+    def run(self) -> None:
+        local, workers = self.loader.decode.local, self.loader.workers
+        pool = ThreadPoolExecutor(workers) if workers > 1 else None
+        try:
+            if self.device is not None:  # a new thread starts on the first GPU, which may be another process's
+                torch.cuda.set_device(self.device)
+            local.epoch, local.pool, local.workers = self.epoch, pool, workers
+            slots = self.loader.batches_ahead + 2
+            for number, indices in enumerate(self.iter_ixes):
+                slot = number % slots
+                if not self._put((slot, self.run_pipeline(number, indices, slot, None))):
+                    return
+        except BaseException as e:
+            self.error = e
+        finally:
+            if pool is not None:
+                pool.shutdown(wait=True, cancel_futures=True)
+            self._put(None)
+
+    def _put(self, item: Any) -> bool:
+        while not self.terminate_event.is_set():
+            try:
+                self.output_queue.put(item, timeout=0.2)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def __next__(self) -> Any:
+        try:
+            return super().__next__()
+        except StopIteration:
+            if self.error is not None:
+                raise RuntimeError(f"{self.loader.fname}: {self.error}") from self.error
+            raise
+
+    def close(self) -> None:
+        self.terminate_event.set()
+        if self.is_alive() and threading.current_thread() is not self:
+            self.join()
+        super().close()
+        self.closed = True
+
+
+class GuardedLoader(Loader):
+    """Batches (images (N, 3, R, R) uint8, labels (N,) int64) of a `.beton`. A sized iterable; each `iter` is the next epoch.
+
+    `next_epoch` is the epoch that the next loop shows: set it to go on with a resumed run. `decode.framing` may be replaced between epochs.
+    `indices`: the images to use, default all. `rank`, `world`: this process's share of each epoch (framing.Framing.order).
+    InputError for a file that is not whole; RuntimeError from the loop for a damaged image.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        framing: Framing,
+        batch_size: int,
+        *,
+        workers: int = 1,
+        indices: np.ndarray | None = None,
+        epoch: int = 0,
+        rank: int = 0,
+        world: int = 1,
+        check: bool = True,
+    ):
+        if check:
+            check_beton(os.fspath(path))
+        self.decode, self.rank, self.world = Decode(framing), rank, world
+        with _only_what_is_needed():
+            super().__init__(
+                os.fspath(path),
+                batch_size,
+                os_cache=True,
+                num_workers=1,  # of numba's threads, which have nothing to do here
+                order=OrderOption.SEQUENTIAL,
+                indices=indices,
+                seed=0,
+                drop_last=framing.train,
+                pipelines={"image": [self.decode], "label": [Label()]},
+            )
+        rows = self.reader.metadata["f0"]
+        small = 3 * int(rows["width"].max()) * int(rows["height"].max()) <= SMALL
+        self.workers = 1 if small else max(1, workers)
+        self.next_epoch = epoch
+        framing.check(len(self.first_traversal_order), batch_size)
+
+    def next_traversal_order(self) -> np.ndarray:
+        return self.decode.framing.order(self.indices, self.next_epoch, self.rank, self.world)
+
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        order, epoch = self.next_traversal_order()[: len(self) * self.batch_size], self.next_epoch
+        self.next_epoch += 1
+        iterator = GuardedIterator(self, order, epoch)
+        try:
+            yield from iterator
+        finally:
+            iterator.close()

@@ -1,0 +1,115 @@
+"""What a data set is to everything else: an ordered, picklable list of labelled images, each with a hash of its bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+from PIL import Image
+
+Say = Callable[[str], object]  # a print-like function that gets one line
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Any mode (grey, palette, CMYK, alpha, 16 bit) to 8 bit RGB. PIL's own conversion clips 16 bit at 255; here they are scaled."""
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        values = np.asarray(image).astype(np.float64)
+        if image.mode == "F" or values.min() < 0 or values.max() > 65535:
+            raise ValueError(f"pixels of mode {image.mode} have no known range")
+        image = Image.fromarray(np.rint(values / 257).astype(np.uint8))
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def decode(data: bytes) -> Image.Image:
+    """Encoded file bytes to a PIL RGB image; an exception (OSError, ValueError, ...) when they are damaged."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # unusual EXIF or palettes are no news to the user
+        with Image.open(io.BytesIO(data)) as image:
+            image.load()
+            return to_rgb(image)
+
+
+def digest_of_list(digests: Iterable[str]) -> str:
+    """sha256 of the ordered hashes, one a line: what `sha256sum FILES | cut -d' ' -f1 | sha256sum` prints."""
+    return hashlib.sha256("".join(f"{d}\n" for d in digests).encode()).hexdigest()
+
+
+class ImageSet:
+    """One split: `len`, `[i] -> (PIL RGB image, int label)`, `.labels` (N,) int64, `.classes`, names and hashes.
+
+    A subclass gives `read(i)` and `_decode(data)`, `name(i)`. `costly`: decoding one image takes longer than sending it to another process.
+    """
+
+    costly = True
+
+    def __init__(self, classes: Sequence[str], labels: np.ndarray):
+        self.classes = tuple(classes)
+        self.labels = np.asarray(labels, dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, i: int) -> tuple[Image.Image, int]:
+        if not -len(self) <= i < len(self):
+            raise IndexError(i)
+        return Image.fromarray(self.pixels(i)), int(self.labels[i])
+
+    def read(self, i: int) -> bytes:
+        """The bytes that identify image i: the encoded file, or the raw array."""
+        raise LookupError("a subclass says where the bytes are")
+
+    def decode(self, data: bytes) -> np.ndarray:
+        """What `read` gave, as (H, W, 3) uint8 RGB."""
+        return np.asarray(decode(data))
+
+    def pixels(self, i: int) -> np.ndarray:
+        """Image i as (H, W, 3) uint8 RGB."""
+        return self.decode(self.read(i))
+
+    def name(self, i: int) -> str:
+        """How a message calls image i: its file, or its number."""
+        return f"image {i}"
+
+    def digest(self, i: int) -> str:
+        """sha256 (hex) of the bytes of image i."""
+        return hashlib.sha256(self.read(i)).hexdigest()
+
+    def list_digest(self) -> str:
+        """sha256 (hex) of the ordered list of the images' hashes."""
+        return digest_of_list(self.digest(i) for i in range(len(self)))
+
+    def stamp(self) -> str:
+        """Changes when an image may have changed; cheaper than `list_digest` where that can be."""
+        return self.list_digest()
+
+    def limited(self, count: int | None) -> ImageSet:
+        """At most `count` of the images, the same ones every time, spread over the classes, in their order."""
+        return self if count is None or count >= len(self) else Subset(self, spread(len(self), count))
+
+
+def spread(total: int, count: int) -> np.ndarray:
+    """`count` of `total` indices, drawn once and for all, ascending: a split's files are sorted by class, so its first ones won't do."""
+    return np.sort(np.random.default_rng(0).permutation(total)[:count])
+
+
+class Subset(ImageSet):
+    """Some images of another set."""
+
+    def __init__(self, whole: ImageSet, indices: np.ndarray):
+        super().__init__(whole.classes, whole.labels[indices])
+        self.whole, self.indices, self.costly = whole, [int(i) for i in indices], whole.costly
+
+    def read(self, i: int) -> bytes:
+        return self.whole.read(self.indices[i])
+
+    def decode(self, data: bytes) -> np.ndarray:
+        return self.whole.decode(data)
+
+    def name(self, i: int) -> str:
+        return self.whole.name(self.indices[i])
+
+    def stamp(self) -> str:
+        return f"{self.whole.stamp()} {len(self)} of {len(self.whole)}"

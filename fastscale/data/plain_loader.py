@@ -1,0 +1,86 @@
+"""The same batches without FFCV: torch's DataLoader over the source's own images. For machines without FFCV, and as its yardstick.
+
+It reads the originals, FFCV what was stored of them. Order, crops and flips are the same numbers (framing.py), so for images stored raw the
+batches are equal; for JPEGs they differ by the storing: another compression, another decoder, and `max_resolution`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from fastscale.data.framing import Framing, batches, cut
+from fastscale.data.images import ImageSet
+
+TOGETHER = 32  # decoded images held at a time: photographs of a whole batch would fill the memory
+
+
+class _Batches(Dataset):
+    """[(framing, epoch, indices)] -> one batch, made in a worker process."""
+
+    def __init__(self, images: ImageSet):
+        self.images = images
+
+    def __getitem__(self, wanted: tuple[Framing, int, np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
+        framing, epoch, indices = wanted
+        out = np.empty((len(indices), framing.resolution, framing.resolution, 3), dtype=np.uint8)
+        for k in range(0, len(indices), TOGETHER):
+            some = indices[k : k + TOGETHER]
+            pixels = [self._pixels(i) for i in some.tolist()]
+            boxes, flips = framing.boxes(epoch, some, np.array([p.shape[0] for p in pixels]), np.array([p.shape[1] for p in pixels]))
+            for image, box, flipped, place in zip(pixels, boxes.tolist(), flips.tolist(), out[k:], strict=False):
+                cut(image, box, flipped, place)
+        return torch.from_numpy(out).permute(0, 3, 1, 2), torch.from_numpy(self.images.labels[indices])
+
+    def _pixels(self, i: int) -> np.ndarray:
+        try:
+            return self.images.pixels(i)
+        except Exception as e:
+            raise RuntimeError(f"{self.images.name(i)}: {e}") from e
+
+
+class PlainLoader:
+    """Batches (images (N, 3, R, R) uint8 channels_last, labels (N,) int64); arguments, attributes and order as GuardedLoader's.
+
+    `workers`: processes; 0: none, in the loop itself. RuntimeError from the loop names an image that can't be read.
+    """
+
+    def __init__(
+        self,
+        images: ImageSet,
+        framing: Framing,
+        batch_size: int,
+        *,
+        workers: int = 0,
+        indices: np.ndarray | None = None,
+        epoch: int = 0,
+        rank: int = 0,
+        world: int = 1,
+    ):
+        self.data, self.framing, self.batch_size, self.workers = _Batches(images), framing, batch_size, max(0, workers)
+        self.indices = np.arange(len(images)) if indices is None else np.asarray(indices)
+        self.next_epoch, self.rank, self.world = epoch, rank, world
+        framing.check(len(framing.order(self.indices, 0, rank, world)), batch_size)
+
+    def _batches(self, epoch: int) -> list[np.ndarray]:
+        return batches(self.framing.order(self.indices, epoch, self.rank, self.world), self.batch_size, drop_last=self.framing.train)
+
+    def __len__(self) -> int:
+        return len(self._batches(0))
+
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        epoch = self.next_epoch
+        self.next_epoch += 1
+        wanted: Any = [(self.framing, epoch, b) for b in self._batches(epoch)]
+        yield from DataLoader(
+            self.data,
+            batch_size=None,  # a batch is made in one piece
+            sampler=wanted,
+            num_workers=min(self.workers, len(wanted)),
+            pin_memory=torch.cuda.is_available(),
+            generator=torch.Generator(),  # or each epoch would draw from torch's own random state
+        )

@@ -1,0 +1,197 @@
+"""Where a data set comes from: `source(spec)` gives an object that can fetch it and list its images. Nothing is fetched twice."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fastscale.data import archives
+from fastscale.data.folder import SPLITS, FolderSet, class_folders, find_tree, same_classes, split_folder
+from fastscale.data.images import ImageSet, Say
+from fastscale.data.paths import beton_folder, data_root, write_command
+from fastscale.errors import InputError
+
+# ImageNet's usual mean and standard deviation for photographs, times 255
+PHOTO_MEAN = (0.485 * 255, 0.456 * 255, 0.406 * 255)
+PHOTO_STD = (0.229 * 255, 0.224 * 255, 0.225 * 255)
+PHOTO_SIDE = 500  # longer side of stored photographs: ImageNet's are 500 x 375 or so
+
+SOURCES = ("fashion-mnist", "cifar10", "imagenette", "imagenet")
+
+
+class Source:
+    """One data set. `.name` names its folder in data_root; `.mean`, `.std` are per channel of RGB, 0..255.
+
+    `.max_resolution`: longer side in pixels of what is stored, None for as it is. `.command` fetches and writes it.
+    """
+
+    mean: tuple[float, ...] = PHOTO_MEAN
+    std: tuple[float, ...] = PHOTO_STD
+    max_resolution: int | None = PHOTO_SIDE
+
+    def __init__(self, name: str, spec: str, data_dir: str | os.PathLike[str] | None = None):
+        self.name, self.spec, self.data_dir = name, spec, data_dir
+        self.home = data_root(data_dir) / name
+        self.betons = beton_folder(name, data_dir)
+        self.command = write_command(spec, data_dir)
+
+    def __repr__(self) -> str:
+        return f"source({self.spec!r})"
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names; a label is an index into them. InputError where the images are not there yet."""
+        raise LookupError("a subclass knows its classes")
+
+    def fetch(self, progress: Say = print) -> None:
+        """Make the images available here: download, verify, unpack; returns at once when that was done before."""
+
+    def split(self, name: str) -> ImageSet:
+        """The images of "train" or "val". InputError where they are not there, or the two splits' classes differ."""
+        raise LookupError("a subclass lists its images")
+
+    def check_split(self, name: str) -> None:
+        if name not in SPLITS:
+            raise InputError(f"no split {name!r}; there are: {', '.join(SPLITS)}")
+
+    @contextmanager
+    def locked(self, say: Say) -> Iterator[None]:
+        """One process at a time fetches a source."""
+        with lock(self.home / ".fetch.lock", say):
+            yield
+
+
+@contextmanager
+def lock(path: Path, say: Say) -> Iterator[None]:
+    """Hold the lock file `path`; waits for another process that holds it, and says so. A killed holder's lock is free."""
+    from filelock import FileLock, Timeout
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        held = FileLock(path)
+        try:
+            held.acquire(timeout=0)
+        except Timeout:
+            say(f"waiting for another process that works in {path.parent}")
+            held.acquire()
+    except OSError as e:
+        raise InputError(f"cannot write in {path.parent}: {e.strerror or e}; choose another place with FASTSCALE_DATA") from e
+    try:
+        yield
+    finally:
+        held.release()
+
+
+class FolderSource(Source):
+    """A tree `train|val/<class>/*` on this machine: ImageNet, or the user's own."""
+
+    def __init__(self, root: Path, name: str, spec: str, data_dir: str | os.PathLike[str] | None = None):
+        super().__init__(name, spec, data_dir)
+        self.root = root
+
+    def tree(self) -> Path:
+        found = find_tree(self.root)
+        if found is None:
+            raise InputError(f"{self.root}: no folder with train/<class>/* and val/<class>/* there")
+        return found
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        tree = self.tree()
+        return same_classes(class_folders(tree / "train"), class_folders(split_folder(tree, "val")), tree)
+
+    def fetch(self, progress: Say = print) -> None:
+        self.tree()
+
+    def split(self, name: str) -> ImageSet:
+        self.check_split(name)
+        _ = self.classes  # both splits must agree
+        return FolderSet(split_folder(self.tree(), name), self.home / f"digest-{name}.json")
+
+
+class ArchiveSource(FolderSource):
+    """An archive file that holds such a tree; unpacked once into data_root/<name>, again when the file has changed."""
+
+    def __init__(self, archive: Path, name: str, spec: str, data_dir: str | os.PathLike[str] | None = None):
+        super().__init__(archive, name, spec, data_dir)
+        self.archive = archive
+
+    def unpacked(self) -> Path:
+        if not self.archive.is_file():
+            raise InputError(f"{self.archive}: no such archive")
+        s = self.archive.stat()
+        return self.home / f"unpacked-{short_hash(self.archive.resolve())}-{short_hash(s.st_size, s.st_mtime_ns)}"
+
+    def tree(self) -> Path:
+        folder = self.unpacked()
+        if not folder.is_dir():
+            raise InputError(f"{self.archive} is not unpacked yet; do it with: {self.command}")
+        found = find_tree(folder)
+        if found is None:
+            raise InputError(f"{self.archive}: holds no train/<class>/* and val/<class>/*")
+        return found
+
+    def fetch(self, progress: Say = print) -> None:
+        if not self.unpacked().is_dir():
+            with self.locked(progress):
+                target = self.unpacked()
+                if not target.is_dir():
+                    for old in self.home.glob(f"unpacked-{short_hash(self.archive.resolve())}-*"):  # of an earlier state of the file
+                        shutil.rmtree(old, ignore_errors=True)
+                    archives.unpack(self.archive, target, progress)
+        try:
+            self.tree()
+        except InputError:
+            shutil.rmtree(self.unpacked(), ignore_errors=True)  # not such an archive: keep nothing of it
+            raise
+
+
+def short_hash(*parts: object) -> str:
+    return hashlib.sha256("\0".join(map(str, parts)).encode("utf-8", "surrogateescape")).hexdigest()[:8]
+
+
+def path_source(path: Path, name: str | None, spec: str, data_dir: str | os.PathLike[str] | None) -> Source:
+    """The folder or archive at `path`; without a name, one made of the path's."""
+    path = path.expanduser().absolute()
+    stem = path.name.split(".")[0] or "images"
+    name = name or f"{stem}-{short_hash(path.resolve())}"
+    kind = ArchiveSource if archives.is_archive(path) and not path.is_dir() else FolderSource
+    return kind(path, name, spec, data_dir)
+
+
+def source(spec: str, data_dir: str | os.PathLike[str] | None = None) -> Source:
+    """The source that `spec` names; nothing is fetched yet.
+
+    `fashion-mnist`, `cifar10`, `imagenette`, `imagenet` (a folder of the user's: data_root/imagenet/{train,val}/<wnid>), `folder:/path`,
+    or a path to such a folder or to an archive of one; `imagenette:/path`, `cifar10:/path`: that set, from the user's folder or archive.
+    """
+    from fastscale.data.cifar10 import Cifar10, cifar10_at
+    from fastscale.data.fashion_mnist import FashionMnist
+    from fastscale.data.imagenette import Imagenette
+
+    head, colon, rest = spec.partition(":")
+    if colon and rest:
+        if head == "folder":
+            return path_source(Path(rest), None, spec, data_dir)
+        if head == "cifar10":
+            return cifar10_at(Path(rest), spec, data_dir)
+        if head in ("imagenette", "imagenet"):
+            return path_source(Path(rest), head, spec, data_dir)
+    if spec == "fashion-mnist":
+        return FashionMnist(spec, data_dir)
+    if spec == "cifar10":
+        return Cifar10(spec, data_dir)
+    if spec == "imagenette":
+        return Imagenette(spec, data_dir)
+    if spec == "imagenet":
+        return FolderSource(data_root(data_dir) / "imagenet", "imagenet", spec, data_dir)
+    if spec and Path(spec).expanduser().exists():
+        return path_source(Path(spec), None, spec, data_dir)
+    near = difflib.get_close_matches(spec.lower(), SOURCES, n=1, cutoff=0.5)
+    names = ", ".join([*near, *(s for s in SOURCES if s not in near)])
+    raise InputError(f"no data source {spec!r} and no such folder or archive; there are: {names}, folder:PATH, or the path of an archive")

@@ -1,0 +1,110 @@
+"""Images that the tests make themselves, and a data folder of their own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+REAL_DATA = os.environ.get("FASTSCALE_DATA")
+CLASSES = ("ant", "bee", "cat")
+
+
+def draw(seed: int, height: int, width: int) -> Image.Image:
+    """A smooth picture with a little noise, as photographs are: JPEG keeps it well."""
+    rng = np.random.default_rng(seed)
+    coarse = Image.fromarray(rng.integers(0, 256, (5, 6, 3), dtype=np.uint8)).resize((width, height), Image.Resampling.BICUBIC)
+    return Image.fromarray(np.clip(np.asarray(coarse) + rng.normal(0, 3, (height, width, 3)), 0, 255).astype(np.uint8))
+
+
+def make_tree(folder: Path, train: int = 8, val: int = 3, *, sides: tuple[int, int] = (70, 130), suffix: str = "png") -> Path:
+    """train|val/<class>/*, so many images a class, sides drawn from the range."""
+    seed = 0
+    for split, count in (("train", train), ("val", val)):
+        for name in CLASSES:
+            (folder / split / name).mkdir(parents=True)
+            for k in range(count):
+                seed += 1
+                height, width = np.random.default_rng(seed).integers(*sides, 2)
+                draw(seed, height, width).save(folder / split / name / f"{k:03d}.{suffix}", quality=95)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def data_dir(tmp_path, monkeypatch):
+    monkeypatch.setenv("FASTSCALE_DATA", str(tmp_path / "data"))
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """24 + 9 PNGs of 70 to 130 pixels in three classes."""
+    return make_tree(tmp_path / "animals")
+
+
+@pytest.fixture
+def small_tree(tmp_path):
+    """45 + 12 PNGs of 20 to 60 pixels: stored raw."""
+    return make_tree(tmp_path / "tiny", 15, 4, sides=(20, 60))
+
+
+@pytest.fixture
+def make(tmp_path):
+    return lambda name, *a, **k: make_tree(tmp_path / name, *a, **k)
+
+
+@pytest.fixture
+def picture():
+    return draw
+
+
+@pytest.fixture
+def lines():
+    """A print-like function that keeps its lines."""
+
+    class Lines(list):
+        def __call__(self, line):
+            self.append(line)
+
+    return Lines()
+
+
+@pytest.fixture
+def python():
+    """Run code in another process, with a limit in place of a hang."""
+    root = Path(__file__).resolve().parents[2]
+
+    def run(code: str, *args: object, timeout: float = 60, **kwargs):
+        env = {**os.environ, "PYTHONPATH": str(root)}
+        command = [sys.executable, "-c", code, *map(str, args)]
+        return subprocess.run(command, env=env, capture_output=True, text=True, timeout=timeout, **kwargs)
+
+    return run
+
+
+@pytest.fixture
+def start_python():
+    """Start code in another process."""
+    root = Path(__file__).resolve().parents[2]
+    started = []
+
+    def start(code: str, *args: object):
+        env = {**os.environ, "PYTHONPATH": str(root)}
+        pipe = subprocess.PIPE
+        started.append(subprocess.Popen([sys.executable, "-c", code, *map(str, args)], env=env, stdout=pipe, stderr=pipe, text=True))
+        return started[-1]
+
+    yield start
+    for p in started:
+        if p.poll() is None:
+            p.kill()
+        p.communicate()
+
+
+@pytest.fixture
+def real_data():
+    """The user's own data folder, where there is one."""
+    return Path(REAL_DATA or Path.home() / ".cache" / "fastscale")

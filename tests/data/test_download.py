@@ -1,0 +1,118 @@
+"""Downloads from a server on this machine: resumed, verified, from mirrors in order."""
+
+import hashlib
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+
+from fastscale.data import download as module
+from fastscale.data.download import download
+from fastscale.errors import InputError
+
+BODY = np.random.default_rng(0).bytes(700_000)
+SHA256, MD5 = hashlib.sha256(BODY).hexdigest(), hashlib.md5(BODY).hexdigest()
+
+
+@pytest.fixture
+def server():
+    """.url; .asked: the Range headers seen; .drop: bytes after which a connection breaks; .ranges: whether it can resume."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            own = self.server
+            own.asked.append((self.path, self.headers.get("Range")))
+            if self.path.startswith("/missing"):
+                return self.send_error(404)
+            start = 0
+            if own.ranges and self.headers.get("Range"):
+                start = int(self.headers["Range"].split("=")[1].rstrip("-"))
+                if start >= len(BODY):
+                    return self.send_error(416)
+                self.send_response(206)
+            else:
+                self.send_response(200)
+            body = b"wrong" * 100 if self.path.startswith("/wrong") else BODY[start:]
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if own.drop:
+                body, own.drop = body[: own.drop], 0
+            self.wfile.write(body)
+
+        def log_message(self, *args):
+            pass
+
+    own = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    own.asked, own.drop, own.ranges = [], 0, True
+    own.url = f"http://127.0.0.1:{own.server_port}"
+    thread = threading.Thread(target=own.serve_forever)
+    thread.start()
+    yield own
+    own.shutdown()
+    own.server_close()
+    thread.join()
+
+
+def test_a_file_is_fetched_once(server, tmp_path, lines):
+    for _ in range(2):
+        got = download([f"{server.url}/a"], tmp_path / "a", sha256=SHA256, md5=MD5, say=lines)
+        assert got.read_bytes() == BODY
+    assert len(server.asked) == 1 and not list(tmp_path.glob("*.part"))
+
+
+def test_an_interrupted_download_goes_on_where_it_ended(server, tmp_path, lines):
+    (tmp_path / "a.part").write_bytes(BODY[:300_000])
+    download([f"{server.url}/a"], tmp_path / "a", sha256=SHA256, say=lines)
+    assert server.asked == [("/a", "bytes=300000-")] and (tmp_path / "a").read_bytes() == BODY
+
+
+def test_a_broken_connection_is_taken_up_again(server, tmp_path, lines):
+    server.drop = 400_000
+    download([f"{server.url}/a"], tmp_path / "a", sha256=SHA256, say=lines)
+    assert [r for _, r in server.asked] == [None, "bytes=400000-"] and (tmp_path / "a").read_bytes() == BODY
+
+
+def test_a_server_that_cannot_resume_starts_again(server, tmp_path, lines):
+    server.ranges = False
+    (tmp_path / "a.part").write_bytes(BODY[:1000])
+    download([f"{server.url}/a"], tmp_path / "a", sha256=SHA256, say=lines)
+    assert (tmp_path / "a").read_bytes() == BODY
+
+
+@pytest.mark.parametrize("part", [BODY, b"rubbish" * 10_000, BODY + b"more"])
+def test_a_whole_or_foreign_part_still_ends_well(server, tmp_path, lines, part):
+    (tmp_path / "a.part").write_bytes(part)
+    download([f"{server.url}/a"], tmp_path / "a", sha256=SHA256, say=lines)
+    assert (tmp_path / "a").read_bytes() == BODY
+
+
+def test_mirrors_are_tried_in_order(server, tmp_path, lines):
+    urls = [f"{server.url}/{p}" for p in ("missing", "wrong", "a", "never")]
+    download(urls, tmp_path / "a", sha256=SHA256, say=lines)
+    assert [p for p, _ in server.asked] == ["/missing", "/wrong", "/a"]
+
+
+@pytest.mark.parametrize("kind, value", [("sha256", SHA256), ("md5", MD5)])
+def test_a_wrong_file_is_deleted_and_the_error_says_so(server, tmp_path, lines, kind, value):
+    with pytest.raises(InputError, match=rf"wrong file, deleted \({kind} is .*, wanted {value}\)") as e:
+        download([f"{server.url}/wrong"], tmp_path / "a", say=lines, **{kind: value})
+    assert not list(tmp_path.iterdir()) and "\n" not in str(e.value)
+
+
+def test_no_server_is_one_line(tmp_path, lines, server, monkeypatch):
+    monkeypatch.setattr(module, "TIMEOUT", 5)
+    with pytest.raises(InputError, match=r"could not fetch a: .*refused.*404") as e:
+        download(["http://127.0.0.1:9/a", f"{server.url}/missing"], tmp_path / "a", sha256=SHA256, say=lines)
+    assert "\n" not in str(e.value)
+
+
+def test_an_older_wrong_file_in_place_is_replaced(server, tmp_path, lines):
+    (tmp_path / "a").write_bytes(b"old")
+    download([f"{server.url}/a"], tmp_path / "a", sha256=SHA256, say=lines)
+    assert (tmp_path / "a").read_bytes() == BODY
+
+
+def test_nothing_is_fetched_without_a_hash(tmp_path):
+    with pytest.raises(ValueError, match="known hash"):
+        download(["http://127.0.0.1:9/a"], tmp_path / "a")
