@@ -100,6 +100,7 @@ def cmd_data_write(args: argparse.Namespace) -> int:
             workers=args.workers,
             skip_broken=args.skip_broken,
             limit=args.limit,
+            data_dir=args.data_dir,
         )
     except BrokenImages as error:
         print(error, file=sys.stderr)
@@ -206,6 +207,7 @@ def parser() -> Parser:
     p.set_defaults(run_verb=cmd_data_write)
     p.add_argument("source", help="fashion-mnist, cifar10, imagenette, imagenet, or a folder or archive of train|val/<class>/*")
     p.add_argument("--out", help="folder; the one where `fit` looks unless given")
+    p.add_argument("--data-dir", help="where data is kept; $FASTSCALE_DATA or ~/.cache/fastscale unless given")
     p.add_argument("--max-resolution", type=int, help="longest side stored, in pixels")
     p.add_argument("--jpeg-quality", type=int, default=90)
     p.add_argument("--raw-share", type=float, default=0.0, help="share of images stored as raw pixels, 0 to 1")

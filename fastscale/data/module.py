@@ -44,7 +44,7 @@ class ImageData(pl.LightningDataModule):
         data_dir: where data is kept; default $FASTSCALE_DATA or ~/.cache/fastscale.
         resolution: side of the images in a batch, pixels.
         test_resolution: val images are resized to this shorter side, then cropped to `resolution`; default 8/7 of it (256 for 224).
-        batch_size: images of a training step over all processes (a recipe's learning rate belongs to it); an incomplete last one is dropped.
+        batch_size: images of a training step over all processes, to which the learning rate belongs; an incomplete last one is dropped.
         eval_batch_size: images of one process in an evaluation step; default batch_size.
         workers: decoding threads (FFCV) or processes (plain) of one process; -1: the cores it has.
         loader: ffcv (reads the written .beton), plain (reads the images), auto (ffcv where it is installed).

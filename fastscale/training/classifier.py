@@ -57,7 +57,7 @@ class ImageClassifier(pl.LightningModule):
         self.register_buffer("image_mean", torch.tensor(self.mean, dtype=torch.float32).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("image_std", torch.tensor(self.std, dtype=torch.float32).view(1, 3, 1, 1), persistent=False)
         self.criterion = nn.CrossEntropyLoss(label_smoothing=self.recipe.label_smoothing)
-        self.train_loss = MeanMetric()
+        self.train_loss = MeanMetric(nan_strategy="disable")  # its check for NaN would wait for the device
         top = {"top1": 1, "top5": min(5, num_classes)}
         self.accuracies = nn.ModuleDict(
             {

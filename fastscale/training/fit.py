@@ -2,6 +2,7 @@
 
 import logging
 import resource
+import sys
 import warnings
 from contextlib import nullcontext
 from pathlib import Path
@@ -21,7 +22,7 @@ from fastscale.training.classifier import ImageClassifier
 from fastscale.training.layout import resolve_layout
 from fastscale.training.monitor import BoardExtras
 from fastscale.training.recipe import load_recipe
-from fastscale.training.runs import RunFolder
+from fastscale.training.runs import RunFolder, write_atomically
 from fastscale.training.trainer_cli import TrainerCLI, final_errors, run_config
 
 
@@ -49,6 +50,8 @@ def fit(run: str | None, arguments: list[str], runs_dir: str = "runs", restart: 
         if folder.record is not None:
             print(f"{folder.path}: finished before; --restart trains it anew")
             return folder.record
+        if first:
+            write_atomically(folder.path / "config.yaml", cli.saved_config())
         trainer = cli.trainer_for(
             logger=cli.config["trainer"].get("logger") or board(folder),
             callbacks=[last_checkpoint(folder), BoardExtras(data.data_name), *(cli.config_init["trainer"].get("callbacks") or [])],
@@ -104,11 +107,9 @@ def last_checkpoint(folder: RunFolder) -> ModelCheckpoint:
 
 def declared_but_absent(module: ImageClassifier) -> None:
     """Says what the recipe asks for and this version does not do."""
-    if module.recipe.augmentation != "none":
-        warnings.warn(
-            f"recipe {module.recipe.name} declares {module.recipe.augmentation}, which is not applied yet: crops and flips only",
-            stacklevel=2,
-        )
+    if module.recipe.augmentation != "none" and speaks():
+        declared = module.recipe.augmentation
+        print(f"note: recipe {module.recipe.name} declares {declared}, which is not applied yet: crops and flips only", file=sys.stderr)
 
 
 def peak_memory_mib() -> float:

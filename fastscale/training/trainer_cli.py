@@ -67,6 +67,10 @@ class TrainerCLI(LightningCLI):
         self.trainer_arguments = kwargs
         return None  # type: ignore[return-value]
 
+    def saved_config(self) -> str:
+        """All settings as YAML that `--config` takes."""
+        return self.parser.dump(self.config)
+
     def trainer_for(self, **kwargs: Any) -> Trainer:
         """A Trainer with the parsed settings and these besides."""
         plugins = [*(self.config_init["trainer"].get("plugins") or []), AtomicCheckpointIO()]

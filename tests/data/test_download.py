@@ -77,7 +77,7 @@ def test_a_server_that_cannot_resume_starts_again(server, tmp_path, lines):
     server.ranges = False
     (tmp_path / "a.part").write_bytes(BODY[:1000])
     download([f"{server.url}/a"], tmp_path / "a", sha256=SHA256, say=lines)
-    assert (tmp_path / "a").read_bytes() == BODY
+    assert (tmp_path / "a").read_bytes() == BODY and len(server.asked) == 1
 
 
 @pytest.mark.parametrize("part", [BODY, b"rubbish" * 10_000, BODY + b"more"])

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import pairwise
 
 import pytest
 import torch
@@ -62,6 +63,10 @@ def test_fit_evaluate_load(source, tmp_path, capsys):
     for name in (b"strategy", b"factor", b"flops", b"params", b"acts"):
         assert name in hparams
 
+    assert main(["fit", "--config", str(folder / "config.yaml"), "--runs_dir", str(tmp_path / "again")]) == 0
+    (again,) = RecordStore(tmp_path / "again" / "records.jsonl").read()
+    assert (again.run, again.recipe_hash, again.values["train_loss"]) == (record.run, record.recipe_hash, record.values["train_loss"])
+
     before = json.loads((folder / "settings.json").read_text())
     assert fit(source, runs) == 0 and "finished before" in capsys.readouterr().out
     assert fit(source, runs, "--model.recipe.lr", "0.1") == 2
@@ -88,6 +93,29 @@ def test_killed_and_resumed_is_as_uninterrupted(source, tmp_path, lr_every):
     a, b = (read_checkpoint(tmp_path / k / RUN / "seed3")["state_dict"] for k in ("whole", "cut"))
     for k in a:
         torch.testing.assert_close(a[k], b[k], rtol=1e-4, atol=1e-5)
+
+
+def test_a_step_does_not_wait_for_the_device(source, tmp_path, monkeypatch):
+    """Reading a tensor's value (`.item()`, `float()`, `if tensor`) makes the host wait: none in a step, but one every 50 for the log."""
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    class Reads(TorchDispatchMode):
+        count = 0
+
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            Reads.count += func is torch.ops.aten._local_scalar_dense.default
+            return func(*args, **(kwargs or {}))
+
+    from fastscale.training.classifier import ImageClassifier
+
+    seen: list[int] = []
+    monkeypatch.setattr(ImageClassifier, "on_train_batch_start", lambda self, batch, i: seen.append(Reads.count), raising=False)
+    with Reads():
+        assert fit(source, tmp_path, "--model.recipe.epochs", "6") == 0
+    steps = [later - earlier for earlier, later in pairwise(seen)]
+    inside = [n for i, n in enumerate(steps) if (i + 1) % 18]  # between the steps of one epoch
+    assert len(seen) == 6 * 18 and Reads.count > 0
+    assert sum(inside) == 2, inside  # steps 50 and 100
 
 
 def test_two_processes_share_a_run(source, tmp_path):
