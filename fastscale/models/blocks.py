@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from fastscale.counts import Layer
-from fastscale.models.layers import SqueezeExcite, conv, norm
+from fastscale.models.layers import Activation, SqueezeExcite, conv, norm
 
 
 class Block(nn.Module):
@@ -13,7 +13,7 @@ class Block(nn.Module):
     Inverted (Z, MBConv): identity shortcut only where the shape is unchanged, and no activation after conv3.
     """
 
-    def __init__(self, layers: dict[str, Layer], inverted: bool, activation: type[nn.Module]):
+    def __init__(self, layers: dict[str, Layer], inverted: bool, activation: Activation):
         super().__init__()
         first, middle, last = layers.get("conv1"), layers["conv2"], layers["conv3"]
         w_in = (first or middle).w_in

@@ -1,11 +1,15 @@
 """Pieces that the blocks share: conv and norm with the authors' settings, squeeze-and-excitation, stem, head (paper section 3)."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
 from fastscale.counts import Layer
 
-ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU}
+Activation = Callable[[], nn.Module]
+# ReLU works in place: its gradient needs only its output
+ACTIVATIONS: dict[str, Activation] = {"relu": lambda: nn.ReLU(inplace=True), "silu": nn.SiLU}
 
 
 def conv(layer: Layer) -> nn.Conv2d:
@@ -21,7 +25,7 @@ def norm(width: int) -> nn.BatchNorm2d:
 class SqueezeExcite(nn.Module):
     """Channel gates from pooled features: pool, 1x1 conv, activation, 1x1 conv, sigmoid."""
 
-    def __init__(self, reduce: Layer, expand: Layer, activation: type[nn.Module]):
+    def __init__(self, reduce: Layer, expand: Layer, activation: Activation):
         super().__init__()
         self.reduce, self.act, self.expand = conv(reduce), activation(), conv(expand)
 
@@ -33,7 +37,7 @@ class SqueezeExcite(nn.Module):
 class Stem(nn.Module):
     """conv, norm, activation, and ResNet's max pool."""
 
-    def __init__(self, layers: dict[str, Layer], activation: type[nn.Module]):
+    def __init__(self, layers: dict[str, Layer], activation: Activation):
         super().__init__()
         self.conv, self.norm, self.act = conv(layers["conv"]), norm(layers["conv"].w_out), activation()
         self.pool = nn.MaxPool2d(3, 2, 1) if "pool" in layers else nn.Identity()
@@ -46,7 +50,7 @@ class Stem(nn.Module):
 class Head(nn.Module):
     """[1x1 conv, norm, activation], global average pooling, linear classifier."""
 
-    def __init__(self, layers: dict[str, Layer], activation: type[nn.Module]):
+    def __init__(self, layers: dict[str, Layer], activation: Activation):
         super().__init__()
         self.has_conv = "conv" in layers
         if self.has_conv:
