@@ -1,5 +1,7 @@
 """Images that tests share: a small folder of coloured noise in the shape of a data set, written once a session."""
 
+import sys
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -26,3 +28,12 @@ def data_home(tmp_path, monkeypatch):
     """An empty place for data sets."""
     monkeypatch.setenv("FASTSCALE_DATA", str(tmp_path / "data"))
     return tmp_path / "data"
+
+
+@pytest.fixture(autouse=True)
+def thread_count_is_put_back():
+    """FFCV's own loader, which some tests use for comparison, leaves torch with another number of threads."""
+    before = sys.modules["torch"].get_num_threads() if "torch" in sys.modules else None
+    yield
+    if before is not None:
+        sys.modules["torch"].set_num_threads(before)

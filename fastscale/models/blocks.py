@@ -6,6 +6,11 @@ from fastscale.counts import Layer
 from fastscale.models.layers import Activation, SqueezeExcite, conv, norm
 
 
+def drop_mask(branch: Tensor, rate: float) -> Tensor:
+    """(N, 1, 1, 1): 0 with probability `rate`, else 1 / (1 - rate), so that the expectation stays."""
+    return branch.new_empty(len(branch), 1, 1, 1).bernoulli_(1 - rate).div_(1 - rate)
+
+
 class Block(nn.Module):
     """[conv1] conv2 [se] conv3 around a shortcut, made from the counter's layers of one block.
 
@@ -26,6 +31,7 @@ class Block(nn.Module):
         self.conv3, self.norm3 = conv(last), norm(last.w_out)
         self.act = nn.Identity() if inverted else activation()
         self.has_conv1, self.has_proj = first is not None, "proj" in layers
+        self.drop_path = 0.0  # rate at which the branch is left out in training, set by the network
         self.has_skip = not inverted or (w_in == last.w_out and middle.stride == 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -34,5 +40,7 @@ class Block(nn.Module):
         y = self.se(self.act2(self.norm2(self.conv2(y))))
         y = self.norm3(self.conv3(y))
         if self.has_skip:
+            if self.drop_path and self.training:
+                y = y * drop_mask(y, self.drop_path)
             y = y + (self.proj_norm(self.proj(x)) if self.has_proj else x)
         return self.act(y)

@@ -14,7 +14,7 @@ class Network(nn.Module):
     State-dict keys: `stem.conv.weight`, `stages.<i>.<j>.conv2.weight`, `stages.<i>.<j>.se.reduce.bias`, `head.fc.weight`, ...
     """
 
-    def __init__(self, arch: Arch, num_classes: int = 1000):
+    def __init__(self, arch: Arch, num_classes: int = 1000, drop_path: float = 0.0):
         super().__init__()
         self.arch, self.num_classes = arch, num_classes
         # one kind everywhere: SiLU in RegNetZ and EfficientNet (in SE too), ReLU elsewhere (section 3)
@@ -22,12 +22,15 @@ class Network(nn.Module):
         inverted = not isinstance(arch, AnyNet) or arch.block == "inverted"
         (_, _, stem), *blocks, (_, _, head) = parts(arch, num_classes=num_classes)
         self.stem = Stem({layer.name.removeprefix("stem."): layer for layer in stem}, act)
-        stages: list[list[nn.Module]] = [[] for _ in arch.depths]
+        stages: list[list[Block]] = [[] for _ in arch.depths]
         for prefix, repeats, layers in blocks:
             stage = stages[int(prefix.split(".")[1])]
             stage += [Block({layer.name: layer for layer in layers}, inverted, act) for _ in range(repeats)]
         self.stages = nn.Sequential(*(nn.Sequential(*stage) for stage in stages))
         self.head = Head({layer.name.removeprefix("head."): layer for layer in head}, act)
+        made = [block for stage in stages for block in stage]
+        for i, block in enumerate(made):
+            block.drop_path = drop_path * i / max(1, len(made) - 1)
         initialise(self)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ No host sync in a step: losses and metrics accumulate on the device and are read
 """
 
 import copy
-from typing import Any
+from typing import Any, cast
 
 import pytorch_lightning as pl
 import torch
@@ -17,8 +17,9 @@ from fastscale.models import build
 from fastscale.scaling import arch_named
 from fastscale.training.ema import ema_weight, update_ema
 from fastscale.training.layout import memory_format, to_layout
-from fastscale.training.mixup import mix, mixed_loss, mixup_share
+from fastscale.training.mixup import apply_mix, draw_mix, mixed_loss
 from fastscale.training.optimizer import sgd, weight_decay
+from fastscale.training.precise_bn import recompute_statistics
 from fastscale.training.recipe import Recipe
 from fastscale.training.schedule import lr_multiplier
 
@@ -51,7 +52,7 @@ class ImageClassifier(pl.LightningModule):
         self.recipe = Recipe.from_dict(recipe) if isinstance(recipe, dict) else recipe
         self.arch = arch_named(arch)
         self.num_classes, self.mean, self.std, self.seed = num_classes, tuple(mean), tuple(std), seed
-        self.net = build(self.arch, num_classes)
+        self.net = build(self.arch, num_classes, self.recipe.drop_path)
         to_layout(self.net, self.recipe.layout)
         self.ema = copy.deepcopy(self.net).requires_grad_(False).eval()
         self.register_buffer("image_mean", torch.tensor(self.mean, dtype=torch.float32).view(1, 3, 1, 1), persistent=False)
@@ -111,16 +112,19 @@ class ImageClassifier(pl.LightningModule):
         loader: Any = self.trainer.train_dataloader
         loader.next_epoch = self.current_epoch
 
-    def training_step(self, batch: tuple[Tensor, Tensor], _batch_idx: int) -> Tensor:
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Loss of a batch, mixed where the recipe says so."""
         images, labels = batch
-        share = mixup_share(self.recipe.mixup, self.seed, self.global_step)
-        loss = mixed_loss(self.criterion, self.net(mix(images, share)), labels, share)
+        part = self.global_step * self.recipe.accumulate + batch_idx % self.recipe.accumulate
+        images, share = apply_mix(images, draw_mix(self.recipe, self.seed, part))
+        loss = mixed_loss(self.criterion, self.net(images), labels, share)
         self.train_loss.update(loss.detach())
         return loss
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Averages the weights every `ema_every` steps; shows loss and rate every `log_every_n_steps`, the only wait for the device."""
+        if (batch_idx + 1) % self.recipe.accumulate:  # no step was made
+            return
         if self.recipe.ema_rate and self.global_step % self.recipe.ema_every == 0:
             update_ema(self.ema, self.net, ema_weight(self.recipe, self.current_epoch))
         if self.logger is not None and self.global_step % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
@@ -135,6 +139,18 @@ class ImageClassifier(pl.LightningModule):
         """One read of the epoch's mean loss."""
         self.log_dict({"train_loss": self.train_loss.compute(), "learning_rate": self.learning_rate})
         self.train_loss.reset()
+
+    def on_validation_start(self) -> None:
+        """Precise batch norm, where the recipe wants it, in training only."""
+        if self.recipe.precise_bn and self.trainer.state.fn == "fit":
+            data: Any = getattr(self.trainer, "datamodule")  # noqa: B009  (Lightning sets it, its type does not say so)
+            loader = data.train_dataloader()
+            loader.next_epoch = self.recipe.epochs + self.current_epoch  # crops that training does not see
+            batches = (self.normalise(images.to(self.device)) for images, _ in loader)
+            wanted = -(-self.recipe.precise_bn * self.recipe.accumulate // self.recipe.batch_size)
+            nets = [self.net, self.ema] if self.recipe.ema_rate else [self.net]
+            reduce = self.trainer.strategy.reduce
+            recompute_statistics(nets, batches, min(wanted, len(loader)), lambda t: cast(Tensor, reduce(t, reduce_op="mean")))
 
     def validation_step(self, batch: tuple[Tensor, Tensor], _batch_idx: int) -> None:
         """Counts right answers of raw and averaged weights."""

@@ -1,20 +1,51 @@
-"""Mixup: pairs of images and labels blended by a Beta(alpha, alpha) share (paper.md section 6)."""
+"""Mixup and cutmix: pairs of images blended, or pasted into each other, by a Beta(alpha, alpha) share (the paper mixes; cutmix is ours)."""
+
+from dataclasses import dataclass
 
 import numpy as np
 from torch import Tensor, nn
 
+from fastscale.training.recipe import Recipe
 
-def mixup_share(alpha: float, seed: int, step: int) -> float:
-    """The share of the first image at a training step, from Beta(alpha, alpha): on the host, so that no step waits for the device.
 
-    It depends on seed and step alone, so that a resumed run goes on with the shares that it would have had.
+@dataclass(frozen=True)
+class Mix:
+    """What happens to a batch: `share` of the first image, and the pasted box (top, bottom, left, right) in parts of the side, if any."""
+
+    share: float = 1.0
+    box: tuple[float, float, float, float] | None = None
+
+
+def draw_mix(recipe: Recipe, seed: int, step: int) -> Mix:
+    """The mix of a training step, drawn on the host, so that no step waits for the device.
+
+    It depends on seed and step alone, so that a resumed run goes on with what it would have had.
     """
-    return float(np.random.default_rng((seed, step)).beta(alpha, alpha)) if alpha > 0 else 1.0
+    cut = recipe.cutmix > 0 and (recipe.mixup == 0 or step % 2 == 1)
+    alpha = recipe.cutmix if cut else recipe.mixup
+    if alpha == 0:
+        return Mix()
+    random = np.random.default_rng((seed, step))
+    share = float(random.beta(alpha, alpha))
+    if not cut:
+        return Mix(share)
+    half = (1 - share) ** 0.5 / 2
+    y, x = random.random(2)
+    return Mix(share, tuple(float(np.clip(v, 0, 1)) for v in (y - half, y + half, x - half, x + half)))  # type: ignore[arg-type]
 
 
-def mix(images: Tensor, share: float) -> Tensor:
-    """(N, C, H, W) blended with the batch in reverse order; batches are shuffled, so the pairs are random."""
-    return images if share == 1.0 else images.lerp(images.flip(0), 1 - share)
+def apply_mix(images: Tensor, mix: Mix) -> tuple[Tensor, float]:
+    """(N, C, H, W) mixed with the batch in reverse order, and the share of the first image after rounding to pixels.
+
+    Batches are shuffled, so the pairs are random.
+    """
+    if mix.box is None:
+        return (images if mix.share == 1.0 else images.lerp(images.flip(0), 1 - mix.share)), mix.share
+    h, w = images.shape[-2:]
+    top, bottom, left, right = (round(v * side) for v, side in zip(mix.box, (h, h, w, w), strict=True))
+    mixed = images.clone()
+    mixed[:, :, top:bottom, left:right] = images.flip(0)[:, :, top:bottom, left:right]
+    return mixed, 1 - (bottom - top) * (right - left) / (h * w)
 
 
 def mixed_loss(criterion: nn.Module, logits: Tensor, labels: Tensor, share: float) -> Tensor:

@@ -22,7 +22,7 @@ def sgd(net: nn.Module, recipe: Recipe, decay: float) -> torch.optim.SGD:
     on_gpu = all(p.is_cuda for p in norms + others)
     return torch.optim.SGD(
         [{"params": others, "weight_decay": decay}, {"params": norms, "weight_decay": 0.0}],
-        lr=recipe.lr,
+        lr=recipe.first_lr,
         momentum=recipe.momentum,
         nesterov=recipe.nesterov,
         fused=True if on_gpu else None,

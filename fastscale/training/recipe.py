@@ -23,9 +23,12 @@ LAYOUTS = ("auto", "contiguous", "channels_last")
 class Recipe:
     """How to train. Defaults are the paper's for ImageNet (batch 1024 over 8 GPUs).
 
-    `data`: source of images. `batch_size`: images a step over all devices; `lr` belongs to it. Schedule: `lr_end` is the last
-    learning rate relative to `lr`; `lr_every` "epoch" or "step". `weight_decay` None: by family (2e-5, EfficientNets 1e-5); never on
+    `data`: source of images. `batch_size`: images a step over all devices, in `accumulate` parts where memory is short. `lr` belongs to
+    `lr_batch` images (None: to `batch_size`) and follows the batch in proportion. `lr_end` is the last learning rate relative to the first;
+    `lr_every` "epoch" or "step". `weight_decay` None: by family (2e-5, EfficientNets 1e-5); never on
     batch norm. `ema_rate`: the authors' alpha before it is scaled by batch, epochs and `ema_every` steps. `crop_area`: of random crops.
+    `cutmix`: alpha; where both are on, every second batch is cut, the others mixed. `drop_path`: rate at the last block, rising from 0.
+    `precise_bn`: training images from which batch-norm statistics are computed anew before each validation (0: not).
     `layout` "auto": chosen by device (see training/layout.py). `limit_train`: train on the first so many images of a fixed shuffle.
     """
 
@@ -33,7 +36,9 @@ class Recipe:
     data: str = "imagenet"
     epochs: int = 100
     batch_size: int = 1024
+    accumulate: int = 1
     lr: float = 2.0
+    lr_batch: int | None = None
     schedule: str = "exponential"
     lr_end: float = 0.02
     lr_every: str = "epoch"
@@ -44,11 +49,14 @@ class Recipe:
     weight_decay: float | None = None
     label_smoothing: float = 0.1
     mixup: float = 0.2
+    cutmix: float = 0.0
+    drop_path: float = 0.0
     augmentation: str = "autoaugment"
     crop_area: tuple[float, float] = (0.08, 1.0)
     flip: bool = True
     ema_rate: float = 1e-5
     ema_every: int = 32
+    precise_bn: int = 0
     precision: str = "16-mixed"
     layout: str = "auto"
     compile: bool = False
@@ -59,6 +67,8 @@ class Recipe:
         rules = {
             "epochs": (self.epochs >= 1, "at least 1"),
             "batch_size": (self.batch_size >= 1, "at least 1"),
+            "accumulate": (self.accumulate >= 1 and self.batch_size % self.accumulate == 0, "at least 1 and a divisor of batch_size"),
+            "lr_batch": (self.lr_batch is None or self.lr_batch >= 1, "at least 1 or null"),
             "lr": (math.isfinite(self.lr) and self.lr > 0, "finite and > 0"),
             "lr_end": (0 <= self.lr_end <= 1 and (self.lr_end > 0 or self.schedule != "exponential"), "from 0 (exponential: above 0) to 1"),
             "lr_every": (self.lr_every in ("epoch", "step"), "epoch or step"),
@@ -68,6 +78,9 @@ class Recipe:
             "weight_decay": (self.weight_decay is None or self.weight_decay >= 0, ">= 0 or null"),
             "label_smoothing": (0 <= self.label_smoothing < 1, "from 0 to below 1"),
             "mixup": (self.mixup >= 0, ">= 0"),
+            "cutmix": (self.cutmix >= 0, ">= 0"),
+            "drop_path": (0 <= self.drop_path < 1, "from 0 to below 1"),
+            "precise_bn": (self.precise_bn >= 0, ">= 0"),
             "crop_area": (
                 len(self.crop_area) == 2 and 0 < self.crop_area[0] <= self.crop_area[1] <= 1,
                 "two numbers, 0 < low <= high <= 1",
@@ -81,6 +94,11 @@ class Recipe:
         for field, (holds, right) in rules.items():
             if not holds:
                 raise InputError(f"recipe {self.name!r}: {field} must be {right}, got {getattr(self, field)!r}")
+
+    @property
+    def first_lr(self) -> float:
+        """Learning rate of `batch_size` images, before warm-up and schedule."""
+        return self.lr * self.batch_size / (self.lr_batch or self.batch_size)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, fit for YAML, JSON and checkpoints."""

@@ -6,7 +6,7 @@ from fastscale.training.recipe import Recipe
 
 
 def lr_multiplier(recipe: Recipe, epoch: float) -> float:
-    """Learning rate relative to `recipe.lr` at `epoch` (fractional where the rate is set every step).
+    """Learning rate relative to `recipe.first_lr` at `epoch` (fractional where the rate is set every step).
 
     Exponential: lr_end^(t/T); cosine: from 1 to lr_end; times the warm-up, linear from `warmup_start`.
     """

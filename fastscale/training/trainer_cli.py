@@ -50,9 +50,12 @@ class TrainerCLI(LightningCLI):
         """The arch decides the resolution, the recipe the batch and crops, the data the classes."""
         parser.link_arguments("model.arch", "data.resolution", compute_fn=lambda name: arch_named(name).resolution)
         parser.link_arguments("model.arch", "data.test_resolution", compute_fn=lambda name: arch_named(name).test_resolution)
-        for name in ("batch_size", "crop_area", "flip", "limit_train"):
+        sizes = ("model.recipe.batch_size", "model.recipe.accumulate")
+        parser.link_arguments(sizes, "data.batch_size", compute_fn=lambda batch, parts: batch // parts)
+        for name in ("crop_area", "flip", "limit_train"):
             parser.link_arguments(f"model.recipe.{name}", f"data.{name}")
         parser.link_arguments("model.recipe.epochs", "trainer.max_epochs")
+        parser.link_arguments("model.recipe.accumulate", "trainer.accumulate_grad_batches")
         for room in ("model", "data"):
             parser.link_arguments("seed_everything", f"{room}.seed")
         for name in ("num_classes", "mean", "std"):

@@ -131,6 +131,19 @@ def test_a_step_does_not_wait_for_the_device(source, tmp_path, monkeypatch):
     assert sum(inside) == 2, inside  # steps 50 and 100
 
 
+def test_accumulation_and_precise_statistics(source, tmp_path):
+    """A batch of 16 in two parts of 8: half the steps. Precise statistics change what is evaluated, not what is trained."""
+    more = ["--model.recipe.batch_size", "16", "--model.recipe.accumulate", "2", "--model.recipe.mixup", "0"]
+    assert fit(source, tmp_path / "plain", *more) == 0
+    assert fit(source, tmp_path / "precise", *more, "--model.recipe.precise_bn", "64") == 0
+    plain, precise = (read_checkpoint(tmp_path / k / RUN / "seed0") for k in ("plain", "precise"))
+    assert plain["global_step"] == precise["global_step"] == 2 * 9
+    assert torch.equal(plain["state_dict"]["net.head.fc.weight"], precise["state_dict"]["net.head.fc.weight"])
+    for prefix in ("net.", "ema."):
+        key = prefix + "stem.norm.running_mean"
+        assert not torch.equal(plain["state_dict"][key], precise["state_dict"][key])
+
+
 def test_two_processes_share_a_run(source, tmp_path):
     """DDP over gloo: one record, the batch shared, and every validation image counted once (21 images, an odd number)."""
     two = ["--trainer.accelerator", "cpu", "--trainer.devices", "2", "--trainer.strategy", "ddp", "--data.source", source]
