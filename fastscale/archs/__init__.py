@@ -1,4 +1,4 @@
-"""What a network is: frozen dataclasses with everything that its counts and its module need, resolution included (paper, section 3)."""
+"""What a network is: frozen dataclasses with everything that its counts and its module need, resolution included."""
 
 from fastscale.archs.anynet import AnyNet
 from fastscale.archs.effnet import EffNet

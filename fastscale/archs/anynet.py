@@ -1,4 +1,4 @@
-"""AnyNet: a stem, stages of equal bottleneck blocks, a head. RegNetX/Y/Z, ResNet and ResNeXt are AnyNets (paper section 3, Fig. 3)."""
+"""AnyNet: a stem, stages of equal bottleneck blocks, a head. RegNetX/Y/Z, ResNet and ResNeXt are AnyNets (paper, Fig. 3)."""
 
 from dataclasses import dataclass
 from math import prod

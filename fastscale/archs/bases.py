@@ -1,6 +1,6 @@
 """The named base networks as data: the paper's five, EfficientNet-B0..B7, ResNe(X)t, the earlier paper's RegNets (.dds), tiny ones.
 
-Sources: paper section 3 (the five); Tan and Le 2019 (EfficientNet); He et al. 2016, Xie et al. 2017 (ResNe(X)t);
+Sources: Dollár et al. 2021 (the paper); Tan and Le 2019 (EfficientNet); He et al. 2016, Xie et al. 2017 (ResNe(X)t);
 Radosavovic et al. 2020 (.dds). Every one is held to published counts by tests/counts.
 """
 

@@ -1,4 +1,4 @@
-"""Widths, bottleneck ratios and group widths made compatible, as the authors' code does (paper.md section 2, last line)."""
+"""Widths, bottleneck ratios and group widths made compatible, as the authors' code does."""
 
 import math
 from collections.abc import Sequence

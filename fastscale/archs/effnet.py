@@ -1,4 +1,4 @@
-"""EffNet: a stem, stages of mobile inverted bottlenecks (MBConv with SE), a 1x1 head: EfficientNet's form (paper section 3)."""
+"""EffNet: a stem, stages of mobile inverted bottlenecks (MBConv with SE), a 1x1 head: EfficientNet's form (Tan and Le 2019)."""
 
 from dataclasses import dataclass
 from math import prod

@@ -1,4 +1,4 @@
-"""RegNet: five numbers that give every stage's width and depth ("Designing Network Design Spaces"; paper section 3)."""
+"""RegNet: five numbers that give every stage's width and depth ("Designing Network Design Spaces"; Radosavovic et al. 2020)."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a network costs, from its definition alone: exact flops (multiply-adds), params and acts (paper, sections 2.1 and 3)."""
+"""What a network costs, from its definition alone: exact flops (multiply-adds), params and acts in the paper's convention."""
 
 from fastscale.counts.complexity import Complexity, complexity
 from fastscale.counts.layers import Layer

@@ -1,4 +1,4 @@
-"""flops, params and acts of a network: the paper's three measures of complexity (section 2.1)."""
+"""flops, params and acts of a network: the paper's three measures of complexity."""
 
 from dataclasses import dataclass
 

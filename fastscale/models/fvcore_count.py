@@ -1,4 +1,4 @@
-"""Independent counts of a built module by fvcore, brought to the paper's convention operator by operator (paper.md section 1).
+"""Independent counts of a built module by fvcore, brought to the paper's convention operator by operator.
 
 fvcore traces the real forward pass, so it knows nothing of our formulas. It differs from the paper's convention in that it counts batch
 norm and pooling as flops, no bias as flops, and no max pool as acts; each difference is undone below from what was traced or built.

@@ -1,4 +1,4 @@
-"""Pieces that the blocks share: conv and norm with the authors' settings, squeeze-and-excitation, stem, head (paper section 3)."""
+"""Pieces that the blocks share: conv and norm with the authors' settings, squeeze-and-excitation, stem, head."""
 
 from collections.abc import Callable
 
@@ -65,7 +65,7 @@ class Head(nn.Module):
 
 
 def initialise(module: nn.Module) -> None:
-    """Convs normal with std sqrt(2 / fan_out), linear layers std .01, biases 0, norms 1 and 0 (paper.md section 6)."""
+    """Convs normal with std sqrt(2 / fan_out), linear layers std .01, biases 0, norms 1 and 0."""
     for m in module.modules():
         if isinstance(m, nn.Conv2d):
             fan_out = m.kernel_size[0] * m.kernel_size[1] * m.out_channels

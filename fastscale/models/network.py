@@ -17,7 +17,7 @@ class Network(nn.Module):
     def __init__(self, arch: Arch, num_classes: int = 1000, drop_path: float = 0.0):
         super().__init__()
         self.arch, self.num_classes = arch, num_classes
-        # one kind everywhere: SiLU in RegNetZ and EfficientNet (in SE too), ReLU elsewhere (section 3)
+        # one kind everywhere: SiLU in RegNetZ and EfficientNet (in SE too), ReLU elsewhere
         act = ACTIVATIONS[arch.activation if isinstance(arch, AnyNet) else "silu"]
         inverted = not isinstance(arch, AnyNet) or arch.block == "inverted"
         (_, _, stem), *blocks, (_, _, head) = parts(arch, num_classes=num_classes)

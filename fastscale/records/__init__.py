@@ -1,4 +1,4 @@
-"""Records: one validated JSON line per measured fact, with what produced it (design section 3). Knows neither who writes nor who reads."""
+"""Records: one validated JSON line per measured fact, with what produced it. Knows neither who writes nor who reads."""
 
 from fastscale.records.environment import environment
 from fastscale.records.record import CONDITIONS, KINDS, SCHEMA, Record, key

@@ -1,4 +1,4 @@
-"""How a network grows: strategies, their closed-form exponents (Tables 1-4), `scale` and `scale_to` (paper, sections 3 to 5)."""
+"""How a network grows: strategies, their closed-form exponents (Tables 1-4), `scale` and `scale_to`."""
 
 from fastscale.scaling.exponents import Exponents
 from fastscale.scaling.names import RunName, arch_named, parse_run

@@ -14,7 +14,7 @@ class Exponents:
 
 
 def conv_stage(d: float, w: float, r: float) -> tuple[float, float, float]:
-    """(flops, params, acts) of d plain convs of width w at r x r, up to a constant: d w^2 r^2, d w^2, d w r^2 (section 3)."""
+    """(flops, params, acts) of d plain convs of width w at r x r, up to a constant: d w^2 r^2, d w^2, d w r^2 (Tables 1, 2, 4)."""
     return d * w * w * r * r, d * w * w, d * w * r * r
 
 

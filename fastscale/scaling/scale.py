@@ -1,4 +1,4 @@
-"""`scale`: a base network grown by a strategy, with the authors' rounding (paper.md section 2; section 3 of the paper)."""
+"""`scale`: a base network grown by a strategy, with the authors' rounding."""
 
 from dataclasses import replace
 from typing import Any

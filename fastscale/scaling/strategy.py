@@ -1,4 +1,4 @@
-"""Scaling strategies: the share of the factor s that depth, width and resolution take (sections 3 to 5; the authors' grammar).
+"""Scaling strategies: the share of the factor s that depth, width and resolution take (Tables 1, 2, 4; the authors' grammar).
 
 With shares e_d + e_w + e_r = 1 the multipliers are d = s^e_d, w = s^(e_w/2), r = s^(e_r/2), so that d w w r r = s;
 group width's is g = s^(e_g/2).
@@ -77,7 +77,7 @@ class Strategy:
 
     @classmethod
     def _alpha(cls, text: str) -> "Strategy":
-        """Section 5: a share alpha to width (and group width), the rest in equal parts to depth and resolution."""
+        """Table 4: a share alpha to width (and group width), the rest in equal parts to depth and resolution."""
         try:
             alpha = Fraction(text.removeprefix("alpha=")).limit_denominator(10**6)
         except (ValueError, ZeroDivisionError):

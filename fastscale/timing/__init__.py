@@ -1,1 +1,1 @@
-"""Step and epoch time, measured as the paper does: dummy data, warm-up outside the clock, medians of repeats (paper.md section 6)."""
+"""Step and epoch time, measured as the paper does: dummy data, warm-up outside the clock, medians of repeats."""

@@ -1,4 +1,4 @@
-"""Epoch time: measured step time x steps in an epoch, in minutes (paper.md section 6), as records."""
+"""Epoch time: measured step time x steps in an epoch, in minutes, as records."""
 
 from collections.abc import Callable, Sequence
 

@@ -1,4 +1,4 @@
-"""Averaged weights: the authors' moving average over every parameter and buffer, every 32 steps (paper.md section 6)."""
+"""Averaged weights: the authors' moving average over every parameter and buffer, every 32 steps."""
 
 import torch
 from torch import nn

@@ -1,4 +1,4 @@
-"""SGD with Nesterov momentum, weight decay by family and never on batch norm (paper.md section 6)."""
+"""SGD with Nesterov momentum, weight decay by family and never on batch norm."""
 
 import torch
 from torch import nn

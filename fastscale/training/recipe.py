@@ -1,4 +1,4 @@
-"""Recipe: every choice of training as one frozen value, read from configs/recipes/<name>.yaml (paper.md section 6)."""
+"""Recipe: every choice of training as one frozen value, read from configs/recipes/<name>.yaml."""
 
 import hashlib
 import json

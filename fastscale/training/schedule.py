@@ -1,4 +1,4 @@
-"""Learning rate over training: exponential or cosine with linear warm-up (paper.md section 6)."""
+"""Learning rate over training: exponential or cosine with linear warm-up."""
 
 import math
 

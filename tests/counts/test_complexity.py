@@ -31,7 +31,7 @@ def test_zoo_counts_are_exact(row):
     assert (arch.resolution, arch.test_resolution) == (int(row["train_resolution"]), int(row["test_resize"]))
 
 
-# paper.md section 4: (network, flops B, params M, acts M, resolution)
+# Xiao et al. 2021, Table 2 and MViT Table 17: (network, flops B, params M, acts M, resolution)
 PUBLISHED = [
     ("regnety-500mf.dWr-x2", 1.0, 9.6, 6.2, 232),
     ("regnety-4gf", 4.1, 22.4, 14.5, 240),

@@ -7,7 +7,7 @@ import pytest
 import fastscale as fs
 from fastscale.scaling.exponents import group_conv_stage
 
-# paper.md section 2: name: (e_d, e_w, e_r), (flops, params, acts)
+# Tables 1, 2 and 4 of the paper: name: (e_d, e_w, e_r), (flops, params, acts)
 TABLES = {
     "d": ((1, 0, 0), (1, 1, 1)),
     "w": ((0, 1, 0), (1, 1, F(1, 2))),
