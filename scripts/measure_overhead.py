@@ -1,0 +1,107 @@
+"""Step time of the LightningModule against a hand-written loop with the same network, optimizer and batches, side by side in one run.
+
+.venv/bin/python scripts/measure_overhead.py [NETWORK ...] [--recipe quick] [--batch 128] [--classes 10] [--steps 40] [--rounds 7]
+
+Prints the median of each over the rounds and their ratio (1.00: Lightning costs nothing), and what averaged weights and metrics add.
+"""
+
+import argparse
+import statistics
+import time
+import warnings
+from dataclasses import replace
+
+import pytorch_lightning as pl
+import torch
+
+from fastscale.training import Recipe, load_recipe
+from fastscale.training.classifier import ImageClassifier
+from fastscale.training.fit import quiet
+
+WARMUP = 3
+
+
+class Batches:
+    """The same `count` uint8 batches again and again."""
+
+    def __init__(self, count: int, batch: int, resolution: int, classes: int):
+        images = torch.randint(256, (batch, 3, resolution, resolution), dtype=torch.uint8).contiguous(memory_format=torch.channels_last)
+        self.batch, self.count, self.next_epoch = (images, torch.randint(classes, (batch,))), count, 0
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self):
+        return iter([self.batch] * self.count)
+
+
+class Clock(pl.Callback):
+    """Seconds a step between the start of step WARMUP and the end of the last."""
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx) -> None:
+        """Starts after the warm-up."""
+        if batch_idx == WARMUP:
+            self.began = time.perf_counter()
+
+    def on_train_epoch_end(self, trainer, pl_module) -> None:
+        """Stops."""
+        self.seconds = (time.perf_counter() - self.began) / (trainer.num_training_batches - WARMUP)
+
+
+def lightning(module: ImageClassifier, batches: Batches) -> float:
+    """Seconds a step in `Trainer.fit`."""
+    clock = Clock()
+    options = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "enable_model_summary": False}
+    pl.Trainer(max_epochs=1, callbacks=[clock], accelerator="auto", devices=1, **options).fit(module, batches)
+    return clock.seconds
+
+
+def by_hand(module: ImageClassifier, batches: Batches) -> float:
+    """Seconds a step in a plain loop: normalise, forward, loss, backward, optimizer."""
+    net, optimizer = module.net.train(), module_optimizer(module)
+    for i, (images, labels) in enumerate(batches):
+        if i == WARMUP:
+            began = time.perf_counter()
+        optimizer.zero_grad()
+        module.criterion(net(module.normalise(images)), labels).backward()
+        optimizer.step()
+    return (time.perf_counter() - began) / (len(batches) - WARMUP)
+
+
+def module_optimizer(module: ImageClassifier) -> torch.optim.Optimizer:
+    """The module's own optimizer."""
+    from fastscale.training.optimizer import sgd, weight_decay
+
+    return sgd(module.net, module.recipe, weight_decay(module.recipe, module.arch))
+
+
+def main() -> None:
+    """Measures in turns and prints."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("networks", nargs="*", default=["regnety-tiny", "regnety-tiny.dWr-x4", "regnety-500mf"])
+    parser.add_argument("--recipe", default="quick")
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--classes", type=int, default=10)
+    parser.add_argument("--steps", type=int, default=40)
+    parser.add_argument("--rounds", type=int, default=7)
+    args = parser.parse_args()
+    quiet()
+    warnings.filterwarnings("ignore")
+    recipe: Recipe = replace(load_recipe(args.recipe), mixup=0.0, lr_every="epoch", batch_size=args.batch)
+    print(f"{'network':26}{'by hand, ms':>13}{'Lightning, no EMA':>19}{'Lightning':>11}{'ratio':>8}{'of it EMA':>11}")
+    for name in args.networks:
+        seconds: dict[str, list[float]] = {"hand": [], "bare": [], "whole": []}
+        modules = {
+            k: ImageClassifier(name, replace(recipe, ema_rate=recipe.ema_rate if k == "whole" else 0.0), args.classes) for k in seconds
+        }
+        batches = Batches(args.steps + WARMUP, args.batch, modules["hand"].arch.resolution, args.classes)
+        for _ in range(args.rounds):
+            seconds["hand"].append(by_hand(modules["hand"], batches))
+            seconds["bare"].append(lightning(modules["bare"], batches))
+            seconds["whole"].append(lightning(modules["whole"], batches))
+        hand, bare, whole = (1e3 * statistics.median(seconds[k]) for k in ("hand", "bare", "whole"))
+        print(f"{name:26}{hand:>13.2f}{bare:>19.2f}{whole:>11.2f}{whole / hand:>8.3f}{(whole - bare) / hand:>10.1%}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
