@@ -38,7 +38,7 @@ def cmd_list(args: argparse.Namespace) -> int:
 def cmd_info(args: argparse.Namespace) -> int:
     """One network: its stages and counts."""
     arch = api.arch(args.arch)
-    resolution = args.resolution or arch.resolution
+    resolution = arch.resolution if args.resolution is None else args.resolution
     cx = api.complexity(arch, resolution, args.classes)
     if args.json:
         print(json.dumps({"arch": vars(arch), "counted_at": resolution, "num_classes": args.classes, **vars(cx)}))
@@ -281,12 +281,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):  # `fastscale list | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("interrupted; the same command takes up where this one stopped", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # `fastscale list | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
 
 
 if __name__ == "__main__":

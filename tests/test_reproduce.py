@@ -42,7 +42,7 @@ def test_a_failed_run_stops_no_other(tmp_path, capsys, data_home):
 
 def test_smoke_passes_and_notices_a_changed_number(tmp_path, capsys):
     assert main(["reproduce", "--tier", "smoke"]) == 0
-    assert "every table and figure is as committed" in capsys.readouterr().out
+    assert "every count agrees" in capsys.readouterr().out
     for part in ("configs", "paper_figures"):
         shutil.copytree(ROOT / part, tmp_path / part)
     table = tmp_path / "paper_figures" / "tables" / "zoo-counts.csv"
@@ -53,12 +53,25 @@ def test_smoke_passes_and_notices_a_changed_number(tmp_path, capsys):
 
     (difference,) = smoke(root=tmp_path)
     assert "zoo-counts.csv" in difference
+    reference = tmp_path / "paper_figures" / "reference" / "pycls_zoo.csv"
+    reference.write_text(reference.read_text().replace("4089185256", "4089185257", 1))
+    assert any("zoo-counts, ResNet-50" in d and "difference" in d for d in smoke(root=tmp_path))
 
 
 def test_theory_artifacts_print_their_table(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(module, "regenerate", lambda: [ROOT / "paper_figures" / "tables" / "table-4.md"])
+    monkeypatch.setattr(module, "regenerate", lambda stems: [ROOT / "paper_figures" / "tables" / "table-4.md"])
     assert main(["reproduce", "table-4"]) == 0
     assert "multiply-adds" in capsys.readouterr().out
+
+
+def test_one_at_a_time_and_at_least_one_job(tmp_path, capsys, data_home):
+    from filelock import FileLock
+
+    assert main(["reproduce", "quick", "--jobs", "-1", "--runs_dir", str(tmp_path)]) == 2
+    assert "--jobs must be at least 1" in capsys.readouterr().err
+    with FileLock(tmp_path / ".reproduce.lock"):
+        assert main(["reproduce", "quick", "--runs_dir", str(tmp_path)]) == 2
+    assert "another reproduce is at work" in capsys.readouterr().err
 
 
 def test_a_whole_comparison(image_folder, data_home, tmp_path, capsys, monkeypatch):

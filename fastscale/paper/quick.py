@@ -64,6 +64,7 @@ def _conclusion(comparison: Comparison) -> str:
         return f"{errors}; times are those of the device named, not of the paper's."
     return (
         f"**Measured on a CPU ({comparison.environment('device')}).** The paper's claim, that run time follows activations, is about "
-        "memory-bound accelerators. These times are no confirmation of it, and no refutation: on CPUs flops predict run time as well or "
-        f"better. What carries over from here is the growth of acts, which is counted, not timed. {errors}."
+        "memory-bound accelerators. These times are no confirmation of it, and no refutation, whatever r they give with this few networks: "
+        "in other people's measurements on CPUs (timm) flops predict run time as well or better. What carries over from here is the growth "
+        f"of acts, which is counted, not timed. {errors}."
     )

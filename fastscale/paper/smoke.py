@@ -4,10 +4,11 @@
 """
 
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 
 from fastscale.paper.artifacts import list_artifacts, load_artifact
-from fastscale.paper.places import checkout
+from fastscale.paper.places import checkout, write_text
 from fastscale.paper.published import digitised_counts, network_counts, published_counts, zoo_counts
 from fastscale.paper.tables import write_table
 from fastscale.paper.theory import theory_table
@@ -32,6 +33,7 @@ def smoke(out: Path | None = None, check: bool = True, root: Path | None = None)
         return []
     committed = root / "paper_figures"
     differences = [d for path in made if (d := difference(committed / path.relative_to(out), path, str(path.relative_to(out))))]
+    differences += count_differences(root)
     expected = {path.relative_to(out) for path in made}
     for folder in ("tables", *_comparisons(root)):
         found = sorted(path for path in (committed / folder).glob("*") if path.is_file())
@@ -39,9 +41,26 @@ def smoke(out: Path | None = None, check: bool = True, root: Path | None = None)
     return sorted(differences)
 
 
-def regenerate(root: Path | None = None) -> list[Path]:
-    """Writes every table and figure in place, from code, references and committed records; returns the paths."""
-    return produce(checkout(root) / "paper_figures", checkout(root))
+def count_differences(root: Path) -> list[str]:
+    """Where ours is not the published figure: exponents of Tables 1, 2 and 4, and the zoo's counts, which have to agree to the unit."""
+    artifacts = [load_artifact(name, root) for name in list_artifacts(root)]
+    tables = [theory_table(artifact, root) for artifact in artifacts if artifact.kind == "theory"]
+    found = []
+    for table in [*tables, zoo_counts(root)]:
+        for i, column in enumerate(table.columns):
+            if "difference" in column.key:
+                found += [f"{table.name}, {row[0]}: {column.key} is {row[i]}" for row in table.rows if row[i]]
+    return found
+
+
+def regenerate(root: Path | None = None, stems: Collection[str] | None = None) -> list[Path]:
+    """Writes tables and figures in place, those whose files are called one of `stems` (None: all); returns the paths."""
+    target = checkout(root) / "paper_figures"
+    if stems is None:
+        return produce(target, checkout(root))
+    with tempfile.TemporaryDirectory() as folder:
+        made = [path for path in produce(Path(folder), checkout(root)) if path.stem in stems]
+        return [write_text(target / path.relative_to(folder), path.read_text(encoding="utf-8")) for path in made if path.suffix != ".png"]
 
 
 def produce(folder: Path, root: Path) -> list[Path]:

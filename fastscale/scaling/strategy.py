@@ -16,6 +16,7 @@ GRAMMAR = (
     "letters out of d w g r ('dwr', 'wg'), weights ('d1_w8_g8_r1'), the paper's 'dWr' (= d1_w8_g8_r1), "
     "or 'alpha=A' with A from 0 to 1 ('alpha=2/3')"
 )
+LARGEST_FACTOR = 1_000_000  # far beyond any network that can be built; larger ones are slips of the keyboard
 _WEIGHT = re.compile(r"([dwgr])(\d+(?:\.\d+)?)")
 
 
@@ -89,8 +90,9 @@ class Strategy:
 
     def multipliers(self, factor: float) -> tuple[float, float, float, float]:
         """(depth, width, resolution, group width) multipliers at scaling factor `factor` (> 0, finite)."""
-        if not isinstance(factor, int | float) or not math.isfinite(factor) or factor <= 0:
-            raise InputError(f"the scaling factor must be a finite number > 0, got {factor!r}")
+        number = isinstance(factor, int | float) and not isinstance(factor, bool)
+        if not number or not 0 < factor <= LARGEST_FACTOR:
+            raise InputError(f"the scaling factor must be a finite number > 0 and at most {LARGEST_FACTOR:,}, got {str(factor)[:30]!r}")
         return (
             factor ** float(self.depth),
             factor ** (float(self.width) / 2),

@@ -1,5 +1,6 @@
 """Epoch time: measured step time x steps in an epoch, in minutes, as records."""
 
+import re
 from collections.abc import Callable, Sequence
 
 import torch
@@ -30,10 +31,12 @@ def time_epochs(
 
     `batch`: images a step on this device (the recipe's unless given). InputError for sizes that are not positive.
     """
-    batch = batch or recipe.batch_size
+    batch = recipe.batch_size if batch is None else batch
     if images < 1 or num_classes < 1 or batch < 1 or rounds < 1:
         raise InputError(f"images, num_classes, batch and rounds must be at least 1, got {images}, {num_classes}, {batch}, {rounds}")
     device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
+        raise InputError(f"device {device!r}: give cpu, cuda, cuda:0, ... or auto")
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise InputError(f"device {device!r}: no GPU that torch can use is here; give cpu or auto")
     found = time_steps(archs, recipe, batch=batch, num_classes=num_classes, device=device, rounds=rounds, progress=progress)

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
+from torch import nn
 
 from fastscale.errors import InputError
 
@@ -27,6 +28,8 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 def read_checkpoint(path: str | os.PathLike) -> dict[str, Any]:
     """A training checkpoint's content on the CPU, without running any code from it; InputError if it is not one."""
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"expected the path of a .ckpt file or of a run's folder, got {path!r}")
     path = Path(path)
     if path.is_dir():
         path = path / "last.ckpt"
@@ -37,6 +40,19 @@ def read_checkpoint(path: str | os.PathLike) -> dict[str, Any]:
     except Exception as error:
         reason = " ".join(str(error).split())[:120]
         raise InputError(f"{path}: not a checkpoint that can be read safely, or cut short ({type(error).__name__}: {reason})") from None
-    if not isinstance(content, dict) or "state_dict" not in content or "arch" not in content.get("hyper_parameters", {}):
-        raise InputError(f"{path}: not a checkpoint of `fastscale fit` (it names no arch)")
+    if (
+        not isinstance(content, dict)
+        or "state_dict" not in content
+        or not {"arch", "recipe", "num_classes"} <= set(content.get("hyper_parameters", {}))
+    ):
+        raise InputError(f"{path}: not a checkpoint of `fastscale fit` (it names no arch and recipe)")
     return content
+
+
+def load_weights(module: nn.Module, weights: dict[str, Any], where: str | os.PathLike) -> None:
+    """Loads them all; InputError if they are another network's."""
+    try:
+        module.load_state_dict(weights)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:160]
+        raise InputError(f"{where}: its weights are not those of the network it names ({reason})") from None

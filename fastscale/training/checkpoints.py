@@ -5,7 +5,7 @@ import os
 from fastscale.models import build
 from fastscale.models.network import Network
 from fastscale.scaling import arch_named
-from fastscale.training.checkpoint_io import read_checkpoint
+from fastscale.training.checkpoint_io import load_weights, read_checkpoint
 
 
 def load_network(path: str | os.PathLike, weights: str = "auto") -> Network:
@@ -18,5 +18,5 @@ def load_network(path: str | os.PathLike, weights: str = "auto") -> Network:
     averaged = weights == "ema" or (weights == "auto" and bool(settings["recipe"]["ema_rate"]))
     prefix = "ema." if averaged else "net."
     net = build(arch_named(settings["arch"]), settings["num_classes"])
-    net.load_state_dict({k.removeprefix(prefix): v for k, v in content["state_dict"].items() if k.startswith(prefix)})
+    load_weights(net, {k.removeprefix(prefix): v for k, v in content["state_dict"].items() if k.startswith(prefix)}, path)
     return net.eval()

@@ -59,12 +59,13 @@ class ImageClassifier(pl.LightningModule):
         self.register_buffer("image_std", torch.tensor(self.std, dtype=torch.float32).view(1, 3, 1, 1), persistent=False)
         self.criterion = nn.CrossEntropyLoss(label_smoothing=self.recipe.label_smoothing)
         self.train_loss = MeanMetric(nan_strategy="disable")  # its check for NaN would wait for the device
-        top = {"top1": 1, "top5": min(5, num_classes)}
+        self.top = {"top1": 1, "top5": 5} if num_classes > 5 else {"top1": 1}  # of 5 classes the right one is always among the first 5
+        self.trained_with: dict[str, Any] = {}  # data source, loader and precision of the run, for its checkpoint
         self.accuracies = nn.ModuleDict(
             {
                 f"{k}_error{suffix}": MulticlassAccuracy(num_classes, top_k=n, average="micro", validate_args=False)
                 for suffix in ("", "_ema")
-                for k, n in top.items()
+                for k, n in self.top.items()
             }
         )
 
@@ -93,6 +94,7 @@ class ImageClassifier(pl.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Settings as plain values: the checkpoint loads with weights_only=True."""
         checkpoint[self.CHECKPOINT_HYPER_PARAMS_KEY] = self.settings
+        checkpoint["trained_with"] = self.trained_with
 
     def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], _dataloader_idx: int) -> tuple[Tensor, Tensor]:
         """uint8 RGB -> normalised float, in the network's layout, on the device."""
@@ -159,7 +161,7 @@ class ImageClassifier(pl.LightningModule):
         if self.recipe.ema_rate:
             logits["_ema"] = self.ema(images)
         for suffix, scores in logits.items():
-            for k in ("top1", "top5"):
+            for k in self.top:
                 self.accuracies[f"{k}_error{suffix}"].update(scores, labels)
 
     def on_validation_epoch_end(self) -> None:

@@ -18,12 +18,17 @@ from fastscale.counts import complexity
 from fastscale.errors import InputError
 from fastscale.records import Record, RecordStore, environment
 from fastscale.scaling import parse_run
+from fastscale.training.checkpoint_io import read_checkpoint
 from fastscale.training.classifier import ImageClassifier
 from fastscale.training.layout import resolve_layout
 from fastscale.training.monitor import BoardExtras
 from fastscale.training.recipe import load_recipe
 from fastscale.training.runs import RunFolder, write_atomically
 from fastscale.training.trainer_cli import TrainerCLI, final_errors, run_config
+
+# trainer options that decide a result, kept with the run's settings; and those that would leave a part of it out
+DECISIVE = ("precision", "gradient_clip_val", "gradient_clip_algorithm", "deterministic")
+HALF_RUNS = ("fast_dev_run", "limit_train_batches", "limit_val_batches", "overfit_batches", "max_steps", "max_time")
 
 
 def fit(run: str | None, arguments: list[str], runs_dir: str = "runs", restart: bool = False) -> Record:
@@ -44,9 +49,19 @@ def fit(run: str | None, arguments: list[str], runs_dir: str = "runs", restart: 
     module, data, seed = cli.model, cli.datamodule, cli.config["seed_everything"]
     folder = RunFolder(runs_dir, run or f"{module.arch.name}.{module.recipe.name}", seed)
     first = speaks()
+    if run is not None and module.arch.name != parse_run(run).arch_name:
+        raise InputError(f"--run {run} is of {parse_run(run).arch_name}, --model.arch says {module.arch.name}: give one of them")
+    refuse_half_runs(cli.config["trainer"])
+    module.trained_with = {
+        "source": cli.config["data"]["source"],
+        "loader": data.loader_name,
+        "precision": cli.config["trainer"]["precision"],
+    }
     with folder.locked() if first else nullcontext():
         if first:
-            folder.claim({**module.settings, "data": data.data_name, "data_hash": data.data_hash, "loader": data.loader_name}, restart)
+            trainer_settings = {k: cli.config["trainer"].get(k) for k in DECISIVE}
+            data_settings = {"data": data.data_name, "data_hash": data.data_hash, "loader": data.loader_name}
+            folder.claim({**module.settings, **data_settings, **trainer_settings}, restart)
         if folder.record is not None:
             print(f"{folder.path}: finished before; --restart trains it anew")
             return folder.record
@@ -59,6 +74,7 @@ def fit(run: str | None, arguments: list[str], runs_dir: str = "runs", restart: 
         declared_but_absent(module)
         resume = folder.checkpoint if folder.checkpoint.is_file() else None
         if resume:
+            read_checkpoint(resume)  # one cut short is said so here; --restart begins anew
             print(f"{folder.path}: taken up from its last checkpoint")
         trainer.fit(module, data, ckpt_path=resume, weights_only=True)
         if trainer.interrupted:
@@ -73,6 +89,16 @@ def fit(run: str | None, arguments: list[str], runs_dir: str = "runs", restart: 
             RecordStore(Path(runs_dir) / "records.jsonl").append(record)
             folder.finish(record)
     return record
+
+
+def refuse_half_runs(trainer: Any) -> None:
+    """InputError for trainer options that would make something else of a run than its recipe says."""
+    for option in HALF_RUNS:
+        if trainer.get(option) not in (None, False, 0.0, -1):
+            instead = "--model.recipe.epochs and --model.recipe.limit_train make a run short"
+            raise InputError(f"--trainer.{option} would leave a part of the run out and its record would not show it; {instead}")
+    if trainer.get("limit_val_batches") == 0:
+        raise InputError("--trainer.limit_val_batches 0 would leave the run without its result")
 
 
 def speaks() -> bool:
@@ -92,7 +118,8 @@ def quiet() -> None:
         "sync_dist",  # torchmetrics gathers by itself
     ):
         warnings.filterwarnings("ignore", f".*{text}.*")
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    for name in ("pytorch_lightning", "lightning_fabric", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def board(folder: RunFolder) -> TensorBoardLogger:

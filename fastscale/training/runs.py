@@ -33,7 +33,10 @@ class RunFolder:
     def record(self) -> Record | None:
         """The finished run's record; None while it is not finished."""
         file = self.path / "record.json"
-        return Record.from_json(file.read_text()) if file.is_file() else None
+        try:
+            return Record.from_json(file.read_text()) if file.is_file() else None
+        except InputError as error:
+            raise InputError(f"{file}: {error}; remove it to train the run again") from None
 
     def finish(self, record: Record) -> None:
         """Marks the run as finished."""
@@ -60,7 +63,10 @@ class RunFolder:
         if restart:
             self.clear()
         elif file.is_file():
-            there = json.loads(file.read_text())
+            try:
+                there = json.loads(file.read_text())
+            except ValueError:
+                raise InputError(f"{file}: damaged; give --restart to begin this run anew") from None
             if there != settings:
                 changed = ", ".join(sorted(differences(there, settings)))
                 raise InputError(
