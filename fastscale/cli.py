@@ -90,6 +90,8 @@ def cmd_data_write(args: argparse.Namespace) -> int:
     """A source into train.beton and val.beton."""
     from fastscale.data.write import BrokenImages, write
 
+    if args.limit is not None and not (args.out or args.data_dir):
+        raise InputError("--limit writes a trial set, which must not pass for the whole: give it a place of its own with --data-dir DIR")
     try:
         infos = write(
             args.source,

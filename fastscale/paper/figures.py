@@ -148,6 +148,7 @@ def _draw(ax: Axes, panel: Panel) -> None:
             color=colour,
             marker=marker,
             markersize=size,
+            alpha=0.8,  # one marker shows through another
             markeredgecolor="white",
             markeredgewidth=0.8,
             elinewidth=1.6,

@@ -51,6 +51,11 @@ def test_scale_by_factor_and_to_a_target(capsys):
         (["reproduce", "figure-99"], "nearest first"),
         (["reproduce", "quick", "--tier", "full"], "no runs in tier 'full'"),
         (["data", "write", "no-such-set"], "no-such-set"),
+        (["data", "write", "fashion-mnist", "--limit", "5"], "--data-dir DIR"),
+        (["info", "resnet-50", "--resolution", "0"], ">= 32"),
+        (["scale", "regnety-4gf", "w", "1e300"], "at most 1,000,000"),
+        (["time", "regnety-tiny", "--recipe", "quick", "--device", "foo"], "give cpu, cuda"),
+        (["evaluate", "/no/such/folder"], "no such checkpoint"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_code_2(capsys, argv, message, data_home):
