@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 
 from .conftest import ROOT, Clone
 
+BASE = getattr(sys, "_base_executable", sys.executable)  # the Python that .venv was made from: a GPU torch in .venv would be kept
 # what a machine without compiler, apt and sudo still has
 COMMANDS = ("bash", "cat", "date", "dirname", "grep", "id", "mkdir", "rm", "sed", "tail", "tee", "uname")
 
@@ -89,7 +90,7 @@ def test_half_installed_package_is_installed_anew(clone):
 def test_half_made_venv_is_made_anew(clone):
     (clone.venv / ".unfinished").touch()
     (clone.site / "pip/__main__.py").unlink()
-    done = clone.setup("--no-ffcv", PYTHON=sys.executable)  # the new .venv has the real pip, which finds no torch offline
+    done = clone.setup("--no-ffcv", PYTHON=BASE)  # the new .venv has the real pip, which finds no torch offline
     assert done.returncode == 1
     assert "No matching distribution found for torch" in done.stderr
     assert not (clone.venv / ".unfinished").exists()
@@ -100,8 +101,8 @@ def test_broken_interpreter_in_venv(clone):
     (clone.venv / "bin/python").unlink()
     (clone.venv / "bin/python").write_text("#!/bin/sh\nexit 1\n")
     (clone.venv / "bin/python").chmod(0o755)
-    done = clone.setup("--dry-run", PYTHON=sys.executable)
-    assert (done.returncode, done.stdout.split()[2]) == (0, f"({sys.executable})")
+    done = clone.setup("--dry-run", PYTHON=BASE)
+    assert (done.returncode, done.stdout.split()[2]) == (0, f"({BASE})")
 
 
 def test_without_any_python_it_says_which(bare, tmp_path):
@@ -115,7 +116,7 @@ def test_without_any_python_it_says_which(bare, tmp_path):
 def test_foreign_folder_is_not_removed(bare):
     bare.venv.mkdir()
     (bare.venv / "precious").touch()
-    done = bare.setup("--no-ffcv", PYTHON=sys.executable)
+    done = bare.setup("--no-ffcv", PYTHON=BASE)
     assert done.returncode == 2
     assert "is no virtual environment" in done.stderr
     assert (bare.venv / "precious").exists()
@@ -135,7 +136,7 @@ def test_failure_ends_with_command_log_and_what_to_do(clone):
 def test_without_apt_one_message_names_the_packages(bare, tmp_path):
     for name in COMMANDS:
         (tmp_path / name).symlink_to(str(shutil.which(name)))
-    done = bare.setup(PYTHON=sys.executable, PATH=str(tmp_path))
+    done = bare.setup(PYTHON=BASE, PATH=str(tmp_path))
     assert done.returncode == 2
     for line in (
         r"setup: system packages are missing \(no C\+\+ compiler\), and there is no apt-get here to install them\..*",
