@@ -2,7 +2,7 @@
 
     paths, images, sources (folder, archives, download, fashion_mnist, cifar10, imagenette)    where images come from
     beton, beton_file, write                                                                   the stored form
-    framing, ffcv_loader, plain_loader, module                                                 the batches
+    framing, augment, ffcv_loader, plain_loader, module                                        the batches
 
 Importing this package is cheap: torch, Lightning and FFCV are imported by the names that need them, when these are used.
 """

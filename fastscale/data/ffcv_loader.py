@@ -25,6 +25,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from fastscale.data.augment import fast
+from fastscale.data.augment.policy import Op
 from fastscale.data.beton import JPG, check_beton
 from fastscale.data.framing import Framing, cut
 
@@ -104,7 +106,8 @@ class Decode(SimpleRGBImageDecoder):
             boxes, flips = self.framing.boxes(self.local.epoch, indices, heights, widths)
             side = self.framing.resolution
             batch = torch.empty((len(indices), side, side, 3), dtype=torch.uint8, pin_memory=torch.cuda.is_available())
-            job = _Batch(rows, indices, storage, boxes, flips, batch.numpy())
+            operations = self.framing.operations(self.local.epoch, indices)
+            job = _Batch(rows, indices, storage, boxes, flips, operations, batch.numpy())
             pool: ThreadPoolExecutor | None = self.local.pool
             if pool is None:
                 job(0, len(indices))
@@ -120,7 +123,16 @@ class Decode(SimpleRGBImageDecoder):
 class _Batch:
     """The decoding of one batch; called for parts of it from several threads."""
 
-    def __init__(self, rows: np.ndarray, indices: np.ndarray, storage: Any, boxes: np.ndarray, flips: np.ndarray, out: np.ndarray):
+    def __init__(
+        self,
+        rows: np.ndarray,
+        indices: np.ndarray,
+        storage: Any,
+        boxes: np.ndarray,
+        flips: np.ndarray,
+        operations: list[list[Op]],
+        out: np.ndarray,
+    ):
         file, pointers, sizes = storage
         self.file = file.view(np.ndarray)
         self.address = self.file.ctypes.data
@@ -128,11 +140,11 @@ class _Batch:
         self.start, self.size = pointer.tolist(), sizes[np.searchsorted(pointers, pointer)].tolist()
         self.height, self.width = rows["height"].tolist(), rows["width"].tolist()
         self.jpg, self.boxes, self.flips, self.out = (rows["mode"] == JPG).tolist(), boxes.tolist(), flips.tolist(), out
-        self.indices = indices
+        self.indices, self.operations = indices, operations
 
     def __call__(self, first: int, stop: int) -> None:
         scratch = np.empty(max(3 * h * w for h, w in zip(self.height[first:stop], self.width[first:stop], strict=True)), dtype=np.uint8)
-        address = scratch.ctypes.data
+        address, spare = scratch.ctypes.data, np.empty_like(self.out[0])
         for k in range(first, stop):
             start, size, h, w = self.start[k], self.size[k], self.height[k], self.width[k]
             if self.jpg[k]:
@@ -142,6 +154,7 @@ class _Batch:
             else:
                 image = self.file[start : start + size].reshape(h, w, 3)
             cut(image, self.boxes[k], self.flips[k], self.out[k])
+            fast.apply(self.out[k], self.operations[k], spare)
 
 
 class Label(IntDecoder):

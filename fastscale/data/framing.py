@@ -2,7 +2,8 @@
 
 Every random number is a function of (seed, epoch, image index) alone: the same for any loader, number of workers or processes, and after a
 resume. Train: a random area and aspect ratio, flipped half of the time. Val: the shorter side resized to `test_resolution`, `resolution`
-cut out of the middle; done as one step, the centre square cut out of the original and resized once.
+cut out of the middle; done as one step, the centre square cut out of the original and resized once. What AutoAugment or RandAugment then do
+to a training image is drawn here too (augment/policy.py says what there is).
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fastscale.data.augment import policy
 from fastscale.errors import InputError
 
 TRIES = 10  # for a crop that fits, as torchvision and FFCV do; then the largest centre crop with an allowed aspect ratio
+CROP_DRAWS = 1 + 4 * TRIES  # random numbers of an image that crop and flip use
 
 
 def _mix(x: np.ndarray) -> np.ndarray:
@@ -23,19 +26,19 @@ def _mix(x: np.ndarray) -> np.ndarray:
     return x ^ (x >> np.uint64(31))
 
 
-def uniforms(seed: int, epoch: int, indices: np.ndarray, count: int) -> np.ndarray:
-    """(N, count) float64 in [0, 1): the random numbers of these images in this epoch."""
+def uniforms(seed: int, epoch: int, indices: np.ndarray, count: int, skip: int = 0) -> np.ndarray:
+    """(N, count) float64 in [0, 1): the random numbers of these images in this epoch, after the first `skip` of them."""
     golden = np.uint64(0x9E3779B97F4A7C15)
     key = _mix(np.array([seed % 2**64], dtype=np.uint64) + golden)
     key = _mix(key + np.array([epoch], dtype=np.uint64) * golden)
     key = _mix(key + np.asarray(indices).astype(np.uint64) * golden)
-    numbers = _mix(key[:, None] + np.arange(1, count + 1, dtype=np.uint64) * golden)
+    numbers = _mix(key[:, None] + np.arange(skip + 1, skip + count + 1, dtype=np.uint64) * golden)
     return (numbers >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 @dataclass(frozen=True)
 class Framing:
-    """Crop and flip of one loader. `crop_area`: share of the image, `crop_ratio`: width / height, both as ranges; sizes in pixels."""
+    """Crop, flip, augmentation of a loader. `crop_area`: share of the image, `crop_ratio`: width / height, as ranges; sizes in pixels."""
 
     train: bool
     resolution: int
@@ -44,6 +47,7 @@ class Framing:
     crop_ratio: tuple[float, float] = (3 / 4, 4 / 3)
     flip: bool = True
     seed: int = 0
+    augmentation: str = "none"
 
     def __post_init__(self) -> None:
         if not 1 <= self.resolution <= 4096:
@@ -56,15 +60,22 @@ class Framing:
         low, high = self.crop_ratio
         if not 0 < low <= high:
             raise InputError(f"crop_ratio {low}, {high}: wanted 0 < low <= high")
+        policy.check(self.augmentation)
 
     def boxes(self, epoch: int, indices: np.ndarray, heights: np.ndarray, widths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """((N, 4) int64 top, left, height, width; (N,) bool flipped) for images of these sizes (N,)."""
         heights, widths = np.asarray(heights, dtype=np.int64), np.asarray(widths, dtype=np.int64)
         if not self.train:
             return self._centre(heights, widths), np.zeros(len(heights), dtype=bool)
-        draws = uniforms(self.seed, epoch, indices, 1 + 4 * TRIES)
+        draws = uniforms(self.seed, epoch, indices, CROP_DRAWS)
         flips = (draws[:, 0] < 0.5) & self.flip
         return self._random(draws[:, 1:].reshape(-1, TRIES, 4), heights, widths), flips
+
+    def operations(self, epoch: int, indices: np.ndarray) -> list[list[policy.Op]]:
+        """What is done to each of these images after crop and flip."""
+        if not self.train or self.augmentation == "none":
+            return [[] for _ in indices]
+        return policy.operations(self.augmentation, uniforms(self.seed, epoch, indices, policy.DRAWS, skip=CROP_DRAWS))
 
     def _centre(self, heights: np.ndarray, widths: np.ndarray) -> np.ndarray:
         side = np.maximum(np.minimum(heights, widths) * self.resolution // self.test_resolution, 1)

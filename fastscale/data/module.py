@@ -48,14 +48,15 @@ class ImageData(pl.LightningDataModule):
         eval_batch_size: images of one process in an evaluation step; default batch_size.
         workers: decoding threads (FFCV) or processes (plain) of one process; -1: the cores it has.
         loader: ffcv (reads the written .beton), plain (reads the images), auto (ffcv where it is installed).
-        seed: of order, crops and flips.
+        seed: of order, crops, flips and augmentation.
         crop_area: range of a training crop's share of the image.
         crop_ratio: range of its width / height.
         flip: mirror half of the training images.
+        augmentation: of training images, after crop and flip: none, autoaugment, autoaugment-v0 or randaugment (augment/policy.py).
         limit_train: train on only so many images, the same ones every time.
 
     Attributes: num_classes, classes, mean, std (per channel, 0..255), train_size, val_size, data_name, data_hash (of all images),
-    loader_name.
+    loader_name, augmentation.
 
     Raises InputError where the data is missing, damaged or cut short, or an argument can't be right.
     """
@@ -75,6 +76,7 @@ class ImageData(pl.LightningDataModule):
         crop_ratio: tuple[float, float] = (3 / 4, 4 / 3),
         flip: bool = True,
         limit_train: int | None = None,
+        augmentation: str = "none",
     ):
         super().__init__()
         self.classes: tuple[str, ...]
@@ -90,9 +92,9 @@ class ImageData(pl.LightningDataModule):
                 raise InputError(f"{name} {value}: wanted at least 1")
         if workers < -1:
             raise InputError(f"workers {workers}: wanted -1 (all cores) or the number")
-        self.workers = workers
+        self.workers, self.augmentation = workers, augmentation
         test_resolution = round(resolution * 8 / 7) if test_resolution is None else test_resolution
-        self.train_framing = Framing(True, resolution, test_resolution, crop_area, crop_ratio, flip, seed)
+        self.train_framing = Framing(True, resolution, test_resolution, crop_area, crop_ratio, flip, seed, augmentation)
         self.val_framing = replace(self.train_framing, train=False)
         self.source = find_source(source, data_dir)
         self.data_name: str = self.source.name

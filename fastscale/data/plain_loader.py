@@ -1,7 +1,8 @@
 """The same batches without FFCV: torch's DataLoader over the source's own images. For machines without FFCV, and as its yardstick.
 
-It reads the originals, FFCV what was stored of them. Order, crops and flips are the same numbers (framing.py), so for images stored raw the
-batches are equal; for JPEGs they differ by the storing: another compression, another decoder, and `max_resolution`.
+It reads the originals, FFCV what was stored of them. Order, crops, flips and augmentation are the same numbers (framing.py), so for images
+stored raw the batches are equal (a few augmentations: nearly so, see augment/fast.py); for JPEGs they differ by the storing: another
+compression, another decoder, and `max_resolution`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from fastscale.data.augment import pillow
 from fastscale.data.framing import Framing, batches, cut
 from fastscale.data.images import ImageSet
 
@@ -32,8 +34,10 @@ class _Batches(Dataset):
             some = indices[k : k + TOGETHER]
             pixels = [self._pixels(i) for i in some.tolist()]
             boxes, flips = framing.boxes(epoch, some, np.array([p.shape[0] for p in pixels]), np.array([p.shape[1] for p in pixels]))
-            for image, box, flipped, place in zip(pixels, boxes.tolist(), flips.tolist(), out[k:], strict=False):
+            operations = framing.operations(epoch, some)
+            for image, box, flipped, drawn, place in zip(pixels, boxes.tolist(), flips.tolist(), operations, out[k:], strict=False):
                 cut(image, box, flipped, place)
+                pillow.apply(place, drawn)
         return torch.from_numpy(out).permute(0, 3, 1, 2), torch.from_numpy(self.images.labels[indices])
 
     def _pixels(self, i: int) -> np.ndarray:

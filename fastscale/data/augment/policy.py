@@ -1,0 +1,178 @@
+"""Which operations an image gets. AutoAugment's ImageNet policy (Cubuk et al. 2019, appendix) and RandAugment (Cubuk et al. 2020).
+
+An operation is (name, value); the value is final: degrees, a factor, a share of the side, a threshold, bits. A policy is a list of
+sub-policies, one of them drawn per image; each of its two operations is applied with its probability, its value negated half of the time
+where it has a sign. Three are here:
+
+- `autoaugment`: the 25 published sub-policies, magnitudes 0 to 9 spread over the published ranges as torchvision spreads them (so a higher
+  magnitude changes more; timm's "original" has the same table, but runs posterize, solarize and the colour factors the other way).
+- `autoaugment-v0`: the table and ranges of EfficientNet's official code, which the paper's authors' code (pycls) calls AutoAugment; posterize
+  keeps at least one bit, as there. Magnitudes 0 to 10.
+- `randaugment`: two of 14 operations, each at magnitude 9 of 30, with torchvision's ranges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+
+from fastscale.errors import InputError
+
+Op = tuple[str, float]
+Choice = tuple[float, tuple[Op | None, Op | None]]  # probability; the operation with either sign, None: leave the image as it is
+AUGMENTATIONS = ("none", "autoaugment", "autoaugment-v0", "randaugment")
+DRAWS = 5  # random numbers that an image needs at most
+
+RAND_OPS = 2  # the "N" and "M" of RandAugment, and what M is out of
+RAND_MAGNITUDE = 9
+RAND_STEPS = 30
+
+IMAGENET = """
+posterize    .4 8   rotate       .6 9
+solarize     .6 5   autocontrast .6 0
+equalize     .8 0   equalize     .6 0
+posterize    .6 7   posterize    .6 6
+equalize     .4 0   solarize     .2 4
+equalize     .4 0   rotate       .8 8
+solarize     .6 3   equalize     .6 0
+posterize    .8 5   equalize      1 0
+rotate       .2 3   solarize     .6 8
+equalize     .6 0   posterize    .4 6
+rotate       .8 8   color        .4 0
+rotate       .4 9   equalize     .6 0
+equalize      0 0   equalize     .8 0
+invert       .6 0   equalize      1 0
+color        .6 4   contrast      1 8
+rotate       .8 8   color         1 2
+color        .8 8   solarize     .8 7
+sharpness    .4 7   invert       .6 0
+shear_x      .6 5   equalize      1 0
+color        .4 0   equalize     .6 0
+equalize     .4 0   solarize     .2 4
+solarize     .6 5   autocontrast .6 0
+invert       .6 0   equalize      1 0
+color        .6 4   contrast      1 8
+equalize     .8 0   equalize     .6 0
+"""
+
+EFFICIENTNET_V0 = """
+equalize     .8 0   shear_y      .8 4
+color        .4 9   equalize     .6 0
+color        .4 1   rotate       .6 8
+solarize     .8 3   equalize     .4 0
+solarize     .4 2   solarize     .6 2
+color        .2 0   equalize     .8 0
+equalize     .4 0   solarize_add .8 3
+shear_x      .2 9   rotate       .6 8
+color        .6 1   equalize      1 0
+invert       .4 0   rotate       .6 0
+equalize      1 0   shear_y      .6 3
+color        .4 7   equalize     .6 0
+posterize    .4 6   autocontrast .4 0
+solarize     .6 8   color        .6 9
+solarize     .2 4   rotate       .8 9
+rotate        1 7   translate_y  .8 9
+shear_x       0 0   solarize     .8 4
+shear_y      .8 0   color        .6 4
+color         1 0   rotate       .6 2
+equalize     .8 0   equalize      0 0
+equalize      1 0   autocontrast .6 0
+shear_y      .4 7   solarize_add .6 7
+posterize    .8 2   solarize     .6 10
+solarize     .6 8   equalize     .6 0
+color        .8 6   rotate       .4 5
+"""
+
+RAND = ("identity", "shear_x", "shear_y", "translate_x", "translate_y", "rotate", "brightness", "color", "contrast", "sharpness",
+        "posterize", "solarize", "autocontrast", "equalize")  # fmt: skip
+
+# (lowest value, highest value): plain, or with a sign, or as a factor 1 + value or 1 - value
+_SIGNED = {"shear_x": 0.3, "shear_y": 0.3, "translate_x": 150 / 331, "translate_y": 150 / 331, "rotate": 30.0}
+_FACTORS = ("brightness", "color", "contrast", "sharpness")
+_FIXED = ("autocontrast", "equalize", "invert")
+
+
+def published(name: str, share: float) -> tuple[Op | None, Op | None]:
+    """The operation with either sign at a share 0..1 of its range: AutoAugment's ranges in torchvision's direction."""
+    if share == 0 and (name in _SIGNED or name in _FACTORS):
+        return None, None
+    if name in _SIGNED:
+        return (name, _SIGNED[name] * share), (name, -_SIGNED[name] * share)
+    if name in _FACTORS:
+        return (name, 1 + 0.9 * share), (name, 1 - 0.9 * share)
+    values: dict[str, Op | None] = {
+        "posterize": (name, 8 - round(4 * share)),
+        "solarize": (name, 255 * (1 - share)),
+        "identity": None,
+        **dict.fromkeys(_FIXED, (name, 0)),
+    }
+    return values[name], values[name]
+
+
+def efficientnet(name: str, share: float) -> tuple[Op | None, Op | None]:
+    """The same with the ranges of EfficientNet's official code."""
+    if name in _SIGNED and share == 0:
+        return None, None
+    if name in _SIGNED:
+        top = 0.45 if name.startswith("translate") else _SIGNED[name]
+        return (name, top * share), (name, -top * share)
+    values = {
+        "posterize": max(1, int(4 * share)),
+        "solarize": int(256 * share),
+        "solarize_add": int(110 * share),
+        **dict.fromkeys(_FACTORS, 0.1 + 1.8 * share),
+        **dict.fromkeys(_FIXED, 0),
+    }
+    return (name, values[name]), (name, values[name])
+
+
+def _read(table: str, values: Callable[[str, float], tuple[Op | None, Op | None]], top: int) -> tuple[tuple[Choice, Choice], ...]:
+    policy = []
+    for line in table.strip().splitlines():
+        name, chance, level, name2, chance2, level2 = line.split()
+        first = float(chance), values(name, int(level) / top)
+        policy.append((first, (float(chance2), values(name2, int(level2) / top))))
+    return tuple(policy)
+
+
+@cache
+def policy(augmentation: str) -> tuple[tuple[Choice, Choice], ...]:
+    """The sub-policies of an AutoAugment."""
+    return _read(IMAGENET, published, 9) if augmentation == "autoaugment" else _read(EFFICIENTNET_V0, efficientnet, 10)
+
+
+@cache
+def rand_choices() -> tuple[tuple[Op | None, Op | None], ...]:
+    """RandAugment's operations with either sign."""
+    return tuple(published(name, RAND_MAGNITUDE / RAND_STEPS) for name in RAND)
+
+
+def check(augmentation: str) -> None:
+    """InputError where there is no such augmentation."""
+    if augmentation not in AUGMENTATIONS:
+        raise InputError(f"no augmentation {augmentation!r}; there are: {', '.join(AUGMENTATIONS)}")
+
+
+def operations(augmentation: str, draws: np.ndarray) -> list[list[Op]]:
+    """What each of N images gets, in order, of (N, DRAWS) random numbers in [0, 1).
+
+    >>> operations("autoaugment", np.array([[0.0, 0.3, 0.0, 0.5, 0.9], [0.99, 0.9, 0.0, 0.9, 0.0]]))
+    [[('posterize', 4), ('rotate', -30.0)], []]
+    """
+    if augmentation == "none":
+        return [[] for _ in draws]
+    out: list[list[Op]] = []
+    if augmentation == "randaugment":
+        choices = rand_choices()
+        for u in draws.tolist():
+            drawn = [choices[int(u[2 * k] * len(choices))][u[2 * k + 1] >= 0.5] for k in range(RAND_OPS)]
+            out.append([op for op in drawn if op is not None])
+        return out
+    subpolicies = policy(augmentation)
+    for u in draws.tolist():
+        pair = subpolicies[int(u[0] * len(subpolicies))]
+        drawn = [ops[u[2 * k + 2] >= 0.5] for k, (chance, ops) in enumerate(pair) if u[2 * k + 1] < chance]
+        out.append([op for op in drawn if op is not None])
+    return out

@@ -1,0 +1,112 @@
+"""What augmentation costs: images/s of both loaders with and without it, and of the operations alone, ours against PIL's.
+
+.venv/bin/python scripts/measure_augment.py [SOURCE] [--resolution 224] [--workers 2] [--images 2560] [--rounds 7]
+
+SOURCE: folder:PATH or any other name that `fastscale data write` takes, and has written; default: ImageNet or Imagenette, where written.
+All are run in turn, round after round, and compared within a round: a busy machine slows all of them. The first round is not counted.
+"""
+
+import argparse
+import statistics
+import sys
+import time
+
+import numpy as np
+
+from fastscale.data import Framing, source
+from fastscale.data.augment import fast, pillow
+from fastscale.data.augment.policy import AUGMENTATIONS
+from fastscale.data.ffcv_loader import GuardedLoader
+from fastscale.data.images import spread
+from fastscale.data.plain_loader import PlainLoader
+from fastscale.errors import InputError
+
+
+def written(spec: str | None):
+    """The source, with a written train.beton."""
+    for name in [spec] if spec else ["imagenet", "imagenette"]:
+        s = source(name)
+        if (s.betons / "train.beton").is_file():
+            return s
+    raise InputError(f"no written photographs; write some first: fastscale data write {spec or 'imagenette'}")
+
+
+def ratio(top: list[float], bottom: list[float]) -> str:
+    """Median of the rounds' ratios, and their range."""
+    each = [a / b for a, b in zip(top, bottom, strict=True)]
+    return f"{statistics.median(each):.2f} ({min(each):.2f} to {max(each):.2f})"
+
+
+def loaders(s, indices: np.ndarray, args: argparse.Namespace) -> None:
+    """Images/s of whole epochs."""
+    made, rate = {}, {}
+    for augmentation in AUGMENTATIONS:
+        framing = Framing(True, args.resolution, round(args.resolution * 8 / 7), augmentation=augmentation)
+        common = {"workers": args.workers, "indices": indices}
+        made["ffcv", augmentation] = GuardedLoader(s.betons / "train.beton", framing, 128, **common)
+        made["plain", augmentation] = PlainLoader(s.split("train"), framing, 128, **common)
+        rate["ffcv", augmentation], rate["plain", augmentation] = [], []
+    for turn in range(args.rounds + 1):
+        for which, loader in made.items():
+            start = time.perf_counter()
+            seen = sum(len(labels) for _, labels in loader)
+            if turn:
+                rate[which].append(seen / (time.perf_counter() - start))
+    print(f"{'loader':8}{'augmentation':18}{'images/s':>10}   share of none's{'':9}ffcv over plain")
+    for (loader, augmentation), values in rate.items():
+        over = ratio(values, rate["plain", augmentation]) if loader == "ffcv" else ""
+        print(f"{loader:8}{augmentation:18}{statistics.median(values):10.0f}   {ratio(values, rate[loader, 'none']):24}{over}")
+
+
+def operations(s, indices: np.ndarray, args: argparse.Namespace) -> None:
+    """Microseconds an image of the operations alone, in one thread."""
+    images = [np.ascontiguousarray(cropped(s.split("train").pixels(int(i)), args.resolution)) for i in indices[:64]]
+    spare = np.empty_like(images[0])
+    ways = {"ours": lambda image, ops: fast.apply(image, ops, spare), "PIL": pillow.apply}
+    print(f"\n{'operations alone':26}{'ours, us':>10}{'PIL, us':>10}   PIL over ours")
+    for augmentation in AUGMENTATIONS[1:]:
+        drawn = Framing(True, 32, 32, augmentation=augmentation).operations(0, np.arange(640))
+        cost: dict[str, list[float]] = {way: [] for way in ways}
+        for turn in range(args.rounds + 1):
+            for way, apply in ways.items():
+                copies = [image.copy() for image in images]
+                start = time.perf_counter()
+                for k, ops in enumerate(drawn):
+                    apply(copies[k % len(copies)], ops)
+                if turn:
+                    cost[way].append((time.perf_counter() - start) / len(drawn) * 1e6)
+        ours, theirs = (statistics.median(cost[way]) for way in ways)
+        print(f"{augmentation:26}{ours:10.0f}{theirs:10.0f}   {ratio(cost['PIL'], cost['ours'])}")
+
+
+def cropped(pixels: np.ndarray, side: int) -> np.ndarray:
+    """The image at this size."""
+    import cv2
+
+    return cv2.resize(pixels, (side, side), interpolation=cv2.INTER_AREA)
+
+
+def main() -> int:
+    """Prints both tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("source", nargs="?")
+    parser.add_argument("--resolution", type=int, default=224)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--images", type=int, default=2560)
+    parser.add_argument("--rounds", type=int, default=7)
+    args = parser.parse_args()
+    try:
+        s = written(args.source)
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return 2
+    count = len(s.split("train"))
+    indices = spread(count, min(count, args.images))
+    print(f"{s.name}, {len(indices)} images, {args.resolution} px, {args.workers} workers, median of {args.rounds} rounds (range)")
+    loaders(s, indices, args)
+    operations(s, indices, args)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
