@@ -2,7 +2,6 @@
 
 import logging
 import resource
-import sys
 import warnings
 from contextlib import nullcontext
 from pathlib import Path
@@ -71,7 +70,6 @@ def fit(run: str | None, arguments: list[str], runs_dir: str = "runs", restart: 
             logger=cli.config["trainer"].get("logger") or board(folder),
             callbacks=[last_checkpoint(folder), BoardExtras(data.data_name), *(cli.config_init["trainer"].get("callbacks") or [])],
         )
-        declared_but_absent(module)
         resume = folder.checkpoint if folder.checkpoint.is_file() else None
         if resume:
             read_checkpoint(resume)  # one cut short is said so here; --restart begins anew
@@ -132,13 +130,6 @@ def last_checkpoint(folder: RunFolder) -> ModelCheckpoint:
     return ModelCheckpoint(folder.path, filename="last", save_top_k=1, every_n_epochs=1, enable_version_counter=False)
 
 
-def declared_but_absent(module: ImageClassifier) -> None:
-    """Says what the recipe asks for and this version does not do."""
-    if module.recipe.augmentation != "none" and speaks():
-        declared = module.recipe.augmentation
-        print(f"note: recipe {module.recipe.name} declares {declared}, which is not applied yet: crops and flips only", file=sys.stderr)
-
-
 def peak_memory_mib() -> float:
     """Peak memory of the device, or of this process where the device is the CPU."""
     if torch.cuda.is_initialized():
@@ -176,6 +167,6 @@ def make_record(folder: RunFolder, trainer: Trainer, module: ImageClassifier, da
             batch=recipe.batch_size,
             devices=trainer.world_size,
             loader=data.loader_name,
-            augmentation_applied="crop" + (", flip" if recipe.flip else ""),
+            augmentation=recipe.augmentation,
         ),
     )

@@ -14,7 +14,7 @@ from fastscale.errors import InputError
 
 RECIPES = Path(__file__).parents[2] / "configs" / "recipes"
 SCHEDULES = ("exponential", "cosine")
-AUGMENTATIONS = ("none", "autoaugment", "randaugment")
+AUGMENTATIONS = ("none", "autoaugment", "autoaugment-v0", "randaugment")  # data/augment/policy.py
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed")
 LAYOUTS = ("auto", "contiguous", "channels_last")
 

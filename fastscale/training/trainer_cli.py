@@ -52,7 +52,7 @@ class TrainerCLI(LightningCLI):
         parser.link_arguments("model.arch", "data.test_resolution", compute_fn=lambda name: arch_named(name).test_resolution)
         sizes = ("model.recipe.batch_size", "model.recipe.accumulate")
         parser.link_arguments(sizes, "data.batch_size", compute_fn=lambda batch, parts: batch // parts)
-        for name in ("crop_area", "flip", "limit_train"):
+        for name in ("crop_area", "flip", "limit_train", "augmentation"):
             parser.link_arguments(f"model.recipe.{name}", f"data.{name}")
         parser.link_arguments("model.recipe.epochs", "trainer.max_epochs")
         parser.link_arguments("model.recipe.accumulate", "trainer.accumulate_grad_batches")

@@ -72,7 +72,7 @@ def test_translation_and_rotation_go_the_way_pil_goes():
 
 @pytest.mark.parametrize("augmentation", ["autoaugment", "autoaugment-v0", "randaugment"])
 def test_whole_policies_are_pils(pictures, augmentation):
-    """One level of a blend may grow in what follows: on the mean less than a twentieth of a level, more than 1 for less than 1 % of values."""
+    """One level of a blend may grow in what follows: on the mean under a twentieth of a level, more than 1 for under 1 % of values."""
     rng = np.random.default_rng(1)
     differences = []
     for drawn in operations(augmentation, rng.random((150, 5))):

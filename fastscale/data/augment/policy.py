@@ -6,8 +6,8 @@ where it has a sign. Three are here:
 
 - `autoaugment`: the 25 published sub-policies, magnitudes 0 to 9 spread over the published ranges as torchvision spreads them (so a higher
   magnitude changes more; timm's "original" has the same table, but runs posterize, solarize and the colour factors the other way).
-- `autoaugment-v0`: the table and ranges of EfficientNet's official code, which the paper's authors' code (pycls) calls AutoAugment; posterize
-  keeps at least one bit, as there. Magnitudes 0 to 10.
+- `autoaugment-v0`: the table and ranges of EfficientNet's official code, which the paper's authors' code (pycls) calls AutoAugment;
+  posterize keeps at least one bit, as there. Magnitudes 0 to 10.
 - `randaugment`: two of 14 operations, each at magnitude 9 of 30, with torchvision's ranges.
 """
 
