@@ -16,6 +16,7 @@ import os
 import queue
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -172,13 +173,15 @@ class GuardedIterator(EpochIterator):
 
     def __init__(self, loader: GuardedLoader, order: np.ndarray, epoch: int):
         self.epoch = epoch
+        self.threads: list[int] = []  # the system's numbers of ours
         self.error: BaseException | None = None
         self.device = torch.cuda.current_device() if torch.cuda.is_available() else None
         super().__init__(loader, order)
 
     def run(self) -> None:
         local, workers = self.loader.decode.local, self.loader.workers
-        pool = ThreadPoolExecutor(workers) if workers > 1 else None
+        self._note()
+        pool = ThreadPoolExecutor(workers, initializer=self._note) if workers > 1 else None
         try:
             if self.device is not None:  # a new thread starts on the first GPU, which may be another process's
                 torch.cuda.set_device(self.device)
@@ -194,6 +197,9 @@ class GuardedIterator(EpochIterator):
             if pool is not None:
                 pool.shutdown(wait=True, cancel_futures=True)
             self._put(None)
+
+    def _note(self) -> None:
+        self.threads.append(threading.get_native_id())
 
     def _put(self, item: Any) -> bool:
         while not self.terminate_event.is_set():
@@ -214,10 +220,19 @@ class GuardedIterator(EpochIterator):
 
     def close(self) -> None:
         self.terminate_event.set()
-        if self.is_alive() and threading.current_thread() is not self:
+        if threading.current_thread() is not self and self.ident is not None:
             self.join()
+            _wait_until_gone(self.threads)
         super().close()
         self.closed = True
+
+
+def _wait_until_gone(threads: list[int]) -> None:
+    """A thread that Python has joined still gives OpenCV's memory back, under a lock of OpenCV's: a process forked just then, such as a
+    worker of a torch DataLoader, would wait for that lock for ever at its first use of OpenCV. It takes a millisecond; seen on Linux."""
+    deadline = time.monotonic() + 1
+    while any(os.path.exists(f"/proc/self/task/{t}") for t in threads) and time.monotonic() < deadline:
+        time.sleep(0.0002)
 
 
 class GuardedLoader(Loader):

@@ -1,8 +1,10 @@
 """Both loaders: the same batches, and nothing of what FFCV alone would do wrong."""
 
+import os
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -224,6 +226,18 @@ def test_threads_end_with_the_loop_also_on_break(photos, workers):
     assert not ours_alive()
     list(loader)
     assert not ours_alive()
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="only Linux shows its threads there")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_threads_are_gone_for_the_system_too(photos, workers):
+    """Python joins a thread a little earlier; a fork in between left OpenCV locked in the child, at one epoch in forty."""
+    loader = guarded(photos, workers=workers)
+    list(loader)
+    before = set(os.listdir("/proc/self/task"))
+    for _ in range(30):
+        list(loader)
+        assert set(os.listdir("/proc/self/task")) <= before
 
 
 def test_an_exception_in_the_loops_body_ends_the_threads(photos):
