@@ -6,10 +6,8 @@ from collections.abc import Callable, Sequence
 import torch
 
 from fastscale.archs import Arch
-from fastscale.counts import complexity
 from fastscale.errors import InputError
-from fastscale.records import Record, environment
-from fastscale.scaling import parse_run
+from fastscale.records import Record, environment, network_fields
 from fastscale.timing.step import WARMUP_STEPS, StepTime, time_steps
 from fastscale.training.layout import resolve_layout
 from fastscale.training.recipe import Recipe
@@ -44,19 +42,10 @@ def time_epochs(
 
 
 def _record(arch: Arch, step: StepTime, recipe: Recipe, data: str, images: int, num_classes: int, batch: int) -> Record:
-    name, cx = parse_run(arch.name), complexity(arch, num_classes=num_classes)
     return Record(
         kind="time",
         run=f"{arch.name}.time",
-        arch=arch.name,
-        base=name.base,
-        strategy=name.strategy,
-        factor=name.factor,
-        resolution=arch.resolution,
-        num_classes=num_classes,
-        flops=cx.flops,
-        params=cx.params,
-        acts=cx.acts,
+        **network_fields(arch, num_classes),
         data=data,
         values={
             "step_time_s": step.median_s,

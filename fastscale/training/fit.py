@@ -13,9 +13,8 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.utilities import rank_zero_only
 
-from fastscale.counts import complexity
 from fastscale.errors import InputError
-from fastscale.records import Record, RecordStore, environment
+from fastscale.records import Record, RecordStore, environment, network_fields
 from fastscale.scaling import parse_run
 from fastscale.training.checkpoint_io import read_checkpoint
 from fastscale.training.classifier import ImageClassifier
@@ -139,20 +138,11 @@ def peak_memory_mib() -> float:
 
 def make_record(folder: RunFolder, trainer: Trainer, module: ImageClassifier, data: Any, values: dict[str, float]) -> Record:
     """The finished run as one record."""
-    name, recipe = parse_run(module.arch.name), module.recipe
-    cx = complexity(module.arch, num_classes=module.num_classes)
+    recipe = module.recipe
     return Record(
         kind="train",
         run=folder.run,
-        arch=module.arch.name,
-        base=name.base,
-        strategy=name.strategy,
-        factor=name.factor,
-        resolution=module.arch.resolution,
-        num_classes=module.num_classes,
-        flops=cx.flops,
-        params=cx.params,
-        acts=cx.acts,
+        **network_fields(module.arch, module.num_classes),
         data=data.data_name,
         data_hash=data.data_hash,
         recipe=recipe.name,

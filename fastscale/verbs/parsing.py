@@ -1,0 +1,44 @@
+"""How a verb is put on the command line, and how its mistakes are said: one line, exit code 2."""
+
+import argparse
+import os
+from collections.abc import Callable
+from typing import NoReturn
+
+from fastscale.errors import InputError
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, with errors in one line and examples kept as written."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **{"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False, **kwargs})
+
+    def error(self, message: str) -> NoReturn:
+        """One line, exit code 2."""
+        raise InputError(f"{self.prog}: {message}; see {self.prog} --help")
+
+
+class Verbs:
+    """A level of the command line: verbs, or groups of verbs (`fastscale data write`)."""
+
+    def __init__(self, parser: argparse.ArgumentParser, dest: str, metavar: str):
+        self._level = parser.add_subparsers(dest=dest, required=True, metavar=metavar, parser_class=Parser)
+
+    def verb(self, name: str, run: Callable[..., int], text: str, example: str, further: bool = False) -> Parser:
+        """The parser of a new verb: `run(args)` does it and returns the exit code.
+
+        `further`: arguments unknown here are Lightning's, and `run(args, further)` gets them.
+        """
+        p = self._level.add_parser(name, help=text, description=text, epilog=f"example:\n  {example}")
+        p.set_defaults(run_verb=run, further=further)
+        return p
+
+    def group(self, name: str, text: str) -> "Verbs":
+        """Verbs of a second word."""
+        return Verbs(self._level.add_parser(name, help=text, description=text), "action", "ACTION")
+
+
+def runs_dir() -> str:
+    """Where runs are kept."""
+    return os.environ.get("FASTSCALE_RUNS", "runs")

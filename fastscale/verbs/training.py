@@ -1,0 +1,53 @@
+"""`fastscale fit | evaluate`: thin over Lightning's own command line."""
+
+import argparse
+
+from fastscale.verbs.parsing import Verbs, runs_dir
+
+
+def add(verbs: Verbs) -> None:
+    """fit, evaluate."""
+    options = "--model.recipe.lr 1.0, --data.loader plain, --trainer.devices 8, --seed_everything 1, --config FILE"
+    lightning = f"\n\nFurther options are Lightning's: {options}."
+    p = verbs.verb(
+        "fit",
+        cmd_fit,
+        "Train a network; an interrupted run is taken up from its last checkpoint.",
+        "fastscale fit --run regnety-500mf.dWr-x4.imagenet-100ep --trainer.devices 8" + lightning,
+        further=True,
+    )
+    p.add_argument("--run", metavar="NAME", help="<base>[.<strategy>-x<factor>].<recipe>")
+    p.add_argument("--runs_dir", default=runs_dir())
+    p.add_argument("--restart", action="store_true", help="throw away what this run has so far")
+
+    p = verbs.verb(
+        "evaluate",
+        cmd_evaluate,
+        "Errors of a checkpoint on a validation set.",
+        "fastscale evaluate runs/regnety-tiny.dWr-x4.quick/seed0 --data fashion-mnist" + lightning,
+        further=True,
+    )
+    p.add_argument("checkpoint", help="a .ckpt file or a run's folder")
+    p.add_argument("--data", metavar="SOURCE", help="what it was trained on unless given")
+
+
+def cmd_fit(args: argparse.Namespace, rest: list[str]) -> int:
+    """Trains a run, or takes it up again."""
+    from fastscale.training.fit import fit, speaks
+
+    record = fit(args.run, rest, args.runs_dir, args.restart)
+    shown = ", ".join(f"{k} {v:.2f} %" for k, v in record.values.items() if "error" in k)
+    if speaks():
+        print(f"{record.run}, seed {record.seed}: {shown}")
+    return 0
+
+
+def cmd_evaluate(args: argparse.Namespace, rest: list[str]) -> int:
+    """Errors of a checkpoint."""
+    from fastscale.training.evaluate import evaluate
+    from fastscale.training.fit import speaks
+
+    for name, value in evaluate(args.checkpoint, args.data, rest).items():
+        if speaks():
+            print(f"{name:16}{value:10.4f} %")
+    return 0
