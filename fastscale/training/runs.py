@@ -67,8 +67,7 @@ class RunFolder:
                 there = json.loads(file.read_text())
             except ValueError:
                 raise InputError(f"{file}: damaged; give --restart to begin this run anew") from None
-            if there != settings:
-                changed = ", ".join(sorted(differences(there, settings)))
+            if changed := ", ".join(sorted(differences(there, settings))):
                 raise InputError(
                     f"{self.path}: holds a run with other settings ({changed}); give --restart to replace it, or another --runs_dir"
                 )

@@ -17,6 +17,18 @@ from fastscale.training.monitor import SpeedMonitor
 from fastscale.training.recipe import Recipe
 
 TRAINER_DEFAULTS = {"num_sanity_val_steps": 0, "use_distributed_sampler": False, "enable_model_summary": False}
+# options that Lightning has and that are no choice here: what decides them instead
+LINKED = {
+    "--trainer.max_epochs": "the recipe's --model.recipe.epochs",
+    "--trainer.accumulate_grad_batches": "the recipe's --model.recipe.accumulate",
+    **{
+        f"--data.{name}": f"the recipe's --model.recipe.{name}"
+        for name in ("batch_size", "crop_area", "flip", "limit_train", "augmentation")
+    },
+    **dict.fromkeys(("--data.resolution", "--data.test_resolution"), "the network that --run names"),
+    **dict.fromkeys(("--data.seed", "--model.seed"), "--seed_everything"),
+    **dict.fromkeys(("--model.num_classes", "--model.mean", "--model.std"), "the data that --data.source names"),
+}
 ERROR_DIGITS = 4  # of percent: one image of a million
 
 
@@ -25,6 +37,9 @@ class TrainerCLI(LightningCLI):
 
     def __init__(self, config: dict[str, Any], arguments: list[str]):
         self.speed = SpeedMonitor()
+        for argument in arguments:
+            if instead := LINKED.get(argument.split("=")[0]):
+                raise InputError(f"{argument.split('=')[0]} follows from {instead}: give that")
         typed, sys.argv = sys.argv, sys.argv[:1]  # Lightning warns of arguments there, which are ours
         try:
             super().__init__(
@@ -76,7 +91,7 @@ class TrainerCLI(LightningCLI):
 
     def trainer_for(self, **kwargs: Any) -> Trainer:
         """A Trainer with the parsed settings and these besides."""
-        plugins = [*(self.config_init["trainer"].get("plugins") or []), AtomicCheckpointIO()]
+        plugins = [*(self.config_init["trainer"].get("plugins") or []), *kwargs.pop("plugins", ()), AtomicCheckpointIO()]
         return super().instantiate_trainer(**{**self.trainer_arguments, "plugins": plugins, **kwargs})
 
 
