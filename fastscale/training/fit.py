@@ -167,8 +167,10 @@ def board(folder: RunFolder, steps: int = 0) -> TensorBoardLogger:
 
     `steps`: taken so far; what an interrupted process wrote of later ones is not shown.
     """
-    purge = {"purge_step": steps} if steps else {}
-    return TensorBoardLogger(folder.path.parent, name="", version=folder.path.name, default_hp_metric=False, **purge)
+    place: dict[str, Any] = {"name": "", "version": folder.path.name, "default_hp_metric": False}
+    if steps:
+        place["purge_step"] = steps
+    return TensorBoardLogger(folder.path.parent, **place)
 
 
 def peak_memory_mib() -> float:

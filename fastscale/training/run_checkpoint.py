@@ -4,6 +4,7 @@ Saving never takes more than a hundredth of the time. What is saved within an ep
 and everything random is a function of seed, epoch, image or step.
 """
 
+import json
 import signal
 import threading
 import time
@@ -16,6 +17,7 @@ from pytorch_lightning.callbacks import Checkpoint
 from torch import nn
 
 from fastscale.errors import RunError
+from fastscale.training.runs import write_atomically
 
 SHARE = 0.01  # of the time that saving may take
 ASKED_EVERY = 50  # steps after which several processes agree on whether to save; they wait for each other then
@@ -70,6 +72,9 @@ class RunCheckpoint(Checkpoint):
                 f"the weights are not finite after step {trainer.global_step}; {kept(self.path)}; a lower --model.recipe.lr may help"
             )
         trainer.save_checkpoint(self.path)
+        if trainer.is_global_zero:
+            done = {"step": trainer.global_step, "steps": trainer.estimated_stepping_batches, "epoch": trainer.current_epoch}
+            write_atomically(self.path.with_name("progress.json"), json.dumps(done) + "\n")
         self.saved_at = time.monotonic()
         self.took = self.saved_at - began
 

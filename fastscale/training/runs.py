@@ -92,6 +92,15 @@ def differences(a: dict[str, Any], b: dict[str, Any], prefix: str = "") -> list[
     return found
 
 
+def progress(folder: Path) -> float:
+    """How much of the run in `folder` its last checkpoint holds, 0 to 1."""
+    try:
+        found = json.loads((folder / "progress.json").read_text())
+        return min(1.0, found["step"] / max(1, found["steps"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0.0
+
+
 def write_atomically(path: Path, text: str) -> None:
     """Whole or not at all."""
     part = path.with_name(path.name + ".part")

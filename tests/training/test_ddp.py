@@ -1,4 +1,4 @@
-"""Two processes (gloo, on the CPU) are one with the whole batch: the same images, gradients, weights and errors; also after one was killed."""
+"""Two processes (gloo, on the CPU) are one with the whole batch: the same images, weights and errors; also after one was killed."""
 
 from collections import Counter
 
