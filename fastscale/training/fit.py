@@ -12,7 +12,7 @@ import torch
 from pytorch_lightning import Trainer
 from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.utilities import rank_zero_only
-from pytorch_lightning.utilities.exceptions import SIGTERMException
+from pytorch_lightning.utilities.exceptions import MisconfigurationException, SIGTERMException
 
 from fastscale.errors import InputError, RunError
 from fastscale.records import Record, RecordStore, environment, network_fields
@@ -91,12 +91,19 @@ def _fit(run: str | None, arguments: list[str], runs_dir: str, restart: bool, ch
             plugins=own_cluster(),
             default_root_dir=folder.path,
         )
+        data.share_of(trainer.world_size)  # said before processes are started
         if resume and first:
             print(f"{folder.path}: taken up from its last checkpoint, after step {steps}", flush=True)
         try:
             trainer.fit(module, data, ckpt_path=resume, weights_only=True)
         except SIGTERMException:  # before the first step, when Lightning still listens
             raise SystemExit(STOPPED) from None
+        except MisconfigurationException as error:
+            raise InputError(f"--trainer: {error}") from None
+        except ValueError as error:
+            if "SLURM" in str(error):  # tasks and --trainer.devices differ
+                raise InputError(f"srun: {error}") from None
+            raise
         except RunError as error:
             raise error if "checkpoint" in str(error) else RunError(f"{error}; {kept(folder.checkpoint)}") from error
         except RuntimeError as error:

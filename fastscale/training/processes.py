@@ -17,11 +17,19 @@ LOST = ("Connection closed by peer", "Connection reset by peer", "Connection ref
 def own_cluster() -> list[Any]:
     """Under srun: Lightning's SLURM environment without its requeueing, which would keep a second checkpoint in the working folder, where
     another run would take it for its own. Runs resume from their own checkpoint; who submitted them requeues them."""
-    return [SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else []
+    if not SLURMEnvironment.detect():
+        return []
+    try:
+        return [SLURMEnvironment(auto_requeue=False)]
+    except RuntimeError as error:  # --ntasks without --ntasks-per-node
+        raise InputError(f"srun: {error}") from None
 
 
 def check_processes(trainer: Any) -> None:
-    """InputError where the port on which processes would meet is taken: said before any is started."""
+    """InputError where the port on which processes would meet is taken, or synchronised batch norm is wanted of CPUs; said before any
+    process is started."""
+    if trainer.get("sync_batchnorm") and not torch.cuda.is_available():
+        raise InputError("--trainer.sync_batchnorm: torch has it for GPUs only, and there is none here")
     port = os.environ.get("MASTER_PORT")
     started_outside = any(name in os.environ for name in ("LOCAL_RANK", "SLURM_PROCID"))
     if port is None or started_outside or trainer.get("devices") in (None, 1, "1", "auto"):

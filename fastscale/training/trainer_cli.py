@@ -7,6 +7,7 @@ import yaml
 from jsonargparse import ArgumentError
 from pytorch_lightning import Trainer
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from fastscale.data.module import ImageData
 from fastscale.errors import InputError
@@ -92,7 +93,10 @@ class TrainerCLI(LightningCLI):
     def trainer_for(self, **kwargs: Any) -> Trainer:
         """A Trainer with the parsed settings and these besides."""
         plugins = [*(self.config_init["trainer"].get("plugins") or []), *kwargs.pop("plugins", ()), AtomicCheckpointIO()]
-        return super().instantiate_trainer(**{**self.trainer_arguments, "plugins": plugins, **kwargs})
+        try:
+            return super().instantiate_trainer(**{**self.trainer_arguments, "plugins": plugins, **kwargs})
+        except (MisconfigurationException, ValueError) as error:  # devices, strategies or combinations that there are not
+            raise InputError(f"--trainer: {error}") from None
 
 
 def final_errors(trainer: Trainer) -> dict[str, float]:

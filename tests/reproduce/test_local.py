@@ -16,32 +16,27 @@ from fastscale.reproduce.plan import needed
 ROOT = Path(__file__).parents[2]
 
 
-def test_two_artifacts_share_runs(small_artifact, imagenet, tmp_path, capsys):
-    """Three networks for two artifacts, trained by processes of their own; then again, without training anything."""
+def test_two_artifacts_share_runs_and_one_that_fails_stops_no_other(small_artifact, imagenet, tmp_path, capsys):
+    """Three networks for two artifacts, by processes of their own. The folder of one holds another run: it fails and is named with its
+    log, what the others gave is drawn, the exit code is 1. When all have records, the same command trains nothing."""
     small_artifact("one", (None, "wg"))
     small_artifact("other", ("wg", "d"))
-    command = ["reproduce", "one", "other", "--runs_dir", str(tmp_path / "runs")]
-    assert main(command) == 0, capsys.readouterr()
-    assert "[3/3]" in capsys.readouterr().out
     folder = tmp_path / "runs" / "on-imagenet"
+    taken = folder / "regnety-tiny.d-x2.quick" / "seed0"
+    taken.mkdir(parents=True)
+    (taken / "settings.json").write_text('{"recipe": {"lr": 7}}')
+    command = ["reproduce", "one", "other", "--runs_dir", str(tmp_path / "runs")]
+    assert main(command) == 1
+    out, err = capsys.readouterr()
+    assert "failed" in out and "[3/3]" in out and err.count("\n") == 1
+    assert "regnety-tiny.d-x2.quick, seed 0" in err and "other settings" in err and str(taken / "fit.log") in err
+    drawn = {"one": {"regnety-tiny", "regnety-tiny.wg-x2"}, "other": {"regnety-tiny.wg-x2"}}
+    assert small_artifact.drawn == list(drawn.items()) and len(RecordStore(folder / "records.jsonl").read()) == 2
     record = json.loads((folder / "regnety-tiny.quick" / "seed0" / "record.json").read_text())
     assert (record["seed"], record["data"], record["env"]["threads"]) == (0, "imagenet", 1)
+    shutil.copy(folder / "regnety-tiny.quick" / "seed0" / "record.json", taken)
     assert main(command) == 0
     assert "3 runs: 3 finished in" in capsys.readouterr().out
-    drawn = [("one", {"regnety-tiny", "regnety-tiny.wg-x2"}), ("other", {"regnety-tiny.wg-x2", "regnety-tiny.d-x2"})]
-    assert small_artifact.drawn == 2 * drawn and len(RecordStore(folder / "records.jsonl").read()) == 3
-
-
-def test_a_failed_run_stops_no_other(small_artifact, imagenet, tmp_path, capsys):
-    """The folder of one run holds another's: that one fails and is named with its log; the other is made and drawn; exit code 1."""
-    small_artifact("one", (None, "wg"))
-    folder = tmp_path / "runs" / "on-imagenet" / "regnety-tiny.quick" / "seed0"
-    folder.mkdir(parents=True)
-    (folder / "settings.json").write_text('{"recipe": {"lr": 7}}')
-    assert main(["reproduce", "one", "--jobs", "1", "--runs_dir", str(tmp_path / "runs")]) == 1
-    out, err = capsys.readouterr()
-    assert "regnety-tiny.quick, seed 0" in err and "other settings" in err and str(folder / "fit.log") in err and err.count("\n") == 1
-    assert "failed" in out and "[2/2]" in out and small_artifact.drawn == [("one", {"regnety-tiny.wg-x2"})]
 
 
 def test_what_is_begun_is_weighed(small_artifact, tmp_path):

@@ -50,9 +50,10 @@ def killed():
     raise Killed
 
 
-@pytest.mark.parametrize("loader", ["ffcv", "plain"])
-@pytest.mark.parametrize("changes", [{"lr_every": "epoch", "drop_path": 0.2}, {"accumulate": 2, "lr_every": "step"}])
-def test_stopped_within_an_epoch_and_at_its_end(fit_here, tmp_path, end_at, changes, loader):
+@pytest.mark.parametrize(
+    ("loader", "changes"), [("ffcv", {"lr_every": "epoch", "drop_path": 0.2}), ("plain", {"accumulate": 2, "lr_every": "step"})]
+)
+def test_stopped_within_an_epoch_and_at_its_end(fit_here, tmp_path, end_at, loader, changes):
     """After step 7 of 18, and again after step 18, from which nothing was saved but the epoch's end."""
     options = ["--data.loader", loader]
     end_at(-1, killed)
