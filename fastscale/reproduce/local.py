@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fastscale.records.environment import cores
-from fastscale.reproduce.cost import device_name, duration
+from fastscale.reproduce.cost import duration, has_gpu
 from fastscale.reproduce.plan import Run
 from fastscale.training.runs import progress
 
@@ -55,7 +55,7 @@ def time_left(ended: Sequence[Job], running: Sequence[Job], waiting: Sequence[Jo
 
 def train(todo: Sequence[Run], jobs: int | None = None, devices: int = 1) -> list[Job]:
     """Makes every run, some side by side; returns those that failed."""
-    side_by_side = min(len(todo), jobs or (1 if device_name() else cores()))
+    side_by_side = min(len(todo), jobs or (1 if has_gpu() else cores()))
     threads = max(1, cores() // side_by_side)
     print(f"training: {side_by_side} side by side, {threads} thread{'s' if threads > 1 else ''} each", flush=True)
     waiting = [Job(run, share=progress(run.folder.path)) for run in todo]
@@ -86,7 +86,7 @@ def start(job: Job, threads: int, devices: int = 1) -> Job:
     """Starts the run's own process, its output in the run's folder."""
     job.run.folder.path.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "fastscale", *job.run.arguments()]
-    command += ["--trainer.devices", str(devices)] if device_name() else ["--data.workers", "1"]
+    command += ["--trainer.devices", str(devices)] if has_gpu() else ["--data.workers", "1"]
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads), "PYTHONUNBUFFERED": "1"}
     job.began = time.monotonic()
     with open(job.run.log, "ab") as log:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from fastscale.cli import main
+from fastscale.errors import InputError
 from fastscale.paper import list_artifacts, load_artifact
 from fastscale.records import RecordStore, write_snapshot
 from fastscale.reproduce import cost
@@ -50,7 +51,7 @@ def test_the_full_tier_without_imagenet_starts_nothing(small_artifact, data_home
     assert "to be provided: 2 of the runs train on imagenet" in capsys.readouterr().out
 
 
-def test_published_runs_of_the_full_tier_are_not_made_again(small_artifact, data_home, tmp_path, capsys):
+def test_published_runs_of_the_full_tier_are_not_made_again(small_artifact, data_home, tmp_path, no_law):
     """Those of the quick tier are: they are there to be repeated."""
     (record, *_) = (r for r in RecordStore(load_artifact_records()).read() if r.run == "regnety-tiny.quick")
     for tier, missing in (("full", False), ("quick", True)):
@@ -67,10 +68,25 @@ def load_artifact_records():
     return snapshot("quick")
 
 
-def test_an_unknown_cost_is_said(small_artifact, data_home, tmp_path, capsys):
+@pytest.fixture
+def no_law(monkeypatch):
+    def predicted_seconds(*arguments):
+        raise InputError("no law of abacus")
+
+    monkeypatch.setattr(cost, "predicted_seconds", predicted_seconds)
+
+
+def test_an_unknown_cost_is_said(small_artifact, data_home, tmp_path, capsys, no_law):
     small_artifact("large", (None,), tier="full", recipe="imagenet-100ep")
-    assert main(["reproduce", "large", "--tier", "full", "--dry-run", "--runs_dir", str(tmp_path), "--device", "abacus"]) == 0
+    command = ["reproduce", "large", "--tier", "full", "--dry-run", "--runs_dir", str(tmp_path)]
+    assert main(command) == 0
     assert f"time of 1 of them: {UNKNOWN}" in capsys.readouterr().out
+
+
+def test_a_device_that_was_asked_for_must_be_known(small_artifact, data_home, tmp_path, capsys, no_law):
+    small_artifact("large", (None,), tier="full", recipe="imagenet-100ep")
+    assert main(["reproduce", "large", "--tier", "full", "--dry-run", "--runs_dir", str(tmp_path), "--device", "abacus"]) == 2
+    assert "no law of abacus" in capsys.readouterr().err
 
 
 def test_costs_are_summed(small_artifact, data_home, tmp_path, capsys, monkeypatch):
@@ -87,14 +103,14 @@ def test_durations():
     assert Cost().source == UNKNOWN
 
 
-def test_list_runs_names_what_fit_takes(capsys):
+def test_list_runs_names_what_fit_takes(capsys, no_law):
     runs = paper_runs()
     assert len({r.run for r in runs}) == len(runs) and all(parse_run(r.run).arch_name == r.arch for r in runs)
     (known,) = (r for r in runs if r.run == "regnety-4gf.dWr-x4.imagenet-100ep")
     assert known.published_error == 17.1 and known.data == "imagenet"
     planned = {s.run for name in list_artifacts() if (plan := load_artifact(name).plan("full")) for s in plan.runs()}
     assert planned <= {r.run for r in runs}
-    assert main(["list", "runs", "regnety-4gf.dWr", "--device", "abacus"]) == 0
+    assert main(["list", "runs", "regnety-4gf.dWr"]) == 0
     out = capsys.readouterr().out
     assert "15,459,535,460" in out and "regnetz" not in out and UNKNOWN in out
 
