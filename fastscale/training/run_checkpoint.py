@@ -5,6 +5,7 @@ and everything random is a function of seed, epoch, image or step.
 """
 
 import json
+import os
 import signal
 import threading
 import time
@@ -27,14 +28,15 @@ STOPPED = 143  # exit code of a process that SIGTERM ended
 class RunCheckpoint(Checkpoint):
     """Saves to `path` at every epoch's end, and within one when `every` seconds have passed (0: after every step, whatever it takes).
 
-    SIGTERM: saves after the step under way, then ends the process; several processes do so together within 50 steps.
+    SIGTERM: saves after the step under way, then ends the process; several processes do so together within 50 steps. In a job of submitit
+    it only saves: SIGTERM announces there that the job will be pre-empted, and the signal that has it requeued follows.
     A state that is not finite is not saved: RunError, and the one before stays.
     """
 
     def __init__(self, path: Path, every: float = 60.0):
         self.path, self.every = path, every
         self.saved_at, self.took = time.monotonic(), 0.0
-        self.stopping = False
+        self.asked = False
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Takes SIGTERM over from Lightning, which has all processes talk about it in every step, and waits for the device to do so."""
@@ -45,7 +47,7 @@ class RunCheckpoint(Checkpoint):
 
     def stop(self, *_: Any) -> None:
         """Save at the next step, then end."""
-        self.stopping = True
+        self.asked = True
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Saves if it is time to, between two steps: never between the parts of one, and never at an epoch's end, which saves anyway."""
@@ -54,15 +56,22 @@ class RunCheckpoint(Checkpoint):
         if trainer.world_size > 1 and trainer.global_step % ASKED_EVERY:
             return
         due = self.every == 0 or time.monotonic() - self.saved_at >= max(self.every, self.took / SHARE)
-        save, stop = trainer.strategy.broadcast((due or self.stopping, self.stopping))
-        if save:
+        if trainer.strategy.broadcast(due or self.asked):
             self.save(trainer)
-        if stop:
-            raise SystemExit(STOPPED if trainer.is_global_zero else 0)
+            self.end_if_asked(trainer)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Saves after the epoch's validation; Lightning calls this after all other callbacks."""
         self.save(trainer)
+        if trainer.current_epoch + 1 < (trainer.max_epochs or 0):
+            self.end_if_asked(trainer)
+
+    def end_if_asked(self, trainer: pl.Trainer) -> None:
+        """Ends all processes after a SIGTERM to the first."""
+        asked = trainer.strategy.broadcast(self.asked and "SUBMITIT_EXECUTOR" not in os.environ)
+        self.asked = False
+        if asked:
+            raise SystemExit(STOPPED if trainer.is_global_zero else 0)
 
     def save(self, trainer: pl.Trainer) -> None:
         """The run's state in place of the one before."""

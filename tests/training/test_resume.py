@@ -11,7 +11,7 @@ from fastscale.cli import main
 from fastscale.records import RecordStore
 from fastscale.training.checkpoint_io import read_checkpoint
 from fastscale.training.classifier import ImageClassifier
-from fastscale.training.run_checkpoint import STOPPED
+from fastscale.training.run_checkpoint import STOPPED, RunCheckpoint
 
 RUN = "regnety-tiny.wg-x2.quick"
 
@@ -81,6 +81,22 @@ def test_terminated_saves_first(fit_here, tmp_path, end_at, capsys):
     assert "taken up from its last checkpoint, after step 6" in capsys.readouterr().out
     assert same_end(tmp_path / "whole", tmp_path / "cut")
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_terminated_in_a_job_saves_and_goes_on(fit_here, tmp_path, end_at, monkeypatch):
+    """submitit requeues on another signal, which follows."""
+    monkeypatch.setenv("SUBMITIT_EXECUTOR", "slurm")
+    saved = []
+    monkeypatch.setattr(RunCheckpoint, "save", lambda self, trainer: saved.append(trainer.global_step))
+    end_at(5, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    assert fit_here(tmp_path) == 0 and saved == [6, 18, 36]
+
+
+def test_terminated_in_the_last_step_of_an_epoch(fit_here, tmp_path, end_at):
+    end_at(17, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(SystemExit):
+        fit_here(tmp_path)
+    assert read_checkpoint(tmp_path / RUN / "seed0")["global_step"] == 18
 
 
 def test_killed(fit_here, fit_process, tmp_path):
