@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,7 @@ from fastscale.training.runs import progress, write_atomically
 REQUEUES = 1000  # times that a job may run out of time: a long run lives through many
 POLL = 10.0  # seconds between looks at the queue
 ENDED = "ENDED"
+SHOWN = 4  # running jobs whose progress fits in a line
 
 
 class Work:
@@ -178,23 +180,23 @@ class Cluster:
     def watch(self, jobs: dict[str, tuple[Path, Run | None]]) -> None:
         """Says each change of state until every job has ended."""
         print(f"{len(jobs)} jobs; Ctrl-C leaves them to the cluster, and the same command finds them again", flush=True)
-        last: dict[str, str] = {}
+        said = ""
         living = dict(jobs)
         while living:
             states = self.states([folder for folder, _ in living.values()])
             for label, (folder, run) in list(living.items()):
-                state = states.get(folder)
-                if state is None:
-                    continue
-                if state == ENDED:
+                if states.get(folder) == ENDED:
                     del living[label]
                     line = f"{label}: ended" if run is None else (result(run) if run.own else f"{label}: failed")
                     print(f"[{len(jobs) - len(living):{len(str(len(jobs)))}}/{len(jobs)}] {line}", flush=True)
-                    continue
-                share = f", {100 * progress(run.folder.path):.0f} % trained" if run and state == "RUNNING" else ""
-                if last.get(label) != state + share:
-                    print(f"        {label}: {state.lower()}{share}", flush=True)
-                    last[label] = state + share
+            counted = Counter(states[folder].lower() for folder, _ in living.values() if folder in states)
+            line = ", ".join(f"{count} {state}" for state, count in sorted(counted.items()))
+            going = [(label, run) for label, (folder, run) in living.items() if run and states.get(folder) == "RUNNING"]
+            shares = "; ".join(f"{label}: {100 * progress(run.folder.path):.0f} %" for label, run in going[:SHOWN])
+            line += f" ({shares}{'; ...' if len(going) > SHOWN else ''})" if shares else ""
+            if line and line != said:
+                print(f"        {line}", flush=True)
+                said = line
             if living:
                 time.sleep(self.poll)
 

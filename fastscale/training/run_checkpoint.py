@@ -7,6 +7,7 @@ and everything random is a function of seed, epoch, image or step.
 import json
 import os
 import signal
+import sys
 import threading
 import time
 from pathlib import Path
@@ -71,6 +72,10 @@ class RunCheckpoint(Checkpoint):
         asked = trainer.strategy.broadcast(self.asked and "SUBMITIT_EXECUTOR" not in os.environ)
         self.asked = False
         if asked:
+            if trainer.is_global_zero:
+                print(
+                    f"stopped and saved after step {trainer.global_step}; the same command takes up from there", file=sys.stderr, flush=True
+                )
             raise SystemExit(STOPPED if trainer.is_global_zero else 0)
 
     def save(self, trainer: pl.Trainer) -> None:

@@ -107,7 +107,8 @@ def test_reproduce_on_slurm(slurm, small_artifact, imagenet, tmp_path, capsys):
     thread.join()
     out, err = capsys.readouterr()
     assert code == 0, (out, err)
-    assert "[2/2]" in out and "running" in out and preempted and "Requeued job" in preempted[0], preempted
+    assert "[2/2]" in out and "running" in out and preempted
+    assert "this job is preempted" in preempted[0] and preempted[0].count("Starting with") == 2, preempted
     assert len(RecordStore(runs_dir / "on-imagenet" / "records.jsonl").read()) == 2
     assert small_artifact.drawn == [("made-up", {"regnety-tiny", "regnety-tiny.wg-x2"})]
 
