@@ -60,7 +60,6 @@ class Cluster:
     partition: str | None = None
     further: dict[str, str] = field(default_factory=dict)
     kind: str = "slurm"
-    poll: float = POLL
 
     def __post_init__(self) -> None:
         if self.gpus < 0:
@@ -198,7 +197,7 @@ class Cluster:
                 print(f"        {line}", flush=True)
                 said = line
             if living:
-                time.sleep(self.poll)
+                time.sleep(POLL)
 
 
 def job_name(run: Run) -> str:

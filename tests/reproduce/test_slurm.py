@@ -10,6 +10,7 @@ import pytest
 
 from fastscale.cli import main
 from fastscale.records import RecordStore
+from fastscale.reproduce import slurm as module
 from fastscale.reproduce.plan import needed
 from fastscale.reproduce.slurm import Cluster, parse_further, parse_minutes
 
@@ -69,8 +70,9 @@ def test_spellings():
 def test_jobs_of_submitits_own_executor(small_artifact, imagenet, tmp_path, capsys, monkeypatch):
     """No cluster needed: jobs are submitted, outlive a Ctrl-C, are found again, and leave their records."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setattr(module, "POLL", 0.2)
     artifact, runs_dir = small_artifact("made-up", (None,)), tmp_path / "runs"
-    cluster = Cluster(0, 60, kind="local", poll=0.2)
+    cluster = Cluster(0, 60, kind="local")
     todo = needed([artifact], "quick", runs_dir)
     with monkeypatch.context() as patch:
         patch.setattr(Cluster, "watch", lambda self, jobs: (_ for _ in ()).throw(KeyboardInterrupt))
@@ -83,8 +85,9 @@ def test_jobs_of_submitits_own_executor(small_artifact, imagenet, tmp_path, caps
     assert todo[0].own is not None and not todo[0].missing
 
 
-def test_reproduce_on_slurm(slurm, small_artifact, imagenet, tmp_path, capsys):
-    """Two jobs; one is pre-empted and requeued, and both end with records. A run that cannot be made is named with its log."""
+def test_reproduce_on_slurm(slurm, small_artifact, imagenet, tmp_path, capsys, monkeypatch):
+    """Two jobs; one is pre-empted and requeued, and both end with records."""
+    monkeypatch.setattr(module, "POLL", 0.5)
     small_artifact("made-up", (None, "wg"))
     runs_dir = tmp_path / "runs"
     folder = runs_dir / "on-imagenet" / "regnety-tiny.quick" / "seed0" / "job"
