@@ -70,6 +70,8 @@ def draw(artifact: Artifact, tier: str, records: Sequence[Record]) -> None:
     from fastscale.paper.quick import draw_quick, quick_tables
 
     write_snapshot(snapshot(artifact.name), records)
+    if artifact.kind != "comparison":
+        return show_static(artifact)
     paths = draw_quick(records, artifact=artifact, tier=tier)
     for table in quick_tables(records, artifact, tier):
         print("\n" + render_terminal(table))

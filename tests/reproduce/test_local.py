@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,17 @@ def test_smoke_passes_and_notices_a_changed_number(tmp_path, capsys):
     reference = tmp_path / "paper_figures" / "reference" / "pycls_zoo.csv"
     reference.write_text(reference.read_text().replace("4089185256", "4089185257", 1))
     assert any("zoo-counts, ResNet-50" in d and "difference" in d for d in smoke(root=tmp_path))
+
+
+def test_other_kinds_than_comparisons_are_drawn_from_their_snapshot(small_artifact, tmp_path, monkeypatch):
+    """The records are committed first, then what belongs to the artifact is made again."""
+    record = next(r for r in RecordStore(ROOT / "paper_figures" / "records" / "quick.jsonl").read() if r.kind == "train")
+    shown = []
+    monkeypatch.undo()
+    monkeypatch.setattr(drawing, "snapshot", lambda name: tmp_path / f"{name}.jsonl")
+    monkeypatch.setattr(drawing, "show_static", lambda artifact: shown.append(RecordStore(tmp_path / "one.jsonl").read()))
+    drawing.draw(replace(small_artifact("one", (None,)), kind="figure"), "quick", [record])
+    assert shown == [[record]]
 
 
 def test_theory_artifacts_print_their_table(capsys, monkeypatch):
