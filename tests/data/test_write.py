@@ -37,7 +37,7 @@ def test_both_splits_and_their_descriptions(tree, lines, data_dir):
         assert info == infos[split]
         assert (info.count, info.classes, info.class_counts) == (n, ("ant", "bee", "cat"), (n // 3,) * 3)
         assert info.list_digest == s.split(split).list_digest()
-        assert info.settings == {"max_resolution": 500, "jpeg_quality": 90, "raw_share": 0.0, "limit": None}
+        assert info.settings == {"max_resolution": 500, "jpeg_quality": None, "raw_share": 0.0, "limit": None}
         assert info.mean == s.mean and info.bytes == (s.betons / f"{split}.beton").stat().st_size
         assert (rows(s.betons / f"{split}.beton", n)["image"]["mode"] == JPG).all()
     assert any(line.endswith("s") and "24 images" in line for line in lines)
@@ -239,7 +239,7 @@ def test_a_full_disk_at_the_description_keeps_the_older_pair(tree, lines, monkey
     monkeypatch.setattr(BetonInfo, "save", save)
     with pytest.raises(InputError, match="No space left on device"):
         write(s, jpeg_quality=50, progress=lines, workers=0)
-    assert read_info(s.betons / "train.beton").settings["jpeg_quality"] == 90
+    assert read_info(s.betons / "train.beton").settings["jpeg_quality"] is None
     assert left(s.betons) == ["train.beton", "train.json", "val.beton", "val.json"]
 
 
