@@ -36,7 +36,7 @@ const byId = (id) => document.getElementById(id);
 function plain(value, digits = 3) {
   if (value == null) return "";
   const size = Math.abs(value);
-  for (const [unit, letter] of [[1e9, " B"], [1e6, " M"], [1e3, " K"]]) if (size >= unit) return trimmed(value / unit, digits) + letter;
+  for (const [unit, letter] of [[1e12, " T"], [1e9, " B"], [1e6, " M"], [1e3, " K"]]) if (size >= unit) return trimmed(value / unit, digits) + letter;
   return trimmed(value, digits);
 }
 

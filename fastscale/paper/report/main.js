@@ -59,7 +59,7 @@ function drawLegend(points) {
   const counts = new Map();
   for (const point of points) counts.set(point[view.colour], (counts.get(point[view.colour]) || 0) + 1);
   const entries = DATA.texts[view.colour].filter((value) => counts.has(value)).map((value) => {
-    const words = view.colour === "strategy" ? STRATEGY_LOOKS[value]?.words : "";
+    const { words } = lookOf(value);
     const symbol = element("svg:svg", { class: "symbol", viewBox: "-8 -8 16 16", "aria-hidden": "true" }, mark(value, false, 5));
     const pressed = view.filters[view.colour].has(value);
     const text = (value === "base" ? "base, not scaled" : value || "not given") + (words ? `: ${words}` : "");

@@ -1,4 +1,4 @@
-// Colours and markers: a strategy has those of the figures; other groupings take the same palette in order. Never colour alone.
+// Marks: which colour and shape stands for what comes with the data (look.py); the shapes are matplotlib's, of about radius 1.
 const SHAPES = {
   o: "M1,0A1,1 0 1 1 -1,0A1,1 0 1 1 1,0Z",
   s: "M-.89,-.89H.89V.89H-.89Z",
@@ -12,17 +12,14 @@ const SHAPES = {
   X: "M-1.06,-.5L-.5,-1.06L0,-.56L.5,-1.06L1.06,-.5L.56,0L1.06,.5L.5,1.06L0,.56L-.5,1.06L-1.06,.5L-.56,0Z",
   "*": "M0,-1.5L.36,-.5L1.43,-.46L.58,.19L.88,1.21L0,.62L-.88,1.21L-.58,.19L-1.43,-.46L-.36,-.5Z",
   h: "M0,-1.1L.95,-.55V.55L0,1.1L-.95,.55V-.55Z",
+  H: "M1.1,0L.55,.95H-.55L-1.1,0L-.55,-.95H.55Z",
+  8: "M1.05,.43L.43,1.05H-.43L-1.05,.43V-.43L-.43,-1.05H.43L1.05,-.43Z",
   p: "M0,-1.1L1.05,-.34L.65,.89H-.65L-1.05,-.34Z",
 };
-const PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", "#7F7F7F", "#000000"];
-const ORDER = ["o", "s", "^", "D", "v", "P", "X", "<", "*", "h", "p", ">", "d"];
-const STRATEGY_LOOKS = Object.fromEntries(DATA.strategies.map((look) => [look.name, look]));
 
 function lookOf(value, colouring = view.colour) {
-  const look = STRATEGY_LOOKS[value];
-  if (colouring === "strategy" && look) return { colour: ink(look.colour), shape: SHAPES[look.marker] || SHAPES.o };
-  const i = DATA.texts[colouring].indexOf(value);
-  return { colour: ink(PALETTE[i % PALETTE.length]), shape: SHAPES[ORDER[i % ORDER.length]] };
+  const look = DATA.looks[colouring][DATA.texts[colouring].indexOf(value)];
+  return { colour: ink(look.colour), shape: SHAPES[look.marker] || SHAPES.o, words: look.words };
 }
 
 // black is the text's colour: white on a dark page

@@ -37,7 +37,6 @@ def record_points(records: Iterable[Record]) -> list[Point]:
 def _point(group: Sequence[Record]) -> Point:
     first = group[0]
     cpu = first.env.get("device_type", "cpu") == "cpu"
-    inference = "step_time_s" not in first.values and any(name.startswith("inference") for name in first.values)
     scaled = first.strategy is not None
     return Point(
         id=f"record-{first.id}",
@@ -48,7 +47,7 @@ def _point(group: Sequence[Record]) -> Point:
         data=first.data or "none",
         device=_device(first, cpu),
         cpu=cpu,
-        mode="inference" if inference else "training",
+        mode="inference" if "inference_time_s" in first.values else "training",
         source=SOURCE,
         setting=_setting(first),
         provenance=_provenance(group),
@@ -65,15 +64,23 @@ def _values(group: Sequence[Record]) -> dict[str, Value]:
     by_step = [r.values["epoch_time_min"] for r in group if "epoch_time_min" in r.values]
     by_clock = [r.values["epoch_time_s"] / 60 for r in group if "epoch_time_s" in r.values]
     found["epoch_time"] = pooled(by_step or by_clock)
-    found["time_per_image"] = pooled([1000 / r.values["images_per_s"] for r in group if r.values.get("images_per_s")])
+    found["time_per_image"] = pooled([1000 / speed for r in group if (speed := _speed(r))])
     found["memory"] = pooled([r.values["peak_memory_mib"] for r in group if "peak_memory_mib" in r.values])
     found["error"] = pooled([r.values["top1_error"] for r in group if "top1_error" in r.values])
-    repeats = first.values.get("step_time_spread_s", 0) / first.values.get("step_time_s", 1)
-    if len(group) == 1 and repeats:  # one timing is the median of its repeats
-        for name in ("epoch_time", "time_per_image"):
-            if (value := found[name]) is not None:
-                found[name] = Value(value.value, value.value * repeats)
+    for what in ("step_time", "inference_time"):
+        repeats = first.values.get(f"{what}_spread_s", 0) / first.values.get(f"{what}_s", 1)
+        if len(group) == 1 and repeats:  # one timing is the median of its repeats
+            for name in ("epoch_time", "time_per_image"):
+                if (value := found[name]) is not None:
+                    found[name] = Value(value.value, value.value * repeats)
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _speed(record: Record) -> float | None:
+    """Images a second of what the record is about: training with its loader, inference, or the step alone."""
+    return next(
+        (v for name in ("end_to_end_images_per_s", "inference_images_per_s", "images_per_s") if (v := record.values.get(name))), None
+    )
 
 
 def _device(record: Record, cpu: bool) -> str:
@@ -84,10 +91,16 @@ def _device(record: Record, cpu: bool) -> str:
 
 def _setting(record: Record) -> str:
     env = record.env
-    how = "wall clock of an epoch" if record.kind == "train" else "median step on dummy data"
+    how = "median step on dummy data"
+    if record.kind == "train":
+        how = "wall clock of an epoch"
+    elif "end_to_end_images_per_s" in record.values:
+        how = "steps with their loader"
+    elif "inference_time_s" in record.values:
+        how = "median pass on dummy data"
     parts = [how, env.get("precision"), env.get("layout"), "compiled" if env.get("compile") else "eager"]
-    if env.get("batch"):
-        parts.append(f"batch {env['batch']}")
+    if env.get("batch"):  # a network that needed a smaller one is still of the same setting
+        parts.append(f"batch {env.get('batch_asked') or env['batch']}")
     if env.get("threads") and env.get("device_type", "cpu") == "cpu":
         parts.append("1 thread" if env["threads"] == 1 else f"{env['threads']} threads")
     return ", ".join(str(part) for part in parts if part)
@@ -100,6 +113,8 @@ def _provenance(group: Sequence[Record]) -> str:
     dates = sorted({record.env["date"][:10] for record in group})
     seeds = [str(record.seed) for record in group if record.seed is not None]
     parts = [f"record {ids}" if len(group) == 1 else f"records {ids}", f"commit {', '.join(commits)}", ", ".join(dates)]
+    if group[0].env.get("batch_asked"):
+        parts.append(f"batch {group[0].env['batch']}: no larger one fitted")
     if seeds:
         parts.append(f"seed {', '.join(seeds)}")
     return "; ".join(parts)

@@ -12,17 +12,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fastscale.paper.figures import IN_WORDS, style
 from fastscale.paper.places import checkout, write_text
+from fastscale.paper.report.look import FAMILIES, STRATEGIES, looks
 from fastscale.paper.report.ours import SOURCE, committed_records, each_once, local_records, record_points
-from fastscale.paper.report.point import FAMILIES, MEASURES, Point
+from fastscale.paper.report.point import MEASURES, Point
 from fastscale.paper.report.references import PAPER, TIMM, XIAO, ZOO, Reference, references
 from fastscale.records import Record
 
 SCRIPTS = ("data.js", "view.js", "marks.js", "plot.js", "table.js", "main.js")
 # text columns of a point: each distinct text is written once
 TEXTS = ("family", "strategy", "data", "device", "mode", "source", "setting")
-SPARE_MARKERS = ("p", ">", "d")
+COLOURINGS = ("strategy", "family", "device", "source")
 FACTS = ("id", "network", "written", "provenance", "members", "n")
 # EfficientNet-B0's four series of Fig. 2
 _CLAIM = {
@@ -75,13 +75,13 @@ def _page(data: str) -> str:
 def _data(points: Sequence[Point], records: Sequence[Record], found: Sequence[Reference]) -> str:
     """JSON, an entry a line, that no text in it can end: every < is written as its escape."""
     lookups = {name: list(dict.fromkeys(getattr(point, name) for point in points)) for name in TEXTS}
-    for name, order in (("strategy", ("base", *IN_WORDS)), ("family", FAMILIES)):
+    for name, order in (("strategy", STRATEGIES), ("family", FAMILIES)):
         lookups[name] = [text for text in order if text in lookups[name]] + [text for text in lookups[name] if text not in order]
     index = {name: {text: i for i, text in enumerate(texts)} for name, texts in lookups.items()}
     rows = [_row(point, index) for point in points]
     top: dict[str, Any] = {
         "measures": [vars(measure) for measure in MEASURES],
-        "strategies": _looks(lookups["strategy"]),
+        "looks": {name: [look._asdict() for look in looks(name, lookups[name])] for name in COLOURINGS},
         "views": [[label, _view(wanted, points)] for label, wanted in VIEWS],
         "texts": lookups,
         "columns": [*FACTS, *TEXTS, "cpu", "ours", "values", "spreads"],
@@ -99,18 +99,6 @@ def _row(point: Point, index: dict[str, dict[str, int]]) -> list:
     values = [_number(point.values[m.key].value, m.counted) if m.key in point.values else None for m in MEASURES]
     spreads = {m.key: _number(v.spread) for m in MEASURES if (v := point.values.get(m.key)) and v.spread is not None}
     return [*facts, *texts, int(point.cpu), int(point.ours), values, spreads]
-
-
-def _looks(strategies: Sequence[str]) -> list[dict[str, str]]:
-    """Colour and marker of each strategy as in the figures; those that share the look of "any other" get markers of their own."""
-    looks, taken = [], set()
-    for name in strategies:
-        colour, marker, _ = style(None if name == "base" else name)
-        if (colour, marker) in taken:
-            marker = next((other for other in SPARE_MARKERS if (colour, other) not in taken), marker)
-        taken.add((colour, marker))
-        looks.append({"name": name, "words": IN_WORDS.get(name, ""), "colour": colour, "marker": marker})
-    return looks
 
 
 def _view(wanted: dict[str, Any], points: Sequence[Point]) -> list[list[str]]:

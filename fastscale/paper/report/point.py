@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from fastscale.paper.comparison import deviation, mean
-from fastscale.paper.figures import IN_WORDS, style
+from fastscale.paper.report.look import FAMILIES, STRATEGIES, strategy_look
 
 IMAGENET = 1_281_167  # images in an epoch
 
@@ -30,7 +30,6 @@ MEASURES = (
     Measure("memory", "peak memory", "MiB"),
     Measure("error", "top-1 error", "%", log=False),
 )
-FAMILIES = ("EfficientNet", "RegNetX", "RegNetY", "RegNetZ", "ResNet", "ResNeXt")
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,8 @@ def strategy_of(written: str | None) -> str:
     """The strategy whose colour and marker this one has: wg and w are one to the eye; one without its own look keeps its name."""
     if written in (None, "", "none", "base"):
         return "base"
-    return next((name for name in ("base", *IN_WORDS) if style(name) == style(written)), written or "base")
+    look = strategy_look(written)[:2]
+    return next((name for name in STRATEGIES if strategy_look(name)[:2] == look), written or "base")
 
 
 def pooled(values: Sequence[float]) -> Value | None:

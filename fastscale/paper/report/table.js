@@ -13,6 +13,7 @@ const COLUMNS = [
   { key: "mode", label: "mode" },
   { key: "data", label: "data set" },
   { key: "family", label: "family" },
+  { key: "setting", label: "setting" },
 ];
 
 function heading(measure) {

@@ -20,6 +20,12 @@ def data_of(page):
     return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script', page, re.DOTALL)[1])
 
 
+def test_the_command_shows_an_example(capsys):
+    with pytest.raises(SystemExit):
+        main(["report", "--help"])
+    assert "fastscale report" in capsys.readouterr().out.split("example:")[1]
+
+
 @pytest.fixture(scope="module")
 def page():
     return report_page()
@@ -50,12 +56,12 @@ def test_every_point_leads_to_its_record_or_row(page):
                 assert all(0 <= int(line) - 2 < len(column.get("rows", column["texts"])) for column in columns)
 
 
-def test_every_marker_can_be_drawn_and_every_strategy_is_told_apart(page):
-    looks = data_of(page)["strategies"]
+def test_every_marker_can_be_drawn_and_no_two_names_look_alike(page):
     shapes = re.search(r"const SHAPES = \{(.*?)\};", page, re.DOTALL)[1]
-    for look in looks:
-        assert re.search(rf"""(^|\s)"?{re.escape(look["marker"])}"?: "M""", shapes), look
-    assert len({look["marker"] for look in looks}) == len(looks)
+    drawable = set(re.findall(r"""^\s*"?([^\s":]+)"?: "M""", shapes, re.MULTILINE))
+    for looks in data_of(page)["looks"].values():
+        assert {look["marker"] for look in looks} <= drawable
+        assert len({look["marker"] for look in looks}) == len(looks)  # not by colour alone
 
 
 def test_no_name_breaks_out_of_the_page(checkout_copy, synthetic):

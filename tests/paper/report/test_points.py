@@ -3,6 +3,7 @@
 import csv
 import math
 import statistics
+from dataclasses import replace
 
 import pytest
 
@@ -40,6 +41,19 @@ def test_a_timing_has_the_spread_of_its_repeats_and_no_error(synthetic):
     time = point.values["epoch_time"]
     assert time.value == record.values["epoch_time_min"] and time.spread == pytest.approx(time.value / 50)
     assert not {"error", "memory", "time_per_image"} & set(point.values)
+
+
+def test_inference_and_training_with_a_loader_are_points_of_their_own(synthetic):
+    (record,) = [r for r in synthetic(seeds=()) if r.strategy == "d"]
+    inference = replace(record, values={"inference_time_s": 0.5, "inference_time_spread_s": 0.05, "inference_images_per_s": 200.0})
+    loader = {"images_per_s": 100.0, "end_to_end_images_per_s": 50.0}
+    env = record.env | {"batch": 64, "batch_asked": 128}
+    (first,), (second,) = record_points([inference]), record_points([replace(record, values=loader, env=env)])
+    assert (first.mode, second.mode) == ("inference", "training")
+    assert (first.values["time_per_image"].value, first.values["time_per_image"].spread) == (5.0, pytest.approx(0.5))
+    assert second.values["time_per_image"].value == 20.0 and "loader" in second.setting
+    assert "batch 128" in second.setting and "batch 64: no larger one fitted" in second.provenance
+    assert "epoch_time" not in {**first.values, **second.values}
 
 
 def test_provenance_and_the_cpu_are_said(synthetic):
