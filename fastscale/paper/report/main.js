@@ -89,6 +89,8 @@ function drawReadout(points) {
   if (timed && settings > 1) notes.push(`These points come from ${settings} settings (machine, mode, data, precision); an r over all of them mixes machines: read it setting by setting below.`);
   const which = cpus === points.length ? "All of these" : `${cpus} of these`;
   if (timed && cpus) notes.push(`${which} are CPU times, which say nothing about accelerators.`);
+  const sets = new Set(points.map((point) => point.data)).size;
+  if ([x, y].some((measure) => measure.key === "error") && sets > 1) notes.push(`Errors on ${sets} data sets cannot be compared: choose one.`);
   byId("caution").textContent = notes.join(" ");
   byId("caution").hidden = !notes.length;
 }

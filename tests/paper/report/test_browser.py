@@ -184,6 +184,10 @@ def test_cpu_times_are_said_to_be_cpu_times(page, url):
     assert "256 of these are CPU times" in page.js("document.getElementById('caution').textContent")
     page.open(f"{url}#{urlencode([('y', 'time_per_image'), ('device', 'RTX 4090')])}")
     assert "CPU" not in page.js("document.getElementById('caution').textContent")
+    page.open(f"{url}#x=flops&y=error")
+    assert "Errors on 2 data sets" in page.js("document.getElementById('caution').textContent")
+    page.open(f"{url}#x=flops&y=error&data=imagenet")
+    assert page.js("document.getElementById('caution').hidden")
 
 
 def test_every_view_has_points(page, url):
