@@ -65,10 +65,13 @@ def regenerate(root: Path | None = None, stems: Collection[str] | None = None) -
 
 def produce(folder: Path, root: Path) -> list[Path]:
     """Everything that needs no run: theory, counts, and each comparison whose records are committed."""
+    from fastscale.paper.report import write_report  # loads matplotlib, which the tables do not need
+
     artifacts = [load_artifact(name, root) for name in list_artifacts(root)]
     tables = [theory_table(artifact, root) for artifact in artifacts if artifact.kind == "theory"]
     tables += [published_counts(root), zoo_counts(root), digitised_counts(root), network_counts()]
     paths = [path for table in tables for path in write_table(table, folder / "tables")]
+    paths.append(write_report(folder / "report.html", root=root))
     for artifact in artifacts:
         records = snapshot(artifact.name, root)
         if artifact.kind == "comparison" and records.is_file():
