@@ -12,6 +12,8 @@ from fastscale.scaling import ScaledTo, Strategy
 if TYPE_CHECKING:
     import torch
 
+    from fastscale.planning import Device, Prediction
+
 
 def arch(name: str | Arch) -> Arch:
     """The network of that name, a base (`"regnety-4gf"`) or a scaled one (`"regnety-4gf.dWr-x4"`); an arch is given back as it is.
@@ -65,3 +67,32 @@ def load(path: str | Path) -> "torch.nn.Module":
     from fastscale.training.checkpoints import load_network
 
     return load_network(path)
+
+
+def predict_time(
+    network: str | Arch,
+    device: "str | Device" = "v100",
+    batch: float | None = None,
+    *,
+    mode: str | None = None,
+    images: int = 1_281_167,
+    devices: int | None = None,
+    resolution: int | None = None,
+    num_classes: int = 1000,
+    precision: str | None = None,
+    layout: str | None = None,
+    compile: bool | None = None,
+) -> "Prediction":
+    """Time of a network by the runtime law of a device, with an interval: `.epoch_time_min`, `.image_time_s`, `.low`, `.high`, `.extrapolated`.
+
+    `device`: a named one ("v100", "rtx-4090", ...), a file of time records ("runs/records.jsonl"), or a name found in records. `mode`: "training"
+    where that was measured, else "inference". `batch`: images a step on one device (the measured ones' median). `images`, `devices`: of an epoch
+    (ImageNet's; 8 for named devices, 1 for records). `precision`, `layout` (or "best"), `compile`: which records, where they differ. InputError
+    for an unknown device, a mode that was not measured there, records of mixed envelopes.
+    """
+    from fastscale import planning
+
+    found = planning.device_named(device, precision=precision, layout=layout, compile=compile)
+    return planning.predict(
+        arch(network), found, mode, batch, images=images, devices=devices, resolution=resolution, num_classes=num_classes
+    )

@@ -1,0 +1,71 @@
+"""A law fitted to measurements by least squares of log(predicted / measured): every network counts alike, however large.
+
+Non-negative least squares inside Gauss-Newton steps. With at most five terms the non-negative optimum is found exactly, by looking at every
+set of terms that may be above zero.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fastscale.errors import InputError
+from fastscale.planning.law import LAWS, Law, Observation, values
+
+_STEPS, _SMALL = 60, 1e-13
+
+
+def fit(observations: Sequence[Observation], law: str = "full") -> Law:
+    """The law's coefficients. InputError where there are fewer observations than terms."""
+    names = LAWS[law]
+    if len(observations) <= len(names):
+        raise InputError(
+            f"{len(observations)} measured networks are too few for a law of {len(names)} terms: measure {len(names) + 1} or more"
+        )
+    x = np.array([values(law, o.terms, o.batch) for o in observations])
+    t = np.array([o.image_time_s for o in observations])
+    scale = np.where(x.max(0) > 0, x.max(0), 1.0)  # a term that is nowhere above zero (no grouped convs) stays at zero
+    found = _fit_log(x / scale, t) / scale
+    return Law(law, dict(zip(names, map(float, found), strict=True)))
+
+
+def power_law(xs: Sequence[float], ts: Sequence[float]) -> tuple[float, float]:
+    """(c, p) of t = c x^p: the straight line through log t against log x."""
+    p, log_c = np.polyfit(np.log(xs), np.log(ts), 1)
+    return float(np.exp(log_c)), float(p)
+
+
+def _fit_log(x: np.ndarray, t: np.ndarray) -> np.ndarray:
+    """Coefficients >= 0 of least squared log error; `x` with columns of about one size."""
+    best = non_negative(x / t[:, None], np.ones(len(t)))  # relative error: where the log is nearly straight
+    error = _log_error(x, t, best)
+    for _ in range(_STEPS):
+        predicted = x @ best
+        wanted = non_negative(x / predicted[:, None], np.log(t / predicted) + 1)
+        step = 1.0
+        while step > 1e-4 and not _log_error(x, t, best + step * (wanted - best)) < error:
+            step /= 2
+        new = best + step * (wanted - best)
+        gain = error - _log_error(x, t, new)
+        if not gain > _SMALL:
+            break
+        best, error = new, error - gain
+    return best
+
+
+def _log_error(x: np.ndarray, t: np.ndarray, theta: np.ndarray) -> float:
+    return float((np.log(x @ theta / t) ** 2).sum())
+
+
+def non_negative(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The theta >= 0 of least |a theta - b|^2, exactly: the best of all supports whose own least-squares solution is >= 0."""
+    gram, target, k = a.T @ a, a.T @ b, a.shape[1]
+    best, least = np.zeros(k), 0.0
+    for support in range(1, 1 << k):
+        on = [j for j in range(k) if support >> j & 1]
+        square = gram[np.ix_(on, on)]
+        solution = np.linalg.lstsq(square, target[on], rcond=None)[0]
+        loss = solution @ square @ solution - 2 * solution @ target[on]
+        if (solution >= 0).all() and loss < least - 1e-12:
+            best, least = np.zeros(k), float(loss)
+            best[on] = solution
+    return best
