@@ -3,7 +3,7 @@
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastscale.errors import InputError
 from fastscale.planning.law import LAWS, Law, Observation
@@ -11,6 +11,22 @@ from fastscale.planning.terms import Terms
 
 MODES = ("training", "inference")
 RANGED = ("flops", "acts", "params", "layers")
+
+
+class Measurements(NamedTuple):
+    """What one source measured on one device in one mode, under one envelope. `checks`: known times that take no part in the fit.
+
+    `envelope`: hardware, precision, layout, compile, software, ... `devices`: over how many an epoch is shared unless said.
+    """
+
+    device: str
+    mode: str
+    observations: Sequence[Observation]
+    envelope: dict[str, Any]
+    source: str
+    checks: Sequence[Observation] = ()
+    devices: int = 8
+    memory: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -25,11 +41,11 @@ class Measured:
 
 @dataclass(frozen=True)
 class FittedLaw:
-    """A law with what it rests on.
+    """A law with what it rests on (see `Measurements`).
 
-    `envelope`: what was measured and how, one text each (precision, layout, compile, software, ...). `batch`: images a step on one device,
-    the median of what was measured. `ranges`: least and largest measured flops, acts, params, layers and batch. `spreads`: by group
-    ("family", "strategy"), the log factor within which 90 % of left-out networks lay. `devices`: over how many an epoch is shared unless said.
+    `batch`: images a step on one device, the median of what was measured. `ranges`: least and largest measured flops, acts, params, layers
+    and batch. `spreads`: by group ("family", "strategy"), the log factor within which 90 % of left-out networks lay. `measured`: every time
+    known of a network. `memory`: measured peaks of memory over the model's, where known.
     """
 
     device: str
@@ -43,6 +59,7 @@ class FittedLaw:
     spreads: dict[str, float]
     measured: tuple[Measured, ...]
     devices: int = 8
+    memory: float = 1.0
 
     def outside(self, terms: Terms, batch: float) -> tuple[str, ...]:
         """What of the network (or the batch) lies outside of what was measured; empty: the law interpolates."""
@@ -72,28 +89,31 @@ class Device:
         return self.laws[mode]
 
 
-def fitted(
-    device: str, mode: str, observations: Sequence[Observation], envelope: dict[str, Any], source: str, devices: int = 8
-) -> FittedLaw:
+def fitted_to(m: Measurements) -> FittedLaw:
     """The law of one device and mode. InputError where the observations are too few."""
     from fastscale.planning.validate import choose  # loads numpy, which the shipped laws do not need
 
-    law, spreads = choose(observations)
-    digits = {name: float(f"{value:.5g}") for name, value in law.seconds.items()}
-    ranges = {name: _range([getattr(o.terms, name) for o in observations]) for name in RANGED}
+    law, spreads = choose(m.observations)
+    ranges = {name: _range([getattr(o.terms, name) for o in m.observations]) for name in RANGED}
     return FittedLaw(
-        device=device,
-        mode=mode,
-        law=Law(law.name, digits),
-        envelope=envelope,
-        source=source,
-        batch=statistics.median_low(o.batch for o in observations),
-        ranges={**ranges, "batch": _range([o.batch for o in observations])},
-        families=tuple(sorted({o.family for o in observations})),
-        spreads={group: float(f"{value:.4g}") for group, value in spreads.items()},
-        measured=tuple(Measured(o.network, o.resolution, o.batch, float(f"{o.image_time_s:.6g}")) for o in observations),
-        devices=devices,
+        device=m.device,
+        mode=m.mode,
+        law=Law(law.name, {name: _digits(value, 5) for name, value in law.seconds.items()}),
+        envelope=m.envelope,
+        source=m.source,
+        batch=statistics.median_low(o.batch for o in m.observations),
+        ranges={**ranges, "batch": _range([o.batch for o in m.observations])},
+        families=tuple(sorted({o.family for o in m.observations})),
+        spreads={group: _digits(value, 4) for group, value in spreads.items()},
+        measured=tuple(Measured(o.network, o.resolution, o.batch, _digits(o.image_time_s, 6)) for o in (*m.observations, *m.checks)),
+        devices=m.devices,
+        memory=m.memory,
     )
+
+
+def _digits(value: float, count: int) -> float:
+    """Rounded: another machine's last bits must not change the file."""
+    return float(f"{value:.{count}g}")
 
 
 def to_dict(law: FittedLaw) -> dict[str, Any]:

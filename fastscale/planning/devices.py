@@ -30,7 +30,7 @@ def shipped_text(devices: dict[str, Device]) -> str:
 def device_named(text: str | Device, **chosen: Any) -> Device:
     """A shipped device, one of a record file (`runs/records.jsonl`), or one whose name is found in the records at hand.
 
-    Records at hand: those of $FASTSCALE_RUNS (runs/) and of paper_figures/records. `chosen`: precision, layout and compile to take of records.
+    Records at hand: those of $FASTSCALE_RUNS (runs/) and of paper_figures/records. `chosen`: precision, layout, compile to take of records.
     InputError with the names there are and how to measure one.
     """
     if isinstance(text, Device):

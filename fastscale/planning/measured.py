@@ -9,14 +9,15 @@ from typing import Any
 
 from fastscale.archs import Arch
 from fastscale.errors import InputError
-from fastscale.planning.device import Device, fitted
+from fastscale.planning.device import Device, Measurements, fitted_to
 from fastscale.planning.law import Observation
+from fastscale.planning.memory import calibrated
 from fastscale.planning.terms import family, terms
 from fastscale.records import Record, latest, read_records
 from fastscale.scaling import arch_named
 
 # what has to be the same in all records of a law; the batch need not be: it is part of the law
-ENVELOPE = ("device", "precision", "layout", "compile", "threads", "implementation")
+ENVELOPE = ("device", "device_type", "precision", "layout", "compile", "threads", "implementation")
 VALUES = {"training": "step_time_s", "inference": "inference_time_s"}
 LEAST = 6  # networks: one more than the largest law has terms
 
@@ -27,22 +28,42 @@ def device_of_records(records: Iterable[Record], name: str | None = None, **chos
     `chosen`: precision, layout, compile to take where records differ; layout "best" takes each network in the layout that was fastest.
     InputError where there are too few records, or two that differ in something that was not chosen: it is named.
     """
-    kept = [r for r in latest(records) if r.kind == "time" and r.env.get("implementation") in (None, "fastscale")]
-    kept = [r for r in kept if any(value in r.values for value in VALUES.values())]
-    device = name or (kept[0].env["device"] if kept else "?")
+    kept = _timed(records)
+    device = name or (slug(kept[0].env["device"]) if kept else "these records")
     laws = {}
     for mode, value in VALUES.items():
         own = _chosen([r for r in kept if value in r.values], value, **chosen)
-        if own:
-            observations = [_observation(r, value) for r in own]
-            if len({o.network for o in observations}) < LEAST:
-                continue
-            shared = {key: own[0].env.get(key) for key in ENVELOPE if own[0].env.get(key) is not None}
-            envelope = {"hardware": shared.pop("device"), **shared, "software": f"torch {own[0].env.get('versions', {}).get('torch')}"}
-            laws[mode] = fitted(device, mode, observations, envelope, f"{len(own)} time records", devices=1)
+        if len({(r.arch, r.resolution) for r in own}) >= LEAST:
+            laws[mode] = fitted_to(_measurements(device, mode, own))
     if not laws:
         raise InputError(f"{device}: {len(kept)} usable time records; a law needs {LEAST} networks or more: {how_to_measure()}")
     return Device(device, laws)
+
+
+def measurements(records: Iterable[Record], least: int) -> list[Measurements]:
+    """Everything that `records` tell, by device, mode and envelope, where at least `least` networks were measured alike."""
+    found: dict[tuple, list[Record]] = {}
+    for r in _timed(records):
+        for mode, value in VALUES.items():
+            if value in r.values:
+                found.setdefault((slug(r.env["device"]), mode, *(str(r.env.get(key)) for key in ENVELOPE)), []).append(r)
+    return [_measurements(k[0], k[1], own) for k, own in sorted(found.items()) if len({(r.arch, r.resolution) for r in own}) >= least]
+
+
+def _timed(records: Iterable[Record]) -> list[Record]:
+    """The last record of each time of one of our networks in our code."""
+    kept = [r for r in latest(records) if r.kind == "time" and r.env.get("implementation") in (None, "fastscale")]
+    return [r for r in kept if any(value in r.values for value in VALUES.values())]
+
+
+def _measurements(device: str, mode: str, records: Sequence[Record]) -> Measurements:
+    shared = {key: records[0].env.get(key) for key in ENVELOPE if records[0].env.get(key) is not None}
+    if len({r.env.get("layout") for r in records}) > 1:
+        shared["layout"] = "each network's faster layout"
+    envelope = {"hardware": shared.pop("device"), **shared, "software": f"torch {records[0].env.get('versions', {}).get('torch')}"}
+    observations = [_observation(r, VALUES[mode]) for r in records]
+    memory = calibrated(records) if mode == "training" else 1.0
+    return Measurements(device, mode, observations, envelope, f"{len(records)} time records", devices=1, memory=memory)
 
 
 def how_to_measure() -> str:

@@ -15,9 +15,10 @@ IMAGENET = 1_281_167  # training images
 class Prediction:
     """Times are seconds an image on one device, in steps of `batch` images: `image_time_s`, and the interval `low` to `high`.
 
-    `mode` is "training" (forward, backward, optimizer) or "inference" (forward). 90 % of networks whose strategy (or, for a family that was not
-    measured, whose family) took no part in the fit lie in such an interval. `outside` names what lies beyond the measured range: the law
-    extrapolates there, and the interval is too narrow. `measured`: the time known of this network on this device, None where there is none.
+    `mode` is "training" (forward, backward, optimizer) or "inference" (forward). 90 % of networks whose strategy took no part in the fit
+    lie in such an interval (whose family, where the family was not measured). `outside` names what lies beyond the measured range: the law
+    extrapolates there, and the interval is too narrow. `measured`: the time known of this very network on this device, None where there
+    is none.
     """
 
     arch: str

@@ -1,22 +1,23 @@
 """Times that others published, as observations of named devices: the paper's V100 figures, the earlier zoo, timm's benchmark tables.
 
-Rows come from paper_figures/reference/*.csv. A network of timm's tables is used where it is one of ours (its counts are recomputed), and left
-out where it is not: other blocks (resnet18, resnet34), other norms or pooling (_gn, _evos, _sgn), TensorFlow's padding (tf_), torchvision's
-widths (_tv), pruned ones, and designs that have no name here (regnetz_b16, c16, d8, d32, e8, regnety_640 and larger, efficientnet_b8).
+Rows come from paper_figures/reference/*.csv. A network of timm's tables is used where it is one of ours (its counts are recomputed), and
+left out where it is not: other blocks (resnet18, resnet34), other norms or pooling (_gn, _evos, _sgn), TensorFlow's padding (tf_),
+torchvision's widths (_tv), pruned ones, and designs without a name here (regnetz_b16, c16, d8, d32, e8, regnety_640 and larger,
+resnext101_32x8d and wider, efficientnet_b8).
 """
 
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
 
 from fastscale.archs import Arch
-from fastscale.planning.device import Device, FittedLaw, fitted
+from fastscale.planning.device import Device, FittedLaw, Measurements, fitted_to
 from fastscale.planning.law import Observation
 from fastscale.planning.terms import family, terms
 from fastscale.scaling import arch_named, scale
 from fastscale.scaling.strategy import Strategy
 
+FILES = ("paper_points", "pycls_zoo", "timm_benchmarks")
 Rows = Sequence[dict[str, str]]
 IMAGENET = 1_281_167  # training images
 PAPER_BASES = {
@@ -26,31 +27,33 @@ PAPER_BASES = {
     "RegNetZ-500MF": "regnetz-500mf",
     "RegNetZ-4GF": "regnetz-4gf",
 }
+# Xiao et al. 2021, Table 2: scaled by the same group and timed in the same way; factors as in configs/artifacts/published-counts.yaml
+XIAO = {
+    "RegNetY 1GF": "regnety-500mf.dWr-x2",
+    "RegNetY 4GF": "regnety-4gf",
+    "RegNetY 16GF": "regnety-4gf.dWr-x4",
+    "RegNetY 32GF": "regnety-4gf.dWr-x8",
+    "RegNetZ 1GF": "regnetz-500mf.dWr-x1.85",
+    "RegNetZ 4GF": "regnetz-4gf",
+    "RegNetZ 16GF": "regnetz-4gf.dWr-x3.88",
+    "RegNetZ 32GF": "regnetz-4gf.dWr-x8.5",
+}
 _GPUS = {"rtx3090": "rtx-3090", "rtx4090": "rtx-4090", "4090": "rtx-4090", "5090": "rtx-5090", "pro6000maxq": "rtx-pro-6000-maxq"}
 _PRECISIONS = {"amp": "float16 mixed", "amp_bf16": "bfloat16 mixed", "bf16": "bfloat16", "fp32": "float32"}
 _LAYOUTS = {"nchw": "contiguous", "nhwc": "channels_last"}
 
 
-class Measurements(NamedTuple):
-    """What one source measured on one device in one mode."""
-
-    device: str
-    mode: str
-    observations: list[Observation]
-    envelope: dict[str, Any]
-    source: str
-
-
 def reference_measurements(rows: Callable[[str], Rows]) -> list[Measurements]:
-    """All of them; `rows(name)` gives the rows of the reference file of that name."""
-    return [_paper(rows("paper_points")), *_zoo(rows("pycls_zoo")), *_timm(rows("timm_benchmarks"))]
+    """All of them; `rows(name)` gives the rows of each reference file of FILES."""
+    paper, zoo, timm = map(rows, FILES)
+    return [_paper(paper), *_zoo(zoo), *_timm(timm)]
 
 
 def reference_devices(rows: Callable[[str], Rows]) -> dict[str, Device]:
     """The named devices, each with its fitted laws."""
     found: dict[str, dict[str, FittedLaw]] = {}
     for m in reference_measurements(rows):
-        found.setdefault(m.device, {})[m.mode] = fitted(m.device, m.mode, m.observations, m.envelope, m.source)
+        found.setdefault(m.device, {})[m.mode] = fitted_to(m)
     return {name: Device(name, laws) for name, laws in found.items()}
 
 
@@ -94,14 +97,23 @@ def _observation(arch: Arch, strategy: str, resolution: int, batch: float, image
 
 def _paper(rows: Rows) -> Measurements:
     """Fig. 2, 4 and 6: epoch times of scaled networks. What Xiao et al. measured in the same way is kept apart, to check the law."""
-    found = {}
+    found, checks = {}, {}
     for row in rows:
         if row["artifact"].startswith("fig") and row["epoch_time_min"]:
             arch = point_arch(row)
-            strategy = row["strategy"] if row["strategy"] not in ("none", "orig") else "none"
-            found[arch.name] = _observation(arch, strategy, arch.resolution, 128, float(row["epoch_time_min"]) * 60 * 8 / IMAGENET)
+            strategy = "none" if row["strategy"] == "orig" else row["strategy"]
+            found[arch.name] = _observation(arch, strategy, arch.resolution, 128, _v100_time(row))
+        elif row["artifact"] == "xiao2021_table2" and f"{row['family']} {row['target']}" in XIAO:
+            arch = arch_named(XIAO[f"{row['family']} {row['target']}"])
+            checks[arch.name] = _observation(arch, row["strategy"], arch.resolution, 128, _v100_time(row))
     envelope = {"hardware": "NVIDIA V100 32 GB, 8 of them", "precision": "mixed", "batch": "1024 over 8 GPUs, smaller for large networks"}
-    return Measurements("v100", "training", list(found.values()), envelope, "arXiv 2103.06877v1, Fig. 2, 4 and 6, digitised")
+    source = "arXiv 2103.06877v1, Fig. 2, 4 and 6, digitised"
+    return Measurements("v100", "training", list(found.values()), envelope, source, list(checks.values()))
+
+
+def _v100_time(row: dict[str, str]) -> float:
+    """Seconds an image on one of the 8 GPUs that share an epoch."""
+    return float(row["epoch_time_min"]) * 60 * 8 / IMAGENET
 
 
 def _zoo(rows: Rows) -> list[Measurements]:
@@ -141,6 +153,7 @@ def _timm(rows: Rows) -> list[Measurements]:
         parts += ["compiled"] * (compiled == "True" and "cpu" not in device) + [torch] * (torch != newest[name, mode])
         envelope = {
             "hardware": name,
+            "device_type": "cpu" if device.startswith("cpu") else "cuda",
             "precision": _PRECISIONS[precision],
             "layout": _LAYOUTS[layout],
             "compile": compiled == "True",

@@ -1,7 +1,7 @@
 """How far a law can be trusted: fitted without a whole family (or a whole strategy), what does it say of that family?
 
-Laws are compared by the median of |predicted / measured - 1| over networks whose group took no part in the fit; the interval of a prediction
-is the 90 % quantile of |log(predicted / measured)| over the same.
+Laws are compared by the median of |predicted / measured - 1| over networks whose group took no part in the fit; the interval of a
+prediction is the 90 % quantile of |log(predicted / measured)| over the same.
 """
 
 import math
@@ -9,7 +9,7 @@ import statistics
 from collections.abc import Callable, Sequence
 
 from fastscale.planning.fit import fit, power_law
-from fastscale.planning.law import LAWS, Law, Observation
+from fastscale.planning.law import LAWS, ONE_FEATURE, Law, Observation
 
 GROUPS = ("family", "strategy")
 COVERAGE = 0.9
@@ -51,6 +51,17 @@ def spread(logs: Sequence[float]) -> float | None:
         return None
     ordered = sorted(map(abs, logs))
     return ordered[min(len(ordered), math.ceil(COVERAGE * (len(ordered) + 1))) - 1]
+
+
+def law_errors(observations: Sequence[Observation], group: str) -> dict[str, float]:
+    """Median error of each law on left-out groups: "full", "split", and by one count the better of a straight line and a power.
+
+    Empty where there are not enough groups.
+    """
+    errors = {law: median_error(left_out(observations, law, group)) for law in (*LAWS, *(f"{count}{POWER}" for count in ONE_FEATURE))}
+    known = {law: error for law, error in errors.items() if error is not None}
+    better = {count: min(known[count], known[f"{count}{POWER}"]) for count in ONE_FEATURE if count in known}
+    return {law: error for law, error in known.items() if not law.endswith(POWER)} | better
 
 
 def choose(observations: Sequence[Observation]) -> tuple[Law, dict[str, float]]:
