@@ -50,9 +50,20 @@ def published_devices(root: Path | None = None) -> str:
 
 def device_differences(root: Path | None = None) -> list[str]:
     """One line where the laws that the package ships are not those that a fresh fit to the references gives; none is a pass."""
-    if published_devices(root) == SHIPPED.read_text(encoding="utf-8"):
+    if _alike(json.loads(published_devices(root)), json.loads(SHIPPED.read_text(encoding="utf-8"))):
         return []
     return ["fastscale/planning/devices.json: not what the references give; scripts/write_devices.py writes it again"]
+
+
+def _alike(a: Any, b: Any) -> bool:
+    """The same JSON, numbers to a thousandth: a law that is fitted on another machine differs in its last digits."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(_alike(a[key], b[key]) for key in a)
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(_alike, a, b))
+    if isinstance(a, float) and isinstance(b, float):
+        return math.isclose(a, b, rel_tol=1e-3)
+    return a == b
 
 
 def _references(root: Path | None) -> str:
@@ -96,13 +107,13 @@ def _notes(paper: Measurements) -> list[str]:
     predict = predictor(paper.observations, "full")
     off = [100 * abs(predict(o) / o.image_time_s - 1) for o in paper.checks]
     return [
-        "r: Pearson correlation of time per image with the count, linear / of logarithms. Errors: median of |predicted / measured - 1| over "
-        "networks whose whole family (or strategy) took no part in the fit.",
-        "Full law: time per image = a flops + b acts + (c params + d layers) / batch, none negative, fitted in relative error; split law: acts "
-        "of grouped convs apart; by one count: the better of a straight line and a power. flops are multiply-adds.",
-        f"v100: read off the paper's Fig. 2, 4 and 6. {len(paper.checks)} networks that Xiao et al. 2021 timed in the same way (Table 2) took "
-        f"no part in any fit: there the full law's median error is {statistics.median(off):.0f} %, the largest {max(off):.0f} %.",
-        "What params cost is poorly told by these data: large networks were measured in small batches, and the paper's batches are not known.",
+        "r: Pearson correlation of time per image with the count, linear / of logarithms. Errors: median of |predicted / measured - 1| "
+        "over networks whose whole family (or strategy) took no part in the fit.",
+        "Full law: time per image = a flops + b acts + (c params + d layers) / batch, none negative, fitted in relative error; split law: "
+        "acts of grouped convs apart; by one count: the better of a straight line and a power. flops are multiply-adds.",
+        f"v100: read off the paper's Fig. 2, 4 and 6. {len(paper.checks)} networks that Xiao et al. 2021 timed in the same way (Table 2) "
+        f"took no part in any fit: there the full law's median error is {statistics.median(off):.0f} %, the largest {max(off):.0f} %.",
+        "What params cost is poorly told by these data: large networks ran in smaller batches, and the paper's batches are not known.",
         "CPUs stand last, for contrast: the paper's claim is about memory-bound accelerators, and a CPU neither confirms nor refutes it.",
     ]
 
@@ -126,8 +137,8 @@ def _head(name: str) -> str:
 
 
 def _round(value: float) -> float:
-    """Four decimals: another machine's last bits must not change a table."""
-    return round(value, 4)
+    """Three decimals: another machine's last bits must not change a table."""
+    return round(value, 3)
 
 
 def _percent(value: float) -> str:
