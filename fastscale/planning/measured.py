@@ -3,7 +3,7 @@
 `--device runs/records.jsonl` takes a file (`FILE:NAME` one device of it); a name, or a part of it, is looked for in the records at hand.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,43 +17,43 @@ from fastscale.records import Record, latest, read_records
 from fastscale.scaling import arch_named
 
 # what has to be the same in all records of a law; the batch need not be: it is part of the law
-ENVELOPE = ("device", "device_type", "precision", "layout", "compile", "threads", "implementation")
+ENVELOPE = ("device", "device_type", "precision", "layout", "compile", "threads", "tf32")
 VALUES = {"training": "step_time_s", "inference": "inference_time_s"}
 LEAST = 6  # networks: one more than the largest law has terms
 
 
-def device_of_records(records: Iterable[Record], name: str | None = None, **chosen: Any) -> Device:
+def device_of_records(records: Sequence[Record], name: str | None = None, **chosen: Any) -> Device:
     """The device that `records` were measured on, with a law for each mode that enough of them tell.
 
     `chosen`: precision, layout, compile to take where records differ; layout "best" takes each network in the layout that was fastest.
     InputError where there are too few records, or two that differ in something that was not chosen: it is named.
     """
-    kept = _timed(records)
-    device = name or (slug(kept[0].env["device"]) if kept else "these records")
+    timed = {mode: _timed(records, value) for mode, value in VALUES.items()}
+    every = [r for kept in timed.values() for r in kept]
+    device = name or (slug(every[0].env["device"]) if every else "these records")
     laws = {}
-    for mode, value in VALUES.items():
-        own = _chosen([r for r in kept if value in r.values], value, **chosen)
+    for mode, kept in timed.items():
+        own = _chosen(kept, VALUES[mode], **chosen)
         if len({(r.arch, r.resolution) for r in own}) >= LEAST:
             laws[mode] = fitted_to(_measurements(device, mode, own))
     if not laws:
-        raise InputError(f"{device}: {len(kept)} usable time records; a law needs {LEAST} networks or more: {how_to_measure()}")
+        raise InputError(f"{device}: {len(every)} usable time records; a law needs {LEAST} networks or more: {how_to_measure()}")
     return Device(device, laws)
 
 
-def measurements(records: Iterable[Record], least: int) -> list[Measurements]:
+def measurements(records: Sequence[Record], least: int) -> list[Measurements]:
     """Everything that `records` tell, by device, mode and envelope, where at least `least` networks were measured alike."""
     found: dict[tuple, list[Record]] = {}
-    for r in _timed(records):
-        for mode, value in VALUES.items():
-            if value in r.values:
-                found.setdefault((slug(r.env["device"]), mode, *(str(r.env.get(key)) for key in ENVELOPE)), []).append(r)
+    for mode, value in VALUES.items():
+        for r in _timed(records, value):
+            found.setdefault((slug(r.env["device"]), mode, *(str(r.env.get(key)) for key in ENVELOPE)), []).append(r)
     return [_measurements(k[0], k[1], own) for k, own in sorted(found.items()) if len({(r.arch, r.resolution) for r in own}) >= least]
 
 
-def _timed(records: Iterable[Record]) -> list[Record]:
-    """The last record of each time of one of our networks in our code."""
-    kept = [r for r in latest(records) if r.kind == "time" and r.env.get("implementation") in (None, "fastscale")]
-    return [r for r in kept if any(value in r.values for value in VALUES.values())]
+def _timed(records: Sequence[Record], value: str) -> list[Record]:
+    """The last record of each network that holds this time, measured on dummy images with our own code."""
+    kept = (r for r in records if r.kind == "time" and value in r.values and r.env.get("images") in (None, "dummy"))
+    return latest(r for r in kept if r.env.get("implementation") in (None, "fastscale"))
 
 
 def _measurements(device: str, mode: str, records: Sequence[Record]) -> Measurements:

@@ -208,8 +208,8 @@ def _short_of(least: Found | None, budgets: dict[str, float]) -> str:
     if least is None:
         return "no network of these sizes exists"
     over = {name: least.costs[name] for name, limit in budgets.items() if least.costs[name] > limit}
-    wanted = ", ".join(f"{name} {budgets[name]:,.6g}" for name in over)
-    return f"nothing meets {wanted}; the smallest that would be met: {', '.join(f'{name} {_up(v)}' for name, v in over.items())}"
+    wanted = ", ".join(f"{name} {_said(budgets[name])}" for name in over)
+    return f"nothing meets {wanted}; the smallest that would do: {', '.join(f'{name} {_said(_up(v))}' for name, v in over.items())}"
 
 
 def _nothing(missing: dict[tuple[str, str], str], nearest: Sequence[Found], budgets: dict[str, float]) -> str:
@@ -221,10 +221,14 @@ def _nothing(missing: dict[tuple[str, str], str], nearest: Sequence[Found], budg
     return f"{_short_of(least, budgets)} (by {least.arch.name}: {least.terms.flops / 1e9:.3g} G flops, multiply-adds)"
 
 
-def _up(value: float) -> str:
+def _up(value: float) -> float:
     """Three digits, rounded up: a budget of this is met."""
     short = float(f"{value:.3g}")
-    return f"{short if short >= value else float(f'{value * 1.005:.3g}'):,.6g}"
+    return short if short >= value else float(f"{value * 1.005:.3g}")
+
+
+def _said(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:g}"
 
 
 def _prediction(p: Prediction) -> dict[str, Any]:

@@ -15,6 +15,7 @@ GROUPS = ("family", "strategy")
 COVERAGE = 0.9
 POWER = "^p"  # "acts^p": a power of one count, fitted in log-log
 _WORTH = 0.9  # a law with more terms is taken where it leaves less than this share of the plain one's error
+_NOTHING = 1e-3  # and an error of a thousandth is none
 
 
 def left_out(observations: Sequence[Observation], law: str, group: str) -> list[float]:
@@ -68,6 +69,6 @@ def choose(observations: Sequence[Observation]) -> tuple[Law, dict[str, float]]:
     """(the fitted law, spread by group): "full", or "split" where leaving groups out shows it clearly better."""
     logs = {law: {group: left_out(observations, law, group) for group in GROUPS} for law in ("full", "split")}
     errors = {law: [e for found in logs[law].values() if (e := median_error(found)) is not None] for law in logs}
-    best = "split" if errors["full"] and sum(errors["split"]) < _WORTH * sum(errors["full"]) else "full"
+    best = "split" if errors["full"] and sum(errors["split"]) + _NOTHING < _WORTH * sum(errors["full"]) else "full"
     spreads = {group: s for group, found in logs[best].items() if (s := spread(found)) is not None}
     return fit(observations, best), spreads

@@ -139,8 +139,8 @@ def _notes(plan: "Plan") -> list[str]:
         notes.append(
             f"{mode.capitalize()} on {device.name} ({envelope}): {share}{p.batch:g} images a step; law {p.law!r} from {law.source}."
         )
-        checked = ", ".join(f"{math.exp(s):.2f} when their {group} was" for group, s in law.spreads.items())
-        notes.append(f"  Interval: nine in ten networks lay within a factor of what a fit said from which they were left out: {checked}.")
+        checked = ", ".join(f"{math.exp(spread):.2f} when their {group} was left out of the fit" for group, spread in law.spreads.items())
+        notes.append(f"  Interval: nine in ten networks lay within a factor of {checked}.")
     outside = {name for c in plan.candidates for p in (c.training, c.inference) if p for name in p.outside}
     if outside:
         notes.append(
