@@ -44,8 +44,8 @@ class FittedLaw:
     """A law with what it rests on (see `Measurements`).
 
     `batch`: images a step on one device, the median of what was measured. `ranges`: least and largest measured flops, acts, params, layers
-    and batch. `spreads`: by group ("family", "strategy"), the log factor within which 90 % of left-out networks lay. `measured`: every time
-    known of a network. `memory`: measured peaks of memory over the model's, where known.
+    and batch. `spreads`: by group ("family", "strategy", else "network"), the log factor within which 90 % of left-out networks lay.
+    `measured`: every time known of a network. `memory`: measured peaks of memory over the model's, where known.
     """
 
     device: str
@@ -68,10 +68,8 @@ class FittedLaw:
 
     def spread(self, family: str) -> float:
         """Log factor of the interval: by leaving strategies out where the family was measured, else by leaving families out."""
-        known = [self.spreads[group] for group in ("strategy", "family") if group in self.spreads]
-        if not known:
-            raise InputError(f"{self.device}: all that was measured is one family and strategy, too little to say how far the law holds")
-        return known[0] if family in self.families and "strategy" in self.spreads else self.spreads.get("family", known[0])
+        order = ("strategy", "family", "network") if family in self.families else ("family", "strategy", "network")
+        return next(self.spreads[group] for group in order if group in self.spreads)
 
 
 @dataclass(frozen=True)

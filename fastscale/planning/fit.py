@@ -5,6 +5,7 @@ set of terms that may be above zero.
 """
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from fastscale.errors import InputError
 from fastscale.planning.law import LAWS, Law, Observation, values
 
 _STEPS, _SETTLED = 200, 1e-11  # settled so far that tables are the same on every machine
+_RIDGE = 1e-14  # so that no two terms that go together exactly stop the solver
 
 
 def fit(observations: Sequence[Observation], law: str = "full") -> Law:
@@ -58,13 +60,16 @@ def _log_error(x: np.ndarray, t: np.ndarray, theta: np.ndarray) -> float:
 def non_negative(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """The theta >= 0 of least |a theta - b|^2, exactly: the best of all supports whose own least-squares solution is >= 0."""
     gram, target, k = a.T @ a, a.T @ b, a.shape[1]
-    best, least = np.zeros(k), 0.0
-    for support in range(1, 1 << k):
-        on = [j for j in range(k) if support >> j & 1]
-        square = gram[np.ix_(on, on)]
-        solution = np.linalg.lstsq(square, target[on], rcond=None)[0]
-        loss = solution @ square @ solution - 2 * solution @ target[on]
-        if (solution >= 0).all() and loss < least - 1e-12:
-            best, least = np.zeros(k), float(loss)
-            best[on] = solution
-    return best
+    supports = _supports(k)
+    both = supports[:, :, None] * supports[:, None, :]
+    # what is off has a 1 on the diagonal, and so has what is zero in every row: their solution is 0
+    diagonal = np.where((supports > 0) & (np.diag(gram) > 0), _RIDGE * np.diag(gram), 1.0)
+    solved = np.linalg.solve(gram * both + diagonal[:, :, None] * np.eye(k), (target * supports)[:, :, None])[:, :, 0]
+    loss = np.einsum("si,ij,sj->s", solved, gram, solved) - 2 * solved @ target
+    return solved[np.argmin(np.where((solved >= 0).all(1), loss, 0.0))]
+
+
+@cache
+def _supports(k: int) -> np.ndarray:
+    """(2^k, k): every choice of terms, none of them first."""
+    return np.array([[support >> j & 1 for j in range(k)] for support in range(1 << k)], dtype=float)

@@ -14,9 +14,9 @@ from fastscale.errors import InputError
 from fastscale.planning.device import Device
 from fastscale.planning.memory import training_memory_mib
 from fastscale.planning.predict import IMAGENET, Prediction, predict
-from fastscale.planning.search import Costs, Found, Search, structure
+from fastscale.planning.search import Costs, Found, Search, Unlimited, structure
 from fastscale.planning.terms import Terms, terms
-from fastscale.scaling import Strategy
+from fastscale.scaling import Strategy, parse_run
 
 BUDGETS = ("flops", "params", "acts", "epoch_time_min", "memory_mib", "latency_ms")
 STRATEGIES = ("d", "wg", "r", "dw", "dwr", "dwgr", "alpha=2/3", "dWr")
@@ -115,6 +115,9 @@ def plan(bases: Sequence[Arch], strategies: Sequence[str | Strategy] | None, bud
     if not budgets:
         made = [_candidate(base, "as it is", Found(1.0, base, terms(base), {}, 0.0, ""), conditions) for base in bases]
         return Plan({}, conditions, _marked(made, budgets), {})
+    for base in bases:
+        if "-x" in base.name:
+            raise InputError(f"{base.name} is scaled already: give the base, {parse_run(base.name).base}, whose runs have names")
     chosen = [Strategy.parse(s) for s in (STRATEGIES if strategies is None else strategies)]
     made, missing, nearest = [], {}, []
     for base in bases:
@@ -123,7 +126,7 @@ def plan(bases: Sequence[Arch], strategies: Sequence[str | Strategy] | None, bud
             search = Search(base, strategy, budgets, lambda arch, counted: _costs(arch, counted, budgets, conditions))
             try:
                 found = search.largest()
-            except InputError as error:
+            except Unlimited as error:
                 missing[base.name, strategy.name] = str(error)
                 continue
             if found is None:

@@ -21,6 +21,10 @@ _CLEARLY = 1.5  # a load beyond this is not brought back under 1 by rounding
 Costs = dict[str, float]
 
 
+class Unlimited(InputError):
+    """What is limited does not grow with the factor, so that there is no largest network."""
+
+
 @dataclass(frozen=True)
 class Found:
     """A network on the way: `load` is its largest cost over its limit (fits: at most 1), `binds` the name of that cost."""
@@ -66,7 +70,7 @@ class Search:
     def largest(self) -> Found | None:
         """The network of most flops within the limits; None where there is none (`least` tells how near any came).
 
-        InputError where nothing that is limited grows with the factor.
+        Unlimited where nothing that is limited grows with the factor.
         """
         edge = self._edge()
         if edge is None:
@@ -98,7 +102,7 @@ class Search:
         low = high = 1.0
         while self._load(high) <= 1:
             if high >= LARGEST:
-                raise InputError(f"{self.strategy.name} grows nothing that is limited")
+                raise Unlimited(f"{self.strategy.name} grows nothing that is limited")
             high *= 2
         while self._load(low) > 1:
             low /= 2

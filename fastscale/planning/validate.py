@@ -7,6 +7,7 @@ prediction is the 90 % quantile of |log(predicted / measured)| over the same.
 import math
 import statistics
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from fastscale.planning.fit import fit, power_law
 from fastscale.planning.law import LAWS, ONE_FEATURE, Law, Observation
@@ -23,12 +24,17 @@ def left_out(observations: Sequence[Observation], law: str, group: str) -> list[
 
     Empty where there are fewer than two groups, or one of them is nearly all there is.
     """
+    return list(_left_out(tuple(observations), law, group))
+
+
+@lru_cache(maxsize=1024)
+def _left_out(observations: tuple[Observation, ...], law: str, group: str) -> tuple[float, ...]:
     groups = sorted({getattr(o, group) for o in observations})
     kept = {name: [o for o in observations if getattr(o, group) != name] for name in groups}
     if len(groups) < 2 or min(map(len, kept.values())) <= len(LAWS["split"]):
-        return []
+        return ()
     predict = {name: predictor(kept[name], law) for name in groups}
-    return [math.log(predict[getattr(o, group)](o) / o.image_time_s) for o in observations]
+    return tuple(math.log(predict[getattr(o, group)](o) / o.image_time_s) for o in observations)
 
 
 def predictor(observations: Sequence[Observation], law: str) -> Callable[[Observation], float]:
@@ -66,8 +72,12 @@ def law_errors(observations: Sequence[Observation], group: str) -> dict[str, flo
 
 
 def choose(observations: Sequence[Observation]) -> tuple[Law, dict[str, float]]:
-    """(the fitted law, spread by group): "full", or "split" where leaving groups out shows it clearly better."""
-    logs = {law: {group: left_out(observations, law, group) for group in GROUPS} for law in ("full", "split")}
+    """(the fitted law, spread by group): "full", or "split" where leaving groups out shows it clearly better.
+
+    Where there are no groups, single networks are left out.
+    """
+    groups = [group for group in GROUPS if left_out(observations, "full", group)] or ["network"]
+    logs = {law: {group: left_out(observations, law, group) for group in groups} for law in ("full", "split")}
     errors = {law: [e for found in logs[law].values() if (e := median_error(found)) is not None] for law in logs}
     best = "split" if errors["full"] and sum(errors["split"]) + _NOTHING < _WORTH * sum(errors["full"]) else "full"
     spreads = {group: s for group, found in logs[best].items() if (s := spread(found)) is not None}

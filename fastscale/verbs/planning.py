@@ -24,6 +24,7 @@ _BUDGETS = {
 }
 
 
+_LEFT_OUT = {"family": "their family was", "strategy": "their strategy was", "network": "they were"}
 _UNSAID = ("batch", "device_type")  # of an envelope
 
 
@@ -78,7 +79,8 @@ def cmd_plan(args: argparse.Namespace) -> int:
 
 
 def _lines(plan: "Plan", recipe: str) -> list[str]:
-    wanted = ", ".join(f"{_BUDGETS[name][0]} {value:,g}{_BUDGETS[name][1]}" for name, value in plan.budgets.items())
+    said = {name: f"{value:,.0f}" if value >= 1000 else f"{value:g}" for name, value in plan.budgets.items()}
+    wanted = ", ".join(f"{_BUDGETS[name][0]} {value}{_BUDGETS[name][1]}" for name, value in said.items())
     notes = _notes(plan)
     if wanted:
         notes.insert(
@@ -136,16 +138,13 @@ def _notes(plan: "Plan") -> list[str]:
         law = device.law(mode)
         envelope = ", ".join(_say(key, value) for key, value in law.envelope.items() if key not in _UNSAID and value != device.name)
         share = f"{p.images:,} images an epoch on {p.devices} device{'s' * (p.devices > 1)}, " if mode == "training" else ""
-        notes.append(
-            f"{mode.capitalize()} on {device.name} ({envelope}): {share}{p.batch:g} images a step; law {p.law!r} from {law.source}."
-        )
-        checked = ", ".join(f"{math.exp(spread):.2f} when their {group} was left out of the fit" for group, spread in law.spreads.items())
+        how = f"{share}{p.batch:g} image{'s' * (p.batch != 1)} a step"
+        notes.append(f"{mode.capitalize()} on {device.name} ({envelope}): {how}; law {p.law!r} from {law.source}.")
+        checked = ", ".join(f"{math.exp(spread):.2f} when {_LEFT_OUT[group]} left out of the fit" for group, spread in law.spreads.items())
         notes.append(f"  Interval: nine in ten networks lay within a factor of {checked}.")
     outside = {name for c in plan.candidates for p in (c.training, c.inference) if p for name in p.outside}
     if outside:
-        notes.append(
-            f"! {', '.join(sorted(outside))} outside of what was measured there: the law extrapolates, the interval is too narrow."
-        )
+        notes.append(f"! {', '.join(sorted(outside))} outside of what was measured: the law extrapolates, the interval is too narrow.")
     batch = plan.conditions.training_batch
     notes.append(f"Memory: of training, {batch:g} images a step on one device; the sum of tensors, without workspaces.")
     return notes

@@ -111,6 +111,7 @@ def test_without_a_budget_networks_are_shown_as_they_are():
         ({"latency_ms": 10, "device": "v100"}, "needs a device that was measured at inference: rtx-4090"),
         ({"flops": -1}, "flops must be a finite number > 0"),
         ({"acts": float("inf")}, "acts must be a finite number > 0"),
+        ({"bases": "regnety-4gf.dWr-x2", "flops": 1e10}, "scaled already: give the base, regnety-4gf"),
         ({"strategies": "r", "params": 1e8}, "r grows nothing that is limited"),
         ({"strategies": "foo", "flops": 1e9}, "unknown strategy 'foo'"),
         ({"device": "h100", "flops": 1e9}, "no device is named 'h100'"),
@@ -119,7 +120,7 @@ def test_without_a_budget_networks_are_shown_as_they_are():
 def test_mistakes(arguments, message, tmp_path, monkeypatch):
     monkeypatch.setenv("FASTSCALE_RUNS", str(tmp_path))
     with pytest.raises(fs.InputError, match=message) as error:
-        fs.plan("regnety-4gf", **arguments)
+        fs.plan(**{"bases": "regnety-4gf", **arguments})
     assert "\n" not in str(error.value)
 
 

@@ -117,8 +117,8 @@ def test_inference_records_make_a_law_of_their_own(records, time_record):
 
 
 def test_too_few_and_foreign_records(records, time_record):
-    with pytest.raises(fs.InputError, match=r"6 usable time records; a law needs 6 networks or more: measure some with `fastscale time"):
-        device_of_records(records[:6])
+    with pytest.raises(fs.InputError, match=r"12 usable time records; a law needs 7 networks or more: measure some with `fastscale time"):
+        device_of_records(records[:12])
     for other in ({"implementation": "timm"}, {"images": "real"}):  # not our code; not the step alone
         foreign = [time_record(r.arch, slower=9, batch=r.env["batch"], **other) for r in records]
         assert device_of_records(records + foreign) == device_of_records(records)
@@ -136,3 +136,10 @@ def test_measurements_for_the_table(records, time_record):
 def test_a_device_is_given_back_as_it_is(records):
     device = device_of_records(records)
     assert device_named(device) is device and fs.predict_time("resnet-50", device).device == "nvidia-test-1"
+
+
+def test_without_groups_single_networks_are_left_out(time_record):
+    names = [f"regnety-500mf.dWr-x{factor}" for factor in (1, 1.5, 2, 2.5, 3, 4, 5, 6)]
+    rough = [time_record(name, slower=1.1 if i % 2 else 0.9) for i, name in enumerate(names)]
+    law = device_of_records(rough).law("training")
+    assert set(law.spreads) == {"network"} and 0.08 < law.spread("regnety") == law.spread("resnet") < 0.4
