@@ -117,6 +117,7 @@ def plan(
     batch: float | None = None,
     images: int = 1_281_167,
     devices: int | None = None,
+    num_classes: int = 1000,
     precision: str | None = None,
     layout: str | None = None,
     compile: bool | None = None,
@@ -151,5 +152,5 @@ def plan(
         [arch(b) for b in ([bases] if isinstance(bases, str | Arch) else bases)],
         [strategies] if isinstance(strategies, str | Strategy) else strategies,
         {name: value for name, value in budgets.items() if value is not None},
-        planning.Conditions(**by_mode, batch=batch, images=images, devices=devices),
+        planning.Conditions(**by_mode, batch=batch, images=images, devices=devices, num_classes=num_classes),
     )

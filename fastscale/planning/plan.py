@@ -34,6 +34,11 @@ class Conditions:
     batch: float | None = None
     images: int = IMAGENET
     devices: int | None = None
+    num_classes: int = 1000
+
+    def count(self, arch: Arch) -> Terms:
+        """A network's terms, with this many classes."""
+        return terms(arch, num_classes=self.num_classes)
 
     @property
     def training_batch(self) -> float:
@@ -51,7 +56,7 @@ class Conditions:
         """Training memory on one device; a lower bound, unless the device's records hold peaks (see memory.py)."""
         law = self.training.law("training") if self.training else None
         precision, factor = (law.envelope.get("precision"), law.memory) if law else ("mixed", 1.0)
-        return training_memory_mib(arch, self.training_batch, precision) * factor
+        return training_memory_mib(arch, self.training_batch, precision, num_classes=self.num_classes) * factor
 
 
 @dataclass(frozen=True)
@@ -113,7 +118,7 @@ def plan(bases: Sequence[Arch], strategies: Sequence[str | Strategy] | None, bud
     """See `fastscale.plan`."""
     _check(budgets, conditions)
     if not budgets:
-        made = [_candidate(base, "as it is", Found(1.0, base, terms(base), {}, 0.0, ""), conditions) for base in bases]
+        made = [_candidate(base, "as it is", Found(1.0, base, conditions.count(base), {}, 0.0, ""), conditions) for base in bases]
         return Plan({}, conditions, _marked(made, budgets), {})
     for base in bases:
         if "-x" in base.name:
@@ -123,7 +128,7 @@ def plan(bases: Sequence[Arch], strategies: Sequence[str | Strategy] | None, bud
     for base in bases:
         seen: dict[tuple, str] = {}
         for strategy in chosen:
-            search = Search(base, strategy, budgets, lambda arch, counted: _costs(arch, counted, budgets, conditions))
+            search = Search(base, strategy, budgets, conditions.count, lambda arch, counted: _costs(arch, counted, budgets, conditions))
             try:
                 found = search.largest()
             except Unlimited as error:

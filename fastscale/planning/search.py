@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from fastscale.archs import Arch
 from fastscale.errors import InputError
-from fastscale.planning.terms import Terms, terms
+from fastscale.planning.terms import Terms
 from fastscale.scaling import Strategy, scale
 from fastscale.scaling.scale_to import shortest
 
@@ -43,10 +43,12 @@ class Found:
 
 
 class Search:
-    """One base and strategy under `limits` (cost name -> largest value allowed); `costs(arch, terms)` gives a network's."""
+    """One base and strategy under `limits` (cost name -> largest value allowed); `costs(arch, count(arch))` gives a network's."""
 
-    def __init__(self, base: Arch, strategy: Strategy, limits: Costs, costs: Callable[[Arch, Terms], Costs]):
-        self.base, self.strategy, self.limits, self.costs = base, strategy, limits, costs
+    def __init__(
+        self, base: Arch, strategy: Strategy, limits: Costs, count: Callable[[Arch], Terms], costs: Callable[[Arch, Terms], Costs]
+    ):
+        self.base, self.strategy, self.limits, self.count, self.costs = base, strategy, limits, count, costs
         self._tried: dict[float, Found | None] = {}
         self._same: dict[tuple, tuple[Terms, Costs]] = {}
 
@@ -60,7 +62,7 @@ class Search:
                 return None
             shape = structure(arch)
             if shape not in self._same:  # rounding gives many factors one network
-                counted = terms(arch)
+                counted = self.count(arch)
                 self._same[shape] = counted, self.costs(arch, counted)
             counted, costs = self._same[shape]
             load, binds = max((costs[name] / limit, name) for name, limit in self.limits.items())

@@ -52,6 +52,7 @@ def add(verbs: Verbs) -> None:
     p.add_argument("--batch", type=int, help="images a step on one device; as measured there unless given")
     p.add_argument("--devices", type=int, help="that share an epoch; 8 for named devices, 1 for records")
     p.add_argument("--images", type=int, default=1_281_167, help="of an epoch (ImageNet's unless given)")
+    p.add_argument("--classes", type=int, default=1000)
     p.add_argument("--precision", help="which records, where they differ: 32-true, 16-mixed, bf16-mixed")
     p.add_argument("--layout", help="which records: contiguous, channels_last, or best (each network's faster one)")
     p.add_argument("--compile", action=argparse.BooleanOptionalAction, help="which records: compiled or eager")
@@ -70,6 +71,7 @@ def cmd_plan(args: argparse.Namespace) -> int:
         batch=args.batch,
         images=args.images,
         devices=args.devices,
+        num_classes=args.classes,
         precision=args.precision,
         layout=args.layout,
         compile=args.compile,
@@ -99,9 +101,9 @@ def _columns(plan: "Plan") -> dict[str, list[str]]:
     cs = plan.candidates
     columns = {
         "network": [f"{'* ' if c.pareto and plan.budgets else '  '}{c.arch.name}" for c in cs],
-        "multiply-adds, G": [f"{c.counts.flops / 1e9:.2f}" for c in cs],
-        "params, M": [f"{c.counts.params / 1e6:.1f}" for c in cs],
-        "acts, M": [f"{c.counts.acts / 1e6:.1f}" for c in cs],
+        "multiply-adds, G": [f"{c.counts.flops / 1e9:#.3g}" for c in cs],
+        "params, M": [f"{c.counts.params / 1e6:#.3g}" for c in cs],
+        "acts, M": [f"{c.counts.acts / 1e6:#.3g}" for c in cs],
         "px": [str(c.arch.resolution) for c in cs],
     }
     training = [p for c in cs if (p := c.training) is not None]
@@ -153,4 +155,6 @@ def _notes(plan: "Plan") -> list[str]:
 def _say(key: str, value: object) -> str:
     if key == "compile":
         return "compiled" if value else "eager"
-    return f"{value} {key}" if key in ("threads", "precision") else str(value)
+    if key == "threads":
+        return f"{value} thread{'s' * (value != 1)}"
+    return f"{value} precision" if key == "precision" else str(value)

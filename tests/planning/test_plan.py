@@ -5,7 +5,7 @@ import json
 import pytest
 
 import fastscale as fs
-from fastscale.planning import FAMILY, STRATEGIES, search
+from fastscale.planning import FAMILY, STRATEGIES, Conditions
 from fastscale.planning.search import structure
 from fastscale.planning.terms import terms
 from fastscale.scaling import parse_run
@@ -152,6 +152,12 @@ def test_json_holds_everything():
 def test_five_bases_and_eight_strategies_take_few_evaluations(monkeypatch):
     """The number of networks counted, which is what the time goes into; on a quiet core this takes under a second."""
     counted = []
-    monkeypatch.setattr(search, "terms", lambda arch: counted.append(arch.name) or terms(arch))
+    monkeypatch.setattr(Conditions, "count", lambda self, arch: counted.append(arch.name) or terms(arch))
     assert len(fs.plan(BASES, epoch_time_min=20, device="v100").candidates) >= 35
     assert len(counted) < 4000
+
+
+def test_classes_count():
+    few, many = (fs.plan("regnety-tiny", "dWr", params=1e5, num_classes=n).best for n in (10, 1000))
+    assert few.counts == fs.complexity(few.arch, num_classes=10) and many.counts == fs.complexity(many.arch)
+    assert few.counts.flops > 3 * many.counts.flops and few.memory_mib > many.memory_mib
