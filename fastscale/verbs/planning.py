@@ -101,25 +101,30 @@ def _columns(plan: "Plan") -> dict[str, list[str]]:
     cs = plan.candidates
     columns = {
         "network": [f"{'* ' if c.pareto and plan.budgets else '  '}{c.arch.name}" for c in cs],
-        "multiply-adds, G": [f"{c.counts.flops / 1e9:#.3g}" for c in cs],
-        "params, M": [f"{c.counts.params / 1e6:#.3g}" for c in cs],
-        "acts, M": [f"{c.counts.acts / 1e6:#.3g}" for c in cs],
+        "multiply-adds, G": [_three(c.counts.flops / 1e9) for c in cs],
+        "params, M": [_three(c.counts.params / 1e6) for c in cs],
+        "acts, M": [_three(c.counts.acts / 1e6) for c in cs],
         "px": [str(c.arch.resolution) for c in cs],
     }
     training = [p for c in cs if (p := c.training) is not None]
     if training:
-        columns["epoch, min"] = [f"{p.epoch_of(p.image_time_s):.3g}{'!' * p.extrapolated}" for p in training]
-        columns["90 % interval"] = [f"{p.epoch_of(p.low):.3g} to {p.epoch_of(p.high):.3g}" for p in training]
-        columns["measured"] = ["" if p.measured is None else f"{p.epoch_of(p.measured):.3g}" for p in training]
+        columns["epoch, min"] = [_three(p.epoch_of(p.image_time_s)) + "!" * p.extrapolated for p in training]
+        columns["90 % interval"] = [f"{_three(p.epoch_of(p.low))} to {_three(p.epoch_of(p.high))}" for p in training]
+        columns["measured"] = ["" if p.measured is None else _three(p.epoch_of(p.measured)) for p in training]
     inference = [p for c in cs if (p := c.inference) is not None]
     if inference:
-        columns["latency, ms"] = [f"{1e3 * p.step_time_s:.3g}{'!' * p.extrapolated}" for p in inference]
-        columns["90 % interval "] = [f"{1e3 * p.low * p.batch:.3g} to {1e3 * p.high * p.batch:.3g}" for p in inference]
-        columns["measured "] = ["" if p.measured is None else f"{1e3 * p.measured * p.batch:.3g}" for p in inference]
+        columns["latency, ms"] = [_three(1e3 * p.step_time_s) + "!" * p.extrapolated for p in inference]
+        columns["90 % interval "] = [f"{_three(1e3 * p.low * p.batch)} to {_three(1e3 * p.high * p.batch)}" for p in inference]
+        columns["measured "] = ["" if p.measured is None else _three(1e3 * p.measured * p.batch) for p in inference]
     columns["memory, MiB"] = [f"{c.memory_mib:,.0f}" for c in cs]
     if plan.budgets:
         columns["bound by"] = [f"{_BUDGETS[c.binds][0].split(' (')[0]}, {100 * (c.load or 0):.0f} %" if c.binds else "" for c in cs]
     return {header: cells for header, cells in columns.items() if any(cells)}
+
+
+def _three(value: float) -> str:
+    """Three digits, their zeros too; whole from a thousand on."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:#.3g}".rstrip(".")
 
 
 def _table(columns: dict[str, list[str]]) -> list[str]:

@@ -28,7 +28,7 @@ def test_table(capsys):
 
 def test_without_budget_published_times_stand_beside(capsys):
     code, out, _ = run(capsys, "regnety-4gf", "efficientnet-b4", "--device", "v100", "--device", "rtx-4090")
-    assert code == 0 and "measured" in out and " 7.6 " in out and "latency, ms" in out and "fit --run" not in out
+    assert code == 0 and "measured" in out and " 7.60 " in out and "latency, ms" in out and "fit --run" not in out
     code, out, _ = run(capsys, "regnety-tiny", "--device", "v100")
     assert code == 0 and "! acts, flops, layers, params outside of what was measured" in out
 
