@@ -6,9 +6,9 @@ import pytest
 
 import fastscale as fs
 from fastscale.planning import FAMILY, STRATEGIES, Conditions
-from fastscale.planning.search import structure
+from fastscale.planning.search import Search, structure
 from fastscale.planning.terms import terms
-from fastscale.scaling import parse_run
+from fastscale.scaling import Strategy, parse_run
 
 BASES = ("regnety-500mf", "regnety-4gf", "regnetz-500mf", "regnetz-4gf", "efficientnet-b0")
 
@@ -41,6 +41,18 @@ def test_nothing_larger_fits(base, strategy, budgets):
         if fs.complexity(other).flops > found.counts.flops:
             (alone,) = fs.plan(other, device="v100").candidates
             assert not fits(alone), (other.name, costs(alone))
+
+
+def test_a_cheaper_network_beyond_a_dearer_one_is_found():
+    base = fs.arch("regnety-4gf")
+    own = fs.complexity(base).flops
+
+    def cost(arch, counted):  # passes 1 at 1.5 times the flops, is back under it from 1.75 to 1.9 times
+        grown = counted.flops / own
+        return {"cost": 0.95 if 1.75 < grown < 1.9 else grown / 1.5}
+
+    found = Search(base, Strategy.parse("dWr"), {"cost": 1.0}, terms, cost).largest()
+    assert found.fits and 1.75 < found.terms.flops / own < 1.9
 
 
 def test_candidates_are_what_their_names_say():
