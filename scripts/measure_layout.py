@@ -9,7 +9,7 @@ from dataclasses import replace
 import torch
 
 import fastscale as fs
-from fastscale.timing.step import time_steps
+from fastscale.timing.turns import time_steps
 from fastscale.training import load_recipe
 
 NETWORKS = ["regnety-tiny", "regnety-tiny.d-x4", "regnety-tiny.dWr-x4", "regnetx-tiny", "regnetz-tiny", "efficientnet-tiny"]

@@ -1,0 +1,96 @@
+"""Several networks measured in turns, so that drift hits all alike; a single one is the case of one turn."""
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from fastscale.archs import Arch
+from fastscale.timing.clock import spread
+from fastscale.timing.memory import PeakMemory, fitting_batch
+from fastscale.timing.step import Step, TrainingStep
+from fastscale.training.recipe import Recipe
+
+# On a GPU the first steps choose cuDNN's kernels, grow the memory pool and raise the clock; compiling happens in the first one everywhere.
+WARMUP_STEPS = {"cpu": 2, "cuda": 10}
+
+
+@dataclass(frozen=True)
+class StepTime:
+    """Seconds a step: the median of `rounds` rounds, and the spread (half the distance of the quartiles) between them.
+
+    `batch` is what fitted in memory; `drift` the first network's last round over its first; `peak_memory_mib` None where not known.
+    """
+
+    median_s: float
+    spread_s: float
+    rounds: int
+    steps: int  # a round's
+    batch: int = 0
+    warmup: int = 0
+    parts: dict[str, float] = field(default_factory=dict)  # medians, by their names in a record
+    peak_memory_mib: float | None = None
+    drift: float = 1.0
+
+
+def time_steps(
+    archs: Sequence[Arch],
+    recipe: Recipe,
+    *,
+    batch: int,
+    num_classes: int,
+    device: str = "cpu",
+    rounds: int = 5,
+    round_s: float = 0.5,
+    kind: type[Step] = TrainingStep,
+    progress: Callable[[int, int], object] = lambda done, total: None,
+) -> dict[str, StepTime]:
+    """Step time of each network by name. All are kept in memory and measured in turns, `rounds` times about `round_s` seconds each.
+
+    `progress(done, total)` is called after each measurement. Dummy images, fixed labels; warm-up steps are not timed. A batch that does not
+    fit in memory is halved until it does.
+    """
+    warmup = WARMUP_STEPS[torch.device(device).type]
+    made: dict[str, tuple[Step, int, int, float | None]] = {}
+    total = len(archs) * (rounds + 1)
+
+    def ready(arch: Arch, batch: int) -> tuple[Step, int, float | None]:
+        peak = PeakMemory(torch.device(device))
+        step = kind(arch, recipe, batch, num_classes, device)
+        step.round(warmup)
+        count = max(1, round(round_s / step.round(1)[kind.whole]))
+        return step, count, peak.mib()
+
+    if torch.device(device).index is not None:
+        torch.cuda.set_device(device)
+    with benchmarked_kernels():
+        for i, arch in enumerate(archs):
+            fitted, (step, count, peak) = fitting_batch(batch, lambda b, arch=arch: ready(arch, b))  # type: ignore[misc]
+            # another network's freed memory would be counted as this one's by a process, not by a GPU's allocator
+            made[arch.name] = step, count, fitted, peak if step.clock.on_gpu or len(archs) == 1 else None
+            progress(i + 1, total)
+        found: dict[str, list[dict[str, float]]] = {name: [] for name in made}
+        for r in range(rounds):
+            for i, (name, (step, count, _, _)) in enumerate(made.items()):
+                found[name].append(step.round(count))
+                progress((r + 1) * len(made) + i + 1, total)
+    first = [seconds[kind.whole] for seconds in next(iter(found.values()), [])]
+    drift = first[-1] / first[0] if first else 1.0
+    times = {}
+    for name, (_, count, fitted, peak) in made.items():
+        whole = [seconds[kind.whole] for seconds in found[name]]
+        parts = {part: statistics.median(seconds[part] for seconds in found[name]) for part in kind.parts}
+        times[name] = StepTime(statistics.median(whole), spread(whole), rounds, count, fitted, warmup, parts, peak, drift)
+    return times
+
+
+class benchmarked_kernels:  # noqa: N801  (reads as a context)
+    """cuDNN tries its kernels for each shape in the warm-up and keeps the fastest, as in training; put back afterwards."""
+
+    def __enter__(self) -> None:
+        self.before = torch.backends.cudnn.benchmark
+        torch.backends.cudnn.benchmark = True
+
+    def __exit__(self, *error: object) -> None:
+        torch.backends.cudnn.benchmark = self.before
