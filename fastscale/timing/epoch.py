@@ -117,4 +117,4 @@ def drifted(ratio: float) -> str | None:
     """A warning where a reference took another time at the end than at the start, beyond the bound."""
     if 1 / DRIFT_BOUND <= ratio <= DRIFT_BOUND:
         return None
-    return f"warning: the reference took {ratio:.2f} times as long at the end as at the start: something else was running, or the clock moved"
+    return f"warning: the reference took {ratio:.2f} times its first time at the end: something else was running, or the clock moved"

@@ -1,5 +1,7 @@
 """Peak memory of a measurement, and what happens when it does not fit: the batch is halved, and the record says so."""
 
+import contextlib
+import ctypes
 import gc
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +33,9 @@ class PeakMemory:
 
 
 def _reset_peak() -> bool:
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):  # glibc keeps freed memory, which would then be counted as in use before
+        ctypes.CDLL(None).malloc_trim(0)
     try:
         CLEAR.write_text("5")  # Linux: the peak starts again from here
     except OSError:

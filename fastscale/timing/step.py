@@ -1,6 +1,7 @@
 """What is timed: a training step (forward, backward, optimizer) or a forward pass for inference, of one network on dummy images."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -23,7 +24,8 @@ class Step:
 
     def __init__(self, arch: Arch, recipe: Recipe, batch: int, num_classes: int, device: str):
         self.device, self.recipe = torch.device(device), recipe
-        self.net: nn.Module = build(arch, num_classes).to(self.device)
+        with self.device:  # initialised there: hundreds of millions of weights take a processor seconds
+            self.net: nn.Module = build(arch, num_classes)
         to_layout(self.net, recipe.layout)
         self.images = torch.randn(batch, 3, arch.resolution, arch.resolution, device=self.device)
         self.images = self.images.contiguous(memory_format=memory_format(recipe.layout))
@@ -48,7 +50,7 @@ class Step:
             self(lambda: marks.append(self.clock.mark()))
             marks.append(self.clock.mark())
         found = {self.whole: self.clock.seconds(marks[0], marks[-1]) / steps}
-        between = [self.clock.seconds(a, b) for a, b in zip(marks, marks[1:], strict=False)] if len(self.parts) > 1 else []
+        between = [self.clock.seconds(a, b) for a, b in pairwise(marks)] if len(self.parts) > 1 else []
         return found | {name: sum(between[i :: len(self.parts)]) / steps for i, name in enumerate(self.parts)}
 
 

@@ -12,8 +12,9 @@ from fastscale.timing.memory import PeakMemory, fitting_batch
 from fastscale.timing.step import Step, TrainingStep
 from fastscale.training.recipe import Recipe
 
-# On a GPU the first steps choose cuDNN's kernels, grow the memory pool and raise the clock; compiling happens in the first one everywhere.
-WARMUP_STEPS = {"cpu": 2, "cuda": 10}
+# Steps of warm-up: at least the first number, and up to the second while they take less than a second together. On a GPU the first ones
+# choose cuDNN's kernels, grow the memory pool and raise the clock; compiling happens in the very first everywhere.
+WARMUP_STEPS = {"cpu": (2, 2), "cuda": (3, 10)}
 
 
 @dataclass(frozen=True)
@@ -51,41 +52,50 @@ def time_steps(
     `progress(done, total)` is called after each measurement. Dummy images, fixed labels; warm-up steps are not timed. A batch that does not
     fit in memory is halved until it does.
     """
-    warmup = WARMUP_STEPS[torch.device(device).type]
-    made: dict[str, tuple[Step, int, int, float | None]] = {}
+    made: dict[str, tuple[Step, int, int, int, float | None]] = {}
     total = len(archs) * (rounds + 1)
 
-    def ready(arch: Arch, batch: int) -> tuple[Step, int, float | None]:
+    def ready(arch: Arch, batch: int) -> tuple[Step, int, int, float | None]:
         peak = PeakMemory(torch.device(device))
         step = kind(arch, recipe, batch, num_classes, device)
-        step.round(warmup)
+        warmup = warm_up(step)
         count = max(1, round(round_s / step.round(1)[kind.whole]))
-        return step, count, peak.mib()
+        return step, warmup, count, peak.mib()
 
     if torch.device(device).index is not None:
         torch.cuda.set_device(device)
     with benchmarked_kernels():
         for i, arch in enumerate(archs):
-            fitted, (step, count, peak) = fitting_batch(batch, lambda b, arch=arch: ready(arch, b))  # type: ignore[misc]
+            fitted, (step, warmup, count, peak) = fitting_batch(batch, lambda b, arch=arch: ready(arch, b))  # type: ignore[misc]
             # another network's freed memory would be counted as this one's by a process, not by a GPU's allocator
-            made[arch.name] = step, count, fitted, peak if step.clock.on_gpu or len(archs) == 1 else None
+            made[arch.name] = step, warmup, count, fitted, peak if step.clock.on_gpu or len(archs) == 1 else None
             progress(i + 1, total)
         found: dict[str, list[dict[str, float]]] = {name: [] for name in made}
         for r in range(rounds):
-            for i, (name, (step, count, _, _)) in enumerate(made.items()):
+            for i, (name, (step, _, count, _, _)) in enumerate(made.items()):
                 found[name].append(step.round(count))
                 progress((r + 1) * len(made) + i + 1, total)
     first = [seconds[kind.whole] for seconds in next(iter(found.values()), [])]
     drift = first[-1] / first[0] if first else 1.0
     times = {}
-    for name, (_, count, fitted, peak) in made.items():
+    for name, (_, warmup, count, fitted, peak) in made.items():
         whole = [seconds[kind.whole] for seconds in found[name]]
         parts = {part: statistics.median(seconds[part] for seconds in found[name]) for part in kind.parts}
         times[name] = StepTime(statistics.median(whole), spread(whole), rounds, count, fitted, warmup, parts, peak, drift)
     return times
 
 
-class benchmarked_kernels:  # noqa: N801  (reads as a context)
+def warm_up(step: Step) -> int:
+    """Steps outside the clock, and how many there were."""
+    done, most = WARMUP_STEPS[step.device.type]
+    taken = step.round(done)[step.whole] * done
+    while done < most and taken < 1:
+        taken += step.round(1)[step.whole]
+        done += 1
+    return done
+
+
+class benchmarked_kernels:
     """cuDNN tries its kernels for each shape in the warm-up and keeps the fastest, as in training; put back afterwards."""
 
     def __enter__(self) -> None:

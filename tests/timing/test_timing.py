@@ -4,8 +4,8 @@ import pytest
 import torch
 
 import fastscale as fs
-from fastscale.timing.epoch import time_epochs
 from fastscale.timing.clock import spread
+from fastscale.timing.epoch import time_epochs
 from fastscale.timing.step import TrainingStep
 from fastscale.timing.turns import time_steps
 from fastscale.training import Recipe
