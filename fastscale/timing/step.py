@@ -25,7 +25,7 @@ class Step:
     def __init__(self, arch: Arch, recipe: Recipe, batch: int, num_classes: int, device: str):
         self.device, self.recipe = torch.device(device), recipe
         with self.device:  # initialised there: hundreds of millions of weights take a processor seconds
-            self.net: nn.Module = build(arch, num_classes)
+            self.net = self.network(arch, num_classes)
         to_layout(self.net, recipe.layout)
         self.images = torch.randn(batch, 3, arch.resolution, arch.resolution, device=self.device)
         self.images = self.images.contiguous(memory_format=memory_format(recipe.layout))
@@ -33,6 +33,10 @@ class Step:
         self.clock = Clock(self.device)
         if recipe.compile:
             self.net.compile()
+
+    def network(self, arch: Arch, num_classes: int) -> nn.Module:
+        """What is timed."""
+        return build(arch, num_classes)
 
     def precision(self) -> torch.autocast:
         """The recipe's mixed precision, or none."""

@@ -1,8 +1,9 @@
 """Several networks measured in turns, so that drift hits all alike; a single one is the case of one turn."""
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 
@@ -12,6 +13,7 @@ from fastscale.timing.memory import PeakMemory, fitting_batch
 from fastscale.timing.step import Step, TrainingStep
 from fastscale.training.recipe import Recipe
 
+Progress = Callable[[int, int], object]
 # Steps of warm-up: at least the first number, and up to the second while they take less than a second together. On a GPU the first ones
 # choose cuDNN's kernels, grow the memory pool and raise the clock; compiling happens in the very first everywhere.
 WARMUP_STEPS = {"cpu": (2, 2), "cuda": (3, 10)}
@@ -45,43 +47,62 @@ def time_steps(
     rounds: int = 5,
     round_s: float = 0.5,
     kind: type[Step] = TrainingStep,
-    progress: Callable[[int, int], object] = lambda done, total: None,
+    progress: Progress = lambda done, total: None,
 ) -> dict[str, StepTime]:
-    """Step time of each network by name. All are kept in memory and measured in turns, `rounds` times about `round_s` seconds each.
+    """Step time of each network by name. All are kept in memory and measured in turns; see `in_turns`. Dummy images, fixed labels."""
 
-    `progress(done, total)` is called after each measurement. Dummy images, fixed labels; warm-up steps are not timed. A batch that does not
-    fit in memory is halved until it does.
+    def maker(arch: Arch) -> Callable[[int], Step]:
+        return lambda size: kind(arch, recipe, size, num_classes, device)
+
+    makers = {arch.name: maker(arch) for arch in archs}
+    return in_turns(makers, batch=batch, device=device, rounds=rounds, round_s=round_s, progress=progress)
+
+
+def in_turns(
+    makers: Mapping[str, Callable[[int], Step]],
+    *,
+    batch: int,
+    device: str,
+    rounds: int,
+    round_s: float = 0.5,
+    progress: Progress = lambda done, total: None,
+) -> dict[str, StepTime]:
+    """The time of the step that each maker builds for a batch, measured `rounds` times about `round_s` seconds each, one after another.
+
+    `progress(done, total)` is called after each measurement. Warm-up steps are not timed. A batch that does not fit in memory is halved
+    until it does.
     """
     made: dict[str, tuple[Step, int, int, int, float | None]] = {}
-    total = len(archs) * (rounds + 1)
+    total = len(makers) * (rounds + 1)
 
-    def ready(arch: Arch, batch: int) -> tuple[Step, int, int, float | None]:
+    def ready(make: Callable[[int], Step], size: int) -> tuple[Step, int, int, float | None]:
         peak = PeakMemory(torch.device(device))
-        step = kind(arch, recipe, batch, num_classes, device)
+        step = make(size)
         warmup = warm_up(step)
-        count = max(1, round(round_s / step.round(1)[kind.whole]))
+        count = max(1, round(round_s / step.round(1)[step.whole]))
         return step, warmup, count, peak.mib()
 
     if torch.device(device).index is not None:
         torch.cuda.set_device(device)
     with benchmarked_kernels():
-        for i, arch in enumerate(archs):
-            fitted, (step, warmup, count, peak) = fitting_batch(batch, lambda b, arch=arch: ready(arch, b))  # type: ignore[misc]
+        for i, (name, make) in enumerate(makers.items()):
+            fitted, (step, warmup, count, peak) = fitting_batch(batch, partial(ready, make))
             # another network's freed memory would be counted as this one's by a process, not by a GPU's allocator
-            made[arch.name] = step, warmup, count, fitted, peak if step.clock.on_gpu or len(archs) == 1 else None
+            made[name] = step, warmup, count, fitted, peak if step.clock.on_gpu or len(makers) == 1 else None
             progress(i + 1, total)
         found: dict[str, list[dict[str, float]]] = {name: [] for name in made}
         for r in range(rounds):
             for i, (name, (step, _, count, _, _)) in enumerate(made.items()):
                 found[name].append(step.round(count))
                 progress((r + 1) * len(made) + i + 1, total)
-    first = [seconds[kind.whole] for seconds in next(iter(found.values()), [])]
+    whole = {name: [seconds[made[name][0].whole] for seconds in found[name]] for name in made}
+    first = next(iter(whole.values()), [])
     drift = first[-1] / first[0] if first else 1.0
     times = {}
-    for name, (_, warmup, count, fitted, peak) in made.items():
-        whole = [seconds[kind.whole] for seconds in found[name]]
-        parts = {part: statistics.median(seconds[part] for seconds in found[name]) for part in kind.parts}
-        times[name] = StepTime(statistics.median(whole), spread(whole), rounds, count, fitted, warmup, parts, peak, drift)
+    for name, (step, warmup, count, fitted, peak) in made.items():
+        parts = {part: statistics.median(seconds[part] for seconds in found[name]) for part in step.parts}
+        median = statistics.median(whole[name])
+        times[name] = StepTime(median, spread(whole[name]), rounds, count, fitted, warmup, parts, peak, drift)
     return times
 
 
