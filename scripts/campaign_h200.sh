@@ -78,10 +78,14 @@ part() {
     fi
     printf '== %s (%d s at most)\n' "$title" "$limit"
     timeout --signal=INT --kill-after=10 "$limit" "$@" 2>&1 | tee -a "$out/campaign.log" || code=$?
-    if [ "$code" != 0 ] && [ "$code" != 124 ]; then
+    case $code in
+    0) ;;
+    124 | 130 | 137) printf '== %s: its time is up\n' "$title" ;;
+    *)
         printf '== %s: exit code %d\n' "$title" "$code"
         failures=$((failures + 1))
-    fi
+        ;;
+    esac
 }
 trap 'printf "\nstopped: the same command goes on from here (records are in %s)\n" "$out" >&2; exit 130' INT TERM
 
@@ -90,7 +94,7 @@ check=(--seconds 120)
 parity=(--rounds 7)
 if [ -n "$tiny" ]; then
     grid=tiny
-    check=(--seconds 60 --tiny)
+    check=(--seconds 30 --tiny)
     parity=(regnety-400mf.dds --precision 32-true --batch 2 --rounds 2 --round_s 0.05 --classes 10)
 fi
 

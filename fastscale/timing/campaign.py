@@ -48,7 +48,8 @@ class Campaign:
         self.place = worker.Place(usable_device(device), store, store.with_name(f"time-{grid.name}.log"))
         self.ends = time.monotonic() + 60 * budget_min if budget_min is not None else None
         self.context = multiprocessing.get_context("forkserver")
-        self.context.set_forkserver_preload(["fastscale.timing.worker"])  # torch is imported once, not once a network
+        # imported once, not once a network; the second is what an optimizer imports at its first step
+        self.context.set_forkserver_preload(["fastscale.timing.worker", "torch._dynamo"])
         self.outcome = Outcome()
         self.reference_at: float | None = None
         self.reference_took = 0.0

@@ -117,18 +117,24 @@ def end_to_end(arch: Arch, recipe: Recipe, data: Any, batch: int, device: str, s
         warm_up(step)
         images, busy, waited = 0, 0.0, 0.0
         while busy < seconds:
-            marks, began = [], time.perf_counter()
+            marks: list[Any] = []
+            counted = 0
             for pixels, labels in loader:
+                if not marks:
+                    began = time.perf_counter()
                 marks.append(step.clock.mark())
                 pixels = pixels.to(step.device, non_blocking=True).float()
                 step.images = (pixels - mean).div_(std).contiguous(memory_format=memory_format(recipe.layout))
                 step.labels = labels.to(step.device, non_blocking=True)
                 step()
-                images += len(pixels)
                 marks.append(step.clock.mark())
-                if busy + time.perf_counter() - began >= seconds:
+                counted += len(pixels) if len(marks) > 2 else 0
+                if counted and busy + time.perf_counter() - began >= seconds:
                     break
-            # marks: a batch's arrival, its step's end, the next one's arrival, ...
+            if not counted:
+                raise InputError("an epoch of this data has fewer than two batches: give a smaller batch")
+            # marks: a batch's arrival, its step's end, the next one's arrival, ...; counted from the end of the first step on
             waited += sum(step.clock.seconds(a, b) for a, b in zip(marks[1::2], marks[2::2], strict=False))
-            busy += step.clock.seconds(marks[0], marks[-1])
+            busy += step.clock.seconds(marks[1], marks[-1])
+            images += counted
     return images / busy, min(1.0, waited / busy)

@@ -15,7 +15,7 @@ def even_order(networks: Sequence[Network]) -> list[Network]:
     """
     left = list(networks)
     chosen: list[Network] = []
-    bases, strategies, anywhere = Counter[str](), Counter[tuple](), Counter[str | None]()
+    bases, strategies, sizes, anywhere = Counter[str](), Counter[tuple](), Counter[tuple](), Counter[str | None]()
     while left:
 
         def rank(n: Network) -> tuple:
@@ -23,13 +23,14 @@ def even_order(networks: Sequence[Network]) -> list[Network]:
             family = [abs(_size(n) - _size(c)) for c in chosen if c.base == n.base]
             scaled = n.strategy is not None
             counts = bases[n.base], scaled, strategies[n.base, n.strategy], anywhere[n.strategy]
-            return (*counts, -min(own, default=math.inf), -min(family, default=0.0))
+            return (*counts, -min(own, default=math.inf), sizes[n.base, n.factor], -min(family, default=0.0))
 
         best = min(left, key=rank)  # the first of equals: the grid's own order
         left.remove(best)
         chosen.append(best)
         bases[best.base] += 1
         strategies[best.base, best.strategy] += 1
+        sizes[best.base, best.factor] += 1
         anywhere[best.strategy] += 1
     return chosen
 

@@ -2,6 +2,7 @@
 
 import ctypes
 import gc
+import importlib
 import os
 import signal
 import sys
@@ -13,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch._dynamo  # what an optimizer imports at its first step, seconds of it: here once for all processes
 
 from fastscale.records import Record, RecordStore
 from fastscale.scaling import arch_named
@@ -100,7 +100,7 @@ def _clean() -> None:
     gc.collect()
     if torch.cuda.is_initialized():
         torch.cuda.empty_cache()
-    torch._dynamo.reset()
+    importlib.import_module("torch._dynamo").reset()
 
 
 def _own_process(log: Path) -> None:
