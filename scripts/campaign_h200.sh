@@ -5,7 +5,7 @@
 #   bash scripts/campaign_h200.sh [--minutes 25] [--out runs/campaign] [--from EARLIER_OUT] [--python python3] [--device auto] [--tiny]
 #
 #   --minutes M  end after so many, whatever is left. Where a machine takes commands of 10 minutes, call it three times with --minutes 9.
-#   --out DIR    records.jsonl (the campaign's), parity.jsonl, check.json and logs ($OUT if that is set, else runs/campaign)
+#   --out DIR    records.jsonl (the campaign's), parity.jsonl, check.json and logs
 #   --from DIR   records of an earlier call on a machine that is gone: taken over first
 #   --tiny       tiny networks, seconds each: a rehearsal, also on a CPU (--dry-run is the same)
 #
@@ -14,7 +14,7 @@ set -Eeuo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 minutes=25
-out=${OUT:-$root/runs/campaign}
+out=$root/runs/campaign
 earlier=
 python=
 device=auto

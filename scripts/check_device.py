@@ -57,7 +57,8 @@ def main() -> int:
     cases = []
     for precision in ("bf16-mixed", "16-mixed"):
         cases += [(name, precision, layout, False) for name in networks for layout in ("channels_last", "contiguous")]
-    cases.append((networks[0], "bf16-mixed", "channels_last", True))
+    if device.startswith("cuda") or not args.tiny:  # on a processor compiling takes minutes, and another compiler
+        cases.append((networks[0], "bf16-mixed", "channels_last", True))
     failed = left = 0
     with benchmarked_kernels():
         for name, precision, layout, compiled in cases:

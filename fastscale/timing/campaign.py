@@ -6,12 +6,14 @@ the first time (`drift`) is in every record.
 """
 
 import multiprocessing
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -24,6 +26,9 @@ from fastscale.timing.grid import Grid, Network, Part, Setting
 from fastscale.timing.order import even_order
 
 REFERENCE_EVERY_S = 300.0
+# Forked from a process that has imported what all need, once and not once a network; where its imports leave a GPU unusable, each anew.
+METHODS = ("forkserver", "spawn")
+PRELOAD = ["fastscale.timing.worker", "torch._dynamo"]  # the second is what an optimizer imports at its first step
 Say = Callable[[str], object]
 
 
@@ -47,9 +52,9 @@ class Campaign:
         self.grid, self.say = grid, say
         self.place = worker.Place(usable_device(device), store, store.with_name(f"time-{grid.name}.log"))
         self.ends = time.monotonic() + 60 * budget_min if budget_min is not None else None
-        self.context = multiprocessing.get_context("forkserver")
-        # imported once, not once a network; the second is what an optimizer imports at its first step
-        self.context.set_forkserver_preload(["fastscale.timing.worker", "torch._dynamo"])
+        # or the mere question whether there is a GPU, asked by an import, would keep forked processes from using it
+        os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
+        self.context: Any = None  # how processes are started
         self.outcome = Outcome()
         self.reference_at: float | None = None
         self.reference_took = 0.0
@@ -65,12 +70,7 @@ class Campaign:
         return self.outcome
 
     def _run(self) -> None:
-        with self._process(worker.probe, self.place.device, self.place.log) as (process, connection):
-            process.join(120)
-            answer = _received(connection) if connection.poll() else ()
-        if len(answer) != 2:
-            raise InputError(f"device {self.place.device!r} cannot be used; {self.place.log} says why")
-        device, threads = answer
+        device, threads = self._device()
         self.done = Done(self.grid, RecordStore(self.place.store).read(), device, threads)
         self.total = sum(len(part.networks) * len(part.settings) for part in self.grid.parts)
         self.say(f"{self.grid.name}: {self.total} measurements on {device}, {threads} threads; log: {self.place.log}")
@@ -79,6 +79,19 @@ class Campaign:
                 self._network(part, network)
         if self.outcome.measured:
             self._reference()
+
+    def _device(self) -> tuple[str, int]:
+        """Its name and the thread count, asked of a first worker; this process never touches a GPU."""
+        for method in METHODS:
+            self.context = multiprocessing.get_context(method)
+            if method == "forkserver":
+                self.context.set_forkserver_preload(PRELOAD)
+            with self._process(worker.probe, self.place.device, self.place.log) as (process, connection):
+                process.join(120)
+                answer = _received(connection) if connection.poll() else ()
+            if len(answer) == 2:
+                return answer
+        raise InputError(f"device {self.place.device!r} cannot be used; {self.place.log} says why")
 
     def _network(self, part: Part, network: Network) -> None:
         settings = []

@@ -19,6 +19,7 @@ class PeakMemory:
     def __init__(self, device: torch.device):
         self.on_gpu = device.type == "cuda"
         if self.on_gpu:
+            torch.cuda.init()  # its statistics are not there before
             torch.cuda.reset_peak_memory_stats(device)
             self.before: float | None = torch.cuda.memory_allocated(device) / 2**20
         else:

@@ -101,7 +101,7 @@ def test_a_crash_of_the_process_costs_that_setting_alone(tmp_path, monkeypatch):
         tmp_path / "r.jsonl",
     )
     campaign = Campaign(grid, store, "cpu", None, lambda line: None)
-    campaign.context = __import__("multiprocessing").get_context("fork")
+    monkeypatch.setattr("fastscale.timing.campaign.METHODS", ("fork",))
     campaign._reference = lambda: setattr(campaign, "reference_at", time.monotonic())
     from fastscale.timing import worker
 
