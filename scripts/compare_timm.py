@@ -148,6 +148,7 @@ def main() -> int:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--round_s", type=float, default=0.3)
+    parser.add_argument("--slack", type=float, default=0.02, help="how much slower, beyond twice the spread, is still as fast")
     parser.add_argument("--runs_dir", default="runs")
     args = parser.parse_args()
     args.device = usable_device(args.device)
@@ -179,7 +180,7 @@ def main() -> int:
                 print(f"{name:22}{project:14}{setting:10}{cells[0]:>22}{cells[1]:>22}{note}", flush=True)
                 store.append(record)
                 if setting == "equal":
-                    slower += [f"{name} {w}" for w in WHOLE if v[f"{w}_time_ratio"] - 2 * v[f"{w}_time_ratio_spread"] > 1.02]
+                    slower += [f"{name} {w}" for w in WHOLE if v[f"{w}_time_ratio"] - 2 * v[f"{w}_time_ratio_spread"] > 1 + args.slack]
     for line in slower:
         print(f"slower at equal settings, beyond the noise: {line}")
     return 1 if slower else 0
