@@ -3,7 +3,7 @@
 `import fastscale` is light: torch and Lightning load when a function that needs them is called.
 """
 
-from fastscale.api import arch, build, complexity, list_archs, load, scale, scale_to
+from fastscale.api import arch, build, complexity, list_archs, load, scale, scale_to, transforms
 from fastscale.archs import AnyNet, Arch, EffNet, RegNet
 from fastscale.counts import Complexity
 from fastscale.errors import InputError
@@ -27,4 +27,5 @@ __all__ = [
     "load",
     "scale",
     "scale_to",
+    "transforms",
 ]
