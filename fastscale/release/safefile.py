@@ -1,8 +1,8 @@
 """safetensors files that are the same bytes every time, and are checked in full before a tensor is made of them.
 
 The format: 8 bytes little-endian length of the header; the header, JSON, `{"__metadata__": {text: text}, name: {dtype, shape,
-data_offsets}}`; the tensors' bytes. The safetensors package reads what is written here.
-It writes the metadata in the order of a hash table, so that equal content has several hashes: that is why the writer is our own. The reader refuses before memory is asked for, and says what is wrong.
+data_offsets}}`; the tensors' bytes. The safetensors package reads what is written here; its own writer puts the metadata in the order of a
+hash table, so that equal content has several hashes. The reader refuses before memory is asked for, and says what is wrong.
 """
 
 import hashlib

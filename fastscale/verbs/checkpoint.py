@@ -147,7 +147,12 @@ def cmd_show(args: argparse.Namespace) -> int:
         print(json.dumps(about, ensure_ascii=False))
         return 0
     for name, value in about.items():
-        print(f"{name:18}{', '.join(map(str, value[:12])) + (', ...' if len(value) > 12 else '') if isinstance(value, tuple) else value}")
+        shown = value
+        if isinstance(value, tuple):
+            shown = ", ".join(map(str, value[:12])) + (", ..." if len(value) > 12 else "")
+        elif isinstance(value, dict):
+            shown = ", ".join(f"{k} {v}" for k, v in value.items())
+        print(f"{name:18}{shown}")
     return 0
 
 
