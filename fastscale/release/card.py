@@ -106,7 +106,7 @@ INTRODUCTION = """# Released checkpoints
 
 Made by `fastscale checkpoint publish`; this page and the cards are generated from [manifest.json](manifest.json), and every error comes
 from a [record](records.jsonl). `fastscale checkpoint verify` hashes and evaluates them again. Errors are those of the released file, in %;
-n counts the runs behind mean and std. Training checkpoints, `runs/<run>/seed<k>/last.ckpt`, load in the same way: `fs.load("runs/<run>/seed<k>")`.
+n counts the runs behind mean and std. Training checkpoints load in the same way: `fs.load("runs/<run>/seed<k>")`.
 """
 
 

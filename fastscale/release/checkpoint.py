@@ -2,7 +2,7 @@
 
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -139,5 +139,6 @@ def from_weights(about: Description, weights: dict[str, Tensor], where: str) -> 
         if tensor.dtype not in safefile.CODES:
             raise InputError(f"{where}: tensor {name!r} is {tensor.dtype}; a checkpoint holds float32, float16 and int64")
     plain = {k: v.float().contiguous() if v.is_floating_point() else v for k, v in weights.items()}
-    check_places({k: Place(safefile.CODES[v.dtype], tuple(v.shape), 0, 0) for k, v in plain.items()}, about, where)
+    places = {k: Place(safefile.CODES[v.dtype], tuple(v.shape), 0, 0) for k, v in plain.items()}
+    check_places(places, replace(about, dtype="float32"), where)
     return Checkpoint(about, plain, where)

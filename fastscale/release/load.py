@@ -46,7 +46,7 @@ def open_checkpoint(what: str | os.PathLike) -> Checkpoint:
             return from_imported(load_known(text, cache=places.cache()))
     path = Path(text).expanduser()
     looks_like_path = os.sep in text or text.endswith((SUFFIX, ".ckpt", *FOREIGN))
-    if path.is_dir() or text.endswith(".ckpt"):
+    if (text and path.is_dir()) or text.endswith(".ckpt"):
         return read_training(path)
     if path.is_file() and not text.endswith(FOREIGN):
         return read_file(path, known_hash(path)) if text.endswith(SUFFIX) else read_training(path)
