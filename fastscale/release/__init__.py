@@ -6,6 +6,7 @@
     fetch, hub, load          from a name to a verified file to a network
     score, publish, verify    the recorded error, before and after
     predict                   class names for images
+    importing, fuse, export   other projects' weights; folded batch norms; files for other programs
 
 Importing this package is cheap: its modules are imported by those who use them.
 """

@@ -21,14 +21,15 @@ if TYPE_CHECKING:
     from fastscale.release.importing import ImportedWeights
 
 ADDRESS = ("http://", "https://")
+PUBLIC = ("pycls/", "torchvision/", "timm/", "efficientnet-lite/")  # other people's weights, known by name
 FOREIGN = (".pth", ".pt", ".pyth", ".bin", ".pkl", ".tar")
 
 
 def open_checkpoint(what: str | os.PathLike) -> Checkpoint:
     """The checkpoint that `what` names, checked in full.
 
-    A released name (`<arch>_<data>`, with or without its hash), a `.safetensors` file, an address, `hf:org/name`, `pycls/<network>`, a
-    `.ckpt` file or a run's folder. InputError in one line for anything that cannot be loaded safely.
+    A released name (`<arch>_<data>`, with or without its hash), a `.safetensors` file, an address, `hf:org/name`, `pycls/<network>`
+    and other public weights, a `.ckpt` file or a run's folder. InputError in one line for anything that cannot be loaded safely.
     """
     if not isinstance(what, str | os.PathLike):
         raise InputError(f"expected a checkpoint's name or path, got {what!r}")
@@ -40,10 +41,10 @@ def open_checkpoint(what: str | os.PathLike) -> Checkpoint:
             from fastscale.release.hub import from_hub
 
             return from_hub(text)
-        if text.startswith("pycls/") and not Path(text).exists():
+        if text.startswith(PUBLIC) and not Path(text).exists():
             from fastscale.release.importing.known import load_known
 
-            return from_imported(load_known(text, cache=places.cache()))
+            return from_imported(load_known(text, cache=places.cache(), say=places.say))
     path = Path(text).expanduser()
     looks_like_path = os.sep in text or text.endswith((SUFFIX, ".ckpt", *FOREIGN))
     if (text and path.is_dir()) or text.endswith(".ckpt"):
