@@ -66,8 +66,9 @@ def load(name: str | Path, num_classes: int | None = None, fused: bool = False) 
     """The trained network of that name, in eval mode on the CPU; its file's hash was checked before anything was read.
 
     `name`: a released name (`fastscale checkpoint list`; with or without its hash), a `.safetensors` file, an address, `hf:org/name` on a
-    model hub, `pycls/<network>` and other known public weights, a training checkpoint or a run's folder. `num_classes`: another number than its own
-    gives it a freshly initialised last layer. `fused`: batch norms folded into convs, for inference. InputError for what cannot be loaded.
+    model hub, `pycls/<network>` and other known public weights, a training checkpoint or a run's folder. `num_classes`: another number than
+    its own gives it a freshly initialised last layer. `fused`: batch norms folded into convs, for inference. InputError for what cannot
+    be loaded.
     """
     from fastscale.release.load import load as load_released
 
