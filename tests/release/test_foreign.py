@@ -1,4 +1,4 @@
-"""Weights that another project trained, once they are under our names: a file of ours like any other. The naming itself is tested elsewhere."""
+"""Weights that another project trained, once they are under our names: a file of ours like any other."""
 
 import sys
 from types import ModuleType, SimpleNamespace

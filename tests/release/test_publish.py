@@ -59,6 +59,8 @@ def test_publish_load_evaluate_gives_the_recorded_error(runs, data_of_runs, tmp_
     code, out, err = command(capsys, "evaluate", entry.short, "--data", source)
     assert code == 0, err
     assert {k: float(v) for k, v, _ in map(str.split, out.splitlines())} == {"top1_error": recorded["top1_error" + kind]}
+    code, _, err = command(capsys, "evaluate", entry.short)
+    assert code == 2 and "say on which data to evaluate it: --data SOURCE" in err and err.count("\n") == 1
     content = read_checkpoint(folder / RUN / f"seed{entry.seed}")["state_dict"]
     prefix = "ema." if kind else "net."
     net = fs.load(home / entry.file)
