@@ -60,6 +60,7 @@ def add(verbs: Verbs) -> None:
 
 def cmd_publish(args: argparse.Namespace, rest: list[str]) -> int:
     """A run into checkpoints/, and to a hub."""
+    from fastscale.release.places import RECORDS, home
     from fastscale.release.publish import TOLERANCE, publish
 
     if args.hub:
@@ -82,14 +83,14 @@ def cmd_publish(args: argparse.Namespace, rest: list[str]) -> int:
     error = entry.errors["top1_error"]
     spread = f"mean of {error['n']} seeds {error['mean']:.2f}, std {error['std']:.2f}" if error["n"] > 1 else "a single run"
     print(f"{path}: {entry.weights} weights of seed {entry.seed}, top-1 error {error['value']:.2f} % ({spread}), {entry.bytes:,} bytes")
-    print(f'loads with fastscale.load("{entry.short}"); its card: {path.with_suffix(".md")}')
+    name = entry.short if path.parent == home() else path
+    print(f'loads with fastscale.load("{name}"); its card: {path.with_name(entry.name + ".md")}')
     if args.hub:
         from fastscale.release.hub import to_hub
-        from fastscale.release.places import RECORDS
         from fastscale.release.verify import records_in
 
         own = [r.to_json() + "\n" for i, r in records_in(path.parent / RECORDS).items() if i in entry.record_ids]
-        card = path.with_suffix(".md").read_text(encoding="utf-8")
+        card = path.with_name(entry.name + ".md").read_text(encoding="utf-8")
         print(f"published: {to_hub(args.hub, entry, path.parent, card, ''.join(own), args.private)}")
     return 0
 
