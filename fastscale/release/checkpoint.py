@@ -18,7 +18,7 @@ from fastscale.models.network import Network
 from fastscale.release import safefile
 from fastscale.release.description import FLOATS, Description, describe
 from fastscale.release.preprocess import Preprocessing
-from fastscale.release.safefile import Place, SafeFile
+from fastscale.release.safefile import Place, SafeFile, parse, read
 from fastscale.scaling import arch_named
 from fastscale.training.checkpoint_io import read_checkpoint
 
@@ -95,16 +95,28 @@ def to_bytes(about: Description, weights: dict[str, Tensor]) -> bytes:
     return safefile.pack(stored(weights, about.dtype), about.to_metadata())
 
 
-def from_safefile(file: SafeFile) -> Checkpoint:
-    """The checkpoint in a checked file; InputError where header, tensors and arch do not agree."""
-    about = Description.from_metadata(file.metadata, file.where)
-    check_places(file.places, about, file.where)
+def describe_header(metadata: dict[str, str], places: dict[str, Place], where: str) -> Description:
+    """What a header says; InputError where header, tensors and arch do not agree."""
+    about = Description.from_metadata(metadata, where)
+    check_places(places, about, where)
+    return about
+
+
+def from_safefile(file: SafeFile, about: Description) -> Checkpoint:
+    """The checkpoint in a file whose header was checked."""
     return Checkpoint(about, {k: v.float() if v.is_floating_point() else v for k, v in file.tensors().items()}, file.where)
+
+
+def from_bytes(data: bytes, where: str) -> Checkpoint:
+    """The checkpoint in a file's bytes."""
+    file = parse(data, where)
+    return from_safefile(file, describe_header(file.metadata, file.places, where))
 
 
 def read_file(path: str | os.PathLike, sha256: str | None = None) -> Checkpoint:
     """The checkpoint in a `.safetensors` file, its hash checked first if one is wanted."""
-    return from_safefile(safefile.read(path, sha256))
+    file = read(path, sha256, describe_header)
+    return from_safefile(file, Description.from_metadata(file.metadata, file.where))
 
 
 def read_training(path: str | os.PathLike, weights: str = "auto") -> Checkpoint:

@@ -14,9 +14,8 @@ from fastscale.errors import InputError
 from fastscale.records import Record, RecordStore, read_records, write_snapshot
 from fastscale.release import places
 from fastscale.release.card import card, index
-from fastscale.release.checkpoint import Checkpoint, from_safefile, from_training, to_bytes
+from fastscale.release.checkpoint import Checkpoint, from_bytes, from_training, to_bytes
 from fastscale.release.manifest import SUFFIX, Entry, is_name, is_url, manifest_text, read_manifest
-from fastscale.release.safefile import parse
 from fastscale.release.score import Score, score
 from fastscale.training.checkpoint_io import read_checkpoint
 from fastscale.training.runs import RunFolder
@@ -117,8 +116,8 @@ def publish(
     if checkpoint.about.classes is None:  # a run from before checkpoints knew the names of their classes
         checkpoint = replace(checkpoint, about=replace(checkpoint.about, classes=class_names(chosen, source, arguments)))
     data = to_bytes(checkpoint.about, checkpoint.weights)
-    again = from_safefile(parse(data, "the file to be released", digest := sha256(data)))
-    found = score(again, source or own_source(chosen), arguments)
+    digest = sha256(data)
+    found = score(from_bytes(data, "the file to be released"), source or own_source(chosen), arguments)
     errors = errors_over(seeds, chosen, kind)
     compare(found, record, {k: e["value"] for k, e in errors.items()}, tolerance, dtype)
     for name, error in errors.items():

@@ -9,6 +9,7 @@ import hashlib
 import json
 import math
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from fastscale.data.download import file_hash
 from fastscale.errors import InputError
 
 DTYPES = {"F32": torch.float32, "F16": torch.float16, "I64": torch.int64}
@@ -32,6 +34,9 @@ class Place:
     shape: tuple[int, ...]
     start: int
     stop: int
+
+
+Expect = Callable[[dict[str, str], dict[str, Place], str], object]
 
 
 @dataclass(frozen=True)
@@ -71,21 +76,30 @@ def pack(tensors: dict[str, Tensor], metadata: dict[str, str]) -> bytes:
     return b"".join([len(text).to_bytes(8, "little"), text, *parts])
 
 
-def read(path: str | os.PathLike, sha256: str | None = None) -> SafeFile:
-    """The file at `path`, checked; its hash first, if one is wanted. InputError in one line for anything that is not right."""
+def read(path: str | os.PathLike, sha256: str | None = None, expect: Expect | None = None) -> SafeFile:
+    """The file at `path`: its hash first, if one is wanted, then its header, then `expect(metadata, places, where)`, then the tensors.
+
+    So memory is asked for only when the header fits the file and the network. InputError in one line for anything that is not right.
+    """
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file")
+    if sha256 is not None and (digest := file_hash(path)) != sha256:
+        raise InputError(f"{path}: its sha256 is {digest}, wanted {sha256}: not the released file; delete it and load again")
     size = path.stat().st_size
     with open(path, "rb") as file:
-        if sha256 is None:  # with a hash, nothing of the file is believed before all of it is hashed
-            check_length(int.from_bytes(file.read(8), "little"), size, path)
-            file.seek(0)
-        data = file.read()
-    digest = hashlib.sha256(data).hexdigest()
-    if sha256 is not None and digest != sha256:
-        raise InputError(f"{path}: its sha256 is {digest}, wanted {sha256}: not the released file; delete it and load again")
-    return parse(data, str(path), digest)
+        start = file.read(8)
+        length = int.from_bytes(start, "little")
+        check_length(length, size, path)
+        start += file.read(length)
+        metadata, places = parse_header(start[8:], size - 8 - length, str(path))
+        if expect is not None:
+            expect(metadata, places, str(path))
+        data = start + file.read(size - len(start))
+    found = parse(data, str(path))
+    if sha256 is not None and found.sha256 != sha256:
+        raise InputError(f"{path}: was changed while it was read")
+    return found
 
 
 def check_length(length: int, size: int, where: object) -> None:
@@ -96,12 +110,18 @@ def check_length(length: int, size: int, where: object) -> None:
         raise InputError(f"{where}: its header is {length} bytes; more than {HEADER_LIMIT} is no network's")
 
 
-def parse(data: bytes, where: str, digest: str) -> SafeFile:
-    """Header and body of a whole file's bytes; every claim of the header is checked against the body's length."""
+def parse(data: bytes, where: str) -> SafeFile:
+    """A whole file's bytes."""
     length = int.from_bytes(data[:8], "little")
     check_length(length, len(data), where)
+    metadata, places = parse_header(data[8 : 8 + length], len(data) - 8 - length, where)
+    return SafeFile(where, hashlib.sha256(data).hexdigest(), metadata, places, memoryview(data)[8 + length :])
+
+
+def parse_header(text: bytes, rest: int, where: str) -> tuple[dict[str, str], dict[str, Place]]:
+    """(metadata, places) of a header; every claim in it is checked against the `rest` bytes that follow it."""
     try:
-        header = json.loads(data[8 : 8 + length].decode("utf-8"), object_pairs_hook=no_duplicates)
+        header = json.loads(text.decode("utf-8"), object_pairs_hook=no_duplicates)
     except RecursionError:
         raise InputError(f"{where}: its header is nested too deeply") from None
     except ValueError as error:
@@ -111,16 +131,15 @@ def parse(data: bytes, where: str, digest: str) -> SafeFile:
     metadata = header.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
         raise InputError(f"{where}: __metadata__ must hold texts only")
-    body = memoryview(data)[8 + length :]
     places = {name: place(name, entry, where) for name, entry in header.items()}
     at = 0
     for name, found in sorted(places.items(), key=lambda item: (item[1].start, item[1].stop)):
         if found.start != at:
             raise InputError(f"{where}: tensor {name!r} starts at byte {found.start}, wanted {at}: tensors overlap or leave a gap")
         at = found.stop
-    if at != len(body):
-        raise InputError(f"{where}: its tensors take {at} bytes, the file has {len(body)} for them: cut short, or with something appended")
-    return SafeFile(where, digest, metadata, places, body)
+    if at != rest:
+        raise InputError(f"{where}: its tensors take {at} bytes, the file has {rest} for them: cut short, or with something appended")
+    return metadata, places
 
 
 def no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
