@@ -89,7 +89,6 @@ class Hub(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def hub(monkeypatch, tmp_path):
-    pytest.importorskip("huggingface_hub")  # an optional extra; tests/requirements.txt brings it
     own = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
     own.repos, own.lfs, own.private, own.asked, own.validated = {}, {}, {}, [], ""
     own.url = f"http://127.0.0.1:{own.server_port}"
