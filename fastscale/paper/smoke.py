@@ -10,6 +10,7 @@ from pathlib import Path
 from fastscale.paper.artifacts import list_artifacts, load_artifact
 from fastscale.paper.places import checkout, write_text
 from fastscale.paper.published import digitised_counts, network_counts, published_counts, zoo_counts
+from fastscale.paper.runtime_law import device_differences, runtime_law
 from fastscale.paper.tables import write_table
 from fastscale.paper.theory import theory_table
 from fastscale.records import read_records
@@ -33,7 +34,7 @@ def smoke(out: Path | None = None, check: bool = True, root: Path | None = None)
         return []
     committed = root / "paper_figures"
     differences = [d for path in made if (d := difference(committed / path.relative_to(out), path, str(path.relative_to(out))))]
-    differences += count_differences(root)
+    differences += count_differences(root) + device_differences(root)
     expected = {path.relative_to(out) for path in made}
     for folder in ("tables", *_comparisons(root)):
         found = sorted(path for path in (committed / folder).glob("*") if path.is_file())
@@ -65,10 +66,13 @@ def regenerate(root: Path | None = None, stems: Collection[str] | None = None) -
 
 def produce(folder: Path, root: Path) -> list[Path]:
     """Everything that needs no run: theory, counts, and each comparison whose records are committed."""
+    from fastscale.paper.report import write_report  # loads matplotlib, which the tables do not need
+
     artifacts = [load_artifact(name, root) for name in list_artifacts(root)]
     tables = [theory_table(artifact, root) for artifact in artifacts if artifact.kind == "theory"]
-    tables += [published_counts(root), zoo_counts(root), digitised_counts(root), network_counts()]
+    tables += [published_counts(root), zoo_counts(root), digitised_counts(root), network_counts(), runtime_law(root)]
     paths = [path for table in tables for path in write_table(table, folder / "tables")]
+    paths.append(write_report(folder / "report.html", root=root))
     for artifact in artifacts:
         records = snapshot(artifact.name, root)
         if artifact.kind == "comparison" and records.is_file():

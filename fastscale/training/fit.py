@@ -67,6 +67,7 @@ def _fit(run: str | None, arguments: list[str], runs_dir: str, restart: bool, ch
         "source": cli.config["data"]["source"],
         "loader": data.loader_name,
         "precision": cli.config["trainer"]["precision"],
+        "classes": list(data.classes),
     }
     with folder.locked() if first else nullcontext():
         if first:

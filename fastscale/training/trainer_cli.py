@@ -17,7 +17,7 @@ from fastscale.training.classifier import ERRORS, ImageClassifier
 from fastscale.training.monitor import SpeedMonitor
 from fastscale.training.recipe import Recipe
 
-TRAINER_DEFAULTS = {"num_sanity_val_steps": 0, "use_distributed_sampler": False, "enable_model_summary": False}
+TRAINER_DEFAULTS = {"benchmark": True, "num_sanity_val_steps": 0, "use_distributed_sampler": False, "enable_model_summary": False}
 # options that Lightning has and that are no choice here: what decides them instead
 LINKED = {
     "--trainer.max_epochs": "the recipe's --model.recipe.epochs",
