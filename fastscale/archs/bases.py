@@ -66,10 +66,10 @@ EFFICIENTNETS_LITE = {
     "efficientnet-lite4": (1.4, 1.8, 300),
 }
 
-# timm's name: (the paper's base, its own head width, resolution, test resize)
+# name: (the paper's base, timm's head width, resolution, test resize). Its regnetz_040 is not among them: it has an activation before
+# pooling, and no conv
 TIMM_REGNETZ = {
     "regnetz-500mf.timm": ("regnetz-500mf", 1024, 224, 256),
-    "regnetz-4gf.timm": ("regnetz-4gf", 0, 256, 292),
     "regnetz-4gf-h.timm": ("regnetz-4gf", 1536, 256, 292),
 }
 

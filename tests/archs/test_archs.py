@@ -36,8 +36,8 @@ def test_lite_is_efficientnet_without_se_and_with_fixed_ends():
 
 
 def test_timms_regnetz_differ_from_the_papers_in_their_heads_only():
-    for name, head in (("500mf", 1024), ("4gf", 0)):
-        ours, timm = fs.arch(f"regnetz-{name}"), fs.arch(f"regnetz-{name}.timm")
+    for name, timm, head in (("500mf", "500mf", 1024), ("4gf", "4gf-h", 1536)):
+        ours, timm = fs.arch(f"regnetz-{name}"), fs.arch(f"regnetz-{timm}.timm")
         assert replace(ours, name=timm.name, head_width=head) == timm
 
 

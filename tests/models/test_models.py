@@ -23,7 +23,7 @@ CROSS_CHECK = [
     ("efficientnet-lite2", 75),
     ("efficientnet-lite4", 64),
     ("regnetz-500mf.timm", 64),
-    ("regnetz-4gf.timm", 64),
+    ("regnetz-4gf-h.timm", 64),
     ("resnet-50", 224),
     ("resnet-50.w-x2", 64),
     ("resnext-50", 64),

@@ -1,0 +1,1 @@
+"""Released checkpoints: publish, verify, load; other projects' weights; folding and export."""
