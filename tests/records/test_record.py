@@ -37,7 +37,7 @@ def test_fields_that_do_not_apply_may_be_none(made_up):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"kind": "guess"}, "kind must be one of train, time"),
+        ({"kind": "guess"}, "kind must be one of train, time, evaluate"),
         ({"run": " "}, "run must be"),
         ({"arch": None}, "arch must be"),
         ({"strategy": ""}, "strategy must be"),

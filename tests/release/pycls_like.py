@@ -126,5 +126,13 @@ def pycls_like(name: str) -> PyclsLike:
         stages = [(3, 256, 1), (4, 512, 2), (6, 1024, 2), (3, 2048, 2)]
         return PyclsLike((7, 64, True), [(d, w, s, _res(0.25, 0)) for d, w, s in stages], None, nn.ReLU)
     assert name == "efficientnet-b0"
-    shapes = ((1, 16, 1, 1, 3), (2, 24, 2, 6, 3), (2, 40, 2, 6, 5), (3, 80, 2, 6, 3), (3, 112, 1, 6, 5), (4, 192, 2, 6, 5), (1, 320, 1, 6, 3))
+    shapes = (
+        (1, 16, 1, 1, 3),
+        (2, 24, 2, 6, 3),
+        (2, 40, 2, 6, 5),
+        (3, 80, 2, 6, 3),
+        (3, 112, 1, 6, 5),
+        (4, 192, 2, 6, 5),
+        (1, 320, 1, 6, 3),
+    )
     return PyclsLike((3, 32, False), [(d, w, s, _mb(e, k)) for d, w, s, e, k in shapes], ("conv_bn", 1280), nn.SiLU)

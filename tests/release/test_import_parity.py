@@ -11,9 +11,9 @@ from tests.parity import CASES, difference, other, randomise, theirs
 from tests.release.pycls_like import pycls_like
 
 TESTED = (
-    "regnetx_002 regnety_008 regnetz_005 tf_efficientnet_lite0 tf_efficientnet_lite2 resnext50_32x4d "
-    "regnet_x_800mf regnet_y_400mf efficientnet_b0"
-).split()
+    *("regnetx_002", "regnety_008", "regnetz_005", "tf_efficientnet_lite0", "tf_efficientnet_lite2", "resnext50_32x4d"),
+    *("regnet_x_800mf", "regnet_y_400mf", "efficientnet_b0"),
+)
 
 
 def images(side=64):

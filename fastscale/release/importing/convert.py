@@ -5,7 +5,7 @@ What does not show in a tensor is settled here, once:
 - pycls reads images with OpenCV, so its networks expect BGR: the stem's input channels are turned round, mean and std are RGB's.
 - A batch norm's eps is part of the network. Where theirs differs from ours, the difference goes into the running variance, which leaves
   the outputs as they were: sqrt(var + theirs) = sqrt((var + theirs - ours) + ours).
-- TensorFlow's padding (timm's tf_*) has the same tensors as the even one. It is known by the file's name only, or the config.json beside it.
+- TensorFlow's padding (timm's tf_*) has the same tensors as the even one. It is known by the file's name, or the config.json beside it.
 """
 
 import os
@@ -101,7 +101,9 @@ def recognise(tensors: dict[str, Tensor], source_format: str, source: str = "ten
         if not problems[name]:
             return base_arch(name)
     nearest = min(problems, key=lambda name: _distance(base_arch(name), source_format, tensors))
-    raise InputError(f"{source}: no network here has these tensors as {source_format} names them; nearest is {nearest}: {problems[nearest]}")
+    raise InputError(
+        f"{source}: no network here has these tensors as {source_format} names them; nearest is {nearest}: {problems[nearest]}"
+    )
 
 
 def misfit(arch: Arch, source_format: str, tensors: dict[str, Tensor]) -> str:
@@ -150,7 +152,9 @@ def _check_padding(arch: Arch, source_format: str, told: str, source: str, named
         return
     tensorflow, other = told.startswith("tf_"), told.startswith("efficientnet")
     if arch.padding == "even" and tensorflow:
-        raise InputError(f"{source}: {told} pads as TensorFlow does, {arch.name} evenly: its outputs would differ; take timm's weights without tf_")
+        raise InputError(
+            f"{source}: {told} pads as TensorFlow does, {arch.name} evenly: its outputs would differ; take timm's weights without tf_"
+        )
     if arch.padding == "same" and not tensorflow and (other or not named):
         raise InputError(
             f"{source}: {arch.name} pads as TensorFlow does, and timm has such weights under tf_efficientnet_lite*; "
