@@ -8,7 +8,7 @@ import fastscale as fs
 from fastscale.release.fuse import fuse
 from tests.parity import randomise
 
-NETWORKS = ["regnetx-tiny", "regnety-tiny", "regnetz-tiny", "efficientnet-tiny", "efficientnet-lite0", "resnext-50"]
+NETWORKS = ["regnetx-tiny", "regnety-tiny", "regnetz-tiny", "efficientnet-tiny", "efficientnet-lite0", "resnet-50"]
 
 
 @pytest.fixture
@@ -20,11 +20,12 @@ def images():
 def test_outputs_stay(name, images):
     net = fs.build(name, 10)
     randomise(net, images)
+    net.double()  # what remains is folding's own error, not rounding that a random network makes large
     fused = fuse(net)
     with torch.no_grad():
-        expected, got = net(images), fused(images)
+        expected, got = net(images.double()), fused(images.double())
     assert (expected[0] - expected[1]).abs().max() > 0.05
-    torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(got, expected, rtol=0, atol=1e-9)
     assert not any(isinstance(m, nn.BatchNorm2d) for m in fused.modules())
     assert not fused.training and fused.arch == net.arch
 
