@@ -34,6 +34,11 @@ def test_fields_that_do_not_apply_may_be_none(made_up):
     assert Record.from_json(record.to_json()) == record
 
 
+def test_weights_made_elsewhere_are_evaluated_without_a_recipe(made_up):
+    record = made_up(kind="evaluate", recipe=None, recipe_hash=None, seed=None, epochs=None, values={"top1_error": 25.8, "images": 3925})
+    assert Record.from_json(record.to_json()) == record and key(record) != key(made_up(kind="time", recipe=None))
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
