@@ -188,6 +188,11 @@ install_packages() {
     } >"$rest"
     [ -z "$with_tests" ] || tests=$root/tests/requirements.txt
     pip_install -r "$rest" ${tests:+-r "$tests"}
+    if [ -n "$with_tests" ]; then # out of sight of everything but the tests that compare with them
+        run rm -rf "$venv/parity"
+        mkdir "$venv/parity"
+        pip_install --no-deps --target "$venv/parity" -r "$root/tests/requirements-parity.txt"
+    fi
     done_step
 }
 

@@ -19,7 +19,13 @@ from setup_machine import version_of
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ("setup.sh", "lib.sh", "system_packages.sh", "setup_machine.py", "setup_state.py", "native/ffcv/opencv4.pc")
-INPUTS = ["requirements.txt", "tests/requirements.txt", "pyproject.toml", *(f"scripts/{name}" for name in SCRIPTS)]
+INPUTS = [
+    "requirements.txt",
+    "tests/requirements.txt",
+    "tests/requirements-parity.txt",
+    "pyproject.toml",
+    *(f"scripts/{name}" for name in SCRIPTS),
+]
 
 
 def repair() -> list[str]:
@@ -97,6 +103,8 @@ def current(stamp: Path, with_tests: bool, ffcv: str) -> str:
     now = state(with_tests)
     if product["digest"] != now["digest"]:
         return "requirements, scripts, Python or the folder have changed"
+    if with_tests and not Path(sys.prefix, "parity").is_dir():
+        return "what the tests compare with is gone"
     before = tests if with_tests else product
     gone = [n for n, v in before["versions"].items() if now["versions"].get(n) != v]  # type: ignore[attr-defined]
     if gone or not Path(sys.prefix, "bin/fastscale").exists():

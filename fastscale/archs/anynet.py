@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from math import prod
 
-from fastscale.archs.check import check_resolution, check_stages, check_whole
+from fastscale.archs.check import check_choice, check_resolution, check_stages, check_whole
 from fastscale.archs.compatibility import bottleneck_width
-from fastscale.errors import InputError
 
 BLOCKS = ("bottleneck", "inverted")
 STEMS = ("conv3x3", "conv7x7-maxpool")
@@ -53,13 +52,9 @@ class AnyNet:
             stem_width=self.stem_width,
             stem_stride=self.stem_stride,
         )
-        for field, value, known in (
-            ("block", self.block, BLOCKS),
-            ("stem", self.stem, STEMS),
-            ("activation", self.activation, ACTIVATIONS),
-        ):
-            if value not in known:
-                raise InputError(f"{self.name}: {field} {value!r} is unknown, use one of {', '.join(known)}")
+        check_choice(self.name, "block", self.block, BLOCKS)
+        check_choice(self.name, "stem", self.stem, STEMS)
+        check_choice(self.name, "activation", self.activation, ACTIVATIONS)
         self.bottleneck_widths  # noqa: B018  (checks that the group widths fit)
         check_resolution(self.name, self.resolution, self.total_stride)
         check_resolution(self.name, self.test_resolution, self.resolution)

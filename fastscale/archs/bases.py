@@ -1,10 +1,13 @@
 """The named base networks as data: the paper's five, EfficientNet-B0..B7, ResNe(X)t, the earlier paper's RegNets (.dds), tiny ones.
 
 Sources: Dollár et al. 2021 (the paper); Tan and Le 2019 (EfficientNet); He et al. 2016, Xie et al. 2017 (ResNe(X)t);
-Radosavovic et al. 2020 (.dds). Every one is held to published counts by tests/counts.
+Radosavovic et al. 2020 (.dds). Every one of these is held to published counts by tests/counts. Two more families are here because
+others trained them: EfficientNet-Lite0..4 (TensorFlow's tpu repository, efficientnet/lite) and timm's RegNetZ (.timm), the paper's with
+other heads.
 """
 
 import math
+from dataclasses import replace
 
 from fastscale.archs.anynet import AnyNet
 from fastscale.archs.effnet import EffNet
@@ -54,6 +57,22 @@ EFFICIENTNETS = {
     "efficientnet-b7": (2.0, 3.1, 600, 686),
 }
 
+# name: (width factor, depth factor, resolution); the test crop leaves out 32 pixels of the resized side, as in their code
+EFFICIENTNETS_LITE = {
+    "efficientnet-lite0": (1.0, 1.0, 224),
+    "efficientnet-lite1": (1.0, 1.1, 240),
+    "efficientnet-lite2": (1.1, 1.2, 260),
+    "efficientnet-lite3": (1.2, 1.4, 280),
+    "efficientnet-lite4": (1.4, 1.8, 300),
+}
+
+# name: (the paper's base, timm's head width, resolution, test resize). Its regnetz_040 is not among them: it has an activation before
+# pooling, and no conv
+TIMM_REGNETZ = {
+    "regnetz-500mf.timm": ("regnetz-500mf", 1024, 224, 256),
+    "regnetz-4gf-h.timm": ("regnetz-4gf", 1536, 256, 292),
+}
+
 RESNET_DEPTHS = {"50": (3, 4, 6, 3), "101": (3, 4, 23, 3), "152": (3, 8, 36, 3)}
 
 
@@ -76,6 +95,21 @@ def _efficientnet(name: str, w: float, d: float, resolution: int, test_resolutio
         strides=(1, 2, 2, 2, 1, 2, 1),
         stem_width=_efficientnet_width(32, w),
         head_width=_efficientnet_width(1280, w),
+    )
+
+
+def _lite(name: str, w: float, d: float, resolution: int) -> EffNet:
+    """No SE, ReLU6, batch norm and padding of TensorFlow; stem, head and the depth of the first and the last stage are B0's at any size."""
+    arch, b0 = _efficientnet(name, w, d, resolution, resolution + 32), _efficientnet(name, 1.0, 1.0, resolution, resolution + 32)
+    return replace(
+        arch,
+        depths=(b0.depths[0], *arch.depths[1:-1], b0.depths[-1]),
+        stem_width=b0.stem_width,
+        head_width=b0.head_width,
+        se_ratio=0.0,
+        activation="relu6",
+        norm_eps=1e-3,
+        padding="same",
     )
 
 
@@ -133,10 +167,14 @@ def _tiny() -> list[AnyNet | EffNet]:
 def all_bases() -> list[AnyNet | EffNet]:
     """Every named base, in the order in which a list of them reads best."""
     bases: list[AnyNet | EffNet] = [*_paper()]
+    paper = {arch.name: arch for arch in _paper()}
     bases += [_efficientnet(name, *spec) for name, spec in EFFICIENTNETS.items()]
+    bases += [_lite(name, *spec) for name, spec in EFFICIENTNETS_LITE.items()]
     for size, depths in RESNET_DEPTHS.items():
         bases.append(_resnet(f"resnet-{size}", depths, 0.25, (64, 128, 256, 512), grouped=False))
         bases.append(_resnet(f"resnext-{size}", depths, 0.5, (4, 8, 16, 32), grouped=True))
     for name, spec in DDS.items():
         bases.append(RegNet(*spec).to_anynet(f"{name}.dds", **(Y_BLOCK if name.startswith("regnety") else {})))
+    for name, (base, head_width, resolution, test_resolution) in TIMM_REGNETZ.items():
+        bases.append(replace(paper[base], name=name, head_width=head_width, resolution=resolution, test_resolution=test_resolution))
     return bases + _tiny()

@@ -24,6 +24,12 @@ def check_whole(name: str, **fields: float | Sequence[float]) -> None:
                 raise InputError(f"{name}: {field} must be whole and at least 1, got {value}")
 
 
+def check_choice(name: str, field: str, value: str, known: Sequence[str]) -> None:
+    """InputError unless `value` is one of `known`."""
+    if value not in known:
+        raise InputError(f"{name}: {field} {value!r} is unknown, use one of {', '.join(known)}")
+
+
 def check_resolution(name: str, resolution: int, total_stride: int) -> None:
     """InputError unless an input of `resolution` pixels is left with at least one pixel after every stride."""
     if not isinstance(resolution, int) or isinstance(resolution, bool) or resolution < total_stride:

@@ -3,16 +3,21 @@
 from dataclasses import dataclass
 from math import prod
 
-from fastscale.archs.check import check_resolution, check_stages, check_whole
+from fastscale.archs.check import check_choice, check_resolution, check_stages, check_whole
 from fastscale.errors import InputError
+
+ACTIVATIONS = ("silu", "relu6")
+PADDINGS = ("even", "same")
 
 
 @dataclass(frozen=True)
 class EffNet:
-    """One EfficientNet-like network. Resolutions in pixels (square inputs), widths in channels, SiLU everywhere.
+    """One EfficientNet-like network. Resolutions in pixels (square inputs), widths in channels.
 
     `expansions` are hidden width / the block's input width (1: no expanding conv), `kernels` the depthwise conv's sizes, `se_ratio`
-    is relative to the block's input width, `head_width` the width of the 1x1 conv before pooling.
+    is relative to the block's input width (0: no SE), `head_width` the width of the 1x1 conv before pooling. The last three fields are
+    for weights that were trained in TensorFlow: `padding` "same" is TensorFlow's, which gives a conv with stride 2 its odd pixel of
+    padding at the end; "even" pads both sides alike. Neither changes a count.
     """
 
     name: str
@@ -27,6 +32,9 @@ class EffNet:
     head_width: int
     stem_stride: int = 2
     se_ratio: float = 0.25
+    activation: str = "silu"
+    norm_eps: float = 1e-5
+    padding: str = "even"
 
     def __post_init__(self) -> None:
         stages = {f: getattr(self, f) for f in ("depths", "widths", "expansions", "kernels", "strides")}
@@ -34,6 +42,10 @@ class EffNet:
         check_whole(self.name, **stages, stem_width=self.stem_width, head_width=self.head_width, stem_stride=self.stem_stride)
         if any(k % 2 == 0 for k in self.kernels):
             raise InputError(f"{self.name}: kernels must be odd, got {self.kernels}")
+        check_choice(self.name, "activation", self.activation, ACTIVATIONS)
+        check_choice(self.name, "padding", self.padding, PADDINGS)
+        if not 0 < self.norm_eps < 1:
+            raise InputError(f"{self.name}: norm_eps must be above 0 and below 1, got {self.norm_eps}")
         check_resolution(self.name, self.resolution, self.total_stride)
         check_resolution(self.name, self.test_resolution, self.resolution)
 

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from fastscale.counts import Layer
-from fastscale.models.layers import Activation, SqueezeExcite, conv, norm
+from fastscale.models.layers import SqueezeExcite, Style
 
 
 def drop_mask(branch: Tensor, rate: float) -> Tensor:
@@ -18,18 +18,18 @@ class Block(nn.Module):
     Inverted (Z, MBConv): identity shortcut only where the shape is unchanged, and no activation after conv3.
     """
 
-    def __init__(self, layers: dict[str, Layer], inverted: bool, activation: Activation):
+    def __init__(self, layers: dict[str, Layer], inverted: bool, style: Style):
         super().__init__()
         first, middle, last = layers.get("conv1"), layers["conv2"], layers["conv3"]
         w_in = (first or middle).w_in
         if "proj" in layers:
-            self.proj, self.proj_norm = conv(layers["proj"]), norm(layers["proj"].w_out)
+            self.proj, self.proj_norm = style.conv(layers["proj"]), style.norm(layers["proj"].w_out)
         if first:
-            self.conv1, self.norm1, self.act1 = conv(first), norm(first.w_out), activation()
-        self.conv2, self.norm2, self.act2 = conv(middle), norm(middle.w_out), activation()
-        self.se = SqueezeExcite(layers["se.reduce"], layers["se.expand"], activation) if "se.reduce" in layers else nn.Identity()
-        self.conv3, self.norm3 = conv(last), norm(last.w_out)
-        self.act = nn.Identity() if inverted else activation()
+            self.conv1, self.norm1, self.act1 = style.conv(first), style.norm(first.w_out), style.activation()
+        self.conv2, self.norm2, self.act2 = style.conv(middle), style.norm(middle.w_out), style.activation()
+        self.se = SqueezeExcite(layers["se.reduce"], layers["se.expand"], style) if "se.reduce" in layers else nn.Identity()
+        self.conv3, self.norm3 = style.conv(last), style.norm(last.w_out)
+        self.act = nn.Identity() if inverted else style.activation()
         self.has_conv1, self.has_proj = first is not None, "proj" in layers
         self.drop_path = 0.0  # rate at which the branch is left out in training, set by the network
         self.has_skip = not inverted or (w_in == last.w_out and middle.stride == 1)

@@ -1,25 +1,60 @@
-"""Pieces that the blocks share: conv and norm with the authors' settings, squeeze-and-excitation, stem, head."""
+"""Pieces that the blocks share: conv, norm and activation of one style, squeeze-and-excitation, stem, head."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from fastscale.archs import Arch, EffNet
 from fastscale.counts import Layer
 
-Activation = Callable[[], nn.Module]
 # ReLU works in place: its gradient needs only its output
-ACTIVATIONS: dict[str, Activation] = {"relu": lambda: nn.ReLU(inplace=True), "silu": nn.SiLU}
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": lambda: nn.ReLU(inplace=True),
+    "relu6": lambda: nn.ReLU6(inplace=True),
+    "silu": nn.SiLU,
+}
 
 
-def conv(layer: Layer) -> nn.Conv2d:
-    """The conv that the counter counted: same padding for odd kernels, bias only where it said so."""
-    return nn.Conv2d(layer.w_in, layer.w_out, layer.kernel, layer.stride, (layer.kernel - 1) // 2, groups=layer.groups, bias=layer.bias)
+class SameConv2d(nn.Conv2d):
+    """A conv with stride 2 padded as TensorFlow does: as much as the input's size needs, the odd pixel at the bottom and the right."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C_in, H, W) -> (N, C_out, ceil(H / stride), ceil(W / stride))."""
+        pads: list[int] = []
+        for size, kernel, stride in zip((x.shape[3], x.shape[2]), self.kernel_size[::-1], self.stride[::-1], strict=True):
+            total = max(kernel - 1 - (size - 1) % stride, 0)
+            pads += [total // 2, total - total // 2]
+        return super().forward(nn.functional.pad(x, pads))
 
 
-def norm(width: int) -> nn.BatchNorm2d:
-    """Batch norm with the recipe's eps 1e-5 and momentum .1."""
-    return nn.BatchNorm2d(width, eps=1e-5, momentum=0.1)
+@dataclass(frozen=True)
+class Style:
+    """What all layers of a network have in common; the defaults are the paper's."""
+
+    activation_name: str
+    norm_eps: float = 1e-5
+    padding: str = "even"
+
+    @classmethod
+    def of(cls, arch: Arch) -> "Style":
+        """One activation everywhere: SiLU in RegNetZ and EfficientNet (in SE too), ReLU elsewhere."""
+        return cls(arch.activation, arch.norm_eps, arch.padding) if isinstance(arch, EffNet) else cls(arch.activation)
+
+    def conv(self, layer: Layer) -> nn.Conv2d:
+        """The conv that the counter counted: output as large as input for stride 1, bias only where it said so."""
+        same = self.padding == "same" and layer.stride > 1
+        kind, padding = (SameConv2d, 0) if same else (nn.Conv2d, (layer.kernel - 1) // 2)
+        return kind(layer.w_in, layer.w_out, layer.kernel, layer.stride, padding, groups=layer.groups, bias=layer.bias)
+
+    def norm(self, width: int) -> nn.BatchNorm2d:
+        """Batch norm with the recipe's momentum .1."""
+        return nn.BatchNorm2d(width, eps=self.norm_eps, momentum=0.1)
+
+    def activation(self) -> nn.Module:
+        """A new module."""
+        return ACTIVATIONS[self.activation_name]()
 
 
 class PooledConv(nn.Conv2d):
@@ -41,9 +76,9 @@ def pooled_conv(layer: Layer) -> PooledConv:
 class SqueezeExcite(nn.Module):
     """Channel gates from pooled features: pool, 1x1 conv, activation, 1x1 conv, sigmoid."""
 
-    def __init__(self, reduce: Layer, expand: Layer, activation: Activation):
+    def __init__(self, reduce: Layer, expand: Layer, style: Style):
         super().__init__()
-        self.reduce, self.act, self.expand = pooled_conv(reduce), activation(), pooled_conv(expand)
+        self.reduce, self.act, self.expand = pooled_conv(reduce), style.activation(), pooled_conv(expand)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> the same shape, each channel times its gate."""
@@ -53,9 +88,9 @@ class SqueezeExcite(nn.Module):
 class Stem(nn.Module):
     """conv, norm, activation, and ResNet's max pool."""
 
-    def __init__(self, layers: dict[str, Layer], activation: Activation):
+    def __init__(self, layers: dict[str, Layer], style: Style):
         super().__init__()
-        self.conv, self.norm, self.act = conv(layers["conv"]), norm(layers["conv"].w_out), activation()
+        self.conv, self.norm, self.act = style.conv(layers["conv"]), style.norm(layers["conv"].w_out), style.activation()
         self.pool = nn.MaxPool2d(3, 2, 1) if "pool" in layers else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -66,11 +101,11 @@ class Stem(nn.Module):
 class Head(nn.Module):
     """[1x1 conv, norm, activation], global average pooling, linear classifier."""
 
-    def __init__(self, layers: dict[str, Layer], activation: Activation):
+    def __init__(self, layers: dict[str, Layer], style: Style):
         super().__init__()
         self.has_conv = "conv" in layers
         if self.has_conv:
-            self.conv, self.norm, self.act = conv(layers["conv"]), norm(layers["conv"].w_out), activation()
+            self.conv, self.norm, self.act = style.conv(layers["conv"]), style.norm(layers["conv"].w_out), style.activation()
         self.fc = nn.Linear(layers["fc"].w_in, layers["fc"].w_out)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from fastscale.archs import AnyNet, Arch
 from fastscale.counts.walk import parts
 from fastscale.models.blocks import Block
-from fastscale.models.layers import ACTIVATIONS, Head, Stem, initialise
+from fastscale.models.layers import Head, Stem, Style, initialise
 
 
 class Network(nn.Module):
@@ -17,17 +17,16 @@ class Network(nn.Module):
     def __init__(self, arch: Arch, num_classes: int = 1000, drop_path: float = 0.0):
         super().__init__()
         self.arch, self.num_classes = arch, num_classes
-        # one kind everywhere: SiLU in RegNetZ and EfficientNet (in SE too), ReLU elsewhere
-        act = ACTIVATIONS[arch.activation if isinstance(arch, AnyNet) else "silu"]
+        style = Style.of(arch)
         inverted = not isinstance(arch, AnyNet) or arch.block == "inverted"
         (_, _, stem), *blocks, (_, _, head) = parts(arch, num_classes=num_classes)
-        self.stem = Stem({layer.name.removeprefix("stem."): layer for layer in stem}, act)
+        self.stem = Stem({layer.name.removeprefix("stem."): layer for layer in stem}, style)
         stages: list[list[Block]] = [[] for _ in arch.depths]
         for prefix, repeats, layers in blocks:
             stage = stages[int(prefix.split(".")[1])]
-            stage += [Block({layer.name: layer for layer in layers}, inverted, act) for _ in range(repeats)]
+            stage += [Block({layer.name: layer for layer in layers}, inverted, style) for _ in range(repeats)]
         self.stages = nn.Sequential(*(nn.Sequential(*stage) for stage in stages))
-        self.head = Head({layer.name.removeprefix("head."): layer for layer in head}, act)
+        self.head = Head({layer.name.removeprefix("head."): layer for layer in head}, style)
         made = [block for stage in stages for block in stage]
         for i, block in enumerate(made):
             block.drop_path = drop_path * i / max(1, len(made) - 1)

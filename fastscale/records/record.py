@@ -1,11 +1,13 @@
 """One measured fact: a network, how it was measured, the values, and the envelope that produced them.
 
 Rule (design, "no number without a record"): tables and figures are made only from records and from published reference points. A record is
-one line of JSON with sorted keys, validated when it is made and again when it is read. `kind` is "train" (a finished training run) or
-"time" (a measured step, inference or loader time). What a value was measured in is part of its name:
+one line of JSON with sorted keys, validated when it is made and again when it is read. `kind` is "train" (a finished training run),
+"time" (a measured step, inference or loader time) or "evaluate" (errors of weights that were made elsewhere, as of an imported checkpoint;
+`run` names them). What a value was measured in is part of its name:
 
     train   top1_error top5_error top1_error_ema top5_error_ema (%), train_loss, epoch_time_s (wall clock, one training epoch),
             images_per_s, data_wait_share (0 to 1), peak_memory_mib
+    evaluate top1_error top5_error (%), images (how many), top1_error_among (%, the choice being among the data's classes alone)
     time    a training step (run `<network>.time`), of env.batch images on dummy data:
             step_time_s (median over the repeats), step_time_spread_s (half the distance of the quartiles), forward_time_s (with the loss),
             backward_time_s, optimizer_time_s (medians), images_per_s, epoch_time_min (step time x steps in one epoch of `data`, on this
@@ -32,7 +34,7 @@ from typing import Any
 from fastscale.errors import InputError
 
 SCHEMA = 1
-KINDS = ("train", "time")
+KINDS = ("train", "time", "evaluate")
 # What of the envelope changes a measurement. Two records that differ in one of these are two facts, not an old and a new one.
 CONDITIONS = ("device", "precision", "layout", "compile", "batch", "threads")
 _VALUE_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")

@@ -26,6 +26,21 @@ def test_every_family_is_named():
     assert all(fs.arch(n).name == n for n in names)
 
 
+def test_lite_is_efficientnet_without_se_and_with_fixed_ends():
+    for i, (resolution, params) in enumerate(((224, 4.65e6), (240, 5.42e6), (260, 6.09e6), (280, 8.20e6), (300, 13.01e6))):
+        lite, b = fs.arch(f"efficientnet-lite{i}"), fs.arch(f"efficientnet-b{i}")
+        assert (lite.stem_width, lite.head_width, lite.depths[0], lite.depths[-1]) == (32, 1280, 1, 1)
+        assert (lite.widths, lite.depths[1:-1], lite.se_ratio) == (b.widths, b.depths[1:-1], 0)
+        assert (lite.resolution, lite.activation, lite.norm_eps, lite.padding) == (resolution, "relu6", 1e-3, "same")
+        assert fs.complexity(lite).params == pytest.approx(params, rel=1e-3)
+
+
+def test_timms_regnetz_differ_from_the_papers_in_their_heads_only():
+    for name, timm, head in (("500mf", "500mf", 1024), ("4gf", "4gf-h", 1536)):
+        ours, timm = fs.arch(f"regnetz-{name}"), fs.arch(f"regnetz-{timm}.timm")
+        assert replace(ours, name=timm.name, head_width=head) == timm
+
+
 def test_archs_are_frozen_values():
     arch = fs.arch("regnety-4gf")
     assert arch == fs.arch("regnety-4gf") and hash(arch) == hash(fs.arch("regnety-4gf")) and fs.arch(arch) is arch
@@ -56,6 +71,19 @@ def test_unknown_name_lists_the_nearest_first():
 def test_bad_definitions_are_refused(change, text):
     with pytest.raises(ValueError, match=text):
         replace(fs.arch("regnety-500mf"), **change)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"activation": "gelu"}, "use one of silu, relu6"),
+        ({"padding": "valid"}, "use one of even, same"),
+        ({"norm_eps": 0.0}, "above 0"),
+    ],
+)
+def test_bad_efficientnets_are_refused(change, text):
+    with pytest.raises(ValueError, match=text):
+        replace(fs.arch("efficientnet-b0"), **change)
 
 
 def test_compatibility_keeps_group_widths_dividing():

@@ -19,6 +19,11 @@ CROSS_CHECK = [
     ("regnetz-4gf", 64),
     ("efficientnet-b0", 224),
     ("efficientnet-b4", 64),
+    ("efficientnet-lite0", 224),
+    ("efficientnet-lite2", 75),
+    ("efficientnet-lite4", 64),
+    ("regnetz-500mf.timm", 64),
+    ("regnetz-4gf-h.timm", 64),
     ("resnet-50", 224),
     ("resnet-50.w-x2", 64),
     ("resnext-50", 64),
@@ -27,7 +32,7 @@ CROSS_CHECK = [
     ("regnety-4gf.dWr-x8", 32),
     ("regnetz-4gf.dWr-x8.5", 32),
 ]
-FLAVOURS = ["regnetx-tiny", "regnety-tiny", "regnetz-tiny", "efficientnet-tiny", "resnet-50", "regnety-tiny.dWr-x4"]
+FLAVOURS = ["regnetx-tiny", "regnety-tiny", "regnetz-tiny", "efficientnet-tiny", "efficientnet-lite0", "resnet-50", "regnety-tiny.dWr-x4"]
 
 
 @pytest.mark.parametrize(("name", "resolution"), CROSS_CHECK, ids=lambda v: str(v))

@@ -34,10 +34,15 @@ def test_fields_that_do_not_apply_may_be_none(made_up):
     assert Record.from_json(record.to_json()) == record
 
 
+def test_weights_made_elsewhere_are_evaluated_without_a_recipe(made_up):
+    record = made_up(kind="evaluate", recipe=None, recipe_hash=None, seed=None, epochs=None, values={"top1_error": 25.8, "images": 3925})
+    assert Record.from_json(record.to_json()) == record and key(record) != key(made_up(kind="time", recipe=None))
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"kind": "guess"}, "kind must be one of train, time"),
+        ({"kind": "guess"}, "kind must be one of train, time, evaluate"),
         ({"run": " "}, "run must be"),
         ({"arch": None}, "arch must be"),
         ({"strategy": ""}, "strategy must be"),

@@ -22,6 +22,8 @@ with open(os.environ["PIP_CALLS"], "a") as file:
     print(call, file=file)
 if os.environ.get("PIP_FAILS") and os.environ["PIP_FAILS"] in call:
     sys.exit("ERROR: the index does not answer")
+if "--target" in sys.argv:
+    sys.exit()  # a folder of its own
 files = [b for a, b in zip(sys.argv, sys.argv[1:]) if a == "-r"]
 lines = [line for file in files for line in pathlib.Path(file).read_text().splitlines()]
 wanted = dict(re.findall(r"(?m)^([\\w.-]+)[^=\\n#]*==([\\w.+]+)", "\\n".join([*lines, *sys.argv])))
@@ -50,7 +52,7 @@ class Clone:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.calls = root.parent / "pip-calls"
-        for name in ("requirements.txt", "pyproject.toml", "tests/requirements.txt"):
+        for name in ("requirements.txt", "pyproject.toml", "tests/requirements.txt", "tests/requirements-parity.txt"):
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, root / name)
         shutil.copytree(ROOT / "scripts", root / "scripts", ignore=shutil.ignore_patterns("__pycache__"))

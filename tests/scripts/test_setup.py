@@ -53,10 +53,21 @@ def test_complete_set_up_and_then_nothing_to_do(clone):
 def test_test_tools_only_when_asked_for(clone):
     clone.setup()
     assert "tests/requirements.txt" not in clone.pip_calls()
+    assert not (clone.venv / "parity").exists()
     assert clone.setup("--with-tests").returncode == 0
-    assert f"-r {clone.root}/tests/requirements.txt" in clone.pip_calls()
+    calls = clone.pip_calls()
+    assert f"-r {clone.root}/tests/requirements.txt" in calls
+    assert f"--no-deps --target {clone.venv}/parity -r {clone.root}/tests/requirements-parity.txt" in calls
     assert "nothing to do" in clone.setup().stdout  # what is complete with the tools is complete without
     assert "nothing to do" in clone.setup("--with-tests").stdout
+
+
+def test_what_the_tests_compare_with_is_put_back(clone):
+    clone.setup("--with-tests")
+    shutil.rmtree(clone.venv / "parity")
+    assert "nothing to do" in clone.setup().stdout
+    assert "what the tests compare with is gone" in clone.setup("--with-tests").stdout
+    assert (clone.venv / "parity").is_dir()
 
 
 @pytest.mark.parametrize("file", ["requirements.txt", "pyproject.toml", "scripts/setup.sh"])

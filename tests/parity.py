@@ -1,0 +1,125 @@
+"""Other implementations to compare ours with: timm, torchvision and EfficientNet-Lite's package.
+
+scripts/setup.sh --with-tests puts them in .venv/parity, without what they depend on and out of sight of everything else: torchvision is
+built against one torch only, and one that does not fit breaks whatever looks for it. Only the tests that compare put that folder on the
+path. torchvision's Python code is all that is needed; where its compiled part does not load, the two operators that it insists on are
+declared here.
+"""
+
+import importlib
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+FOLDER = Path(sys.prefix) / "parity"
+_declared = []  # torch drops an operator when its library is no longer referred to
+
+
+def _torchvision() -> None:
+    try:
+        importlib.import_module("torchvision")
+    except RuntimeError as error:
+        if "torchvision::nms" not in str(error):
+            raise
+        import torch
+
+        library = torch.library.Library("torchvision", "DEF")
+        for name in ("nms", "qnms"):
+            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        _declared.append(library)
+        for name in [m for m in sys.modules if m.partition(".")[0] == "torchvision"]:
+            del sys.modules[name]
+        importlib.import_module("torchvision")
+
+
+def other(name: str) -> ModuleType:
+    """The module of that name out of .venv/parity, or a skip where the set-up has not put it there."""
+    if not FOLDER.is_dir():
+        pytest.skip(f"{name} is not here; bash scripts/setup.sh --with-tests installs it")
+    sys.path.insert(0, str(FOLDER))
+    try:
+        if name.partition(".")[0] in ("timm", "torchvision"):
+            _torchvision()
+        return importlib.import_module(name)
+    finally:
+        sys.path.remove(str(FOLDER))
+
+
+def randomise(net, images) -> None:
+    """Random weights and batch-norm statistics that leave the signal alive, so that a wrong eps, padding or order of channels shows.
+
+    A fresh network hides such mistakes: its statistics are 0 and 1. Here they are those of `images` (N, 3, H, W), each off by a little.
+    """
+    import torch
+
+    generator = torch.Generator().manual_seed(0)
+
+    def uniform(shape, low, high):
+        return torch.rand(shape, generator=generator) * (high - low) + low
+
+    norms = [m for m in net.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    for m in net.modules():
+        if isinstance(m, torch.nn.Conv2d | torch.nn.Linear):
+            m.weight.data = torch.randn(m.weight.shape, generator=generator) * m.weight[0].numel() ** -0.5
+            if m.bias is not None:
+                m.bias.data = uniform(m.bias.shape, -0.1, 0.1)
+    momenta = [m.momentum for m in norms]
+    for m in norms:
+        m.weight.data, m.bias.data = uniform(m.weight.shape, 0.5, 1.5), uniform(m.bias.shape, -0.3, 0.3)
+        m.reset_running_stats()
+        m.momentum = None
+    with torch.no_grad():
+        net.train()(images)
+    for m, momentum in zip(norms, momenta, strict=True):
+        m.momentum = momentum
+        m.running_mean += m.running_var.sqrt() * uniform(m.running_var.shape, -0.05, 0.05)
+        m.running_var *= uniform(m.running_var.shape, 0.9, 1.15)
+    net.eval()
+
+
+# (project, its name, ours): networks that both have; timm's regnetz_040 and three of torchvision's RegNets are built differently
+OURS = ["200mf", "400mf", "600mf", "800mf", "1.6gf", "3.2gf", "4gf", "6.4gf", "8gf", "12gf", "16gf", "32gf"]
+THEIRS = ["002", "004", "006", "008", "016", "032", "040", "064", "080", "120", "160", "320"]
+TORCHVISION = {"x": ["800mf", "1_6gf", "3_2gf", "8gf", "16gf", "32gf"], "y": ["400mf", "1_6gf", "3_2gf", "16gf", "32gf"]}
+CASES = [
+    *(("timm", f"regnet{xy}_{a}", f"regnet{xy}-{b}.dds") for xy in "xy" for a, b in zip(THEIRS, OURS, strict=True)),
+    ("timm", "regnetz_005", "regnetz-500mf.timm"),
+    ("timm", "regnetz_040_h", "regnetz-4gf-h.timm"),
+    *(("timm", f"efficientnet_b{i}", f"efficientnet-b{i}") for i in range(8)),
+    *(("timm", f"tf_efficientnet_lite{i}", f"efficientnet-lite{i}") for i in range(5)),
+    *(("timm", f"resnet{n}", f"resnet-{n}") for n in (50, 101, 152)),
+    *(("timm", f"resnext{n}_32x4d", f"resnext-{n}") for n in (50, 101)),
+    *(("torchvision", f"regnet_{xy}_{n}", f"regnet{xy}-{n.replace('_', '.')}.dds") for xy in "xy" for n in TORCHVISION[xy]),
+    *(("torchvision", f"resnet{n}", f"resnet-{n}") for n in (50, 101, 152)),
+    ("torchvision", "resnext50_32x4d", "resnext-50"),
+    *(("torchvision", f"efficientnet_b{i}", f"efficientnet-b{i}") for i in range(8)),
+]
+
+
+def theirs(project: str, name: str):
+    """That project's network, not trained."""
+    if project == "timm":
+        return other("timm").create_model(name)
+    return other("torchvision").models.get_model(name)
+
+
+def difference(net, name: str, images, imported) -> tuple[float, float]:
+    """(largest difference of an output between `net` and our network with the imported weights, largest output of `net`).
+
+    Both compute in double precision: a deep network of random weights makes 1e-7 into 1e-4, and that would hide what is looked for.
+    AssertionError where the network found is not `name`, or the outputs hardly depend on the images: then they would prove nothing.
+    """
+    import torch
+
+    import fastscale as fs
+
+    assert imported.arch_name == name
+    ours = fs.build(imported.arch_name, imported.num_classes)
+    ours.load_state_dict(imported.state_dict)
+    net.double(), ours.double().eval()
+    with torch.no_grad():
+        expected, got = net(images.double()), ours(images.double())
+    assert (expected[0] - expected[1]).abs().max() > 0.05
+    return float((expected - got).abs().max()), float(expected.abs().max())
