@@ -123,8 +123,9 @@ def make(artifact: Artifact, tier: str, runs_dir: Path, dry_run: bool, jobs: int
 def plan_jobs(plan: Plan, runs_dir: Path) -> list[Job]:
     """The runs that are not finished here."""
     specs = [(spec, RunFolder(runs_dir, spec.run, spec.seed)) for spec in plan.runs()]
-    base = complexity(arch_named(plan.base)).flops  # start, validation and so on take about as long as the base's training
-    return [Job(spec, folder, base + complexity(arch_named(spec.arch)).flops) for spec, folder in specs if folder.record is None]
+    # start, validation and so on take about as long as the base's training
+    flops = {name: complexity(arch_named(name)).flops for spec, _ in specs for name in (spec.base, spec.arch)}
+    return [Job(spec, folder, flops[spec.base] + flops[spec.arch]) for spec, folder in specs if folder.record is None]
 
 
 def show_plan(artifact: Artifact, plan: Plan, todo: Sequence[Job], runs_dir: Path) -> None:

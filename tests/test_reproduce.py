@@ -6,14 +6,14 @@ from pathlib import Path
 
 from fastscale import reproduce as module
 from fastscale.cli import main
-from fastscale.paper.artifacts import Artifact, Plan
+from fastscale.paper.artifacts import Artifact, Plan, Series
 from fastscale.records import RecordStore
 
 ROOT = Path(__file__).parents[1]
 
 
 def plan_of(source, strategies, seeds=(0,)):
-    plan = Plan("regnety-tiny", strategies, 2.0, "quick", source, tuple(seeds), timings=False)
+    plan = Plan((Series("regnety-tiny", strategies, (2.0,)),), "quick", source, tuple(seeds), timings=False)
     return Artifact("made-up", "made-up comparison", "comparison", "nothing", ("made-up/comparison",), tiers={"quick": plan})
 
 
