@@ -99,9 +99,8 @@ def make(artifact: Artifact, tier: str, runs_dir: Path, dry_run: bool, jobs: int
     plan = artifact.plan(tier)
     if plan is None:  # closed form or counts: nothing to run
         if not dry_run:
-            stems = {Path(output).name for output in artifact.outputs}
-            written = [p for p in regenerate(stems=stems) if p.suffix == ".md" and p.stem in stems]
-            print("\n".join(p.read_text(encoding="utf-8") for p in written))
+            written = regenerate(names=[artifact.name])
+            print("\n".join(p.read_text(encoding="utf-8") for p in written if p.suffix == ".md"))
         return 0
     todo = plan_jobs(plan, runs_dir)
     show_plan(artifact, plan, todo, runs_dir)

@@ -59,7 +59,7 @@ def test_smoke_passes_and_notices_a_changed_number(tmp_path, capsys):
 
 
 def test_theory_artifacts_print_their_table(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(module, "regenerate", lambda stems: [ROOT / "paper_figures" / "tables" / "table-4.md"])
+    monkeypatch.setattr(module, "regenerate", lambda names: [ROOT / "paper_figures" / "tables" / "table-4.md"])
     assert main(["reproduce", "table-4"]) == 0
     assert "multiply-adds" in capsys.readouterr().out
 

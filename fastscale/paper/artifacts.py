@@ -5,11 +5,11 @@
     kind: theory | group-width | counts | definitions | comparison | figure
     shows: ...                     what a reader learns from it
     outputs: [figures/fig-4]       under paper_figures/, without suffix
-    claims: [...]                  what of the paper it tests (see `claims`); may be absent
+    claims: [...]                  what of the paper it tests (see `claim`); may be absent
     strategies: [d, w, r]          theory, group-width: the rows, in closed form
     growth: {bases: [...], factors: [2, 4]}   the networks whose real growth stands beside the closed form
     networks: [{label, source, arch}]   counts, definitions: a published network (label and source as in paper_points.csv) and its name here
-    drawing: {by: strategies, ...} figure: how it is drawn, from which reference points (see `drawings`)
+    drawing: {by: panels, ...}     figure: how it is drawn, from which points (see the module of that name)
     tiers: {quick: ..., full: ...} the runs of each tier (see `plan`); a tier that is absent has nothing to run
 
 An unknown or missing key is an InputError that names it.
@@ -38,6 +38,7 @@ KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "comparison": (("tiers",), ()),
     "figure": (("drawing",), ("tiers",)),
 }
+DRAWINGS = ("panels", "runtime", "blocks", "accelerators")
 DEFAULT_TIER = "quick"
 TIERS = ("quick", "full")
 _COMMON = ("name", "title", "kind", "shows", "outputs")
@@ -106,6 +107,8 @@ def _artifact(content: Any, name: str) -> Artifact:
         raise InputError(f"name is {content['name']!r}, the file's name says {name!r}")
     for network in content.get("networks", ()):
         need_keys(network, ("label", "source", "arch"), "network")
+    if content["kind"] == "figure" and (not isinstance(content["drawing"], dict) or content["drawing"].get("by") not in DRAWINGS):
+        raise InputError(f"drawing: by must be one of {', '.join(DRAWINGS)}")
     growth = content.get("growth", {})
     if growth:
         need_keys(growth, ("bases", "factors"), "growth")

@@ -93,11 +93,15 @@ def _trained(recipe: str, records: Sequence[Record], names: dict[str, RunName]) 
         runs = [r for r in records if r.arch == arch]
         if runs:
             errors = [r.values.get("top1_error_ema", r.values["top1_error"]) for r in runs]
-            points.append(_point(runs[0], name, error=mean(errors), error_spread=deviation(errors), runs=len(errors), epochs=runs[0].epochs))
+            points.append(
+                _point(runs[0], name, error=mean(errors), error_spread=deviation(errors), runs=len(errors), epochs=runs[0].epochs)
+            )
     return Group("train", slug(recipe), f"recipe {recipe}", data.pop(), False, tuple(points))
 
 
-def _timed(condition: tuple[str, ...], same_device: Sequence[tuple[str, ...]], records: Sequence[Record], names: dict[str, RunName]) -> Group:
+def _timed(
+    condition: tuple[str, ...], same_device: Sequence[tuple[str, ...]], records: Sequence[Record], names: dict[str, RunName]
+) -> Group:
     differs = [value for i, value in enumerate(condition) if i and len({other[i] for other in same_device}) > 1]
     device, precision, layout, compiled, threads = condition
     on_cpu = records[0].env.get("device_type", "cpu") == "cpu"

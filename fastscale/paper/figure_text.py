@@ -20,7 +20,15 @@ def write_caption(artifact: Artifact, view: View, left_out: Sequence[str], folde
         parts += [f"**Times measured on one {view.timed.words}.**" + (" " + _NO_CPU if view.on_cpu else ""), ""]
     if view.foreign and view.trained is not None:
         parts += [f"**Errors measured on {view.trained.data}, {view.trained.words}: another experiment than the paper's.**", ""]
-    parts += [f"![{artifact.title}]({view.name}.svg)", "", caption(artifact, view, left_out), "", *extra, *([""] if extra else []), to_markdown(table)]
+    parts += [
+        f"![{artifact.title}]({view.name}.svg)",
+        "",
+        caption(artifact, view, left_out),
+        "",
+        *extra,
+        *([""] if extra else []),
+        to_markdown(table),
+    ]
     return [
         write_text(folder / f"{view.name}.md", "\n".join(parts).rstrip() + "\n"),
         write_text(folder / f"{view.name}.csv", to_csv(table)),

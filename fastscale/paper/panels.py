@@ -1,13 +1,13 @@
 """Figures 1, 4, 5, 6, 7 and the large networks: error, epoch time and counts of scaled networks, panel by panel as declared.
 
-    drawing:
-      by: panels
-      points: [fig4]              figures or tables of paper_points.csv
-      keep: [base, d, w, orig]    of their strategies; absent: all
-      epochs: 100                 of tables that print several schedules; absent: all
-      look: strategy | family     what colour and marker say
-      columns: 2
-      panels: [{y: error, x: flops, base: efficientnet-b0}]   base: absent for all; a panel without any point is left out
+drawing:
+  by: panels
+  points: [fig4]              figures or tables of paper_points.csv
+  keep: [base, d, w, orig]    of their strategies; absent: all
+  epochs: 100                 of tables that print several schedules; absent: all
+  look: strategy | family     what colour and marker say
+  columns: 2
+  panels: [{y: error, x: flops, base: efficientnet-b0}]   base: absent for all; a panel without any point is left out
 """
 
 from collections.abc import Sequence

@@ -83,7 +83,9 @@ def timm_points(name: str, root: Path | None = None) -> list[Measured]:
     for row in reference("timm_benchmarks", root):
         if row["source"] == f"timm results/{name}.csv":
             counts = (1e9 * float(row["gmacs"]), 1e6 * float(row["params_m"]), 1e6 * float(row["macts"]))
-            found.append(Measured(row["model"], timm_family(row["model"]), None, *counts, 1 / float(row["images_per_s"]), source=row["source"]))
+            found.append(
+                Measured(row["model"], timm_family(row["model"]), None, *counts, 1 / float(row["images_per_s"]), source=row["source"])
+            )
     if not found:
         raise InputError(f"timm_benchmarks.csv holds no measurement of {name!r}; restore paper_figures/reference")
     return found

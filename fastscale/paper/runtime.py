@@ -81,7 +81,9 @@ def printed(artifact: Artifact, root: Path | None = None) -> dict[str, float]:
     """The r that the paper prints for each panel; none for the zoo, which the paper does not show."""
     if artifact.drawing["points"] == "zoo":
         return {}
-    return {"families" if "pooled" in r["networks"] and "RegNetY" in r["networks"] else r["measure"]: float(r["pearson_r"]) for r in _r(root)}
+    return {
+        "families" if "pooled" in r["networks"] and "RegNetY" in r["networks"] else r["measure"]: float(r["pearson_r"]) for r in _r(root)
+    }
 
 
 def draw_runtime(artifact: Artifact, records: Sequence[Record], folder: Path, root: Path | None = None) -> list[Path]:
@@ -129,7 +131,12 @@ def runtime_chart(
 def heading(own: dict[str, Pool], name: str, view: View, published: dict[str, Pool], paper: dict[str, float], log: bool) -> str:
     """`r = 0.78, n = 56 (printed: 0.81)`."""
     pool = own[name]
-    text = _WHO.get(name, "") * (not log) + f"r = {_shown(pool.r())}" + (f", of logs {_shown(pool.r(True))}" if log else "") + f", n = {len(pool.inside)}"
+    text = (
+        _WHO.get(name, "") * (not log)
+        + f"r = {_shown(pool.r())}"
+        + (f", of logs {_shown(pool.r(True))}" if log else "")
+        + f", n = {len(pool.inside)}"
+    )
     if view.timed and not view.on_cpu:
         return text + f" (published: {_shown(paper.get(name, published[name].r()))})"
     return text + (f" (printed: {paper[name]:.2f})" if name in paper and not view.timed else "")
@@ -141,7 +148,10 @@ def r_lines(own: dict[str, Pool], view: View, published: dict[str, Pool], paper:
     for name, pool in own.items():
         text = f"- epoch time against {pool.measure}: " + heading(own, name, view, published, paper, log)
         if name == "families":
-            each = [(f, Pool(pool.measure, tuple(p for p in pool.inside if p.family == f))) for f in dict.fromkeys(p.family for p in pool.inside)]
+            each = [
+                (f, Pool(pool.measure, tuple(p for p in pool.inside if p.family == f)))
+                for f in dict.fromkeys(p.family for p in pool.inside)
+            ]
             text += "; " + ", ".join(f"{f} {_shown(part.r())} (n = {len(part.inside)})" for f, part in each)
         if pool.right is not None and len(pool.inside) < len(pool.points):
             text += f"; {len(pool.points) - len(pool.inside)} points beyond the axis ({pool.right / 1e6:g} M acts) are neither drawn nor counted"

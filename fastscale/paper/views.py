@@ -72,7 +72,9 @@ def counted(plan: Plan) -> list[Measured]:
     for name in plan.names():
         counts = complexity(name.arch())
         strategy = "orig" if name.strategy is None and family_of(name.base) == "EfficientNet" and name.base[-1] != "0" else name.strategy
-        found.append(Measured(name.arch_name, family_of(name.base), strategy, float(counts.flops), float(counts.params), float(counts.acts)))
+        found.append(
+            Measured(name.arch_name, family_of(name.base), strategy, float(counts.flops), float(counts.params), float(counts.acts))
+        )
     return found
 
 
