@@ -58,7 +58,7 @@ class Device(NamedTuple):
 
 def devices(artifact: Artifact, root: Path | None = None) -> list[Device]:
     """Every file but those left out; GPUs from the oldest on, CPUs last."""
-    rows = {}
+    rows: dict[str, dict[str, str]] = {}
     for row in reference("timm_benchmarks", root):
         rows.setdefault(row["source"].removeprefix("timm results/").removesuffix(".csv"), row)
     found = []
@@ -152,7 +152,14 @@ def _dots(found: Sequence[Device], artifact: Artifact, folder: Path) -> list[Pat
             ax.plot([min(values), max(values)], [y, y], color=PALE, linewidth=2.2, zorder=1, solid_capstyle="round")
             for measure, (colour, marker) in _MARKS.items():
                 ax.plot(
-                    [d.r[measure]], [y], marker=marker, color=colour, markersize=5.2, markeredgecolor="white", markeredgewidth=0.5, zorder=3
+                    [d.r[measure] or 0.0],
+                    [y],
+                    marker=marker,
+                    color=colour,
+                    markersize=5.2,
+                    markeredgecolor="white",
+                    markeredgewidth=0.5,
+                    zorder=3,
                 )
         ax.text(1.0, gpus - 0.02, "CPUs: the counter-example", fontsize=8, color="#9C1C1C", ha="right", va="center")
         ax.set_yticks(heights, labels=[f"{d.device}, {d.conditions}" for d in found], fontsize=8)
@@ -170,10 +177,10 @@ def _dots(found: Sequence[Device], artifact: Artifact, folder: Path) -> list[Pat
     return [svg, png]
 
 
-def margin(file: str, first: str, second: str, root: Path | None = None) -> tuple[float, int]:
+def margin(file: str, measures: tuple[str, str], root: Path | None = None) -> tuple[float, int]:
     """(r of logs with the first measure minus that with the second, number of networks) of one published file."""
     points = tuple(timm_points(file, root))
-    rs = [Pool(measure, points).r(log=True) for measure in (first, second)]
+    rs = [Pool(measure, points).r(log=True) for measure in measures]
     assert rs[0] is not None and rs[1] is not None  # a published file holds more than three networks
     return rs[0] - rs[1], len(points)
 

@@ -50,7 +50,7 @@ def trace_block(arch: str, stage: int, index: int, title: str) -> BlockGraph:
 
     with torch.device("meta"):  # the structure, without the weights
         network = build(arch_named(arch))
-    block: Any = network.stages[stage][index]
+    block: Any = network.get_submodule(f"stages.{stage}.{index}")
     graph = Tracer().trace(block)
     modules = dict(block.named_modules())
     (output,) = [node for node in graph.nodes if node.op == "output"]
@@ -67,7 +67,7 @@ def trace_block(arch: str, stage: int, index: int, title: str) -> BlockGraph:
     return BlockGraph(title, f"{arch}: stages.{stage}.{index}", main[0].w_in, main, shortcut, after)
 
 
-def _chain(node: fx.Node, modules: dict[str, nn.Module]) -> tuple[tuple[Step, ...], fx.Node]:
+def _chain(node: Any, modules: dict[str, nn.Module]) -> tuple[tuple[Step, ...], fx.Node]:
     """The steps that lead to `node`, in order, back to a sum or to the block's input; and that node."""
     import operator
 

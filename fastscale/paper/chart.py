@@ -4,6 +4,7 @@ Drawn for the width of a page (7 inches at 9 to 10 points), so that the text is 
 """
 
 import math
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from fastscale.paper.figures import house_style, plain_ticks
 from fastscale.paper.looks import GREY, Look, strategy_look
 
 # of a look's size: many points, small panels; a published point is the larger, to show as a ring around ours where both agree
-OURS, PUBLISHED = 0.52, 0.68
+OURS, PUBLISHED = 0.6, 0.72
 BASE = strategy_look(None)
 DASHED, DOTTED = (0, (4, 3)), (0, (1, 1.6))
 
@@ -68,7 +69,7 @@ class Chart:
 def draw_charts(
     charts: Sequence[Chart], columns: int, title: str, subtitle: Sequence[str], folder: Path, name: str, caution: str = ""
 ) -> list[Path]:
-    """Writes `<name>.svg` and `<name>.png` into `folder`: the panels row by row, title and subtitle above, one legend below."""
+    """Writes `<name>.svg` and `<name>.png` into `folder`: the panels row by row, title (second line smaller) above, one legend below."""
     rows = -(-len(charts) // columns)
     with house_style():
         marks = [mark for chart in charts for mark in chart.marks]
@@ -76,7 +77,9 @@ def draw_charts(
         per_row = 4 if columns > 1 else 2
         lines = -(-len(handles) // per_row)
         width, panel = (4.6, 3.1) if columns == 1 else (7.2, 2.75 if columns == 2 else 2.0)
-        above = 0.42 + 0.17 * len(subtitle) + (0.1 if any(chart.heading for chart in charts) else 0)
+        titles = title.split("\n")
+        subtitle = [line for text in subtitle for line in textwrap.wrap(text, round(14.4 * width))]
+        above = 0.22 + 0.2 * len(titles) + 0.17 * len(subtitle) + (0.1 if any(chart.heading for chart in charts) else 0)
         below = 0.62 + 0.19 * lines + (0.2 if caution else 0)
         gap = 0.62 + (0.12 if any(chart.heading for chart in charts[columns:]) else 0)
         height = above + below + rows * panel + (rows - 1) * gap
@@ -90,10 +93,11 @@ def draw_charts(
             wspace=0.62 / ((width - 0.76 - 0.62 * (columns - 1)) / columns) if columns > 1 else 0,
             hspace=gap / panel,
         )
-        figure.text(0.12 / width, 1 - 0.16 / height, title, fontsize=11, fontweight="bold", va="center")
+        for i, text in enumerate(titles):
+            figure.text(0.12 / width, 1 - (0.16 + 0.2 * i) / height, text, fontsize=11 if i == 0 else 9.5, fontweight="bold", va="center")
         for i, text in enumerate(subtitle):
-            size = min(8.5, 8.5 * 16.5 * width / max(1, len(text)))
-            figure.text(0.12 / width, 1 - (0.35 + 0.17 * i) / height, text, fontsize=size, color=GREY, va="center")
+            down = 0.15 + 0.2 * len(titles) + 0.17 * i
+            figure.text(0.12 / width, 1 - down / height, text, fontsize=8.5, color=GREY, va="center")
         for i, chart in enumerate(charts):
             draw_chart(figure.add_subplot(rows, columns, i + 1), chart, ticks=7 if columns < 3 else 5)
         if caution:
@@ -168,7 +172,7 @@ def _draw_mark(ax: Axes, mark: Mark) -> None:
         markersize=mark.look.size * (OURS if mark.ours else PUBLISHED),
         markerfacecolor=colour if mark.ours else "white",
         markeredgecolor="white" if mark.ours else colour,
-        markeredgewidth=0.5 if mark.ours else 1.0,
+        markeredgewidth=0.4 if mark.ours else 1.0,
         alpha=0.9,
         elinewidth=1.2,
         zorder=4 if mark.ours else 3,

@@ -8,7 +8,7 @@ from fastscale.paper.comparison import Comparison, Network, deviation, mean, pea
 from fastscale.paper.places import reference
 from fastscale.paper.tables import Column, Table, fixed, power, signed
 
-DATA_NAMES = {"fashion-mnist": "Fashion-MNIST", "cifar10": "CIFAR-10", "imagenette": "Imagenette"}
+DATA_NAMES = {"fashion-mnist": "Fashion-MNIST", "cifar10": "CIFAR-10", "imagenette": "Imagenette", "imagenet": "ImageNet"}
 MEASURES = ("flops", "params", "acts")
 IN_WORDS = {"flops": "multiply-adds (flops)", "params": "parameters", "acts": "activations"}
 _RUNS = ("mean", "std", "n")

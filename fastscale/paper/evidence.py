@@ -13,7 +13,7 @@ from pathlib import Path
 from fastscale.counts import Complexity, complexity
 from fastscale.errors import InputError
 from fastscale.paper.artifacts import Artifact
-from fastscale.paper.comparison import deviation, mean
+from fastscale.paper.comparison import LEAST_POINTS, deviation, mean
 from fastscale.paper.looks import family_of
 from fastscale.paper.places import checkout
 from fastscale.paper.points import Measured
@@ -32,11 +32,12 @@ class Group:
     words: str  # for a title
     data: str
     on_cpu: bool
+    device: str  # empty for training
     points: tuple[Measured, ...]
 
 
 def committed_records(root: Path | None = None) -> list[Record]:
-    """Every record of paper_figures/records/*.jsonl, each fact once. Raises InputError for a bad line, or two that contradict each other."""
+    """Every record of paper_figures/records/*.jsonl, each fact once. InputError for a bad line, or two that contradict each other."""
     found: dict[tuple, tuple[Record, str]] = {}
     for path in sorted((checkout(root) / "paper_figures" / "records").glob("*.jsonl")):
         for number, record in enumerate(read_records(path), start=1):
@@ -52,7 +53,8 @@ def committed_records(root: Path | None = None) -> list[Record]:
 def groups(records: Iterable[Record], artifact: Artifact, tier: str = "full") -> list[Group]:
     """The groups of the artifact's planned networks, training first, the plan's own recipe before others.
 
-    Raises InputError where a record's counts are not those of the network it names.
+    Timings of fewer than three networks, or of less than a tenth of those planned, make no group. Raises InputError where a record's
+    counts are not those of the network it names.
     """
     plan = artifact.plan(tier)
     if plan is None:
@@ -65,7 +67,8 @@ def groups(records: Iterable[Record], artifact: Artifact, tier: str = "full") ->
     for recipe in sorted({r.recipe for r in trained if r.recipe}, key=lambda recipe: (recipe != plan.recipe, recipe)):
         found.append(_trained(recipe, [r for r in trained if r.recipe == recipe], names))
     conditions = sorted({_conditions(r) for r in timed})
-    for condition in conditions:
+    least = max(LEAST_POINTS, len(names) / 10)
+    for condition in [c for c in conditions if len({r.arch for r in timed if _conditions(r) == c}) >= least]:
         same_device = [other for other in conditions if other[0] == condition[0]]
         found.append(_timed(condition, same_device, [r for r in timed if _conditions(r) == condition], names))
     return found
@@ -96,7 +99,7 @@ def _trained(recipe: str, records: Sequence[Record], names: dict[str, RunName]) 
             points.append(
                 _point(runs[0], name, error=mean(errors), error_spread=deviation(errors), runs=len(errors), epochs=runs[0].epochs)
             )
-    return Group("train", slug(recipe), f"recipe {recipe}", data.pop(), False, tuple(points))
+    return Group("train", slug(recipe), f"recipe {recipe}", data.pop(), False, "", tuple(points))
 
 
 def _timed(
@@ -115,7 +118,7 @@ def _timed(
             assert minutes is not None  # those without have been left out
             points.append(_point(r, name, time=minutes, spread=minutes * spread / step if step and spread is not None else None))
     words += f", {threads} thread{'s' * (threads != '1')}" if on_cpu else ""
-    return Group("time", slug(" ".join([device, *differs])), words, str(records[0].data), on_cpu, tuple(points))
+    return Group("time", slug(" ".join([device, *differs])), words, str(records[0].data), on_cpu, device, tuple(points))
 
 
 def _point(record: Record, name: RunName, **measured) -> Measured:

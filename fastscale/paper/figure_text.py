@@ -15,7 +15,7 @@ _IN_WORDS = {"error": "error", "time": "epoch time"}
 def write_caption(artifact: Artifact, view: View, left_out: Sequence[str], folder: Path, extra: Sequence[str] = ()) -> list[Path]:
     """`<view>.md` (caption, picture, table), `.csv` and `.tex`."""
     table = points_table(artifact, view)
-    parts = [f"# {artifact.title}", "", artifact.shows.strip(), ""]
+    parts = [f"# {artifact.title}" + (f": times on one {view.timed.device}" if view.timed else ""), "", artifact.shows.strip(), ""]
     if view.timed is not None:
         parts += [f"**Times measured on one {view.timed.words}.**" + (" " + _NO_CPU if view.on_cpu else ""), ""]
     if view.foreign and view.trained is not None:
@@ -58,7 +58,7 @@ def caption(artifact: Artifact, view: View, left_out: Sequence[str]) -> str:
         found.append(f"Left out because nothing is known or recorded: {', '.join(left_out)}.")
     runs = {p.runs for p in view.trained.points} if view.trained else set()
     if runs:
-        most = "single runs" if runs == {1} else "means of up to %d runs, bars one standard deviation" % max(runs)
+        most = "single runs" if runs == {1} else f"means of up to {max(runs)} runs, bars one standard deviation"
         found.append(f"Our errors: averaged weights, {most}.")
     return " ".join(found)
 
@@ -95,7 +95,7 @@ def points_table(artifact: Artifact, view: View) -> Table:
         row += [minutes, time.time if time else None, time.time / minutes if time and time.time and minutes else None]
         rows.append(row)
     kept = [i for i in range(len(columns)) if i < 4 or any(row[i] is not None for row in rows)]
-    note = "Counts are ours, for one image and 1000 classes. A blank was not measured. Published times are those of 8 V100, ours of one device."
+    note = "Counts are ours (one image, 1000 classes). A blank was not measured. Published times are those of 8 V100, ours of one device."
     return Table(view.name, artifact.title, [columns[i] for i in kept], [[row[i] for i in kept] for row in rows], [note])
 
 

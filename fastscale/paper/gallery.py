@@ -20,9 +20,9 @@ def index(records: Sequence[Record], found: Sequence[Verdict], root: Path | None
     parts = [
         "# Tables and figures",
         "",
-        "Made by `bash scripts/reproduce_table.sh [ARTIFACT ...]` from the [records](records) and the [published references](reference/README.md),",
-        "and from nothing else. Published points are hollow, ours filled; what has no record is left out. Every figure is there as SVG, PNG, and",
-        "as numbers in CSV, Markdown and LaTeX.",
+        "Made by `bash scripts/reproduce_table.sh [ARTIFACT ...]` from the [records](records) and the",
+        "[published references](reference/README.md), and from nothing else. Published points are hollow, ours filled; what has no",
+        "record is left out. Every figure is there as SVG, PNG, and as numbers in CSV, Markdown and LaTeX.",
         "",
         f"**[Verdicts](claims.md)**: {summary(found)}",
     ]

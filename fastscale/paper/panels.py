@@ -16,6 +16,7 @@ from typing import Any
 
 from fastscale.paper.artifacts import Artifact
 from fastscale.paper.chart import Chart, Mark, draw_charts
+from fastscale.paper.comparison_tables import DATA_NAMES
 from fastscale.paper.figure_text import write_caption
 from fastscale.paper.looks import family_look, strategy_look
 from fastscale.paper.points import Measured
@@ -39,10 +40,11 @@ def draw_panels(artifact: Artifact, records: Sequence[Record], folder: Path, roo
         drawn = [(spec, panel(view, spec, artifact.drawing["look"])) for spec in artifact.drawing["panels"]]
         charts = [chart for _, chart in drawn if chart is not None]
         left_out = [f"{spec['y']} against {spec['x']}" + _of(spec) for spec, chart in drawn if chart is None]
-        title = artifact.title
         if charts:
             caution = CPU_CAUTION if view.on_cpu else ""
-            paths += draw_charts(charts, artifact.drawing["columns"], title, subtitle(view, charts), folder, view.name, caution)
+            paths += draw_charts(
+                charts, artifact.drawing["columns"], title(artifact, view), subtitle(view, charts), folder, view.name, caution
+            )
         paths += write_caption(artifact, view, left_out, folder)
     return paths
 
@@ -60,7 +62,7 @@ def panel(view: View, spec: dict[str, Any], look: str) -> Chart | None:
                 marks.append(Mark(look_of(p, look), x / x_unit, y / y_unit, spread if ours else None, ours))
     if not marks:
         return None
-    heading = spec["base"] if "base" in spec else ""
+    heading = spec.get("base", "")
     log_y = spec["y"] != "error"
     return Chart(xlabel, ylabel, marks, heading, log_x=True, log_y=log_y, zero_y=False, join=True)
 
@@ -70,19 +72,27 @@ def look_of(point: Measured, look: str):
     return strategy_look(point.strategy) if look == "strategy" else family_look(point.family)
 
 
-def subtitle(view: View, charts: Sequence[Chart]) -> list[str]:
-    """What was measured where; a device or data set other than the paper's is said here, in the picture."""
+def subtitle(view: View, charts: Sequence[Chart], errors: bool = True) -> list[str]:
+    """What is published and what is ours; `errors`: whether the figure shows any."""
     lines = []
     marks = [mark for chart in charts for mark in chart.marks]
     if any(not mark.ours for mark in marks):
         lines.append("Hollow: published; ImageNet" + ("; no published time is shown here." if view.on_cpu else ", times on 8 V100."))
     ours = ["counts"] if any(mark.ours for mark in marks) else []
-    if view.trained:
-        ours.append(("ANOTHER EXPERIMENT: errors on " if view.foreign else "errors on ") + f"{view.trained.data}, {view.trained.words}")
+    if view.trained and errors:
+        ours.append(f"errors on {DATA_NAMES.get(view.trained.data, view.trained.data)}, {view.trained.words}")
     if view.timed:
         ours.append(f"times on one {view.timed.words}")
-    lines.append("Filled: ours; " + ", ".join(ours) + "." if ours else "Ours: no record yet.")
-    return lines
+    return [*lines, "Filled: ours; " + ", ".join(ours) + "." if ours else "Ours: no record yet."]
+
+
+def title(artifact: Artifact, view: View) -> str:
+    """The figure's title; a variant's second line says the device, or the data, that is not the paper's."""
+    if view.timed:
+        return f"{artifact.title}\nTimes of ours: one {view.timed.device}"
+    if view.foreign and view.trained:
+        return f"{artifact.title}\nErrors of ours: {DATA_NAMES.get(view.trained.data, view.trained.data)}, not by the paper's recipe"
+    return artifact.title
 
 
 def _of(spec: dict[str, Any]) -> str:

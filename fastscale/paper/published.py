@@ -42,7 +42,7 @@ class Compared(NamedTuple):
 
 
 def definitions(root: Path | None = None) -> Table:
-    """Every base and scaled network as it is built, its published definition and counts beside (paper_figures/reference/definitions.csv)."""
+    """Every base and scaled network as it is built, its published definition and counts beside (definitions.csv)."""
     artifact = load_artifact("definitions", root)
     bases = {row["network"]: row for row in reference("definitions", root)}
     points = _by_label(root)

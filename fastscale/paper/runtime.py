@@ -21,7 +21,7 @@ from fastscale.paper.chart import Chart, Fit, Mark, draw_charts
 from fastscale.paper.comparison import least_squares, pearson
 from fastscale.paper.figure_text import write_caption
 from fastscale.paper.looks import family_look, strategy_look
-from fastscale.paper.panels import AXES, subtitle
+from fastscale.paper.panels import AXES, subtitle, title
 from fastscale.paper.places import reference
 from fastscale.paper.points import Measured, paper_points, series_of_figure_2, zoo_points
 from fastscale.paper.views import CPU_CAUTION, View, views
@@ -39,7 +39,7 @@ class Pool:
     @property
     def inside(self) -> list[Measured]:
         """Those inside the axis."""
-        return [p for p in self.points if self.right is None or (getattr(p, self.measure) or math.inf) <= self.right]
+        return [p for p in self.points if self.right is None or getattr(p, self.measure) <= self.right]
 
     def r(self, log: bool = False) -> float | None:
         """Pearson r of time with the measure, or of their logarithms."""
@@ -48,7 +48,7 @@ class Pool:
 
     def values(self, log: bool = False) -> tuple[list[float], list[float]]:
         """(measure, time) of the points inside, or their logarithms."""
-        pairs = [(getattr(p, self.measure), p.time) for p in self.inside]
+        pairs = [(getattr(p, self.measure), p.time) for p in self.inside if p.time is not None]
         found = [(math.log(x), math.log(y)) if log else (x, y) for x, y in pairs]
         return [x for x, _ in found], [y for _, y in found]
 
@@ -99,7 +99,7 @@ def draw_runtime(artifact: Artifact, records: Sequence[Record], folder: Path, ro
         if charts:
             caution = CPU_CAUTION if view.on_cpu else ""
             columns = 2 if len(charts) % 2 == 0 else 3
-            paths += draw_charts(charts, columns, artifact.title, subtitle(view, charts), folder, view.name, caution)
+            paths += draw_charts(charts, columns, title(artifact, view), subtitle(view, charts, errors=False), folder, view.name, caution)
         shown = View(view.name, () if view.timed else _all(pools), view.planned, None, view.timed)
         paths += write_caption(artifact, shown, [], folder, extra=r_lines(own, view, pools, printed(artifact, root), log))
     return paths
@@ -138,7 +138,7 @@ def heading(own: dict[str, Pool], name: str, view: View, published: dict[str, Po
         + f", n = {len(pool.inside)}"
     )
     if view.timed and not view.on_cpu:
-        return text + f" (published: {_shown(paper.get(name, published[name].r()))})"
+        return text + f" (8 V100: {_shown(paper.get(name, published[name].r()))})"
     return text + (f" (printed: {paper[name]:.2f})" if name in paper and not view.timed else "")
 
 
@@ -154,7 +154,8 @@ def r_lines(own: dict[str, Pool], view: View, published: dict[str, Pool], paper:
             ]
             text += "; " + ", ".join(f"{f} {_shown(part.r())} (n = {len(part.inside)})" for f, part in each)
         if pool.right is not None and len(pool.inside) < len(pool.points):
-            text += f"; {len(pool.points) - len(pool.inside)} points beyond the axis ({pool.right / 1e6:g} M acts) are neither drawn nor counted"
+            beyond = len(pool.points) - len(pool.inside)
+            text += f"; {beyond} points beyond the axis ({pool.right / 1e6:g} M acts) are neither drawn nor counted"
         lines.append(text)
     return lines
 

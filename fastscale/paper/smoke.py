@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fastscale.paper.artifacts import list_artifacts, load_artifact
 from fastscale.paper.places import checkout
-from fastscale.paper.produce import produce, snapshot
+from fastscale.paper.produce import produce
 from fastscale.paper.published import zoo_counts
 from fastscale.paper.theory import theory_table
 
@@ -53,7 +53,7 @@ def count_differences(root: Path) -> list[str]:
 
 
 def regenerate(root: Path | None = None, names: Collection[str] | None = None) -> list[Path]:
-    """Writes in place the tables and figures of the artifacts called `names` (None: all), claims and index; returns the artifacts' paths."""
+    """Writes in place the tables and figures of the artifacts called `names` (None: all), claims and index; returns their paths."""
     root = checkout(root)
     return produce(root / "paper_figures", root, names)
 

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from fastscale.errors import InputError
 from fastscale.paper import regenerate, smoke, snapshot
 from fastscale.paper.smoke import difference
 from fastscale.records import write_snapshot
@@ -26,10 +27,6 @@ def made_once(tmp_path_factory, checkout_copier, synthetic_records):
 def made(made_once, tmp_path):
     """The same, for a test that changes it."""
     return shutil.copytree(made_once, tmp_path / "made")
-
-
-def test_what_is_committed_is_what_the_code_makes():
-    assert smoke() == []
 
 
 def test_passes_on_what_was_just_made(made, tmp_path):
@@ -98,14 +95,41 @@ def test_pictures_are_compared_by_pixels(made_once, tmp_path):
     assert difference(path, made, "it") == "it: committed file is not a PNG"
 
 
-def test_without_records_there_is_no_quick_figure(checkout_copy):
-    root = checkout_copy()
+def test_without_records_figures_show_references_alone(small_copy):
+    root = small_copy()
     paths = regenerate(root)
-    assert paths and {path.parent.name for path in paths} == {"tables"}
+    assert {path.parent.name for path in paths} == {"tables", "figures", "paper_figures"}
+    assert "trained 0 of 17; timed 0 of 17" in (root / "paper_figures" / "README.md").read_text()
+    assert "No error of ours has a record for 17 of 17" in (root / "paper_figures" / "figures" / "fig-6.md").read_text()
     assert smoke(root=root) == []
 
 
+def test_one_artifact_alone(made):
+    picture = made / "paper_figures" / "figures" / "fig-6.svg"
+    old, other = picture.read_bytes(), made / "paper_figures" / "tables" / "table-1.md"
+    picture.write_text("by hand")
+    other.write_text("by hand")
+    paths = regenerate(made, names=["fig-6"])
+    assert {p.name for p in paths} == {f"fig-6.{suffix}" for suffix in ("svg", "png", "md", "csv", "tex")}
+    assert picture.read_bytes() == old and other.read_text() == "by hand"
+
+
+def test_a_record_makes_a_variant_and_a_verdict(made, measured):
+    records = measured("fig-6", device="made-up accelerator", device_type="cuda")
+    write_snapshot(made / "paper_figures" / "records" / "timing-made-up.jsonl", records)
+    found = smoke(root=made)
+    assert "figures/fig-6-on-made-up-accelerator.svg: missing" in found
+    assert any(line.startswith("claims.csv") for line in found) and any(line.startswith("README.md") for line in found)
+
+
+def test_a_missing_reference_is_one_line(made):
+    (made / "paper_figures" / "reference" / "paper_points.csv").unlink()
+    with pytest.raises(InputError, match=r"^paper_points\.csv: cannot read the reference points .*; restore paper_figures/reference$"):
+        regenerate(made, names=["fig-6"])
+
+
 def test_torch_is_not_needed(made):
+    """For anything but the blocks of Fig. 3, which are drawn from the real modules."""
     code = "import sys, pathlib; from fastscale.paper import smoke; assert smoke(root=pathlib.Path(sys.argv[1])) == []\n"
     code += "assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code, str(made)], check=True)
