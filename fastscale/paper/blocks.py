@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from fastscale.scaling import arch_named
+
 if TYPE_CHECKING:
     from torch import fx, nn
 
@@ -35,21 +37,24 @@ class BlockGraph:
     after: tuple[Step, ...]
 
 
-def trace_block(arch: str, stage: int, index: int, title: str) -> BlockGraph:
-    """The graph of block `index` of stage `stage` (both from 0) of the network of that name, built as it is trained."""
-    import torch
+def built(arch: str) -> Any:
+    """The network of that name, built as it is trained."""
+    from fastscale.models import build
+
+    return build(arch_named(arch))
+
+
+def trace_block(network: Any, stage: int, index: int, title: str) -> BlockGraph:
+    """The graph of block `index` of stage `stage` (both from 0) of a built network."""
     from torch import fx
 
-    from fastscale.models import build
     from fastscale.models.layers import SqueezeExcite
-    from fastscale.scaling import arch_named
 
     class Tracer(fx.Tracer):
         def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
             return isinstance(m, SqueezeExcite) or super().is_leaf_module(m, module_qualified_name)
 
-    with torch.device("meta"):  # the structure, without the weights
-        network = build(arch_named(arch))
+    arch = network.arch.name
     block: Any = network.get_submodule(f"stages.{stage}.{index}")
     graph = Tracer().trace(block)
     modules = dict(block.named_modules())

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from fastscale.paper.artifacts import Artifact
-from fastscale.paper.blocks import BlockGraph, Step, trace_block
+from fastscale.paper.blocks import BlockGraph, Step, built, trace_block
 from fastscale.paper.figures import house_style
 from fastscale.paper.looks import GREY
 from fastscale.paper.places import write_text
@@ -30,7 +30,9 @@ _STEP, _HIGH, _WIDEST = 0.72, 0.46, 1.42  # inches: from box to box, a box, half
 
 def draw_blocks(artifact: Artifact, records: Sequence[Record], folder: Path, root: Path | None = None) -> list[Path]:
     """The picture, the caption, and the steps as a table."""
-    blocks = [trace_block(b["arch"], b["stage"], b["index"], b["title"]) for b in artifact.drawing["blocks"]]
+    declared = artifact.drawing["blocks"]
+    networks = {name: built(name) for name in dict.fromkeys(b["arch"] for b in declared)}
+    blocks = [trace_block(networks[b["arch"]], b["stage"], b["index"], b["title"]) for b in declared]
     paths = _draw(blocks, artifact, folder)
     table = steps_table(blocks, artifact)
     text = [f"# {artifact.title}", "", artifact.shows.strip(), "", f"![{artifact.title}]({artifact.name}.svg)", "", to_markdown(table)]

@@ -84,7 +84,7 @@ def draw_charts(
         gap = 0.62 + (0.12 if any(chart.heading for chart in charts[columns:]) else 0)
         height = above + below + rows * panel + (rows - 1) * gap
         figure = Figure(figsize=(width, height))
-        canvas = FigureCanvasAgg(figure)
+        FigureCanvasAgg(figure)
         figure.subplots_adjust(
             left=0.62 / width,
             right=1 - 0.14 / width,
@@ -116,7 +116,6 @@ def draw_charts(
             borderpad=0.2,
             handlelength=1.4,
         )
-        canvas.draw()
         folder.mkdir(parents=True, exist_ok=True)
         svg, png = folder / f"{name}.svg", folder / f"{name}.png"
         figure.savefig(svg, metadata={"Date": None, "Creator": None})

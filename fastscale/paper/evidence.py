@@ -8,6 +8,7 @@ Two committed records of one fact with different values are an error that names 
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from fastscale.counts import Complexity, complexity
@@ -74,6 +75,13 @@ def groups(records: Iterable[Record], artifact: Artifact, tier: str = "full") ->
     return found
 
 
+@lru_cache(maxsize=8192)
+def counts(arch: str, resolution: int | None = None, num_classes: int = 1000) -> tuple[Complexity, int]:
+    """(counts, own resolution) of the network of that name: the same few are asked for by many figures and claims."""
+    made = arch_named(arch)
+    return complexity(made, resolution, num_classes), made.resolution
+
+
 def slug(text: str) -> str:
     """Lower case letters and digits with single dashes: NVIDIA H200 -> nvidia-h200."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
@@ -81,10 +89,10 @@ def slug(text: str) -> str:
 
 def _fits(record: Record) -> bool:
     """Whether the network was run at its own resolution."""
-    arch = arch_named(record.arch)
-    if Complexity(record.flops, record.params, record.acts) != complexity(arch, record.resolution, record.num_classes):
+    ours, own_resolution = counts(record.arch, record.resolution, record.num_classes)
+    if Complexity(record.flops, record.params, record.acts) != ours:
         raise InputError(f"record {record.id} of {record.arch}: its counts are not the network's: the record or the code is wrong")
-    return record.resolution == arch.resolution
+    return record.resolution == own_resolution
 
 
 def _trained(recipe: str, records: Sequence[Record], names: dict[str, RunName]) -> Group:
@@ -123,8 +131,8 @@ def _timed(
 
 def _point(record: Record, name: RunName, **measured) -> Measured:
     strategy = "orig" if name.strategy is None and re.fullmatch(r"efficientnet-b[1-7]", name.base) else name.strategy
-    counts = (float(record.flops), float(record.params), float(record.acts))
-    return Measured(record.arch, family_of(name.base), strategy, *counts, source=f"record {record.id}", **measured)
+    own = (float(record.flops), float(record.params), float(record.acts))
+    return Measured(record.arch, family_of(name.base), strategy, *own, source=f"record {record.id}", **measured)
 
 
 def _conditions(record: Record) -> tuple[str, ...]:

@@ -13,7 +13,8 @@
 Only what is ours decides; a CPU's time decides nothing. Where nothing of ours was measured, the verdict says so.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,6 +33,9 @@ from fastscale.records import Record
 
 HOLDS, FAILS, UNMEASURED = "holds", "does not hold", "not measured"
 ON_CPU = "not measured on an accelerator"
+
+
+Pictures = Callable[[str], list[View]]  # an artifact's name -> the figure and its variants
 
 
 class Ours(NamedTuple):
@@ -57,11 +61,12 @@ class Verdict(NamedTuple):
 def verdicts(records: Sequence[Record], root: Path | None = None) -> list[Verdict]:
     """Every claim of every artifact, one line for each device it was measured on, or one that says it was not."""
     found = []
+    pictures = cache(lambda name: views(load_artifact(name, root), records, root))
     for name in list_artifacts(root):
         artifact = load_artifact(name, root)
         for claim in artifact.claims:
             value, networks = published_value(claim, artifact, root) or (None, None)
-            ours: list[Ours | None] = [*our_values(claim, artifact, records, root)]
+            ours: list[Ours | None] = [*our_values(claim, artifact, pictures, root)]
             found += [Verdict(name, claim, value, networks, own, judge(claim, value, own)) for own in ours or [None]]
     return found
 
@@ -104,7 +109,7 @@ def published_value(claim: Claim, artifact: Artifact, root: Path | None = None) 
     return None
 
 
-def our_values(claim: Claim, artifact: Artifact, records: Sequence[Record], root: Path | None = None) -> Iterator[Ours]:
+def our_values(claim: Claim, artifact: Artifact, pictures: Pictures, root: Path | None = None) -> Iterator[Ours]:
     """Ours: one where it is counted or in closed form, otherwise one a device or training recipe with records enough."""
     m = claim.measure
     if "exponents" in m:
@@ -121,14 +126,14 @@ def our_values(claim: Claim, artifact: Artifact, records: Sequence[Record], root
         yield Ours(sum(not any(row[i] for i in differences) for row in table.rows), len(table.rows), "counted")
     elif "correlation" in m:
         figure = load_artifact(m["pool"], root)
-        for view in views(figure, records, root):
+        for view in pictures(figure.name):
             if view.timed:
                 pool = our_pools(figure, view.timed.points)[m["correlation"]]
                 r = pool.r()
                 if r is not None:
                     yield Ours(r, len(pool.inside), view.timed.words, view.on_cpu)
     elif "difference" in m or "ratio" in m:
-        yield from _measured_pair(m, views(artifact, records, root))
+        yield from _measured_pair(m, pictures(artifact.name))
 
 
 def claims_table(found: Sequence[Verdict]) -> Table:

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastscale.counts import complexity
 from fastscale.paper.artifacts import Artifact, Plan
-from fastscale.paper.evidence import Group, groups
+from fastscale.paper.evidence import Group, counts, groups
 from fastscale.paper.looks import family_of
 from fastscale.paper.points import Measured, paper_points
 from fastscale.records import Record
@@ -70,11 +69,9 @@ def counted(plan: Plan) -> list[Measured]:
     """The planned networks with our counts (1000 classes), no time and no error."""
     found = []
     for name in plan.names():
-        counts = complexity(name.arch())
+        ours, _ = counts(name.arch_name)
         strategy = "orig" if name.strategy is None and family_of(name.base) == "EfficientNet" and name.base[-1] != "0" else name.strategy
-        found.append(
-            Measured(name.arch_name, family_of(name.base), strategy, float(counts.flops), float(counts.params), float(counts.acts))
-        )
+        found.append(Measured(name.arch_name, family_of(name.base), strategy, float(ours.flops), float(ours.params), float(ours.acts)))
     return found
 
 
