@@ -1,5 +1,6 @@
 """The public functions: thin, and the one place where a name stands for an arch (design: wherever an arch is taken, a name will do)."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ from fastscale.scaling import ScaledTo, Strategy
 
 if TYPE_CHECKING:
     import torch
+
+    from fastscale.planning import Device, Plan, Prediction
 
 
 def arch(name: str | Arch) -> Arch:
@@ -65,3 +68,89 @@ def load(path: str | Path) -> "torch.nn.Module":
     from fastscale.training.checkpoints import load_network
 
     return load_network(path)
+
+
+def predict_time(
+    network: str | Arch,
+    device: "str | Device" = "v100",
+    batch: float | None = None,
+    *,
+    mode: str | None = None,
+    images: int = 1_281_167,
+    devices: int | None = None,
+    resolution: int | None = None,
+    num_classes: int = 1000,
+    precision: str | None = None,
+    layout: str | None = None,
+    compile: bool | None = None,
+) -> "Prediction":
+    """Time of a network by a device's runtime law, with an interval: `.epoch_time_min`, `.image_time_s`, `.low`, `.high`, `.extrapolated`.
+
+    `device`: a named one ("v100", "rtx-4090", ...), a file of time records ("runs/records.jsonl"), or a name found in records. `mode`:
+    "training" where that was measured, else "inference". `batch`: images a step on one device (the median of what was measured). `images`,
+    `devices`: of an epoch (ImageNet's; 8 for named devices, 1 for records). `precision`, `layout` (or "best"), `compile`: which records,
+    where they differ. InputError for an unknown device, a mode not measured there, records of mixed envelopes.
+
+    >>> found = predict_time("regnety-4gf", "v100")
+    >>> round(found.epoch_time_min, 1), found.extrapolated
+    (8.3, False)
+    """
+    from fastscale import planning
+
+    found = planning.device_named(device, precision=precision, layout=layout, compile=compile)
+    return planning.predict(
+        arch(network), found, mode, batch, images=images, devices=devices, resolution=resolution, num_classes=num_classes
+    )
+
+
+def plan(
+    bases: str | Arch | Sequence[str | Arch],
+    strategies: str | Strategy | Sequence[str | Strategy] | None = None,
+    *,
+    flops: float | None = None,
+    params: float | None = None,
+    acts: float | None = None,
+    epoch_time_min: float | None = None,
+    memory_mib: float | None = None,
+    latency_ms: float | None = None,
+    device: "str | Device | Sequence[str | Device] | None" = None,
+    batch: float | None = None,
+    images: int = 1_281_167,
+    devices: int | None = None,
+    num_classes: int = 1000,
+    precision: str | None = None,
+    layout: str | None = None,
+    compile: bool | None = None,
+) -> "Plan":
+    """For each base and strategy the largest network within all budgets: `.candidates` (most flops first), `.best`, `.pareto`, `.missing`.
+
+    `strategies`: names, "family" for alpha from 0 to 1, the usual eight unless given. Budgets: counts of one image; minutes of an epoch of
+    `images` on `devices` devices; training memory of one device; latency of one step of `batch` images (as measured there unless given).
+    `device`: as in `predict_time`, or several: the first that was measured in training tells epoch times, the first at inference latencies.
+    Without a budget: the bases as they are. InputError where no network meets a budget (says the smallest that would).
+
+    >>> found = plan("efficientnet-b0", ["dwr", "dWr"], epoch_time_min=45, device="v100")
+    >>> [c.strategy for c in found.candidates]
+    ['dWr', 'dwr']
+    """
+    from fastscale import planning
+
+    named = [device] if isinstance(device, str) or not isinstance(device, Sequence) else device
+    found = [planning.device_named(d, precision=precision, layout=layout, compile=compile) for d in named if d is not None]
+    by_mode = {mode: next((d for d in found if mode in d.laws), None) for mode in planning.MODES}
+    budgets = {
+        "flops": flops,
+        "params": params,
+        "acts": acts,
+        "epoch_time_min": epoch_time_min,
+        "memory_mib": memory_mib,
+        "latency_ms": latency_ms,
+    }
+    if strategies == "family":
+        strategies = planning.FAMILY
+    return planning.plan(
+        [arch(b) for b in ([bases] if isinstance(bases, str | Arch) else bases)],
+        [strategies] if isinstance(strategies, str | Strategy) else strategies,
+        {name: value for name, value in budgets.items() if value is not None},
+        planning.Conditions(**by_mode, batch=batch, images=images, devices=devices, num_classes=num_classes),
+    )

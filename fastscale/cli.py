@@ -5,10 +5,10 @@ import sys
 from collections.abc import Sequence
 
 from fastscale.errors import InputError
-from fastscale.verbs import data, networks, reproduce, timing, training
+from fastscale.verbs import data, networks, planning, report, reproduce, timing, training
 from fastscale.verbs.parsing import Parser, Verbs
 
-VERBS = (networks, data, training, timing, reproduce)
+VERBS = (networks, planning, data, training, timing, reproduce, report)
 
 
 def parser() -> Parser:

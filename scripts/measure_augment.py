@@ -1,4 +1,4 @@
-"""What augmentation costs: images/s of both loaders with and without it, and of the operations alone, ours against PIL's.
+"""What augmentation costs, and how near it comes to PIL's: images/s of both loaders with and without it, time and pixels of the operations.
 
 .venv/bin/python scripts/measure_augment.py [SOURCE] [--resolution 224] [--workers 2] [--images 2560] [--rounds 7]
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from fastscale.data import Framing, source
 from fastscale.data.augment import fast, pillow
-from fastscale.data.augment.policy import AUGMENTATIONS
+from fastscale.data.augment.policy import AUGMENTATIONS, policy, rand_choices
 from fastscale.data.ffcv_loader import GuardedLoader
 from fastscale.data.images import spread
 from fastscale.data.plain_loader import PlainLoader
@@ -79,6 +79,27 @@ def operations(s, indices: np.ndarray, args: argparse.Namespace) -> None:
         print(f"{augmentation:26}{ours:10.0f}{theirs:10.0f}   {ratio(cost['PIL'], cost['ours'])}")
 
 
+def errors(s, indices: np.ndarray, args: argparse.Namespace) -> None:
+    """Every operation of the policies at all its values, ours against PIL's on the same photographs."""
+    images = [np.ascontiguousarray(cropped(s.split("train").pixels(int(i)), args.resolution)) for i in indices[:32]]
+    pairs = [pair for name in AUGMENTATIONS[1:3] for choices in policy(name) for _, pair in choices] + list(rand_choices())
+    values: dict[str, set[float]] = {}
+    for op in (op for pair in pairs for op in pair if op is not None):
+        values.setdefault(op[0], set()).add(op[1])
+    spare = np.empty_like(images[0])
+    print(f"\n{'operation':16}{'values':>8}{'most levels apart':>20}{'levels that differ, %':>24}")
+    for name in sorted(values):
+        most, differ, total = 0, 0, 0
+        for value in sorted(values[name]):
+            for image in images:
+                ours, theirs = image.copy(), image.copy()
+                fast.apply(ours, [(name, value)], spare)
+                pillow.apply(theirs, [(name, value)])
+                apart = np.abs(ours.astype(np.int16) - theirs)
+                most, differ, total = max(most, int(apart.max())), differ + int((apart > 0).sum()), total + apart.size
+        print(f"{name:16}{len(values[name]):>8}{most:>20}{100 * differ / total:>24.3f}")
+
+
 def cropped(pixels: np.ndarray, side: int) -> np.ndarray:
     """The image at this size."""
     import cv2
@@ -105,6 +126,7 @@ def main() -> int:
     print(f"{s.name}, {len(indices)} images, {args.resolution} px, {args.workers} workers, median of {args.rounds} rounds (range)")
     loaders(s, indices, args)
     operations(s, indices, args)
+    errors(s, indices, args)
     return 0
 
 

@@ -8,18 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from fastscale.data import archives
-from fastscale.data.download import download
 from fastscale.data.folder import find_tree
-from fastscale.data.images import ImageSet, Say
+from fastscale.data.images import ImageSet
 from fastscale.data.paths import data_root
+from fastscale.data.public_archive import PublicArchive
 from fastscale.data.sources import ArchiveSource, FolderSource, Source
 from fastscale.errors import InputError
 
 ARCHIVE = "cifar-10-binary.tar.gz"
-URLS = (f"https://www.cs.toronto.edu/~kriz/{ARCHIVE}",)
-SHA256 = "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
-MD5 = "c32a1d4ab5d03f1284b67883e8d87530"  # the one printed on the data set's page
 PARTS = {"train": tuple(f"data_batch_{k}.bin" for k in range(1, 6)), "val": ("test_batch.bin",)}
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 # of the 50,000 training images' pixels, as published, times 255
@@ -105,28 +101,16 @@ class CifarBinary(CifarTree):
         return CifarSet(self.tree(), PARTS[name])
 
 
-class Cifar10(CifarArchive):
+class Cifar10(PublicArchive, CifarArchive):
     """The public download."""
+
+    urls = (f"https://www.cs.toronto.edu/~kriz/{ARCHIVE}",)
+    sha256 = "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
+    md5 = "c32a1d4ab5d03f1284b67883e8d87530"  # the one printed on the data set's page
+    folder = "images"
 
     def __init__(self, spec: str = "cifar10", data_dir: str | os.PathLike[str] | None = None):
         super().__init__(data_root(data_dir) / "cifar10" / ARCHIVE, "cifar10", spec, data_dir)
-
-    def unpacked(self) -> Path:
-        return self.home / "images"
-
-    def tree(self) -> Path:
-        if not self.unpacked().is_dir():
-            raise InputError(f"CIFAR-10 is not in {self.unpacked()} yet; fetch it with: {self.command}")
-        return super().tree()
-
-    def fetch(self, progress: Say = print) -> None:
-        if not self.unpacked().is_dir():
-            with self.locked(progress):
-                if not self.unpacked().is_dir():
-                    download(URLS, self.archive, sha256=SHA256, md5=MD5, say=progress)
-                    archives.unpack(self.archive, self.unpacked(), progress)
-                    self.archive.unlink()
-        self.tree()
 
 
 def _is_binary(folder: Path) -> bool:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -23,21 +25,29 @@ from fastscale.errors import InputError
 
 SMALL = 64  # images with no longer side are stored raw: JPEG would spoil them and save little
 CHUNK = 32
+JPEG_START = b"\xff\xd8\xff"
+MEAN_DIFFERENCE = 3.0  # grey levels between two JPEG decoders; a wrong colour space is dozens
 UNKNOWN_PAGE = 1 << 23  # FFCV's own default: a raw image of 1672 x 1672, or any usual JPEG
+
+
+QUALITY = 90  # of JPEGs that are made where none was asked for
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How images are stored: longer side at most `max_resolution`, JPEG of this quality, a share of them raw."""
+    """How images are stored: longer side at most `max_resolution`, JPEG of this quality, a share of them raw.
+
+    `jpeg_quality` None: a JPEG file that is small enough is kept byte by byte; what has to be encoded gets quality 90.
+    """
 
     max_resolution: int | None
-    jpeg_quality: int = 90
+    jpeg_quality: int | None = None
     raw_share: float = 0.0
 
     def __post_init__(self) -> None:
         if self.max_resolution is not None and not 1 <= self.max_resolution <= MAX_SIDE:
             raise InputError(f"max_resolution {self.max_resolution}: wanted 1 to {MAX_SIDE} pixels")
-        if not 1 <= self.jpeg_quality <= 100:
+        if self.jpeg_quality is not None and not 1 <= self.jpeg_quality <= 100:
             raise InputError(f"jpeg_quality {self.jpeg_quality}: wanted 1 to 100")
         if not 0 <= self.raw_share <= 1:
             raise InputError(f"raw_share {self.raw_share}: wanted 0 to 1")
@@ -69,8 +79,9 @@ def encode(images: ImageSet, index: int, settings: Settings) -> Stored:
         source = images.read(index)
         pixels = images.decode(source)
         height, width = pixels.shape[:2]
-        if settings.max_resolution and max(height, width) > settings.max_resolution:
-            ratio = settings.max_resolution / max(height, width)
+        shrunk = settings.max_resolution is not None and max(height, width) > settings.max_resolution
+        if shrunk:
+            ratio = (settings.max_resolution or 0) / max(height, width)
             width, height = max(1, int(width * ratio)), max(1, int(height * ratio))
             pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
         if max(height, width) > MAX_SIDE:
@@ -78,8 +89,11 @@ def encode(images: ImageSet, index: int, settings: Settings) -> Stored:
         raw = max(height, width) <= SMALL or float(uniforms(0, 0, np.array([index]), 1)[0, 0]) < settings.raw_share
         if raw:
             data = np.ascontiguousarray(pixels).tobytes()
+        elif settings.jpeg_quality is None and not shrunk and reads_alike(source, pixels):
+            data = source
         else:
-            done, jpg = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, settings.jpeg_quality])
+            quality = [cv2.IMWRITE_JPEG_QUALITY, settings.jpeg_quality or QUALITY]
+            done, jpg = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), quality)
             if not done:
                 raise ValueError("can't be stored as JPEG")
             data = jpg.tobytes()
@@ -88,6 +102,31 @@ def encode(images: ImageSet, index: int, settings: Settings) -> Stored:
     except Exception as e:  # whatever a damaged file makes a decoder raise
         return Stored(index, problem=" ".join(f"{e or type(e).__name__}".split()))
     return Stored(index, data, RAW if raw else JPG, width, height, hashlib.sha256(source).hexdigest())
+
+
+@cache
+def _turbojpeg() -> Callable[..., int] | None:
+    """FFCV's decoder, which will read what is stored; None where FFCV is not installed."""
+    if importlib.util.find_spec("ffcv") is None:
+        return None
+    from fastscale.data.ffcv_loader import ctypes_imdecode
+
+    return ctypes_imdecode
+
+
+def reads_alike(source: bytes, pixels: np.ndarray) -> bool:
+    """Whether `source` is a JPEG file of which FFCV's decoder makes the same picture, without a warning, as PIL made (`pixels`).
+
+    Not so: other formats under a JPEG's name, CMYK, files with bytes too many or too few, which PIL forgives.
+    """
+    decode = _turbojpeg()
+    if decode is None or not source.startswith(JPEG_START):
+        return False
+    file, out = np.frombuffer(source, dtype=np.uint8), np.zeros_like(pixels)
+    height, width = pixels.shape[:2]
+    if decode(file.ctypes.data, len(source), height, width, out.ctypes.data, height, width, 0, 0, 1, 1, False, False):
+        return False
+    return float(np.abs(out.astype(np.int16) - pixels).mean()) <= MEAN_DIFFERENCE
 
 
 _JOB: list[Any] = []  # of a worker process: the images and settings
@@ -120,6 +159,7 @@ def encode_all(images: ImageSet, settings: Settings, workers: int) -> Iterator[S
         for i in range(len(images)):
             yield encode(images, i, settings)
         return
+    _turbojpeg()  # once, not in every worker
     starts = iter(range(0, len(images), CHUNK))
     running: deque[Future[list[Stored]]] = deque()
     pool = ProcessPoolExecutor(workers, initializer=_start_worker, initargs=(images, settings, os.getpid()))

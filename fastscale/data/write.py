@@ -48,7 +48,7 @@ def write(
     out_dir: str | os.PathLike[str] | None = None,
     *,
     max_resolution: int | None = None,
-    jpeg_quality: int = 90,
+    jpeg_quality: int | None = None,
     raw_share: float = 0.0,
     workers: int | None = None,
     skip_broken: bool = False,
@@ -59,7 +59,8 @@ def write(
     """Fetch `source` if need be and write both splits to `out_dir` (default: where ImageData looks, data_root/<source>/beton).
 
     `max_resolution`: longer side in pixels, None: the source's own (500 for photographs, unchanged for small sets). Images with no side
-    above 64 are stored raw, others as JPEG but for `raw_share` of them. `limit`: only so many images of each split, for a trial.
+    above 64 are stored raw, others as JPEG but for `raw_share` of them. `jpeg_quality` None: JPEG files that are small enough are kept
+    byte by byte. `limit`: only so many images of each split, for a trial.
     A split already written from the same images with the same settings is kept. `progress` gets lines of text (default: print).
     Raises BrokenImages after all images were tried, unless `skip_broken`; InputError for a source or place that can't be used.
     """

@@ -1,4 +1,4 @@
-"""What we measured, for a figure: the committed records of its planned networks, sorted into groups that may stand in one panel.
+"""What we measured, for a figure: the committed records of its series of networks, sorted into groups that may stand in one panel.
 
 Training runs are grouped by recipe (which fixes the data), timings by device and conditions: a figure never mixes two groups. The groups
 of the plan's own recipe belong into the figure itself; others, and each device's timings, make a variant of it whose title says so.
@@ -13,9 +13,9 @@ from pathlib import Path
 
 from fastscale.counts import Complexity, complexity
 from fastscale.errors import InputError
-from fastscale.paper.artifacts import Artifact
+from fastscale.paper.artifacts import Artifact, Plan
 from fastscale.paper.comparison import LEAST_POINTS, deviation, mean
-from fastscale.paper.looks import family_of
+from fastscale.paper.looks import SAME, family_of
 from fastscale.paper.places import checkout
 from fastscale.paper.points import Measured
 from fastscale.records import Record, key, read_records
@@ -42,6 +42,8 @@ def committed_records(root: Path | None = None) -> list[Record]:
     found: dict[tuple, tuple[Record, str]] = {}
     for path in sorted((checkout(root) / "paper_figures" / "records").glob("*.jsonl")):
         for number, record in enumerate(read_records(path), start=1):
+            if record.run.endswith(".reference"):
+                continue  # a campaign repeats it on purpose, to see its device drift
             where = f"{path.name}, line {number}"
             other, first = found.setdefault(key(record), (record, where))
             if other.values != record.values:
@@ -52,7 +54,7 @@ def committed_records(root: Path | None = None) -> list[Record]:
 
 
 def groups(records: Iterable[Record], artifact: Artifact, tier: str = "full") -> list[Group]:
-    """The groups of the artifact's planned networks, training first, the plan's own recipe before others.
+    """The groups of the networks of the artifact's series, training first, the plan's own recipe before others.
 
     Timings of fewer than three networks, or of less than a tenth of those planned, make no group. Raises InputError where a record's
     counts are not those of the network it names.
@@ -60,19 +62,35 @@ def groups(records: Iterable[Record], artifact: Artifact, tier: str = "full") ->
     plan = artifact.plan(tier)
     if plan is None:
         return []
-    names = {name.arch_name: name for name in plan.names()}
-    own = [r for r in records if r.arch in names and _fits(r)]
+    planned = {name.arch_name: name for name in plan.names()}
+    own = [r for r in records if belongs(r, plan) and _fits(r)]
+    names = {r.arch: planned.get(r.arch) or RunName(r.base, r.strategy, r.factor, None) for r in own}
+    names = dict(sorted(names.items(), key=lambda item: _in_order(item[1], planned)))
     trained = [r for r in own if r.kind == "train" and r.recipe and "top1_error" in r.values]
     timed = [r for r in own if r.kind == "time" and r.data == plan.data and "epoch_time_min" in r.values]
     found = []
     for recipe in sorted({r.recipe for r in trained if r.recipe}, key=lambda recipe: (recipe != plan.recipe, recipe)):
         found.append(_trained(recipe, [r for r in trained if r.recipe == recipe], names))
     conditions = sorted({_conditions(r) for r in timed})
-    least = max(LEAST_POINTS, len(names) / 10)
+    least = max(LEAST_POINTS, len(planned) / 10)
     for condition in [c for c in conditions if len({r.arch for r in timed if _conditions(r) == c}) >= least]:
         same_device = [other for other in conditions if other[0] == condition[0]]
         found.append(_timed(condition, same_device, [r for r in timed if _conditions(r) == condition], names))
     return found
+
+
+def belongs(record: Record, plan: Plan) -> bool:
+    """Whether the network belongs to a series of the plan: its base and strategy, at a factor up to the largest that is planned.
+
+    dwgr counts as dwr, and so on: with and without group width a strategy is one to the eye.
+    """
+    for series in plan.series:
+        if record.base == series.base:
+            looks = {SAME.get(strategy, strategy) if strategy else None for strategy in series.strategies}
+            look = SAME.get(record.strategy, record.strategy) if record.strategy else None
+            if look in looks and (look is None or record.factor <= max(series.factors)):
+                return True
+    return False
 
 
 @lru_cache(maxsize=8192)
@@ -85,6 +103,12 @@ def counts(arch: str, resolution: int | None = None, num_classes: int = 1000) ->
 def slug(text: str) -> str:
     """Lower case letters and digits with single dashes: NVIDIA H200 -> nvidia-h200."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+def _in_order(name: RunName, planned: dict[str, RunName]) -> tuple:
+    """Planned networks in the plan's order, then others by name and factor."""
+    place = list(planned).index(name.arch_name) if name.arch_name in planned else len(planned)
+    return place, name.base, name.strategy or "", name.factor
 
 
 def _fits(record: Record) -> bool:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fastscale.paper.artifacts import Artifact, list_artifacts, load_artifact
-from fastscale.paper.places import checkout
 from fastscale.paper.verdicts import Verdict, summary
 from fastscale.paper.views import views
 from fastscale.records import Record
@@ -26,8 +25,7 @@ def index(records: Sequence[Record], found: Sequence[Verdict], root: Path | None
         "",
         f"**[Verdicts](claims.md)**: {summary(found)}",
     ]
-    if (checkout(root) / "paper_figures" / "report.html").is_file():
-        parts += ["", "**[Interactive report](report.html)**: every record and reference point, to filter and to sort; opens from disk."]
+    parts += ["", "**[Interactive report](report.html)**: every record and reference point, to filter and to sort; opens from disk."]
     parts += ["", "## Figures", ""]
     for artifact in figures:
         parts += _figure(artifact, records, found, root)
@@ -70,6 +68,10 @@ def _figure(artifact: Artifact, records: Sequence[Record], found: Sequence[Verdi
     parts += [""] if own else []
     parts += [f'<a href="{folder}/{name}.md"><img src="{folder}/{name}.png" width="420" alt="{artifact.title}"></a>' for name in names]
     return [*parts, ""]
+
+
+def _others(n: int) -> str:
+    return f" and {n} others of the same series" if n else ""
 
 
 def _place(name: str) -> int:

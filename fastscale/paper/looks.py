@@ -29,7 +29,7 @@ _STRATEGIES = {
     "dwr": Look("#E69F00", "D", 8.0, "dwr: all alike (compound)"),
     "dWr": Look("#D55E00", "*", 14.0, "dWr: mostly width (fast compound)"),
     "alpha=2/3": Look("#882255", "p", 9.5, "alpha = 2/3"),
-    "orig": Look("#332288", "H", 9.5, "the original EfficientNets"),
+    "orig": Look("#332288", "h", 9.5, "the original EfficientNets"),
 }
 SAME = {
     "wg": "w",
@@ -44,7 +44,7 @@ SAME = {
     "d1_w4_g4_r1": "alpha=2/3",
 }
 IN_WORDS = {name: look.words.partition(": ")[2] for name, look in _STRATEGIES.items() if ": " in look.words}
-_OTHER = Look("#666666", "h", 9.0, "another strategy")
+_OTHER = Look("#666666", "8", 9.0, "another strategy")
 _FAMILIES = {
     "EfficientNet": Look("#332288", "o", 7.0, "EfficientNet"),
     "RegNetX": Look("#56B4E9", "<", 8.0, "RegNetX"),

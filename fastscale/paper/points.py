@@ -10,7 +10,7 @@ from fastscale.errors import InputError
 from fastscale.paper.artifacts import load_artifact
 from fastscale.paper.looks import family_of
 from fastscale.paper.places import reference
-from fastscale.paper.published import BASES, point_arch, zoo_name
+from fastscale.planning.references import point_arch, zoo_name
 from fastscale.scaling import parse_run
 
 MEASURES = ("flops", "params", "acts")
@@ -63,7 +63,7 @@ def run_name(arch: str) -> str:
 
 def series_of_figure_2(points: list[Measured]) -> list[Measured]:
     """EfficientNet-B0 and what dwr, dw, dWr and w make of it: the four series whose r the paper prints."""
-    return [p for p in points if parse_run(p.arch).base == BASES["EN-B0"] and p.strategy in (None, "dwr", "dw", "dWr", "w")]
+    return [p for p in points if parse_run(p.arch).base == "efficientnet-b0" and p.strategy in (None, "dwr", "dw", "dWr", "w")]
 
 
 def zoo_points(root: Path | None = None) -> list[Measured]:

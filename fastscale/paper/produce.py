@@ -8,6 +8,7 @@ from fastscale.paper.evidence import committed_records
 from fastscale.paper.growth import group_width_table, growth_table
 from fastscale.paper.places import checkout, write_text
 from fastscale.paper.published import definitions, digitised_counts, network_counts, published_counts, zoo_counts
+from fastscale.paper.runtime_law import runtime_law
 from fastscale.paper.tables import Table, write_table
 from fastscale.paper.theory import theory_table
 from fastscale.records import Record, read_records
@@ -47,7 +48,7 @@ def tables_of(artifact: Artifact, root: Path | None = None) -> list[Table]:
         return [group_width_table(artifact), growth_table(artifact)]
     if artifact.kind == "definitions":
         return [definitions(root)]
-    return [published_counts(root), zoo_counts(root), digitised_counts(root), network_counts()]
+    return [published_counts(root), zoo_counts(root), digitised_counts(root), network_counts(), runtime_law(root)]
 
 
 def snapshot(artifact: str, root: Path | None = None) -> Path:
@@ -70,9 +71,11 @@ def _draw(artifact: Artifact, records: Sequence[Record], folder: Path, root: Pat
 
 
 def _summaries(records: Sequence[Record], folder: Path, root: Path) -> list[Path]:
-    """claims.md, .csv, .tex and README.md."""
+    """claims.md, .csv, .tex, README.md and report.html."""
     from fastscale.paper.gallery import index
+    from fastscale.paper.report import write_report
     from fastscale.paper.verdicts import claims_table, verdicts
 
     found = verdicts(records, root)
-    return [*write_table(claims_table(found), folder), write_text(folder / "README.md", index(records, found, root))]
+    paths = [*write_table(claims_table(found), folder), write_text(folder / "README.md", index(records, found, root))]
+    return [*paths, write_report(folder / "report.html", root=root)]

@@ -14,16 +14,9 @@ from fastscale.counts import complexity
 from fastscale.paper.artifacts import load_artifact
 from fastscale.paper.places import reference
 from fastscale.paper.tables import Column, Table, fixed, signed
-from fastscale.scaling import arch_named, scale
-from fastscale.scaling.strategy import Strategy
+from fastscale.planning.references import point_arch, zoo_name
+from fastscale.scaling import arch_named
 
-BASES = {
-    "EN-B0": "efficientnet-b0",
-    "RegNetY-500MF": "regnety-500mf",
-    "RegNetY-4GF": "regnety-4gf",
-    "RegNetZ-500MF": "regnetz-500mf",
-    "RegNetZ-4GF": "regnetz-4gf",
-}
 SOURCES = {"xiao2021_table2": "Xiao et al. 2021, Table 2", "mvit_table17": "MViT, Table 17"}
 # column of the reference -> (header, key, decimal exponent of its unit)
 _MEASURES = {
@@ -87,15 +80,6 @@ def digitised_counts(root: Path | None = None) -> Table:
     return _compare("digitised-counts", "Networks of the paper's Fig. 2, 4 and 6: counts beside ours", labels, compared, [])
 
 
-def point_arch(row: dict[str, str]) -> Arch:
-    """The network of a row of paper_points.csv: a base, one of the original EfficientNets, or a base scaled by `s=...`."""
-    if row["strategy"] == "none":
-        return arch_named(BASES[row["base"]])
-    if row["strategy"] == "orig":
-        return arch_named(f"efficientnet-{row['target'].lower()}")
-    return scale(arch_named(BASES[row["base"]]), Strategy.parse(row["strategy"]), float(row["target"].removeprefix("s=")))
-
-
 def zoo_counts(root: Path | None = None) -> Table:
     """All 36 networks of the earlier zoo, whose counts are published in full: ours, theirs, difference."""
     columns = [Column("network", "network", right=False), Column("arch", "name here", right=False)]
@@ -117,12 +101,6 @@ def zoo_counts(root: Path | None = None) -> Table:
     equal = sum(not any(row[i] for i in (4, 7, 10)) for row in rows)
     note = f"{equal} of {len(rows)} networks have all three counts equal to the last digit. Published: facebookresearch/pycls, model zoo."
     return Table("zoo-counts", "The earlier zoo's 36 networks: counts beside ours", columns, rows, [note])
-
-
-def zoo_name(model: str) -> str:
-    """The name here of a network of the zoo: RegNetX-4.0GF is regnetx-4gf.dds, ResNet-50 is resnet-50."""
-    name = model.lower().replace(".0gf", "gf")
-    return f"{name}.dds" if name.startswith("regnet") else name
 
 
 def network_counts() -> Table:

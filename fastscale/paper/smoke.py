@@ -11,6 +11,7 @@ from fastscale.paper.artifacts import list_artifacts, load_artifact
 from fastscale.paper.places import checkout
 from fastscale.paper.produce import produce
 from fastscale.paper.published import zoo_counts
+from fastscale.paper.runtime_law import device_differences
 from fastscale.paper.theory import theory_table
 
 # Text has to be equal to the byte. A picture's pixels do; how they are packed depends on the zlib at hand.
@@ -32,7 +33,7 @@ def smoke(out: Path | None = None, check: bool = True, root: Path | None = None)
         return []
     committed = root / "paper_figures"
     differences = [d for path in made if (d := difference(committed / path.relative_to(out), path, str(path.relative_to(out))))]
-    differences += count_differences(root)
+    differences += count_differences(root) + device_differences(root)
     expected = {path.relative_to(out) for path in made}
     for folder in ("tables", "figures", *_comparisons(root)):
         found = sorted(path for path in (committed / folder).glob("*") if path.is_file())

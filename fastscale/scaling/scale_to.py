@@ -62,7 +62,7 @@ def scale_to(
     best = _search(miss, math.log(target / own) / growth)
     if not miss(best) < math.log(1.25):
         raise InputError(f"{base.name} by {strategy.name!r} cannot reach {metric} = {target:g}: give a target nearer its own {own:g}")
-    best = _shortest(best, lambda f: miss(f) <= miss(best) + 1e-12)
+    best = shortest(best, lambda f: miss(f) <= miss(best) + 1e-12)
     found = tried[best]
     assert found is not None
     return ScaledTo(best, found[1])
@@ -80,7 +80,7 @@ def _search(miss: Callable[[float], float], log_guess: float) -> float:
     return min([best, *(best * math.exp(step * (i / 10 - 1)) for i in range(21))], key=miss)
 
 
-def _shortest(factor: float, as_good: Callable[[float], bool]) -> float:
+def shortest(factor: float, as_good: Callable[[float], bool]) -> float:
     """`factor` with the fewest significant digits that still give a network as good."""
     for digits in range(1, 12):
         short = float(f"{factor:.{digits}g}")

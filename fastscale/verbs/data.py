@@ -15,7 +15,7 @@ def add(verbs: Verbs) -> None:
     p.add_argument("--out", help="folder; the one where `fit` looks unless given")
     p.add_argument("--data-dir", help="where data is kept; $FASTSCALE_DATA or ~/.cache/fastscale unless given")
     p.add_argument("--max-resolution", type=int, help="longest side stored, in pixels")
-    p.add_argument("--jpeg-quality", type=int, default=90)
+    p.add_argument("--jpeg-quality", type=int, help="encode all anew; unless given, JPEG files that are small enough are kept as they are")
     p.add_argument("--raw-share", type=float, default=0.0, help="share of images stored as raw pixels, 0 to 1")
     p.add_argument("--workers", type=int)
     p.add_argument("--skip-broken", action="store_true", help="leave broken images out instead of failing")

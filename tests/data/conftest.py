@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fastscale.data import source
+from fastscale.data.write import write
+
 REAL_DATA = os.environ.get("FASTSCALE_DATA")
 CLASSES = ("ant", "bee", "cat")
 
@@ -108,3 +111,23 @@ def start_python():
 def real_data():
     """The user's own data folder, where there is one."""
     return Path(REAL_DATA or Path.home() / ".cache" / "fastscale")
+
+
+def left(folder):
+    return sorted(p.name for p in folder.iterdir() if p.name != ".write.lock")
+
+
+@pytest.fixture
+def small(small_tree, lines):
+    """A source with 45 + 12 images stored raw."""
+    s = source(str(small_tree))
+    write(s, progress=lines, workers=0)
+    return s
+
+
+@pytest.fixture
+def photos(tree, lines):
+    """A source with 24 + 9 images stored as JPEG."""
+    s = source(str(tree))
+    write(s, progress=lines, workers=0)
+    return s

@@ -145,14 +145,14 @@ def test_cifar10_from_the_archive_by_path_and_by_download(binary, tmp_path, monk
     s.fetch(lines)
     assert len(s.split("train")) == 100
     data = Path(made).read_bytes()
-    monkeypatch.setattr(cifar10, "SHA256", hashlib.sha256(data).hexdigest())
-    monkeypatch.setattr(cifar10, "MD5", hashlib.md5(data).hexdigest())
-    monkeypatch.setattr(cifar10, "URLS", (f"file://{made}",))
+    monkeypatch.setattr(cifar10.Cifar10, "sha256", hashlib.sha256(data).hexdigest())
+    monkeypatch.setattr(cifar10.Cifar10, "md5", hashlib.md5(data).hexdigest())
+    monkeypatch.setattr(cifar10.Cifar10, "urls", (f"file://{made}",))
     public = source("cifar10")
     with pytest.raises(InputError, match="fetch it with: fastscale data write cifar10"):
         public.split("train")
     public.fetch(lines)
-    monkeypatch.setattr(cifar10, "URLS", ())
+    monkeypatch.setattr(cifar10.Cifar10, "urls", ())
     public.fetch(lines)
     assert public.split("train").list_digest() == s.split("train").list_digest()
     assert not list(public.home.glob("*.gz")), "kept once, unpacked"
@@ -179,13 +179,13 @@ def test_imagenette_is_downloaded_unpacked_and_kept_once(tree, tmp_path, monkeyp
     made = shutil.make_archive(str(tmp_path / "served"), "gztar", tmp_path, "imagenette2-320")
     data = Path(made).read_bytes()
     s = source("imagenette")
-    monkeypatch.setattr(imagenette, "URLS", (f"file://{made}",))
+    monkeypatch.setattr(imagenette.Imagenette, "urls", (f"file://{made}",))
     with pytest.raises(InputError, match="wrong file, deleted"):
         s.fetch(lines)
-    monkeypatch.setattr(imagenette, "SHA256", hashlib.sha256(data).hexdigest())
-    monkeypatch.setattr(imagenette, "MD5", hashlib.md5(data).hexdigest())
+    monkeypatch.setattr(imagenette.Imagenette, "sha256", hashlib.sha256(data).hexdigest())
+    monkeypatch.setattr(imagenette.Imagenette, "md5", hashlib.md5(data).hexdigest())
     s.fetch(lines)
-    monkeypatch.setattr(imagenette, "URLS", ())
+    monkeypatch.setattr(imagenette.Imagenette, "urls", ())
     s.fetch(lines)
     assert len(s.split("train")) == 24 and not list(s.home.glob("*.tgz*"))
 

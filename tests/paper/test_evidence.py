@@ -61,6 +61,24 @@ def test_other_networks_data_and_resolutions_stay_out(measured, synthetic, figur
     assert groups(measured("fig-5", **GPU), figure) == []
 
 
+def test_a_series_takes_other_factors_and_group_widths(measured):
+    """A campaign's grid need not be the plan's: any factor up to the largest, and dwgr beside dwr; dr is no series of Fig. 2."""
+    figure = load_artifact("fig-2")
+    records = measured("fig-5", **GPU)  # RegNets by d, wg, r, dwgr at 2, 4, 8
+    (group,) = groups(records, figure)
+    assert {p.strategy for p in group.points} == {None, "wg", "dwgr"} and len(group.points) == 2 * 7
+    beyond = [replace(r, strategy="dwr", factor=97.0) for r in records[:1]]
+    assert groups(records + beyond, figure)[0].points == group.points
+
+
+def test_a_campaigns_reference_is_no_contradiction(measured, checkout_copy):
+    root = checkout_copy()
+    records = measured("fig-6", **GPU)[:1]
+    again = [replace(r, run=r.arch + ".reference", values={"drift_ratio": x}) for r in records for x in (1.0, 1.1)]
+    write_snapshot(root / "paper_figures" / "records" / "timing.jsonl", records + again)
+    assert [r.run for r in committed_records(root)] == [records[0].run]
+
+
 def test_the_largest_batch_is_taken(measured, figure):
     small, large = measured("fig-6", batch=64, **GPU), measured("fig-6", batch=256, **GPU)
     large = [replace(r, values=r.values | {"epoch_time_min": 7.0}) for r in large]

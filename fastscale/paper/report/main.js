@@ -1,0 +1,183 @@
+// Controls, readout, records; and the one function, refresh, that draws everything from the address.
+const SCALES = { log: "log", linear: "linear" };
+
+function chooser(id, label, options, now, choose) {
+  const select = element("select", { id, onchange: (event) => choose(event.target.value) });
+  for (const [value, text] of options) select.append(element("option", { value, selected: value === now }, text));
+  return element("label", { for: id }, element("span", {}, label), select);
+}
+
+function drawControls() {
+  const focused = document.activeElement?.id;
+  const measures = MEASURES.map((measure) => [measure.key, measure.label]);
+  const scales = Object.entries(SCALES);
+  byId("axes").replaceChildren(
+    chooser("choose-y", "Vertical", measures, view.y, (y) => change({ y, ys: "" })),
+    chooser("choose-ys", "scale", scales, scaleOf("y"), (ys) => change({ ys })),
+    chooser("choose-x", "Horizontal", measures, view.x, (x) => change({ x, xs: "" })),
+    chooser("choose-xs", "scale", scales, scaleOf("x"), (xs) => change({ xs })),
+    chooser("choose-colour", "Colour and marker", Object.entries(COLOURS), view.colour, (colour) => change({ colour })),
+    element("button", { type: "button", id: "swap", title: "Swap the axes", onclick: () => change({ x: view.y, y: view.x, xs: view.ys, ys: view.xs }) }, "Swap"),
+  );
+  if (focused) byId(focused)?.focus();
+}
+
+// each option with the number of points that it would show under the other filters
+function drawFacets() {
+  const focused = document.activeElement?.id;
+  const sets = FACETS.map((facet) => {
+    const counts = new Map();
+    for (const point of POINTS) if (drawable(point) && passes(point, facet)) counts.set(point[facet], (counts.get(point[facet]) || 0) + 1);
+    const set = element("fieldset", {}, element("legend", {}, FACET_LABELS[facet]));
+    DATA.texts[facet].forEach((value, i) => {
+      const id = `${facet}-${i}`;
+      const count = counts.get(value) || 0;
+      const box = element("input", { type: "checkbox", id, value, checked: view.filters[facet].has(value), onchange: () => toggle(facet, value) });
+      set.append(element("label", { for: id, class: count ? "" : "none" }, box, element("span", {}, value || "not given"), element("span", { class: "count" }, String(count))));
+    });
+    return set;
+  });
+  byId("facets").replaceChildren(...sets);
+  const chosen = FACETS.reduce((sum, facet) => sum + view.filters[facet].size, 0);
+  byId("filter-count").textContent = chosen ? `(${chosen} chosen)` : "(none chosen: all shown)";
+  byId("clear").hidden = !chosen;
+  if (focused) byId(focused)?.focus();
+}
+
+function drawViews() {
+  byId("views").replaceChildren(
+    ...DATA.views.map(([label, pairs]) => {
+      const hash = "#" + new URLSearchParams(pairs).toString();
+      const wanted = parseView(hash);
+      const same = viewHash({ record: "", sort: "", dir: "asc" }) === viewHash({ ...wanted });
+      return element("li", {}, element("a", { href: hash, "aria-current": same ? "page" : false }, label));
+    }),
+  );
+}
+
+function drawLegend(points) {
+  const counts = new Map();
+  for (const point of points) counts.set(point[view.colour], (counts.get(point[view.colour]) || 0) + 1);
+  const entries = DATA.texts[view.colour].filter((value) => counts.has(value)).map((value) => {
+    const { words } = lookOf(value);
+    const symbol = element("svg:svg", { class: "symbol", viewBox: "-8 -8 16 16", "aria-hidden": "true" }, mark(value, false, 5));
+    const pressed = view.filters[view.colour].has(value);
+    const text = (value === "base" ? "base, not scaled" : value || "not given") + (words ? `: ${words}` : "");
+    return element("li", {}, element("button", { type: "button", "aria-pressed": String(pressed), onclick: () => toggle(view.colour, value) }, symbol, `${text} (${counts.get(value)})`));
+  });
+  byId("legend").replaceChildren(...entries);
+}
+
+function drawReadout(points) {
+  const [x, y] = [MEASURE[view.x], MEASURE[view.y]];
+  byId("plot-heading").textContent = `${y.label} against ${x.label}`;
+  const r = correlations(points, view.x, view.y);
+  const matching = POINTS.filter((point) => passes(point)).length - points.length;
+  const lacking = matching ? ` ${matching.toLocaleString("en")} more pass the filters but lack one of the two values.` : "";
+  byId("readout").replaceChildren(
+    element("span", { id: "shown" }, `${points.length.toLocaleString("en")} point${points.length === 1 ? "" : "s"}`),
+    ". Pearson r: ",
+    element("strong", { id: "r-linear" }, correlation(r.linear)),
+    " linear, ",
+    element("span", { class: "nowrap" }, element("strong", { id: "r-log" }, correlation(r.log)), " log–log."),
+    lacking,
+  );
+  const settings = drawSettings(points);
+  const notes = [];
+  const cpus = points.filter((point) => point.cpu).length;
+  const timed = [x, y].some((measure) => !measure.counted && measure.key !== "error");
+  if (timed && settings > 1) notes.push(`These points come from ${settings} settings (machine, mode, data, precision); an r over all of them mixes machines: read it setting by setting below.`);
+  const which = cpus === points.length ? "All of these" : `${cpus} of these`;
+  if (timed && cpus) notes.push(`${which} are CPU times, which say nothing about accelerators.`);
+  const sets = new Set(points.map((point) => point.data)).size;
+  if ([x, y].some((measure) => measure.key === "error") && sets > 1) notes.push(`Errors on ${sets} data sets cannot be compared: choose one.`);
+  byId("caution").textContent = notes.join(" ");
+  byId("caution").hidden = !notes.length;
+}
+
+function openRecord(id) {
+  const hash = viewHash({ record: id });
+  if (location.hash === hash) showRecord(true);
+  else location.hash = hash;
+}
+
+function rowOf(anchor) {
+  const at = anchor.lastIndexOf("-");
+  const columns = DATA.references[anchor.slice(0, at)];
+  const line = Number(anchor.slice(at + 1));
+  if (!columns) return null;
+  return Object.fromEntries(Object.entries(columns).map(([name, { texts, rows }]) => [name, rows ? texts[rows[line - 2]] : texts[line - 2]]));
+}
+
+function article(anchor) {
+  const file = anchor.slice(0, anchor.lastIndexOf("-"));
+  const record = DATA.records[anchor];
+  const content = record || rowOf(anchor);
+  const title = record ? `Record ${anchor.replace("record-", "")}` : `paper_figures/reference/${file}.csv, line ${anchor.slice(file.length + 1)}`;
+  return element("article", { id: anchor, tabindex: -1 }, element("h3", {}, title), element("pre", { tabindex: 0 }, JSON.stringify(content, null, 2)));
+}
+
+function closeRecord() {
+  change({ record: "" });
+  byId("plot").focus();
+}
+
+// the whole record behind a point (all of them, where n > 1), under its own anchor
+function showRecord(scroll) {
+  const section = byId("record");
+  const point = BY_ID.get(view.record);
+  section.hidden = !view.record;
+  if (!view.record) return section.replaceChildren();
+  const close = element("button", { type: "button", class: "close", onclick: closeRecord }, "Close");
+  if (!point) {
+    section.replaceChildren(element("h2", { id: "record-heading" }, "No such record"), element("p", {}, `Nothing here is called ${view.record}.`), close);
+    return;
+  }
+  const intro = `${point.source}; ${[point.mode, point.device, point.data, point.setting].filter(Boolean).join(", ")}. ${point.provenance}.`;
+  const runs = point.n > 1 ? `n = ${point.n}; the plot shows the mean.` : "";
+  section.replaceChildren(element("h2", { id: "record-heading" }, point.network), close, element("p", {}, intro, " ", runs), ...point.members.map(article));
+  if (!scroll) return;
+  const wanted = byId(view.record) || section.querySelector("article");
+  section.scrollIntoView({ block: "start" });
+  wanted.focus({ preventScroll: wanted === section.querySelector("article") });
+}
+
+function refresh(scroll = false) {
+  const before = view && JSON.stringify([viewHash({ record: "" })]);
+  view = parseView(location.hash);
+  const points = visible();
+  if (before !== JSON.stringify([viewHash({ record: "" })])) {
+    rowsShown = ROWS;
+    drawControls();
+    drawFacets();
+    drawViews();
+    drawLegend(points);
+    drawReadout(points);
+    drawPlot(points);
+    drawTable(points);
+  }
+  showRecord(scroll);
+  document.documentElement.dataset.ready = "yes";
+}
+
+function start() {
+  plotEvents();
+  byId("controls").addEventListener("submit", (event) => event.preventDefault());
+  byId("clear").addEventListener("click", () => change({ filters: Object.fromEntries(FACETS.map((facet) => [facet, new Set()])) }));
+  byId("more").addEventListener("click", () => {
+    rowsShown += 500;
+    fillTable();
+  });
+  byId("table").addEventListener("pointerleave", hideTip);
+  window.addEventListener("hashchange", () => refresh(true));
+  if (window.innerWidth < 900) byId("filters").open = false;
+  refresh(true);
+  let width = byId("plot").clientWidth;
+  new ResizeObserver(() => {
+    if (byId("plot").clientWidth === width) return;
+    width = byId("plot").clientWidth;
+    drawPlot(visible());
+  }).observe(byId("plot"));
+}
+
+start();

@@ -1,0 +1,142 @@
+// The table of the plot's points, sorted by a click on a heading; and r of what was measured with each count, for each setting.
+const ROWS = 100;
+let rowsShown = ROWS;
+let listed = [];
+
+const COLUMNS = [
+  { key: "network", label: "network" },
+  { key: "source", label: "source" },
+  { key: "strategy", label: "strategy", cell: (point) => point.written },
+  ...MEASURES.map((measure) => ({ key: measure.key, label: heading(measure), number: true, cell: (point) => inColumn(point, measure) })),
+  { key: "n", label: "n", number: true, cell: (point) => (point.ours ? String(point.n) : "") },
+  { key: "device", label: "device" },
+  { key: "mode", label: "mode" },
+  { key: "data", label: "data set" },
+  { key: "family", label: "family" },
+  { key: "setting", label: "setting" },
+];
+
+function heading(measure) {
+  if (measure.key === "flops") return "flops (multiply-adds), B";
+  return measure.counted ? `${measure.label}, ${measure.counts_in}` : `${measure.label}, ${measure.unit}`;
+}
+
+function inColumn(point, measure) {
+  const value = valueOf(point, measure.key);
+  if (value == null) return "";
+  if (measure.counted) return trimmed(value / (measure.counts_in === "B" ? 1e9 : 1e6), 4);
+  return measuredText(measure.key, value, point.spreads[measure.key]);
+}
+
+function sortKey(point, key) {
+  return key in MEASURE ? valueOf(point, key) : key === "n" ? (point.ours ? point.n : null) : key === "strategy" ? point.written : point[key];
+}
+
+// blanks last in both directions; equal ones stay in the order of the page
+function sorted(points) {
+  if (!COLUMNS.some((column) => column.key === view.sort)) return points;
+  const sign = view.dir === "desc" ? -1 : 1;
+  const collator = new Intl.Collator("en", { numeric: true });
+  const keyed = points.map((point) => [sortKey(point, view.sort), point]);
+  const empty = (value) => value == null || value === "";
+  keyed.sort(([a, p], [b, q]) => {
+    if (empty(a) || empty(b)) return empty(a) - empty(b) || p.order - q.order;
+    const by = typeof a === "number" ? a - b : collator.compare(a, b);
+    return sign * by || p.order - q.order;
+  });
+  return keyed.map(([, point]) => point);
+}
+
+function drawTable(points) {
+  listed = sorted(points);
+  const head = element("tr");
+  for (const column of COLUMNS) {
+    const now = view.sort === column.key;
+    const next = now && view.dir === "asc" ? "desc" : "asc";
+    const arrow = now ? (view.dir === "asc" ? " ▲" : " ▼") : "";
+    const button = element("button", { type: "button", "data-sort": column.key, onclick: () => sortBy(column.key, next) }, column.label);
+    button.append(element("span", { "aria-hidden": "true", class: "arrow" }, arrow));
+    const direction = now ? (view.dir === "asc" ? "ascending" : "descending") : "none";
+    head.append(element("th", { scope: "col", "aria-sort": direction, class: column.number ? "number" : "" }, button));
+  }
+  byId("table").replaceChildren(element("caption", { class: "unseen" }, "The points of the plot"), element("thead", {}, head), element("tbody"));
+  fillTable();
+}
+
+function sortBy(key, dir) {
+  change({ sort: key, dir });
+  document.querySelector(`[data-sort="${key}"]`).focus({ preventScroll: true });
+}
+
+function fillTable() {
+  const base = viewHash({ record: "" });
+  const join = base === "#" ? "#" : `${base}&`;
+  const body = byId("table").tBodies[0];
+  for (const point of listed.slice(body.rows.length, rowsShown)) {
+    const row = element("tr", { "data-id": point.id, onpointerenter: () => ringAt(point) });
+    for (const column of COLUMNS) {
+      if (column.key === "network") {
+        const link = element("a", { href: `${join}record=${encodeURIComponent(point.id)}` }, point.network);
+        const symbol = element("svg:svg", { class: "symbol", viewBox: "-8 -8 16 16", "aria-hidden": "true" }, mark(point[view.colour], point.ours, 4.5));
+        row.append(element("th", { scope: "row" }, symbol, link));
+      } else {
+        const text = column.cell ? column.cell(point) : point[column.key];
+        row.append(element("td", { class: column.number ? "number" : "" }, text));
+      }
+    }
+    body.append(row);
+  }
+  const left = listed.length - body.rows.length;
+  byId("more").hidden = left <= 0;
+  byId("more").textContent = `Show ${Math.min(left, 500).toLocaleString("en")} more of ${left.toLocaleString("en")}`;
+}
+
+function ringAt(point) {
+  const at = drawn.find((entry) => entry.point === point);
+  const ring = byId("ring");
+  if (!at || !ring) return;
+  ring.setAttribute("cx", at.x);
+  ring.setAttribute("cy", at.y);
+  ring.setAttribute("visibility", "visible");
+}
+
+// what shares a machine and its settings may be correlated; a pool of machines says little
+function settingOf(point) {
+  return [point.source, point.device || "device not given", point.mode, point.data, point.setting].filter(Boolean).join(", ");
+}
+
+function drawSettings(points) {
+  const measured = MEASURE[view.y].counted ? view.x : view.y;
+  const details = byId("settings");
+  details.hidden = MEASURE[measured].counted || !points.length;
+  if (details.hidden) return 0;
+  const groups = new Map();
+  for (const point of points) {
+    const name = settingOf(point);
+    if (!groups.has(name)) groups.set(name, []);
+    groups.get(name).push(point);
+  }
+  const counts = MEASURES.filter((measure) => measure.counted);
+  const label = MEASURE[measured].label;
+  byId("settings-summary").textContent = `Pearson r of ${label} with flops, params and acts, for each of ${groups.size} setting${groups.size === 1 ? "" : "s"}`;
+  const head = element("tr", {}, element("th", { scope: "col" }, "setting"), element("th", { scope: "col", class: "number" }, "n"));
+  for (const count of counts) head.append(element("th", { scope: "col", class: "number" }, `${count.key}: linear`), element("th", { scope: "col", class: "number" }, "log–log"));
+  const body = element("tbody");
+  for (const [name, group] of groups) {
+    const all = counts.map((count) => correlations(group, count.key, measured));
+    const row = element("tr", {}, element("th", { scope: "row" }, name), element("td", { class: "number" }, String(all[0].n)));
+    for (const kind of ["linear", "log"]) {
+      const best = Math.max(...all.map((r) => r[kind] ?? -2));
+      all.forEach((r) => (r[`${kind}Best`] = r[kind] != null && r[kind] === best));
+    }
+    for (const r of all) {
+      for (const kind of ["linear", "log"]) {
+        const text = correlation(r[kind]);
+        row.append(element("td", { class: "number" }, r[`${kind}Best`] ? element("strong", {}, text) : text));
+      }
+    }
+    body.append(row);
+  }
+  byId("settings-table").replaceChildren(element("thead", {}, head), body);
+  return groups.size;
+}

@@ -1,0 +1,69 @@
+// What is looked at, kept in the address after #, so that any view is a link: #x=acts&y=epoch_time&family=RegNetY&record=...
+const DEFAULTS = { x: "acts", y: "epoch_time", xs: "", ys: "", colour: "strategy", sort: "", dir: "asc", record: "" };
+const COLOURS = { strategy: "Strategy", family: "Family", device: "Device", source: "Source" };
+let view = null;
+
+function parseView(hash) {
+  const text = hash.replace(/^#/, "");
+  const found = { ...DEFAULTS, filters: Object.fromEntries(FACETS.map((facet) => [facet, new Set()])) };
+  if (text && !text.includes("=")) {
+    found.record = decode(text);
+    return found;
+  }
+  for (const [name, value] of new URLSearchParams(text)) {
+    if (FACETS.includes(name)) found.filters[name].add(value);
+    else if (name in DEFAULTS) found[name] = value;
+  }
+  for (const axis of ["x", "y"]) {
+    if (!(found[axis] in MEASURE)) found[axis] = DEFAULTS[axis];
+    if (!["log", "linear"].includes(found[axis + "s"])) found[axis + "s"] = "";
+  }
+  if (!(found.colour in COLOURS)) found.colour = DEFAULTS.colour;
+  return found;
+}
+
+function decode(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+function viewHash(changed = {}) {
+  const wanted = { ...view, ...changed };
+  const pairs = [];
+  for (const name of Object.keys(DEFAULTS)) {
+    if (name === "record") continue;
+    if (wanted[name] !== DEFAULTS[name]) pairs.push([name, wanted[name]]);
+  }
+  for (const facet of FACETS) for (const value of wanted.filters[facet]) pairs.push([facet, value]);
+  if (wanted.record) pairs.push(["record", wanted.record]);
+  return "#" + new URLSearchParams(pairs).toString();
+}
+
+const scaleOf = (axis) => view[axis + "s"] || (MEASURE[view[axis]].log ? "log" : "linear");
+
+// all filters but `except`; a facet without a choice lets everything through
+function passes(point, except) {
+  return FACETS.every((facet) => facet === except || !view.filters[facet].size || view.filters[facet].has(point[facet]));
+}
+
+function drawable(point) {
+  const [x, y] = [valueOf(point, view.x), valueOf(point, view.y)];
+  return x != null && y != null && (scaleOf("x") !== "log" || x > 0) && (scaleOf("y") !== "log" || y > 0);
+}
+
+const visible = () => POINTS.filter((point) => passes(point) && drawable(point));
+
+// controls change the address in place; links (views, records) go into the history
+function change(changed) {
+  history.replaceState(null, "", viewHash(changed));
+  refresh();
+}
+
+function toggle(facet, value) {
+  const chosen = new Set(view.filters[facet]);
+  if (!chosen.delete(value)) chosen.add(value);
+  change({ filters: { ...view.filters, [facet]: chosen } });
+}

@@ -1,0 +1,140 @@
+"""A device as the planner knows it: the laws fitted to what was measured on it, training and inference apart, with their envelope."""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from fastscale.errors import InputError
+from fastscale.planning.law import LAWS, Law, Observation
+from fastscale.planning.terms import Terms
+
+MODES = ("training", "inference")
+RANGED = ("flops", "acts", "params", "layers")
+
+
+class Measurements(NamedTuple):
+    """What one source measured on one device in one mode, under one envelope. `checks`: known times that take no part in the fit.
+
+    `envelope`: hardware, precision, layout, compile, software, ... `devices`: over how many an epoch is shared unless said.
+    """
+
+    device: str
+    mode: str
+    observations: Sequence[Observation]
+    envelope: dict[str, Any]
+    source: str
+    checks: Sequence[Observation] = ()
+    devices: int = 8
+    memory: float = 1.0
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One network's time on the device, kept to be shown beside a prediction. `network` and `resolution` identify it."""
+
+    network: str
+    resolution: int
+    batch: float
+    image_time_s: float
+
+
+@dataclass(frozen=True)
+class FittedLaw:
+    """A law with what it rests on (see `Measurements`).
+
+    `batch`: images a step on one device, the median of what was measured. `ranges`: least and largest measured flops, acts, params, layers
+    and batch. `spreads`: by group ("family", "strategy", else "network"), the log factor within which 90 % of left-out networks lay.
+    `measured`: every time known of a network. `memory`: measured peaks of memory over the model's, where known.
+    """
+
+    device: str
+    mode: str
+    law: Law
+    envelope: dict[str, Any]
+    source: str
+    batch: float
+    ranges: dict[str, tuple[float, float]]
+    families: tuple[str, ...]
+    spreads: dict[str, float]
+    measured: tuple[Measured, ...]
+    devices: int = 8
+    memory: float = 1.0
+
+    def outside(self, terms: Terms, batch: float) -> tuple[str, ...]:
+        """What of the network (or the batch) lies outside of what was measured; empty: the law interpolates."""
+        found = {**{name: getattr(terms, name) for name in RANGED}, "batch": batch}
+        return tuple(name for name, value in found.items() if not self.ranges[name][0] <= value <= self.ranges[name][1])
+
+    def spread(self, family: str) -> float:
+        """Log factor of the interval: by leaving strategies out where the family was measured, else by leaving families out."""
+        order = ("strategy", "family", "network") if family in self.families else ("family", "strategy", "network")
+        return next(self.spreads[group] for group in order if group in self.spreads)
+
+
+@dataclass(frozen=True)
+class Device:
+    """A name and the laws known for it, by mode."""
+
+    name: str
+    laws: dict[str, FittedLaw]
+
+    def law(self, mode: str) -> FittedLaw:
+        """The law for "training" or "inference". InputError where only the other was measured."""
+        if mode not in self.laws:
+            other = ", ".join(self.laws)
+            raise InputError(f"device {self.name}: only {other} was measured there, so it says nothing about {mode}")
+        return self.laws[mode]
+
+
+def fitted_to(m: Measurements) -> FittedLaw:
+    """The law of one device and mode. InputError where the observations are too few."""
+    from fastscale.planning.validate import choose  # loads numpy, which the shipped laws do not need
+
+    law, spreads = choose(m.observations)
+    ranges = {name: _range([getattr(o.terms, name) for o in m.observations]) for name in RANGED}
+    return FittedLaw(
+        device=m.device,
+        mode=m.mode,
+        law=Law(law.name, {name: _digits(value, 5) for name, value in law.seconds.items()}),
+        envelope=m.envelope,
+        source=m.source,
+        batch=statistics.median_low(o.batch for o in m.observations),
+        ranges={**ranges, "batch": _range([o.batch for o in m.observations])},
+        families=tuple(sorted({o.family for o in m.observations})),
+        spreads={group: _digits(value, 4) for group, value in spreads.items()},
+        measured=tuple(Measured(o.network, o.resolution, o.batch, _digits(o.image_time_s, 6)) for o in (*m.observations, *m.checks)),
+        devices=m.devices,
+        memory=m.memory,
+    )
+
+
+def _digits(value: float, count: int) -> float:
+    """Rounded: another machine's last bits must not change the file."""
+    return float(f"{value:.{count}g}")
+
+
+def to_dict(law: FittedLaw) -> dict[str, Any]:
+    """For JSON: networks as rows, numbers as they are."""
+    seconds = {name: law.law.seconds[name] for name in LAWS[law.law.name]}
+    rows = [[m.network, m.resolution, m.batch, m.image_time_s] for m in law.measured]
+    own = {**vars(law), "law": law.law.name, "seconds": seconds, "measured": rows}
+    return {**own, "ranges": {name: list(r) for name, r in law.ranges.items()}, "families": list(law.families)}
+
+
+def from_dict(content: dict[str, Any]) -> FittedLaw:
+    """The other way."""
+    own = {key: value for key, value in content.items() if key != "seconds"}
+    return FittedLaw(
+        **{
+            **own,
+            "law": Law(content["law"], content["seconds"]),
+            "ranges": {name: (low, high) for name, (low, high) in content["ranges"].items()},
+            "families": tuple(content["families"]),
+            "measured": tuple(Measured(*row) for row in content["measured"]),
+        }
+    )
+
+
+def _range(values: Sequence[float]) -> tuple[float, float]:
+    return min(values), max(values)

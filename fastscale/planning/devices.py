@@ -1,0 +1,54 @@
+"""Devices by name: those shipped (devices.json, fitted to published times), else those found in time records."""
+
+import json
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from fastscale.archs.registry import nearest
+from fastscale.errors import InputError
+from fastscale.planning.device import Device, from_dict, to_dict
+
+SHIPPED = Path(__file__).with_name("devices.json")
+COMMITTED = Path(__file__).resolve().parents[2] / "paper_figures" / "records"
+
+
+@cache
+def shipped_devices() -> dict[str, Device]:
+    """The named devices; `fastscale.paper.runtime_law` makes the file again from the references."""
+    laws = [from_dict(content) for content in json.loads(SHIPPED.read_text(encoding="utf-8"))]
+    return {name: Device(name, {law.mode: law for law in laws if law.device == name}) for name in dict.fromkeys(law.device for law in laws)}
+
+
+def shipped_text(devices: dict[str, Device]) -> str:
+    """What devices.json holds: one law a line."""
+    lines = [json.dumps(to_dict(law), sort_keys=True) for device in devices.values() for law in device.laws.values()]
+    return "[\n" + ",\n".join(lines) + "\n]\n"
+
+
+def device_named(text: str | Device, **chosen: Any) -> Device:
+    """A shipped device, one of a record file (`runs/records.jsonl`), or one whose name is found in the records at hand.
+
+    Records at hand: those of $FASTSCALE_RUNS (runs/) and of paper_figures/records. `chosen`: precision, layout, compile to take of records.
+    InputError with the names there are and how to measure one.
+    """
+    if isinstance(text, Device):
+        return text
+    given = {key: value for key, value in chosen.items() if value is not None}
+    if text in shipped_devices():
+        if given:
+            raise InputError(
+                f"{text} is a named device: its name says how it was measured; {', '.join(given)} choose among records of your own"
+            )
+        return shipped_devices()[text]
+    from fastscale.planning import measured
+
+    if ".jsonl" in text:
+        return measured.device_from_file(text, **given)
+    files = [Path(os.environ.get("FASTSCALE_RUNS", "runs")) / "records.jsonl", *sorted(COMMITTED.glob("*.jsonl"))]
+    found = measured.device_by_name(text, files, **given)
+    if found is None:
+        known = nearest(text, shipped_devices())
+        raise InputError(f"no device is named {text!r}; there are, nearest first: {known}; for your own, {measured.how_to_measure()}")
+    return found

@@ -1,0 +1,75 @@
+"""A law fitted to measurements by least squares of log(predicted / measured): every network counts alike, however large.
+
+Non-negative least squares inside Gauss-Newton steps. With at most five terms the non-negative optimum is found exactly, by looking at every
+set of terms that may be above zero.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+
+from fastscale.errors import InputError
+from fastscale.planning.law import LAWS, Law, Observation, values
+
+_STEPS, _SETTLED = 200, 1e-11  # settled so far that tables are the same on every machine
+_RIDGE = 1e-14  # so that no two terms that go together exactly stop the solver
+
+
+def fit(observations: Sequence[Observation], law: str = "full") -> Law:
+    """The law's coefficients. InputError where there are fewer observations than terms."""
+    names = LAWS[law]
+    if len(observations) <= len(names):
+        raise InputError(
+            f"{len(observations)} measured networks are too few for a law of {len(names)} terms: measure {len(names) + 1} or more"
+        )
+    x = np.array([values(law, o.terms, o.batch) for o in observations])
+    t = np.array([o.image_time_s for o in observations])
+    scale = np.where(x.max(0) > 0, x.max(0), 1.0)  # a term that is nowhere above zero (no grouped convs) stays at zero
+    found = _fit_log(x / scale, t) / scale
+    return Law(law, dict(zip(names, map(float, found), strict=True)))
+
+
+def power_law(xs: Sequence[float], ts: Sequence[float]) -> tuple[float, float]:
+    """(c, p) of t = c x^p: the straight line through log t against log x."""
+    p, log_c = np.polyfit(np.log(xs), np.log(ts), 1)
+    return float(np.exp(log_c)), float(p)
+
+
+def _fit_log(x: np.ndarray, t: np.ndarray) -> np.ndarray:
+    """Coefficients >= 0 of least squared log error; `x` with columns of about one size."""
+    best = non_negative(x / t[:, None], np.ones(len(t)))  # relative error: where the log is nearly straight
+    error = _log_error(x, t, best)
+    for _ in range(_STEPS):
+        predicted = x @ best
+        wanted = non_negative(x / predicted[:, None], np.log(t / predicted) + 1)
+        step = 1.0
+        while step > 1e-4 and _log_error(x, t, best + step * (wanted - best)) > error * (1 + 1e-12):
+            step /= 2
+        best = best + step * (wanted - best)
+        error = _log_error(x, t, best)
+        if np.abs(np.log(x @ best / predicted)).max() < _SETTLED:
+            break
+    return best
+
+
+def _log_error(x: np.ndarray, t: np.ndarray, theta: np.ndarray) -> float:
+    return float((np.log(x @ theta / t) ** 2).sum())
+
+
+def non_negative(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The theta >= 0 of least |a theta - b|^2, exactly: the best of all supports whose own least-squares solution is >= 0."""
+    gram, target, k = a.T @ a, a.T @ b, a.shape[1]
+    supports = _supports(k)
+    both = supports[:, :, None] * supports[:, None, :]
+    # what is off has a 1 on the diagonal, and so has what is zero in every row: their solution is 0
+    diagonal = np.where((supports > 0) & (np.diag(gram) > 0), _RIDGE * np.diag(gram), 1.0)
+    solved = np.linalg.solve(gram * both + diagonal[:, :, None] * np.eye(k), (target * supports)[:, :, None])[:, :, 0]
+    loss = np.einsum("si,ij,sj->s", solved, gram, solved) - 2 * solved @ target
+    return solved[np.argmin(np.where((solved >= 0).all(1), loss, 0.0))]
+
+
+@cache
+def _supports(k: int) -> np.ndarray:
+    """(2^k, k): every choice of terms, none of them first."""
+    return np.array([[support >> j & 1 for j in range(k)] for support in range(1 << k)], dtype=float)

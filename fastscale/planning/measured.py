@@ -1,0 +1,130 @@
+"""Devices from time records, the user's own or committed ones: one law a mode, and only from records of one envelope.
+
+`--device runs/records.jsonl` takes a file (`FILE:NAME` one device of it); a name, or a part of it, is looked for in the records at hand.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from fastscale.archs import Arch
+from fastscale.errors import InputError
+from fastscale.planning.device import Device, Measurements, fitted_to
+from fastscale.planning.law import Observation
+from fastscale.planning.memory import calibrated
+from fastscale.planning.terms import family, terms
+from fastscale.records import Record, latest, read_records
+from fastscale.scaling import arch_named
+
+# what has to be the same in all records of a law; the batch need not be: it is part of the law
+ENVELOPE = ("device", "device_type", "precision", "layout", "compile", "threads", "tf32")
+VALUES = {"training": "step_time_s", "inference": "inference_time_s"}
+LEAST = 7  # networks: with one left out there is still one more than the largest law has terms
+
+
+def device_of_records(records: Sequence[Record], name: str | None = None, **chosen: Any) -> Device:
+    """The device that `records` were measured on, with a law for each mode that enough of them tell.
+
+    `chosen`: precision, layout, compile to take where records differ; layout "best" takes each network in the layout that was fastest.
+    InputError where there are too few records, or two that differ in something that was not chosen: it is named.
+    """
+    timed = {mode: _timed(records, value) for mode, value in VALUES.items()}
+    every = [r for kept in timed.values() for r in kept]
+    device = name or (slug(every[0].env["device"]) if every else "these records")
+    laws = {}
+    for mode, kept in timed.items():
+        own = _chosen(kept, VALUES[mode], **chosen)
+        if len({(r.arch, r.resolution) for r in own}) >= LEAST:
+            laws[mode] = fitted_to(_measurements(device, mode, own))
+    if not laws:
+        raise InputError(f"{device}: {len(every)} usable time records; a law needs {LEAST} networks or more: {how_to_measure()}")
+    return Device(device, laws)
+
+
+def measurements(records: Sequence[Record], least: int) -> list[Measurements]:
+    """Everything that `records` tell, by device, mode and envelope, where at least `least` networks were measured alike."""
+    found: dict[tuple, list[Record]] = {}
+    for mode, value in VALUES.items():
+        for r in _timed(records, value):
+            found.setdefault((slug(r.env["device"]), mode, *(str(r.env.get(key)) for key in ENVELOPE)), []).append(r)
+    return [_measurements(k[0], k[1], own) for k, own in sorted(found.items()) if len({(r.arch, r.resolution) for r in own}) >= least]
+
+
+def _timed(records: Sequence[Record], value: str) -> list[Record]:
+    """The last record of each network that holds this time, measured on dummy images with our own code."""
+    kept = (r for r in records if r.kind == "time" and value in r.values and r.env.get("images") in (None, "dummy"))
+    return latest(r for r in kept if r.env.get("implementation") in (None, "fastscale"))
+
+
+def _measurements(device: str, mode: str, records: Sequence[Record]) -> Measurements:
+    shared = {key: records[0].env.get(key) for key in ENVELOPE if records[0].env.get(key) is not None}
+    if len({r.env.get("layout") for r in records}) > 1:
+        shared["layout"] = "each network's faster layout"
+    envelope = {"hardware": shared.pop("device"), **shared, "software": f"torch {records[0].env.get('versions', {}).get('torch')}"}
+    observations = [_observation(r, VALUES[mode]) for r in records]
+    memory = calibrated(records) if mode == "training" else 1.0
+    return Measurements(device, mode, observations, envelope, f"{len(records)} time records", devices=1, memory=memory)
+
+
+def how_to_measure() -> str:
+    """The command."""
+    return "measure some with `fastscale time regnety-500mf regnety-500mf.dWr-x2 efficientnet-b0 ...`, then --device runs/records.jsonl"
+
+
+def device_from_file(text: str, **chosen: Any) -> Device:
+    """`FILE` or `FILE:NAME`."""
+    path, _, name = text.partition(".jsonl:")
+    records = read_records(f"{path}.jsonl" if name else text)
+    if name:
+        records = [r for r in records if slug(name) in slug(r.env["device"])]
+    return device_of_records(records, slug(records[0].env["device"]) if records else name or text, **chosen)
+
+
+def device_by_name(name: str, files: Sequence[Path], **chosen: Any) -> Device | None:
+    """The device whose name contains `name`, in the records of `files`; None where there is none."""
+    records = [r for path in files if path.is_file() for r in read_records(path) if slug(name) in slug(r.env["device"])]
+    return device_of_records(records, slug(records[0].env["device"]), **chosen) if slug(name) and records else None
+
+
+def slug(name: str) -> str:
+    """Lower case, words joined by a minus: "NVIDIA H200" is nvidia-h200."""
+    return "-".join("".join(c if c.isalnum() else " " for c in name.lower()).split())
+
+
+def _chosen(records: list[Record], value: str, **chosen: Any) -> list[Record]:
+    best_layout = chosen.get("layout") == "best"
+    wanted = {key: choice for key, choice in chosen.items() if choice is not None and not (key == "layout" and best_layout)}
+    kept = [r for r in records if all(r.env.get(key) == choice for key, choice in wanted.items())]
+    if records and not kept:
+        have = "; ".join(f"{key} {', '.join(_each(records, key))}" for key in wanted)
+        raise InputError(f"no time record has {', '.join(f'{key} {choice}' for key, choice in wanted.items())}; the records have {have}")
+    for key in ENVELOPE:
+        found = _each(kept, key)
+        if len(found) > 1 and not (key == "layout" and best_layout):
+            choose = f"choose one with --{key}" if key in ("precision", "layout", "compile") else "keep one in a file of its own"
+            best = " (or --layout best)" if key == "layout" else ""
+            raise InputError(f"the records differ in {key}: {', '.join(found)}; {choose}{best}")
+    if best_layout:
+        fastest: dict[tuple, Record] = {}
+        for r in kept:
+            same = (r.arch, r.resolution, r.num_classes, r.env.get("batch"))
+            if same not in fastest or r.values[value] < fastest[same].values[value]:
+                fastest[same] = r
+        kept = list(fastest.values())
+    return kept
+
+
+def _each(records: Sequence[Record], key: str) -> list[str]:
+    return list(dict.fromkeys(str(r.env.get(key)) for r in records))
+
+
+def _observation(record: Record, value: str) -> Observation:
+    arch: Arch = arch_named(record.arch)
+    found = terms(arch, record.resolution, record.num_classes)
+    if (found.flops, found.params, found.acts) != (record.flops, record.params, record.acts):
+        raise InputError(f"record {record.id} of {record.arch}: its counts are not the network's: the record or the code is wrong")
+    batch = record.env.get("batch")
+    if not isinstance(batch, int) or batch < 1:
+        raise InputError(f"record {record.id} of {record.arch}: its envelope does not say the batch it was timed with")
+    strategy = record.strategy or "none"
+    return Observation(record.arch, family(record.arch), strategy, record.resolution, found, batch, record.values[value] / batch)

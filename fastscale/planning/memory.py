@@ -1,0 +1,81 @@
+"""Training memory of one device, from the network's definition: its parameters' state, and what the forward pass keeps for the backward.
+
+    bytes = params (4 weights + 4 gradients + 4 momentum + 4 average [+ 2 half copies]) + batch (kept elements x 2 or 4 + image)
+
+Kept for one image, in elements: a conv's output (batch norm needs it), the batch norm's where a SiLU follows (ReLU works in place), what
+the next layer reads, and the product of squeeze-and-excitation; a max pool's 8-byte indices. Mixed precision keeps 2 bytes an element and
+half copies of the weights. It is the sum of tensors at the end of the forward pass: the true peak adds cuDNN's workspaces, gradients in
+flight and what the allocator cannot fill, so it is a lower bound; where a device's records hold peaks, `calibrated` is their ratio to it.
+"""
+
+import statistics
+from collections.abc import Iterable
+
+from fastscale.archs import AnyNet, Arch
+from fastscale.counts.layers import Layer
+from fastscale.counts.walk import parts
+from fastscale.records import Record
+from fastscale.scaling import arch_named
+
+MIB = 2**20
+_INDEX = 8  # bytes of a max pool's index
+
+
+def is_half(precision: str | None) -> bool:
+    """Whether activations are kept in 16 bits."""
+    return precision is not None and ("mixed" in precision or "16" in precision)
+
+
+def kept_elements(arch: Arch, resolution: int | None = None, num_classes: int = 1000) -> tuple[int, int]:
+    """(elements kept for one image, elements of max pools, whose indices come on top)."""
+    silu = not isinstance(arch, AnyNet) or arch.activation == "silu"
+    kept = pooled = 0
+    for _, repeats, block in parts(arch, resolution, num_classes):
+        gated = any(layer.name == "se.reduce" for layer in block)
+        for layer in block:
+            kept += repeats * layer.acts * _copies(layer, silu, gated)
+            pooled += repeats * layer.acts * (layer.kind == "maxpool")
+    return kept, pooled
+
+
+def _copies(layer: Layer, silu: bool, gated: bool) -> int:
+    """How many tensors of the size of its output a layer leaves behind."""
+    if layer.kind != "conv":
+        return 1
+    if layer.name.startswith("se."):
+        return 2 if silu else 1
+    if layer.name == "proj":
+        return 1  # its batch norm's output goes into a sum, which keeps nothing
+    if layer.name == "conv3":
+        return 2  # its own output, and the block's, which the next block reads
+    return 2 + silu + (gated and layer.name == "conv2")
+
+
+def training_memory_mib(
+    arch: Arch,
+    batch: float,
+    precision: str | None = "16-mixed",
+    *,
+    average: bool = True,
+    resolution: int | None = None,
+    num_classes: int = 1000,
+) -> float:
+    """MiB on one device for a step of `batch` images; see above. `average`: with averaged weights kept there, as `fastscale fit` does."""
+    pixels = (arch.resolution if resolution is None else resolution) ** 2
+    kept, pooled = kept_elements(arch, resolution, num_classes)
+    params = sum(n * layer.params for _, n, block in parts(arch, resolution, num_classes) for layer in block)
+    half = is_half(precision)
+    state = params * (12 + 4 * average + 2 * half)
+    image = 3 * pixels * (4 + 2 * half)
+    return (state + batch * (kept * (2 if half else 4) + pooled * _INDEX + image)) / MIB
+
+
+def calibrated(records: Iterable[Record]) -> float:
+    """The median of measured / modelled peak over training-step records that hold a peak; 1 where none does."""
+    ratios = []
+    for r in records:
+        batch, precision = r.env.get("batch"), r.env.get("precision")
+        if r.kind == "time" and "peak_memory_mib" in r.values and "step_time_s" in r.values and batch:
+            size = {"resolution": r.resolution, "num_classes": r.num_classes}
+            ratios.append(r.values["peak_memory_mib"] / training_memory_mib(arch_named(r.arch), batch, precision, average=False, **size))
+    return statistics.median(ratios) if ratios else 1.0

@@ -1,0 +1,244 @@
+"""The planner: under budgets, for each base and strategy the largest network that fits, what binds it, and which none other beats.
+
+It answers the paper's question ("a network is to be scaled: how?") for a device and a budget. More flops stand for more accuracy, which the
+paper finds for all strategies that share s among depth, width and resolution (Fig. 4 and 6); the planner predicts no accuracy.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from fastscale.archs import Arch
+from fastscale.counts import Complexity
+from fastscale.errors import InputError
+from fastscale.planning.device import Device
+from fastscale.planning.memory import training_memory_mib
+from fastscale.planning.predict import IMAGENET, Prediction, predict
+from fastscale.planning.search import Costs, Found, Search, Unlimited, structure
+from fastscale.planning.terms import Terms, terms
+from fastscale.scaling import Strategy, parse_run
+
+BUDGETS = ("flops", "params", "acts", "epoch_time_min", "memory_mib", "latency_ms")
+STRATEGIES = ("d", "wg", "r", "dw", "dwr", "dwgr", "alpha=2/3", "dWr")
+FAMILY = tuple(f"alpha={i / 10:g}" for i in range(11))
+_ALIKE = 1.05  # costs less than 5 % apart count as equal: no law is better than that
+_BATCH = 128  # images a step on one device, where no device says: the paper's 1024 over 8 GPUs
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What networks are judged under: the device of each mode, images a step on one device, and the epoch's images and devices."""
+
+    training: Device | None = None
+    inference: Device | None = None
+    batch: float | None = None
+    images: int = IMAGENET
+    devices: int | None = None
+    num_classes: int = 1000
+
+    def count(self, arch: Arch) -> Terms:
+        """A network's terms, with this many classes."""
+        return terms(arch, num_classes=self.num_classes)
+
+    @property
+    def training_batch(self) -> float:
+        """Images a step on one device in training."""
+        return self.batch or (self.training.law("training").batch if self.training else _BATCH)
+
+    def time(self, mode: str, arch: Arch, counted: Terms | None = None) -> Prediction | None:
+        """The prediction, where there is a device for it."""
+        device = self.training if mode == "training" else self.inference
+        if device is None:
+            return None
+        return predict(arch, device, mode, self.batch, images=self.images, devices=self.devices, counted=counted)
+
+    def memory_mib(self, arch: Arch) -> float:
+        """Training memory on one device; a lower bound, unless the device's records hold peaks (see memory.py)."""
+        law = self.training.law("training") if self.training else None
+        precision, factor = (law.envelope.get("precision"), law.memory) if law else ("mixed", 1.0)
+        return training_memory_mib(arch, self.training_batch, precision, num_classes=self.num_classes) * factor
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """The largest network of a base and strategy within the budgets. `binds`: the budget that it fills most, `load` how far (0 to 1)."""
+
+    base: str
+    strategy: str
+    factor: float
+    arch: Arch
+    counts: Complexity
+    training: Prediction | None
+    inference: Prediction | None
+    memory_mib: float
+    binds: str | None
+    load: float | None
+    pareto: bool = False
+
+    def run(self, recipe: str = "imagenet-100ep") -> str:
+        """The name that `fastscale fit --run` takes."""
+        return f"{self.arch.name}.{recipe}"
+
+    def to_dict(self, recipe: str = "imagenet-100ep") -> dict[str, Any]:
+        """For JSON."""
+        times = {mode: None if p is None else _prediction(p) for mode, p in (("training", self.training), ("inference", self.inference))}
+        own = {key: getattr(self, key) for key in ("base", "strategy", "factor", "memory_mib", "binds", "load", "pareto")}
+        return {"arch": vars(self.arch), **vars(self.counts), **own, **times, "run": self.run(recipe)}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Candidates, most flops first, and for what is missing among them the reason, by (base, strategy)."""
+
+    budgets: dict[str, float]
+    conditions: Conditions
+    candidates: tuple[Candidate, ...]
+    missing: dict[tuple[str, str], str]
+
+    @property
+    def best(self) -> Candidate:
+        """The candidate of most flops."""
+        return self.candidates[0]
+
+    @property
+    def pareto(self) -> tuple[Candidate, ...]:
+        """Those that no other beats in flops without costing more."""
+        return tuple(c for c in self.candidates if c.pareto)
+
+    def to_dict(self, recipe: str = "imagenet-100ep") -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "budgets": self.budgets,
+            "candidates": [c.to_dict(recipe) for c in self.candidates],
+            "missing": [{"base": b, "strategy": s, "reason": reason} for (b, s), reason in self.missing.items()],
+        }
+
+
+def plan(bases: Sequence[Arch], strategies: Sequence[str | Strategy] | None, budgets: dict[str, float], conditions: Conditions) -> Plan:
+    """See `fastscale.plan`."""
+    _check(budgets, conditions)
+    if not budgets:
+        made = [_candidate(base, "as it is", Found(1.0, base, conditions.count(base), {}, 0.0, ""), conditions) for base in bases]
+        return Plan({}, conditions, _marked(made, budgets), {})
+    for base in bases:
+        if "-x" in base.name:
+            raise InputError(f"{base.name} is scaled already: give the base, {parse_run(base.name).base}, whose runs have names")
+    chosen = [Strategy.parse(s) for s in (STRATEGIES if strategies is None else strategies)]
+    made, missing, nearest = [], {}, []
+    for base in bases:
+        seen: dict[tuple, str] = {}
+        for strategy in chosen:
+            search = Search(base, strategy, budgets, conditions.count, lambda arch, counted: _costs(arch, counted, budgets, conditions))
+            try:
+                found = search.largest()
+            except Unlimited as error:
+                missing[base.name, strategy.name] = str(error)
+                continue
+            if found is None:
+                least = search.least()
+                missing[base.name, strategy.name] = _short_of(least, budgets)
+                nearest += [least] if least else []
+            elif (shape := structure(found.arch)) in seen:
+                missing[base.name, strategy.name] = f"the same network as {seen[shape]}'s"
+            else:
+                seen[shape] = strategy.name
+                made.append(_candidate(base, strategy.name, found, conditions))
+    if not made:
+        raise InputError(_nothing(missing, nearest, budgets))
+    return Plan(budgets, conditions, _marked(sorted(made, key=lambda c: -c.counts.flops), budgets), missing)
+
+
+def _check(budgets: dict[str, float], conditions: Conditions) -> None:
+    for name, value in budgets.items():
+        if not (isinstance(value, int | float) and 0 < value < float("inf")):
+            raise InputError(f"{name} must be a finite number > 0, got {value!r}")
+    if "epoch_time_min" in budgets and conditions.training is None:
+        raise InputError("a budget of epoch time needs a device that was measured in training: v100, or a file of time records")
+    if "latency_ms" in budgets and conditions.inference is None:
+        raise InputError("a budget of latency needs a device that was measured at inference: rtx-4090, or a file of time records")
+
+
+def _costs(arch: Arch, counted: Terms, budgets: dict[str, float], conditions: Conditions) -> Costs:
+    found: Costs = {"flops": counted.flops, "params": counted.params, "acts": counted.acts}
+    if "epoch_time_min" in budgets:
+        training = conditions.time("training", arch, counted)
+        assert training is not None and training.epoch_time_min is not None  # _check has seen to it
+        found["epoch_time_min"] = training.epoch_time_min
+    if "latency_ms" in budgets:
+        inference = conditions.time("inference", arch, counted)
+        assert inference is not None
+        found["latency_ms"] = 1e3 * inference.step_time_s
+    if "memory_mib" in budgets:
+        found["memory_mib"] = conditions.memory_mib(arch)
+    return found
+
+
+def _candidate(base: Arch, strategy: str, found: Found, conditions: Conditions) -> Candidate:
+    counted, arch = found.terms, found.arch
+    return Candidate(
+        base=base.name,
+        strategy=strategy,
+        factor=found.factor,
+        arch=arch,
+        counts=Complexity(counted.flops, counted.params, counted.acts),
+        training=conditions.time("training", arch, counted),
+        inference=conditions.time("inference", arch, counted),
+        memory_mib=conditions.memory_mib(arch),
+        binds=found.binds or None,
+        load=found.load if found.binds else None,
+    )
+
+
+def _marked(candidates: Sequence[Candidate], budgets: dict[str, float]) -> tuple[Candidate, ...]:
+    costs = [_compared(c, budgets) for c in candidates]
+
+    def beaten(i: int) -> bool:
+        """By a network of more flops that costs no more, or of as many that costs clearly less."""
+        own = candidates[i].counts.flops
+        for j, other in enumerate(costs):
+            no_dearer = all(a <= b * _ALIKE for a, b in zip(other, costs[i], strict=True))
+            if j != i and candidates[j].counts.flops > own and no_dearer:
+                return True
+        return False
+
+    return tuple(replace(c, pareto=not beaten(i)) for i, c in enumerate(candidates))
+
+
+def _compared(c: Candidate, budgets: dict[str, float]) -> tuple[float, ...]:
+    """What a network costs, flops aside: its predicted times, and whatever else has a budget; without either, its acts."""
+    times = [p.image_time_s for p in (c.training, c.inference) if p is not None]
+    others = [getattr(c.counts, name) for name in ("params", "acts") if name in budgets]
+    others += [c.memory_mib] if "memory_mib" in budgets else []
+    return tuple(times + others) or (c.counts.acts,)
+
+
+def _short_of(least: Found | None, budgets: dict[str, float]) -> str:
+    if least is None:
+        return "no network of these sizes exists"
+    over = {name: least.costs[name] for name, limit in budgets.items() if least.costs[name] > limit}
+    wanted = ", ".join(f"{name} {_said(budgets[name])}" for name in over)
+    return f"nothing meets {wanted}; the smallest that would do: {', '.join(f'{name} {_said(_up(v))}' for name, v in over.items())}"
+
+
+def _nothing(missing: dict[tuple[str, str], str], nearest: Sequence[Found], budgets: dict[str, float]) -> str:
+    """One line for a plan without candidates: the smallest budget that one network would meet."""
+    if not nearest:
+        (base, _), reason = next(iter(missing.items()))
+        return f"{base}: {reason}: give a budget that grows with the network (flops, or epoch time on a device)"
+    least = min(nearest, key=lambda found: found.load)
+    return f"{_short_of(least, budgets)} (by {least.arch.name}: {least.terms.flops / 1e9:.3g} G flops, multiply-adds)"
+
+
+def _up(value: float) -> float:
+    """Three digits, rounded up: a budget of this is met."""
+    short = float(f"{value:.3g}")
+    return short if short >= value else float(f"{value * 1.005:.3g}")
+
+
+def _said(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:g}"
+
+
+def _prediction(p: Prediction) -> dict[str, Any]:
+    epoch = None if p.epoch_time_min is None else [p.epoch_of(p.low), p.epoch_of(p.high)]
+    return {**vars(p), "epoch_time_min": p.epoch_time_min, "epoch_time_min_interval": epoch, "step_time_s": p.step_time_s}

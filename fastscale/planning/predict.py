@@ -1,0 +1,97 @@
+"""Predicted time of a network on a device, with an interval and with what was measured of that very network, if it was."""
+
+import math
+from dataclasses import dataclass
+
+from fastscale.archs import Arch
+from fastscale.errors import InputError
+from fastscale.planning.device import Device, FittedLaw
+from fastscale.planning.terms import Terms, family, terms
+
+IMAGENET = 1_281_167  # training images
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Times are seconds an image on one device, in steps of `batch` images: `image_time_s`, and the interval `low` to `high`.
+
+    `mode` is "training" (forward, backward, optimizer) or "inference" (forward). 90 % of networks whose strategy took no part in the fit
+    lie in such an interval (whose family, where the family was not measured). `outside` names what lies beyond the measured range: the law
+    extrapolates there, and the interval is too narrow. `measured`: the time known of this very network on this device, None where there
+    is none.
+    """
+
+    arch: str
+    device: str
+    mode: str
+    law: str
+    batch: float
+    image_time_s: float
+    low: float
+    high: float
+    outside: tuple[str, ...]
+    measured: float | None
+    images: int = IMAGENET
+    devices: int = 8
+
+    @property
+    def extrapolated(self) -> bool:
+        """Whether anything lies outside of what was measured."""
+        return bool(self.outside)
+
+    @property
+    def epoch_time_min(self) -> float | None:
+        """Minutes a training epoch of `images` images shared by `devices` devices; None for inference."""
+        return self.epoch_of(self.image_time_s) if self.mode == "training" else None
+
+    @property
+    def step_time_s(self) -> float:
+        """Seconds a step of `batch` images; of inference: its latency."""
+        return self.image_time_s * self.batch
+
+    def epoch_of(self, image_time_s: float) -> float:
+        """The epoch, in minutes, that a time per image makes."""
+        return image_time_s * self.images / self.devices / 60
+
+
+def predict(
+    arch: Arch,
+    device: Device,
+    mode: str | None = None,
+    batch: float | None = None,
+    *,
+    images: int = IMAGENET,
+    devices: int | None = None,
+    resolution: int | None = None,
+    num_classes: int = 1000,
+    counted: Terms | None = None,
+) -> Prediction:
+    """See `fastscale.predict_time`. `counted`: the network's terms where they are known already."""
+    law = device.law(mode or ("training" if "training" in device.laws else "inference"))
+    batch = law.batch if batch is None else batch
+    devices = law.devices if devices is None else devices
+    for name, value in (("batch", batch), ("images", images), ("devices", devices)):
+        if not (isinstance(value, int | float) and math.isfinite(value) and value >= 1):
+            raise InputError(f"{name} must be a number of at least 1, got {value!r}")
+    found = counted or terms(arch, resolution, num_classes)
+    time, factor = law.law.image_time_s(found, batch), math.exp(law.spread(family(arch.name)))
+    return Prediction(
+        arch=arch.name,
+        device=device.name,
+        mode=law.mode,
+        law=law.law.name,
+        batch=batch,
+        image_time_s=time,
+        low=time / factor,
+        high=time * factor,
+        outside=law.outside(found, batch),
+        measured=_measured(law, arch, resolution or arch.resolution, batch),
+        images=images,
+        devices=devices,
+    )
+
+
+def _measured(law: FittedLaw, arch: Arch, resolution: int, batch: float) -> float | None:
+    """Seconds an image that were measured of this network at this batch (within a quarter, for the same number of images a step)."""
+    own = [m for m in law.measured if (m.network, m.resolution) == (arch.name, resolution) and 0.8 <= m.batch / batch <= 1.25]
+    return min(own, key=lambda m: abs(m.batch - batch)).image_time_s if own else None

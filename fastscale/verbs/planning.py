@@ -1,0 +1,165 @@
+"""`fastscale plan`: the largest networks that fit a budget, on a device."""
+
+import argparse
+import json
+import math
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+from fastscale import api
+from fastscale.verbs.parsing import Verbs
+
+if TYPE_CHECKING:
+    from fastscale.planning import Plan
+
+
+# budget -> (as text, unit)
+_BUDGETS = {
+    "flops": ("flops (multiply-adds)", ""),
+    "params": ("params", ""),
+    "acts": ("acts", ""),
+    "epoch_time_min": ("epoch time", " min"),
+    "memory_mib": ("training memory", " MiB"),
+    "latency_ms": ("latency", " ms"),
+}
+
+
+_LEFT_OUT = {"family": "their family was", "strategy": "their strategy was", "network": "they were"}
+_UNSAID = ("batch", "device_type")  # of an envelope
+
+
+def add(verbs: Verbs) -> None:
+    """plan."""
+    p = verbs.verb(
+        "plan",
+        cmd_plan,
+        "Find the largest networks within a budget of counts, epoch time, memory or latency; without one, say what the networks cost.",
+        "fastscale plan regnety-500mf regnetz-500mf --device v100 --epoch-time-min 10",
+    )
+    p.add_argument("base", nargs="+", help="networks to scale")
+    p.add_argument(
+        "--strategies", nargs="+", metavar="S", help="d wg r dw dwr dwgr alpha=2/3 dWr unless given; `family`: alpha from 0 to 1"
+    )
+    p.add_argument("--flops", type=float, help="multiply-adds of one image")
+    p.add_argument("--params", type=float)
+    p.add_argument("--acts", type=float)
+    p.add_argument("--epoch-time-min", type=float, help="minutes of a training epoch, on a device measured in training")
+    p.add_argument("--memory-mib", type=float, help="training memory of one device")
+    p.add_argument("--latency-ms", type=float, help="time of one batch, on a device measured at inference")
+    p.add_argument(
+        "--device", action="append", help="v100, rtx-4090, ..., a file of time records, or a name in records; twice to train and serve"
+    )
+    p.add_argument("--batch", type=int, help="images a step on one device; as measured there unless given")
+    p.add_argument("--devices", type=int, help="that share an epoch; 8 for named devices, 1 for records")
+    p.add_argument("--images", type=int, default=1_281_167, help="of an epoch (ImageNet's unless given)")
+    p.add_argument("--classes", type=int, default=1000)
+    p.add_argument("--precision", help="which records, where they differ: 32-true, 16-mixed, bf16-mixed")
+    p.add_argument("--layout", help="which records: contiguous, channels_last, or best (each network's faster one)")
+    p.add_argument("--compile", action=argparse.BooleanOptionalAction, help="which records: compiled or eager")
+    p.add_argument("--recipe", default="imagenet-100ep", help="of the run names")
+    p.add_argument("--json", action="store_true")
+
+
+def cmd_plan(args: argparse.Namespace) -> int:
+    """Candidates, what binds them, the ones worth a thought."""
+    strategies: Any = args.strategies
+    found = api.plan(
+        args.base,
+        "family" if strategies == ["family"] else strategies,
+        **{name: getattr(args, name) for name in _BUDGETS},
+        device=args.device,
+        batch=args.batch,
+        images=args.images,
+        devices=args.devices,
+        num_classes=args.classes,
+        precision=args.precision,
+        layout=args.layout,
+        compile=args.compile,
+    )
+    print(json.dumps(found.to_dict(args.recipe)) if args.json else "\n".join(_lines(found, args.recipe)))
+    return 0
+
+
+def _lines(plan: "Plan", recipe: str) -> list[str]:
+    said = {name: f"{value:,.0f}" if value >= 1000 else f"{value:g}" for name, value in plan.budgets.items()}
+    wanted = ", ".join(f"{_BUDGETS[name][0]} {value}{_BUDGETS[name][1]}" for name, value in said.items())
+    notes = _notes(plan)
+    if wanted:
+        notes.insert(
+            0, "* nothing here does more multiply-adds at no more cost (within 5 %). They stand for accuracy, which is not predicted."
+        )
+    for (base, strategy), reason in plan.missing.items():
+        if not reason.startswith("the same network"):
+            notes.append(f"Not here: {base} by {strategy}: {reason}.")
+    wrapped = [line for note in notes for line in textwrap.wrap(note, 118, subsequent_indent="  ", break_on_hyphens=False)]
+    command = ["", f"train the first: fastscale fit --run {plan.best.run(recipe)}"] if wanted else []
+    return [f"largest networks within {wanted}" if wanted else "networks as they are", "", *_table(_columns(plan)), "", *wrapped, *command]
+
+
+def _columns(plan: "Plan") -> dict[str, list[str]]:
+    """Header -> cells."""
+    cs = plan.candidates
+    columns = {
+        "network": [f"{'* ' if c.pareto and plan.budgets else '  '}{c.arch.name}" for c in cs],
+        "multiply-adds, G": [_three(c.counts.flops / 1e9) for c in cs],
+        "params, M": [_three(c.counts.params / 1e6) for c in cs],
+        "acts, M": [_three(c.counts.acts / 1e6) for c in cs],
+        "px": [str(c.arch.resolution) for c in cs],
+    }
+    training = [p for c in cs if (p := c.training) is not None]
+    if training:
+        columns["epoch, min"] = [_three(p.epoch_of(p.image_time_s)) + "!" * p.extrapolated for p in training]
+        columns["90 % interval"] = [f"{_three(p.epoch_of(p.low))} to {_three(p.epoch_of(p.high))}" for p in training]
+        columns["measured"] = ["" if p.measured is None else _three(p.epoch_of(p.measured)) for p in training]
+    inference = [p for c in cs if (p := c.inference) is not None]
+    if inference:
+        columns["latency, ms"] = [_three(1e3 * p.step_time_s) + "!" * p.extrapolated for p in inference]
+        columns["90 % interval "] = [f"{_three(1e3 * p.low * p.batch)} to {_three(1e3 * p.high * p.batch)}" for p in inference]
+        columns["measured "] = ["" if p.measured is None else _three(1e3 * p.measured * p.batch) for p in inference]
+    columns["memory, MiB"] = [f"{c.memory_mib:,.0f}" for c in cs]
+    if plan.budgets:
+        columns["bound by"] = [f"{_BUDGETS[c.binds][0].split(' (')[0]}, {100 * (c.load or 0):.0f} %" if c.binds else "" for c in cs]
+    return {header: cells for header, cells in columns.items() if any(cells)}
+
+
+def _three(value: float) -> str:
+    """Three digits, their zeros too; whole from a thousand on."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:#.3g}".rstrip(".")
+
+
+def _table(columns: dict[str, list[str]]) -> list[str]:
+    sizes = [max(map(len, (header, *cells))) for header, cells in columns.items()]
+    left = ("network", "bound by")
+    rows = [list(columns), *map(list, zip(*columns.values(), strict=True))]
+    aligned = [[t.ljust(s) if h in left else t.rjust(s) for t, s, h in zip(row, sizes, columns, strict=True)] for row in rows]
+    return ["  ".join(row).rstrip() for row in aligned]
+
+
+def _notes(plan: "Plan") -> list[str]:
+    """What the numbers mean: the law, its device and envelope, and what lies outside of it."""
+    notes = []
+    for mode, device in (("training", plan.conditions.training), ("inference", plan.conditions.inference)):
+        p = plan.best.training if mode == "training" else plan.best.inference
+        if device is None or p is None:
+            continue
+        law = device.law(mode)
+        envelope = ", ".join(_say(key, value) for key, value in law.envelope.items() if key not in _UNSAID and value != device.name)
+        share = f"{p.images:,} images an epoch on {p.devices} device{'s' * (p.devices > 1)}, " if mode == "training" else ""
+        how = f"{share}{p.batch:g} image{'s' * (p.batch != 1)} a step"
+        notes.append(f"{mode.capitalize()} on {device.name} ({envelope}): {how}; law {p.law!r} from {law.source}.")
+        checked = ", ".join(f"{math.exp(spread):.2f} when {_LEFT_OUT[group]} left out of the fit" for group, spread in law.spreads.items())
+        notes.append(f"  Interval: nine in ten networks lay within a factor of {checked}.")
+    outside = {name for c in plan.candidates for p in (c.training, c.inference) if p for name in p.outside}
+    if outside:
+        notes.append(f"! {', '.join(sorted(outside))} outside of what was measured: the law extrapolates, the interval is too narrow.")
+    batch = plan.conditions.training_batch
+    notes.append(f"Memory: of training, {batch:g} images a step on one device; the sum of tensors, without workspaces.")
+    return notes
+
+
+def _say(key: str, value: object) -> str:
+    if key == "compile":
+        return "compiled" if value else "eager"
+    if key == "threads":
+        return f"{value} thread{'s' * (value != 1)}"
+    return f"{value} precision" if key == "precision" else str(value)
