@@ -19,9 +19,9 @@ from filelock import FileLock, Timeout
 from fastscale.counts import complexity
 from fastscale.data.paths import beton_folder
 from fastscale.errors import InputError
-from fastscale.paper import Artifact, load_artifact, regenerate, render_terminal, select, smoke, snapshot
+from fastscale.paper import Artifact, draw_artifact, load_artifact, regenerate, render_terminal, select, smoke, snapshot
 from fastscale.paper.artifacts import Plan, RunSpec
-from fastscale.records import Record, RecordStore, write_snapshot
+from fastscale.records import Record, RecordStore
 from fastscale.records.environment import cores
 from fastscale.scaling import arch_named
 from fastscale.training.runs import RunFolder
@@ -229,11 +229,10 @@ def measure(plan: Plan, runs_dir: Path) -> bool:
 
 def draw(artifact: Artifact, tier: str, records: Sequence[Record]) -> None:
     """The snapshot, the tables and figures made from it, and the tables on the screen."""
-    from fastscale.paper.quick import draw_quick, quick_tables
+    from fastscale.paper.quick import quick_tables
 
-    write_snapshot(snapshot(artifact.name), records)
-    paths = draw_quick(records, artifact=artifact, tier=tier)
-    for table in quick_tables(records, artifact, tier):
+    paths = draw_artifact(artifact, tier, records)
+    for table in quick_tables(records, artifact, tier) if artifact.kind == "comparison" else []:
         print("\n" + render_terminal(table))
     print(f"figures and tables: {os.path.relpath(paths[0].parent)}/ (git diff shows them beside what was published)")
     for path in sorted(p for p in paths if p.suffix == ".png"):

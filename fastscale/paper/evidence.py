@@ -13,9 +13,9 @@ from pathlib import Path
 
 from fastscale.counts import Complexity, complexity
 from fastscale.errors import InputError
-from fastscale.paper.artifacts import Artifact, Plan
+from fastscale.paper.artifacts import Artifact
 from fastscale.paper.comparison import LEAST_POINTS, deviation, mean
-from fastscale.paper.looks import SAME, family_of
+from fastscale.paper.looks import family_of
 from fastscale.paper.places import checkout
 from fastscale.paper.points import Measured
 from fastscale.records import Record, key, read_records
@@ -63,7 +63,7 @@ def groups(records: Iterable[Record], artifact: Artifact, tier: str = "full") ->
     if plan is None:
         return []
     planned = {name.arch_name: name for name in plan.names()}
-    own = [r for r in records if belongs(r, plan) and _fits(r)]
+    own = [r for r in records if plan.holds(r.base, r.strategy, r.factor) and _fits(r)]
     names = {r.arch: planned.get(r.arch) or RunName(r.base, r.strategy, r.factor, None) for r in own}
     names = dict(sorted(names.items(), key=lambda item: _in_order(item[1], planned)))
     trained = [r for r in own if r.kind == "train" and r.recipe and "top1_error" in r.values]
@@ -77,20 +77,6 @@ def groups(records: Iterable[Record], artifact: Artifact, tier: str = "full") ->
         same_device = [other for other in conditions if other[0] == condition[0]]
         found.append(_timed(condition, same_device, [r for r in timed if _conditions(r) == condition], names))
     return found
-
-
-def belongs(record: Record, plan: Plan) -> bool:
-    """Whether the network belongs to a series of the plan: its base and strategy, at a factor up to the largest that is planned.
-
-    dwgr counts as dwr, and so on: with and without group width a strategy is one to the eye.
-    """
-    for series in plan.series:
-        if record.base == series.base:
-            looks = {SAME.get(strategy, strategy) if strategy else None for strategy in series.strategies}
-            look = SAME.get(record.strategy, record.strategy) if record.strategy else None
-            if look in looks and (look is None or record.factor <= max(series.factors)):
-                return True
-    return False
 
 
 @lru_cache(maxsize=8192)

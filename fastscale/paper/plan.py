@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from fastscale.errors import InputError
+from fastscale.paper.looks import SAME
 from fastscale.scaling import RunName
 
 _PLAN: dict[str, type | tuple[type, ...]] = {"series": list, "recipe": str, "data": str, "seeds": list, "timings": bool}
@@ -73,6 +74,18 @@ class Plan:
         """One a network, each once, in the order declared."""
         found = [name for series in self.series for name in series.names(self.recipe)]
         return list({name.arch_name: name for name in found}.values())
+
+    def holds(self, base: str, strategy: str | None, factor: float) -> bool:
+        """Whether a network belongs to one of the series, at a factor up to the largest that is planned.
+
+        dwgr counts as dwr, and so on: with and without group width a strategy is one to the eye.
+        """
+        look = SAME.get(strategy, strategy) if strategy else None
+        for series in self.series:
+            looks = {SAME.get(s, s) if s else None for s in series.strategies}
+            if base == series.base and look in looks and (strategy is None or factor <= max(series.factors)):
+                return True
+        return False
 
     def runs(self) -> list[RunSpec]:
         """Every network with the first seed, then with the next: a comparison cut short is still whole with fewer seeds."""

@@ -11,7 +11,7 @@ from fastscale.paper.published import definitions, digitised_counts, network_cou
 from fastscale.paper.runtime_law import runtime_law
 from fastscale.paper.tables import Table, write_table
 from fastscale.paper.theory import theory_table
-from fastscale.records import Record, read_records
+from fastscale.records import Record, latest, read_records, write_snapshot
 
 
 def produce(folder: Path, root: Path, names: Collection[str] | None = None) -> list[Path]:
@@ -38,6 +38,24 @@ def produce_artifact(artifact: Artifact, records: Sequence[Record], folder: Path
 
         return draw_quick(read_records(path), folder / artifact.name, artifact, root=root)
     return [path for table in tables_of(artifact, root) for path in write_table(table, folder / "tables")]
+
+
+def draw_artifact(artifact: Artifact, tier: str, records: Sequence[Record], root: Path | None = None) -> list[Path]:
+    """Keeps the records of a reproduced artifact in its snapshot and draws it in place; returns the paths.
+
+    A comparison's snapshot holds these records alone. A figure's keeps what other devices gave; of one fact the newer record replaces the
+    older. Raises InputError where they contradict another snapshot.
+    """
+    root = checkout(root)
+    path = snapshot(artifact.name, root)
+    if artifact.kind == "comparison":
+        from fastscale.paper.quick import draw_quick
+
+        write_snapshot(path, records)
+        return draw_quick(records, artifact=artifact, tier=tier, root=root)
+    kept = read_records(path) if path.is_file() else []
+    write_snapshot(path, latest([*kept, *records]))
+    return produce(root / "paper_figures", root, [artifact.name])
 
 
 def tables_of(artifact: Artifact, root: Path | None = None) -> list[Table]:

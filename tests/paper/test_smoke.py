@@ -3,15 +3,16 @@
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from fastscale.errors import InputError
-from fastscale.paper import regenerate, smoke, snapshot
+from fastscale.paper import draw_artifact, load_artifact, regenerate, select, smoke, snapshot
 from fastscale.paper.smoke import difference
-from fastscale.records import write_snapshot
+from fastscale.records import read_records, write_snapshot
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +121,19 @@ def test_a_record_makes_a_variant_and_a_verdict(made, measured):
     found = smoke(root=made)
     assert "figures/fig-6-on-made-up-accelerator.svg: missing" in found
     assert any(line.startswith("claims.csv") for line in found) and any(line.startswith("README.md") for line in found)
+
+
+def test_reproduced_records_are_kept_and_drawn(made, measured):
+    """Of one fact the newer replaces the older; what another device gave stays."""
+    artifact = load_artifact("fig-6", made)
+    gpu = measured("fig-6", device="made-up accelerator", device_type="cuda")
+    draw_artifact(artifact, "full", select(gpu, artifact, "full"), made)
+    cpu = measured("fig-6", seeds=(0,)) + [replace(r, values=r.values | {"epoch_time_min": 9.0}) for r in gpu]
+    paths = draw_artifact(artifact, "full", select(cpu, artifact, "full"), made)
+    assert {p.stem for p in paths} == {"fig-6", "fig-6-on-made-up-accelerator", "fig-6-on-made-up-processor"}
+    kept = read_records(snapshot("fig-6", made))
+    assert len(kept) == 17 * 3 and {r.values["epoch_time_min"] for r in kept if r.env["device"] == "made-up accelerator"} == {9.0}
+    assert [line for line in smoke(root=made) if line.startswith("figures")] == []
 
 
 def test_a_missing_reference_is_one_line(made):
