@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import torch
 
     from fastscale.planning import Device, Plan, Prediction
+    from fastscale.release.preprocess import Preprocessing
 
 
 def arch(name: str | Arch) -> Arch:
@@ -63,11 +64,24 @@ def build(network: str | Arch, num_classes: int = 1000) -> "torch.nn.Module":
     return build_module(arch(network), num_classes)
 
 
-def load(path: str | Path) -> "torch.nn.Module":
-    """The network of a training checkpoint or run folder, averaged or raw weights as its record says; eval mode."""
-    from fastscale.training.checkpoints import load_network
+def load(name: str | Path, num_classes: int | None = None, fused: bool = False) -> "torch.nn.Module":
+    """The trained network of that name, in eval mode on the CPU; its file's hash was checked before anything was read.
 
-    return load_network(path)
+    `name`: a released name (`fastscale checkpoint list`; with or without its hash), a `.safetensors` file, an address, `hf:org/name` on a
+    model hub, `pycls/<network>` and other known public weights, a training checkpoint or a run's folder. `num_classes`: another number than
+    its own gives it a freshly initialised last layer. `fused`: batch norms folded into convs, for inference. InputError for what cannot
+    be loaded.
+    """
+    from fastscale.release.load import load as load_released
+
+    return load_released(name, num_classes, fused)
+
+
+def transforms(name: str | Path) -> "Preprocessing":
+    """The test preprocessing of what `load` takes: a PIL image or uint8 array -> (3, R, R) float32 tensor, as in its evaluation."""
+    from fastscale.release.load import transforms as transforms_of
+
+    return transforms_of(name)
 
 
 def predict_time(

@@ -5,10 +5,10 @@ import sys
 from collections.abc import Sequence
 
 from fastscale.errors import InputError
-from fastscale.verbs import data, networks, planning, report, reproduce, timing, training
+from fastscale.verbs import checkpoint, data, networks, planning, predict, report, reproduce, timing, training
 from fastscale.verbs.parsing import Parser, Verbs
 
-VERBS = (networks, planning, data, training, timing, reproduce, report)
+VERBS = (networks, planning, data, training, checkpoint, predict, timing, reproduce, report)
 
 
 def parser() -> Parser:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 import fastscale as fs
-from fastscale.timing.step import time_steps
+from fastscale.timing.turns import time_steps
 from fastscale.training import load_recipe
 
 NETWORKS = ["regnety-tiny", "regnety-tiny.d-x4", "regnety-tiny.dWr-x4", "regnetx-tiny", "regnetz-tiny", "efficientnet-tiny"]

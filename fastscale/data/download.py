@@ -27,7 +27,11 @@ def file_hash(path: Path, kind: str = "sha256") -> str:
         return seen.hexdigest()
 
 
-def _get(url: str, part: Path, say: Say) -> None:
+class TooLong(Exception):
+    """More came than the file has bytes."""
+
+
+def _get(url: str, part: Path, say: Say, size: int | None = None) -> None:
     """Append to `part` what is missing of it; from the start where the server can't resume."""
     have = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(url, headers={"User-Agent": "fastscale", **({"Range": f"bytes={have}-"} if have else {})})
@@ -44,15 +48,20 @@ def _get(url: str, part: Path, say: Say) -> None:
         progress.step(out.tell())
         while block := reply.read(1 << 18):
             out.write(block)
+            if size is not None and out.tell() > size:
+                raise TooLong
             progress.step(len(block))
         if total and out.tell() < total:
             raise http.client.IncompleteRead(b"", total - out.tell())
 
 
-def download(urls: Sequence[str], path: Path, *, sha256: str | None = None, md5: str | None = None, say: Say = print) -> Path:
+def download(
+    urls: Sequence[str], path: Path, *, sha256: str | None = None, md5: str | None = None, size: int | None = None, say: Say = print
+) -> Path:
     """`path` holding exactly the file with these hashes: kept if it is there, else fetched from the first url that gives it.
 
-    The partial file (`path`.part) of an interrupted download is gone on with. A file with a wrong hash is deleted.
+    The partial file (`path`.part) of an interrupted download is gone on with. A file with a wrong hash is deleted, and so is one that
+    turns out longer than `size` bytes, where that is known: no server fills the disk.
     InputError when no url served the right one.
     """
     wanted = {k: v for k, v in (("sha256", sha256), ("md5", md5)) if v}
@@ -69,9 +78,15 @@ def download(urls: Sequence[str], path: Path, *, sha256: str | None = None, md5:
             resumed = part.exists()
             try:
                 say(f"{'going on with' if resumed else 'fetching'} {url}")
-                _get(url, part, say)
+                _get(url, part, say, size)
             except urllib.error.HTTPError as e:
                 problems.append(f"{url}: {e.code} {e.reason}")
+                break
+            except TooLong:
+                part.unlink()
+                if resumed and tries:
+                    continue
+                problems.append(f"{url}: wrong file, deleted (more than {size} bytes)")
                 break
             except (http.client.HTTPException, ConnectionError, TimeoutError, urllib.error.URLError) as e:
                 problem = f"{url}: {getattr(e, 'reason', None) or e or type(e).__name__}"

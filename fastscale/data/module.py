@@ -105,6 +105,7 @@ class ImageData(pl.LightningDataModule):
             self._read_images()
         self.num_classes = len(self.classes)
         self.train_indices: np.ndarray | None = None
+        self.val_indices: np.ndarray | None = None  # set it to evaluate on some images only
         if limit_train is not None and limit_train < self.train_size:
             self.train_indices = spread(self.train_size, limit_train)
             self.train_size = limit_train
@@ -149,7 +150,7 @@ class ImageData(pl.LightningDataModule):
 
     def val_dataloader(self) -> Any:
         """In order; each image exactly once over all processes; the last batch may be smaller."""
-        return self._loader("val", self.val_framing, self.eval_batch_size, None, 0)
+        return self._loader("val", self.val_framing, self.eval_batch_size, self.val_indices, 0)
 
     def test_dataloader(self) -> Any:
         """The val split: the paper's test images are ImageNet's validation set."""

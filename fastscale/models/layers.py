@@ -22,12 +22,28 @@ def norm(width: int) -> nn.BatchNorm2d:
     return nn.BatchNorm2d(width, eps=1e-5, momentum=0.1)
 
 
+class PooledConv(nn.Conv2d):
+    """A 1x1 conv on pooled features, computed as the matrix product that it is there; weights and names are a conv's.
+
+    The counts are a conv's too; fvcore sees a linear layer, which it counts the same.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, 1, 1) -> (N, C', 1, 1)."""
+        return nn.functional.linear(x.flatten(1), self.weight.flatten(1), self.bias)[:, :, None, None]
+
+
+def pooled_conv(layer: Layer) -> PooledConv:
+    """The 1x1 conv that the counter counted, of a 1x1 map."""
+    return PooledConv(layer.w_in, layer.w_out, 1, bias=layer.bias)
+
+
 class SqueezeExcite(nn.Module):
     """Channel gates from pooled features: pool, 1x1 conv, activation, 1x1 conv, sigmoid."""
 
     def __init__(self, reduce: Layer, expand: Layer, activation: Activation):
         super().__init__()
-        self.reduce, self.act, self.expand = conv(reduce), activation(), conv(expand)
+        self.reduce, self.act, self.expand = pooled_conv(reduce), activation(), pooled_conv(expand)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> the same shape, each channel times its gate."""

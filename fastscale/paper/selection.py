@@ -65,7 +65,9 @@ def _trains(record: Record, plan: Plan) -> bool:
 
 
 def _times(record: Record, plan: Plan) -> bool:
-    return plan.timings and record.kind == "time" and record.data == plan.data and record.arch in {n.arch_name for n in plan.names()}
+    if not plan.timings or record.kind != "time" or "epoch_time_min" not in record.values:  # an inference or loader time
+        return False
+    return record.data == plan.data and record.arch in {n.arch_name for n in plan.names()}
 
 
 def _newest(records: Sequence[Record]) -> list[Record]:

@@ -6,7 +6,20 @@ one line of JSON with sorted keys, validated when it is made and again when it i
 
     train   top1_error top5_error top1_error_ema top5_error_ema (%), train_loss, epoch_time_s (wall clock, one training epoch),
             images_per_s, data_wait_share (0 to 1), peak_memory_mib
-    time    step_time_s (median), step_time_spread_s, epoch_time_min (step time x steps in one epoch of `data`), ...
+    time    a training step (run `<network>.time`), of env.batch images on dummy data:
+            step_time_s (median over the repeats), step_time_spread_s (half the distance of the quartiles), forward_time_s (with the loss),
+            backward_time_s, optimizer_time_s (medians), images_per_s, epoch_time_min (step time x steps in one epoch of `data`, on this
+            one device), epoch_time_normalised_min (that, divided by env.normalised_to_devices, where asked for), peak_memory_mib (of the
+            GPU's tensors; on a CPU growth of the process)
+            inference (`<network>.inference`), of env.batch images, eval mode, no gradients:
+            inference_time_s, inference_time_spread_s, inference_images_per_s, peak_memory_mib
+            loader (`<network>.end-to-end`), on the images of `data`:
+            loader_images_per_s (the loader alone), images_per_s (the model alone), end_to_end_images_per_s, data_wait_share (0 to 1)
+            a campaign's reference (`<network>.reference`): reference_step_time_s, reference_step_time_spread_s, drift_ratio (to its first)
+            a comparison with other code (`<network>.<project>-<setting>`): ours_ and theirs_step_time_s, step_time_ratio (ours / theirs, an
+            image), step_time_ratio_spread, and the same of inference
+
+env.batch is the batch that fitted in memory; env.batch_asked is there where it was halved. env.drift: a reference's time over its first.
 """
 
 import hashlib

@@ -1,16 +1,23 @@
-"""Epoch time: measured step time x steps in an epoch, in minutes, as records."""
+"""Measured steps as records: epoch time as the paper defines it (step time x steps in an epoch, in minutes), or inference time."""
 
-import re
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 
 from fastscale.archs import Arch
+from fastscale.archs.registry import nearest
 from fastscale.errors import InputError
 from fastscale.records import Record, environment, network_fields
-from fastscale.timing.step import WARMUP_STEPS, StepTime, time_steps
+from fastscale.timing.device import usable_device
+from fastscale.timing.step import InferenceStep, Step, TrainingStep
+from fastscale.timing.turns import StepTime, time_steps
 from fastscale.training.layout import resolve_layout
 from fastscale.training.recipe import Recipe
+
+WHAT: dict[str, type[Step]] = {"train": TrainingStep, "inference": InferenceStep}
+SUFFIX = {"train": "time", "inference": "inference", "loader": "end-to-end"}  # of a record's run: <network>.<suffix>
+DRIFT_BOUND = 1.1  # beyond it (or below its inverse) a device was not the same at the end as at the start
 
 
 def time_epochs(
@@ -23,45 +30,91 @@ def time_epochs(
     batch: int | None = None,
     device: str = "auto",
     rounds: int = 5,
+    round_s: float = 0.5,
+    what: str = "train",
+    devices: int = 1,
     progress: Callable[[int, int], object] = lambda done, total: None,
 ) -> list[Record]:
-    """One "time" record a network: training step on dummy data, and the epoch of `images` images of `data` that it makes.
+    """One "time" record a network: its step on dummy data, and the epoch of `images` images of `data` that training steps make.
 
-    `batch`: images a step on this device (the recipe's unless given). InputError for sizes that are not positive.
+    `batch`: images a step on this device (the recipe's unless given). `what`: train or inference. `devices` above 1 adds the epoch time as
+    so many such devices would have it (epoch_time_normalised_min), which is divided, not measured. InputError for what cannot be.
     """
     batch = recipe.batch_size if batch is None else batch
-    if images < 1 or num_classes < 1 or batch < 1 or rounds < 1:
-        raise InputError(f"images, num_classes, batch and rounds must be at least 1, got {images}, {num_classes}, {batch}, {rounds}")
-    device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-    if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
-        raise InputError(f"device {device!r}: give cpu, cuda, cuda:0, ... or auto")
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise InputError(f"device {device!r}: no GPU that torch can use is here; give cpu or auto")
-    found = time_steps(archs, recipe, batch=batch, num_classes=num_classes, device=device, rounds=rounds, progress=progress)
-    return [_record(arch, found[arch.name], recipe, data, images, num_classes, batch) for arch in archs]
-
-
-def _record(arch: Arch, step: StepTime, recipe: Recipe, data: str, images: int, num_classes: int, batch: int) -> Record:
-    return Record(
-        kind="time",
-        run=f"{arch.name}.time",
-        **network_fields(arch, num_classes),
-        data=data,
-        values={
-            "step_time_s": step.median_s,
-            "step_time_spread_s": step.spread_s,
-            "epoch_time_min": step.median_s * images / batch / 60,
-            "images_per_s": batch / step.median_s,
-        },
-        env=environment(
-            precision=recipe.precision,
-            layout=resolve_layout(recipe.layout),
-            compile=recipe.compile,
-            batch=batch,
-            images_per_epoch=images,
-            images="dummy",
-            warmup=WARMUP_STEPS,
-            repeats=step.rounds,
-            steps_per_repeat=step.steps,
-        ),
+    if min(images, num_classes, batch, rounds, devices) < 1 or round_s <= 0:
+        got = f"{images}, {num_classes}, {batch}, {rounds}, {devices}"
+        raise InputError(f"images, num_classes, batch, rounds and devices must be at least 1, got {got} (and a round's seconds above 0)")
+    if what not in WHAT:
+        raise InputError(f"nothing to measure is called {what!r}; there are, nearest first: {nearest(what, WHAT)}")
+    device = usable_device(device)
+    found = time_steps(
+        archs,
+        recipe,
+        batch=batch,
+        num_classes=num_classes,
+        device=device,
+        rounds=rounds,
+        round_s=round_s,
+        kind=WHAT[what],
+        progress=progress,
     )
+    made = []
+    for arch in archs:
+        step = found[arch.name]
+        values = training_values(step, images, devices) if what == "train" else inference_values(step)
+        if step.peak_memory_mib is not None:
+            values["peak_memory_mib"] = step.peak_memory_mib
+        extra: dict[str, Any] = {"images_per_epoch": images, "images": "dummy", "drift": round(step.drift, 4)}
+        if what == "train" and devices > 1:
+            extra["normalised_to_devices"] = devices
+        env = envelope(recipe, step, asked=batch, device=device, **extra)
+        fields = network_fields(arch, num_classes)
+        made.append(Record(kind="time", run=f"{arch.name}.{SUFFIX[what]}", **fields, data=data, values=values, env=env))
+    return made
+
+
+def training_values(step: StepTime, images: int, devices: int) -> dict[str, float]:
+    """Of a training step, and of the epoch that it makes on one device (and, divided, on `devices`)."""
+    epoch = step.median_s * images / step.batch / 60
+    return {
+        "step_time_s": step.median_s,
+        "step_time_spread_s": step.spread_s,
+        **step.parts,
+        "epoch_time_min": epoch,
+        **({"epoch_time_normalised_min": epoch / devices} if devices > 1 else {}),
+        "images_per_s": step.batch / step.median_s,
+    }
+
+
+def inference_values(step: StepTime) -> dict[str, float]:
+    """Of a forward pass of one batch."""
+    return {
+        "inference_time_s": step.median_s,
+        "inference_time_spread_s": step.spread_s,
+        "inference_images_per_s": step.batch / step.median_s,
+    }
+
+
+def envelope(recipe: Recipe, step: StepTime, *, asked: int, device: str, **extra: Any) -> dict[str, Any]:
+    """Under what a step was measured; `batch` is the real one, and `batch_asked` says where memory did not hold more."""
+    if step.batch != asked:
+        extra["batch_asked"] = asked
+    if device.startswith("cuda"):
+        extra |= {"cudnn_benchmark": True, "tf32": bool(torch.backends.cudnn.allow_tf32)}
+    return environment(
+        precision=recipe.precision,
+        layout=resolve_layout(recipe.layout),
+        compile=recipe.compile,
+        batch=step.batch,
+        warmup=step.warmup,
+        repeats=step.rounds,
+        steps_per_repeat=step.steps,
+        **extra,
+    )
+
+
+def drifted(ratio: float) -> str | None:
+    """A warning where a reference took another time at the end than at the start, beyond the bound."""
+    if 1 / DRIFT_BOUND <= ratio <= DRIFT_BOUND:
+        return None
+    return f"warning: the reference took {ratio:.2f} times its first time at the end: something else was running, or the clock moved"

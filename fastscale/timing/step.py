@@ -1,107 +1,96 @@
-"""Time of a training step on dummy data: forward, backward, optimizer; several networks measured in turns, so that drift hits all alike."""
+"""What is timed: a training step (forward, backward, optimizer) or a forward pass for inference, of one network on dummy images."""
 
-import statistics
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from torch import nn
 
 from fastscale.archs import Arch
 from fastscale.models import build
+from fastscale.timing.clock import Clock
 from fastscale.training.layout import memory_format, to_layout
 from fastscale.training.optimizer import sgd, weight_decay
 from fastscale.training.recipe import Recipe
 
-WARMUP_STEPS = 2
+DTYPES = {"16-mixed": torch.float16, "bf16-mixed": torch.bfloat16}
 
 
-@dataclass(frozen=True)
-class StepTime:
-    """Seconds a step: the median of `rounds` rounds, and the spread (half the distance of the quartiles) between them."""
+class Step:
+    """One network and a batch of dummy images on a device, in the recipe's precision and layout, compiled if it says so."""
 
-    median_s: float
-    spread_s: float
-    rounds: int
-    steps: int  # a round's
-
-
-class TrainingStep:
-    """One network with its optimizer and a batch of dummy images, ready to be stepped."""
+    whole = "step_time_s"  # the value's name in a record
+    parts: tuple[str, ...] = ()
 
     def __init__(self, arch: Arch, recipe: Recipe, batch: int, num_classes: int, device: str):
-        self.device, self.precision = torch.device(device), recipe.precision
-        form = memory_format(recipe.layout)
-        self.net = build(arch, num_classes).to(self.device)
+        self.device, self.recipe = torch.device(device), recipe
+        with self.device:  # initialised there: hundreds of millions of weights take a processor seconds
+            self.net = self.network(arch, num_classes)
         to_layout(self.net, recipe.layout)
-        self.optimizer = sgd(self.net, recipe, weight_decay(recipe, arch))
-        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "16-mixed")
-        self.images = torch.randn(batch, 3, arch.resolution, arch.resolution, device=self.device).contiguous(memory_format=form)
+        self.images = torch.randn(batch, 3, arch.resolution, arch.resolution, device=self.device)
+        self.images = self.images.contiguous(memory_format=memory_format(recipe.layout))
         self.labels = torch.randint(num_classes, (batch,), device=self.device)
-        self.criterion = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
+        self.clock = Clock(self.device)
         if recipe.compile:
             self.net.compile()
 
-    def __call__(self) -> None:
+    def network(self, arch: Arch, num_classes: int) -> nn.Module:
+        """What is timed."""
+        return build(arch, num_classes)
+
+    def precision(self) -> torch.autocast:
+        """The recipe's mixed precision, or none."""
+        dtype = DTYPES.get(self.recipe.precision, torch.float32)
+        return torch.autocast(self.device.type, dtype=dtype, enabled=dtype != torch.float32)
+
+    def __call__(self, mark: Callable[[], object] = lambda: None) -> None:
+        """One step; `mark` is called at the end of each part but the last."""
+        raise TypeError(f"{type(self).__name__} does not say what a step is")
+
+    def round(self, steps: int) -> dict[str, float]:
+        """Seconds a step over `steps` steps: whole, and each part of it."""
+        marks = [self.clock.mark()]
+        for _ in range(steps):
+            self(lambda: marks.append(self.clock.mark()))
+            marks.append(self.clock.mark())
+        found = {self.whole: self.clock.seconds(marks[0], marks[-1]) / steps}
+        between = [self.clock.seconds(a, b) for a, b in pairwise(marks)] if len(self.parts) > 1 else []
+        return found | {name: sum(between[i :: len(self.parts)]) / steps for i, name in enumerate(self.parts)}
+
+
+class TrainingStep(Step):
+    """With the recipe's optimizer. Emptying the gradients counts as part of the backward pass, before which it happens."""
+
+    parts = ("forward_time_s", "backward_time_s", "optimizer_time_s")
+
+    def __init__(self, arch: Arch, recipe: Recipe, batch: int, num_classes: int, device: str):
+        super().__init__(arch, recipe, batch, num_classes, device)
+        self.optimizer = sgd(self.net, recipe, weight_decay(recipe, arch))
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=recipe.precision == "16-mixed")
+        self.criterion = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
+
+    def __call__(self, mark: Callable[[], object] = lambda: None) -> None:
         """Forward, backward, optimizer."""
-        dtype = {"16-mixed": torch.float16, "bf16-mixed": torch.bfloat16}.get(self.precision, torch.float32)
-        with torch.autocast(self.device.type, dtype=dtype, enabled=dtype != torch.float32):
+        with self.precision():
             loss = self.criterion(self.net(self.images), self.labels)
+        mark()
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()
+        mark()
         self.scaler.step(self.optimizer)
         self.scaler.update()
 
-    def seconds(self, steps: int) -> float:
-        """Seconds a step over `steps` steps; on a GPU by its own events."""
-        if self.device.type == "cuda":
-            start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-            start.record()
-            for _ in range(steps):
-                self()
-            end.record()
-            end.synchronize()
-            return start.elapsed_time(end) / 1e3 / steps
-        began = time.perf_counter()
-        for _ in range(steps):
-            self()
-        return (time.perf_counter() - began) / steps
 
+class InferenceStep(Step):
+    """A forward pass in eval mode, without gradients."""
 
-def time_steps(
-    archs: Sequence[Arch],
-    recipe: Recipe,
-    *,
-    batch: int,
-    num_classes: int,
-    device: str = "cpu",
-    rounds: int = 5,
-    round_s: float = 0.5,
-    progress: Callable[[int, int], object] = lambda done, total: None,
-) -> dict[str, StepTime]:
-    """Step time of each network by name. All are kept in memory and measured in turns, `rounds` times about `round_s` seconds each.
+    whole = "inference_time_s"
 
-    `progress(done, total)` is called after each measurement. Dummy images, fixed labels; warm-up steps are not timed.
-    """
-    steps = {arch.name: TrainingStep(arch, recipe, batch, num_classes, device) for arch in archs}
-    count: dict[str, int] = {}
-    total = len(steps) * (rounds + 1)
-    for i, (name, step) in enumerate(steps.items()):
-        step.seconds(WARMUP_STEPS)
-        count[name] = max(1, round(round_s / step.seconds(1)))
-        progress(i + 1, total)
-    seconds: dict[str, list[float]] = {name: [] for name in steps}
-    for r in range(rounds):
-        for i, (name, step) in enumerate(steps.items()):
-            seconds[name].append(step.seconds(count[name]))
-            progress((r + 1) * len(steps) + i + 1, total)
-    return {name: StepTime(statistics.median(s), spread(s), rounds, count[name]) for name, s in seconds.items()}
+    def __init__(self, arch: Arch, recipe: Recipe, batch: int, num_classes: int, device: str):
+        super().__init__(arch, recipe, batch, num_classes, device)
+        self.net.eval().requires_grad_(False)
 
-
-def spread(values: Sequence[float]) -> float:
-    """Half the distance of the quartiles; 0 for a single value."""
-    if len(values) < 2:
-        return 0.0
-    low, _, high = statistics.quantiles(values, n=4, method="inclusive")
-    return (high - low) / 2
+    def __call__(self, mark: Callable[[], object] = lambda: None) -> None:
+        """Forward."""
+        with torch.inference_mode(), self.precision():
+            self.net(self.images)

@@ -1,6 +1,7 @@
 """Checkpoints that are whole or absent: written beside, flushed, renamed; read with weights_only=True."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,11 @@ def read_checkpoint(path: str | os.PathLike) -> dict[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        reason = " ".join(str(error).split())[:120]
+        text = " ".join(str(error).split())
+        if code := re.search(r"Weights only load failed.* GLOBAL (\S+)", text):
+            what = "a checkpoint holds weights and plain values only"
+            raise InputError(f"{path}: refused: reading it would run code ({code[1]}), and {what}") from None
+        reason = re.sub(r"Weights only load failed.*WeightsUnpickler error: | Check the documentation.*", "", text)[:120]
         raise InputError(f"{path}: not a checkpoint that can be read safely, or cut short ({type(error).__name__}: {reason})") from None
     if (
         not isinstance(content, dict)

@@ -60,7 +60,7 @@ class ImageClassifier(pl.LightningModule):
         self.criterion = nn.CrossEntropyLoss(label_smoothing=self.recipe.label_smoothing)
         self.train_loss = MeanMetric(nan_strategy="disable")  # its check for NaN would wait for the device
         self.top = {"top1": 1, "top5": 5} if num_classes > 5 else {"top1": 1}  # of 5 classes the right one is always among the first 5
-        self.trained_with: dict[str, Any] = {}  # data source, loader and precision of the run, for its checkpoint
+        self.trained_with: dict[str, Any] = {}  # data source and classes, loader and precision of the run, for its checkpoint
         self.accuracies = nn.ModuleDict(
             {
                 f"{k}_error{suffix}": MulticlassAccuracy(num_classes, top_k=n, average="micro", validate_args=False)

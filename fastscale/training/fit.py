@@ -54,6 +54,7 @@ def fit(run: str | None, arguments: list[str], runs_dir: str = "runs", restart: 
         "source": cli.config["data"]["source"],
         "loader": data.loader_name,
         "precision": cli.config["trainer"]["precision"],
+        "classes": list(data.classes),
     }
     with folder.locked() if first else nullcontext():
         if first:

@@ -16,7 +16,7 @@ from fastscale.training.classifier import ERRORS, ImageClassifier
 from fastscale.training.monitor import SpeedMonitor
 from fastscale.training.recipe import Recipe
 
-TRAINER_DEFAULTS = {"num_sanity_val_steps": 0, "use_distributed_sampler": False, "enable_model_summary": False}
+TRAINER_DEFAULTS = {"benchmark": True, "num_sanity_val_steps": 0, "use_distributed_sampler": False, "enable_model_summary": False}
 ERROR_DIGITS = 4  # of percent: one image of a million
 
 

@@ -1,6 +1,7 @@
 """`fastscale fit | evaluate`: thin over Lightning's own command line."""
 
 import argparse
+import os
 
 from fastscale.verbs.parsing import Verbs, runs_dir
 
@@ -27,7 +28,7 @@ def add(verbs: Verbs) -> None:
         "fastscale evaluate runs/regnety-tiny.dWr-x4.quick/seed0 --data fashion-mnist" + lightning,
         further=True,
     )
-    p.add_argument("checkpoint", help="a .ckpt file or a run's folder")
+    p.add_argument("checkpoint", help="a .ckpt file, a run's folder, a released name or a .safetensors file")
     p.add_argument("--data", metavar="SOURCE", help="what it was trained on unless given")
 
 
@@ -44,10 +45,21 @@ def cmd_fit(args: argparse.Namespace, rest: list[str]) -> int:
 
 def cmd_evaluate(args: argparse.Namespace, rest: list[str]) -> int:
     """Errors of a checkpoint."""
-    from fastscale.training.evaluate import evaluate
     from fastscale.training.fit import speaks
 
-    for name, value in evaluate(args.checkpoint, args.data, rest).items():
+    for name, value in errors(args.checkpoint, args.data, rest).items():
         if speaks():
             print(f"{name:16}{value:10.4f} %")
     return 0
+
+
+def errors(checkpoint: str, source: str | None, arguments: list[str]) -> dict[str, float]:
+    """Of a training checkpoint: raw and averaged weights; of anything else that `fastscale.load` takes: the weights it has."""
+    if os.path.isdir(checkpoint) or checkpoint.endswith(".ckpt"):
+        from fastscale.training.evaluate import evaluate
+
+        return evaluate(checkpoint, source, arguments)
+    from fastscale.release.load import open_checkpoint
+    from fastscale.release.score import score
+
+    return score(open_checkpoint(checkpoint), source, arguments).errors

@@ -108,3 +108,14 @@ def test_initialisation_is_the_papers():
 def test_num_classes_must_be_positive():
     with pytest.raises(ValueError, match=">= 1"):
         fs.build("regnety-tiny", 0)
+
+
+def test_squeeze_and_excitation_as_matrix_products_is_the_convs():
+    torch.manual_seed(0)
+    se = fs.build("regnety-tiny").stages[1][0].se
+    x = torch.randn(4, se.reduce.in_channels, 5, 5)
+    convs = [torch.nn.Conv2d(m.in_channels, m.out_channels, 1) for m in (se.reduce, se.expand)]
+    for ours, conv in zip((se.reduce, se.expand), convs, strict=True):
+        conv.load_state_dict(ours.state_dict())
+    gates = convs[1](se.act(convs[0](x.mean((2, 3), keepdim=True)))).sigmoid()
+    torch.testing.assert_close(se(x), x * gates)

@@ -4,8 +4,10 @@ import pytest
 import torch
 
 import fastscale as fs
+from fastscale.timing.clock import spread
 from fastscale.timing.epoch import time_epochs
-from fastscale.timing.step import TrainingStep, spread, time_steps
+from fastscale.timing.step import TrainingStep
+from fastscale.timing.turns import time_steps
 from fastscale.training import Recipe
 
 RECIPE = Recipe(name="t", data="none", epochs=1, batch_size=8, precision="32-true", warmup_epochs=0)
@@ -15,19 +17,20 @@ def test_a_step_trains():
     torch.manual_seed(0)
     step = TrainingStep(fs.arch("regnety-tiny"), RECIPE, batch=8, num_classes=4, device="cpu")
     before = step.net.head.fc.weight.detach().clone()
-    assert step.seconds(2) > 0
+    found = step.round(2)
+    assert min(found.values()) > 0 and found["step_time_s"] == pytest.approx(sum(found[part] for part in step.parts), rel=0.05)
     assert not torch.equal(before, step.net.head.fc.weight)
 
 
 def test_networks_are_measured_in_turns(monkeypatch):
     turns = []
-    original = TrainingStep.seconds
+    original = TrainingStep.round
 
-    def seconds(self, steps):
+    def one_round(self, steps):
         turns.append(self.images.shape[-1])
         return original(self, steps)
 
-    monkeypatch.setattr(TrainingStep, "seconds", seconds)
+    monkeypatch.setattr(TrainingStep, "round", one_round)
     done = []
     archs = [fs.arch("regnety-tiny"), fs.arch("regnety-tiny.dWr-x4")]
     found = time_steps(archs, RECIPE, batch=2, num_classes=4, rounds=3, round_s=0.001, progress=lambda i, n: done.append((i, n)))

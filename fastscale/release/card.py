@@ -1,0 +1,124 @@
+"""The text beside a released checkpoint, made from its manifest entry and records alone, and the index of all of them."""
+
+from collections.abc import Sequence
+
+from fastscale.records import Record
+from fastscale.release.manifest import Entry
+
+
+def percent(error: dict) -> str:
+    """`13.87 (mean of 3 runs 13.79, std 0.17)`."""
+    value = f"{error['value']:.2f}"
+    if error["n"] == 1:
+        return f"{value} (a single run)"
+    return f"{value} (mean of {error['n']} runs {error['mean']:.2f}, std {error['std']:.2f})"
+
+
+def size(entry: Entry) -> str:
+    """Of the file."""
+    return f"{entry.bytes / 1e6:.2f} MB" if entry.bytes >= 1e6 else f"{entry.bytes / 1e3:.0f} kB"
+
+
+def card(entry: Entry, records: Sequence[Record]) -> str:
+    """The model card in Markdown: what it is, results, counts, how it was trained, how to load it, limits."""
+    own = next((r for r in records if r.seed == entry.seed), None)
+    lines = [
+        f"# {entry.name}",
+        "",
+        f"`{entry.arch}`, trained on {entry.data} ({entry.num_classes} classes) with the recipe `{entry.recipe}`: "
+        f"the {entry.weights} weights of seed {entry.seed}, "
+        + (f"the one nearest to the mean of {len(entry.record_ids)} runs." if len(entry.record_ids) > 1 else "the only run."),
+        "",
+        "## Results",
+        "",
+        "| on the validation images | % |",
+        "|:---|---:|",
+    ]
+    label = {"top1_error": "top-1 error", "top5_error": "top-5 error"}
+    lines += [f"| {label.get(name, name)} | {percent(error)} |" for name, error in sorted(entry.errors.items())]
+    images = f"{entry.val_images:,} images, " if entry.val_images else ""
+    lines += [
+        "",
+        f"{images}evaluated from this very file, to be repeated to within {entry.tolerance:g} points by",
+        f"`fastscale checkpoint verify {entry.name}`.",
+        "",
+        "## Counts",
+        "",
+        f"| at {entry.resolution} px, {entry.num_classes} classes | |",
+        "|:---|---:|",
+        f"| flops (multiply-adds) | {entry.flops:,} |",
+        f"| params | {entry.params:,} |",
+        f"| acts | {entry.acts:,} |",
+        f"| file | {size(entry)}, {entry.dtype} |",
+        "",
+        "## How it was trained",
+        "",
+        "```bash",
+        f"fastscale fit --run {entry.run} --seed_everything {entry.seed}",
+        "```",
+        "",
+        f"{entry.epochs} epoch{'s' if entry.epochs > 1 else ''}, {entry.resolution} px, test images with a shorter side of "
+        f"{entry.test_resolution} px" + conditions(own) + (f", code at commit `{entry.commit[:12]}`" if entry.commit else "") + ".",
+        f"Records: {', '.join(f'`{i}`' for i in entry.record_ids)} in [records.jsonl](records.jsonl).",
+        "",
+        "## How to load it",
+        "",
+        "```python",
+        "import fastscale as fs",
+        "",
+        f'name = "{entry.name}"',
+        "net = fs.load(name)            # eval mode; num_classes=... gives it a fresh last layer",
+        f"prepare = fs.transforms(name)  # PIL image or uint8 array -> (3, {entry.resolution}, {entry.resolution}) tensor",
+        "logits = net(prepare(image).unsqueeze(0))",
+        "```",
+        "",
+        "```bash",
+        f"fastscale predict photo.jpg --checkpoint {entry.name}",
+        "```",
+        "",
+        f"sha256 `{entry.sha256}`, licence {entry.licence}.",
+    ]
+    lines += [f"Served at <{url}>." for url in entry.urls]
+    return "\n".join([*lines, "", "## Limits", "", limits(entry), ""])
+
+
+def conditions(record: Record | None) -> str:
+    """What else the record says of the run."""
+    if record is None:
+        return ""
+    env = record.env
+    return f", batch {env.get('batch')}, {env.get('precision')}, {env.get('layout')}, on {env['device']}"
+
+
+def limits(entry: Entry) -> str:
+    """What it must not be taken for."""
+    lines = [f"It knows the {entry.num_classes} classes of {entry.data} and gives one of them to any image."]
+    if entry.data == "imagenet":
+        lines.append("Photographs of other kinds than ImageNet's are not what it was measured on.")
+    else:
+        lines.append(f"Its errors are of {entry.data}: they say nothing about ImageNet, and are not to be compared with the paper's.")
+    if len(entry.record_ids) == 1:
+        lines.append("One run only: how far another seed would lie from it was not measured.")
+    return " ".join(lines)
+
+
+INTRODUCTION = """# Released checkpoints
+
+Made by `fastscale checkpoint publish`; this page and the cards are generated from [manifest.json](manifest.json), and every error comes
+from a [record](records.jsonl). `fastscale checkpoint verify` hashes and evaluates them again. Errors are those of the released file, in %;
+n counts the runs behind mean and std. Training checkpoints load in the same way: `fs.load("runs/<run>/seed<k>")`.
+"""
+
+
+def index(entries: Sequence[Entry]) -> str:
+    """checkpoints/README.md."""
+    if not entries:
+        return INTRODUCTION + "\nNone yet.\n"
+    head = ["network", "data", "px", "flops (multiply-adds)", "params", "acts", "top-1 error, %", "mean ± std (n)", "file", "licence"]
+    lines = ["| " + " | ".join(head) + " |", "|:---|:---|" + "---:|" * 7 + ":---|"]
+    for e in sorted(entries, key=lambda e: (e.data, e.flops, e.name)):
+        error = e.errors["top1_error"]
+        spread = f"{error['mean']:.2f} ± {error['std']:.2f} ({error['n']})" if error["n"] > 1 else "single run"
+        row = [f"[{e.short}]({e.name}.md)", e.data, str(e.resolution), f"{e.flops:,}", f"{e.params:,}", f"{e.acts:,}"]
+        lines.append("| " + " | ".join([*row, f"{error['value']:.2f}", spread, size(e), e.licence]) + " |")
+    return INTRODUCTION + "\n" + "\n".join(lines) + "\n"

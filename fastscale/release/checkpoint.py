@@ -1,0 +1,156 @@
+"""A checkpoint in hand: its description, and weights that were checked against the arch before a network was built for them."""
+
+import math
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fastscale.archs import Arch
+from fastscale.counts import complexity
+from fastscale.errors import InputError
+from fastscale.models import build
+from fastscale.models.layers import initialise
+from fastscale.models.network import Network
+from fastscale.release import safefile
+from fastscale.release.description import FLOATS, Description, describe
+from fastscale.release.preprocess import Preprocessing
+from fastscale.release.safefile import Place, SafeFile, parse, read
+from fastscale.scaling import arch_named
+from fastscale.training.checkpoint_io import read_checkpoint
+
+STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """`weights` are float32 on the CPU, by the names of `fastscale.build(about.arch)`; `where` is what messages call it."""
+
+    about: Description
+    weights: dict[str, Tensor]
+    where: str
+
+    def network(self, num_classes: int | None = None) -> Network:
+        """The network in eval mode. Another `num_classes` than its own: the same weights under a freshly initialised last layer."""
+        about = self.about
+        with torch.device("meta"):  # shapes only: nothing is allocated or drawn for weights that are there already
+            net = build(about.network, about.num_classes)
+        net.load_state_dict({k: v.clone() for k, v in self.weights.items()}, assign=True)
+        if num_classes is not None and num_classes != about.num_classes:
+            if not isinstance(num_classes, int) or num_classes < 1:
+                raise InputError(f"num_classes must be a whole number >= 1, got {num_classes!r}")
+            net.head.fc = nn.Linear(net.head.fc.in_features, num_classes)
+            initialise(net.head.fc)
+            net.num_classes = num_classes
+        return net.eval()
+
+    def preprocessing(self) -> Preprocessing:
+        """What test images go through."""
+        return Preprocessing(self.about.resolution, self.about.test_resolution, self.about.mean, self.about.std)
+
+    def class_name(self, index: int) -> str:
+        """Of a label; its number where the checkpoint has no names."""
+        return str(index) if self.about.classes is None else self.about.classes[index]
+
+
+def shapes(arch: Arch, num_classes: int) -> dict[str, tuple[int, ...]]:
+    """Shape of every weight and buffer by its name; no memory is taken for them."""
+    with torch.device("meta"):
+        return {name: tuple(t.shape) for name, t in build(arch, num_classes).state_dict().items()}
+
+
+def check_places(places: dict[str, Place], about: Description, where: str) -> None:
+    """InputError unless the header lists exactly the network's tensors, in their shapes and types."""
+    learned = sum(math.prod(p.shape) for name, p in places.items() if not name.endswith(STATISTICS))
+    params = complexity(about.network, num_classes=about.num_classes).params
+    if learned != params:  # counted first: building a huge network only to refuse it would cost what this check is there to save
+        raise InputError(f"{where}: holds {learned:,} parameters, {about.arch} with {about.num_classes} classes has {params:,}")
+    wanted = shapes(about.network, about.num_classes)
+    for problem, names in (("lacks", wanted.keys() - places.keys()), ("has an unknown", places.keys() - wanted.keys())):
+        if names:
+            more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
+            raise InputError(f"{where}: {problem} tensor {min(names)!r}{more} for {about.arch}")
+    for name, place in places.items():
+        if place.shape != wanted[name]:
+            raise InputError(f"{where}: tensor {name!r} has shape {list(place.shape)}, {about.arch} wants {list(wanted[name])}")
+        kind = "I64" if name.endswith("num_batches_tracked") else FLOATS[about.dtype] if len(place.shape) > 1 else "F32"
+        if place.dtype != kind:
+            raise InputError(f"{where}: tensor {name!r} is {place.dtype}, wanted {kind} in a file of {about.dtype}")
+
+
+def stored(weights: dict[str, Tensor], dtype: str) -> dict[str, Tensor]:
+    """The weights as a file of `dtype` holds them: convs and the linear layer in it, norms and biases in float32 always."""
+    half = {k: v.half() if dtype == "float16" and v.is_floating_point() and v.dim() > 1 else v for k, v in weights.items()}
+    for name, tensor in half.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise InputError(f"{name} is not finite{' in float16' if dtype == 'float16' else ''}: not a network to release")
+    return half
+
+
+def to_bytes(about: Description, weights: dict[str, Tensor]) -> bytes:
+    """The released file of a network: the same network gives the same bytes."""
+    return safefile.pack(stored(weights, about.dtype), about.to_metadata())
+
+
+def describe_header(metadata: dict[str, str], places: dict[str, Place], where: str) -> Description:
+    """What a header says; InputError where header, tensors and arch do not agree."""
+    about = Description.from_metadata(metadata, where)
+    check_places(places, about, where)
+    return about
+
+
+def from_safefile(file: SafeFile, about: Description) -> Checkpoint:
+    """The checkpoint in a file whose header was checked."""
+    return Checkpoint(about, {k: v.float() if v.is_floating_point() else v for k, v in file.tensors().items()}, file.where)
+
+
+def from_bytes(data: bytes, where: str) -> Checkpoint:
+    """The checkpoint in a file's bytes."""
+    file = parse(data, where)
+    return from_safefile(file, describe_header(file.metadata, file.places, where))
+
+
+def read_file(path: str | os.PathLike, sha256: str | None = None) -> Checkpoint:
+    """The checkpoint in a `.safetensors` file, its hash checked first if one is wanted."""
+    file = read(path, sha256, describe_header)
+    return from_safefile(file, Description.from_metadata(file.metadata, file.where))
+
+
+def read_training(path: str | os.PathLike, weights: str = "auto") -> Checkpoint:
+    """The network of a `.ckpt` file or a run's folder. `weights`: raw, averaged, or auto (averaged unless the recipe made none)."""
+    content = read_checkpoint(path)
+    return from_training(content, weights, Path(path))
+
+
+def from_training(content: dict[str, Any], weights: str, path: Path, **more: Any) -> Checkpoint:
+    """The network in a training checkpoint's content; `more`: further fields of its description."""
+    settings, own = content["hyper_parameters"], content.get("trained_with", {})
+    averaged = weights == "averaged" or (weights == "auto" and bool(settings["recipe"]["ema_rate"]))
+    prefix = "ema." if averaged else "net."
+    found = {k.removeprefix(prefix): v for k, v in content["state_dict"].items() if k.startswith(prefix)}
+    classes = own.get("classes")
+    about = describe(
+        arch_named(settings["arch"]),
+        num_classes=settings["num_classes"],
+        mean=tuple(settings["mean"]),
+        std=tuple(settings["std"]),
+        weights="averaged" if averaged else "raw",
+        seed=settings["seed"],
+        recipe=settings["recipe"],
+        **{"classes": tuple(classes) if classes else None, "loader": own.get("loader"), "precision": own.get("precision"), **more},
+    )
+    return from_weights(about, found, str(path))
+
+
+def from_weights(about: Description, weights: dict[str, Tensor], where: str) -> Checkpoint:
+    """A checkpoint of weights in memory, checked as a file's are."""
+    for name, tensor in weights.items():
+        if tensor.dtype not in safefile.CODES:
+            raise InputError(f"{where}: tensor {name!r} is {tensor.dtype}; a checkpoint holds float32, float16 and int64")
+    plain = {k: v.float().contiguous() if v.is_floating_point() else v for k, v in weights.items()}
+    places = {k: Place(safefile.CODES[v.dtype], tuple(v.shape), 0, 0) for k, v in plain.items()}
+    check_places(places, replace(about, dtype="float32"), where)
+    return Checkpoint(about, plain, where)

@@ -1,0 +1,69 @@
+"""From a released name or an address to a file on this machine with the right hash: checkpoints/, the cache, then the mirrors."""
+
+import re
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from fastscale.data.download import download
+from fastscale.data.sources import lock
+from fastscale.errors import InputError
+from fastscale.release import places
+from fastscale.release.manifest import SUFFIX, Entry, is_name, is_url
+
+
+def fetch(entry: Entry) -> Path:
+    """The entry's file. Its whole content is hashed by whoever reads it; a download is hashed before it gets its name.
+
+    InputError where it is nowhere, a mirror served something else (deleted), or FASTSCALE_OFFLINE forbids to ask.
+    """
+    local = places.home() / entry.file
+    if local.exists() or local.is_symlink():
+        return plain(local, entry)
+    return from_urls(list(entry.urls), entry.file, entry.sha256, entry.bytes)
+
+
+def plain(path: Path, entry: Entry) -> Path:
+    """`path`, if it is a file of the right length and no link to somewhere else."""
+    if path.is_symlink() or not path.is_file():
+        raise InputError(f"{path}: a released checkpoint is a plain file, not a link or a folder; restore it or remove it")
+    if (size := path.stat().st_size) != entry.bytes:
+        raise InputError(f"{path}: {size} bytes, the manifest says {entry.bytes}; restore it or remove it")
+    return path
+
+
+def from_urls(urls: list[str], file: str, sha256: str, size: int | None = None) -> Path:
+    """The cached file of that name and hash, fetched from the first address that serves it; interrupted downloads are gone on with."""
+    target = places.cache() / file
+    if target.is_symlink():
+        raise InputError(f"{target}: a link in the cache is not followed; remove it")
+    if target.is_file() and (size is None or target.stat().st_size == size) and places.offline():
+        return target  # its hash is checked when it is read
+    if places.offline():
+        served = f"fetch {urls[0]} elsewhere and put it there" if urls else "no address is known"
+        raise InputError(f"{file} is not in {target.parent}, and FASTSCALE_OFFLINE is set: {served}")
+    if not urls and not target.is_file():
+        raise InputError(f"{file} is not here and its manifest names no address; put it at {target}")
+    with lock(target.with_name(f".{file}.lock"), places.say):
+        return download(urls, target, sha256=sha256, size=size, say=places.say)
+
+
+def fetch_url(url: str) -> Path:
+    """The file at `url#sha256=<64 hex digits>`, or at an address whose file name is in the manifest."""
+    address, _, fragment = url.partition("#")
+    if not is_url(address):
+        raise InputError(f"{url}: not an http(s) address")
+    file = unquote(urlsplit(address).path.rsplit("/", 1)[-1])
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.=+_-]{0,200}\.safetensors", file) or ".." in file:
+        raise InputError(f"{url}: names no {SUFFIX} file")
+    known = next((e for e in places.released() if e.file == file), None)
+    wanted = re.fullmatch(r"sha256=([0-9a-f]{64})", fragment)
+    if fragment and not wanted:
+        raise InputError(f"{url}: after # goes sha256=<64 hex digits>")
+    if wanted and known and wanted[1] != known.sha256:
+        raise InputError(f"{url}: the manifest says that {file} has sha256 {known.sha256}")
+    if not wanted and not known:
+        raise InputError(f"{url}: nothing is downloaded without a known hash; append #sha256=<64 hex digits>")
+    sha256 = wanted[1] if wanted else known.sha256  # type: ignore[union-attr]  # one of them is there
+    stem = file.removesuffix(SUFFIX)
+    kept = file if is_name(stem) and stem.endswith(sha256[:8]) else f"{stem}-{sha256[:8]}{SUFFIX}"  # two "model.safetensors" are two files
+    return from_urls([address], kept, sha256, known.bytes if known else None)

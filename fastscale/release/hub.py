@@ -1,0 +1,105 @@
+"""A model hub (huggingface_hub, the extra `hub`): the same file, manifest entry, records and card, in a repository of their own.
+
+HF_ENDPOINT, HF_TOKEN and the package's own login decide where and as whom. A file is believed by the hash in the repository's manifest, and
+by this project's manifest too where it lists the same file.
+"""
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from fastscale.errors import InputError
+from fastscale.release import places
+from fastscale.release.checkpoint import Checkpoint, read_file
+from fastscale.release.manifest import Entry, find, manifest_text, read_manifest, unknown
+
+_REPO = re.compile(r"(?P<repo>[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95})(?:@(?P<revision>[A-Za-z0-9._-]{1,100}))?")
+
+
+def hub() -> Any:
+    """The package; InputError where it is not installed."""
+    try:
+        import huggingface_hub
+    except ImportError:
+        raise InputError("the model hub needs the package huggingface_hub: pip install 'fastscale[hub]'") from None
+    return huggingface_hub
+
+
+def endpoint() -> str | None:
+    """Where the hub is: read at each call, as the package itself reads it only when it is imported."""
+    return os.environ.get("HF_ENDPOINT") or None
+
+
+def repository(text: str) -> tuple[str, str | None]:
+    """(org/name, revision) of `org/name[@revision]`."""
+    found = _REPO.fullmatch(text)
+    if not found or ".." in text:
+        raise InputError(f"{text!r} is no repository of a hub; write ORG/NAME, or hf:ORG/NAME[@REVISION] to load")
+    return found["repo"], found["revision"]
+
+
+def from_hub(text: str) -> Checkpoint:
+    """The checkpoint of `hf:org/name[@revision][:checkpoint]`; the repository's only one, or newest, unless it is named."""
+    place, _, name = text.removeprefix("hf:").partition(":")
+    repo, revision = repository(place)
+    entries = read_manifest(download(repo, revision, places.MANIFEST))
+    if not entries:
+        raise InputError(f"hf:{repo}: holds no checkpoint of fastscale (its manifest is empty)")
+    entry = find(name, entries) if name else max(entries, key=lambda e: (e.date, e.name))
+    if entry is None:
+        raise unknown(name, entries)
+    known = next((e for e in places.released() if e.file == entry.file), entry)
+    if known.sha256 != entry.sha256:
+        raise InputError(f"hf:{repo}: says that {entry.file} has sha256 {entry.sha256}, the manifest here says {known.sha256}")
+    path = download(repo, revision, entry.file)
+    if path.stat().st_size != entry.bytes:
+        raise InputError(f"hf:{repo}: {entry.file} is {path.stat().st_size} bytes, its manifest says {entry.bytes}")
+    return read_file(path, entry.sha256)
+
+
+def download(repo: str, revision: str | None, file: str) -> Path:
+    """A repository's file in our cache, by the package's own resumable download."""
+    package, folder = hub(), places.cache() / "hub"
+    try:
+        return Path(
+            package.hf_hub_download(repo, file, revision=revision, cache_dir=folder, endpoint=endpoint(), local_files_only=places.offline())
+        )
+    except Exception as error:  # the package's many kinds of error, and its transport's
+        offline = ", and FASTSCALE_OFFLINE is set" if places.offline() else ""
+        raise InputError(f"hf:{repo}: cannot get {file}{offline} ({type(error).__name__}: {first_line(error)})") from None
+
+
+def to_hub(repo: str, entry: Entry, folder: Path, card: str, records: str, private: bool = False) -> str:
+    """Puts the entry's file, manifest, records and card into `repo`, made if it is not there, in one commit; returns its address."""
+    repo, revision = repository(repo)
+    package = hub()
+    api = package.HfApi(endpoint=endpoint(), library_name="fastscale")
+    add = package.CommitOperationAdd
+    content = {"README.md": front_matter(entry) + card, places.MANIFEST: manifest_text([entry]), places.RECORDS: records}
+    operations = [add(name, text.encode()) for name, text in content.items()] + [add(entry.file, str(folder / entry.file))]
+    try:
+        api.create_repo(repo, private=private, exist_ok=True)
+        done = api.create_commit(repo, operations, commit_message=f"{entry.name}", revision=revision)
+    except Exception as error:
+        raise InputError(f"hf:{repo}: could not publish ({type(error).__name__}: {first_line(error)})") from None
+    return str(done.commit_url)
+
+
+def front_matter(entry: Entry) -> str:
+    """What a hub's card begins with: licence, library and tags for its search."""
+    known = entry.licence.lower() if re.fullmatch(r"[A-Za-z0-9.-]+", entry.licence) else "other"
+    lines = [
+        f"license: {known}",
+        "library_name: fastscale",
+        "pipeline_tag: image-classification",
+        "tags:",
+        f"- {entry.arch}",
+        f"- {entry.data}",
+    ]
+    return "\n".join(["---", *lines, "---", "", ""])
+
+
+def first_line(error: Exception) -> str:
+    """An error's text, short and in one line."""
+    return " ".join(str(error).split())[:160]

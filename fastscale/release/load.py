@@ -1,0 +1,114 @@
+"""`fastscale.load` and `fastscale.transforms`: from whatever names a checkpoint to the network that was measured."""
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fastscale.errors import InputError
+from fastscale.models.network import Network
+from fastscale.release import places
+from fastscale.release.checkpoint import Checkpoint, from_weights, read_file, read_training
+from fastscale.release.description import describe
+from fastscale.release.fetch import fetch, fetch_url
+from fastscale.release.manifest import SUFFIX, find, unknown
+from fastscale.release.preprocess import Preprocessing
+from fastscale.scaling import arch_named
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from fastscale.release.importing import ImportedWeights
+
+ADDRESS = ("http://", "https://")
+PUBLIC = ("pycls/", "torchvision/", "timm/", "efficientnet-lite/")  # other people's weights, known by name
+FOREIGN = (".pth", ".pt", ".pyth", ".bin", ".pkl", ".tar")
+
+
+def open_checkpoint(what: str | os.PathLike) -> Checkpoint:
+    """The checkpoint that `what` names, checked in full.
+
+    A released name (`<arch>_<data>`, with or without its hash), a `.safetensors` file, an address, `hf:org/name`, `pycls/<network>`
+    and other public weights, a `.ckpt` file or a run's folder. InputError in one line for anything that cannot be loaded safely.
+    """
+    if not isinstance(what, str | os.PathLike):
+        raise InputError(f"expected a checkpoint's name or path, got {what!r}")
+    text = os.fspath(what)
+    if isinstance(what, str):
+        if text.startswith(ADDRESS):
+            return read_file(fetch_url(text), sha256_in(text))
+        if text.startswith("hf:"):
+            from fastscale.release.hub import from_hub
+
+            return from_hub(text)
+        if text.startswith(PUBLIC) and not Path(text).exists():
+            from fastscale.release.importing.known import load_known
+
+            return from_imported(load_known(text, cache=places.cache(), say=places.say))
+    path = Path(text).expanduser()
+    looks_like_path = os.sep in text or text.endswith((SUFFIX, ".ckpt", *FOREIGN))
+    if (text and path.is_dir()) or text.endswith(".ckpt"):
+        return read_training(path)
+    if path.is_file() and not text.endswith(FOREIGN):
+        return read_file(path, known_hash(path)) if text.endswith(SUFFIX) else read_training(path)
+    if text.endswith(FOREIGN) and path.is_file():
+        raise InputError(f"{path}: another project's weights? `fastscale checkpoint import {path.name} --from timm` reads them")
+    if looks_like_path and not (text.endswith(SUFFIX) and os.sep not in text):
+        raise InputError(f"{text}: no such checkpoint; give a released name, a {SUFFIX} or .ckpt file, or a run's folder")
+    entries = places.released()
+    entry = find(text, entries)
+    if entry is None:
+        raise unknown(text, entries)
+    return read_file(fetch(entry), entry.sha256)
+
+
+def known_hash(path: Path) -> str | None:
+    """The sha256 that a file must have by its name in the manifest, or None. InputError if its name ends in another hash than its own."""
+    found = next((e.sha256 for e in places.released() if e.file == path.name), None)
+    if found is None and (named := re.search(r"-([0-9a-f]{8})\.safetensors\Z", path.name)):
+        from fastscale.data.download import file_hash
+
+        if (digest := file_hash(path))[:8] != named[1]:
+            raise InputError(f"{path}: its sha256 is {digest}, its name says {named[1]}...: cut short, damaged, or renamed")
+        return digest
+    return found
+
+
+def sha256_in(url: str) -> str | None:
+    """The hash behind an address's #."""
+    found = re.search(r"#sha256=([0-9a-f]{64})\Z", url)
+    return found[1] if found else None
+
+
+def from_imported(found: "ImportedWeights") -> Checkpoint:
+    """The checkpoint of another project's weights under our names."""
+    about = describe(
+        arch_named(found.arch_name),
+        num_classes=found.num_classes,
+        mean=tuple(found.mean),
+        std=tuple(found.std),
+        classes=found.class_names,
+        weights="imported",
+        source=found.source,
+        licence=found.licence,
+    )
+    return from_weights(about, found.state_dict, found.source)
+
+
+def load(what: str | os.PathLike, num_classes: int | None = None, fused: bool = False) -> "Network | nn.Module":
+    """The network that `what` names (see `open_checkpoint`), in eval mode on the CPU; its hash was checked before anything was read.
+
+    `num_classes`: another number than its own gives a freshly initialised last layer. `fused`: batch norms folded into their convs, for
+    inference.
+    """
+    net = open_checkpoint(what).network(num_classes)
+    if not fused:
+        return net
+    from fastscale.release.fuse import fuse
+
+    return fuse(net)
+
+
+def transforms(what: str | os.PathLike) -> Preprocessing:
+    """The test preprocessing that belongs to a checkpoint: PIL image or uint8 array -> (3, R, R) float32 tensor."""
+    return open_checkpoint(what).preprocessing()

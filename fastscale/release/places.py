@@ -1,0 +1,36 @@
+"""Where released files lie: the checkout's checkpoints/ first, then the cache that downloads go to."""
+
+import os
+import sys
+from pathlib import Path
+
+from fastscale.data.paths import data_root
+from fastscale.release.manifest import Entry, read_manifest
+
+MANIFEST, RECORDS = "manifest.json", "records.jsonl"
+
+
+def home() -> Path:
+    """The folder of released checkpoints: $FASTSCALE_CHECKPOINTS, else checkpoints/ beside the package."""
+    chosen = os.environ.get("FASTSCALE_CHECKPOINTS")
+    return Path(chosen).expanduser().absolute() if chosen else Path(__file__).resolve().parents[2] / "checkpoints"
+
+
+def cache() -> Path:
+    """Where downloads are kept: `checkpoints` in $FASTSCALE_DATA or ~/.cache/fastscale."""
+    return data_root() / "checkpoints"
+
+
+def released() -> list[Entry]:
+    """Every entry of the manifest."""
+    return read_manifest(home() / MANIFEST)
+
+
+def offline() -> bool:
+    """Whether FASTSCALE_OFFLINE forbids every connection."""
+    return os.environ.get("FASTSCALE_OFFLINE", "0").lower() not in ("", "0", "false", "no")
+
+
+def say(line: str) -> None:
+    """Progress, on stderr: stdout belongs to results."""
+    print(line, file=sys.stderr, flush=True)

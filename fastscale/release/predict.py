@@ -1,0 +1,71 @@
+"""`fastscale predict`: the classes that a checkpoint gives to images, the likeliest first."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from fastscale.data.folder import SUFFIXES
+from fastscale.data.images import decode
+from fastscale.errors import InputError
+from fastscale.release.checkpoint import Checkpoint
+
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """`top`: (class name, its number, probability from 0 to 1), the likeliest first; empty with a `problem` if the image is unusable."""
+
+    image: str
+    top: tuple[tuple[str, int, float], ...] = ()
+    problem: str | None = None
+
+
+def image_files(names: Iterable[str]) -> list[Path]:
+    """The files themselves, and the images in folders (and below), sorted. InputError for a folder without any."""
+    out = []
+    for name in names:
+        path = Path(name).expanduser()
+        if path.is_dir():
+            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+            if not inside:
+                raise InputError(f"{path}: holds no images ({' '.join(SUFFIXES)})")
+            out += inside
+        else:
+            out.append(path)
+    return out
+
+
+def predict(checkpoint: Checkpoint, files: Iterable[Path], top: int = 5) -> Iterator[Prediction]:
+    """One prediction a file, in order; an unreadable one has a `problem`. `top`: classes given, at most all."""
+    if top < 1:
+        raise InputError(f"--top must be at least 1, got {top}")
+    net, prepare, top = checkpoint.network(), checkpoint.preprocessing(), min(top, checkpoint.about.num_classes)
+
+    def flush(waiting: list[tuple[str, torch.Tensor | str]]) -> Iterator[Prediction]:
+        images = [x for _, x in waiting if isinstance(x, torch.Tensor)]
+        rows: Iterator[tuple[torch.Tensor, torch.Tensor]] = iter(())
+        if images:
+            with torch.inference_mode():
+                rows = iter(zip(*net(torch.stack(images)).softmax(1).topk(top), strict=True))
+        for name, x in waiting:
+            if isinstance(x, str):
+                yield Prediction(name, problem=x)
+            else:
+                shares, numbers = next(rows)
+                pairs = zip(numbers.tolist(), shares.tolist(), strict=True)
+                yield Prediction(name, tuple((checkpoint.class_name(k), k, p) for k, p in pairs))
+
+    waiting: list[tuple[str, torch.Tensor | str]] = []
+    for file in files:
+        try:
+            waiting.append((str(file), prepare(decode(file.read_bytes()))))
+        except Exception as error:  # whatever a damaged image makes its decoder raise
+            reason = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
+            waiting.append((str(file), f"{file}: unreadable ({reason[:120]})"))
+        if len(waiting) == BATCH:
+            yield from flush(waiting)
+            waiting = []
+    yield from flush(waiting)

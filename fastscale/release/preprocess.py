@@ -1,0 +1,55 @@
+"""Test preprocessing: an image as the validation loaders cut, resize and normalise it (fastscale/data/framing.py)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from fastscale.data.framing import Framing, cut
+from fastscale.data.images import to_rgb
+from fastscale.errors import InputError
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Call it with an image: (3, R, R) float32, normalised RGB. `mean`, `std`: of R, G, B on the scale 0 to 255.
+
+    The shorter side is resized to `test_resolution` px, and `resolution` px are cut out of the middle; as in the loaders that is one step.
+    """
+
+    resolution: int
+    test_resolution: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def __call__(self, image: "Image.Image | np.ndarray") -> Tensor:
+        """`image`: PIL in any mode, or a uint8 array (H, W, 3) RGB or (H, W) grey. InputError for anything else."""
+        pixels = self.pixels(image).astype(np.float32)
+        normal = (pixels - np.array(self.mean, dtype=np.float32)) / np.array(self.std, dtype=np.float32)
+        return torch.from_numpy(np.ascontiguousarray(normal.transpose(2, 0, 1)))
+
+    def pixels(self, image: "Image.Image | np.ndarray") -> np.ndarray:
+        """(R, R, 3) uint8 RGB: what a loader hands over."""
+        whole = to_array(image)
+        framing = Framing(False, self.resolution, self.test_resolution)
+        boxes, _ = framing.boxes(0, np.zeros(1, dtype=np.int64), np.array([whole.shape[0]]), np.array([whole.shape[1]]))
+        out = np.empty((self.resolution, self.resolution, 3), dtype=np.uint8)
+        cut(whole, boxes[0].tolist(), False, out)
+        return out
+
+
+def to_array(image: object) -> np.ndarray:
+    """An image as (H, W, 3) uint8 RGB; InputError if it is none."""
+    if isinstance(image, Image.Image):
+        return np.asarray(to_rgb(image))
+    if not isinstance(image, np.ndarray):
+        raise InputError(f"expected a PIL image or a uint8 array, got {type(image).__name__}")
+    if image.dtype != np.uint8:
+        raise InputError(f"an array of pixels is uint8, from 0 to 255, not {image.dtype}")
+    if image.ndim == 2:
+        image = np.repeat(image[..., None], 3, axis=2)
+    if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+        raise InputError(f"an array of pixels is (height, width, 3) RGB or (height, width) grey, not {image.shape}")
+    return np.ascontiguousarray(image)

@@ -1,0 +1,241 @@
+"""`fastscale checkpoint publish`: from a run's seeds to one released file, its manifest entry, its records and its card."""
+
+import hashlib
+import math
+import os
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from fastscale.data.sources import lock
+from fastscale.errors import InputError
+from fastscale.records import Record, RecordStore, read_records, write_snapshot
+from fastscale.release import places
+from fastscale.release.card import card, index
+from fastscale.release.checkpoint import Checkpoint, from_bytes, from_training, to_bytes
+from fastscale.release.manifest import SUFFIX, Entry, is_name, is_url, manifest_text, read_manifest
+from fastscale.release.score import Score, score
+from fastscale.training.checkpoint_io import read_checkpoint
+from fastscale.training.runs import RunFolder
+
+AVERAGED, RAW = "_ema", ""
+TOLERANCE = 0.02  # percentage points: two of 10,000 images, which another machine's rounding may turn
+
+
+@dataclass(frozen=True)
+class Seed:
+    """A finished run's folder and record."""
+
+    path: Path
+    record: Record
+
+
+def finished(run: str | os.PathLike, runs_dir: str | os.PathLike = "runs") -> tuple[list[Seed], Seed | None]:
+    """(all finished seeds of the run, the one that `run` names or None): `run` is a run's name, its folder, or a seed's folder."""
+    path = Path(run).expanduser()
+    if not path.is_dir():
+        path = RunFolder(runs_dir, str(run), 0).path.parent
+    path = path.absolute()
+    named = path if (path / "record.json").is_file() or (path / "last.ckpt").is_file() else None
+    folder = named.parent if named else path
+    if not folder.is_dir():
+        raise InputError(f"{run}: no such run in {runs_dir}; give its folder, or its name and --runs_dir")
+    seeds = []
+    for sub in sorted(folder.glob("seed*"), key=lambda p: (len(p.name), p.name)):
+        number = sub.name.removeprefix("seed")
+        if number.isdigit() and (record := RunFolder(folder.parent, folder.name, int(number)).record) is not None:
+            seeds.append(Seed(sub, record))
+    own = next((s for s in seeds if s.path == named), None)
+    if not seeds or (named and own is None):
+        raise InputError(f"{named or folder}: holds no finished run (no record.json); `fastscale fit` finishes it")
+    like = (own or seeds[0]).record
+    for seed in seeds:
+        for field in ("run", "arch", "num_classes", "data", "data_hash", "recipe_hash", "epochs"):
+            if getattr(seed.record, field) != getattr(like, field):
+                raise InputError(f"{folder}: its seeds differ in {field}: they are not runs of one thing; publish a folder of equal ones")
+    return seeds, own
+
+
+def choose(seeds: Sequence[Seed], named: Seed | None = None) -> tuple[str, Seed]:
+    """(suffix of the errors, the seed): averaged or raw weights by mean recorded error, then the seed nearest to their mean.
+
+    Never the best one: that would be a number no reader's own run can expect.
+    """
+
+    def top1(kind: str) -> list[float]:
+        return [s.record.values[f"top1_error{kind}"] for s in seeds if f"top1_error{kind}" in s.record.values]
+
+    averaged, raw = top1(AVERAGED), top1(RAW)
+    if len(raw) < len(seeds):
+        raise InputError(f"{seeds[0].path}: its record has no top1_error")
+    kind = AVERAGED if len(averaged) == len(seeds) and statistics.fmean(averaged) <= statistics.fmean(raw) else RAW
+    mean = statistics.fmean(top1(kind))
+    return kind, named or min(seeds, key=lambda s: (abs(s.record.values[f"top1_error{kind}"] - mean), s.record.seed or 0))
+
+
+def errors_over(seeds: Sequence[Seed], chosen: Seed, kind: str) -> dict[str, dict[str, Any]]:
+    """Each error of the chosen weights: this seed's value, and n, mean, sample std over all seeds."""
+    out: dict[str, dict[str, Any]] = {}
+    for name in ("top1_error", "top5_error"):
+        values = [s.record.values[name + kind] for s in seeds if name + kind in s.record.values]
+        if values:
+            std = round(statistics.stdev(values), 4) if len(values) > 1 else None
+            out[name] = {
+                "value": chosen.record.values[name + kind],
+                "n": len(values),
+                "mean": round(statistics.fmean(values), 4),
+                "std": std,
+                "seeds": [s.record.seed for s in seeds if name + kind in s.record.values],
+            }
+    return out
+
+
+def publish(
+    run: str | os.PathLike,
+    runs_dir: str | os.PathLike = "runs",
+    out: str | os.PathLike | None = None,
+    *,
+    dtype: str = "float32",
+    urls: Sequence[str] = (),
+    licence: str = "MIT",
+    tolerance: float = TOLERANCE,
+    source: str | None = None,
+    arguments: list[str] | None = None,
+) -> tuple[Entry, Path]:
+    """Releases the run into the folder `out` (checkpoints/); returns the entry and its file.
+
+    The file is loaded again as a user would and evaluated: its error must be the recorded one within `tolerance` percentage points, in
+    float16 as in float32. `urls`: where it will be served, `{file}` standing for the file's name. InputError where nothing is released.
+    """
+    seeds, named = finished(run, runs_dir)
+    kind, chosen = choose(seeds, named)
+    record = chosen.record
+    checkpoint = described(chosen, kind, dtype, licence)
+    if checkpoint.about.classes is None:  # a run from before checkpoints knew the names of their classes
+        checkpoint = replace(checkpoint, about=replace(checkpoint.about, classes=class_names(chosen, source, arguments)))
+    data = to_bytes(checkpoint.about, checkpoint.weights)
+    digest = sha256(data)
+    found = score(from_bytes(data, "the file to be released"), source or own_source(chosen), arguments)
+    errors = errors_over(seeds, chosen, kind)
+    compare(found, record, {k: e["value"] for k, e in errors.items()}, tolerance, dtype)
+    for name, error in errors.items():
+        error["value"] = found.errors[name]
+    name = f"{record.arch.replace('/', '-over-')}_{record.data}-{digest[:8]}"
+    if not is_name(name):
+        raise InputError(f"{name!r}: cannot be a file's name; data sets are named by letters, digits and . = + _ -")
+    served = tuple(u.replace("{file}", name + SUFFIX) for u in urls)
+    for url in served:
+        if not is_url(url) or not url.endswith(SUFFIX):
+            raise InputError(f"--url {url}: wanted an http(s) address that ends with the file's name: https://.../{{file}}")
+    about = checkpoint.about
+    entry = Entry(
+        name=name,
+        sha256=digest,
+        bytes=len(data),
+        urls=served,
+        weights=about.weights,
+        dtype=dtype,
+        test_resolution=about.test_resolution,
+        errors=errors,
+        tolerance=tolerance,
+        val_images=found.total,
+        record_ids=tuple(s.record.id for s in seeds),
+        commit=record.env.get("git_commit"),
+        date=record.env["date"],
+        licence=licence,
+        **{f: getattr(record, f) for f in ("arch", "num_classes", "resolution", "flops", "params", "acts", "data", "data_hash", "run")},
+        **{f: getattr(record, f) for f in ("recipe", "epochs", "seed")},
+    )
+    folder = Path(out) if out is not None else places.home()
+    write_release(folder, entry, data, [s.record for s in seeds])
+    return entry, folder / entry.file
+
+
+def sha256(data: bytes) -> str:
+    """Hex digest."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def described(seed: Seed, kind: str, dtype: str, licence: str) -> Checkpoint:
+    """The seed's network, with optimizer state left behind; InputError where checkpoint and record are not of one run."""
+    record, path = seed.record, seed.path / "last.ckpt"
+    content = read_checkpoint(path)
+    settings = content["hyper_parameters"]
+    there = {
+        "arch": settings["arch"],
+        "num_classes": settings["num_classes"],
+        "seed": settings["seed"],
+        "epochs": content.get("epoch", -1) + 1,
+    }
+    for name, value in there.items():
+        if value != getattr(record, name):
+            raise InputError(f"{path}: has {name} {value!r}, its record.json says {getattr(record, name)!r}: not one run")
+    own = {"run": record.run, "data": record.data, "data_hash": record.data_hash, "dtype": dtype, "licence": licence}
+    own |= {"loader": record.env.get("loader"), "precision": record.env.get("precision")}
+    return from_training(content, "averaged" if kind == AVERAGED else "raw", path, **own)
+
+
+def own_source(seed: Seed) -> str | None:
+    """What the run was trained on, by its checkpoint: perhaps a folder of this machine, which no released file names."""
+    return read_checkpoint(seed.path / "last.ckpt").get("trained_with", {}).get("source")
+
+
+def class_names(seed: Seed, source: str | None, arguments: list[str] | None) -> tuple[str, ...]:
+    """The names that the data themselves give."""
+    kind = AVERAGED if "top1_error_ema" in seed.record.values else RAW
+    return score(described(seed, kind, "float32", "-"), source or own_source(seed), arguments, images=1).classes
+
+
+def compare(found: Score, record: Record, recorded: dict[str, float], tolerance: float, dtype: str) -> None:
+    """InputError unless the file gives the recorded errors, on the recorded data."""
+    if record.data_hash is not None and found.data_hash != record.data_hash:
+        raise InputError(
+            f"{found.data}: not the images that {record.run} was evaluated on (hash {found.data_hash[:12]}, {record.data_hash[:12]})"
+        )
+    for name, value in recorded.items():
+        if not math.isclose(found.errors[name], value, rel_tol=0, abs_tol=tolerance + 1e-9):
+            far = f"{found.errors[name]} %, recorded is {value} %, more than {tolerance} apart"
+            raise InputError(f"{record.run}: not released: in {dtype} the {name} is {far}")
+
+
+def write_release(folder: Path, entry: Entry, data: bytes, records: Sequence[Record]) -> None:
+    """File, records, manifest, cards: each whole or as before, the manifest last but for the cards that are made from it."""
+    with lock(folder / ".publish.lock", places.say):
+        whole(folder / entry.file, data)
+        store = folder / places.RECORDS
+        write_snapshot(store, [*RecordStore(store).read(), *records])
+        entries = [e for e in read_manifest(folder / places.MANIFEST) if e.name != entry.name] + [entry]
+        whole(folder / places.MANIFEST, manifest_text(entries).encode())
+        write_cards(folder)
+
+
+def write_cards(folder: Path) -> None:
+    """Every card and the index, made again from manifest and records."""
+    entries = read_manifest(folder / places.MANIFEST)
+    records = {r.id: r for r in read_records(folder / places.RECORDS)} if (folder / places.RECORDS).is_file() else {}
+    for entry in entries:
+        whole(folder / f"{entry.name}.md", card(entry, [records[i] for i in entry.record_ids if i in records]).encode())
+    whole(folder / "README.md", index(entries).encode())
+
+
+def write_imported(checkpoint: Checkpoint, source: str, out: str | os.PathLike = ".") -> Path:
+    """Another project's weights as a local file in the released format, which loads by its path; no manifest names it."""
+    data = to_bytes(checkpoint.about, checkpoint.weights)
+    name = f"{checkpoint.about.arch.replace('/', '-over-')}_{source}-{sha256(data)[:8]}"
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    whole(folder / (name + SUFFIX), data)
+    return folder / (name + SUFFIX)
+
+
+def whole(path: Path, data: bytes) -> None:
+    """Written beside, flushed, renamed; a link in its place is replaced, not followed."""
+    part = path.with_name(f"{path.name}.part")
+    part.unlink(missing_ok=True)
+    with open(part, "xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(part, path)

@@ -1,0 +1,75 @@
+"""The error of a checkpoint, by the evaluation that its training used: same loader, precision, layout and batch, unless told otherwise."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from fastscale.data.images import spread
+from fastscale.data.sources import SOURCES
+from fastscale.errors import InputError
+from fastscale.release.checkpoint import Checkpoint
+from fastscale.training.evaluate import errors_of
+from fastscale.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Score:
+    """Errors in % on `images` of the `total` images of the validation set."""
+
+    errors: dict[str, float]
+    images: int
+    total: int
+    classes: tuple[str, ...]
+    data: str
+    data_hash: str
+
+
+def score(checkpoint: Checkpoint, source: str | None = None, arguments: list[str] | None = None, images: int | None = None) -> Score:
+    """Evaluates the checkpoint on the validation images of `source`: what it was trained on, where that has a name.
+
+    `images`: on so many of them, the same ones every time. `arguments`: LightningCLI's. InputError for data that do not fit.
+    """
+    about = checkpoint.about
+    if images is not None and images < 1:
+        raise InputError(f"images must be at least 1, got {images}")
+    if source is None and about.data not in SOURCES:
+        raise InputError(f"{checkpoint.where}: say on which data to evaluate it: --data SOURCE")
+    seen: list[Any] = []
+
+    def prepare(data: Any) -> None:
+        seen.append((data.val_size, data.classes, data.data_name, data.data_hash))
+        if images is not None and images < data.val_size:
+            data.val_indices = spread(data.val_size, images)
+
+    settings = {
+        "arch": about.arch,
+        "recipe": {**(about.recipe or plain_recipe(about.data)), "ema_rate": 0.0},  # one set of weights
+        "num_classes": about.num_classes,
+        "mean": about.mean,
+        "std": about.std,
+        "seed": about.seed or 0,
+    }
+    state = {f"{prefix}.{k}": v for prefix in ("net", "ema") for k, v in checkpoint.weights.items()}
+    own = {"source": about.data, "loader": about.loader, "precision": about.precision}
+    errors = errors_of(settings, state, own, source, arguments or [], checkpoint.where, prepare)
+    total, classes, name, data_hash = seen[0]
+    return Score(errors, min(images or total, total), total, tuple(classes), name, data_hash)
+
+
+def plain_recipe(data: str | None) -> dict[str, Any]:
+    """How imported weights are evaluated: single precision, batches of 64."""
+    return Recipe(name="imported", data=data or "imagenet", batch_size=64, precision="32-true", augmentation="none").as_dict()
+
+
+def allowance(error: float, images: int, total: int) -> float:
+    """Percentage points that the error on a random part of the images may differ from that on all: three standard errors.
+
+    Of drawing without replacement: sqrt(p (1 - p) / n * (N - n) / (N - 1)); 0 for all of them. One image at least, for errors near 0.
+
+    >>> round(allowance(13.9, 1000, 10000), 2), allowance(13.9, 10000, 10000)
+    (3.11, 0.0)
+    """
+    if images >= total:
+        return 0.0
+    p = error / 100
+    return max(300 * math.sqrt(p * (1 - p) / images * (total - images) / (total - 1)), 100 / images)

@@ -1,0 +1,117 @@
+"""`fastscale checkpoint verify | load-test`: the files are the released ones, and give the errors that the manifest says."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from fastscale.errors import InputError
+from fastscale.records import Record, RecordStore
+from fastscale.release import places
+from fastscale.release.checkpoint import Checkpoint, read_file
+from fastscale.release.fetch import fetch
+from fastscale.release.manifest import Entry
+from fastscale.release.score import allowance, score
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`lines`: what was looked at; `problems`: what is wrong, empty if all is well."""
+
+    name: str
+    lines: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+def records_in(path: Path) -> dict[str, Record]:
+    """The records of a file, by id."""
+    return {r.id: r for r in RecordStore(path).read()}
+
+
+def records_here() -> dict[str, Record]:
+    """The records beside the manifest, by id."""
+    return records_in(places.home() / places.RECORDS)
+
+
+def verify(
+    entry: Entry, source: str | None = None, arguments: list[str] | None = None, images: int | None = None, evaluate: bool = True
+) -> Verdict:
+    """Hashes the file, holds header and records against the manifest, and evaluates it again, on all validation images or on `images`.
+
+    An error on a part of the images may lie as far off as chance allows (`score.allowance`), besides the entry's own tolerance.
+    """
+    lines, problems = [], []
+    try:
+        checkpoint = read_file(fetch(entry), entry.sha256)
+    except InputError as error:
+        return Verdict(entry.name, (), (str(error),))
+    lines.append(f"file: {entry.bytes:,} bytes, sha256 {entry.sha256}")
+    problems += disagreements(entry, checkpoint)
+    found, wrong = check_records(entry, records_here())
+    problems += wrong
+    if found:
+        lines.append(f"records: {', '.join(found)} say the same as the manifest")
+    if evaluate:
+        try:
+            more, wrong = evaluated(entry, checkpoint, source, arguments, images)
+        except InputError as error:
+            more, wrong = [], [str(error)]
+        lines, problems = lines + more, problems + wrong
+    return Verdict(entry.name, tuple(lines), tuple(problems))
+
+
+def disagreements(entry: Entry, checkpoint: Checkpoint) -> list[str]:
+    """Fields in which the file's header is not what the manifest says."""
+    about = checkpoint.about
+    same = ("arch", "num_classes", "resolution", "test_resolution", "weights", "dtype", "data", "data_hash", "run", "seed", "licence")
+    return [
+        f"the header says {f} {getattr(about, f)!r}, the manifest {getattr(entry, f)!r}"
+        for f in same
+        if getattr(about, f) != getattr(entry, f)
+    ]
+
+
+def check_records(entry: Entry, records: dict[str, Record]) -> tuple[list[str], list[str]]:
+    """(ids found, what is wrong with them): the manifest's errors must follow from the records it names."""
+    problems = [f"record {i} is not in {places.RECORDS}" for i in entry.record_ids if i not in records]
+    own = [records[i] for i in entry.record_ids if i in records]
+    kind = "_ema" if entry.weights == "averaged" else ""
+    for name, error in entry.errors.items():
+        values = {r.seed: r.values.get(name + kind) for r in own}
+        measured = [v for v in values.values() if v is not None]
+        if len(measured) == len(entry.record_ids) and abs(sum(measured) / len(measured) - error["mean"]) > 1e-4:
+            problems.append(f"{name}: the manifest's mean is {error['mean']}, that of its records {sum(measured) / len(measured):.4f}")
+        if (value := values.get(entry.seed)) is not None and abs(value - error["value"]) > entry.tolerance + 1e-9:
+            problems.append(f"{name}: the manifest says {error['value']}, the record of seed {entry.seed} {value}")
+    counts = ("arch", "flops", "params", "acts", "resolution", "num_classes", "data", "recipe", "epochs")
+    problems += [f"{f}: the manifest and record {r.id} differ" for r in own for f in counts if getattr(r, f) != getattr(entry, f)]
+    return [r.id for r in own], problems
+
+
+def evaluated(
+    entry: Entry, checkpoint: Checkpoint, source: str | None, arguments: list[str] | None, images: int | None
+) -> tuple[list[str], list[str]]:
+    """(lines, problems) of a new evaluation."""
+    found = score(checkpoint, source, arguments, images)
+    if entry.data_hash is not None and found.data_hash != entry.data_hash:
+        return [], [f"{found.data} here is not the data of the manifest: hash {found.data_hash}, wanted {entry.data_hash}"]
+    lines: list[str] = []
+    problems: list[str] = []
+    part = f"all {found.total:,}" if found.images == found.total else f"{found.images:,} of {found.total:,}"
+    for name, error in entry.errors.items():
+        value = found.errors[name]
+        allowed = entry.tolerance + allowance(error["value"], found.images, found.total)
+        line = f"{name}: {value:.4f} % on {part} images, manifest {error['value']:.4f} ± {allowed:.2f}"
+        (lines if abs(value - error["value"]) <= allowed + 1e-9 else problems).append(line)
+    return lines, problems
+
+
+def load_test(entry: Entry) -> str:
+    """Loads the entry's network and runs it once on noise; a line about it. InputError if that is not possible."""
+    checkpoint = read_file(fetch(entry), entry.sha256)
+    side = checkpoint.about.resolution
+    with torch.inference_mode():
+        logits = checkpoint.network()(torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(0)))
+    if logits.shape != (1, entry.num_classes) or not torch.isfinite(logits).all():
+        raise InputError(f"{entry.name}: its outputs are not {entry.num_classes} finite numbers")
+    return f"(1, 3, {side}, {side}) -> (1, {entry.num_classes})"

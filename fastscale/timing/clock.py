@@ -1,0 +1,38 @@
+"""The clock of a device: its own events on a GPU (the host runs ahead of it), the host's counter elsewhere."""
+
+import statistics
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+
+class Clock:
+    """`mark()` notes a moment in the device's own order of work; `seconds(a, b)` is the time between two, waiting for the second."""
+
+    def __init__(self, device: torch.device):
+        self.on_gpu = device.type == "cuda"
+
+    def mark(self) -> Any:
+        """A moment: on a GPU the one at which all work queued so far is done, noted without waiting for it."""
+        if not self.on_gpu:
+            return time.perf_counter()
+        event = torch.cuda.Event(enable_timing=True)
+        event.record()
+        return event
+
+    def seconds(self, start: Any, end: Any) -> float:
+        """Seconds from one mark to a later one."""
+        if not self.on_gpu:
+            return end - start
+        end.synchronize()
+        return start.elapsed_time(end) / 1e3
+
+
+def spread(values: Sequence[float]) -> float:
+    """Half the distance of the quartiles; 0 for a single value."""
+    if len(values) < 2:
+        return 0.0
+    low, _, high = statistics.quantiles(values, n=4, method="inclusive")
+    return (high - low) / 2

@@ -1,0 +1,193 @@
+"""The declared grids of configs/timing/<name>.yaml: which networks a campaign measures, and under what.
+
+    name: cpu                       as the file
+    shows: ...                      what a reader learns from it
+    data: imagenet                  whose epoch it is, of `images` images and `classes` classes
+    recipe: imagenet-100ep          optimizer and label smoothing
+    rounds: 5                       of about `round_s` seconds; `limit_s`: a measurement that takes longer is given up
+    reference: {network: efficientnet-b0, batch: 16}   timed again and again, to see the device drift
+    parts:                          one after another, each in an order that covers it evenly
+      - bases: [...]
+        strategies: [base, d, dWr]  `base`: the unscaled network
+        factors: [2, 4]
+        what: [train, inference]
+        precision: [bf16-mixed]
+        layout: [channels_last]     `better`: the one in which this base's network was faster, where both were measured before
+        compile: [false]
+        batch: 64                   and inference_batch (batch, unless given)
+
+An unknown or missing key is an InputError that names it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fastscale.archs.registry import base_arch, nearest
+from fastscale.errors import InputError
+from fastscale.scaling import Strategy, arch_named
+from fastscale.training.recipe import PRECISIONS, load_recipe
+
+GRIDS = Path(__file__).parents[2] / "configs" / "timing"
+LAYOUTS = ("contiguous", "channels_last", "better")
+WHAT = ("train", "inference")
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network of a grid: a base, and how it is scaled (strategy None and factor 1: not)."""
+
+    base: str
+    strategy: str | None = None
+    factor: float = 1.0
+
+    @property
+    def name(self) -> str:
+        """`<base>` or `<base>.<strategy>-x<factor>`."""
+        return self.base if self.strategy is None else f"{self.base}.{self.strategy}-x{self.factor:g}"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Under what a network is measured."""
+
+    what: str
+    precision: str
+    layout: str
+    compile: bool
+    batch: int
+
+    def __str__(self) -> str:
+        return f"{self.what}, {self.precision}, {self.layout}, {'compiled' if self.compile else 'eager'}, batch {self.batch}"
+
+
+@dataclass(frozen=True)
+class Part:
+    """Networks, each measured under every setting."""
+
+    networks: tuple[Network, ...]
+    settings: tuple[Setting, ...]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What a campaign measures."""
+
+    name: str
+    parts: tuple[Part, ...]
+    reference: tuple[str, int]  # network and batch
+    shows: str = ""
+    data: str = "imagenet"
+    images: int = 1_281_167
+    classes: int = 1000
+    recipe: str = "imagenet-100ep"
+    rounds: int = 5
+    round_s: float = 0.5
+    limit_s: float = 300.0
+
+    def __post_init__(self) -> None:
+        if min(self.images, self.classes, self.rounds) < 1 or self.round_s <= 0 or self.limit_s <= 0:
+            raise InputError(f"grid {self.name!r}: images, classes and rounds must be at least 1, round_s and limit_s above 0")
+        if not any(part.networks and part.settings for part in self.parts):
+            raise InputError(f"grid {self.name!r} is empty: give it parts with bases, strategies and factors")
+        for network in {n.name for part in self.parts for n in part.networks} | {self.reference[0]}:
+            arch_named(network)  # raises with the names there are
+        load_recipe(self.recipe)
+
+
+def grid_names() -> list[str]:
+    """The grids that configs/timing holds."""
+    return sorted(path.stem for path in GRIDS.glob("*.yaml"))
+
+
+def load_grid(name: str) -> Grid:
+    """The grid of that name, or of a YAML file; InputError that says what is wrong with it."""
+    path = Path(name) if name.endswith((".yaml", ".yml")) else GRIDS / f"{name}.yaml"
+    if not path.is_file():
+        raise InputError(f"no grid is named {name!r}; there are, nearest first: {nearest(name, grid_names())}; or give a YAML file")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not YAML ({' '.join(str(error).split())})") from None
+    known = [f.name for f in fields(Grid)]
+    content = _table(content, known, ("name", "parts", "reference"), str(path))
+    reference = _table(content["reference"], ("network", "batch"), ("network", "batch"), f"{path}: reference")
+    if not isinstance(content["parts"], list):
+        raise InputError(f"{path}: parts must be a list")
+    parts = tuple(_part(p, f"{path}: part {i}") for i, p in enumerate(content["parts"], start=1))
+    batch = _whole(reference["batch"], f"{path}: reference: batch")
+    try:
+        return Grid(**{**content, "parts": parts, "reference": (str(reference["network"]), batch)})
+    except TypeError as error:
+        raise InputError(f"{path}: a value has the wrong type ({error})") from None
+
+
+def _part(content: Any, where: str) -> Part:
+    keys = ("bases", "strategies", "factors", "what", "precision", "layout", "compile", "batch", "inference_batch")
+    content = _table(content, keys, ("bases", "strategies", "what", "precision", "layout", "batch"), where)
+    for key in ("bases", "strategies", "factors", "what", "precision", "layout", "compile"):
+        if not isinstance(content.setdefault(key, [False] if key == "compile" else []), list):
+            raise InputError(f"{where}: {key} must be a list, got {content[key]!r}")
+    batch = _whole(content["batch"], f"{where}: batch")
+    inference = _whole(content.get("inference_batch", batch), f"{where}: inference_batch")
+    networks = make_networks(content["bases"], content["strategies"], content["factors"], where)
+    settings = make_settings(content["what"], content["precision"], content["layout"], content["compile"], batch, inference, where)
+    return Part(networks, settings)
+
+
+def make_networks(bases: Sequence[str], strategies: Sequence[str], factors: Sequence[float], where: str) -> tuple[Network, ...]:
+    """Every base by every strategy and factor, `base` standing for the unscaled one; each network once."""
+    found = []
+    for base in bases:
+        base_arch(base)
+        for strategy in strategies:
+            if strategy == "base":
+                found.append(Network(base))
+                continue
+            name = Strategy.parse(str(strategy)).name
+            for factor in factors:
+                if not isinstance(factor, int | float) or isinstance(factor, bool) or factor <= 0:
+                    raise InputError(f"{where}: a factor must be a number above 0, got {factor!r}")
+                found.append(Network(base, name, float(factor)))
+    return tuple(dict.fromkeys(found))
+
+
+def make_settings(
+    what: Sequence[str], precision: Sequence[str], layout: Sequence[str], compiled: Sequence[bool], batch: int, inference: int, where: str
+) -> tuple[Setting, ...]:
+    """Every combination, each once. InputError naming the word that is not known."""
+    for name, given, known in (("what", what, WHAT), ("precision", precision, PRECISIONS), ("layout", layout, LAYOUTS)):
+        for value in given:
+            if value not in known:
+                raise InputError(f"{where}: {name} {value!r}: there are {', '.join(known)}")
+    if any(not isinstance(c, bool) for c in compiled):
+        raise InputError(f"{where}: compile must be true or false, got {list(compiled)!r}")
+    found = [
+        Setting(w, p, form, c, inference if w == "inference" else batch)
+        for w in what
+        for p in precision
+        for form in layout
+        for c in compiled
+    ]
+    return tuple(dict.fromkeys(found))
+
+
+def _whole(value: Any, where: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise InputError(f"{where} must be a whole number of at least 1, got {value!r}")
+    return value
+
+
+def _table(content: Any, known: Sequence[str], needed: Sequence[str], where: str) -> dict[str, Any]:
+    if not isinstance(content, dict):
+        raise InputError(f"{where}: expected keys with values, got {type(content).__name__}")
+    for key in content:
+        if key not in known:
+            raise InputError(f"{where}: unknown key {key!r}; there are, nearest first: {nearest(str(key), known)}")
+    missing = [key for key in needed if key not in content]
+    if missing:
+        raise InputError(f"{where}: missing key {', '.join(missing)}")
+    return dict(content)

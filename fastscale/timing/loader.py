@@ -1,0 +1,140 @@
+"""Loader, model and end to end, each by itself, on one network and one data set: what waits for what.
+
+The loader alone is the images/s that it hands over with nothing else to do; the model alone a training step on dummy data; end to end both
+together, with the share of the time in which the device had no batch to work on. A loader's start-up at an epoch's start is no part of it.
+"""
+
+import time
+from typing import Any
+
+import torch
+
+from fastscale.archs import Arch
+from fastscale.errors import InputError
+from fastscale.records import Record, network_fields
+from fastscale.timing.device import usable_device
+from fastscale.timing.epoch import SUFFIX, envelope
+from fastscale.timing.memory import fitting_batch
+from fastscale.timing.step import TrainingStep
+from fastscale.timing.turns import StepTime, benchmarked_kernels, time_steps, warm_up
+from fastscale.training.layout import memory_format
+from fastscale.training.recipe import Recipe
+
+
+def time_loader(
+    arch: Arch,
+    recipe: Recipe,
+    source: str,
+    *,
+    batch: int | None = None,
+    device: str = "auto",
+    rounds: int = 3,
+    seconds: float = 5.0,
+    workers: int = -1,
+    loader: str = "auto",
+    data_dir: str | None = None,
+) -> Record:
+    """loader_images_per_s, images_per_s (the model alone), end_to_end_images_per_s and data_wait_share of training `arch` on `source`.
+
+    `seconds`: of loading, and again of training. InputError where the data set is not there.
+    """
+    from fastscale.data.module import ImageData  # Lightning's data module: not needed, and not there, where only steps are timed
+
+    batch = recipe.batch_size if batch is None else batch
+    if batch < 1 or rounds < 1 or seconds <= 0:
+        raise InputError(f"batch and rounds must be at least 1 and seconds above 0, got {batch}, {rounds}, {seconds}")
+    device = usable_device(device)
+
+    def data_of(size: int) -> ImageData:
+        return ImageData(
+            source,
+            data_dir,
+            resolution=arch.resolution,
+            test_resolution=arch.test_resolution,
+            batch_size=size,
+            workers=workers,
+            loader=loader,
+            crop_area=recipe.crop_area,
+            flip=recipe.flip,
+            augmentation=recipe.augmentation,
+        )
+
+    data = data_of(batch)
+    classes = data.num_classes
+    model = time_steps([arch], recipe, batch=batch, num_classes=classes, device=device, rounds=rounds)[arch.name]
+    if model.batch != batch:
+        data = data_of(model.batch)
+    alone = loading_rate(data.train_dataloader(), seconds)
+    fitted, (rate, waited) = fitting_batch(
+        model.batch, lambda b: end_to_end(arch, recipe, data if b == model.batch else data_of(b), b, device, seconds)
+    )
+    values = {
+        "loader_images_per_s": alone,
+        "images_per_s": model.batch / model.median_s,
+        "end_to_end_images_per_s": rate,
+        "data_wait_share": waited,
+    }
+    step = StepTime(model.median_s, model.spread_s, model.rounds, model.steps, fitted, model.warmup)
+    extra = {"images": "real", "loader": data.loader_name, "workers": workers, "augmentation": recipe.augmentation}
+    return Record(
+        kind="time",
+        run=f"{arch.name}.{SUFFIX['loader']}",
+        **network_fields(arch, classes),
+        data=data.data_name,
+        data_hash=data.data_hash,
+        values=values,
+        env=envelope(recipe, step, asked=batch, device=device, **extra),
+    )
+
+
+def loading_rate(loader: Any, seconds: float) -> float:
+    """Images/s of a loader with nothing to wait for it, over about `seconds`, from the arrival of each epoch's first batch."""
+    images, busy = 0, 0.0
+    while busy < seconds:
+        first = True
+        for batch, _ in loader:
+            now = time.perf_counter()
+            if first:
+                began, first = now, False
+                spent = 0.0
+                continue
+            images += len(batch)
+            spent = now - began
+            if busy + spent >= seconds:
+                break
+        busy += spent
+        if spent == 0.0:
+            raise InputError("an epoch of this data has fewer than two batches: give a smaller batch")
+    return images / busy
+
+
+def end_to_end(arch: Arch, recipe: Recipe, data: Any, batch: int, device: str, seconds: float) -> tuple[float, float]:
+    """(images/s, share of the time that the device waits) of training steps on the loader's batches, over about `seconds`."""
+    step = TrainingStep(arch, recipe, batch, data.num_classes, device)
+    mean, std = (torch.tensor(v, dtype=torch.float32, device=step.device).view(1, 3, 1, 1) for v in (data.mean, data.std))
+    loader = data.train_dataloader()
+    with benchmarked_kernels():
+        warm_up(step)
+        images, busy, waited = 0, 0.0, 0.0
+        while busy < seconds:
+            marks: list[Any] = []
+            counted = 0
+            for pixels, labels in loader:
+                if not marks:
+                    began = time.perf_counter()
+                marks.append(step.clock.mark())
+                pixels = pixels.to(step.device, non_blocking=True).float()
+                step.images = (pixels - mean).div_(std).contiguous(memory_format=memory_format(recipe.layout))
+                step.labels = labels.to(step.device, non_blocking=True)
+                step()
+                marks.append(step.clock.mark())
+                counted += len(pixels) if len(marks) > 2 else 0
+                if counted and busy + time.perf_counter() - began >= seconds:
+                    break
+            if not counted:
+                raise InputError("an epoch of this data has fewer than two batches: give a smaller batch")
+            # marks: a batch's arrival, its step's end, the next one's arrival, ...; counted from the end of the first step on
+            waited += sum(step.clock.seconds(a, b) for a, b in zip(marks[1::2], marks[2::2], strict=False))
+            busy += step.clock.seconds(marks[1], marks[-1])
+            images += counted
+    return images / busy, min(1.0, waited / busy)

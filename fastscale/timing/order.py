@@ -1,0 +1,39 @@
+"""The order in which a grid is measured, such that what was measured when time is up covers families, strategies and sizes evenly."""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+from fastscale.timing.grid import Network
+
+
+def even_order(networks: Sequence[Network]) -> list[Network]:
+    """The networks, each time one of the base measured least, of its strategy measured least, farthest in size from what is there.
+
+    So after any number of networks, bases with networks left differ by one at most in how many they have; the unscaled ones come first,
+    and a strategy's smallest and largest before those between them.
+    """
+    left = list(networks)
+    chosen: list[Network] = []
+    bases, strategies, sizes, anywhere = Counter[str](), Counter[tuple](), Counter[tuple](), Counter[str | None]()
+    while left:
+
+        def rank(n: Network) -> tuple:
+            own = [abs(_size(n) - _size(c)) for c in chosen if (c.base, c.strategy) == (n.base, n.strategy)]
+            family = [abs(_size(n) - _size(c)) for c in chosen if c.base == n.base]
+            scaled = n.strategy is not None
+            counts = bases[n.base], scaled, strategies[n.base, n.strategy], anywhere[n.strategy]
+            return (*counts, -min(own, default=math.inf), sizes[n.base, n.factor], -min(family, default=0.0))
+
+        best = min(left, key=rank)  # the first of equals: the grid's own order
+        left.remove(best)
+        chosen.append(best)
+        bases[best.base] += 1
+        strategies[best.base, best.strategy] += 1
+        sizes[best.base, best.factor] += 1
+        anywhere[best.strategy] += 1
+    return chosen
+
+
+def _size(network: Network) -> float:
+    return math.log2(network.factor)

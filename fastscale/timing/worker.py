@@ -1,0 +1,114 @@
+"""One network of a campaign, measured in a process of its own: what it breaks is its own, and the next one finds a clean device."""
+
+import ctypes
+import gc
+import importlib
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fastscale.records import Record, RecordStore
+from fastscale.scaling import arch_named
+from fastscale.timing.device import usable_device
+from fastscale.timing.epoch import time_epochs
+from fastscale.timing.grid import Grid, Setting
+from fastscale.timing.step import TrainingStep
+from fastscale.training.recipe import load_recipe
+
+REFERENCE = "reference"  # what a setting of the reference network measures
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a campaign runs, and where its records go."""
+
+    device: str
+    store: Path
+    log: Path
+
+
+def probe(connection: Connection, device: str, log: Path) -> None:
+    """Sends the device's name and the thread count, as records will have them; the campaign's own process never touches a GPU."""
+    _own_process(log)
+    device = usable_device(device)
+    if device.startswith("cuda"):
+        torch.zeros(1, device=device)
+        connection.send((torch.cuda.get_device_name(device), torch.get_num_threads()))
+    else:
+        from fastscale.records.environment import cpu_name
+
+        connection.send((cpu_name(), torch.get_num_threads()))
+
+
+def measure_network(connection: Connection, grid: Grid, name: str, settings: Sequence[Setting], drift: float, place: Place) -> None:
+    """Measures a network under each setting and appends each record at once.
+
+    Sends ("begin", i), then ("done", i, the record) or ("failed", i, a line that says why) for the setting of number i.
+    """
+    _own_process(place.log)
+    if place.device == "cpu":  # what libraries take when first used is not the network's memory
+        TrainingStep(arch_named("regnety-tiny"), load_recipe("quick"), 1, 10, "cpu").round(2)
+    for i, setting in enumerate(settings):
+        connection.send(("begin", i))
+        try:
+            record = measure(grid, name, setting, drift, place.device)
+        except Exception as error:  # one setting's failure is no other's
+            print(f"{name}: {setting}", file=sys.stderr)
+            traceback.print_exc()
+            connection.send(("failed", i, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"))
+            del error
+        else:
+            RecordStore(place.store).append(record)
+            connection.send(("done", i, record.to_json()))
+        _clean()
+
+
+def measure(grid: Grid, name: str, setting: Setting, drift: float, device: str) -> Record:
+    """The record of one network under one setting. `drift`: of the reference so far; for the reference itself its first time in seconds."""
+    recipe = replace(
+        load_recipe(grid.recipe), precision=setting.precision, layout=setting.layout, compile=setting.compile, batch_size=setting.batch
+    )
+    (record,) = time_epochs(
+        [arch_named(name)],
+        recipe,
+        data=grid.data,
+        images=grid.images,
+        num_classes=grid.classes,
+        device=device,
+        rounds=grid.rounds,
+        round_s=grid.round_s,
+        what="train" if setting.what == REFERENCE else setting.what,
+    )
+    values: dict[str, Any] = record.values
+    if setting.what == REFERENCE:
+        seconds = values["step_time_s"]
+        drift = seconds / drift if drift else 1.0
+        values = {"reference_step_time_s": seconds, "reference_step_time_spread_s": values["step_time_spread_s"], "drift_ratio": drift}
+        record = replace(record, run=f"{record.arch}.{REFERENCE}", values=values)
+    return replace(record, env={**record.env, "drift": round(drift, 4), "grid": grid.name})
+
+
+def _clean() -> None:
+    gc.collect()
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
+    importlib.import_module("torch._dynamo").reset()
+
+
+def _own_process(log: Path) -> None:
+    """Dies with the campaign; what libraries print goes to the log."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    log.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for stream in (1, 2):
+        os.dup2(descriptor, stream)
+    os.close(descriptor)

@@ -1,0 +1,126 @@
+"""A tiny network as a released file, two short runs of it, and a server of files on this machine."""
+
+import hashlib
+import threading
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+import torch
+
+import fastscale as fs
+from fastscale.release.checkpoint import to_bytes
+from fastscale.release.description import describe
+from fastscale.release.manifest import Entry, manifest_text
+
+RUN = "regnety-tiny.quick"
+SHORT = ["--model.recipe.batch_size", "8", "--model.recipe.epochs", "1", "--model.recipe.lr", "0.05"]  # an error well above 0
+CLASSES = ("blue", "green", "red")
+
+
+@pytest.fixture(autouse=True)
+def own_places(tmp_path, monkeypatch):
+    """No test sees this machine's cache, or the released checkpoints of the checkout."""
+    monkeypatch.setenv("FASTSCALE_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("FASTSCALE_CHECKPOINTS", str(tmp_path / "checkpoints"))
+    monkeypatch.delenv("FASTSCALE_OFFLINE", raising=False)
+
+
+@pytest.fixture(scope="session")
+def runs(image_folder, tmp_path_factory):
+    """(the runs' folder, the data's source, the data's place): `regnety-tiny.quick` with seeds 0 and 1, a second each."""
+    from fastscale.cli import main
+    from fastscale.data.write import write
+
+    root = tmp_path_factory.mktemp("release")
+    source = f"folder:{image_folder}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FASTSCALE_DATA", str(root / "data"))
+        write(source, progress=lambda line: None)
+        for seed in ("0", "1"):
+            own = ["--runs_dir", str(root / "runs"), "--data.source", source, "--data.workers", "1", "--seed_everything", seed, *SHORT]
+            assert main(["fit", "--run", RUN, *own, "--trainer.enable_progress_bar", "false"]) == 0
+    return root / "runs", source, root / "data"
+
+
+@pytest.fixture
+def data_of_runs(runs, monkeypatch):
+    """The data that the runs were trained on, at hand."""
+    monkeypatch.setenv("FASTSCALE_DATA", str(runs[2]))
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """(description, weights) of an untrained network of three classes whose batch norms are not the identity."""
+    torch.manual_seed(0)
+    net = fs.build("regnety-tiny", 3)
+    net(torch.randn(8, 3, 32, 32))
+    about = describe(
+        net.arch, num_classes=3, mean=(120.0, 110.0, 100.0), std=(60.0, 61.0, 62.0), weights="raw", classes=CLASSES, data="colours",
+        licence="MIT", run=RUN, seed=0,
+    )  # fmt: skip
+    return about, net.eval().state_dict()
+
+
+def entry_of(about, data, **changes) -> Entry:
+    """A manifest entry for a file's bytes."""
+    sha256 = hashlib.sha256(data).hexdigest()
+    cx = fs.complexity(about.arch, num_classes=about.num_classes)
+    error = {"value": 10.0, "n": 1, "mean": 10.0, "std": None, "seeds": [0]}
+    values = {
+        "name": f"{about.arch}_colours-{sha256[:8]}", "sha256": sha256, "bytes": len(data), "urls": (), "arch": about.arch,
+        "num_classes": about.num_classes, "resolution": about.resolution, "test_resolution": about.test_resolution, **vars(cx),
+        "weights": "raw", "dtype": about.dtype, "data": "colours", "data_hash": None, "val_images": 21, "run": RUN, "recipe": "quick",
+        "epochs": 1, "seed": 0, "errors": {"top1_error": error}, "tolerance": 0.0, "record_ids": (), "commit": None,
+        "date": "2026-01-01T00:00:00Z", "licence": "MIT",
+    }  # fmt: skip
+    return Entry(**{**values, **changes})
+
+
+@pytest.fixture
+def release(tiny, tmp_path):
+    """release(local=True, **changes to its entry) -> (entry, bytes): the tiny network in the manifest, its file beside it or not."""
+
+    def make(local=True, dtype="float32", **changes):
+        data = to_bytes(replace(tiny[0], dtype=dtype), tiny[1])
+        entry = entry_of(replace(tiny[0], dtype=dtype), data, **changes)
+        home = tmp_path / "checkpoints"
+        home.mkdir(exist_ok=True)
+        (home / "manifest.json").write_text(manifest_text([entry]))
+        if local:
+            (home / entry.file).write_bytes(data)
+        return entry, data
+
+    return make
+
+
+@pytest.fixture
+def server():
+    """.url; .files: bytes by path; .asked: (path, Range) seen; .drop: bytes after which the next answer breaks off."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            own = self.server
+            own.asked.append((self.path, self.headers.get("Range")))
+            body = own.files.get(self.path)
+            if body is None:
+                return self.send_error(404)
+            start = int(self.headers["Range"].split("=")[1].rstrip("-")) if self.headers.get("Range") else 0
+            self.send_response(206 if start else 200)
+            self.send_header("Content-Length", str(len(body) - start))
+            self.end_headers()
+            stop, own.drop = (own.drop or len(body)), 0
+            self.wfile.write(body[start:stop])
+
+        def log_message(self, *args):
+            pass
+
+    own = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    own.files, own.asked, own.drop = {}, [], 0
+    own.url = f"http://127.0.0.1:{own.server_port}"
+    thread = threading.Thread(target=own.serve_forever)
+    thread.start()
+    yield own
+    own.shutdown()
+    own.server_close()
+    thread.join()

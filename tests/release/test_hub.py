@@ -1,0 +1,164 @@
+"""Publishing to and loading from a model hub: huggingface_hub itself, against a server on this machine that answers as a hub does."""
+
+import base64
+import hashlib
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+import torch
+
+import fastscale as fs
+from fastscale.cli import main
+from fastscale.errors import InputError
+from fastscale.release import places
+from fastscale.release.hub import front_matter, repository
+from fastscale.release.manifest import manifest_text
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+class Hub(BaseHTTPRequestHandler):
+    """The hub's addresses that create_repo, create_commit and hf_hub_download use; large files go the way of LFS."""
+
+    def reply(self, content, code=200, headers=()):
+        body = content if isinstance(content, bytes) else json.dumps(content).encode()
+        self.send_response(code)
+        for name, value in {"Content-Length": str(len(body)), **dict(headers)}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def body(self):
+        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+
+    def do_POST(self):
+        own, sent = self.server, self.body()
+        own.asked.append(self.path)
+        if self.path == "/api/repos/create":
+            asked = json.loads(sent)
+            name = f"{asked['organization']}/{asked['name']}"
+            own.private[name] = asked.get("visibility")
+            own.repos.setdefault(name, {})
+            return self.reply({"url": f"{own.url}/{name}"})
+        if self.path == "/api/validate-yaml":
+            own.validated = json.loads(sent)["content"]
+            return self.reply({"errors": [], "warnings": []})
+        if "/preupload/" in self.path:
+            modes = [
+                {"path": f["path"], "uploadMode": "lfs" if f["path"].endswith("safetensors") else "regular", "shouldIgnore": False}
+                for f in json.loads(sent)["files"]
+            ]
+            return self.reply({"files": modes})
+        if self.path.endswith("/info/lfs/objects/batch"):
+            objects = [{**o, "actions": {"upload": {"href": f"{own.url}/lfs/{o['oid']}"}}} for o in json.loads(sent)["objects"]]
+            return self.reply({"transfer": "basic", "objects": objects})
+        if "/commit/" in self.path:
+            files = own.repos[self.path.removeprefix("/api/models/").split("/commit/")[0]]
+            for line in map(json.loads, sent.splitlines()):
+                if line["key"] == "file":
+                    files[line["value"]["path"]] = base64.b64decode(line["value"]["content"])
+                elif line["key"] == "lfsFile":
+                    files[line["value"]["path"]] = own.lfs[line["value"]["oid"]]
+            return self.reply({"commitUrl": f"{own.url}/org/net/commit/{COMMIT}", "commitOid": COMMIT})
+        return self.reply({"error": "not here"}, 404)
+
+    def do_PUT(self):
+        data = self.body()
+        assert hashlib.sha256(data).hexdigest() == self.path.rsplit("/", 1)[-1]
+        self.server.lfs[self.path.rsplit("/", 1)[-1]] = data
+        self.reply(b"")
+
+    def do_GET(self):
+        own = self.server
+        own.asked.append(self.path)
+        repo, _, rest = self.path.lstrip("/").partition("/resolve/")
+        data = own.repos.get(repo, {}).get(rest.partition("/")[2].partition("?")[0])
+        if data is None:
+            missing = "EntryNotFound" if repo in own.repos else "RepoNotFound"
+            return self.reply({"error": missing}, 404, {"X-Error-Code": missing, "X-Repo-Commit": COMMIT})
+        self.reply(data, headers={"ETag": f'"{hashlib.sha256(data).hexdigest()}"', "X-Repo-Commit": COMMIT})
+
+    do_HEAD = do_GET
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def hub(monkeypatch, tmp_path):
+    own = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
+    own.repos, own.lfs, own.private, own.asked, own.validated = {}, {}, {}, [], ""
+    own.url = f"http://127.0.0.1:{own.server_port}"
+    monkeypatch.setenv("HF_ENDPOINT", own.url)
+    monkeypatch.setenv("HF_TOKEN", "hf_test")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)  # LFS: the older way, which a test can serve
+    thread = threading.Thread(target=own.serve_forever)
+    thread.start()
+    yield own
+    own.shutdown()
+    own.server_close()
+    thread.join()
+
+
+def test_published_to_a_hub_and_loaded_from_there(hub, runs, data_of_runs, tmp_path, monkeypatch, capsys):
+    assert main(["checkpoint", "publish", "regnety-tiny.quick", "--runs_dir", str(runs[0]), "--hub", "org/net", "--private"]) == 0
+    assert f"published: {hub.url}/org/net/commit/" in capsys.readouterr().out
+    (entry,) = places.released()
+    files = hub.repos["org/net"]
+    assert set(files) == {"README.md", "manifest.json", "records.jsonl", entry.file} and hub.private["org/net"] == "private"
+    home = tmp_path / "checkpoints"
+    assert files[entry.file] == (home / entry.file).read_bytes() and files["manifest.json"] == (home / "manifest.json").read_bytes()
+    assert files["README.md"].decode() == front_matter(entry) + (home / f"{entry.name}.md").read_text()
+    assert "license: mit\n" in hub.validated and "pipeline_tag: image-classification" in hub.validated
+
+    monkeypatch.setenv("FASTSCALE_CHECKPOINTS", str(tmp_path / "another"))  # another machine: no manifest, an empty cache
+    monkeypatch.setenv("FASTSCALE_DATA", str(tmp_path / "another-cache"))
+    net, own = fs.load("hf:org/net"), fs.load(home / entry.file)
+    assert all(torch.equal(v, own.state_dict()[k]) for k, v in net.state_dict().items())
+    assert fs.load(f"hf:org/net@main:{entry.short}").arch == net.arch
+    monkeypatch.setenv("FASTSCALE_OFFLINE", "1")
+    asked = len(hub.asked)
+    assert fs.load("hf:org/net").arch == net.arch and len(hub.asked) == asked
+
+
+def test_what_a_hub_must_not_be_believed(hub, release, monkeypatch, tmp_path):
+    entry, data = release()
+    files = hub.repos["org/net"] = {"manifest.json": manifest_text([entry]).encode(), entry.file: data[:-4] + b"1234"}
+    monkeypatch.setenv("FASTSCALE_CHECKPOINTS", str(tmp_path / "none"))
+
+    def refused(what, message):
+        with pytest.raises(InputError, match=message) as error:
+            fs.load(what)
+        assert "\n" not in str(error.value)
+
+    refused("hf:org/net", "not the released file")
+    refused("hf:org/none", "hf:org/none: cannot get manifest.json")
+    refused("hf:org/net:other", "no checkpoint is named 'other'")
+    refused("hf:../../etc", "is no repository of a hub")
+    refused("hf:org", "is no repository of a hub")
+    hub.repos["org/empty"] = {"manifest.json": manifest_text([]).encode()}
+    refused("hf:org/empty", "holds no checkpoint")
+    content = json.loads(files["manifest.json"])
+    content["checkpoints"][0]["name"] = "../../../x-" + entry.sha256[:8]
+    hub.repos["org/evil"] = {"manifest.json": json.dumps(content).encode()}
+    refused("hf:org/evil", "never a path")
+    monkeypatch.setenv("FASTSCALE_OFFLINE", "1")
+    refused("hf:org/unseen", "and FASTSCALE_OFFLINE is set")
+
+
+def test_names_of_repositories():
+    assert repository("org/net@v1.0") == ("org/net", "v1.0") and repository("org/net") == ("org/net", None)
+    for wrong in ("net", "a/b/c", "a/..", "a/b@", "a b/c"):
+        with pytest.raises(InputError):
+            repository(wrong)
+
+
+def test_without_the_package_it_says_what_to_install(monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(InputError, match=r"pip install 'fastscale\[hub\]'"):
+        fs.load("hf:org/net")

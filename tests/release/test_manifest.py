@@ -1,0 +1,94 @@
+"""The manifest: its text is the same every time, its every field is checked, and no name in it leads out of its folder."""
+
+import json
+
+import pytest
+
+from fastscale.errors import InputError
+from fastscale.release.manifest import find, is_name, manifest_text, read_manifest
+
+
+def test_round_trip(release, tmp_path):
+    entry, _ = release(urls=("https://example.org/a.safetensors",))
+    path = tmp_path / "checkpoints" / "manifest.json"
+    assert read_manifest(path) == [entry] and manifest_text(read_manifest(path)) == path.read_text()
+    assert read_manifest(tmp_path / "none.json") == []
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"name": "../../../etc/passwd-12345678"}, "checkpoint 1 \\('../../../etc/passwd-12345678'\\): name must be"),
+        ({"name": "/etc/passwd-12345678"}, "never a path"),
+        ({"name": "a..b-12345678"}, "never a path"),
+        ({"name": "regnety-tiny_colours-00000000"}, "must end with the first 8 digits of its sha256"),
+        ({"sha256": "abc"}, "sha256 must be 64 hex digits, not 'abc'"),
+        ({"bytes": -1}, "bytes must be a whole number above 0"),
+        ({"bytes": True}, "bytes must be"),
+        ({"urls": ["file:///etc/passwd"]}, "urls must be a list of http"),
+        ({"urls": "https://example.org/a"}, "urls must be a list of http"),
+        ({"errors": {"top1_error": {"value": 1}}}, "errors must be"),
+        ({"errors": {"top1_error": {"value": float("nan"), "n": 1, "mean": 1, "std": None, "seeds": [0]}}}, "errors must be"),
+        ({"dtype": "float8"}, "dtype must be one of float32, float16"),
+        ({"tolerance": -1}, "tolerance must be"),
+        ({"licence": ""}, "licence must be a text"),
+        ({"more": 1}, "unknown field 'more'"),
+        ({"seed": None}, "seed must be a whole number"),
+    ],
+)
+def test_bad_fields_are_named(release, tmp_path, change, message):
+    release()
+    path = tmp_path / "checkpoints" / "manifest.json"
+    content = json.loads(path.read_text())
+    content["checkpoints"][0].update(change)
+    path.write_text(json.dumps(content))
+    with pytest.raises(InputError, match=message) as error:
+        read_manifest(path)
+    assert "\n" not in str(error.value) and str(path) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"schema": 1,\n "checkpoints": [}', "line 2: not JSON"),
+        ("[]", "an object of 'schema' and 'checkpoints'"),
+        ('{"schema": 2, "checkpoints": []}', "manifest schema 2, this fastscale reads 1"),
+        ('{"schema": 1, "schema": 1, "checkpoints": []}', "'schema' is there twice"),
+        ('{"schema": 1, "checkpoints": [3]}', "checkpoint 1: an entry is an object"),
+        ('{"schema": 1, "checkpoints": [{"name": "a"}]}', r"checkpoint 1 \('a'\): missing field"),
+        ("[" * 100_000, "manifest.json"),
+        (b"\xff\xfe", "not a text file"),
+    ],
+)
+def test_bad_files_are_named(tmp_path, text, message):
+    path = tmp_path / "manifest.json"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(InputError, match=message) as error:
+        read_manifest(path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_name_twice_is_refused(release, tmp_path):
+    release()
+    path = tmp_path / "checkpoints" / "manifest.json"
+    content = json.loads(path.read_text())
+    content["checkpoints"] *= 2
+    path.write_text(json.dumps(content))
+    with pytest.raises(InputError, match="checkpoint 2 .*: is there twice"):
+        read_manifest(path)
+
+
+def test_a_short_name_is_the_newest_and_a_full_one_that_very_file(release, tiny):
+    old, _ = release()
+    new, _ = release(dtype="float16", date="2026-02-01T00:00:00Z")
+    entries = [new, old]
+    assert old.short == new.short == "regnety-tiny_colours"
+    assert find("regnety-tiny_colours", entries) == new and find(old.name, entries) == old and find(old.file, entries) == old
+    assert find("regnety-tiny", entries) is None
+
+
+def test_names():
+    assert is_name("regnety-tiny.alpha=2-over-3-x4_imagenet-1k-0123abcd")
+    assert not any(
+        map(is_name, ("a-0123abcd/", "a\\b-0123abcd", "-0123abcd", ".a-0123abcd", "a-0123ABCD", "a\n-0123abcd", None, "a-0123abcd\n"))
+    )

@@ -1,0 +1,220 @@
+"""A campaign: resumed after kill -9 without measuring anything twice, not stopped by a network that fails, over when its time is."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from fastscale.cli import main
+from fastscale.records import RecordStore
+from fastscale.timing.campaign import Campaign
+from fastscale.timing.done import Done
+from fastscale.timing.grid import Grid, Network, Part, Setting
+
+ROOT = Path(__file__).resolve().parents[2]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+SETTING = Setting("train", "32-true", "contiguous", False, 2)
+
+
+def a_grid(networks, settings=(SETTING,), **options):
+    sizes = {"classes": 4, "rounds": 1, "round_s": 0.001, **options}
+    return Grid("test", (Part(tuple(networks), tuple(settings)),), ("regnety-tiny", 2), **sizes)
+
+
+def measured(store):
+    return [r for r in RecordStore(store).read() if not r.run.endswith(".reference")]
+
+
+def fast_networks(count):
+    return [Network("regnety-tiny", "dWr", 1.0 + i / 10) for i in range(count)]
+
+
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
+def test_killed_and_taken_up_again(tmp_path):
+    grid = tmp_path / "kill.yaml"
+    grid.write_text(
+        "name: kill\nclasses: 4\nrounds: 1\nround_s: 0.001\nreference: {network: regnety-tiny, batch: 2}\nparts:\n"
+        "  - {bases: [regnety-tiny], strategies: [base, dWr], factors: [2], what: [train, inference],"
+        " precision: [32-true], layout: [channels_last], batch: 2}\n"
+    )
+    command = [sys.executable, "-m", "fastscale", "time", "--grid", str(grid), "--runs_dir", str(tmp_path), "--device", "cpu"]
+    store = tmp_path / "records.jsonl"
+    first = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    lines = iter(first.stdout.readline, "")
+    for line in lines:
+        if line.startswith("[2/4]"):
+            break
+    os.kill(first.pid, signal.SIGKILL)
+    first.wait()
+    before = len(measured(store))
+    assert 2 <= before < 4
+    deadline = time.monotonic() + 20  # the worker dies with the campaign: the group is soon empty
+    while time.monotonic() < deadline and group_is_alive(first.pid):
+        time.sleep(0.1)
+    assert not group_is_alive(first.pid)
+    before = len(measured(store))
+    second = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=120)
+    assert second.returncode == 0, second.stderr
+    assert f"{4 - before} measured, {before} measured before, 0 left, 0 failed" in second.stdout
+    records = measured(store)
+    assert len(records) == 4 == len({r.run for r in records})
+    assert all(r.env["grid"] == "kill" and r.env["drift"] > 0 for r in records)
+    assert all(r.values["peak_memory_mib"] >= 0 for r in records)
+
+
+def group_is_alive(group):
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[2]) == group and fields[0] != "Z":
+            return True
+    return False
+
+
+def test_a_failure_stops_no_other_and_is_in_the_log(tmp_path):
+    said = []
+    broken = Setting("train", "no-such-precision", "contiguous", False, 2)
+    grid = a_grid(fast_networks(2), [broken, SETTING])
+    store = tmp_path / "records.jsonl"
+    campaign = Campaign(grid, store, "cpu", None, said.append)
+    campaign._reference = lambda: setattr(campaign, "reference_at", time.monotonic())
+    outcome = campaign.run()
+    assert [r.arch for r in outcome.measured] == [n.name for n in grid.parts[0].networks]
+    assert len(outcome.failed) == 2 and all("precision" in why for _, why in outcome.failed)
+    log = (tmp_path / "time-test.log").read_text()
+    assert "failed: regnety-tiny.dWr-x1.1, train, no-such-precision" in log and "Traceback" in log
+
+
+def test_a_crash_of_the_process_costs_that_setting_alone(tmp_path, monkeypatch):
+    grid, store = (
+        a_grid([Network("regnety-tiny")], [SETTING, Setting("inference", "32-true", "contiguous", False, 2)]),
+        tmp_path / "r.jsonl",
+    )
+    campaign = Campaign(grid, store, "cpu", None, lambda line: None)
+    monkeypatch.setattr("fastscale.timing.campaign.METHODS", ("fork",))
+    campaign._reference = lambda: setattr(campaign, "reference_at", time.monotonic())
+    from fastscale.timing import worker
+
+    original = worker.measure_network
+
+    def crash(connection, grid, name, settings, drift, place):
+        if settings[0].what == "train":
+            connection.send(("begin", 0))
+            os._exit(139)
+        original(connection, grid, name, settings, drift, place)
+
+    monkeypatch.setattr(worker, "measure_network", crash)
+    outcome = campaign.run()
+    assert [why for _, why in outcome.failed] == ["its process ended with exit code 139"]
+    assert [r.run for r in outcome.measured] == ["regnety-tiny.inference"]
+
+
+def test_time_that_is_up_leaves_the_rest(tmp_path):
+    outcome = Campaign(a_grid(fast_networks(40), round_s=0.5), tmp_path / "records.jsonl", "cpu", 0.12, lambda line: None).run()
+    assert outcome.left > 0 and len(outcome.measured) + outcome.left == 40
+    references = [r for r in RecordStore(tmp_path / "records.jsonl").read() if r.run == "regnety-tiny.reference"]
+    assert references[0].values["drift_ratio"] == 1.0
+    assert len(references) == (2 if outcome.measured else 1)
+    if outcome.measured:
+        ratio = references[1].values["reference_step_time_s"] / references[0].values["reference_step_time_s"]
+        assert outcome.drift == pytest.approx(ratio) == pytest.approx(references[1].values["drift_ratio"])
+
+
+def test_the_better_layout_is_the_one_measured_faster(tmp_path):
+    from dataclasses import replace
+
+    from fastscale.records import Record, environment, network_fields
+
+    def record(layout, seconds):
+        env = {**environment(precision="32-true", layout=layout, compile=False, batch=2, threads=1, device="d")}
+        import fastscale as fs
+
+        fields = network_fields(fs.arch("regnety-tiny"), 4)
+        return Record(kind="time", run="regnety-tiny.time", **fields, data="imagenet", values={"step_time_s": seconds}, env=env)
+
+    grid = a_grid([Network("regnety-tiny")])
+    asked = replace(SETTING, layout="better")
+    for times, best in (((1.0, 2.0), "contiguous"), ((2.0, 1.0), "channels_last")):
+        done = Done(grid, [record("contiguous", times[0]), record("channels_last", times[1])], "d", 1)
+        assert done.better_layout("regnety-tiny", grid.parts[0].networks, asked) == best
+        assert done.record("regnety-tiny", SETTING) is not None
+    assert Done(grid, [], "d", 1).better_layout("regnety-tiny", grid.parts[0].networks, asked) == "channels_last"
+    assert Done(grid, [record("contiguous", 1.0)], "another", 1).record("regnety-tiny", SETTING) is None
+
+
+def test_a_smaller_batch_answers_what_was_asked_for():
+    import fastscale as fs
+    from fastscale.records import Record, environment, network_fields
+
+    env = environment(precision="32-true", layout="contiguous", compile=False, batch=1, threads=1, device="d", batch_asked=2)
+    fields = network_fields(fs.arch("regnety-tiny"), 4)
+    found = Record(kind="time", run="regnety-tiny.time", **fields, data="imagenet", values={"step_time_s": 1.0}, env=env)
+    assert Done(a_grid([Network("regnety-tiny")]), [found], "d", 1).record("regnety-tiny", SETTING) == found
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        ([], "give networks, or --grid"),
+        (["regnety-tiny", "--grid", "cpu"], "give networks, or --grid"),
+        (["--grid", "no-such"], "nearest first"),
+        (["--grid", "cpu", "--budget", "0"], "above 0 minutes"),
+        (["--grid", "cpu", "--budget", "nan"], "above 0 minutes"),
+        (["regnety-tiny", "--budget", "3"], "--separate"),
+        (["regnety-tiny", "--precision", "fp8"], "there are 32-true"),
+        (["regnety-tiny", "--layout", "nhwc"], "there are contiguous"),
+        (["regnety-tiny", "--what", "sleep"], "there are train, inference"),
+        (["regnety-tiny", "--compile", "maybe"], "give off, on"),
+        (["regnety-tiny", "--batch", "0"], "at least 1"),
+        (["regnety-tiny", "--devices", "0"], "at least 1"),
+        (["--grid", "cpu", "--device", "cuda:77"], "GPU"),
+        (["regnety-tiny", "--device", "cuda:77"], "GPU"),
+        (["regnety-tiny", "--loader", "no-such-set", "--recipe", "quick"], "no-such-set"),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_code_2(capsys, tmp_path, argv, message):
+    assert main(["time", *argv, "--runs_dir", str(tmp_path)]) == 2
+    err = capsys.readouterr().err
+    assert message in err and err.startswith("error: ") and err.count("\n") == 1
+
+
+def test_timing_needs_no_data_or_training_package(tmp_path):
+    """A machine with torch, PyYAML and filelock alone can measure."""
+    blocked = [
+        "ffcv",
+        "fvcore",
+        "jsonargparse",
+        "pytorch_lightning",
+        "lightning",
+        "torchmetrics",
+        "tensorboard",
+        "matplotlib",
+        "cv2",
+        "numba",
+    ]
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\n"
+        "class Block:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name.split('.')[0] in {blocked!r}:\n"
+        "            raise ModuleNotFoundError(f'{name} is blocked')\n"
+        "sys.meta_path.insert(0, Block())\n"
+    )
+    environment = {**ENVIRONMENT, "PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    command = [sys.executable, "-m", "fastscale", "time", "regnety-tiny", "--separate", "--what", "train,inference", "--batch", "2"]
+    command += ["--rounds", "1", "--round_s", "0.01", "--precision", "bf16-mixed", "--device", "cpu", "--runs_dir", str(tmp_path)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 measured" in done.stdout and len(measured(tmp_path / "records.jsonl")) == 2
+    probe = subprocess.run([sys.executable, "-c", "import cv2"], env=environment, capture_output=True, text=True)
+    assert "is blocked" in probe.stderr

@@ -1,0 +1,108 @@
+"""Grids: what the committed ones hold, what a wrong one is told, and an order that covers evenly wherever it is cut."""
+
+from collections import Counter
+
+import pytest
+
+from fastscale.errors import InputError
+from fastscale.timing.grid import Network, Setting, grid_names, load_grid, make_networks, make_settings
+from fastscale.timing.order import even_order
+
+GRID = """
+name: g
+reference: {network: regnety-tiny, batch: 2}
+parts:
+  - bases: [regnety-tiny]
+    strategies: [base, dWr]
+    factors: [2, 4]
+    what: [train]
+    precision: [32-true]
+    layout: [channels_last]
+    batch: 2
+"""
+
+
+def load(tmp_path, text):
+    path = tmp_path / "g.yaml"
+    path.write_text(text)
+    return load_grid(str(path))
+
+
+def test_committed_grids_load():
+    assert {"cpu", "paper", "tiny"} <= set(grid_names())
+    paper = load_grid("paper")
+    networks = {n.name for part in paper.parts for n in part.networks}
+    for base in ("efficientnet-b0", "regnety-500mf", "regnetz-500mf"):
+        assert {f"{base}.{s}-x96" for s in ("d", "wg", "r", "dw", "dwgr", "alpha=2/3", "dWr")} <= networks
+    for base in ("regnety-4gf", "regnetz-4gf"):
+        assert base in networks and f"{base}.dWr-x8" in networks
+    assert {s.precision for part in paper.parts for s in part.settings} == {"bf16-mixed", "16-mixed"}
+
+
+def test_a_grid_is_every_combination_once(tmp_path):
+    grid = load(tmp_path, GRID)
+    assert [n.name for n in grid.parts[0].networks] == ["regnety-tiny", "regnety-tiny.dWr-x2", "regnety-tiny.dWr-x4"]
+    settings = make_settings(["train", "inference"], ["32-true"], ["contiguous", "channels_last"], [False, True], 8, 1, "here")
+    assert len(settings) == 8 and {s.batch for s in settings if s.what == "inference"} == {1}
+    assert str(settings[0]) == "train, 32-true, contiguous, eager, batch 8"
+    assert make_settings(["train", "train"], ["32-true"], ["better"], [False], 8, 8, "here") == (
+        Setting("train", "32-true", "better", False, 8),
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("name: g", "name: g\nbatches: 3", "unknown key 'batches'"),
+        ("    batch: 2\n", "    batch: 2\n    size: 3\n", "part 1: unknown key 'size'"),
+        ("bases: [regnety-tiny]", "bases: []", "is empty"),
+        ("parts:", "part:", "unknown key 'part'"),
+        ("name: g\n", "", "missing key name"),
+        ("[32-true]", "[fp8]", "precision 'fp8': there are 32-true"),
+        ("[channels_last]", "[nhwc]", "layout 'nhwc'"),
+        ("[train]", "[sleep]", "what 'sleep'"),
+        ("bases: [regnety-tiny]", "bases: [regnety-huge]", "nearest first"),
+        ("factors: [2, 4]", "factors: [-1]", "above 0, got -1"),
+        ("factors: [2, 4]", "factors: 2", "must be a list"),
+        ("    batch: 2\n", "    batch: 0\n", "at least 1, got 0"),
+        ("{network: regnety-tiny, batch: 2}", "{network: nothing, batch: 2}", "no network is named"),
+        ("name: g", "name: g\nrounds: 0", "at least 1"),
+        ("name: g", "name: g\nrounds: many", "wrong type"),
+        ("name: g", "name: [", "not YAML"),
+    ],
+)
+def test_a_wrong_grid_is_told_in_one_line(tmp_path, old, new, message):
+    assert old in GRID
+    with pytest.raises(InputError, match=message.replace("[", r"\[")) as error:
+        load(tmp_path, GRID.replace(old, new, 1))
+    assert "\n" not in str(error.value)
+
+
+def test_an_unknown_grid_names_the_known_ones():
+    with pytest.raises(InputError, match="nearest first: cpu"):
+        load_grid("cpus")
+
+
+def test_wherever_the_order_is_cut_it_covers_evenly():
+    bases, strategies = ["regnety-tiny", "regnetz-tiny", "efficientnet-tiny"], ["d", "wg", "r", "dwgr", "dWr"]
+    networks = make_networks(bases, ["base", *strategies], [2, 4, 8, 16, 32, 64], "here")
+    order = even_order(networks)
+    assert sorted(n.name for n in order) == sorted(n.name for n in networks)
+    assert [n.strategy for n in order[:3]] == [None] * 3
+    for cut in range(1, len(order) + 1):
+        count = Counter(n.base for n in order[:cut])
+        assert max(count.values()) - min(count.get(b, 0) for b in bases) <= 1
+        for base in bases:
+            per_strategy = Counter(n.strategy for n in order[:cut] if n.base == base and n.strategy)
+            if per_strategy:
+                assert max(per_strategy.values()) - min(per_strategy.get(s, 0) for s in strategies) <= 1
+    first = order[: 3 + 3 * 2 * len(strategies)]  # two of each strategy and base
+    for base in bases:
+        assert len({n.factor for n in first if n.base == base}) >= 6  # of the base and six factors
+        for strategy in strategies:
+            sizes = [n.factor for n in first if (n.base, n.strategy) == (base, strategy)]
+            assert max(sizes) / min(sizes) >= 8
+
+
+def test_the_order_of_one_network():
+    assert even_order([Network("regnety-tiny")]) == [Network("regnety-tiny")]

@@ -1,0 +1,111 @@
+"""A batch that does not fit is halved, and the record says so; a GPU's memory is played by one that runs out."""
+
+import pytest
+import torch
+
+import fastscale as fs
+from fastscale.timing import step as step_module
+from fastscale.timing.clock import Clock
+from fastscale.timing.epoch import drifted, time_epochs
+from fastscale.timing.memory import PeakMemory, fitting_batch, out_of_memory
+from fastscale.training import Recipe
+
+RECIPE = Recipe(name="t", data="none", epochs=1, batch_size=8, precision="32-true", warmup_epochs=0)
+MEASURE = {"data": "made-up", "images": 640, "num_classes": 4, "device": "cpu", "rounds": 1, "round_s": 0.001}
+
+
+def small_memory(limit):
+    """A device that holds `limit` images."""
+    original = step_module.Step.__init__
+
+    def init(self, arch, recipe, batch, num_classes, device):
+        if batch > limit:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+        original(self, arch, recipe, batch, num_classes, device)
+
+    return init
+
+
+@pytest.mark.parametrize("what", ["train", "inference"])
+def test_a_batch_that_does_not_fit_is_halved_and_named(monkeypatch, what):
+    monkeypatch.setattr(step_module.Step, "__init__", small_memory(5))
+    (record,) = time_epochs([fs.arch("regnety-tiny")], RECIPE, batch=16, what=what, **MEASURE)
+    assert (record.env["batch"], record.env["batch_asked"]) == (4, 16)
+    if what == "train":
+        assert record.values["epoch_time_min"] == pytest.approx(record.values["step_time_s"] * 160 / 60)
+        assert record.values["images_per_s"] == pytest.approx(4 / record.values["step_time_s"])
+    else:
+        assert record.values["inference_images_per_s"] == pytest.approx(4 / record.values["inference_time_s"])
+
+
+def test_a_batch_that_fits_is_not_spoken_of():
+    (record,) = time_epochs([fs.arch("regnety-tiny")], RECIPE, batch=2, **MEASURE)
+    assert record.env["batch"] == 2 and "batch_asked" not in record.env
+
+
+def test_what_does_not_fit_at_all_is_an_error(monkeypatch):
+    monkeypatch.setattr(step_module.Step, "__init__", small_memory(0))
+    with pytest.raises(torch.OutOfMemoryError):
+        time_epochs([fs.arch("regnety-tiny")], RECIPE, batch=4, **MEASURE)
+
+
+def test_other_errors_are_not_taken_for_it():
+    tried = []
+
+    def attempt(batch):
+        tried.append(batch)
+        raise RuntimeError("a bug")
+
+    with pytest.raises(RuntimeError, match="a bug"):
+        fitting_batch(8, attempt)
+    assert tried == [8]
+    assert out_of_memory(RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: not enough memory: you tried"))
+    assert out_of_memory(MemoryError()) and not out_of_memory(RuntimeError("a bug"))
+
+
+def test_peak_memory_is_of_what_came_after():
+    peak = PeakMemory(torch.device("cpu"))
+    if peak.mib() is None:
+        assert not __import__("os").path.exists("/proc/self/clear_refs")
+        return
+    held = torch.ones(64 * 2**20 // 4)
+    del held
+    assert 60 < peak.mib() < 200
+
+
+def test_a_gpus_own_events_are_its_clock(monkeypatch):
+    waited = []
+
+    class Event:
+        now = 0.0
+
+        def __init__(self, enable_timing):
+            assert enable_timing
+
+        def record(self):
+            Event.now += 2.0
+            self.at = Event.now
+
+        def synchronize(self):
+            waited.append(self.at)
+
+        def elapsed_time(self, other):
+            return other.at - self.at
+
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+    clock = Clock(torch.device("cuda"))
+    a, b = clock.mark(), clock.mark()
+    assert not waited and clock.seconds(a, b) == pytest.approx(0.002) and waited == [4.0]
+
+
+def test_devices_are_named_where_they_are_counted_in():
+    (one,) = time_epochs([fs.arch("regnety-tiny")], RECIPE, batch=2, **MEASURE)
+    (eight,) = time_epochs([fs.arch("regnety-tiny")], RECIPE, batch=2, devices=8, **MEASURE)
+    assert "epoch_time_normalised_min" not in one.values and "normalised_to_devices" not in one.env
+    assert eight.env["normalised_to_devices"] == 8
+    assert eight.values["epoch_time_normalised_min"] == pytest.approx(eight.values["epoch_time_min"] / 8)
+
+
+def test_drift_beyond_the_bound_is_said():
+    assert drifted(1.0) is None and drifted(1.09) is None
+    assert "1.30 times" in drifted(1.3) and "0.70 times" in drifted(0.7)
