@@ -99,7 +99,7 @@ def draw_charts(
             down = 0.15 + 0.2 * len(titles) + 0.17 * i
             figure.text(0.12 / width, 1 - down / height, text, fontsize=8.5, color=GREY, va="center")
         for i, chart in enumerate(charts):
-            draw_chart(figure.add_subplot(rows, columns, i + 1), chart, ticks=7 if columns < 3 else 5)
+            draw_chart(figure.add_subplot(rows, columns, i + 1), chart, ticks=6 if columns < 3 else 5)
         if caution:
             figure.text(0.12 / width, 0.1 / height, caution, fontsize=8, color="#9C1C1C", va="center")
         bottom = (0.22 if caution else 0.04) / height

@@ -43,7 +43,7 @@ def definitions(root: Path | None = None) -> Table:
     for n in artifact.networks:
         arch = arch_named(n["arch"])
         row = bases[n["arch"]] if n["source"] == "definitions" else points[n["source"], n["label"]]
-        said = row["definition"] if "definition" in row else n["arch"].replace(".", " by ")
+        said = row["definition"] if "definition" in row else n["arch"].replace(".", " by ", 1)
         known = row.get("known_by") or SOURCES[n["source"]]
         compared.append(Compared((n["label"], said, known, _list(arch.depths), _list(arch.widths), _groups(arch)), arch, row))
     labels = (
