@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from fastscale.errors import InputError
+from fastscale.errors import InputError, RunError
 from fastscale.verbs import checkpoint, data, networks, planning, predict, report, reproduce, timing, training
 from fastscale.verbs.parsing import Parser, Verbs
 
@@ -35,6 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+    except RunError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
     except OSError as error:
         if isinstance(error, BrokenPipeError):  # `fastscale list | head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -30,6 +30,7 @@ from fastscale.data.augment import fast
 from fastscale.data.augment.policy import Op
 from fastscale.data.beton import JPG, check_beton
 from fastscale.data.framing import Framing, cut
+from fastscale.errors import RunError
 
 
 def _import_ffcv() -> None:
@@ -215,7 +216,7 @@ class GuardedIterator(EpochIterator):
             return super().__next__()
         except StopIteration:
             if self.error is not None:
-                raise RuntimeError(f"{self.loader.fname}: {self.error}") from self.error
+                raise RunError(f"{self.loader.fname}: {self.error}") from self.error
             raise
 
     def close(self) -> None:
@@ -238,9 +239,10 @@ def _wait_until_gone(threads: list[int]) -> None:
 class GuardedLoader(Loader):
     """Batches (images (N, 3, R, R) uint8, labels (N,) int64) of a `.beton`. A sized iterable; each `iter` is the next epoch.
 
-    `next_epoch` is the epoch that the next loop shows: set it to go on with a resumed run. `decode.framing` may be replaced between epochs.
+    `next_epoch` is the epoch that the next loop shows, `first_batch` the batch it starts with: set them to go on with a resumed run.
+    `decode.framing` may be replaced between epochs.
     `indices`: the images to use, default all. `rank`, `world`: this process's share of each epoch (framing.Framing.order).
-    InputError for a file that is not whole; RuntimeError from the loop for a damaged image.
+    InputError for a file that is not whole; RunError from the loop for a damaged image.
     """
 
     def __init__(
@@ -274,7 +276,7 @@ class GuardedLoader(Loader):
         rows = self.reader.metadata["f0"]
         small = 3 * int(rows["width"].max()) * int(rows["height"].max()) <= SMALL
         self.workers = 1 if small else max(1, workers)
-        self.next_epoch = epoch
+        self.next_epoch, self.first_batch = epoch, 0
         framing.check(len(self.first_traversal_order), batch_size)
 
     def next_traversal_order(self) -> np.ndarray:
@@ -282,7 +284,8 @@ class GuardedLoader(Loader):
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         order, epoch = self.next_traversal_order()[: len(self) * self.batch_size], self.next_epoch
-        self.next_epoch += 1
+        order = order[self.first_batch * self.batch_size :]
+        self.next_epoch, self.first_batch = epoch + 1, 0
         iterator = GuardedIterator(self, order, epoch)
         try:
             yield from iterator

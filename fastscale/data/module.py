@@ -159,15 +159,20 @@ class ImageData(pl.LightningDataModule):
     def predict_dataloader(self) -> Any:
         return self.val_dataloader()
 
+    def share_of(self, world: int) -> int:
+        """Training images a step of one of `world` processes; InputError where they cannot share alike, or there are too few images."""
+        if self.batch_size % world:
+            raise InputError(f"batch_size {self.batch_size} cannot be shared by {world} processes: wanted a multiple of {world}")
+        if self.train_size // world < self.batch_size // world:
+            raise InputError(f"batch_size {self.batch_size} is more than {world} processes get of {self.train_size} training images")
+        return self.batch_size // world
+
     def _loader(self, split: str, framing: Framing, batch_size: int, indices: np.ndarray | None, epoch: int) -> Any:
         rank, world, here = 0, 1, 1
+        batch_size = self.share_of(self.trainer.world_size) if framing.train and self.trainer is not None else batch_size
         if self.trainer is not None:
             rank, world = self.trainer.global_rank, self.trainer.world_size
             here = max(1, world // max(1, self.trainer.num_nodes))  # processes that share this machine's cores
-        if framing.train:
-            if batch_size % world:
-                raise InputError(f"batch_size {batch_size} cannot be shared by {world} processes: wanted a multiple of {world}")
-            batch_size //= world
         workers = max(1, cores() // here) if self.workers == -1 else self.workers
         share: dict[str, Any] = {"workers": workers, "indices": indices, "epoch": epoch, "rank": rank, "world": world}
         if self.loader_name == "plain":

@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 from fastscale.data.augment import pillow
 from fastscale.data.framing import Framing, batches, cut
 from fastscale.data.images import ImageSet
+from fastscale.errors import RunError
 
 TOGETHER = 32  # decoded images held at a time: photographs of a whole batch would fill the memory
 
@@ -50,7 +51,7 @@ class _Batches(Dataset):
 class PlainLoader:
     """Batches (images (N, 3, R, R) uint8 channels_last, labels (N,) int64); arguments, attributes and order as GuardedLoader's.
 
-    `workers`: processes; 0: none, in the loop itself. RuntimeError from the loop names an image that can't be read.
+    `workers`: processes; 0: none, in the loop itself. RunError from the loop names an image that can't be read.
     """
 
     def __init__(
@@ -67,7 +68,7 @@ class PlainLoader:
     ):
         self.data, self.framing, self.batch_size, self.workers = _Batches(images), framing, batch_size, max(0, workers)
         self.indices = np.arange(len(images)) if indices is None else np.asarray(indices)
-        self.next_epoch, self.rank, self.world = epoch, rank, world
+        self.next_epoch, self.first_batch, self.rank, self.world = epoch, 0, rank, world
         framing.check(len(framing.order(self.indices, 0, rank, world)), batch_size)
 
     def _batches(self, epoch: int) -> list[np.ndarray]:
@@ -77,10 +78,10 @@ class PlainLoader:
         return len(self._batches(0))
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        epoch = self.next_epoch
-        self.next_epoch += 1
-        wanted: Any = [(self.framing, epoch, b) for b in self._batches(epoch)]
-        yield from DataLoader(
+        epoch, first = self.next_epoch, self.first_batch
+        self.next_epoch, self.first_batch = epoch + 1, 0
+        wanted: Any = [(self.framing, epoch, b) for b in self._batches(epoch)[first:]]
+        loader = DataLoader(
             self.data,
             batch_size=None,  # a batch is made in one piece
             sampler=wanted,
@@ -88,3 +89,7 @@ class PlainLoader:
             pin_memory=torch.cuda.is_available(),
             generator=torch.Generator(),  # or each epoch would draw from torch's own random state
         )
+        try:
+            yield from loader
+        except RuntimeError as e:  # of a worker process comes its whole traceback, whose last line says what was wrong
+            raise RunError(str(e).strip().splitlines()[-1].removeprefix("RuntimeError: ")) from e

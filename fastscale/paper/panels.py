@@ -33,6 +33,9 @@ AXES = {
 }
 
 
+_WORDS = {"error": "errors", "time": "epoch times", "acts": "acts", "params": "params", "flops": "flops"}
+
+
 def draw_panels(artifact: Artifact, records: Sequence[Record], folder: Path, root: Path | None = None) -> list[Path]:
     """The figure and its variants, each as SVG, PNG, Markdown, CSV and LaTeX."""
     paths = []
@@ -42,9 +45,10 @@ def draw_panels(artifact: Artifact, records: Sequence[Record], folder: Path, roo
         left_out = [f"{spec['y']} against {spec['x']}" + _of(spec) for spec, chart in drawn if chart is None]
         if charts:
             caution = CPU_CAUTION if view.on_cpu else ""
-            paths += draw_charts(
-                charts, artifact.drawing["columns"], title(artifact, view), subtitle(view, charts), folder, view.name, caution
-            )
+            said = subtitle(view, charts)
+            absent = dict.fromkeys(_WORDS[spec["y"]] for spec, chart in drawn if chart is None)
+            said += [f"Nothing published or recorded yet: {', '.join(absent)}."] if absent else []
+            paths += draw_charts(charts, artifact.drawing["columns"], title(artifact, view), said, folder, view.name, caution)
         paths += write_caption(artifact, view, left_out, folder)
     return paths
 

@@ -4,6 +4,7 @@ No host sync in a step: losses and metrics accumulate on the device and are read
 """
 
 import copy
+import math
 from typing import Any, cast
 
 import pytorch_lightning as pl
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
 
+from fastscale.errors import RunError
 from fastscale.models import build
 from fastscale.scaling import arch_named
 from fastscale.training.ema import ema_weight, update_ema
@@ -21,6 +23,7 @@ from fastscale.training.mixup import apply_mix, draw_mix, mixed_loss
 from fastscale.training.optimizer import sgd, weight_decay
 from fastscale.training.precise_bn import recompute_statistics
 from fastscale.training.recipe import Recipe
+from fastscale.training.run_checkpoint import RunCheckpoint, kept
 from fastscale.training.schedule import lr_multiplier
 
 # the names under which validation errors are logged, in %
@@ -95,6 +98,13 @@ class ImageClassifier(pl.LightningModule):
         """Settings as plain values: the checkpoint loads with weights_only=True."""
         checkpoint[self.CHECKPOINT_HYPER_PARAMS_KEY] = self.settings
         checkpoint["trained_with"] = self.trained_with
+        with self.train_loss.sync_context():  # over all processes, of an epoch under way
+            checkpoint["train_loss"] = [float(self.train_loss.mean_value), float(self.train_loss.weight)]
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """The loss of the epoch under way: one process has all of it."""
+        total, count = checkpoint.get("train_loss", [0.0, 0.0]) if self.global_rank == 0 else (0.0, 0.0)
+        self.train_loss.mean_value, self.train_loss.weight = (self.train_loss.weight.new_tensor(v) for v in (total, count))
 
     def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], _dataloader_idx: int) -> tuple[Tensor, Tensor]:
         """uint8 RGB -> normalised float, in the network's layout, on the device."""
@@ -109,15 +119,19 @@ class ImageClassifier(pl.LightningModule):
         """(N, 3, H, W) normalised -> (N, num_classes) logits of the raw weights."""
         return self.net(images)
 
-    def on_train_epoch_start(self) -> None:
-        """Tells the loader which epoch this is: a resumed run's loader is made before that is known, and starts with its first batch."""
+    def on_train_start(self) -> None:
+        """Tells the loader where a resumed run goes on: it is made before that is known, and starts with its first batch."""
         loader: Any = self.trainer.train_dataloader
         loader.next_epoch = self.current_epoch
+        if self.trainer.fit_loop.restarting:  # within an epoch
+            loader.first_batch = self.trainer.fit_loop.epoch_loop.batch_progress.current.ready
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Loss of a batch, mixed where the recipe says so."""
         images, labels = batch
         part = self.global_step * self.recipe.accumulate + batch_idx % self.recipe.accumulate
+        if self.recipe.drop_path:  # what it drops is a function of seed, step and process, as all else that is random
+            torch.manual_seed(hash((self.seed, part, self.global_rank)) % 2**63)
         images, share = apply_mix(images, draw_mix(self.recipe, self.seed, part))
         loss = mixed_loss(self.criterion, self.net(images), labels, share)
         self.train_loss.update(loss.detach())
@@ -129,8 +143,24 @@ class ImageClassifier(pl.LightningModule):
             return
         if self.recipe.ema_rate and self.global_step % self.recipe.ema_every == 0:
             update_ema(self.ema, self.net, ema_weight(self.recipe, self.current_epoch))
-        if self.logger is not None and self.global_step % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
-            self.logger.log_metrics({"loss": float(outputs["loss"]), "learning_rate": self.learning_rate}, self.global_step)
+        if self.global_step % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
+            loss = float(self.over_processes(outputs["loss"]))
+            self.check(loss)
+            if self.logger is not None:
+                self.logger.log_metrics({"loss": loss, "learning_rate": self.learning_rate}, self.global_step)
+
+    def over_processes(self, value: Tensor) -> Tensor:
+        """The mean over all processes."""
+        return cast(Tensor, self.trainer.strategy.reduce(value.detach().clone(), reduce_op="mean"))
+
+    def check(self, loss: float) -> None:
+        """RunError for a loss that is not a number any more; all processes find it at the same step."""
+        if not math.isfinite(loss):
+            saved = [c.path for c in self.trainer.checkpoint_callbacks if isinstance(c, RunCheckpoint)]
+            raise RunError(
+                f"the loss is {loss} at step {self.global_step} (epoch {self.current_epoch + 1}, learning rate {self.learning_rate:.4g}); "
+                + "; ".join([*map(kept, saved), "a lower --model.recipe.lr or a longer --model.recipe.warmup_epochs may help"])
+            )
 
     @property
     def learning_rate(self) -> float:
@@ -139,7 +169,9 @@ class ImageClassifier(pl.LightningModule):
 
     def on_train_epoch_end(self) -> None:
         """One read of the epoch's mean loss."""
-        self.log_dict({"train_loss": self.train_loss.compute(), "learning_rate": self.learning_rate})
+        loss = self.train_loss.compute()
+        self.check(float(loss))
+        self.log_dict({"train_loss": loss, "learning_rate": self.learning_rate})
         self.train_loss.reset()
 
     def on_validation_start(self) -> None:
@@ -153,6 +185,9 @@ class ImageClassifier(pl.LightningModule):
             nets = [self.net, self.ema] if self.recipe.ema_rate else [self.net]
             reduce = self.trainer.strategy.reduce
             recompute_statistics(nets, batches, min(wanted, len(loader)), lambda t: cast(Tensor, reduce(t, reduce_op="mean")))
+        elif self.trainer.world_size > 1:  # each process has statistics of its own images: all score with those that the checkpoint holds
+            for buffer in self.buffers():
+                torch.distributed.broadcast(buffer, src=0)
 
     def validation_step(self, batch: tuple[Tensor, Tensor], _batch_idx: int) -> None:
         """Counts right answers of raw and averaged weights."""

@@ -3,38 +3,50 @@
 import logging
 import resource
 import warnings
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
 from pytorch_lightning import Trainer
-from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.utilities import rank_zero_only
+from pytorch_lightning.utilities.exceptions import MisconfigurationException, SIGTERMException
 
-from fastscale.errors import InputError
+from fastscale.errors import InputError, RunError
 from fastscale.records import Record, RecordStore, environment, network_fields
 from fastscale.scaling import parse_run
 from fastscale.training.checkpoint_io import read_checkpoint
 from fastscale.training.classifier import ImageClassifier
 from fastscale.training.layout import resolve_layout
 from fastscale.training.monitor import BoardExtras
+from fastscale.training.processes import check_processes, own_cluster, what_ended
 from fastscale.training.recipe import load_recipe
+from fastscale.training.run_checkpoint import STOPPED, RunCheckpoint, kept
 from fastscale.training.runs import RunFolder, write_atomically
 from fastscale.training.trainer_cli import TrainerCLI, final_errors, run_config
 
 # trainer options that decide a result, kept with the run's settings; and those that would leave a part of it out
-DECISIVE = ("precision", "gradient_clip_val", "gradient_clip_algorithm", "deterministic")
+DECISIVE = ("precision", "gradient_clip_val", "gradient_clip_algorithm", "deterministic", "sync_batchnorm")
+CHECKPOINT_EVERY = 60.0  # seconds at least between two checkpoints within an epoch
 HALF_RUNS = ("fast_dev_run", "limit_train_batches", "limit_val_batches", "overfit_batches", "max_steps", "max_time")
 
 
-def fit(run: str | None, arguments: list[str], runs_dir: str = "runs", restart: bool = False) -> Record:
+def fit(
+    run: str | None, arguments: list[str], runs_dir: str = "runs", restart: bool = False, checkpoint_every: float = CHECKPOINT_EVERY
+) -> Record:
     """Trains `run` (or what `--config` in `arguments` says) and returns its record; a finished run's record is returned as it is.
 
-    `arguments` are LightningCLI's. InputError for an unusable name, setting or data set, or a folder that holds another run.
+    `arguments` are LightningCLI's. `checkpoint_every`: seconds (see RunCheckpoint). InputError for an unusable name, setting or data set,
+    or a folder that holds another run; RunError for a run that could not go on.
     """
-    quiet()
+    with one_speaks():
+        quiet()
+        return _fit(run, arguments, runs_dir, restart, checkpoint_every)
+
+
+def _fit(run: str | None, arguments: list[str], runs_dir: str, restart: bool, checkpoint_every: float) -> Record:
     config: dict[str, Any] = {}
     if run is not None:
         name = parse_run(run)
@@ -50,6 +62,7 @@ def fit(run: str | None, arguments: list[str], runs_dir: str = "runs", restart: 
     if run is not None and module.arch.name != parse_run(run).arch_name:
         raise InputError(f"--run {run} is of {parse_run(run).arch_name}, --model.arch says {module.arch.name}: give one of them")
     refuse_half_runs(cli.config["trainer"])
+    check_processes(cli.config["trainer"])
     module.trained_with = {
         "source": cli.config["data"]["source"],
         "loader": data.loader_name,
@@ -58,7 +71,7 @@ def fit(run: str | None, arguments: list[str], runs_dir: str = "runs", restart: 
     }
     with folder.locked() if first else nullcontext():
         if first:
-            trainer_settings = {k: cli.config["trainer"].get(k) for k in DECISIVE}
+            trainer_settings = {k: cli.config["trainer"].get(k) or None for k in DECISIVE}
             data_settings = {"data": data.data_name, "data_hash": data.data_hash, "loader": data.loader_name}
             folder.claim({**module.settings, **data_settings, **trainer_settings}, restart)
         if folder.record is not None:
@@ -66,15 +79,38 @@ def fit(run: str | None, arguments: list[str], runs_dir: str = "runs", restart: 
             return folder.record
         if first:
             write_atomically(folder.path / "config.yaml", cli.saved_config())
-        trainer = cli.trainer_for(
-            logger=cli.config["trainer"].get("logger") or board(folder),
-            callbacks=[last_checkpoint(folder), BoardExtras(data.data_name), *(cli.config_init["trainer"].get("callbacks") or [])],
-        )
         resume = folder.checkpoint if folder.checkpoint.is_file() else None
-        if resume:
-            read_checkpoint(resume)  # one cut short is said so here; --restart begins anew
-            print(f"{folder.path}: taken up from its last checkpoint")
-        trainer.fit(module, data, ckpt_path=resume, weights_only=True)
+        # one cut short is said so here; --restart begins anew
+        steps = read_checkpoint(resume)["global_step"] if resume else 0
+        trainer = cli.trainer_for(
+            logger=cli.config["trainer"].get("logger") or board(folder, steps),
+            callbacks=[
+                RunCheckpoint(folder.checkpoint, checkpoint_every),
+                BoardExtras(data.data_name),
+                *(cli.config_init["trainer"].get("callbacks") or []),
+            ],
+            plugins=own_cluster(),
+            default_root_dir=folder.path,
+        )
+        data.share_of(trainer.world_size)  # said before processes are started
+        if resume and first:
+            print(f"{folder.path}: taken up from its last checkpoint, after step {steps}", flush=True)
+        try:
+            trainer.fit(module, data, ckpt_path=resume, weights_only=True)
+        except SIGTERMException:  # before the first step, when Lightning still listens
+            raise SystemExit(STOPPED) from None
+        except MisconfigurationException as error:
+            raise InputError(f"--trainer: {error}") from None
+        except ValueError as error:
+            if "SLURM" in str(error):  # tasks and --trainer.devices differ
+                raise InputError(f"srun: {error}") from None
+            raise
+        except RunError as error:
+            raise error if "checkpoint" in str(error) else RunError(f"{error}; {kept(folder.checkpoint)}") from error
+        except RuntimeError as error:
+            if text := what_ended(error, module.recipe):
+                raise RunError(f"{text}; {kept(folder.checkpoint)}") from error
+            raise
         if trainer.interrupted:
             raise KeyboardInterrupt
         if "top1_error" not in trainer.callback_metrics:  # taken up after its last epoch
@@ -99,6 +135,17 @@ def refuse_half_runs(trainer: Any) -> None:
         raise InputError("--trainer.limit_val_batches 0 would leave the run without its result")
 
 
+@contextmanager
+def one_speaks() -> Iterator[None]:
+    """What ends all processes alike is said by one of them."""
+    try:
+        yield
+    except (InputError, RunError) as error:
+        if speaks():
+            raise
+        raise SystemExit(1 if isinstance(error, RunError) else 2) from None
+
+
 def speaks() -> bool:
     """Whether this process is the one of several that prints and writes."""
     return (getattr(rank_zero_only, "rank", None) or 0) == 0
@@ -114,20 +161,24 @@ def quiet() -> None:
         "on_after_batch_transfer",
         "smaller than the logging interval",
         "sync_dist",  # torchmetrics gathers by itself
+        "your dataloader is not resumable",  # it is, in our way
+        "The `srun` command is available",
     ):
         warnings.filterwarnings("ignore", f".*{text}.*")
     for name in ("pytorch_lightning", "lightning_fabric", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("lightning_fabric.strategies.launchers").setLevel(logging.INFO)  # says which process of several has died
 
 
-def board(folder: RunFolder) -> TensorBoardLogger:
-    """TensorBoard's event files straight in the run's folder; runs compare under `tensorboard --logdir runs`."""
-    return TensorBoardLogger(folder.path.parent, name="", version=folder.path.name, default_hp_metric=False)
+def board(folder: RunFolder, steps: int = 0) -> TensorBoardLogger:
+    """TensorBoard's event files straight in the run's folder; runs compare under `tensorboard --logdir runs`.
 
-
-def last_checkpoint(folder: RunFolder) -> ModelCheckpoint:
-    """One checkpoint, replaced after every epoch's validation."""
-    return ModelCheckpoint(folder.path, filename="last", save_top_k=1, every_n_epochs=1, enable_version_counter=False)
+    `steps`: taken so far; what an interrupted process wrote of later ones is not shown.
+    """
+    place: dict[str, Any] = {"name": "", "version": folder.path.name, "default_hp_metric": False}
+    if steps:
+        place["purge_step"] = steps
+    return TensorBoardLogger(folder.path.parent, **place)
 
 
 def peak_memory_mib() -> float:

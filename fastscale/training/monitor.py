@@ -25,20 +25,37 @@ class SpeedMonitor(Callback):
 
     def __init__(self) -> None:
         self.epochs: list[dict[str, float]] = []
+        self.begun: dict[str, float] | None = None  # sums of the epoch under way
 
     def state_dict(self) -> dict[str, Any]:
-        """Kept in the checkpoint, so that a resumed run reports all its epochs."""
-        return {"epochs": self.epochs}
+        """Kept in the checkpoint, so that a resumed run reports all its epochs, and the one it was stopped in as a whole."""
+        return {"epochs": self.epochs, "begun": self.begun and self.sums()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Takes up what the interrupted run had measured."""
-        self.epochs = list(state_dict["epochs"])
+        self.epochs, self.begun = list(state_dict["epochs"]), state_dict.get("begun")
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Starts the clock again for an epoch that is taken up."""
+        if self.begun is not None:
+            self.start(self.begun)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Starts the clock."""
-        self.started = time.perf_counter()
+        """Starts the clock; Lightning does not call this for an epoch that is taken up."""
+        self.start({"seconds": 0.0, "busy": 0.0, "waited": 0.0, "images": 0})
+
+    def start(self, begun: dict[str, float]) -> None:
+        """Sums of the epoch so far, to which what follows is added."""
+        self.begun, self.started = begun, time.perf_counter()
         self.first_batch = self.last_end = math.nan
         self.waited, self.images = 0.0, 0
+
+    def sums(self) -> dict[str, float]:
+        """Of the epoch until now, in seconds and images."""
+        assert self.begun is not None
+        now = time.perf_counter()
+        here = {"seconds": now - self.started, "busy": now - self.first_batch, "waited": self.waited, "images": self.images}
+        return {k: self.begun[k] + (0.0 if math.isnan(v) else v) for k, v in here.items()}
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int) -> None:
         """The time since the last step ended was spent waiting for this batch."""
@@ -57,10 +74,11 @@ class SpeedMonitor(Callback):
         """Logs the epoch's figures."""
         if torch.cuda.is_initialized():
             torch.cuda.synchronize()  # once an epoch: the clock must see the last step's end
-        now = time.perf_counter()
-        busy = max(now - self.first_batch, 1e-9)
-        epoch = {"epoch_time_s": now - self.started, "images_per_s": self.images / busy, "data_wait_share": self.waited / busy}
+        sums = self.sums()
+        busy = max(sums["busy"], 1e-9)
+        epoch = {"epoch_time_s": sums["seconds"], "images_per_s": sums["images"] / busy, "data_wait_share": sums["waited"] / busy}
         self.epochs.append(epoch)
+        self.begun = None
         pl_module.log_dict(epoch)
 
     def summary(self) -> dict[str, float]:

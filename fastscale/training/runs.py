@@ -67,8 +67,7 @@ class RunFolder:
                 there = json.loads(file.read_text())
             except ValueError:
                 raise InputError(f"{file}: damaged; give --restart to begin this run anew") from None
-            if there != settings:
-                changed = ", ".join(sorted(differences(there, settings)))
+            if changed := ", ".join(sorted(differences(there, settings))):
                 raise InputError(
                     f"{self.path}: holds a run with other settings ({changed}); give --restart to replace it, or another --runs_dir"
                 )
@@ -91,6 +90,15 @@ def differences(a: dict[str, Any], b: dict[str, Any], prefix: str = "") -> list[
         elif x != y:
             found.append(prefix + k)
     return found
+
+
+def progress(folder: Path) -> float:
+    """How much of the run in `folder` its last checkpoint holds, 0 to 1."""
+    try:
+        found = json.loads((folder / "progress.json").read_text())
+        return min(1.0, found["step"] / max(1, found["steps"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0.0
 
 
 def write_atomically(path: Path, text: str) -> None:

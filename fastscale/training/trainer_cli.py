@@ -7,6 +7,7 @@ import yaml
 from jsonargparse import ArgumentError
 from pytorch_lightning import Trainer
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from fastscale.data.module import ImageData
 from fastscale.errors import InputError
@@ -17,6 +18,18 @@ from fastscale.training.monitor import SpeedMonitor
 from fastscale.training.recipe import Recipe
 
 TRAINER_DEFAULTS = {"benchmark": True, "num_sanity_val_steps": 0, "use_distributed_sampler": False, "enable_model_summary": False}
+# options that Lightning has and that are no choice here: what decides them instead
+LINKED = {
+    "--trainer.max_epochs": "the recipe's --model.recipe.epochs",
+    "--trainer.accumulate_grad_batches": "the recipe's --model.recipe.accumulate",
+    **{
+        f"--data.{name}": f"the recipe's --model.recipe.{name}"
+        for name in ("batch_size", "crop_area", "flip", "limit_train", "augmentation")
+    },
+    **dict.fromkeys(("--data.resolution", "--data.test_resolution"), "the network that --run names"),
+    **dict.fromkeys(("--data.seed", "--model.seed"), "--seed_everything"),
+    **dict.fromkeys(("--model.num_classes", "--model.mean", "--model.std"), "the data that --data.source names"),
+}
 ERROR_DIGITS = 4  # of percent: one image of a million
 
 
@@ -25,6 +38,9 @@ class TrainerCLI(LightningCLI):
 
     def __init__(self, config: dict[str, Any], arguments: list[str]):
         self.speed = SpeedMonitor()
+        for argument in arguments:
+            if instead := LINKED.get(argument.split("=")[0]):
+                raise InputError(f"{argument.split('=')[0]} follows from {instead}: give that")
         typed, sys.argv = sys.argv, sys.argv[:1]  # Lightning warns of arguments there, which are ours
         try:
             super().__init__(
@@ -76,8 +92,11 @@ class TrainerCLI(LightningCLI):
 
     def trainer_for(self, **kwargs: Any) -> Trainer:
         """A Trainer with the parsed settings and these besides."""
-        plugins = [*(self.config_init["trainer"].get("plugins") or []), AtomicCheckpointIO()]
-        return super().instantiate_trainer(**{**self.trainer_arguments, "plugins": plugins, **kwargs})
+        plugins = [*(self.config_init["trainer"].get("plugins") or []), *kwargs.pop("plugins", ()), AtomicCheckpointIO()]
+        try:
+            return super().instantiate_trainer(**{**self.trainer_arguments, "plugins": plugins, **kwargs})
+        except (MisconfigurationException, ValueError) as error:  # devices, strategies or combinations that there are not
+            raise InputError(f"--trainer: {error}") from None
 
 
 def final_errors(trainer: Trainer) -> dict[str, float]:

@@ -12,8 +12,11 @@ from fastscale.verbs.parsing import Verbs
 
 def add(verbs: Verbs) -> None:
     """list, info, scale."""
-    p = verbs.verb("list", cmd_list, "List the base networks with their counts.", "fastscale list regnetz")
-    p.add_argument("pattern", nargs="?", default="", help="only names that contain this")
+    text = "List the base networks with their counts, or the paper's runs with counts and predicted cost."
+    p = verbs.verb("list", cmd_list, text, "fastscale list regnetz\n  fastscale list runs imagenet-100ep --device v100")
+    p.add_argument("pattern", nargs="*", help="only names that contain this; `runs` first: runs, not networks")
+    p.add_argument("--device", help="runs: whose times are predicted; this machine's unless given")
+    p.add_argument("--devices", type=int, default=8, help="runs: how many devices share a run (8, as in the paper)")
 
     p = verbs.verb(
         "info", cmd_info, "Show one network, base or scaled: stages, resolution, exact counts.", "fastscale info regnety-4gf.dWr-x4"
@@ -33,10 +36,20 @@ def add(verbs: Verbs) -> None:
 
 
 def cmd_list(args: argparse.Namespace) -> int:
-    """All base networks with their counts."""
+    """All base networks with their counts, or all runs of the paper."""
+    what, *others = [*args.pattern, ""] if args.pattern[:1] == ["runs"] else ["networks", *args.pattern, ""]
+    if len(others) > 2:
+        raise InputError(f"fastscale list: one part of a name at a time, got {' '.join(args.pattern)}")
+    if what == "runs":
+        from fastscale.reproduce.listing import list_runs
+
+        if args.devices < 1:
+            raise InputError(f"--devices must be at least 1, got {args.devices}")
+        print("\n".join(list_runs(others[0], args.device, args.devices)))
+        return 0
     print(f"{'name':22}{'resolution':>10}{'flops (multiply-adds)':>24}{'params':>14}{'acts':>14}")
     for name in api.list_archs():
-        if args.pattern in name:
+        if others[0] in name:
             cx = api.complexity(name)
             print(f"{name:22}{api.arch(name).resolution:>10}{cx.flops:>24,}{cx.params:>14,}{cx.acts:>14,}")
     return 0

@@ -20,6 +20,13 @@ def add(verbs: Verbs) -> None:
     p.add_argument("--run", metavar="NAME", help="<base>[.<strategy>-x<factor>].<recipe>")
     p.add_argument("--runs_dir", default=runs_dir())
     p.add_argument("--restart", action="store_true", help="throw away what this run has so far")
+    p.add_argument(
+        "--checkpoint_every",
+        type=float,
+        default=60.0,
+        metavar="SECONDS",
+        help="between checkpoints within an epoch, at least (60); saving never takes over 1 %% of the time",
+    )
 
     p = verbs.verb(
         "evaluate",
@@ -36,7 +43,7 @@ def cmd_fit(args: argparse.Namespace, rest: list[str]) -> int:
     """Trains a run, or takes it up again."""
     from fastscale.training.fit import fit, speaks
 
-    record = fit(args.run, rest, args.runs_dir, args.restart)
+    record = fit(args.run, rest, args.runs_dir, args.restart, args.checkpoint_every)
     shown = ", ".join(f"{k} {v:.2f} %" for k, v in record.values.items() if "error" in k)
     if speaks():
         print(f"{record.run}, seed {record.seed}: {shown}")

@@ -1,11 +1,6 @@
 """Training end to end through the command: records, TensorBoard, resuming after kill -9, evaluation, loading."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from itertools import pairwise
 
 import pytest
@@ -14,26 +9,11 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import fastscale as fs
 from fastscale.cli import main
-from fastscale.data.write import write
 from fastscale.records import RecordStore
 from fastscale.training.checkpoint_io import read_checkpoint
 
 RUN = "regnety-tiny.wg-x2.quick"
 SMALL = ["--model.recipe.batch_size", "8", "--model.recipe.epochs", "2", "--model.recipe.lr", "0.05", "--model.recipe.mixup", "0.2"]
-
-
-@pytest.fixture
-def source(image_folder, data_home):
-    write(f"folder:{image_folder}", progress=lambda line: None)
-    return f"folder:{image_folder}"
-
-
-@pytest.fixture
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def fit(source, runs, *extra):
@@ -83,31 +63,6 @@ def test_fit_evaluate_load(source, tmp_path, capsys):
     assert len(RecordStore(runs / "records.jsonl").read()) == 1
 
 
-@pytest.mark.parametrize("lr_every", ["epoch", "step"])
-def test_killed_and_resumed_is_as_uninterrupted(source, tmp_path, lr_every, one_thread):
-    """Bit for bit, given the same number of threads (which decides the order of sums)."""
-    extra = ["--model.recipe.epochs", "12", "--model.recipe.lr_every", lr_every, "--seed_everything", "3"]
-    assert fit(source, tmp_path / "whole", *extra) == 0
-    command = [sys.executable, "-m", "fastscale", "fit", "--run", RUN, "--runs_dir", str(tmp_path / "cut"), "--data.source", source]
-    child = subprocess.Popen(
-        [*command, "--data.workers", "1", *SMALL, *extra],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    checkpoint, deadline = tmp_path / "cut" / RUN / "seed3" / "last.ckpt", time.monotonic() + 120
-    while not checkpoint.exists() and child.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.02)
-    os.kill(child.pid, signal.SIGKILL)
-    child.wait()
-    assert child.returncode == -signal.SIGKILL and 0 < read_checkpoint(checkpoint)["global_step"] < 12 * 18
-    assert fit(source, tmp_path / "cut", *extra) == 0
-    (whole,), (cut,) = (RecordStore(tmp_path / k / "records.jsonl").read() for k in ("whole", "cut"))
-    assert {k: v for k, v in cut.values.items() if "error" in k} == {k: v for k, v in whole.values.items() if "error" in k}
-    a, b = (read_checkpoint(tmp_path / k / RUN / "seed3")["state_dict"] for k in ("whole", "cut"))
-    assert all(torch.equal(a[k], b[k]) for k in a)
-
-
 def test_a_step_does_not_wait_for_the_device(source, tmp_path, monkeypatch):
     """Reading a tensor's value (`.item()`, `float()`, `if tensor`) makes the host wait: none in a step, but one every 50 for the log."""
     from torch.utils._python_dispatch import TorchDispatchMode
@@ -142,21 +97,6 @@ def test_accumulation_and_precise_statistics(source, tmp_path):
     for prefix in ("net.", "ema."):
         key = prefix + "stem.norm.running_mean"
         assert not torch.equal(plain["state_dict"][key], precise["state_dict"][key])
-
-
-def test_two_processes_share_a_run(source, tmp_path):
-    """DDP over gloo: one record, the batch shared, and every validation image counted once (21 images, an odd number)."""
-    two = ["--trainer.accelerator", "cpu", "--trainer.devices", "2", "--trainer.strategy", "ddp", "--data.source", source]
-    command = [sys.executable, "-m", "fastscale", "fit", "--run", RUN, "--runs_dir", str(tmp_path), *SMALL, *two]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0 and done.stdout.count("top1_error ") == 1, done.stderr
-    (record,) = RecordStore(tmp_path / "records.jsonl").read()
-    assert record.env["devices"] == 2
-    assert read_checkpoint(tmp_path / RUN / "seed0")["global_step"] == 2 * 18
-    from fastscale.training.evaluate import evaluate
-
-    alone = evaluate(tmp_path / RUN / "seed0", source, ["--trainer.accelerator", "cpu"])
-    assert alone == {k: v for k, v in record.values.items() if "error" in k}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,106 @@
+"""`fastscale reproduce`: from artifacts to a plan, its missing runs, their times, and the tables and figures drawn from the records.
+
+`plan`: what is needed and what it costs; `local`, `slurm`: where missing runs are made; `drawing`: what is made of their records.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from fastscale.errors import InputError
+from fastscale.paper import Artifact, load_artifact
+from fastscale.reproduce import drawing, local
+from fastscale.reproduce.plan import Run, check_data, fetch, needed, show
+
+if TYPE_CHECKING:
+    from fastscale.reproduce.slurm import Cluster
+
+__all__ = ["reproduce"]
+
+
+def reproduce(
+    names: Sequence[str],
+    tier: str,
+    runs_dir: Path,
+    dry_run: bool = False,
+    jobs: int | None = None,
+    cluster: "Cluster | None" = None,
+    device: str | None = None,
+) -> int:
+    """Makes the artifacts of `names` in `tier`; returns the exit code: 0, or 1 if something asked for is missing at the end.
+
+    `jobs`: runs side by side here; `cluster`: where runs are submitted instead; `device`: whose times are predicted.
+    """
+    if tier == "smoke":
+        return drawing.run_smoke()
+    artifacts = [load_artifact(name) for name in dict.fromkeys(names)]
+    for artifact in artifacts:
+        if artifact.kind == "comparison" and artifact.plan(tier) is None:
+            raise InputError(f"artifact {artifact.name!r} has no runs in tier {tier!r}; it has {', '.join(artifact.tiers)}, and smoke")
+    if jobs is not None and jobs < 1:
+        raise InputError(f"--jobs must be at least 1, got {jobs}")
+    for artifact in artifacts:
+        print(f"{artifact.name}: {artifact.title}", flush=True)
+        if artifact.plan(tier) is None and not dry_run:  # closed form, counts, published points: nothing to run
+            drawing.show_static(artifact)
+    planned = [artifact for artifact in artifacts if artifact.plan(tier) is not None]
+    if not planned:
+        return 0
+    runs = needed(planned, tier, runs_dir, cluster.gpus or 1 if cluster else 1, device)
+    show(runs, runs_dir)
+    if dry_run:
+        if cluster:
+            cluster.show([run for run in runs if run.missing], runs_dir)
+        warn_of_data(runs)
+        return 0
+    check_data(runs)
+    runs_dir.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(runs_dir / ".reproduce.lock", timeout=0)
+    try:
+        with lock:  # another's training would be in this one's timings
+            return make(planned, runs, tier, runs_dir, jobs, cluster)
+    except Timeout:
+        raise InputError(f"another reproduce is at work in {runs_dir}: wait for it, or give another --runs_dir") from None
+
+
+def warn_of_data(runs: Sequence[Run]) -> None:
+    """In a dry run, data that is not here stops nothing."""
+    try:
+        check_data(runs)
+    except InputError as error:
+        print(f"to be provided: {error}")
+
+
+def make(artifacts: Sequence[Artifact], runs: Sequence[Run], tier: str, runs_dir: Path, jobs: int | None, cluster: "Cluster | None") -> int:
+    """The missing runs, then the times of the networks of each plan, then what is drawn; each as far as there are records."""
+    todo = [run for run in runs if run.missing]
+    problems: list[str] = []
+    if todo:
+        fetch(runs)
+        if cluster:
+            problems = cluster.train(todo, runs_dir)
+        else:
+            problems = [f"{job.run.label}: {job.problem} (log: {job.run.log})" for job in local.train(todo, jobs)]
+    timed: set[tuple] = set()
+    for artifact in artifacts:
+        plan = artifact.plan(tier)
+        assert plan is not None
+        absent = [run.label for run in runs if artifact.name in run.artifacts and run.missing]
+        key = (plan.recipe, plan.data, *(name.arch_name for name in plan.names()))
+        if absent:
+            print(f"\n{artifact.name}: not timed, {len(absent)} of its runs are missing")
+        elif plan.timings and key not in timed and (todo or drawing.untimed(plan, drawing.records_of(artifact, tier, runs_dir))):
+            timed.add(key)
+            done = cluster.measure(plan, runs_dir) if cluster else drawing.measure(plan, runs_dir)
+            problems += [] if done else [f"{artifact.name}: its networks could not be timed"]
+        records = drawing.records_of(artifact, tier, runs_dir)
+        if records:
+            drawing.draw(artifact, tier, records)
+        elif not absent:
+            problems.append(f"{artifact.name}: nothing to draw from")
+    for problem in problems:
+        print(f"failed: {problem}", file=sys.stderr)
+    return 1 if problems or any(run.missing for run in runs) else 0

@@ -1,0 +1,96 @@
+"""What a run will cost on this device: by the runtime law where one was fitted to it, else as in its published record, or not known."""
+
+from dataclasses import dataclass
+from functools import cache
+
+from fastscale.archs import Arch
+from fastscale.errors import InputError
+from fastscale.records import Record
+from fastscale.records.environment import cpu_name
+from fastscale.training.recipe import Recipe
+
+IMAGENET = (1_281_167, 1000)  # training images, classes
+SIZES = {"imagenet": IMAGENET, "fashion-mnist": (60_000, 10), "cifar10": (50_000, 10), "imagenette": (9_469, 10)}
+UNKNOWN = "not known for this device: measure it with fastscale time"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds of training and MiB of one device's memory, None where nothing is known; `source`: what the seconds come from."""
+
+    seconds: float | None = None
+    memory_mib: float | None = None
+    source: str = UNKNOWN
+
+
+@cache
+def has_gpu() -> bool:
+    """Whether runs train on a GPU here (they then run one after another)."""
+    import torch
+
+    return torch.cuda.is_available()
+
+
+@cache
+def device_name() -> str:
+    """What runs train on here, as records name it."""
+    import torch
+
+    return torch.cuda.get_device_name(0) if has_gpu() else cpu_name()
+
+
+def cost_of(arch: Arch, recipe: Recipe, data: str, published: Record | None = None, devices: int = 1, device: str | None = None) -> Cost:
+    """The cost of training `arch` by `recipe` on `devices` of `device` (a name; this machine's unless given).
+
+    Best is what this very run took on this device, then the runtime law fitted to the device, then what the run took on another. InputError
+    for a given `device` of which nothing is known.
+    """
+    images, classes = SIZES.get(data, (None, 1000))
+    images = min(recipe.limit_train or images, images) if images else None
+    memory = predicted_memory(arch, recipe, classes, devices)
+    taken = Cost(None, memory)
+    if published is not None and "epoch_time_s" in published.values:
+        seconds = published.values["epoch_time_s"] * (published.epochs or 1)
+        taken = Cost(seconds, published.values.get("peak_memory_mib", memory), f"as published, on {published.env['device']}")
+        if published.env["device"] == (device or device_name()):
+            return taken
+    try:
+        predicted = predicted_seconds(arch, recipe, images, classes, devices, device or device_name()) if images else None
+    except InputError:
+        if device:
+            raise
+        predicted = None
+    return taken if predicted is None else Cost(predicted, memory, f"predicted for {device or device_name()}")
+
+
+def predicted_seconds(arch: Arch, recipe: Recipe, images: int | None, classes: int, devices: int, device: str) -> float | None:
+    """By the runtime law; None where the planner is not there, InputError where it has no law of training for the device."""
+    try:
+        from fastscale.planning import device_named, predict, shipped_devices
+    except ImportError:
+        return None
+    squeezed = device.lower().replace(" ", "").replace("-", "")
+    names = [name for name in shipped_devices() if name.lower().replace("-", "") in squeezed]
+    law = device_named(max(names, key=len) if names else device)
+    found = predict(arch, law, "training", recipe.batch_size / devices, images=images or 1, devices=devices, num_classes=classes)
+    return None if found.epoch_time_min is None else 60 * found.epoch_time_min * recipe.epochs
+
+
+def predicted_memory(arch: Arch, recipe: Recipe, classes: int, devices: int) -> float | None:
+    """MiB of one device, a lower bound from the network's definition; None where the planner is not there."""
+    try:
+        from fastscale.planning.memory import training_memory_mib
+    except ImportError:
+        return None
+    batch = max(1, recipe.batch_size // recipe.accumulate // devices)
+    return training_memory_mib(arch, batch, recipe.precision, average=recipe.ema_rate > 0, num_classes=classes)
+
+
+def duration(seconds: float | None) -> str:
+    """`45 s`, `12 min`, `3.5 h`, `2.1 d`; empty for None."""
+    if seconds is None:
+        return ""
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.0f} s"

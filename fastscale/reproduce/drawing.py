@@ -1,0 +1,76 @@
+"""From records to what is drawn: timings of a plan's networks, the snapshot, tables and figures; and the smoke tier."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from fastscale.data.beton import read_info
+from fastscale.data.paths import beton_folder
+from fastscale.data.sources import source
+from fastscale.paper import Artifact, draw_artifact, regenerate, render_terminal, select, smoke, snapshot
+from fastscale.paper.artifacts import Plan
+from fastscale.records import Record
+from fastscale.reproduce.local import die_with_parent
+from fastscale.reproduce.plan import home, records_in
+
+
+def run_smoke() -> int:
+    """Everything that is committed, made again and compared."""
+    began = time.monotonic()
+    differences = smoke()
+    for line in differences:
+        print(f"differs: {line}")
+    verdict = (
+        f"{len(differences)} differences" if differences else "every count agrees, and every table and figure is made again as it lies here"
+    )
+    print(f"smoke tier: {verdict} ({time.monotonic() - began:.1f} s)")
+    return 1 if differences else 0
+
+
+def show_static(artifact: Artifact) -> None:
+    """A table that needs no run."""
+    written = regenerate(names=[artifact.name])
+    print("\n".join(p.read_text(encoding="utf-8") for p in written if p.suffix == ".md"))
+
+
+def records_of(artifact: Artifact, tier: str, runs_dir: Path) -> list[Record]:
+    """Those of the artifact's runs that were made here; in the full tier also the published ones."""
+    plan = artifact.plan(tier)
+    folders = dict.fromkeys([runs_dir, *(home(runs_dir, spec) for spec in (plan.runs() if plan else ()))])
+    here = [record for folder in folders for record in records_in(folder / "records.jsonl")]
+    return select([*(records_in(snapshot(artifact.name)) if tier == "full" else []), *here], artifact, tier)
+
+
+def untimed(plan: Plan, records: Sequence[Record]) -> list[str]:
+    """The plan's networks without a time among the records."""
+    timed = {r.arch for r in records if r.kind == "time"}
+    return [name.arch_name for name in plan.names() if name.arch_name not in timed] if plan.timings else []
+
+
+def time_arguments(plan: Plan, runs_dir: Path) -> list[str]:
+    """What follows `fastscale` to time the plan's networks."""
+    info = read_info(beton_folder(source(plan.data).name) / "train.beton")
+    words = ["time", *dict.fromkeys(name.arch_name for name in plan.names()), "--recipe", plan.recipe, "--data", plan.data]
+    return [*words, "--images", str(info.count), "--classes", str(len(info.classes)), "--runs_dir", str(runs_dir)]
+
+
+def measure(plan: Plan, runs_dir: Path) -> bool:
+    """Times the plan's networks in one quiet process of their own; whether it went well."""
+    print("\ntiming: training steps on dummy data, in turns, nothing else running", flush=True)
+    command = [sys.executable, "-m", "fastscale", *time_arguments(plan, runs_dir)]
+    return subprocess.run(command, stdin=subprocess.DEVNULL, preexec_fn=die_with_parent).returncode == 0
+
+
+def draw(artifact: Artifact, tier: str, records: Sequence[Record]) -> None:
+    """The snapshot, the tables and figures made from it, and the tables on the screen."""
+    from fastscale.paper.quick import quick_tables
+
+    paths = draw_artifact(artifact, tier, records)
+    for table in quick_tables(records, artifact, tier) if artifact.kind == "comparison" else []:
+        print("\n" + render_terminal(table))
+    print(f"figures and tables: {os.path.relpath(paths[0].parent)}/ (git diff shows them beside what was published)")
+    for path in sorted(p for p in paths if p.suffix == ".png"):
+        print(f"  {os.path.relpath(path)}")

@@ -1,0 +1,141 @@
+"""Runs made on this machine: each in a process of its own, logged and resumable; one that fails stops no other.
+
+On a CPU as many run side by side as there are cores, one thread each, because tiny networks gain little from a second thread; on GPUs one
+after another.
+"""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fastscale.records.environment import cores
+from fastscale.reproduce.cost import duration, has_gpu
+from fastscale.reproduce.plan import Run
+from fastscale.training.runs import progress
+
+SAY_EVERY = 300.0  # seconds between lines about runs that go on
+
+
+@dataclass
+class Job:
+    """A run on its way. `share`: how much of it was done when it began here."""
+
+    run: Run
+    process: subprocess.Popen | None = None
+    began: float = 0.0
+    took: float = 0.0
+    share: float = 0.0
+    problem: str = ""
+
+    def done_here(self) -> float:
+        """Work done since it began here, as far as its last checkpoint says."""
+        return self.run.work * max(0.0, (1.0 if self.took and not self.problem else progress(self.run.folder.path)) - self.share)
+
+
+def time_left(ended: Sequence[Job], running: Sequence[Job], waiting: Sequence[Job], now: float, slots: int) -> str:
+    """`about N min left`, from the work that was done a second; empty while nothing is known."""
+    if not running and not waiting:
+        return "done"
+    done, spent = sum(job.done_here() for job in ended), sum(job.took for job in ended)
+    shares = [job.done_here() for job in running]
+    done, spent = done + sum(shares), spent + sum(now - job.began for job, share in zip(running, shares, strict=True) if share)
+    if not done or not spent:
+        return ""
+    rate = done / spent
+    left = sum(job.run.work * (1 - job.share) for job in waiting)
+    for job, share in zip(running, shares, strict=True):
+        left += max(0.0, job.run.work * (1 - job.share) - (share or rate * (now - job.began)))
+    return f"about {duration(max(left / rate / slots, 1))} left"
+
+
+def train(todo: Sequence[Run], jobs: int | None = None, devices: int = 1) -> list[Job]:
+    """Makes every run, some side by side; returns those that failed."""
+    side_by_side = min(len(todo), jobs or (1 if has_gpu() else cores()))
+    threads = max(1, cores() // side_by_side)
+    print(f"training: {side_by_side} side by side, {threads} thread{'s' if threads > 1 else ''} each", flush=True)
+    waiting = [Job(run, share=progress(run.folder.path)) for run in todo]
+    running: list[Job] = []
+    ended: list[Job] = []
+    said = time.monotonic()
+    try:
+        while waiting or running:
+            while waiting and len(running) < side_by_side:
+                running.append(start(waiting.pop(0), threads, devices))
+            time.sleep(0.2)
+            for job in [j for j in running if j.process is not None and j.process.poll() is not None]:
+                running.remove(job)
+                ended.append(job)
+                line, left = outcome(job), time_left(ended, running, waiting, time.monotonic(), side_by_side)
+                print(f"[{len(ended):{len(str(len(todo)))}}/{len(todo)}] {line}  {left}", flush=True)
+                said = time.monotonic()
+            if running and time.monotonic() - said > SAY_EVERY:
+                said = time.monotonic()
+                shares = ", ".join(f"{job.run.label}: {100 * progress(job.run.folder.path):.0f} %" for job in running)
+                print(f"        {shares}  {time_left(ended, running, waiting, said, side_by_side)}", flush=True)
+    finally:
+        stop(running)
+    return [job for job in ended if job.problem]
+
+
+def start(job: Job, threads: int, devices: int = 1) -> Job:
+    """Starts the run's own process, its output in the run's folder."""
+    job.run.folder.path.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "fastscale", *job.run.arguments()]
+    command += ["--trainer.devices", str(devices)] if has_gpu() else ["--data.workers", "1"]
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads), "PYTHONUNBUFFERED": "1"}
+    job.began = time.monotonic()
+    with open(job.run.log, "ab") as log:
+        job.process = subprocess.Popen(
+            command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment, preexec_fn=die_with_parent
+        )
+    return job
+
+
+def stop(running: Sequence[Job]) -> None:
+    """Tells runs to save and end, and waits a while for them."""
+    for job in running:
+        if job.process is not None:
+            job.process.terminate()
+    deadline = time.monotonic() + 20
+    for job in running:
+        if job.process is not None:
+            try:
+                job.process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                job.process.kill()
+
+
+def die_with_parent() -> None:
+    """On Linux, a killed `reproduce` takes its runs with it; they resume with the next one."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+
+
+def outcome(job: Job) -> str:
+    """A line about a run that ended; sets `problem` if it failed."""
+    record = job.run.own
+    job.took = max(time.monotonic() - job.began, 1e-3)
+    took = f"{job.took:5.0f} s"
+    if record is not None:
+        return f"{result(job.run)}  {took}"
+    code = job.process.returncode if job.process is not None else 1
+    job.problem = f"exit code {code}" + last_line(job.run)
+    return f"{job.run.label:44} failed  {took}"
+
+
+def result(run: Run) -> str:
+    """A finished run in a line."""
+    record = run.own
+    assert record is not None
+    return f"{run.label:44} error {record.values['top1_error']:6.2f} %  {record.values.get('images_per_s', 0):6.0f} images/s"
+
+
+def last_line(run: Run) -> str:
+    """What the run said last."""
+    lines = run.log.read_text(errors="replace").strip().splitlines() if run.log.is_file() else []
+    return f": {lines[-1][:240]}" if lines else ""

@@ -1,0 +1,60 @@
+"""One run in several processes: what Lightning detects by itself (torchrun, srun), what can be wrong, and how a process's end is said."""
+
+import os
+import socket
+from typing import Any
+
+import torch
+from pytorch_lightning.plugins.environments import SLURMEnvironment
+
+from fastscale.errors import InputError
+from fastscale.training.recipe import Recipe
+
+# parts of messages by which the other processes of a run are missed
+LOST = ("Connection closed by peer", "Connection reset by peer", "Connection refused", "Broken pipe", "remote process exited", "NCCL error")
+
+
+def own_cluster() -> list[Any]:
+    """Under srun: Lightning's SLURM environment without its requeueing, which would keep a second checkpoint in the working folder, where
+    another run would take it for its own. Runs resume from their own checkpoint; who submitted them requeues them."""
+    if not SLURMEnvironment.detect():
+        return []
+    try:
+        return [SLURMEnvironment(auto_requeue=False)]
+    except RuntimeError as error:  # --ntasks without --ntasks-per-node
+        raise InputError(f"srun: {error}") from None
+
+
+def check_processes(trainer: Any) -> None:
+    """InputError where the port on which processes would meet is taken, or synchronised batch norm is wanted of CPUs; said before any
+    process is started."""
+    if trainer.get("sync_batchnorm") and not torch.cuda.is_available():
+        raise InputError("--trainer.sync_batchnorm: torch has it for GPUs only, and there is none here")
+    port = os.environ.get("MASTER_PORT")
+    started_outside = any(name in os.environ for name in ("LOCAL_RANK", "SLURM_PROCID"))
+    if port is None or started_outside or trainer.get("devices") in (None, 1, "1", "auto"):
+        return
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("", int(port)))
+        except (OSError, ValueError, OverflowError) as error:
+            raise InputError(
+                f"MASTER_PORT={port} cannot be used ({error}): give another, or leave it out and a free one is found"
+            ) from None
+
+
+def what_ended(error: RuntimeError, recipe: Recipe) -> str | None:
+    """In one line what ended a run, where that is known; None for what is a mistake of the program's."""
+    text = " ".join(str(error).split())
+    if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in text or "CUDNN_STATUS_ALLOC_FAILED" in text:
+        parts = next(k for k in (2 * recipe.accumulate, recipe.batch_size) if recipe.batch_size % k == 0)
+        return (
+            f"out of memory with {recipe.batch_size // recipe.accumulate} images at once: --model.recipe.accumulate {parts} halves that "
+            "and leaves the batch and the rate as they are (or more --trainer.devices)"
+        )
+    if "address already in use" in text.lower() or "EADDRINUSE" in text:
+        return f"the port on which the processes of this run meet is in use: set MASTER_PORT to another ({text[:160]})"
+    if any(part in text for part in LOST):
+        return f"another process of this run has ended; what it said stands above ({text[:160]})"
+    return None

@@ -1,0 +1,130 @@
+"""Missing runs made on this machine, what is drawn at the end, and the smoke tier that notices a changed number."""
+
+import json
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from fastscale.cli import main
+from fastscale.records import RecordStore
+from fastscale.reproduce import drawing, local
+from fastscale.reproduce.plan import needed
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_two_artifacts_share_runs_and_one_that_fails_stops_no_other(small_artifact, imagenet, tmp_path, capsys):
+    """Three networks for two artifacts, by processes of their own. The folder of one holds another run: it fails and is named with its
+    log, what the others gave is drawn, the exit code is 1. When all have records, the same command trains nothing."""
+    small_artifact("one", (None, "wg"))
+    small_artifact("other", ("wg", "d"))
+    folder = tmp_path / "runs" / "on-imagenet"
+    taken = folder / "regnety-tiny.d-x2.quick" / "seed0"
+    taken.mkdir(parents=True)
+    (taken / "settings.json").write_text('{"recipe": {"lr": 7}}')
+    command = ["reproduce", "one", "other", "--runs_dir", str(tmp_path / "runs")]
+    assert main(command) == 1
+    out, err = capsys.readouterr()
+    assert "failed" in out and "[3/3]" in out and err.count("\n") == 1
+    assert "regnety-tiny.d-x2.quick, seed 0" in err and "other settings" in err and str(taken / "fit.log") in err
+    drawn = {"one": {"regnety-tiny", "regnety-tiny.wg-x2"}, "other": {"regnety-tiny.wg-x2"}}
+    assert small_artifact.drawn == list(drawn.items()) and len(RecordStore(folder / "records.jsonl").read()) == 2
+    record = json.loads((folder / "regnety-tiny.quick" / "seed0" / "record.json").read_text())
+    assert (record["seed"], record["data"], record["env"]["threads"]) == (0, "imagenet", 1)
+    shutil.copy(folder / "regnety-tiny.quick" / "seed0" / "record.json", taken)
+    assert main(command) == 0
+    assert "3 runs: 3 finished in" in capsys.readouterr().out
+
+
+def test_what_is_begun_is_weighed(small_artifact, tmp_path):
+    """Time left: two equal runs, one half done in 10 s here, one waiting: 10 s more for it, 20 s for the other; two at a time."""
+    run, other = needed([small_artifact("one", (None,), seeds=(0, 1))], "quick", tmp_path)
+    run.folder.path.mkdir(parents=True)
+    (run.folder.path / "progress.json").write_text('{"step": 50, "steps": 100}')
+    going = local.Job(run, began=0.0)
+    assert local.time_left([], [going], [local.Job(other)], now=10.0, slots=1) == "about 30 s left"
+    assert local.time_left([], [going], [local.Job(other)], now=10.0, slots=2) == "about 15 s left"
+    assert local.time_left([], [local.Job(other, began=9.0)], [], now=10.0, slots=1) == ""  # nothing known yet
+    assert local.time_left([going], [], [], now=10.0, slots=1) == "done"
+
+
+def test_stopping_lets_runs_save(small_artifact, tmp_path):
+    """SIGTERM first, and time to answer it."""
+    (run,) = needed([small_artifact("one", (None,))], "quick", tmp_path)
+    code = f"trap 'echo saved > {tmp_path}/saved; exit 143' TERM; echo ready > {tmp_path}/ready; while :; do sleep 0.05; done"
+    job = local.Job(run, subprocess.Popen(["bash", "-c", code]))
+    while not (tmp_path / "ready").exists():
+        pass
+    local.stop([job])
+    assert job.process.returncode == 143 and (tmp_path / "saved").read_text() == "saved\n"
+
+
+def test_one_at_a_time(tmp_path, capsys, data_home, small_artifact, imagenet):
+    small_artifact("one", (None,))
+    (tmp_path / "runs").mkdir()
+    with FileLock(tmp_path / "runs" / ".reproduce.lock"):
+        assert main(["reproduce", "one", "--runs_dir", str(tmp_path / "runs")]) == 2
+    assert "another reproduce is at work" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_networks_are_timed_once_for_each_plan(small_artifact, imagenet, tmp_path, capsys, monkeypatch, fails):
+    """Two artifacts with one plan: one timing. It is asked for again while times are missing, and where it fails the exit code says so."""
+    asked = []
+    monkeypatch.setattr(drawing, "measure", lambda plan, runs_dir: asked.append(plan.recipe) or not fails)
+    monkeypatch.setattr(local, "train", lambda todo, jobs: [finish(run) for run in todo] and [])
+    records = RecordStore(ROOT / "paper_figures" / "records" / "quick.jsonl").read()
+    record = next(r for r in records if r.kind == "train" and r.run == "regnety-tiny.quick")
+
+    def finish(run):
+        run.folder.path.mkdir(parents=True)
+        run.folder.finish(record)
+
+    for name in ("one", "other"):
+        small_artifact(name, (None,), timings=True, data="imagenet")
+    monkeypatch.setattr(drawing, "records_of", lambda *a: [record])
+    assert main(["reproduce", "one", "other", "--runs_dir", str(tmp_path / "runs")]) == int(fails)
+    assert asked == ["quick"]
+    assert ("could not be timed" in capsys.readouterr().err) is fails
+
+
+def test_smoke_passes_and_notices_a_changed_number(tmp_path, capsys):
+    assert main(["reproduce", "--tier", "smoke"]) == 0
+    assert "every count agrees" in capsys.readouterr().out
+    (tmp_path / "configs" / "artifacts").mkdir(parents=True)
+    shutil.copy(ROOT / "configs" / "artifacts" / "published-counts.yaml", tmp_path / "configs" / "artifacts")
+    shutil.copytree(ROOT / "paper_figures" / "reference", tmp_path / "paper_figures" / "reference")
+    from fastscale.paper import regenerate, smoke
+
+    regenerate(tmp_path)
+    table = tmp_path / "paper_figures" / "tables" / "zoo-counts.csv"
+    text = table.read_text()
+    assert "4089185256" in text
+    table.write_text(text.replace("4089185256", "4089185257", 1))
+    (difference,) = smoke(root=tmp_path)
+    assert "zoo-counts.csv" in difference
+    reference = tmp_path / "paper_figures" / "reference" / "pycls_zoo.csv"
+    reference.write_text(reference.read_text().replace("4089185256", "4089185257", 1))
+    assert any("zoo-counts, ResNet-50" in d and "difference" in d for d in smoke(root=tmp_path))
+
+
+def test_other_kinds_than_comparisons_are_drawn_without_a_comparisons_tables(small_artifact, monkeypatch):
+    """The paper room keeps the records and draws; the screen names the pictures."""
+    record = next(r for r in RecordStore(ROOT / "paper_figures" / "records" / "quick.jsonl").read() if r.kind == "train")
+    kept = []
+    monkeypatch.undo()
+    monkeypatch.setattr(
+        drawing, "draw_artifact", lambda artifact, tier, records: kept.append(records) or [ROOT / "paper_figures" / "x.png"]
+    )
+    drawing.draw(replace(small_artifact("one", (None,)), kind="figure"), "quick", [record])
+    assert kept == [[record]]
+
+
+def test_theory_artifacts_print_their_table(capsys, monkeypatch):
+    monkeypatch.setattr(drawing, "regenerate", lambda names: [ROOT / "paper_figures" / "tables" / "table-4.md"])
+    assert main(["reproduce", "table-4"]) == 0
+    assert "multiply-adds" in capsys.readouterr().out

@@ -1,0 +1,139 @@
+"""What `fastscale reproduce` and `fastscale list runs` say before anything is done: runs, states, costs; nothing is started in vain."""
+
+from dataclasses import replace
+
+import pytest
+
+from fastscale.cli import main
+from fastscale.errors import InputError
+from fastscale.paper import list_artifacts, load_artifact
+from fastscale.records import RecordStore, write_snapshot
+from fastscale.reproduce import cost
+from fastscale.reproduce.cost import UNKNOWN, Cost, duration
+from fastscale.reproduce.listing import paper_runs
+from fastscale.reproduce.plan import needed
+from fastscale.scaling import parse_run
+
+
+def test_runs_are_planned_once_each_whoever_needs_them(small_artifact, tmp_path):
+    one = small_artifact("one", (None, "wg", "dWr"), seeds=(0, 1))
+    other = small_artifact("other", ("dWr", "d"), seeds=(0,))
+    runs = needed([one, other], "quick", tmp_path)
+    assert [(r.spec.arch, r.spec.seed) for r in runs[:3]] == [("regnety-tiny", 0), ("regnety-tiny.wg-x2", 0), ("regnety-tiny.dWr-x2", 0)]
+    assert len(runs) == 7 and runs[1].work > runs[0].work > 0
+    assert runs[2].artifacts == ["one", "other"] and runs[-1].spec.arch == "regnety-tiny.d-x2"
+
+
+def test_data_that_is_not_the_recipes_own_has_folders_of_its_own(small_artifact, tmp_path):
+    """Two artifacts may train the same network by the same recipe on other images: the run's name says nothing of them."""
+    own, other = small_artifact("own", (None,), data="fashion-mnist"), small_artifact("other", (None,), data="folder:/some where")
+    runs = needed([own, other], "quick", tmp_path)
+    folders = [run.folder.path.relative_to(tmp_path).as_posix() for run in runs]
+    assert folders == ["regnety-tiny.quick/seed0", "on-folder--some-where/regnety-tiny.quick/seed0"]
+
+
+def test_dry_run_changes_nothing(tmp_path, capsys, data_home):
+    assert main(["reproduce", "quick", "--dry-run", "--runs_dir", str(tmp_path / "runs")]) == 0
+    out = capsys.readouterr().out
+    assert "12 runs: 0 finished in" in out and "12 to make" in out and out.count(", seed 0") == 6
+    assert "of training as published, on" in out
+    assert not (tmp_path / "runs").exists() and not data_home.exists()
+
+
+def test_the_full_tier_without_imagenet_starts_nothing(small_artifact, data_home, tmp_path, capsys):
+    small_artifact("large", (None, "wg"), tier="full", recipe="imagenet-100ep")
+    command = ["reproduce", "large", "--tier", "full", "--runs_dir", str(tmp_path / "runs")]
+    assert main(command) == 2
+    out, err = capsys.readouterr()
+    assert err.count("\n") == 1 and "2 of the runs train on imagenet, which is not here" in err and "train/<class>" in err
+    assert "2 to make" in out and not (tmp_path / "runs").exists()
+    assert main([*command, "--dry-run"]) == 0
+    assert "to be provided: 2 of the runs train on imagenet" in capsys.readouterr().out
+
+
+def test_published_runs_of_the_full_tier_are_not_made_again(small_artifact, data_home, tmp_path, no_law):
+    """Those of the quick tier are: they are there to be repeated."""
+    (record, *_) = (r for r in RecordStore(load_artifact_records()).read() if r.run == "regnety-tiny.quick")
+    for tier, missing in (("full", False), ("quick", True)):
+        artifact = small_artifact("one", (None,), tier=tier, data="fashion-mnist", seeds=(record.seed,))
+        write_snapshot(tmp_path / "one.jsonl", [record])
+        (run,) = needed([artifact], tier, tmp_path)
+        assert run.missing is missing and run.published == record
+        assert run.cost.seconds == record.values["epoch_time_s"] and "as published" in run.cost.source
+
+
+def load_artifact_records():
+    from fastscale.paper import snapshot
+
+    return snapshot("quick")
+
+
+@pytest.fixture
+def no_law(monkeypatch):
+    def predicted_seconds(*arguments):
+        raise InputError("no law of abacus")
+
+    monkeypatch.setattr(cost, "predicted_seconds", predicted_seconds)
+
+
+def test_an_unknown_cost_is_said(small_artifact, data_home, tmp_path, capsys, no_law):
+    small_artifact("large", (None,), tier="full", recipe="imagenet-100ep")
+    command = ["reproduce", "large", "--tier", "full", "--dry-run", "--runs_dir", str(tmp_path)]
+    assert main(command) == 0
+    assert f"time of 1 of them: {UNKNOWN}" in capsys.readouterr().out
+
+
+def test_a_device_that_was_asked_for_must_be_known(small_artifact, data_home, tmp_path, capsys, no_law):
+    small_artifact("large", (None,), tier="full", recipe="imagenet-100ep")
+    assert main(["reproduce", "large", "--tier", "full", "--dry-run", "--runs_dir", str(tmp_path), "--device", "abacus"]) == 2
+    assert "no law of abacus" in capsys.readouterr().err
+
+
+def test_costs_are_summed(small_artifact, data_home, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(cost, "predicted_seconds", lambda *a: 3600.0)
+    monkeypatch.setattr(cost, "predicted_memory", lambda *a: 2048.0)
+    small_artifact("large", (None, "wg"), tier="full", recipe="imagenet-100ep")
+    assert main(["reproduce", "large", "--tier", "full", "--dry-run", "--runs_dir", str(tmp_path), "--device", "v100"]) == 0
+    out = capsys.readouterr().out
+    assert "in all 2.0 h of training predicted for v100" in out and out.count("2.00 GiB") == 2
+
+
+def test_durations():
+    assert [duration(s) for s in (None, 5, 300, 9000, 4e5)] == ["", "5 s", "5.0 min", "2.5 h", "4.6 d"]
+    assert Cost().source == UNKNOWN
+
+
+def test_list_runs_names_what_fit_takes(capsys, no_law):
+    runs = paper_runs()
+    assert len({r.run for r in runs}) == len(runs) and all(parse_run(r.run).arch_name == r.arch for r in runs)
+    (known,) = (r for r in runs if r.run == "regnety-4gf.dWr-x4.imagenet-100ep")
+    assert known.published_error == 17.1 and known.data == "imagenet"
+    planned = {s.run for name in list_artifacts() if (plan := load_artifact(name).plan("full")) for s in plan.runs()}
+    assert planned <= {r.run for r in runs}
+    assert main(["list", "runs", "regnety-4gf.dWr"]) == 0
+    out = capsys.readouterr().out
+    assert "15,459,535,460" in out and "regnetz" not in out and UNKNOWN in out
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["list", "runs", "resnet-9000"], "no run of the paper has 'resnet-9000'"),
+        (["list", "runs", "a", "b"], "one part of a name"),
+        (["list", "runs", "--devices", "0"], "at least 1"),
+        (["reproduce", "quick", "--jobs", "-1"], "--jobs must be at least 1"),
+        (["reproduce", "qick"], "nearest first: quick"),
+    ],
+)
+def test_unusable(argv, message, capsys, data_home):
+    assert main(argv) == 2
+    err = capsys.readouterr().err
+    assert message in err and err.count("\n") == 1
+
+
+def test_a_record_is_what_ends_a_run(small_artifact, tmp_path):
+    (record, *_) = RecordStore(load_artifact_records()).read()
+    (run,) = needed([small_artifact("one", (None,))], "quick", tmp_path)
+    run.folder.path.mkdir(parents=True)
+    run.folder.finish(replace(record, run=run.spec.run))
+    assert not run.missing and run.own is not None

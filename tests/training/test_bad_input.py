@@ -1,0 +1,175 @@
+"""What ends a run: one line that says what was wrong and what remains; exit code 2 before anything was started, 1 after."""
+
+import os
+import shutil
+import signal
+import socket
+
+import pytest
+import torch
+
+from fastscale.data import plain_loader
+from fastscale.training.checkpoint_io import read_checkpoint
+from fastscale.training.classifier import ImageClassifier
+
+RUN = "regnety-tiny.wg-x2.quick"
+
+
+@pytest.fixture
+def said(capsys):
+    """said() -> the one line on stderr."""
+
+    def line():
+        found = capsys.readouterr().err.splitlines()
+        assert len(found) == 1 and found[0].startswith("error: "), found
+        return found[0]
+
+    return line
+
+
+def test_a_loss_that_is_no_number(fit_here, tmp_path, said, monkeypatch):
+    """In the second epoch: step, rate and the last good checkpoint are named, which stays; the run can go on from there."""
+    original = ImageClassifier.training_step
+
+    def training_step(self, batch, batch_idx):
+        loss = original(self, batch, batch_idx)
+        return loss * float("nan") if self.global_step >= 40 else loss
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ImageClassifier, "training_step", training_step)
+        assert fit_here(tmp_path, epochs=4) == 1
+    line, folder = said(), tmp_path / RUN / "seed0"
+    assert "the loss is nan at step 50 (epoch 3, learning rate 0.0" in line
+    assert f"the last good checkpoint is {folder}/last.ckpt (step 36, epoch 2)" in line and "--model.recipe.lr" in line
+    content = read_checkpoint(folder)
+    assert all(torch.isfinite(v).all() for v in content["state_dict"].values()) and not (tmp_path / "records.jsonl").exists()
+    assert fit_here(tmp_path, epochs=4) == 0
+
+
+def test_weights_that_are_no_numbers_are_not_saved(fit_here, tmp_path, said, monkeypatch):
+    def on_train_batch_start(self, batch, batch_idx):
+        if self.global_step == 20:
+            next(self.net.parameters()).data.fill_(float("inf"))
+            self.eval()  # no loss that shows it
+
+    monkeypatch.setattr(ImageClassifier, "on_train_batch_start", on_train_batch_start, raising=False)
+    monkeypatch.setattr(ImageClassifier, "check", lambda self, loss: None)
+    assert fit_here(tmp_path) == 1
+    assert "the weights are not finite after step 36" in said()
+    assert read_checkpoint(tmp_path / RUN / "seed0")["global_step"] == 18
+
+
+def test_a_real_divergence(fit_here, tmp_path, said):
+    """Before any checkpoint."""
+    assert fit_here(tmp_path, lr=1e30, epochs=1) == 1
+    line = said()
+    assert "the loss is nan at step 18 (epoch 1" in line and "no checkpoint was written before" in line
+
+
+def test_out_of_memory(fit_here, tmp_path, said, monkeypatch):
+    def training_step(self, batch, batch_idx):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.\nGPU 0 has")
+
+    monkeypatch.setattr(ImageClassifier, "training_step", training_step)
+    assert fit_here(tmp_path) == 1
+    assert "out of memory with 8 images at once: --model.recipe.accumulate 2 halves that" in said()
+
+
+def test_a_mistake_of_the_programs_is_no_clean_line(fit_here, tmp_path, monkeypatch):
+    def training_step(self, batch, batch_idx):
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    monkeypatch.setattr(ImageClassifier, "training_step", training_step)
+    with pytest.raises(RuntimeError, match="mat1 and mat2"):
+        fit_here(tmp_path)
+
+
+def test_a_loaders_worker_that_dies(fit_here, tmp_path, said, monkeypatch):
+    """Killed by the system, as when the machine's memory is full."""
+    original, here = plain_loader._Batches.__getitem__, os.getpid()
+
+    def getitem(self, wanted):
+        if os.getpid() != here and wanted[1] == 1:  # in the second epoch
+            os.kill(os.getpid(), signal.SIGKILL)
+        return original(self, wanted)
+
+    monkeypatch.setattr(plain_loader._Batches, "__getitem__", getitem)
+    assert fit_here(tmp_path, "--data.loader", "plain") == 1
+    line = said()
+    assert "DataLoader worker" in line and "(step 18, epoch 1)" in line
+
+
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_an_image_that_cannot_be_read(fit_here, image_folder, tmp_path, said, workers):
+    broken = tmp_path / "images"
+    shutil.copytree(image_folder, broken)
+    (broken / "train" / "red" / "07.png").write_bytes(b"no image")
+    assert fit_here(tmp_path / "runs", "--data.source", f"folder:{broken}", "--data.loader", "plain", "--data.workers", workers) == 1
+    line = said()
+    assert "07.png" in line and "no checkpoint was written before" in line
+
+
+def test_a_written_image_that_is_damaged(fit_here, source, data_home, tmp_path, said):
+    """Bytes of one stored image overwritten: FFCV's decoder would show the image before it."""
+    from fastscale.data.ffcv_loader import GuardedLoader
+    from fastscale.data.framing import Framing
+
+    (beton,) = data_home.glob("*/beton/train.beton")
+    loader = GuardedLoader(beton, Framing(False, 32, 32), 8)
+    row = loader.reader.metadata["f0"][5]
+    with open(beton, "r+b") as file:
+        file.seek(int(row["data_ptr"]))
+        file.write(b"\0" * 64)
+    if int(row["mode"]) == 0:
+        assert fit_here(tmp_path) == 1
+        assert "image 5: its JPEG data is damaged" in said()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--model.recipe.batch_size", "1000"], "batch_size 1000 is more than the 144 training images"),
+        (["--data.source", "folder:/no/such/folder"], "/no/such/folder"),
+        (["--trainer.max_epochs", "3"], "--trainer.max_epochs follows from the recipe's --model.recipe.epochs: give that"),
+        (["--trainer.accumulate_grad_batches=2"], "the recipe's --model.recipe.accumulate"),
+        (["--data.batch_size", "4"], "the recipe's --model.recipe.batch_size"),
+        (["--model.num_classes", "10"], "the data that --data.source names"),
+        (["--model.seed", "1"], "--seed_everything"),
+        (["--trainer.precision", "15-mixed"], "precision"),
+        (["--trainer.accelerator", "abacus"], "accelerator"),
+        (["--trainer.accelerator", "gpu", "--trainer.devices", "9"], "gpu"),
+        (["--trainer.strategy", "ddpp"], "strategy"),
+        (["--trainer.sync_batchnorm", "true"], "GPUs only"),
+        (["--config", "/no/such/config.yaml"], "config.yaml"),
+    ],
+)
+def test_before_anything_is_started(fit_here, tmp_path, said, options, message):
+    assert fit_here(tmp_path, *options) == 2
+    assert message.lower() in said().lower() and not (tmp_path / "records.jsonl").exists()
+
+
+def test_classes_that_are_wrong(fit_here, image_folder, tmp_path, said):
+    """An empty class, a class in one split only: through the command, for the loader that reads the images."""
+    for name, change in (("empty", "train/green"), ("differing", "val/green")):
+        folder = tmp_path / name
+        shutil.copytree(image_folder, folder)
+        shutil.rmtree(folder / change)
+        if name == "empty":
+            (folder / change).mkdir()
+        assert fit_here(tmp_path / "runs", "--data.source", f"folder:{folder}", "--data.loader", "plain") == 2
+        assert "green" in said()
+
+
+def test_a_port_in_use(fit_here, tmp_path, said, monkeypatch):
+    """Two processes would wait for each other at somebody else's door."""
+    with socket.socket() as taken:
+        taken.bind(("", 0))
+        taken.listen()
+        monkeypatch.setenv("MASTER_PORT", str(taken.getsockname()[1]))
+        assert fit_here(tmp_path, "--trainer.accelerator", "cpu", "--trainer.devices", "2", "--trainer.strategy", "ddp") == 2
+    assert "MASTER_PORT=" in (line := said()) and "a free one is found" in line
+
+
+def test_a_batch_that_processes_cannot_share(fit_here, tmp_path, said):
+    assert fit_here(tmp_path, "--trainer.accelerator", "cpu", "--trainer.devices", "2", "--trainer.strategy", "ddp", batch_size=9) == 2
+    assert "batch_size 9 cannot be shared by 2 processes" in said()
