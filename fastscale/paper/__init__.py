@@ -4,14 +4,16 @@ Knows nothing of how runs are made. matplotlib loads only when something is draw
 """
 
 from fastscale.paper.artifacts import Artifact, RunSpec, list_artifacts, load_artifact
+from fastscale.paper.produce import draw_artifact, snapshot
 from fastscale.paper.selection import select
-from fastscale.paper.smoke import regenerate, smoke, snapshot
+from fastscale.paper.smoke import regenerate, smoke
 from fastscale.paper.tables import Table, render_terminal
 
 __all__ = [
     "Artifact",
     "RunSpec",
     "Table",
+    "draw_artifact",
     "list_artifacts",
     "load_artifact",
     "regenerate",

@@ -1,79 +1,47 @@
-"""The declared artifacts: every table and figure says in `configs/artifacts/<name>.yaml` what it shows and which runs it needs.
+"""The declared artifacts: every table and figure says in `configs/artifacts/<name>.yaml` what it shows, tests, and needs to be run.
 
-    name: quick                    as the file
+    name: fig-4                    as the file
     title: ...                     one line
-    kind: theory | counts | comparison
+    kind: theory | group-width | counts | definitions | comparison | figure
     shows: ...                     what a reader learns from it
-    outputs: [quick/comparison]    under paper_figures/, without suffix
-    strategies: [d, w, r]          theory: the rows, closed form
-    networks: [{label, source, arch}]   counts: a published network (label and source as in paper_points.csv) and its name here
-    tiers:                         comparison: the runs of each tier
-      quick: {base: regnety-tiny, strategies: [base, d], factor: 4, recipe: quick, data: fashion-mnist, seeds: [0, 1], timings: true}
+    outputs: [figures/fig-4]       under paper_figures/, without suffix
+    claims: [...]                  what of the paper it tests (see `claim`); may be absent
+    strategies: [d, w, r]          theory, group-width: the rows, in closed form
+    growth: {bases: [...], factors: [2, 4]}   the networks whose real growth stands beside the closed form
+    networks: [{label, source, arch}]   counts, definitions: a published network (label and source as in paper_points.csv) and its name here
+    drawing: {by: panels, ...}     figure: how it is drawn, from which points (see the module of that name)
+    tiers: {quick: ..., full: ...} the runs of each tier (see `plan`); a tier that is absent has nothing to run
 
-`base` among the strategies is the unscaled network. An unknown or missing key is an InputError that names it.
+An unknown or missing key is an InputError that names it.
 """
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import yaml
 
 from fastscale.archs.registry import nearest
 from fastscale.errors import InputError
+from fastscale.paper.claim import Claim, read_claim
 from fastscale.paper.places import checkout
-from fastscale.scaling import RunName
+from fastscale.paper.plan import Plan, RunSpec, Series, need_keys, read_plan
 
-KINDS = {"theory": "strategies", "counts": "networks", "comparison": "tiers"}
-DEFAULT_TIER = "quick"
-_COMMON = ("name", "title", "kind", "shows", "outputs")
-_PLAN: dict[str, Any] = {
-    "base": str,
-    "strategies": list,
-    "factor": (int, float),
-    "recipe": str,
-    "data": str,
-    "seeds": list,
-    "timings": bool,
+__all__ = ["DEFAULT_TIER", "Artifact", "Claim", "Plan", "RunSpec", "Series", "list_artifacts", "load_artifact"]
+
+# kind -> the keys it needs, and those it may have
+KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "theory": (("strategies",), ("growth",)),
+    "group-width": (("strategies", "growth"), ()),
+    "counts": (("networks",), ()),
+    "definitions": (("networks",), ()),
+    "comparison": (("tiers",), ()),
+    "figure": (("drawing",), ("tiers",)),
 }
-
-
-class RunSpec(NamedTuple):
-    """One training run; its name says it all but data and seed. `strategy` is None (and `factor` 1) for the base as it is."""
-
-    run: str
-    arch: str
-    base: str
-    strategy: str | None
-    factor: float
-    recipe: str
-    data: str
-    seed: int
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The runs of one tier: a base and its scaled networks, each trained with every seed, and timed if `timings`."""
-
-    base: str
-    strategies: tuple[str | None, ...]
-    factor: float
-    recipe: str
-    data: str
-    seeds: tuple[int, ...]
-    timings: bool
-
-    def names(self) -> list[RunName]:
-        """One a network, the base where it was listed."""
-        return [RunName(self.base, strategy, self.factor if strategy else 1.0, self.recipe) for strategy in self.strategies]
-
-    def runs(self) -> list[RunSpec]:
-        """Every network with the first seed, then with the next: a comparison cut short is still whole with fewer seeds."""
-        return [
-            RunSpec(f"{n.arch_name}.{self.recipe}", n.arch_name, n.base, n.strategy, n.factor, self.recipe, self.data, seed)
-            for seed in self.seeds
-            for n in self.names()
-        ]
+DRAWINGS = ("panels", "runtime", "blocks", "accelerators")
+DEFAULT_TIER = "quick"
+TIERS = ("quick", "full")
+_COMMON = ("name", "title", "kind", "shows", "outputs")
 
 
 @dataclass(frozen=True)
@@ -85,8 +53,11 @@ class Artifact:
     kind: str
     shows: str
     outputs: tuple[str, ...]
+    claims: tuple[Claim, ...] = ()
     strategies: tuple[str, ...] = ()
+    growth: dict[str, Any] = field(default_factory=dict)
     networks: tuple[dict[str, str], ...] = ()
+    drawing: dict[str, Any] = field(default_factory=dict)
     tiers: dict[str, Plan] = field(default_factory=dict)
 
     def plan(self, tier: str = DEFAULT_TIER) -> Plan | None:
@@ -128,38 +99,32 @@ def load_artifact(name: str, root: Path | None = None) -> Artifact:
 
 
 def _artifact(content: Any, name: str) -> Artifact:
-    if not isinstance(content, dict) or content.get("kind") not in KINDS:
+    if not isinstance(content, dict) or not isinstance(content.get("kind"), str) or content["kind"] not in KINDS:
         raise InputError(f"kind must be one of {', '.join(KINDS)}")
-    own = KINDS[content["kind"]]
-    _keys(content, (*_COMMON, own), "artifact")
+    needed, allowed = KINDS[content["kind"]]
+    need_keys(content, (*_COMMON, *needed), "artifact", ("claims", *allowed))
     if content["name"] != name:
         raise InputError(f"name is {content['name']!r}, the file's name says {name!r}")
-    values = {key: content[key] for key in _COMMON} | {"outputs": tuple(content["outputs"])}
-    if own == "strategies":
-        return Artifact(**values, strategies=tuple(content[own]))
-    if own == "networks":
-        for network in content[own]:
-            _keys(network, ("label", "source", "arch"), "network")
-        return Artifact(**values, networks=tuple(content[own]))
-    return Artifact(**values, tiers={str(tier): _plan(plan) for tier, plan in content[own].items()})
-
-
-def _plan(content: Any) -> Plan:
-    _keys(content, tuple(_PLAN), "tier")
-    for key, kind in _PLAN.items():
-        if not isinstance(content[key], kind):
-            raise InputError(f"{key}: {content[key]!r} is not what is expected here ({_PLAN[key]})")
-    strategies = tuple(None if strategy == "base" else strategy for strategy in content["strategies"])
-    plan = Plan(**{**content, "strategies": strategies, "seeds": tuple(content["seeds"]), "factor": float(content["factor"])})
-    for name in plan.names():
-        name.arch()  # a wrong base, strategy or factor is found here, not after an hour of training
-    return plan
-
-
-def _keys(content: Any, expected: tuple[str, ...], what: str) -> None:
-    if not isinstance(content, dict):
-        raise InputError(f"{what}: expected {', '.join(expected)}, got {content!r}")
-    unknown, missing = [key for key in content if key not in expected], [key for key in expected if key not in content]
-    if unknown or missing:
-        found = [f"unknown key {key!r}" for key in unknown] + [f"missing key {key!r}" for key in missing]
-        raise InputError(f"{what}: {', '.join(found)}; the keys are {', '.join(expected)}")
+    for network in content.get("networks", ()):
+        need_keys(network, ("label", "source", "arch"), "network")
+    if content["kind"] == "figure" and (not isinstance(content["drawing"], dict) or content["drawing"].get("by") not in DRAWINGS):
+        raise InputError(f"drawing: by must be one of {', '.join(DRAWINGS)}")
+    growth = content.get("growth", {})
+    if growth:
+        need_keys(growth, ("bases", "factors"), "growth")
+    tiers = content.get("tiers", {})
+    need_keys(tiers, (), "tiers", TIERS)
+    artifact = Artifact(
+        **{key: content[key] for key in _COMMON if key != "outputs"},
+        outputs=tuple(content["outputs"]),
+        claims=tuple(map(read_claim, content.get("claims", ()))),
+        strategies=tuple(content.get("strategies", ())),
+        growth=growth,
+        networks=tuple(content.get("networks", ())),
+        drawing=content.get("drawing", {}),
+        tiers={tier: read_plan(plan) for tier, plan in tiers.items()},
+    )
+    for tier, plan in artifact.tiers.items():
+        if artifact.kind == "comparison" and (len(plan.bases), len(plan.factors)) != (1, 1):
+            raise InputError(f"tier {tier}: a comparison has one base and one factor")
+    return artifact

@@ -8,7 +8,7 @@ from fastscale.paper.comparison import Comparison, Network, deviation, mean, pea
 from fastscale.paper.places import reference
 from fastscale.paper.tables import Column, Table, fixed, power, signed
 
-DATA_NAMES = {"fashion-mnist": "Fashion-MNIST", "cifar10": "CIFAR-10", "imagenette": "Imagenette"}
+DATA_NAMES = {"fashion-mnist": "Fashion-MNIST", "cifar10": "CIFAR-10", "imagenette": "Imagenette", "imagenet": "ImageNet"}
 MEASURES = ("flops", "params", "acts")
 IN_WORDS = {"flops": "multiply-adds (flops)", "params": "parameters", "acts": "activations"}
 _RUNS = ("mean", "std", "n")
@@ -79,7 +79,7 @@ def where(comparison: Comparison) -> str:
     """Base, data, device, threads and number of runs, for titles."""
     device, threads = comparison.environment("device"), comparison.environment("threads", "time" if comparison.timed_by_step else "train")
     plan = comparison.plan
-    what = f"{plan.base} and scaled x{plan.factor:g}, {DATA_NAMES.get(plan.data, plan.data)}, {device}"
+    what = f"{plan.bases[0]} and scaled x{plan.factors[0]:g}, {DATA_NAMES.get(plan.data, plan.data)}, {device}"
     return what + (f", {threads} thread{'s' if threads != 1 else ''}" if threads and comparison.on_cpu else "")
 
 
@@ -89,7 +89,7 @@ def _notes(comparison: Comparison) -> list[str]:
     if growth:
         notes.append(
             "Depths are whole numbers, widths multiples of 8, resolutions of 4: instead of "
-            f"x{comparison.plan.factor:g} the flops (multiply-adds) grow x{min(growth):.2f} to x{max(growth):.2f}, so errors are not "
+            f"x{comparison.plan.factors[0]:g} the flops (multiply-adds) grow x{min(growth):.2f} to x{max(growth):.2f}, so errors are not "
             "at quite equal cost. In theory acts grow as the strategy's power of s."
         )
     if comparison.timed_by_step:

@@ -1,7 +1,7 @@
 """The house style of every figure, and the drawing of panels of labelled points: one colour and marker a strategy, everywhere.
 
 The same points give the same file: no date, no program name, no random ids, fonts that come with matplotlib, and nothing from a user's own
-matplotlib settings. Colours are those of Okabe and Ito, told apart with any colour vision; markers differ too.
+matplotlib settings.
 """
 
 import math
@@ -18,32 +18,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from fastscale.paper.labels import Label, label_column, place_labels
+from fastscale.paper.looks import GREY, IN_WORDS, PALE, SAME, strategy_look
 
-GREY, PALE = "#555555", "#d9d9d9"
-# colour, marker, marker size; a strategy and its form with group width are one strategy to the eye
-_STYLES = {
-    "base": ("#000000", "o", 8.0),
-    "d": ("#0072B2", "s", 8.0),
-    "w": ("#009E73", "^", 9.0),
-    "r": ("#CC79A7", "v", 9.0),
-    "dw": ("#56B4E9", "P", 9.0),
-    "wr": ("#8C6D31", "X", 9.0),
-    "dr": ("#7F7F7F", "<", 9.0),
-    "dwr": ("#E69F00", "D", 8.0),
-    "dWr": ("#D55E00", "*", 14.0),
-}
-_SAME = {"wg": "w", "dwg": "dw", "wgr": "wr", "dwgr": "dwr", "d1_w8_g8_r1": "dWr", "alpha=0.8": "dWr", "alpha=4/5": "dWr"}
-IN_WORDS = {
-    "d": "depth",
-    "w": "width",
-    "r": "resolution",
-    "dw": "depth and width",
-    "wr": "width and resolution",
-    "dr": "depth and resolution",
-    "dwr": "all alike (compound)",
-    "dWr": "mostly width (fast compound)",
-}
-_OTHER = ("#666666", "h", 9.0)
 _SETTINGS: dict[str, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 11.0,
@@ -90,12 +66,6 @@ class Panel:
     line: tuple[float, float] | None = None  # (slope, intercept) of a least-squares line
 
 
-def style(strategy: str | None) -> tuple[str, str, float]:
-    """(colour, marker, size) of a strategy; None is the unscaled base."""
-    name = strategy or "base"
-    return _STYLES.get(_SAME.get(name, name), _OTHER)
-
-
 def draw(panels: Sequence[Panel], title: str, subtitle: str, folder: Path, name: str, caution: str = "") -> list[Path]:
     """Draws the panels side by side and writes `<name>.svg` and `<name>.png` into `folder`; a `caution` stands in the picture itself."""
     with house_style():
@@ -126,7 +96,7 @@ def draw(panels: Sequence[Panel], title: str, subtitle: str, folder: Path, name:
 def legend(panels: Sequence[Panel]) -> str:
     """One line that says what the strategies on the panels are, in the order drawn."""
     seen = dict.fromkeys(point.strategy for panel in panels for point in panel.points if point.strategy)
-    return "   ".join(f"{name}: {IN_WORDS[_SAME.get(name, name)]}" for name in seen if _SAME.get(name, name) in IN_WORDS)
+    return "   ".join(f"{name}: {IN_WORDS[SAME.get(name, name)]}" for name in seen if SAME.get(name, name) in IN_WORDS)
 
 
 @contextmanager
@@ -140,7 +110,7 @@ def house_style() -> Iterator[None]:
 
 def _draw(ax: Axes, panel: Panel) -> None:
     for point in panel.points:
-        colour, marker, size = style(point.strategy)
+        colour, marker, size, _ = strategy_look(point.strategy)
         ax.errorbar(
             [point.x],
             [point.y],
@@ -180,12 +150,12 @@ def _draw(ax: Axes, panel: Panel) -> None:
         ax.plot(ends, [slope * x + intercept for x in ends], color=GREY, linestyle=(0, (4, 3)), linewidth=1.0, zorder=1)
 
 
-def plain_ticks(low: float, high: float) -> list[float]:
-    """Round numbers (1, 2, 3, 5, 7 times a power of ten) from low to high, thinned to the decades where there are too many."""
+def plain_ticks(low: float, high: float, most: int = 7) -> list[float]:
+    """At most `most` round numbers (1, 2, 3, 5 times a power of ten) from low to high, thinned to the decades where there are too many."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for steps in ((1, 2, 3, 4, 5, 6, 8), (1, 2, 3, 5), (1, 2, 5), (1, 3), (1,)):
         ticks = [float(f"{step}e{decade}") for decade in decades for step in steps]
         ticks = [tick for tick in ticks if low <= tick <= high]
-        if len(ticks) <= 7:
+        if len(ticks) <= most:
             break
     return ticks

@@ -9,7 +9,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import NamedTuple
 
-from fastscale.archs import Arch, base_names
+from fastscale.archs import AnyNet, Arch, base_names
 from fastscale.counts import complexity
 from fastscale.paper.artifacts import load_artifact
 from fastscale.paper.places import reference
@@ -34,13 +34,33 @@ class Compared(NamedTuple):
     row: dict[str, str]
 
 
+def definitions(root: Path | None = None) -> Table:
+    """Every base and scaled network as it is built, its published definition and counts beside (definitions.csv)."""
+    artifact = load_artifact("definitions", root)
+    bases = {row["network"]: row for row in reference("definitions", root)}
+    points = _by_label(root)
+    compared = []
+    for n in artifact.networks:
+        arch = arch_named(n["arch"])
+        row = bases[n["arch"]] if n["source"] == "definitions" else points[n["source"], n["label"]]
+        said = row["definition"] if "definition" in row else n["arch"].replace(".", " by ", 1)
+        known = row.get("known_by") or SOURCES[n["source"]]
+        compared.append(Compared((n["label"], said, known, _list(arch.depths), _list(arch.widths), _groups(arch)), arch, row))
+    labels = (
+        Column("network", "network", right=False),
+        Column("definition", "definition", right=False, terminal=False),
+        Column("known_by", "known by", right=False, terminal=False),
+        Column("depths", "stage depths ours", right=False),
+        Column("widths", "widths", right=False),
+        Column("group_widths", "group widths", right=False),
+    )
+    return _compare("definitions", artifact.title, labels, compared, [])
+
+
 def published_counts(root: Path | None = None) -> Table:
     """Scaled networks whose counts were printed (one decimal) by Xiao et al. 2021 and in the MViT paper."""
     artifact = load_artifact("published-counts", root)
-    points: dict[tuple[str, str], dict[str, str]] = {}
-    for row in reference("paper_points", root):
-        if row["artifact"] in SOURCES:
-            points.setdefault((row["artifact"], f"{row['family']} {row['target']}"), row)
+    points = _by_label(root)
     compared = [
         Compared((n["label"], SOURCES[n["source"]]), arch_named(n["arch"]), points[n["source"], n["label"]]) for n in artifact.networks
     ]
@@ -98,6 +118,37 @@ def network_counts() -> Table:
         ours = complexity(arch)
         rows.append([name, arch.resolution, ours.flops, ours.params, ours.acts])
     return Table("networks", "Base networks and their counts (one image, 1000 classes)", columns, rows)
+
+
+def within_one_unit(table: Table) -> int:
+    """How many networks of a table of published counts have the published resolution, and counts off by at most one unit as printed."""
+    keys = [column.key for column in table.columns]
+    agreeing = 0
+    for values in table.rows:
+        row = dict(zip(keys, values, strict=True))
+        fits = row["resolution"] == row["resolution_published"]
+        for _, key, _ in _MEASURES.values():
+            theirs = row[f"{key}_published"]
+            fits &= theirs is None or abs(row[key] - theirs) <= Decimal(1).scaleb(int(theirs.as_tuple().exponent))
+        agreeing += fits
+    return agreeing
+
+
+def _by_label(root: Path | None) -> dict[tuple[str, str], dict[str, str]]:
+    """(source, `family target`) -> the first row of paper_points.csv."""
+    points: dict[tuple[str, str], dict[str, str]] = {}
+    for row in reference("paper_points", root):
+        if row["artifact"] in SOURCES:
+            points.setdefault((row["artifact"], f"{row['family']} {row['target']}"), row)
+    return points
+
+
+def _list(values: Sequence[int]) -> str:
+    return ", ".join(map(str, values))
+
+
+def _groups(arch: Arch) -> str:
+    return _list(arch.group_widths) if isinstance(arch, AnyNet) else "1"
 
 
 def _compare(name: str, title: str, labels: Sequence[Column], compared: Sequence[Compared], notes: Sequence[str]) -> Table:

@@ -12,9 +12,14 @@ from fastscale.records import CONDITIONS, Record, latest
 
 
 def select(records: Iterable[Record], artifact: Artifact, tier: str = "quick") -> list[Record]:
-    """The records of the artifact's planned runs and timings in `tier`: the newest conditions, the last of each fact."""
+    """The records of the artifact's planned runs and timings in `tier`: the newest conditions, the last of each fact.
+
+    Of a figure: those made under any conditions.
+    """
     plan = _plan(artifact, tier)
     records = list(records)
+    if artifact.kind == "figure":  # it keeps devices and conditions apart itself: see `evidence`
+        return latest(r for r in records if plan.holds(r.base, r.strategy, r.factor) and (r.kind == "time" or _trains(r, plan)))
     trained = _newest([r for r in records if _trains(r, plan)])
     timed = [r for r in records if _times(r, plan)]
     if trained:  # one device in the title: a time measured elsewhere is another comparison

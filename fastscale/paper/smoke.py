@@ -8,12 +8,11 @@ from collections.abc import Collection
 from pathlib import Path
 
 from fastscale.paper.artifacts import list_artifacts, load_artifact
-from fastscale.paper.places import checkout, write_text
-from fastscale.paper.published import digitised_counts, network_counts, published_counts, zoo_counts
-from fastscale.paper.runtime_law import device_differences, runtime_law
-from fastscale.paper.tables import write_table
+from fastscale.paper.places import checkout
+from fastscale.paper.produce import produce
+from fastscale.paper.published import zoo_counts
+from fastscale.paper.runtime_law import device_differences
 from fastscale.paper.theory import theory_table
-from fastscale.records import read_records
 
 # Text has to be equal to the byte. A picture's pixels do; how they are packed depends on the zlib at hand.
 PICTURES = (".png",)
@@ -36,7 +35,7 @@ def smoke(out: Path | None = None, check: bool = True, root: Path | None = None)
     differences = [d for path in made if (d := difference(committed / path.relative_to(out), path, str(path.relative_to(out))))]
     differences += count_differences(root) + device_differences(root)
     expected = {path.relative_to(out) for path in made}
-    for folder in ("tables", *_comparisons(root)):
+    for folder in ("tables", "figures", *_comparisons(root)):
         found = sorted(path for path in (committed / folder).glob("*") if path.is_file())
         differences += [f"{p.relative_to(committed)}: nothing makes this file" for p in found if p.relative_to(committed) not in expected]
     return sorted(differences)
@@ -54,37 +53,10 @@ def count_differences(root: Path) -> list[str]:
     return found
 
 
-def regenerate(root: Path | None = None, stems: Collection[str] | None = None) -> list[Path]:
-    """Writes tables and figures in place, those whose files are called one of `stems` (None: all); returns the paths."""
-    target = checkout(root) / "paper_figures"
-    if stems is None:
-        return produce(target, checkout(root))
-    with tempfile.TemporaryDirectory() as folder:
-        made = [path for path in produce(Path(folder), checkout(root)) if path.stem in stems]
-        return [write_text(target / path.relative_to(folder), path.read_text(encoding="utf-8")) for path in made if path.suffix != ".png"]
-
-
-def produce(folder: Path, root: Path) -> list[Path]:
-    """Everything that needs no run: theory, counts, and each comparison whose records are committed."""
-    from fastscale.paper.report import write_report  # loads matplotlib, which the tables do not need
-
-    artifacts = [load_artifact(name, root) for name in list_artifacts(root)]
-    tables = [theory_table(artifact, root) for artifact in artifacts if artifact.kind == "theory"]
-    tables += [published_counts(root), zoo_counts(root), digitised_counts(root), network_counts(), runtime_law(root)]
-    paths = [path for table in tables for path in write_table(table, folder / "tables")]
-    paths.append(write_report(folder / "report.html", root=root))
-    for artifact in artifacts:
-        records = snapshot(artifact.name, root)
-        if artifact.kind == "comparison" and records.is_file():
-            from fastscale.paper.quick import draw_quick  # loads matplotlib, which the tables do not need
-
-            paths += draw_quick(read_records(records), folder / artifact.name, artifact, root=root)
-    return paths
-
-
-def snapshot(artifact: str, root: Path | None = None) -> Path:
-    """The committed records that an artifact's figures are drawn from."""
-    return checkout(root) / "paper_figures" / "records" / f"{artifact}.jsonl"
+def regenerate(root: Path | None = None, names: Collection[str] | None = None) -> list[Path]:
+    """Writes in place the tables and figures of the artifacts called `names` (None: all), claims and index; returns their paths."""
+    root = checkout(root)
+    return produce(root / "paper_figures", root, names)
 
 
 def difference(committed: Path, made: Path, name: str) -> str | None:

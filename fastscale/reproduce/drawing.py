@@ -10,9 +10,9 @@ from pathlib import Path
 from fastscale.data.beton import read_info
 from fastscale.data.paths import beton_folder
 from fastscale.data.sources import source
-from fastscale.paper import Artifact, regenerate, render_terminal, select, smoke, snapshot
+from fastscale.paper import Artifact, draw_artifact, regenerate, render_terminal, select, smoke, snapshot
 from fastscale.paper.artifacts import Plan
-from fastscale.records import Record, write_snapshot
+from fastscale.records import Record
 from fastscale.reproduce.local import die_with_parent
 from fastscale.reproduce.plan import home, records_in
 
@@ -32,9 +32,8 @@ def run_smoke() -> int:
 
 def show_static(artifact: Artifact) -> None:
     """A table that needs no run."""
-    stems = {Path(output).name for output in artifact.outputs}
-    written = [p for p in regenerate(stems=stems) if p.suffix == ".md" and p.stem in stems]
-    print("\n".join(p.read_text(encoding="utf-8") for p in written))
+    written = regenerate(names=[artifact.name])
+    print("\n".join(p.read_text(encoding="utf-8") for p in written if p.suffix == ".md"))
 
 
 def records_of(artifact: Artifact, tier: str, runs_dir: Path) -> list[Record]:
@@ -67,13 +66,10 @@ def measure(plan: Plan, runs_dir: Path) -> bool:
 
 def draw(artifact: Artifact, tier: str, records: Sequence[Record]) -> None:
     """The snapshot, the tables and figures made from it, and the tables on the screen."""
-    from fastscale.paper.quick import draw_quick, quick_tables
+    from fastscale.paper.quick import quick_tables
 
-    write_snapshot(snapshot(artifact.name), records)
-    if artifact.kind != "comparison":
-        return show_static(artifact)
-    paths = draw_quick(records, artifact=artifact, tier=tier)
-    for table in quick_tables(records, artifact, tier):
+    paths = draw_artifact(artifact, tier, records)
+    for table in quick_tables(records, artifact, tier) if artifact.kind == "comparison" else []:
         print("\n" + render_terminal(table))
     print(f"figures and tables: {os.path.relpath(paths[0].parent)}/ (git diff shows them beside what was published)")
     for path in sorted(p for p in paths if p.suffix == ".png"):

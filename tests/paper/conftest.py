@@ -54,6 +54,35 @@ def synthetic_records():
     return _synthetic
 
 
+def _measured(name: str, seeds=(), timed=True, recipe=None, data="imagenet", **env) -> list[Record]:
+    """Records of a figure's planned networks: time proportional to acts, error falling with flops. Both rules are made up."""
+    records = []
+    classes = 1000 if data == "imagenet" else 10
+    plan = load_artifact(name).plan("full")
+    for index, n in enumerate(plan.names()):
+        arch = n.arch()
+        counts = complexity(arch, num_classes=classes)
+        common = {"arch": arch.name, "base": n.base, "strategy": n.strategy, "factor": n.factor, "resolution": arch.resolution}
+        common |= {"num_classes": classes, "flops": counts.flops, "params": counts.params, "acts": counts.acts, "data": data}
+        common |= {"env": MADE_UP_ENV | {"precision": "16-mixed", "layout": "channels_last", "compile": False} | env}
+        own = recipe or plan.recipe
+        for seed in seeds:
+            values = {"top1_error": 30 - 2 * (counts.flops / 1e9) ** 0.5 + index % 3 / 5 + seed}
+            said = {"recipe": own, "recipe_hash": "made-up-recipe", "seed": seed, "epochs": 100}
+            records.append(Record(kind="train", run=f"{arch.name}.{own}", values=values, **said, **common))
+        if timed:
+            step = counts.acts / 1e8
+            values = {"step_time_s": step, "step_time_spread_s": step / 50, "epoch_time_min": 20 * step}
+            records.append(Record(kind="time", run=f"{arch.name}.time", values=values, **common))
+    return records
+
+
+@pytest.fixture(scope="session")
+def measured():
+    """The function that makes records of a figure's networks: `measured("fig-4", seeds=(0,), device="made-up accelerator")`."""
+    return _measured
+
+
 @pytest.fixture
 def synthetic(synthetic_records):
     """The same, for short."""
@@ -70,19 +99,31 @@ def changed():
     return change
 
 
-def _copy(root: Path) -> Path:
+SMALL = ("quick", "table-1", "table-4", "published-counts", "fig-6")
+
+
+def _copy(root: Path, only: tuple[str, ...] | None = None) -> Path:
     for part in (Path("configs") / "artifacts", Path("paper_figures") / "reference"):
         shutil.copytree(checkout() / part, root / part)
+    for path in (root / "configs" / "artifacts").glob("*.yaml"):
+        if only is not None and path.stem not in only:
+            path.unlink()
     return root
 
 
 @pytest.fixture(scope="session")
 def checkout_copier():
-    """The function that copies what the paper room reads (declarations, references) into a folder."""
-    return _copy
+    """The function that copies what the paper room reads (references, and a few declarations, which are drawn fast) into a folder."""
+    return lambda root: _copy(root, SMALL)
 
 
 @pytest.fixture
 def checkout_copy(tmp_path):
-    """The function that makes such a copy where this test may change it."""
+    """The function that makes such a copy, with every declaration, where this test may change it."""
     return lambda: _copy(tmp_path / "checkout")
+
+
+@pytest.fixture
+def small_copy(tmp_path):
+    """The same with a few declarations."""
+    return lambda: _copy(tmp_path / "checkout", SMALL)

@@ -48,11 +48,11 @@ def test_unknown_name_says_the_nearest_first():
     ("old", "new", "said"),
     [
         ("title:", "titel:", "unknown key 'titel', missing key 'title'"),
-        ("kind: comparison", "kind: poem", "kind must be one of theory, counts, comparison"),
+        ("kind: comparison", "kind: poem", "kind must be one of theory, group-width, counts"),
         ("name: quick", "name: slow", "the file's name says 'quick'"),
         ("    seeds: [0, 1]", "    seeds: [0, 1]\n    colour: red", "unknown key 'colour'"),
         ("    recipe: quick\n", "", "missing key 'recipe'"),
-        ("factor: 4", "factor: four", "factor: 'four'"),
+        ("factors: [4]", "factors: [four]", "factors: 'four'"),
         ("base: regnety-tiny", "base: regnety-huge", "no network is named 'regnety-huge'"),
         ("[base, d,", "[base, q,", "unknown strategy 'q'"),
         ("kind: comparison", "kind: [", "not YAML"),

@@ -4,18 +4,25 @@ import itertools
 
 import pytest
 
-from fastscale.paper.figures import IN_WORDS, Panel, Point, draw, house_style, legend, plain_ticks, style
+from fastscale.paper.figures import Panel, Point, draw, house_style, legend, plain_ticks
 from fastscale.paper.labels import Label, place_labels, spread_out
+from fastscale.paper.looks import IN_WORDS, family_look, family_of, strategy_look
 
 
 def test_each_strategy_has_its_own_colour_and_marker():
-    looks = [style(name)[:2] for name in (None, *IN_WORDS)]
-    assert len({colour for colour, _ in looks}) == len({marker for _, marker in looks}) == len(looks) == 9
+    looks = [strategy_look(name)[:2] for name in (None, *IN_WORDS, "alpha=2/3", "orig")]
+    assert len({colour for colour, _ in looks}) == len({marker for _, marker in looks}) == len(looks) == 11
 
 
-@pytest.mark.parametrize(("a", "b"), [("w", "wg"), ("dwr", "dwgr"), ("dWr", "d1_w8_g8_r1"), ("dWr", "alpha=4/5")])
+def test_each_family_has_its_own_colour_and_marker():
+    bases = ("efficientnet-b0", "regnetx-400mf.dds", "regnety-4gf", "regnetz-500mf", "resnet-50", "resnext-101")
+    looks = [family_look(family_of(base)) for base in bases]
+    assert len({look.colour for look in looks}) == len({look.marker for look in looks}) == len({look.words for look in looks}) == 6
+
+
+@pytest.mark.parametrize(("a", "b"), [("w", "wg"), ("dwr", "dwgr"), ("dWr", "d1_w8_g8_r1"), ("dWr", "alpha=4/5"), ("dwr", "alpha=1/3")])
 def test_two_spellings_look_the_same(a, b):
-    assert style(a) == style(b)
+    assert strategy_look(a) == strategy_look(b)
 
 
 def test_legend_names_what_is_drawn():

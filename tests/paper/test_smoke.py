@@ -3,14 +3,16 @@
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from fastscale.paper import regenerate, smoke, snapshot
+from fastscale.errors import InputError
+from fastscale.paper import draw_artifact, load_artifact, regenerate, select, smoke, snapshot
 from fastscale.paper.smoke import difference
-from fastscale.records import write_snapshot
+from fastscale.records import read_records, write_snapshot
 
 
 @pytest.fixture(scope="module")
@@ -26,10 +28,6 @@ def made_once(tmp_path_factory, checkout_copier, synthetic_records):
 def made(made_once, tmp_path):
     """The same, for a test that changes it."""
     return shutil.copytree(made_once, tmp_path / "made")
-
-
-def test_what_is_committed_is_what_the_code_makes():
-    assert smoke() == []
 
 
 def test_passes_on_what_was_just_made(made, tmp_path):
@@ -98,14 +96,54 @@ def test_pictures_are_compared_by_pixels(made_once, tmp_path):
     assert difference(path, made, "it") == "it: committed file is not a PNG"
 
 
-def test_without_records_there_is_no_quick_figure(checkout_copy):
-    root = checkout_copy()
+def test_without_records_figures_show_references_alone(small_copy):
+    root = small_copy()
     paths = regenerate(root)
-    assert paths and {path.parent.name for path in paths if path.name != "report.html"} == {"tables"}
+    assert {path.parent.name for path in paths} == {"tables", "figures", "paper_figures"}
+    assert "trained 0 of 17; timed 0 of 17" in (root / "paper_figures" / "README.md").read_text()
+    assert "No error of ours has a record for 17 of 17" in (root / "paper_figures" / "figures" / "fig-6.md").read_text()
     assert smoke(root=root) == []
 
 
+def test_one_artifact_alone(made):
+    picture = made / "paper_figures" / "figures" / "fig-6.svg"
+    old, other = picture.read_bytes(), made / "paper_figures" / "tables" / "table-1.md"
+    picture.write_text("by hand")
+    other.write_text("by hand")
+    paths = regenerate(made, names=["fig-6"])
+    assert {p.name for p in paths} == {f"fig-6.{suffix}" for suffix in ("svg", "png", "md", "csv", "tex")}
+    assert picture.read_bytes() == old and other.read_text() == "by hand"
+
+
+def test_a_record_makes_a_variant_and_a_verdict(made, measured):
+    records = measured("fig-6", device="made-up accelerator", device_type="cuda")
+    write_snapshot(made / "paper_figures" / "records" / "timing-made-up.jsonl", records)
+    found = smoke(root=made)
+    assert "figures/fig-6-on-made-up-accelerator.svg: missing" in found
+    assert any(line.startswith("claims.csv") for line in found) and any(line.startswith("README.md") for line in found)
+
+
+def test_reproduced_records_are_kept_and_drawn(made, measured):
+    """Of one fact the newer replaces the older; what another device gave stays."""
+    artifact = load_artifact("fig-6", made)
+    gpu = measured("fig-6", device="made-up accelerator", device_type="cuda")
+    draw_artifact(artifact, "full", select(gpu, artifact, "full"), made)
+    cpu = measured("fig-6", seeds=(0,)) + [replace(r, values=r.values | {"epoch_time_min": 9.0}) for r in gpu]
+    paths = draw_artifact(artifact, "full", select(cpu, artifact, "full"), made)
+    assert {p.stem for p in paths} == {"fig-6", "fig-6-on-made-up-accelerator", "fig-6-on-made-up-processor"}
+    kept = read_records(snapshot("fig-6", made))
+    assert len(kept) == 17 * 3 and {r.values["epoch_time_min"] for r in kept if r.env["device"] == "made-up accelerator"} == {9.0}
+    assert [line for line in smoke(root=made) if line.startswith("figures")] == []
+
+
+def test_a_missing_reference_is_one_line(made):
+    (made / "paper_figures" / "reference" / "paper_points.csv").unlink()
+    with pytest.raises(InputError, match=r"^paper_points\.csv: cannot read the reference points .*; restore paper_figures/reference$"):
+        regenerate(made, names=["fig-6"])
+
+
 def test_torch_is_not_needed(made):
+    """For anything but the blocks of Fig. 3, which are drawn from the real modules."""
     code = "import sys, pathlib; from fastscale.paper import smoke; assert smoke(root=pathlib.Path(sys.argv[1])) == []\n"
     code += "assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code, str(made)], check=True)

@@ -95,14 +95,16 @@ def test_networks_are_timed_once_for_each_plan(small_artifact, imagenet, tmp_pat
 def test_smoke_passes_and_notices_a_changed_number(tmp_path, capsys):
     assert main(["reproduce", "--tier", "smoke"]) == 0
     assert "every count agrees" in capsys.readouterr().out
-    for part in ("configs", "paper_figures"):
-        shutil.copytree(ROOT / part, tmp_path / part)
+    (tmp_path / "configs" / "artifacts").mkdir(parents=True)
+    shutil.copy(ROOT / "configs" / "artifacts" / "published-counts.yaml", tmp_path / "configs" / "artifacts")
+    shutil.copytree(ROOT / "paper_figures" / "reference", tmp_path / "paper_figures" / "reference")
+    from fastscale.paper import regenerate, smoke
+
+    regenerate(tmp_path)
     table = tmp_path / "paper_figures" / "tables" / "zoo-counts.csv"
     text = table.read_text()
     assert "4089185256" in text
     table.write_text(text.replace("4089185256", "4089185257", 1))
-    from fastscale.paper import smoke
-
     (difference,) = smoke(root=tmp_path)
     assert "zoo-counts.csv" in difference
     reference = tmp_path / "paper_figures" / "reference" / "pycls_zoo.csv"
@@ -110,18 +112,19 @@ def test_smoke_passes_and_notices_a_changed_number(tmp_path, capsys):
     assert any("zoo-counts, ResNet-50" in d and "difference" in d for d in smoke(root=tmp_path))
 
 
-def test_other_kinds_than_comparisons_are_drawn_from_their_snapshot(small_artifact, tmp_path, monkeypatch):
-    """The records are committed first, then what belongs to the artifact is made again."""
+def test_other_kinds_than_comparisons_are_drawn_without_a_comparisons_tables(small_artifact, monkeypatch):
+    """The paper room keeps the records and draws; the screen names the pictures."""
     record = next(r for r in RecordStore(ROOT / "paper_figures" / "records" / "quick.jsonl").read() if r.kind == "train")
-    shown = []
+    kept = []
     monkeypatch.undo()
-    monkeypatch.setattr(drawing, "snapshot", lambda name: tmp_path / f"{name}.jsonl")
-    monkeypatch.setattr(drawing, "show_static", lambda artifact: shown.append(RecordStore(tmp_path / "one.jsonl").read()))
+    monkeypatch.setattr(
+        drawing, "draw_artifact", lambda artifact, tier, records: kept.append(records) or [ROOT / "paper_figures" / "x.png"]
+    )
     drawing.draw(replace(small_artifact("one", (None,)), kind="figure"), "quick", [record])
-    assert shown == [[record]]
+    assert kept == [[record]]
 
 
 def test_theory_artifacts_print_their_table(capsys, monkeypatch):
-    monkeypatch.setattr(drawing, "regenerate", lambda stems: [ROOT / "paper_figures" / "tables" / "table-4.md"])
+    monkeypatch.setattr(drawing, "regenerate", lambda names: [ROOT / "paper_figures" / "tables" / "table-4.md"])
     assert main(["reproduce", "table-4"]) == 0
     assert "multiply-adds" in capsys.readouterr().out

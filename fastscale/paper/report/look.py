@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from fastscale.paper.figures import IN_WORDS, style
+from fastscale.paper import looks as figures
+from fastscale.paper.looks import IN_WORDS
 
 STRATEGIES = ("base", *IN_WORDS)
 FAMILIES = ("EfficientNet", "RegNetX", "RegNetY", "RegNetZ", "ResNet", "ResNeXt")
@@ -24,7 +25,7 @@ class Look(NamedTuple):
 def strategy_look(strategy: str | None) -> Look:
     """The figures' look of a strategy; None is the unscaled base."""
     name = "base" if strategy in (None, "", "none") else strategy
-    colour, marker, _ = style(name)
+    colour, marker, *_ = figures.strategy_look(name)
     return Look(colour, marker, IN_WORDS.get(name or "", ""))
 
 

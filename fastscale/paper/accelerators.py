@@ -1,0 +1,192 @@
+"""Does the claim hold today? r of an image's time with acts, flops and params on each device that timm has measured.
+
+    drawing:
+      by: accelerators
+      left_out: [...]     files that print no counts
+      shown: [a, b]       the files whose networks are drawn one by one: an accelerator, and a CPU as the counter-example
+
+Inference, not training; each r is that of the logarithms of all networks in the file (some are the same network under two names).
+"""
+
+import math
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from fastscale.paper.artifacts import Artifact
+from fastscale.paper.chart import Chart, Fit, Mark, draw_charts
+from fastscale.paper.comparison import least_squares
+from fastscale.paper.figures import house_style
+from fastscale.paper.looks import GREY, PALE, family_look
+from fastscale.paper.places import reference, write_text
+from fastscale.paper.points import Measured, timm_points
+from fastscale.paper.runtime import Pool
+from fastscale.paper.tables import Column, Table, fixed, to_csv, to_latex, to_markdown
+from fastscale.records import Record
+
+DEVICES = {
+    "rtx3090": "RTX 3090",
+    "rtx4090": "RTX 4090",
+    "4090": "RTX 4090",
+    "5090": "RTX 5090",
+    "pro6000maxq": "RTX PRO 6000",
+    "i7_12700h": "CPU i7-12700H",
+    "i9_10940x": "CPU i9-10940X",
+}
+_MARKS = {"acts": ("#D55E00", "o"), "flops": ("#0072B2", "s"), "params": ("#777777", "^")}
+
+
+class Device(NamedTuple):
+    """One published file: what it was measured on, and r of logs with each measure."""
+
+    file: str
+    device: str
+    conditions: str
+    networks: int
+    r: dict[str, float | None]
+
+    @property
+    def on_cpu(self) -> bool:
+        """Whether it is a CPU."""
+        return self.device.startswith("CPU")
+
+
+def devices(artifact: Artifact, root: Path | None = None) -> list[Device]:
+    """Every file but those left out; GPUs from the oldest on, CPUs last."""
+    rows: dict[str, dict[str, str]] = {}
+    for row in reference("timm_benchmarks", root):
+        rows.setdefault(row["source"].removeprefix("timm results/").removesuffix(".csv"), row)
+    found = []
+    for file, row in rows.items():
+        if file in artifact.drawing["left_out"]:
+            continue
+        points = timm_points(file, root)
+        device = DEVICES[row["device"].partition("-")[2]]
+        torch = re.sub(r"pt(1)(\d\d)$|pt(\d)(\d)\d$", r"torch \1\3.\2\4", row["torch"])  # pt113: 1.13, pt291: 2.9.1
+        how = ["compiled" if row["compiled"] == "True" else "eager", row["precision"], row["layout"].upper()]
+        r = {measure: Pool(measure, tuple(points)).r(log=True) for measure in _MARKS}
+        found.append(Device(file, device, ", ".join([torch, *how]), len(points), r))
+    order = list(dict.fromkeys(DEVICES.values()))
+    return sorted(found, key=lambda d: (order.index(d.device), d.conditions, d.file))
+
+
+def draw_accelerators(artifact: Artifact, records: Sequence[Record], folder: Path, root: Path | None = None) -> list[Path]:
+    """The r of every device side by side; two devices' networks one by one; the table."""
+    found = devices(artifact, root)
+    paths = _dots(found, artifact, folder)
+    charts = []
+    for file in artifact.drawing["shown"]:
+        device = next(d for d in found if d.file == file)
+        charts += [_scatter(device, timm_points(file, root), measure) for measure in ("acts", "flops")]
+    subtitle = ["Published by timm, inference; left against acts, right against flops. Lower row: a CPU, the counter-example."]
+    paths += draw_charts(charts, 2, "An accelerator and a CPU: time of an image", subtitle, folder, f"{artifact.name}-networks")
+    table = r_table(found, artifact)
+    text = [f"# {artifact.title}", "", artifact.shows.strip(), "", f"![r by device]({artifact.name}.svg)", ""]
+    text += [f"![networks of two devices]({artifact.name}-networks.svg)", "", _CAPTION, "", to_markdown(table)]
+    paths.append(write_text(folder / f"{artifact.name}.md", "\n".join(text).rstrip() + "\n"))
+    paths.append(write_text(folder / f"{artifact.name}.csv", to_csv(table)))
+    return [*paths, write_text(folder / f"{artifact.name}.tex", to_latex(table))]
+
+
+def r_table(found: Sequence[Device], artifact: Artifact) -> Table:
+    """One row a file."""
+    columns = [
+        Column("device", "device", right=False),
+        Column("conditions", "conditions", right=False),
+        Column("networks", "networks"),
+        Column("r_log_acts", "r with acts", fixed(3)),
+        Column("r_log_flops_multiply_adds", "r with flops (multiply-adds)", fixed(3)),
+        Column("r_log_params", "r with params", fixed(3)),
+        Column("file", "file in timm's results", right=False, terminal=False),
+    ]
+    rows = [[d.device, d.conditions, d.networks, d.r["acts"], d.r["flops"], d.r["params"], d.file] for d in found]
+    note = "r of the logarithms of an image's time and the count, as timm prints them."
+    return Table(
+        artifact.name, artifact.title, columns, rows, [note, leaders(found), "Ours: no record; our timings are of training, see Fig. 2."]
+    )
+
+
+def leaders(found: Sequence[Device]) -> str:
+    """How often acts predict best, on GPUs and on CPUs."""
+    said = []
+    for what, on_cpu in (("GPU", False), ("CPU", True)):
+        rs = [d.r for d in found if d.on_cpu == on_cpu]
+        first = sum((r["acts"] or 0) > max(r["flops"] or 0, r["params"] or 0) for r in rs)
+        said.append(f"in {first} of {len(rs)} {what} files")
+    return f"Acts predict better than both flops and params {', '.join(said)}."
+
+
+def _scatter(device: Device, points: Sequence[Measured], measure: str) -> Chart:
+    unit, label = {"acts": (1e6, "acts, M"), "flops": (1e9, "flops (multiply-adds), B")}[measure]
+    pool = Pool(measure, tuple(points))
+    xs, ys = pool.values(log=True)
+    slope, intercept = least_squares(xs, ys)
+    low, high = min(getattr(p, measure) for p in points) / unit, max(getattr(p, measure) for p in points) / unit
+    # in the panel's units: log(ms) = slope * log(x * unit) + intercept + log(1000)
+    line = Fit(slope, intercept + slope * math.log(unit) + math.log(1e3), low, high, power=True)
+    marks = [Mark(family_look(p.family), getattr(p, measure) / unit, 1e3 * p.time) for p in points if p.time is not None]
+    heading = f"{device.device}, {device.conditions.split(', ')[1]}: r of logs = {device.r[measure]:.2f}"
+    return Chart(label, "ms an image", marks, heading, log_x=True, log_y=True, fits=(line,))
+
+
+def _dots(found: Sequence[Device], artifact: Artifact, folder: Path) -> list[Path]:
+    """One line a file, three marks a line: r with acts, flops, params."""
+    with house_style():
+        width, height = 7.2, 1.25 + 0.235 * (len(found) + 1)
+        figure = Figure(figsize=(width, height))
+        FigureCanvasAgg(figure)
+        ax = figure.add_subplot()
+        figure.subplots_adjust(left=2.98 / width, right=1 - 0.25 / width, top=1 - 0.62 / height, bottom=0.63 / height)
+        figure.text(0.12 / width, 1 - 0.16 / height, artifact.title, fontsize=11, fontweight="bold", va="center")
+        said = "r of the logarithms of an image's time with each count; inference, published by timm; nothing here is ours"
+        figure.text(0.12 / width, 1 - 0.38 / height, said, fontsize=8.5, color=GREY, va="center")
+        gpus = sum(not d.on_cpu for d in found)
+        heights = [i if not d.on_cpu else i + 1 for i, d in enumerate(found)]
+        for y, d in zip(heights, found, strict=True):
+            values = [r for r in d.r.values() if r is not None]
+            ax.plot([min(values), max(values)], [y, y], color=PALE, linewidth=2.2, zorder=1, solid_capstyle="round")
+            for measure, (colour, marker) in _MARKS.items():
+                ax.plot(
+                    [d.r[measure] or 0.0],
+                    [y],
+                    marker=marker,
+                    color=colour,
+                    markersize=5.2,
+                    markeredgecolor="white",
+                    markeredgewidth=0.5,
+                    zorder=3,
+                )
+        ax.text(1.0, gpus - 0.02, "CPUs: the counter-example", fontsize=8, color="#9C1C1C", ha="right", va="center")
+        ax.set_yticks(heights, labels=[f"{d.device}, {d.conditions}" for d in found], fontsize=8)
+        ax.set_ylim(max(heights) + 0.6, -0.6)
+        ax.set_xlim(0.7, 1.0)
+        ax.grid(axis="y", visible=False)
+        ax.tick_params(labelsize=8, length=2)
+        ax.set_xlabel("Pearson r (log-log)", fontsize=9)
+        handles = [Line2D([], [], linestyle="none", marker=m, color=c, markersize=5.2, label=name) for name, (c, m) in _MARKS.items()]
+        figure.legend(handles=handles, loc="lower left", ncol=3, frameon=False, fontsize=8.5, handletextpad=0.2)
+        folder.mkdir(parents=True, exist_ok=True)
+        svg, png = folder / f"{artifact.name}.svg", folder / f"{artifact.name}.png"
+        figure.savefig(svg, metadata={"Date": None, "Creator": None})
+        figure.savefig(png, metadata={"Software": None}, dpi=130)
+    return [svg, png]
+
+
+def margin(file: str, measures: tuple[str, str], root: Path | None = None) -> tuple[float, int]:
+    """(r of logs with the first measure minus that with the second, number of networks) of one published file."""
+    points = tuple(timm_points(file, root))
+    rs = [Pool(measure, points).r(log=True) for measure in measures]
+    assert rs[0] is not None and rs[1] is not None  # a published file holds more than three networks
+    return rs[0] - rs[1], len(points)
+
+
+_CAPTION = (
+    "Published by huggingface/pytorch-image-models (`results/`). Each r is of all the file's networks; some of them are one network under "
+    "several names. Two training files of an RTX 3090 are left out: they print no counts. CPUs stand here as the counter-example: the "
+    "paper's claim is about memory-bound accelerators, and a CPU is never offered as its confirmation."
+)

@@ -1,0 +1,166 @@
+"""Fig. 3, drawn from the traced modules: the Y block and the Z block, each with and without a change of shape.
+
+    drawing:
+      by: blocks
+      blocks: [{arch: regnety-4gf, stage: 2, index: 1, title: Y block}]
+
+A box is as wide as the channels that leave it, to one scale in each picture: Y narrows nothing, Z widens inside.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+
+from fastscale.paper.artifacts import Artifact
+from fastscale.paper.blocks import BlockGraph, Step, built, trace_block
+from fastscale.paper.figures import house_style
+from fastscale.paper.looks import GREY
+from fastscale.paper.places import write_text
+from fastscale.paper.tables import Column, Table, to_csv, to_latex, to_markdown
+from fastscale.records import Record
+
+_FACES = {"conv": "#DCEAF6", "group": "#BBD9EE", "se": "#FBE3CC", "act": "#E4F1E4"}
+_LINE = "#3A3A3A"
+_STEP, _HIGH, _WIDEST = 0.72, 0.46, 1.42  # inches: from box to box, a box, half the widest box
+
+
+def draw_blocks(artifact: Artifact, records: Sequence[Record], folder: Path, root: Path | None = None) -> list[Path]:
+    """The picture, the caption, and the steps as a table."""
+    declared = artifact.drawing["blocks"]
+    networks = {name: built(name) for name in dict.fromkeys(b["arch"] for b in declared)}
+    blocks = [trace_block(networks[b["arch"]], b["stage"], b["index"], b["title"]) for b in declared]
+    paths = _draw(blocks, artifact, folder)
+    table = steps_table(blocks, artifact)
+    text = [f"# {artifact.title}", "", artifact.shows.strip(), "", f"![{artifact.title}]({artifact.name}.svg)", "", to_markdown(table)]
+    paths.append(write_text(folder / f"{artifact.name}.md", "\n".join(text)))
+    paths.append(write_text(folder / f"{artifact.name}.csv", to_csv(table)))
+    return [*paths, write_text(folder / f"{artifact.name}.tex", to_latex(table))]
+
+
+def steps_table(blocks: Sequence[BlockGraph], artifact: Artifact) -> Table:
+    """One row an operation, in the order of computation."""
+    columns = [
+        Column("block", "block", right=False),
+        Column("module", "module", right=False),
+        Column("branch", "branch", right=False),
+        Column("operation", "operation", right=False),
+        Column("width_in", "channels in"),
+        Column("width_out", "channels out"),
+    ]
+    rows: list[list] = []
+    for block in blocks:
+        shortcut = block.shortcut if block.shortcut is not None else ()
+        for branch, steps in (("main", block.main), ("shortcut", shortcut), ("after the sum", block.after)):
+            rows += [[block.title, block.module, branch, s.words, s.w_in or None, s.w_out or None] for s in steps]
+        if block.shortcut is None:
+            rows.append([block.title, block.module, "shortcut", "none", None, None])
+        elif not block.shortcut:
+            rows.append([block.title, block.module, "shortcut", "identity", block.width, block.width])
+    return Table(artifact.name, artifact.title, columns, rows, ["Traced from the modules that are trained; nothing is drawn by hand."])
+
+
+def boxes(steps: Sequence[Step]) -> list[tuple[str, list[str], int]]:
+    """(face, lines of text, channels out) a box: a conv with the norm and activation that follow it, SE on its own."""
+    found: list[tuple[str, list[str], int]] = []
+    for step in steps:
+        if step.kind == "conv":
+            face = "group" if "groups" in step.words else "conv"
+            found.append((face, [step.words, f"{step.w_in} → {step.w_out}"], step.w_out))
+        elif step.kind in ("norm", "act") and found and found[-1][0] in ("conv", "group"):
+            found[-1][1][-1] += f", {step.words}"
+        else:
+            name, _, inside = step.words.partition(": ")
+            found.append((step.kind, [name, inside] if inside else [name], step.w_out))
+    return found
+
+
+def _draw(blocks: Sequence[BlockGraph], artifact: Artifact, folder: Path) -> list[Path]:
+    most = max(len(boxes(b.main)) for b in blocks)
+    with house_style():
+        cell, height = 3.6, 1.0 + _STEP * (most + 1.9)
+        rows = -(-len(blocks) // 2)
+        width, total = 2 * cell, rows * height + 0.5
+        figure = Figure(figsize=(width, total))
+        FigureCanvasAgg(figure)
+        figure.text(0.12 / width, 1 - 0.16 / total, artifact.title, fontsize=11, fontweight="bold", va="center")
+        said = "Traced from the modules that are trained. Boxes are as wide as the channels that leave them."
+        figure.text(0.12 / width, 1 - 0.36 / total, said, fontsize=8.5, color=GREY, va="center")
+        for i, block in enumerate(blocks):
+            row, column = divmod(i, 2)
+            ax = figure.add_axes((column / 2, (total - 0.5 - (row + 1) * height) / total, 0.5, height / total))
+            _draw_block(ax, block, cell, height)
+        folder.mkdir(parents=True, exist_ok=True)
+        svg, png = folder / f"{artifact.name}.svg", folder / f"{artifact.name}.png"
+        figure.savefig(svg, metadata={"Date": None, "Creator": None})
+        figure.savefig(png, metadata={"Software": None}, dpi=110)
+    return [svg, png]
+
+
+def _draw_block(ax: Axes, block: BlockGraph, cell: float, height: float) -> None:
+    """One block from top to bottom, in inches."""
+    ax.set_xlim(0, cell)
+    ax.set_ylim(0, height)
+    ax.axis("off")
+    main = boxes(block.main)
+    widest = max([block.width, *(channels for *_, channels in main)])
+    x, y = 0.1 + _WIDEST, height - 0.42
+    ax.text(0.12, height - 0.12, block.title, fontsize=10, fontweight="bold", va="center")
+    ax.text(x, y, f"{block.width} channels", fontsize=8, color=GREY, ha="center", va="center")
+    top = y - 0.1
+    for face, lines, channels in main:
+        y -= _STEP
+        _arrow(ax, (x, top), (x, y + _HIGH / 2))
+        _box(ax, x, y, max(0.62, _WIDEST * channels / widest), face, lines)
+        top = y - _HIGH / 2
+    out = main[-1][2]
+    if block.shortcut is not None:
+        y -= 0.58
+        start = height - 0.52
+        right = cell - 0.34
+        _arrow(ax, (x, top), (x, y + 0.11))
+        ax.plot([x, right], [start - 0.06, start - 0.06], color=_LINE, linewidth=1.1, solid_capstyle="round")
+        ax.plot([right, right], [start - 0.06, y], color=_LINE, linewidth=1.1, solid_capstyle="round", zorder=1)
+        _arrow(ax, (right, y), (x + 0.11, y))
+        ax.add_patch(FancyBboxPatch((x - 0.1, y - 0.1), 0.2, 0.2, boxstyle="circle,pad=0.0", facecolor="white", edgecolor=_LINE))
+        ax.text(x, y - 0.008, "+", fontsize=11, ha="center", va="center")
+        said = boxes(block.shortcut)
+        text = "\n".join(line for _, lines, _ in said for line in lines) if said else "identity"
+        box = {"boxstyle": "round,pad=0.3", "facecolor": _FACES["conv"], "edgecolor": _LINE, "linewidth": 0.8}
+        blank = {"boxstyle": "square,pad=0.25", "facecolor": "white", "edgecolor": "white"}
+        height_of_text = (start + y) / 2
+        ax.text(right, height_of_text, text, fontsize=7.5, ha="center", va="center", rotation=90, bbox=box if said else blank, zorder=3)
+        top = y - 0.1
+    for face, lines, _ in boxes(block.after):
+        y -= 0.5
+        _arrow(ax, (x, top), (x, y + 0.14))
+        _box(ax, x, y, 0.45, face, lines, 0.28)
+        top = y - 0.14
+    _arrow(ax, (x, top), (x, top - 0.24))
+    ax.text(x, top - 0.33, f"{out} channels", fontsize=8, color=GREY, ha="center", va="center")
+
+
+def _box(ax: Axes, x: float, y: float, half: float, face: str, lines: Sequence[str], high: float = _HIGH) -> None:
+    ax.add_patch(
+        FancyBboxPatch(
+            (x - half, y - high / 2),
+            2 * half,
+            high,
+            boxstyle="round,pad=0,rounding_size=0.05",
+            facecolor=_FACES[face],
+            edgecolor=_LINE,
+            linewidth=0.9,
+        )
+    )
+    for i, line in enumerate(lines):
+        shift = 0.0 if len(lines) == 1 else 0.09 * (1 - 2 * i)
+        ax.text(
+            x, y + shift, line, fontsize=8.2 if i == 0 else 7.4, color="#111111" if i == 0 else GREY, ha="center", va="center", zorder=4
+        )
+
+
+def _arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
+    ax.add_patch(FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=8, color=_LINE, linewidth=1.1, shrinkA=0, shrinkB=0))

@@ -1,0 +1,150 @@
+"""What we measured, for a figure: the committed records of its series of networks, sorted into groups that may stand in one panel.
+
+Training runs are grouped by recipe (which fixes the data), timings by device and conditions: a figure never mixes two groups. The groups
+of the plan's own recipe belong into the figure itself; others, and each device's timings, make a variant of it whose title says so.
+Two committed records of one fact with different values are an error that names both: none silently wins.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from fastscale.counts import Complexity, complexity
+from fastscale.errors import InputError
+from fastscale.paper.artifacts import Artifact
+from fastscale.paper.comparison import LEAST_POINTS, deviation, mean
+from fastscale.paper.looks import family_of
+from fastscale.paper.places import checkout
+from fastscale.paper.points import Measured
+from fastscale.records import Record, key, read_records
+from fastscale.scaling import RunName, arch_named
+
+_TIMED_UNDER = ("device", "precision", "layout", "compile", "threads")
+
+
+@dataclass(frozen=True)
+class Group:
+    """Records of one kind that were made under the same conditions, as points; `name` is short and fit for a file name."""
+
+    kind: str
+    name: str
+    words: str  # for a title
+    data: str
+    on_cpu: bool
+    device: str  # empty for training
+    points: tuple[Measured, ...]
+
+
+def committed_records(root: Path | None = None) -> list[Record]:
+    """Every record of paper_figures/records/*.jsonl, each fact once. InputError for a bad line, or two that contradict each other."""
+    found: dict[tuple, tuple[Record, str]] = {}
+    for path in sorted((checkout(root) / "paper_figures" / "records").glob("*.jsonl")):
+        for number, record in enumerate(read_records(path), start=1):
+            if record.run.endswith(".reference"):
+                continue  # a campaign repeats it on purpose, to see its device drift
+            where = f"{path.name}, line {number}"
+            other, first = found.setdefault(key(record), (record, where))
+            if other.values != record.values:
+                names = sorted(n for n in {*other.values, *record.values} if other.values.get(n) != record.values.get(n))
+                said = f"{names[0]} {other.values.get(names[0])} and {record.values.get(names[0])}"
+                raise InputError(f"records contradict each other about {record.run}: {first} and {where} ({said}); keep the right one")
+    return [record for record, _ in found.values()]
+
+
+def groups(records: Iterable[Record], artifact: Artifact, tier: str = "full") -> list[Group]:
+    """The groups of the networks of the artifact's series, training first, the plan's own recipe before others.
+
+    Timings of fewer than three networks, or of less than a tenth of those planned, make no group. Raises InputError where a record's
+    counts are not those of the network it names.
+    """
+    plan = artifact.plan(tier)
+    if plan is None:
+        return []
+    planned = {name.arch_name: name for name in plan.names()}
+    own = [r for r in records if plan.holds(r.base, r.strategy, r.factor) and _fits(r)]
+    names = {r.arch: planned.get(r.arch) or RunName(r.base, r.strategy, r.factor, None) for r in own}
+    names = dict(sorted(names.items(), key=lambda item: _in_order(item[1], planned)))
+    trained = [r for r in own if r.kind == "train" and r.recipe and "top1_error" in r.values]
+    timed = [r for r in own if r.kind == "time" and r.data == plan.data and "epoch_time_min" in r.values]
+    found = []
+    for recipe in sorted({r.recipe for r in trained if r.recipe}, key=lambda recipe: (recipe != plan.recipe, recipe)):
+        found.append(_trained(recipe, [r for r in trained if r.recipe == recipe], names))
+    conditions = sorted({_conditions(r) for r in timed})
+    least = max(LEAST_POINTS, len(planned) / 10)
+    for condition in [c for c in conditions if len({r.arch for r in timed if _conditions(r) == c}) >= least]:
+        same_device = [other for other in conditions if other[0] == condition[0]]
+        found.append(_timed(condition, same_device, [r for r in timed if _conditions(r) == condition], names))
+    return found
+
+
+@lru_cache(maxsize=8192)
+def counts(arch: str, resolution: int | None = None, num_classes: int = 1000) -> tuple[Complexity, int]:
+    """(counts, own resolution) of the network of that name: the same few are asked for by many figures and claims."""
+    made = arch_named(arch)
+    return complexity(made, resolution, num_classes), made.resolution
+
+
+def slug(text: str) -> str:
+    """Lower case letters and digits with single dashes: NVIDIA H200 -> nvidia-h200."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+def _in_order(name: RunName, planned: dict[str, RunName]) -> tuple:
+    """Planned networks in the plan's order, then others by name and factor."""
+    place = list(planned).index(name.arch_name) if name.arch_name in planned else len(planned)
+    return place, name.base, name.strategy or "", name.factor
+
+
+def _fits(record: Record) -> bool:
+    """Whether the network was run at its own resolution."""
+    ours, own_resolution = counts(record.arch, record.resolution, record.num_classes)
+    if Complexity(record.flops, record.params, record.acts) != ours:
+        raise InputError(f"record {record.id} of {record.arch}: its counts are not the network's: the record or the code is wrong")
+    return record.resolution == own_resolution
+
+
+def _trained(recipe: str, records: Sequence[Record], names: dict[str, RunName]) -> Group:
+    data = {str(r.data) for r in records}
+    if len(data) > 1:
+        raise InputError(f"recipe {recipe}: records of different data sets cannot be compared ({', '.join(sorted(data))})")
+    points = []
+    for arch, name in names.items():
+        runs = [r for r in records if r.arch == arch]
+        if runs:
+            errors = [r.values.get("top1_error_ema", r.values["top1_error"]) for r in runs]
+            points.append(
+                _point(runs[0], name, error=mean(errors), error_spread=deviation(errors), runs=len(errors), epochs=runs[0].epochs)
+            )
+    return Group("train", slug(recipe), f"recipe {recipe}", data.pop(), False, "", tuple(points))
+
+
+def _timed(
+    condition: tuple[str, ...], same_device: Sequence[tuple[str, ...]], records: Sequence[Record], names: dict[str, RunName]
+) -> Group:
+    differs = [value for i, value in enumerate(condition) if i and len({other[i] for other in same_device}) > 1]
+    device, precision, layout, compiled, threads = condition
+    on_cpu = records[0].env.get("device_type", "cpu") == "cpu"
+    words = f"{device}, {precision}, {layout}" + (", compiled" if compiled not in ("False", "None") else ", eager")
+    points = []
+    for arch, name in names.items():
+        own = [r for r in records if r.arch == arch]
+        if own:  # measured with several batches: the largest, which fills the device
+            r = max(own, key=lambda record: (record.env.get("batch") or 0, record.id))
+            minutes, step, spread = (r.values.get(v) for v in ("epoch_time_min", "step_time_s", "step_time_spread_s"))
+            assert minutes is not None  # those without have been left out
+            points.append(_point(r, name, time=minutes, spread=minutes * spread / step if step and spread is not None else None))
+    words += f", {threads} thread{'s' * (threads != '1')}" if on_cpu else ""
+    return Group("time", slug(" ".join([device, *differs])), words, str(records[0].data), on_cpu, device, tuple(points))
+
+
+def _point(record: Record, name: RunName, **measured) -> Measured:
+    strategy = "orig" if name.strategy is None and re.fullmatch(r"efficientnet-b[1-7]", name.base) else name.strategy
+    own = (float(record.flops), float(record.params), float(record.acts))
+    return Measured(record.arch, family_of(name.base), strategy, *own, source=f"record {record.id}", **measured)
+
+
+def _conditions(record: Record) -> tuple[str, ...]:
+    on_cpu = record.env.get("device_type", "cpu") == "cpu"  # elsewhere the host's threads only feed the device
+    return tuple(str(record.env.get(name)) if on_cpu or name != "threads" else "" for name in _TIMED_UNDER)

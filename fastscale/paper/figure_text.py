@@ -1,0 +1,113 @@
+"""What stands beside a figure: its caption, what is left out for want of a record, and every point in numbers (paper, ours, difference)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from fastscale.paper.artifacts import Artifact
+from fastscale.paper.places import write_text
+from fastscale.paper.points import Measured
+from fastscale.paper.tables import Column, Table, fixed, signed, to_csv, to_latex, to_markdown
+from fastscale.paper.views import View
+
+_IN_WORDS = {"error": "error", "time": "epoch time"}
+
+
+def write_caption(artifact: Artifact, view: View, left_out: Sequence[str], folder: Path, extra: Sequence[str] = ()) -> list[Path]:
+    """`<view>.md` (caption, picture, table), `.csv` and `.tex`."""
+    table = points_table(artifact, view)
+    parts = [f"# {artifact.title}" + (f": times on one {view.timed.device}" if view.timed else ""), "", artifact.shows.strip(), ""]
+    if view.timed is not None:
+        parts += [f"**Times measured on one {view.timed.words}.**" + (" " + _NO_CPU if view.on_cpu else ""), ""]
+    if view.foreign and view.trained is not None:
+        parts += [f"**Errors measured on {view.trained.data}, {view.trained.words}: another experiment than the paper's.**", ""]
+    parts += [
+        f"![{artifact.title}]({view.name}.svg)",
+        "",
+        caption(artifact, view, left_out),
+        "",
+        *extra,
+        *([""] if extra else []),
+        to_markdown(table),
+    ]
+    return [
+        write_text(folder / f"{view.name}.md", "\n".join(parts).rstrip() + "\n"),
+        write_text(folder / f"{view.name}.csv", to_csv(table)),
+        write_text(folder / f"{view.name}.tex", to_latex(table)),
+    ]
+
+
+def caption(artifact: Artifact, view: View, left_out: Sequence[str]) -> str:
+    """What the marks mean and what has no record."""
+    found = []
+    if any("digitised" in p.source for p in view.published):
+        found.append("Published points were read off the paper's plots (error ±.03, time ±.07 min in Fig. 4 and 6).")
+    if any(p.epochs is not None for p in view.published):
+        found.append("Published points are printed in Xiao et al. 2021, Table 2: a later recipe of the same group.")
+    if not view.published:
+        found.append("The paper's own points of this figure are not known.")
+    for measure, group in (("error", view.trained), ("time", view.timed)):
+        missing = [p.arch for p in view.planned if group is None or p.arch not in {q.arch for q in group.points}]
+        of = f"{len(missing)} of {len(view.planned)} planned networks"
+        if measure == "error" and artifact.drawing["by"] == "runtime":
+            continue  # only times are shown
+        if view.planned and missing and not (measure == "time" and group is None):
+            found.append(f"No {_IN_WORDS[measure]} of ours has a record for {of}: they are left out.")
+        elif view.planned and missing:
+            found.append("Times of ours have a variant of this figure for each device; the published ones are those of 8 V100.")
+    if left_out:
+        found.append(f"Left out because nothing is known or recorded: {', '.join(left_out)}.")
+    runs = {p.runs for p in view.trained.points} if view.trained else set()
+    if runs:
+        most = "single runs" if runs == {1} else f"means of up to {max(runs)} runs, bars one standard deviation"
+        found.append(f"Our errors: averaged weights, {most}.")
+    return " ".join(found)
+
+
+def points_table(artifact: Artifact, view: View) -> Table:
+    """Every network of the figure: counts ours, published and our error and epoch time, and the differences."""
+    columns = [
+        Column("arch", "network", right=False),
+        Column("flops_multiply_adds", "flops, B (multiply-adds)", _scaled(1e9, 3)),
+        Column("params", "params, M", _scaled(1e6, 2)),
+        Column("acts", "acts, M", _scaled(1e6, 2)),
+        Column("top1_error_paper", "top-1 error published, %", fixed(2)),
+        Column("top1_error", "ours", _runs, parts=("mean", "std", "n")),
+        Column("top1_error_difference", "difference", signed(2)),
+        Column("epoch_time_min_paper", "epoch time published, min", fixed(2)),
+        Column("epoch_time_min", "ours", fixed(2)),
+        Column("epoch_time_ratio", "ours / published", fixed(2)),
+    ]
+    ours = {p.arch: p for p in view.planned}
+    errors = {p.arch: p for p in view.our_values("error")}
+    times = {p.arch: p for p in view.our_values("time")}
+    published: dict[str, Measured] = {}
+    for p in view.published:
+        published.setdefault(p.arch, p)
+    rows = []
+    for arch in dict.fromkeys([*ours, *published]):
+        there, here = published.get(arch), ours.get(arch) or published[arch]
+        error, time = errors.get(arch), times.get(arch)
+        theirs = there.error if there and not view.foreign else None
+        minutes = there.time if there and not view.on_cpu else None
+        row: list = [arch, here.flops, here.params, here.acts, theirs]
+        row += [(error.error, error.error_spread, error.runs) if error else None]
+        row += [error.error - theirs if error and error.error is not None and theirs is not None else None]
+        row += [minutes, time.time if time else None, time.time / minutes if time and time.time and minutes else None]
+        rows.append(row)
+    kept = [i for i in range(len(columns)) if i < 4 or any(row[i] is not None for row in rows)]
+    if artifact.drawing["by"] == "runtime":  # it shows no error
+        kept = [i for i in kept if "error" not in columns[i].key]
+    note = "Counts are ours (one image, 1000 classes). A blank was not measured. Published times are those of 8 V100, ours of one device."
+    return Table(view.name, artifact.title, [columns[i] for i in kept], [[row[i] for i in kept] for row in rows], [note])
+
+
+_NO_CPU = "A CPU is neither for nor against the paper's claim, which is about memory-bound accelerators."
+
+
+def _scaled(unit: float, digits: int):
+    return lambda value: f"{value / unit:,.{digits}f}"
+
+
+def _runs(value: tuple[float, float | None, int]) -> str:
+    average, spread, runs = value
+    return f"{average:.2f}" + (f" ± {spread:.2f} ({runs})" if spread is not None else "")

@@ -1,0 +1,78 @@
+"""The index of paper_figures: every artifact with what it shows, its pictures and tables, its verdicts, and what has no record yet."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from fastscale.paper.artifacts import Artifact, list_artifacts, load_artifact
+from fastscale.paper.verdicts import Verdict, summary
+from fastscale.paper.views import views
+from fastscale.records import Record
+
+_ORDER = ("fig-1", "fig-2", "fig-3", "fig-4", "fig-5", "fig-6", "fig-7", "large-networks", "zoo-v100", "todays-accelerators")
+
+
+def index(records: Sequence[Record], found: Sequence[Verdict], root: Path | None = None) -> str:
+    """README.md of paper_figures."""
+    artifacts = [load_artifact(name, root) for name in list_artifacts(root)]
+    figures = sorted((a for a in artifacts if a.kind == "figure"), key=lambda a: (_place(a.name), a.name))
+    tables = [a for a in artifacts if a.kind not in ("figure", "comparison")]
+    parts = [
+        "# Tables and figures",
+        "",
+        "Made by `bash scripts/reproduce_table.sh [ARTIFACT ...]` from the [records](records) and the",
+        "[published references](reference/README.md), and from nothing else. Published points are hollow, ours filled; what has no",
+        "record is left out. Every figure is there as SVG, PNG, and as numbers in CSV, Markdown and LaTeX.",
+        "",
+        f"**[Verdicts](claims.md)**: {summary(found)}",
+    ]
+    parts += ["", "**[Interactive report](report.html)**: every record and reference point, to filter and to sort; opens from disk."]
+    parts += ["", "## Figures", ""]
+    for artifact in figures:
+        parts += _figure(artifact, records, found, root)
+    parts += ["## Tables", "", "| artifact | shows | files |", "|:---|:---|:---|"]
+    for artifact in tables:
+        files = ", ".join(f"[{Path(output).name}]({output}.md)" for output in artifact.outputs)
+        parts.append(f"| `{artifact.name}` {artifact.title} | {artifact.shows.strip()} | {files} |")
+    parts += ["", "## Comparisons trained here", ""]
+    for artifact in artifacts:
+        if artifact.kind == "comparison":
+            parts += [f"- [`{artifact.name}`]({artifact.name}/summary.md): {artifact.title}. {artifact.shows.strip()}"]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def recorded(artifact: Artifact, records: Sequence[Record], root: Path | None = None) -> str:
+    """How many of the planned networks have a training and a timing record, or that none is needed."""
+    plan = artifact.plan("full")
+    if plan is None:
+        return "Needs no run." if artifact.drawing.get("by") == "blocks" else "Of published numbers alone."
+    pictures = views(artifact, records, root)
+    said = []
+    if plan.seeds:
+        own = pictures[0].trained
+        said.append(f"trained {len(own.points) if own else 0} of {len(plan.names())}")
+    if plan.timings:
+        timed = [v.timed for v in pictures if v.timed]
+        said += [f"timed on {group.words} {len(group.points)} of {len(plan.names())}" for group in timed] or [
+            f"timed 0 of {len(plan.names())}"
+        ]
+    return f"Records of ours: {'; '.join(said)}."
+
+
+def _figure(artifact: Artifact, records: Sequence[Record], found: Sequence[Verdict], root: Path | None) -> list[str]:
+    folder = Path(artifact.outputs[0]).parent
+    names = [view.name for view in views(artifact, records, root)] if artifact.drawing["by"] in ("panels", "runtime") else []
+    names = names or [Path(output).name for output in artifact.outputs]
+    own = [v for v in found if v.artifact == artifact.name]
+    parts = [f"### {artifact.title}", "", artifact.shows.strip(), "", recorded(artifact, records, root), ""]
+    parts += [f"- {v.claim.claim}: **{v.verdict}**" + (f" ({v.ours.where})" if v.ours else "") for v in own]
+    parts += [""] if own else []
+    parts += [f'<a href="{folder}/{name}.md"><img src="{folder}/{name}.png" width="420" alt="{artifact.title}"></a>' for name in names]
+    return [*parts, ""]
+
+
+def _others(n: int) -> str:
+    return f" and {n} others of the same series" if n else ""
+
+
+def _place(name: str) -> int:
+    return _ORDER.index(name) if name in _ORDER else len(_ORDER)

@@ -1,0 +1,99 @@
+"""Beside the closed form: how much flops, params and acts of real networks grow, whose depths, widths and resolutions are rounded.
+
+Tables 1, 2 and 4 for each base network and factor; and Table 3, group width fixed against scaled, which is ours: closed form from the
+formulas of a stage of group convs (flops k^2 w g r^2, params k^2 w g, acts w r^2), and counts.
+"""
+
+import math
+from collections.abc import Sequence
+
+from fastscale.counts import complexity
+from fastscale.paper.artifacts import Artifact
+from fastscale.paper.tables import Column, Table, fixed, power, share
+from fastscale.scaling import Strategy, arch_named, scale
+
+MEASURES = ("flops", "params", "acts")
+_KEYS = {"flops": "flops_multiply_adds", "params": "params", "acts": "acts"}
+_HEADERS = {"flops": "flops (multiply-adds)", "params": "params", "acts": "acts"}
+# the form whose group convs grow by the exponents of plain convs
+_SCALED = {"w": "wg", "dw": "dwg", "wr": "wgr", "dwr": "dwgr"}
+
+
+def growth_table(artifact: Artifact) -> Table:
+    """One row a strategy, base and factor: growth reached, growth in theory, and the exponent of acts that was reached."""
+    columns = [
+        Column("strategy", "strategy", right=False),
+        Column("base", "base", right=False),
+        Column("scaled_by", "scaled by", right=False, terminal=False),
+        Column("factor", "s", lambda value: f"{value:g}"),
+        Column("resolution_px", "res. px"),
+    ]
+    for measure in MEASURES:
+        columns += [
+            Column(f"{_KEYS[measure]}_growth", f"{_HEADERS[measure]} reached", _times),
+            Column(f"{_KEYS[measure]}_growth_theory", f"{_HEADERS[measure]} theory", _times),
+        ]
+    columns += [
+        Column("acts_exponent", "acts = flops (multiply-adds)^", fixed(2)),
+        Column("acts_exponent_theory", "in theory", share),
+    ]
+    own = artifact.kind == "group-width"
+    rows = [_row(s, base, f, own) for s in artifact.strategies for base in artifact.growth["bases"] for f in artifact.growth["factors"]]
+    title = f"{artifact.title}: growth reached by rounded networks"
+    return Table(f"{artifact.name}-growth", title, columns, rows, [_ROUNDING, _GROUPS_ALONE if own else _GROUPED])
+
+
+def group_width_table(artifact: Artifact) -> Table:
+    """Table 3, ours: exponents of a stage of group convs with g fixed and with g scaled like w."""
+    columns = [Column("strategy", "strategy", right=False), Column("group_width", "group width", right=False)]
+    columns += [Column(f"e_{letter}", f"e_{letter}", share) for letter in "dwrg"]
+    columns += [Column(f"{_KEYS[m]}_exponent", f"{_HEADERS[m]} ours", power, right=False) for m in MEASURES]
+    rows = []
+    for name in artifact.strategies:
+        strategy = Strategy.parse(name)
+        ours = strategy.exponents(group_conv=True)
+        how = "scaled" if strategy.group_width else "fixed"
+        shares = (strategy.depth, strategy.width, strategy.resolution, strategy.group_width)
+        rows.append([strategy.name, how, *shares, *(getattr(ours, m) for m in MEASURES)])
+    note = "Ours: what the paper's Table 3 prints is not known. A stage of 3x3 group convs: flops k^2 w g r^2, params k^2 w g, acts w r^2."
+    said = (
+        "The 1x1 convs around a group conv grow as plain convs do (Tables 1, 2, 4) and hold most of a RegNet's flops: with g fixed, real "
+        f"networks grow almost as much as with g scaled, see {artifact.name}-growth."
+    )
+    return Table(artifact.name, artifact.title, columns, rows, [note, said])
+
+
+def mean_exponent(strategy: str, measure: str, bases: Sequence[str], factors: Sequence[float]) -> tuple[float, int]:
+    """(mean of log growth of the measure / log growth of flops, number of networks) over bases and factors: counted, not timed."""
+    found = []
+    for base in bases:
+        for factor in factors:
+            small, large = complexity(arch_named(base)), complexity(scale(arch_named(base), grouped_form(strategy, base), factor))
+            found.append(math.log(getattr(large, measure) / getattr(small, measure)) / math.log(large.flops / small.flops))
+    return math.fsum(found) / len(found), len(found)
+
+
+def grouped_form(strategy: str, base: str) -> str:
+    """The strategy with group width scaled, for a base that has group convs."""
+    return _SCALED.get(strategy, strategy) if getattr(arch_named(base), "grouped", False) else strategy
+
+
+def _row(strategy: str, base: str, factor: float, group_widths: bool) -> list:
+    """`group_widths`: the strategy as it is named, fixed or scaled, and the theory of group convs."""
+    name = strategy if group_widths else grouped_form(strategy, base)
+    arch = scale(arch_named(base), name, factor)
+    small, large = complexity(arch_named(base)), complexity(arch)
+    theory = Strategy.parse(strategy).exponents(group_conv=group_widths)
+    row: list = [strategy, base, name, factor, arch.resolution]
+    for measure in MEASURES:
+        row += [getattr(large, measure) / getattr(small, measure), float(factor) ** float(getattr(theory, measure))]
+    return [*row, math.log(large.acts / small.acts) / math.log(large.flops / small.flops), theory.acts / theory.flops]
+
+
+def _times(value: float) -> str:
+    return f"x{value:.2f}"
+
+
+_ROUNDING = "Networks as they are built: depths whole, widths multiples of 8, resolutions of 4, stem and head of RegNets as they are."
+_GROUPED = "Group width is scaled with width (for RegNets w is wg), because only then do group convs grow as the table says."
+_GROUPS_ALONE = "Theory is that of the 3x3 group convs alone; the networks have 1x1 convs as well, which grow as plain convs do."

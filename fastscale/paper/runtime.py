@@ -1,0 +1,193 @@
+"""Fig. 2 and what became of it: epoch time against flops, params and acts, with fits and Pearson r; the claim on the authors' zoo.
+
+    drawing:
+      by: runtime
+      points: fig2 | zoo
+      acts_range_m: 140     the activation panels' axis ends there, and their fits use the points inside; absent: all
+      log: false            true: logarithmic axes, and r of the logarithms beside the plain one
+
+The paper's r is the linear correlation of epoch time with the count, all series of a panel pooled. Its plots hold more points than could be
+read off: small networks hide each other near the origin. So r of the points that are known is not quite the r that is printed; both stand
+in each panel.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastscale.paper.artifacts import Artifact
+from fastscale.paper.chart import Chart, Fit, Mark, draw_charts
+from fastscale.paper.comparison import least_squares, pearson
+from fastscale.paper.figure_text import write_caption
+from fastscale.paper.looks import family_look, strategy_look
+from fastscale.paper.panels import AXES, subtitle, title
+from fastscale.paper.places import reference
+from fastscale.paper.points import Measured, paper_points, series_of_figure_2, zoo_points
+from fastscale.paper.views import CPU_CAUTION, View, views
+from fastscale.records import Record
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Points whose epoch times are correlated with one measure; `right`: the end of the axis, beyond which none is counted."""
+
+    measure: str
+    points: tuple[Measured, ...]
+    right: float | None = None
+
+    @property
+    def inside(self) -> list[Measured]:
+        """Those inside the axis."""
+        return [p for p in self.points if self.right is None or getattr(p, self.measure) <= self.right]
+
+    def r(self, log: bool = False) -> float | None:
+        """Pearson r of time with the measure, or of their logarithms."""
+        xs, ys = self.values(log)
+        return pearson(xs, ys)
+
+    def values(self, log: bool = False) -> tuple[list[float], list[float]]:
+        """(measure, time) of the points inside, or their logarithms."""
+        pairs = [(getattr(p, self.measure), p.time) for p in self.inside if p.time is not None]
+        found = [(math.log(x), math.log(y)) if log else (x, y) for x, y in pairs]
+        return [x for x, _ in found], [y for _, y in found]
+
+
+def pools_of_figure_2(points: Sequence[Measured], acts_range: float | None) -> dict[str, Pool]:
+    """The four panels: flops, params, acts of EfficientNet-B0's four series; acts of the three families."""
+    four = tuple(series_of_figure_2([p for p in points if p.time is not None]))
+    three = [p for p in points if p.time is not None and p.strategy in (None, "dwr", "dwgr", "dw", "dwg", "dWr", "w", "wg")]
+    return {
+        "flops": Pool("flops", four),
+        "params": Pool("params", four),
+        "acts": Pool("acts", four, acts_range),
+        "families": Pool("acts", tuple(three), acts_range),
+    }
+
+
+def published_pools(artifact: Artifact, root: Path | None = None) -> dict[str, Pool]:
+    """The same of the points that others measured: the paper's, or the zoo's."""
+    if artifact.drawing["points"] == "zoo":
+        return _zoo_pools(zoo_points(root))
+    return pools_of_figure_2(paper_points(("fig2", "fig4", "fig6"), root), _range(artifact))
+
+
+def our_pools(artifact: Artifact, points: Sequence[Measured]) -> dict[str, Pool]:
+    """The same of ours on one device."""
+    return _zoo_pools(points) if artifact.drawing["points"] == "zoo" else pools_of_figure_2(points, _range(artifact))
+
+
+def printed(artifact: Artifact, root: Path | None = None) -> dict[str, float]:
+    """The r that the paper prints for each panel; none for the zoo, which the paper does not show."""
+    if artifact.drawing["points"] == "zoo":
+        return {}
+    return {
+        "families" if "pooled" in r["networks"] and "RegNetY" in r["networks"] else r["measure"]: float(r["pearson_r"]) for r in _r(root)
+    }
+
+
+def draw_runtime(artifact: Artifact, records: Sequence[Record], folder: Path, root: Path | None = None) -> list[Path]:
+    """The figure from published points, and a variant for each device that our networks were timed on."""
+    log = bool(artifact.drawing.get("log"))
+    paths: list[Path] = []
+    pools = published_pools(artifact, root)
+    for view in views(artifact, records, root):
+        if view.foreign:
+            continue  # this figure shows no error
+        own = our_pools(artifact, view.timed.points) if view.timed else pools
+        charts = [c for c in (runtime_chart(own, name, view, pools, printed(artifact, root), log) for name in pools) if c]
+        if charts:
+            caution = CPU_CAUTION if view.on_cpu else ""
+            columns = 2 if len(charts) % 2 == 0 else 3
+            paths += draw_charts(charts, columns, title(artifact, view), subtitle(view, charts, errors=False), folder, view.name, caution)
+        shown = View(view.name, () if view.timed else _all(pools), view.planned, None, view.timed)
+        paths += write_caption(artifact, shown, [], folder, extra=r_lines(own, view, pools, printed(artifact, root), log))
+    return paths
+
+
+def runtime_chart(
+    own: dict[str, Pool], name: str, view: View, published: dict[str, Pool], paper: dict[str, float], log: bool
+) -> Chart | None:
+    """One panel; None without points. The heading says r, of how many points, and the r that is printed."""
+    pool, families = own[name], name == "families"
+    if not pool.inside:
+        return None
+    xlabel, unit = AXES[pool.measure]
+    marks, fits = [], []
+    for p in pool.inside:
+        assert p.time is not None
+        look = family_look(p.family, p.strategy, by_strategy=False) if families or log else strategy_look(p.strategy)
+        marks.append(Mark(look, getattr(p, pool.measure) / unit, p.time, p.spread if view.timed else None, view.timed is not None))
+    parts = [Pool(pool.measure, tuple(p for p in pool.inside if p.family == f)) for f in dict.fromkeys(p.family for p in pool.inside)]
+    for part in parts if families else [pool]:
+        if part.r(log) is not None:
+            colour = family_look(part.points[0].family).colour if families else None
+            fits.append(_fit(part, unit, log, colour))
+    right = None if pool.right is None else pool.right / unit
+    ylabel = AXES["time"][0] + ("" if view.timed else " (8 V100)")
+    return Chart(xlabel, ylabel, marks, heading(own, name, view, published, paper, log), log, log, fits=tuple(fits), right=right)
+
+
+def heading(own: dict[str, Pool], name: str, view: View, published: dict[str, Pool], paper: dict[str, float], log: bool) -> str:
+    """`r = 0.78, n = 56 (printed: 0.81)`."""
+    pool = own[name]
+    text = (
+        _WHO.get(name, "") * (not log)
+        + f"r = {_shown(pool.r())}"
+        + (f", of logs {_shown(pool.r(True))}" if log else "")
+        + f", n = {len(pool.inside)}"
+    )
+    if view.timed and not view.on_cpu:
+        return text + f" (8 V100: {_shown(paper.get(name, published[name].r()))})"
+    return text + (f" (printed: {paper[name]:.2f})" if name in paper and not view.timed else "")
+
+
+def r_lines(own: dict[str, Pool], view: View, published: dict[str, Pool], paper: dict[str, float], log: bool) -> list[str]:
+    """One line a panel, and a family, for the caption."""
+    lines = []
+    for name, pool in own.items():
+        text = f"- epoch time against {pool.measure}: " + heading(own, name, view, published, paper, log)
+        if name == "families":
+            each = [
+                (f, Pool(pool.measure, tuple(p for p in pool.inside if p.family == f)))
+                for f in dict.fromkeys(p.family for p in pool.inside)
+            ]
+            text += "; " + ", ".join(f"{f} {_shown(part.r())} (n = {len(part.inside)})" for f, part in each)
+        if pool.right is not None and len(pool.inside) < len(pool.points):
+            beyond = len(pool.points) - len(pool.inside)
+            text += f"; {beyond} points beyond the axis ({pool.right / 1e6:g} M acts) are neither drawn nor counted"
+        lines.append(text)
+    return lines
+
+
+_WHO = {"families": "three families, ", "flops": "EfficientNet-B0, ", "params": "EfficientNet-B0, ", "acts": "EfficientNet-B0, "}
+
+
+def _fit(pool: Pool, unit: float, log: bool, colour: str | None) -> Fit:
+    xs = [getattr(p, pool.measure) / unit for p in pool.inside]
+    ys = pool.values()[1]
+    slope, intercept = least_squares([math.log(x) for x in xs], [math.log(y) for y in ys]) if log else least_squares(xs, ys)
+    fit = Fit(slope, intercept, min(xs), max(xs), power=log)
+    return fit if colour is None else Fit(slope, intercept, min(xs), max(xs), colour, log)
+
+
+def _zoo_pools(points: Sequence[Measured]) -> dict[str, Pool]:
+    timed = tuple(p for p in points if p.time is not None)
+    return {measure: Pool(measure, timed) for measure in ("acts", "flops", "params")}
+
+
+def _range(artifact: Artifact) -> float | None:
+    end = artifact.drawing.get("acts_range_m")
+    return None if end is None else 1e6 * float(end)
+
+
+def _all(pools: dict[str, Pool]) -> tuple[Measured, ...]:
+    return tuple({p.arch: p for pool in pools.values() for p in pool.points}.values())
+
+
+def _shown(r: float | None) -> str:
+    return "too few networks" if r is None else f"{r:.2f}"
+
+
+def _r(root: Path | None) -> list[dict[str, str]]:
+    return reference("correlations", root)

@@ -1,0 +1,225 @@
+"""A verdict per claim: the paper's number, the number computed again from published points, ours with its device, and whether it holds.
+
+`measure` of a claim says how its number is computed:
+
+    exponents: table-4                 exponents of a table that differ from the closed form
+    growth: acts, strategy: dWr        mean exponent reached by rounded networks (the artifact's `growth`)
+    within: published-counts           networks whose counts agree to one unit of the last digit printed; exact: zoo, to the unit
+    correlation: acts, pool: fig-2     Pearson r of epoch time with the count (a panel of that figure)
+    difference: error, of:, minus:     of two networks; ratio: time, of:, to: likewise
+        points: [fig4], epochs: 100    the published ones; or expected: acts, their ratio for the same networks
+    margin: [acts, flops], file:       by how much the first r of logs is above the second's, in one published file
+
+Only what is ours decides; a CPU's time decides nothing. Where nothing of ours was measured, the verdict says so.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from fastscale.errors import InputError
+from fastscale.paper.accelerators import margin
+from fastscale.paper.artifacts import Artifact, list_artifacts, load_artifact
+from fastscale.paper.claim import Claim, condition, meets
+from fastscale.paper.growth import mean_exponent
+from fastscale.paper.points import Measured, paper_points
+from fastscale.paper.published import definitions, published_counts, within_one_unit, zoo_counts
+from fastscale.paper.runtime import our_pools, published_pools
+from fastscale.paper.tables import Column, Table, share
+from fastscale.paper.theory import theory_table
+from fastscale.paper.views import View, views
+from fastscale.records import Record
+
+HOLDS, FAILS, UNMEASURED = "holds", "does not hold", "not measured"
+ON_CPU = "not measured on an accelerator"
+
+
+Pictures = Callable[[str], list[View]]  # an artifact's name -> the figure and its variants
+
+
+class Ours(NamedTuple):
+    """Our number, how many networks or runs it is made from, and where it was measured, counted or derived."""
+
+    value: float
+    n: int
+    where: str
+    on_cpu: bool = False
+
+
+class Verdict(NamedTuple):
+    """One claim on one device."""
+
+    artifact: str
+    claim: Claim
+    recomputed: float | None
+    networks: int | None  # behind the recomputed number
+    ours: Ours | None
+    verdict: str
+
+
+def verdicts(records: Sequence[Record], root: Path | None = None) -> list[Verdict]:
+    """Every claim of every artifact, one line for each device it was measured on, or one that says it was not."""
+    found = []
+    pictures = cache(lambda name: views(load_artifact(name, root), records, root))
+    for name in list_artifacts(root):
+        artifact = load_artifact(name, root)
+        for claim in artifact.claims:
+            value, networks = published_value(claim, artifact, root) or (None, None)
+            ours: list[Ours | None] = [*our_values(claim, artifact, pictures, root)]
+            found += [Verdict(name, claim, value, networks, own, judge(claim, value, own)) for own in ours or [None]]
+    return found
+
+
+def judge(claim: Claim, recomputed: float | None, ours: Ours | None) -> str:
+    """holds, does not hold, or why there is no verdict."""
+    if "margin" in claim.measure and recomputed is not None:
+        return f"{HOLDS if meets(claim, recomputed, target(claim, recomputed)) else FAILS}, in others' measurements"
+    if ours is None:
+        return UNMEASURED
+    if ours.on_cpu:
+        return ON_CPU
+    return HOLDS if meets(claim, ours.value, target(claim, recomputed)) else FAILS
+
+
+def target(claim: Claim, recomputed: float | None) -> float:
+    """What ours is held against: the number that the paper prints, else the one computed again; 0 for a margin."""
+    found = claim.paper if claim.paper is not None else 0.0 if "margin" in claim.measure else recomputed
+    if found is None:
+        raise InputError(f"claim {claim.id}: neither a number of the paper nor one that can be computed: nothing to hold ours against")
+    return found
+
+
+def published_value(claim: Claim, artifact: Artifact, root: Path | None = None) -> tuple[float, int] | None:
+    """(the number computed again from published points, or from counts, from how many networks); None where neither is there."""
+    m = claim.measure
+    if "correlation" in m:
+        pool = published_pools(load_artifact(m["pool"], root), root)[m["correlation"]]
+        r = pool.r()
+        return None if r is None else (r, len(pool.inside))
+    if "margin" in m:
+        return margin(m["file"], tuple(m["margin"]), root)
+    if "points" in m:
+        points = [p for p in paper_points(tuple(m["points"]), root) if p.epochs == m.get("epochs")]
+        value = _of_two(m, points)
+        return None if value is None else (value, 2)
+    if "expected" in m:
+        value = _of_two({**m, "ratio": m["expected"]}, views(artifact, [], root)[0].planned)
+        return None if value is None else (value, 2)
+    return None
+
+
+def our_values(claim: Claim, artifact: Artifact, pictures: Pictures, root: Path | None = None) -> Iterator[Ours]:
+    """Ours: one where it is counted or in closed form, otherwise one a device or training recipe with records enough."""
+    m = claim.measure
+    if "exponents" in m:
+        table = theory_table(m["exponents"], root)
+        yield Ours(sum(bool(row[-1]) for row in table.rows), 3 * len(table.rows), "closed form")
+    elif "growth" in m:
+        yield Ours(*mean_exponent(m["strategy"], m["growth"], artifact.growth["bases"], artifact.growth["factors"]), "counted")
+    elif "within" in m:
+        table = definitions(root) if m["within"] == "definitions" else published_counts(root)
+        yield Ours(within_one_unit(table), len(table.rows), "counted")
+    elif "exact" in m:
+        table = zoo_counts(root)
+        differences = [i for i, column in enumerate(table.columns) if column.key.endswith("_difference")]
+        yield Ours(sum(not any(row[i] for i in differences) for row in table.rows), len(table.rows), "counted")
+    elif "correlation" in m:
+        figure = load_artifact(m["pool"], root)
+        for view in pictures(figure.name):
+            if view.timed:
+                pool = our_pools(figure, view.timed.points)[m["correlation"]]
+                r = pool.r()
+                if r is not None:
+                    yield Ours(r, len(pool.inside), view.timed.words, view.on_cpu)
+    elif "difference" in m or "ratio" in m:
+        yield from _measured_pair(m, pictures(artifact.name))
+
+
+def claims_table(found: Sequence[Verdict]) -> Table:
+    """One row a verdict."""
+    columns = [
+        Column("artifact", "artifact", right=False),
+        Column("claim", "claim", right=False),
+        Column("computed", "the number", right=False, terminal=False),
+        Column("paper", "paper prints", _short),
+        Column("recomputed", "computed again", _short),
+        Column("recomputed_networks", "networks", terminal=False),
+        Column("ours", "ours", _short),
+        Column("ours_n", "n"),
+        Column("where", "measured on", right=False),
+        Column("holds_if", "holds if", right=False),
+        Column("verdict", "verdict", right=False),
+    ]
+    rows = []
+    for v in found:
+        own = (v.ours.value, v.ours.n, v.ours.where) if v.ours else (None, None, None)
+        rows.append(
+            [
+                v.artifact,
+                v.claim.claim,
+                v.claim.computed,
+                v.claim.paper,
+                v.recomputed,
+                v.networks,
+                *own,
+                condition(v.claim, target(v.claim, v.recomputed)),
+                v.verdict,
+            ]
+        )
+    notes = [summary(found), _METHOD]
+    return Table("claims", "The paper's claims, and what became of them here", columns, rows, notes)
+
+
+def summary(found: Sequence[Verdict]) -> str:
+    """How many claims have which verdict; a claim that was measured on several devices counts once."""
+    by_claim: dict[str, list[str]] = {}
+    for v in found:
+        by_claim.setdefault(v.claim.id, []).append(v.verdict)
+    said: dict[str, int] = {}
+    for lines in by_claim.values():
+        decided = sorted(set(lines) & {HOLDS, FAILS})
+        verdict = lines[0] if not decided else decided[0] if len(decided) == 1 else "holds on some devices only"
+        said[verdict] = said.get(verdict, 0) + 1
+    return f"{len(by_claim)} claims: " + "; ".join(f"{said[verdict]} {verdict}" for verdict in sorted(said)) + "."
+
+
+def _measured_pair(m: dict[str, Any], pictures: Sequence[View]) -> Iterator[Ours]:
+    what = m.get("difference") or m["ratio"]
+    if what == "error":
+        groups = [
+            (v.trained.points, f"{v.trained.data}, {v.trained.words}", False)
+            for v in pictures
+            if v.trained and not v.timed and not v.foreign
+        ]
+    elif what == "time":
+        groups = [(v.timed.points, v.timed.words, v.on_cpu) for v in pictures if v.timed]
+    else:
+        groups = [(pictures[0].planned, "counted", False)]
+    for points, where, on_cpu in groups:
+        value = _of_two(m, points)
+        if value is not None:
+            runs = [p.runs for p in points if p.arch in (m["of"], m.get("minus") or m["to"])]
+            yield Ours(value, min(runs), where, on_cpu)
+
+
+def _of_two(m: dict[str, Any], points: Sequence[Measured]) -> float | None:
+    what = m.get("difference") or m["ratio"]
+    values = {p.arch: getattr(p, what) for p in points}
+    first, second = values.get(m["of"]), values.get(m.get("minus") or m["to"])
+    if first is None or second is None:
+        return None
+    return first - second if "difference" in m else first / second
+
+
+def _short(value: float) -> str:
+    return share(value) if not isinstance(value, float | int) else f"{value:.3g}"
+
+
+_METHOD = (
+    "Holds: ours is within the tolerance of the paper's number, or where it prints none, of the number computed again: from published "
+    "points, or for Fig. 5 and 7 from counts. "
+    "The paper's plots hold more points than could be read off (small networks hide each other), so its printed r and those of the "
+    "known points differ a little. n: networks behind a correlation or count, runs a network behind a difference or ratio. "
+    "Times on a CPU decide nothing: the paper's claims are about memory-bound accelerators."
+)

@@ -1,0 +1,91 @@
+"""A figure and its variants: the same panels, each with the measurements that may stand in them.
+
+The figure itself holds the published points, and our errors where the plan's own recipe was run. Times belong to a device, so each device
+(and each set of conditions on it) has a variant of its own; so have errors from another recipe or data set. A variant on a CPU shows no
+published time: a CPU neither confirms nor refutes a claim about accelerators.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastscale.paper.artifacts import Artifact, Plan
+from fastscale.paper.evidence import Group, counts, groups
+from fastscale.paper.looks import family_of
+from fastscale.paper.points import Measured, paper_points
+from fastscale.records import Record
+from fastscale.scaling import parse_run
+
+CPU_CAUTION = "Times measured on a CPU: neither for nor against the paper's claim, which is about memory-bound accelerators."
+
+
+@dataclass(frozen=True)
+class View:
+    """One picture of a figure: its file name, the published points, and our groups that it shows (None: nothing was measured)."""
+
+    name: str
+    published: tuple[Measured, ...]
+    planned: tuple[Measured, ...]  # ours, counted; neither time nor error
+    trained: Group | None
+    timed: Group | None
+    foreign: bool = False  # trained on other data or by another recipe than planned
+
+    @property
+    def on_cpu(self) -> bool:
+        """Whether its times are a CPU's."""
+        return self.timed is not None and self.timed.on_cpu
+
+    def published_values(self, measure: str) -> list[Measured]:
+        """Published points with that measure, unless ours could be taken for a confirmation, or for the same experiment."""
+        if (measure == "time" and self.on_cpu) or (measure == "error" and self.foreign):
+            return []
+        return [p for p in self.published if getattr(p, measure) is not None]
+
+    def our_values(self, measure: str) -> list[Measured]:
+        """Our points with that measure: counted, trained or timed."""
+        group = {"time": self.timed, "error": self.trained}.get(measure)
+        points = self.planned if measure not in ("time", "error") else group.points if group else ()
+        return [p for p in points if getattr(p, measure) is not None]
+
+
+def views(artifact: Artifact, records: Sequence[Record], root: Path | None = None) -> list[View]:
+    """The figure first, then a variant a device, then one a foreign recipe."""
+    published = tuple(_published(artifact, root))
+    plan = artifact.plan("full")
+    planned = tuple(counted(plan)) if plan else ()
+    found = groups(records, artifact)
+    trained = [g for g in found if g.kind == "train"]
+    own = next((g for g in trained if plan and g.data == plan.data and g.words == f"recipe {plan.recipe}"), None)
+    pictures = [View(artifact.name, published, planned, own, None)]
+    for group in found:
+        if group.kind == "time":
+            pictures.append(View(f"{artifact.name}-on-{group.name}", published, planned, own, group))
+        elif group is not own:
+            pictures.append(View(f"{artifact.name}-with-{group.name}", published, planned, group, None, foreign=True))
+    return pictures
+
+
+def counted(plan: Plan) -> list[Measured]:
+    """The planned networks with our counts (1000 classes), no time and no error."""
+    found = []
+    for name in plan.names():
+        ours, _ = counts(name.arch_name)
+        strategy = "orig" if name.strategy is None and family_of(name.base) == "EfficientNet" and name.base[-1] != "0" else name.strategy
+        found.append(Measured(name.arch_name, family_of(name.base), strategy, float(ours.flops), float(ours.params), float(ours.acts)))
+    return found
+
+
+def base_of(point: Measured) -> str:
+    """The base network that a point's network is made of; the original EfficientNets belong to B0."""
+    base = parse_run(point.arch).base
+    return "efficientnet-b0" if base.startswith("efficientnet-b") else base
+
+
+def _published(artifact: Artifact, root: Path | None) -> list[Measured]:
+    figures, keep = artifact.drawing.get("points", []), artifact.drawing.get("keep")
+    if artifact.drawing["by"] != "panels":
+        return []  # these find their points themselves
+    found = paper_points(tuple(figures), root) if figures else []
+    epochs = artifact.drawing.get("epochs")
+    found = [p for p in found if epochs is None or p.epochs in (None, epochs)]
+    return [p for p in found if keep is None or (p.strategy or "base") in keep]

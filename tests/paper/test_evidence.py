@@ -1,0 +1,133 @@
+"""Which records stand in which figure: by recipe, by device and conditions; contradictions and wrong counts are refused by name."""
+
+from dataclasses import replace
+
+import pytest
+
+from fastscale.errors import InputError
+from fastscale.paper.artifacts import load_artifact
+from fastscale.paper.evidence import committed_records, groups, slug
+from fastscale.paper.views import views
+from fastscale.records import write_snapshot
+
+GPU = {"device": "made-up accelerator", "device_type": "cuda"}
+
+
+@pytest.fixture
+def figure():
+    return load_artifact("fig-6")
+
+
+def test_groups_by_recipe_and_device(measured, figure):
+    records = measured("fig-6", seeds=(0, 1), **GPU) + measured("fig-6", threads=2)
+    records += measured("fig-6", seeds=(0,), timed=False, recipe="imagenette-60ep", data="imagenette")
+    found = groups(records, figure)
+    assert [(g.kind, g.name, g.on_cpu, g.data) for g in found] == [
+        ("train", "imagenet-100ep", False, "imagenet"),
+        ("train", "imagenette-60ep", False, "imagenette"),
+        ("time", "made-up-accelerator", False, "imagenet"),
+        ("time", "made-up-processor", True, "imagenet"),
+    ]
+    assert all(len(g.points) == 17 for g in found)
+    assert {p.runs for p in found[0].points} == {2} and all(p.error_spread == pytest.approx(0.5**0.5) for p in found[0].points)
+    assert {p.runs for p in found[1].points} == {1} and all(p.error_spread is None for p in found[1].points)
+    assert all(p.spread == pytest.approx(p.time / 50) for p in found[2].points)
+
+
+def test_conditions_of_one_device_are_told_apart(measured, figure):
+    records = measured("fig-6", **GPU) + measured("fig-6", compile=True, **GPU) + measured("fig-6", precision="32-true", **GPU)
+    found = groups(records, figure)
+    assert len(found) == 3 and len({g.name for g in found}) == 3
+    assert {g.words for g in found} == {
+        "made-up accelerator, 16-mixed, channels_last, eager",
+        "made-up accelerator, 16-mixed, channels_last, compiled",
+        "made-up accelerator, 32-true, channels_last, eager",
+    }
+
+
+def test_threads_matter_on_a_cpu_alone(measured, figure):
+    assert len(groups(measured("fig-6", threads=1, **GPU) + measured("fig-6", threads=8, **GPU), figure)) == 1
+    assert len(groups(measured("fig-6", threads=1) + measured("fig-6", threads=8), figure)) == 2
+
+
+def test_too_few_timings_make_no_figure(measured, figure):
+    assert groups(measured("fig-6", **GPU)[:2], figure) == []
+    assert len(groups(measured("fig-6", **GPU)[:3], figure)) == 1
+
+
+def test_other_networks_data_and_resolutions_stay_out(measured, synthetic, figure):
+    assert groups(synthetic(), figure) == []
+    assert groups(measured("fig-6", data="imagenette", **GPU), figure) == []  # an epoch of another data set
+    assert groups(measured("fig-5", **GPU), figure) == []
+
+
+def test_a_series_takes_other_factors_and_group_widths(measured):
+    """A campaign's grid need not be the plan's: any factor up to the largest, and dwgr beside dwr; dr is no series of Fig. 2."""
+    figure = load_artifact("fig-2")
+    records = measured("fig-5", **GPU)  # RegNets by d, wg, r, dwgr at 2, 4, 8
+    (group,) = groups(records, figure)
+    assert {p.strategy for p in group.points} == {None, "wg", "dwgr"} and len(group.points) == 2 * 7
+    beyond = [replace(r, strategy="dwr", factor=97.0) for r in records[:1]]
+    assert groups(records + beyond, figure)[0].points == group.points
+
+
+def test_a_campaigns_reference_is_no_contradiction(measured, checkout_copy):
+    root = checkout_copy()
+    records = measured("fig-6", **GPU)[:1]
+    again = [replace(r, run=r.arch + ".reference", values={"drift_ratio": x}) for r in records for x in (1.0, 1.1)]
+    write_snapshot(root / "paper_figures" / "records" / "timing.jsonl", records + again)
+    assert [r.run for r in committed_records(root)] == [records[0].run]
+
+
+def test_the_largest_batch_is_taken(measured, figure):
+    small, large = measured("fig-6", batch=64, **GPU), measured("fig-6", batch=256, **GPU)
+    large = [replace(r, values=r.values | {"epoch_time_min": 7.0}) for r in large]
+    (group,) = groups(small + large, figure)
+    assert {p.time for p in group.points} == {7.0}
+
+
+def test_wrong_counts_are_refused(measured, figure):
+    records = measured("fig-6", **GPU)
+    with pytest.raises(InputError, match="counts are not the network's"):
+        groups([replace(records[0], acts=records[0].acts + 1), *records[1:]], figure)
+
+
+def test_contradiction_names_both(measured, checkout_copy):
+    root = checkout_copy()
+    folder = root / "paper_figures" / "records"
+    records = measured("fig-6", seeds=(0,), timed=False)
+    write_snapshot(folder / "fig-4.jsonl", records)
+    write_snapshot(folder / "fig-6.jsonl", records)
+    assert len(committed_records(root)) == len(records)
+    later = [replace(r, values={"top1_error": 1.0}, env=r.env | {"date": "2021-01-01T00:00:00Z"}) for r in records[:1]]
+    write_snapshot(folder / "fig-6.jsonl", later + records[1:])
+    with pytest.raises(
+        InputError, match=r"contradict .*efficientnet-b0\.imagenet-100ep: fig-4.jsonl, line \d+ and fig-6.jsonl, line \d+"
+    ) as e:
+        committed_records(root)
+    assert "top1_error" in str(e.value) and "\n" not in str(e.value)
+
+
+def test_a_bad_line_is_named(measured, checkout_copy):
+    root = checkout_copy()
+    path = write_snapshot(root / "paper_figures" / "records" / "fig-6.jsonl", measured("fig-6"))
+    path.write_text(path.read_text().replace('"acts":', '"atcs":', 1))
+    with pytest.raises(InputError, match=r"fig-6\.jsonl, line 1: .*atcs"):
+        committed_records(root)
+
+
+def test_views(measured, figure):
+    records = measured("fig-6", seeds=(0,), **GPU) + measured("fig-6")
+    records += measured("fig-6", seeds=(0,), timed=False, recipe="imagenette-60ep", data="imagenette")
+    found = {view.name: view for view in views(figure, records)}
+    assert list(found) == ["fig-6", "fig-6-with-imagenette-60ep", "fig-6-on-made-up-accelerator", "fig-6-on-made-up-processor"]
+    assert found["fig-6"].published_values("time") and not found["fig-6"].our_values("time") and found["fig-6"].our_values("error")
+    gpu, cpu = found["fig-6-on-made-up-accelerator"], found["fig-6-on-made-up-processor"]
+    assert gpu.published_values("time") and gpu.our_values("time")
+    assert cpu.our_values("time") and not cpu.published_values("time"), "a CPU's times never stand beside the paper's"
+    foreign = found["fig-6-with-imagenette-60ep"]
+    assert foreign.our_values("error") and not foreign.published_values("error")
+
+
+def test_slug():
+    assert slug("NVIDIA H200, 16-mixed") == "nvidia-h200-16-mixed"

@@ -1,0 +1,106 @@
+"""Verdicts: only ours decide, a CPU decides nothing, and what was not measured is said to be so."""
+
+from dataclasses import replace
+
+import pytest
+
+from fastscale.errors import InputError
+from fastscale.paper.artifacts import list_artifacts, load_artifact
+from fastscale.paper.claim import condition, meets, read_claim
+from fastscale.paper.verdicts import HOLDS, ON_CPU, UNMEASURED, claims_table, judge, summary, verdicts
+
+GPU = {"device": "made-up accelerator", "device_type": "cuda"}
+CLAIM = {"id": "x", "claim": "c", "paper": 0.9, "side": "at least", "tolerance": 0.1, "computed": "how", "measure": {"correlation": "acts"}}
+
+
+@pytest.fixture(scope="module")
+def unmeasured():
+    return verdicts([])
+
+
+def of(found, claim):
+    return [v for v in found if v.claim.id == claim]
+
+
+def test_every_claim_is_judged_once_without_records(unmeasured):
+    declared = [claim.id for name in list_artifacts() for claim in load_artifact(name).claims]
+    assert len(declared) == len(set(declared)) >= 25 and [v.claim.id for v in unmeasured] == declared
+    for v in unmeasured:
+        assert v.verdict == (HOLDS if v.ours else UNMEASURED) or v.verdict == "holds, in others' measurements", v.claim.id
+        assert v.ours is None or v.ours.where in ("counted", "closed form")
+
+
+def test_numbers_computed_again(unmeasured):
+    found = {v.claim.id: v.recomputed for v in unmeasured}
+    assert found["dWr-is-faster-than-compound"] == pytest.approx(11.15 / 17.4)
+    assert found["dWr-is-as-accurate-as-compound"] == pytest.approx(17.61 - 17.46)
+    assert found["regnetz-16gf-is-faster-than-b5"] == pytest.approx(32.0 / 41.7)
+    assert found["regnetz-16gf-is-more-accurate-than-b5"] == pytest.approx(16.0 - 17.3)
+    assert found["rtx4090-eager-follows-acts"] == pytest.approx(0.101, abs=1e-3)
+
+
+def test_an_accelerator_decides_and_a_cpu_does_not(measured):
+    found = verdicts(measured("fig-2", **GPU) + measured("fig-2"))
+    gpu, cpu = of(found, "time-follows-acts")
+    assert (gpu.ours.where, gpu.verdict, gpu.ours.n) == ("made-up accelerator, 16-mixed, channels_last, eager", HOLDS, 51)
+    assert gpu.ours.value == pytest.approx(1)  # the made-up times are proportional to acts
+    assert cpu.ours.on_cpu and cpu.verdict == ON_CPU
+    said = claims_table(found)
+    assert "not measured on an accelerator" in {row[-1] for row in said.rows}
+
+
+def test_a_claim_can_fail(measured):
+    slow = [replace(r, values=r.values | {"epoch_time_min": r.flops / 1e8}) for r in measured("fig-2", **GPU)]
+    (verdict,) = of(verdicts(slow), "time-follows-acts")
+    assert verdict.verdict == "does not hold" and verdict.ours.value < 0.9
+    assert "1 does not hold" in summary(of(verdicts(slow), "time-follows-acts"))
+    both = [*of(verdicts(slow), "time-follows-acts"), verdict._replace(verdict=HOLDS)]
+    assert summary(both) == "1 claims: 1 holds on some devices only."
+
+
+def test_errors_count_only_by_the_planned_recipe(measured):
+    trained = measured("fig-6", seeds=(0, 1), timed=False, **GPU)
+    (verdict,) = of(verdicts(trained), "dWr-is-as-accurate-as-compound")
+    assert verdict.ours.n == 2 and verdict.ours.where == "imagenet, recipe imagenet-100ep"
+    other = measured("fig-6", seeds=(0,), timed=False, recipe="imagenette-60ep", data="imagenette", **GPU)
+    assert of(verdicts(other), "dWr-is-as-accurate-as-compound")[0].verdict == UNMEASURED
+
+
+@pytest.mark.parametrize(
+    ("side", "tolerance", "value", "expected", "said"),
+    [
+        ("at least", 0.1, 0.81, True, "at least 0.8"),
+        ("at least", 0.1, 0.79, False, "at least 0.8"),
+        ("at most", 0.1, 0.5, True, "at most 1"),
+        ("at most", 0.1, 1.01, False, "at most 1"),
+        ("near", 0.1, 0.99, True, "0.8 to 1"),
+        ("near", 0.1, 1.01, False, "0.8 to 1"),
+        ("near", 0, 0.9, True, "0.9"),
+    ],
+)
+def test_sides(side, tolerance, value, expected, said):
+    claim = read_claim(CLAIM | {"side": side, "tolerance": tolerance})
+    assert meets(claim, value, 0.9) is expected and condition(claim, 0.9) == said
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"claim": "two\nlines"}, "claim must be one line"),
+        ({"paper": "much"}, "paper must be a number"),
+        ({"tolerance": None}, "tolerance must be a number"),
+        ({"side": "about"}, "side must be one of near, at least, at most"),
+        ({"measure": {}}, "measure must say how"),
+        ({"colour": 1}, "unknown key 'colour'"),
+    ],
+)
+def test_wrong_claims_are_refused(change, said):
+    with pytest.raises(InputError, match=said):
+        read_claim(CLAIM | change)
+
+
+def test_a_claim_without_any_number_to_meet():
+    from fastscale.paper.verdicts import Ours
+
+    with pytest.raises(InputError, match="nothing to hold ours against"):
+        judge(read_claim(CLAIM | {"paper": None}), None, Ours(1.0, 1, "counted"))
