@@ -65,6 +65,6 @@ def _conclusion(comparison: Comparison) -> str:
     return (
         f"**Measured on a CPU ({comparison.environment('device')}).** The paper's claim, that run time follows activations, is about "
         "memory-bound accelerators. These times are no confirmation of it, and no refutation, whatever r they give with this few networks: "
-        "in other people's measurements on CPUs (timm) flops predict run time as well or better. What carries over from here is the growth "
-        f"of acts, which is counted, not timed. {errors}."
+        "in other people's measurements (timm) flops predict run time better than acts on one CPU, and about as well on another. What "
+        f"carries over from here is the growth of acts, which is counted, not timed. {errors}."
     )

@@ -7,7 +7,7 @@
       log: false            true: logarithmic axes, and r of the logarithms beside the plain one
 
 The paper's r is the linear correlation of epoch time with the count, all series of a panel pooled. Its plots hold more points than could be
-read off: small networks hide each other near the origin. So r of the points that are known is not quite the r that is printed; both stand
+read off: small networks may hide each other there. So r of the points that are known is not quite the r that is printed; both stand
 in each panel.
 """
 

@@ -219,7 +219,7 @@ def _short(value: float) -> str:
 _METHOD = (
     "Holds: ours is within the tolerance of the paper's number, or where it prints none, of the number computed again: from published "
     "points, or for Fig. 5 and 7 from counts. "
-    "The paper's plots hold more points than could be read off (small networks hide each other), so its printed r and those of the "
+    "The paper's plots hold more points than could be read off (small networks may hide each other), so its printed r and those of the "
     "known points differ a little. n: networks behind a correlation or count, runs a network behind a difference or ratio. "
     "Times on a CPU decide nothing: the paper's claims are about memory-bound accelerators."
 )

@@ -108,8 +108,8 @@ Made by `fastscale checkpoint publish`; this page and the cards are generated fr
 from a [record](records.jsonl). `fastscale checkpoint verify` hashes and evaluates them again. Errors are those of the released file, in %;
 n counts the runs behind mean and std. Training checkpoints load in the same way: `fs.load("runs/<run>/seed<k>")`.
 
-`publish` leaves the optimizer's state behind, takes averaged or raw weights by the recorded error and the seed nearest to the mean of all, and
-evaluates the very file it releases: its error must be the recorded one. A model hub (`fs.load("hf:org/name")`) needs
+`publish` leaves the optimizer's state behind, takes averaged or raw weights by the recorded error and the seed nearest to the mean of all,
+and evaluates the very file it releases: its error must be the recorded one. A model hub (`fs.load("hf:org/name")`) needs
 `pip install 'fastscale[hub]'`.
 """
 
