@@ -63,6 +63,7 @@ class ImageClassifier(pl.LightningModule):
         self.criterion = nn.CrossEntropyLoss(label_smoothing=self.recipe.label_smoothing)
         self.train_loss = MeanMetric(nan_strategy="disable")  # its check for NaN would wait for the device
         self.top = {"top1": 1, "top5": 5} if num_classes > 5 else {"top1": 1}  # of 5 classes the right one is always among the first 5
+        self.bad_losses = 0  # readings in a row that were no numbers
         self.trained_with: dict[str, Any] = {}  # data source and classes, loader and precision of the run, for its checkpoint
         self.accuracies = nn.ModuleDict(
             {
@@ -154,13 +155,22 @@ class ImageClassifier(pl.LightningModule):
         return cast(Tensor, self.trainer.strategy.reduce(value.detach().clone(), reduce_op="mean"))
 
     def check(self, loss: float) -> None:
-        """RunError for a loss that is not a number any more; all processes find it at the same step."""
-        if not math.isfinite(loss):
+        """RunError for a loss that is not a number any more; all processes find it at the same step.
+
+        In float16 only for the second such reading in a row: the gradient scaler passes over a step whose values overflowed.
+        """
+        self.bad_losses = 0 if math.isfinite(loss) else self.bad_losses + 1
+        if self.bad_losses > self.float16:
             saved = [c.path for c in self.trainer.checkpoint_callbacks if isinstance(c, RunCheckpoint)]
             raise RunError(
                 f"the loss is {loss} at step {self.global_step} (epoch {self.current_epoch + 1}, learning rate {self.learning_rate:.4g}); "
                 + "; ".join([*map(kept, saved), "a lower --model.recipe.lr or a longer --model.recipe.warmup_epochs may help"])
             )
+
+    @property
+    def float16(self) -> bool:
+        """Whether a step may overflow without harm."""
+        return self.trainer.precision == "16-mixed"
 
     @property
     def learning_rate(self) -> float:
@@ -170,7 +180,8 @@ class ImageClassifier(pl.LightningModule):
     def on_train_epoch_end(self) -> None:
         """One read of the epoch's mean loss."""
         loss = self.train_loss.compute()
-        self.check(float(loss))
+        if not self.float16:  # one step that was passed over spoils the mean
+            self.check(float(loss))
         self.log_dict({"train_loss": loss, "learning_rate": self.learning_rate})
         self.train_loss.reset()
 

@@ -4,14 +4,22 @@ import os
 import shutil
 import signal
 import socket
+from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from fastscale.data import plain_loader
+from fastscale.data.beton import JPG, ROW, ROWS_AT
+from fastscale.data.write import write
+from fastscale.errors import RunError
 from fastscale.training.checkpoint_io import read_checkpoint
 from fastscale.training.classifier import ImageClassifier
 
+OPTIMIZER = SimpleNamespace(param_groups=[{"lr": 0.1}])
 RUN = "regnety-tiny.wg-x2.quick"
 
 
@@ -44,6 +52,16 @@ def test_a_loss_that_is_no_number(fit_here, tmp_path, said, monkeypatch):
     content = read_checkpoint(folder)
     assert all(torch.isfinite(v).all() for v in content["state_dict"].values()) and not (tmp_path / "records.jsonl").exists()
     assert fit_here(tmp_path, epochs=4) == 0
+
+
+def test_in_float16_one_overflow_is_passed_over():
+    """GradScaler leaves such a step out; only a second reading in a row is an error."""
+    module = ImageClassifier("regnety-tiny", num_classes=3)
+    module.trainer = SimpleNamespace(precision="16-mixed", checkpoint_callbacks=[], current_epoch=0, global_step=50, optimizers=[OPTIMIZER])
+    for loss in (float("inf"), 1.0, float("nan")):
+        module.check(loss)
+    with pytest.raises(RunError, match="the loss is nan at step 50"):
+        module.check(float("nan"))
 
 
 def test_weights_that_are_no_numbers_are_not_saved(fit_here, tmp_path, said, monkeypatch):
@@ -109,20 +127,22 @@ def test_an_image_that_cannot_be_read(fit_here, image_folder, tmp_path, said, wo
     assert "07.png" in line and "no checkpoint was written before" in line
 
 
-def test_a_written_image_that_is_damaged(fit_here, source, data_home, tmp_path, said):
-    """Bytes of one stored image overwritten: FFCV's decoder would show the image before it."""
-    from fastscale.data.ffcv_loader import GuardedLoader
-    from fastscale.data.framing import Framing
-
-    (beton,) = data_home.glob("*/beton/train.beton")
-    loader = GuardedLoader(beton, Framing(False, 32, 32), 8)
-    row = loader.reader.metadata["f0"][5]
+def test_a_written_image_that_is_damaged(fit_here, image_folder, data_home, tmp_path, said):
+    """Bytes of one stored JPEG overwritten: FFCV's decoder would show the image before it."""
+    folder = Path(shutil.copytree(image_folder, tmp_path / "large"))
+    for file in folder.rglob("*.png"):
+        with Image.open(file) as image:
+            large = image.resize((80, 80))  # small ones are stored raw
+        large.save(file)
+    write(f"folder:{folder}", progress=lambda line: None)
+    (beton,) = data_home.glob("large*/beton/train.beton")
+    stored = np.fromfile(beton, ROW, count=6, offset=ROWS_AT)["image"][5]
+    assert stored["mode"] == JPG
     with open(beton, "r+b") as file:
-        file.seek(int(row["data_ptr"]))
+        file.seek(int(stored["pointer"]))
         file.write(b"\0" * 64)
-    if int(row["mode"]) == 0:
-        assert fit_here(tmp_path) == 1
-        assert "image 5: its JPEG data is damaged" in said()
+    assert fit_here(tmp_path / "runs", "--data.source", f"folder:{folder}") == 1
+    assert "image 5: its JPEG data is damaged" in said()
 
 
 @pytest.mark.parametrize(
