@@ -109,8 +109,6 @@ class ImageData(pl.LightningDataModule):
         if limit_train is not None and limit_train < self.train_size:
             self.train_indices = spread(self.train_size, limit_train)
             self.train_size = limit_train
-        if batch_size > self.train_size:
-            raise InputError(f"batch_size {batch_size} is more than the {self.train_size} training images of {self.data_name}")
 
     @staticmethod
     def _choose(loader: str) -> str:
@@ -164,7 +162,8 @@ class ImageData(pl.LightningDataModule):
         if self.batch_size % world:
             raise InputError(f"batch_size {self.batch_size} cannot be shared by {world} processes: wanted a multiple of {world}")
         if self.train_size // world < self.batch_size // world:
-            raise InputError(f"batch_size {self.batch_size} is more than {world} processes get of {self.train_size} training images")
+            given = f"{world} processes get of" if world > 1 else "the"
+            raise InputError(f"batch_size {self.batch_size} is more than {given} {self.train_size} training images of {self.data_name}")
         return self.batch_size // world
 
     def _loader(self, split: str, framing: Framing, batch_size: int, indices: np.ndarray | None, epoch: int) -> Any:

@@ -76,8 +76,8 @@ def write(
     infos: dict[str, BetonInfo] = {}
     broken: list[str] = []
     with lock(folder / ".write.lock", say):
-        for split in SPLITS:
-            images = source.split(split).limited(limit)
+        sets = {split: source.split(split).limited(limit) for split in SPLITS}  # both are looked through before one is written
+        for split, images in sets.items():
             job = _Split(source, split, images, folder / f"{split}.beton", settings, limit, say)
             info = job.kept()
             if info is None:

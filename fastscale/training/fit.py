@@ -63,6 +63,7 @@ def _fit(run: str | None, arguments: list[str], runs_dir: str, restart: bool, ch
         raise InputError(f"--run {run} is of {parse_run(run).arch_name}, --model.arch says {module.arch.name}: give one of them")
     refuse_half_runs(cli.config["trainer"])
     check_processes(cli.config["trainer"])
+    data.share_of(1)  # a batch larger than the data is said before anything is written
     module.trained_with = {
         "source": cli.config["data"]["source"],
         "loader": data.loader_name,

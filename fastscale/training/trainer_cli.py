@@ -77,13 +77,21 @@ class TrainerCLI(LightningCLI):
         for name in ("num_classes", "mean", "std"):
             parser.link_arguments(f"data.{name}", f"model.{name}", apply_on="instantiate")
 
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Lightning uses the seed at once: one that it would not take is said here."""
+        super().parse_arguments(parser, args)
+        seed = self.config["seed_everything"]
+        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
+            raise InputError(f"--seed_everything must be a whole number from 0 to {2**32 - 1}, got {seed!r}")
+
     def before_instantiate_classes(self) -> None:
         """A recipe that cannot be is said before data is looked at."""
         Recipe.from_dict(vars(self.config["model"]["recipe"]))
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """The trainer is made by `trainer_for`, when the run's folder is known."""
-        self.trainer_arguments = kwargs
+        # cuDNN's search for the fastest kernel undoes what makes runs repeat themselves
+        self.trainer_arguments = {**kwargs, "benchmark": False} if kwargs.get("deterministic") else kwargs
         return None  # type: ignore[return-value]
 
     def saved_config(self) -> str:

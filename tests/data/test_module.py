@@ -66,7 +66,6 @@ def test_a_part_of_the_training_images(spec, loader):
     ({"test_resolution": 16}, "test_resolution 16 is below resolution 32"),
     ({"batch_size": 0}, "batch_size 0: wanted at least 1"),
     ({"eval_batch_size": -5}, "eval_batch_size -5: wanted at least 1"),
-    ({"batch_size": 46}, "batch_size 46 is more than the 45 training images"),
     ({"limit_train": 0}, "limit_train 0: wanted at least 1"),
     ({"workers": -2}, "workers -2: wanted -1"),
     ({"crop_area": (0.0, 1.0)}, "crop_area 0.0, 1.0: wanted"),
@@ -75,6 +74,13 @@ def test_arguments_that_cannot_be_are_one_line(spec, wrong, said):
     with pytest.raises(InputError) as e:
         ImageData(**{"source": spec, **SMALL, **wrong})
     assert said in str(e.value) and "\n" not in str(e.value)
+
+
+def test_a_batch_larger_than_the_data_is_an_error_of_training_alone(spec):
+    data = ImageData(**{"source": spec, **SMALL, "batch_size": 46})
+    assert sum(len(labels) for _, labels in data.val_dataloader()) == data.val_size
+    with pytest.raises(InputError, match="batch_size 46 is more than the 45 training images of"):
+        data.share_of(1)
 
 
 @pytest.mark.skipif(not module_file.have_ffcv(), reason="FFCV is not installed")

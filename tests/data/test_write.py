@@ -150,6 +150,14 @@ def test_broken_images_are_left_out_on_request(tree, lines):
     assert all("is there already" in line for line in lines)
 
 
+def test_an_empty_class_of_the_second_split_is_found_before_the_first_is_written(tree, lines):
+    for file in (tree / "val" / "bee").iterdir():
+        file.unlink()
+    with pytest.raises(InputError, match="val/bee: holds no images"):
+        write(str(tree), progress=lines, workers=0)
+    assert not any("train:" in line for line in lines)
+
+
 def test_nothing_but_broken_images(tree, lines):
     for f in tree.rglob("*.png"):
         f.write_bytes(b"x")

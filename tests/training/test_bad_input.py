@@ -150,6 +150,7 @@ def test_a_written_image_that_is_damaged(fit_here, image_folder, data_home, tmp_
     [
         (["--model.recipe.batch_size", "1000"], "batch_size 1000 is more than the 144 training images"),
         (["--data.source", "folder:/no/such/folder"], "/no/such/folder"),
+        (["--seed_everything", "-1"], "--seed_everything must be a whole number from 0 to 4294967295, got -1"),
         (["--trainer.max_epochs", "3"], "--trainer.max_epochs follows from the recipe's --model.recipe.epochs: give that"),
         (["--trainer.accumulate_grad_batches=2"], "the recipe's --model.recipe.accumulate"),
         (["--data.batch_size", "4"], "the recipe's --model.recipe.batch_size"),
