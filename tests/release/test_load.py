@@ -38,7 +38,7 @@ def test_another_number_of_classes_is_a_fresh_last_layer(release, tiny):
     assert all(torch.equal(v, tiny[1][k]) for k, v in body.items())
     net.train()(torch.randn(2, 3, 32, 32)).sum().backward()
     assert all(p.grad is not None for p in net.parameters())
-    for wrong in (0, "3"):
+    for wrong in (0, "3", True, 3.0, 10.0):
         with pytest.raises(InputError, match="num_classes must be"):
             fs.load(entry.name, num_classes=wrong)
 
@@ -245,6 +245,9 @@ def test_transforms_take_any_mode_and_refuse_what_is_no_image(release):
     torch.testing.assert_close(prepare(grey), prepare(Image.fromarray(grey)))
     for mode in ("RGBA", "P", "CMYK", "LA", "1", "I;16"):
         assert prepare(Image.new(mode, (50, 40))).shape == (3, 32, 32)
+    for mode, size, message in (("F", (50, 40), "mode F"), ("La", (50, 40), "mode La"), ("RGB", (0, 5), "0 x 5 pixels")):
+        with pytest.raises(InputError, match=message):
+            prepare(Image.new(mode, size))
     for wrong in (np.zeros((4, 4, 3)), np.zeros((3, 40, 40), np.uint8), np.zeros((0, 4, 3), np.uint8), "photo.jpg", torch.zeros(3, 4, 4)):
         with pytest.raises(InputError):
             prepare(wrong)
