@@ -27,7 +27,9 @@ def add(verbs: Verbs) -> None:
     p.add_argument("--dtype", choices=("float32", "float16"), default="float32", help="of what is stored")
     p.add_argument("--url", action="append", default=[], help="where it will be served, {file} for its name; again for mirrors")
     p.add_argument("--licence", default="MIT", help="of the weights")
-    p.add_argument("--tolerance", type=float, help="percentage points that an evaluation elsewhere may differ; 0.02 unless given")
+    p.add_argument(
+        "--tolerance", type=float, help="percentage points that an evaluation elsewhere may differ, at most 1; 0.02 unless given"
+    )
     p.add_argument("--data", metavar="SOURCE", help="what it was trained on unless given")
     p.add_argument("--hub", metavar="ORG/NAME", help="publish to this repository of a model hub as well")
     p.add_argument("--private", action="store_true", help="make that repository a private one")
