@@ -51,6 +51,8 @@ def randomise(net, images) -> None:
     """Random weights and batch-norm statistics that leave the signal alive, so that a wrong eps, padding or order of channels shows.
 
     A fresh network hides such mistakes: its statistics are 0 and 1. Here they are those of `images` (N, 3, H, W), each off by a little.
+    Only the norms are in training mode while they see the images: dropout and stochastic depth would make their statistics of noise.
+    `images` should be enough for a statistic at the last stride: 4 of 128 px are.
     """
     import torch
 
@@ -70,8 +72,11 @@ def randomise(net, images) -> None:
         m.weight.data, m.bias.data = uniform(m.weight.shape, 0.5, 1.5), uniform(m.bias.shape, -0.3, 0.3)
         m.reset_running_stats()
         m.momentum = None
+    net.eval()
+    for m in norms:
+        m.train()
     with torch.no_grad():
-        net.train()(images)
+        net(images)
     for m, momentum in zip(norms, momenta, strict=True):
         m.momentum = momentum
         m.running_mean += m.running_var.sqrt() * uniform(m.running_var.shape, -0.05, 0.05)
@@ -99,10 +104,32 @@ CASES = [
 
 
 def theirs(project: str, name: str):
-    """That project's network, not trained."""
+    """That project's network, not trained, drawn anew from the same seed."""
+    import torch
+
+    torch.manual_seed(0)
     if project == "timm":
         return other("timm").create_model(name)
     return other("torchvision").models.get_model(name)
+
+
+def norms_differ(net, project: str, imported) -> float:
+    """Largest relative difference of a norm's divisor, sqrt(var + eps), between `net` and ours with the imported weights."""
+    import torch
+
+    import fastscale as fs
+    from fastscale.release.importing.names import tensor_names
+
+    with torch.device("meta"):
+        ours = fs.build(imported.arch_name, imported.num_classes)
+    worst = 0.0
+    for mine, there in tensor_names(fs.arch(imported.arch_name), project).items():
+        if mine.endswith(".running_var"):
+            norm, eps = net.get_submodule(there.rpartition(".")[0]), ours.get_submodule(mine.rpartition(".")[0]).eps
+            wanted = (norm.running_var.double() + norm.eps).sqrt()
+            found = (imported.state_dict[mine].double() + eps).sqrt()
+            worst = max(worst, float((found / wanted - 1).abs().max()))
+    return worst
 
 
 def difference(net, name: str, images, imported) -> tuple[float, float]:

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 Say = Callable[[str], object]  # a print-like function that gets one line
 
@@ -27,7 +27,11 @@ def decode(data: bytes) -> Image.Image:
     """Encoded file bytes to a PIL RGB image; an exception (OSError, ValueError, ...) when they are damaged."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # unusual EXIF or palettes are no news to the user
-        with Image.open(io.BytesIO(data)) as image:
+        try:
+            opened = Image.open(io.BytesIO(data))
+        except UnidentifiedImageError:
+            raise ValueError("not an image") from None  # PIL's own text holds an address in memory
+        with opened as image:
             image.load()
             return to_rgb(image)
 

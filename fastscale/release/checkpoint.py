@@ -36,12 +36,12 @@ class Checkpoint:
     def network(self, num_classes: int | None = None) -> Network:
         """The network in eval mode. Another `num_classes` than its own: the same weights under a freshly initialised last layer."""
         about = self.about
+        if num_classes is not None and (type(num_classes) is not int or num_classes < 1):
+            raise InputError(f"num_classes must be a whole number >= 1, got {num_classes!r}")
         with torch.device("meta"):  # shapes only: nothing is allocated or drawn for weights that are there already
             net = build(about.network, about.num_classes)
         net.load_state_dict({k: v.clone() for k, v in self.weights.items()}, assign=True)
         if num_classes is not None and num_classes != about.num_classes:
-            if not isinstance(num_classes, int) or num_classes < 1:
-                raise InputError(f"num_classes must be a whole number >= 1, got {num_classes!r}")
             net.head.fc = nn.Linear(net.head.fc.in_features, num_classes)
             initialise(net.head.fc)
             net.num_classes = num_classes
@@ -84,10 +84,14 @@ def check_places(places: dict[str, Place], about: Description, where: str) -> No
 def stored(weights: dict[str, Tensor], dtype: str) -> dict[str, Tensor]:
     """The weights as a file of `dtype` holds them: convs and the linear layer in it, norms and biases in float32 always."""
     half = {k: v.half() if dtype == "float16" and v.is_floating_point() and v.dim() > 1 else v for k, v in weights.items()}
-    for name, tensor in half.items():
-        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            raise InputError(f"{name} is not finite{' in float16' if dtype == 'float16' else ''}: not a network to release")
+    if name := not_finite(half):
+        raise InputError(f"{name} is not finite{' in float16' if dtype == 'float16' else ''}: not a network to release")
     return half
+
+
+def not_finite(weights: dict[str, Tensor]) -> str | None:
+    """The first tensor that holds NaN or infinity, or None."""
+    return next((k for k, v in weights.items() if v.is_floating_point() and not torch.isfinite(v).all()), None)
 
 
 def to_bytes(about: Description, weights: dict[str, Tensor]) -> bytes:
@@ -104,7 +108,8 @@ def describe_header(metadata: dict[str, str], places: dict[str, Place], where: s
 
 def from_safefile(file: SafeFile, about: Description) -> Checkpoint:
     """The checkpoint in a file whose header was checked."""
-    return Checkpoint(about, {k: v.float() if v.is_floating_point() else v for k, v in file.tensors().items()}, file.where)
+    weights = {k: v.float() if v.is_floating_point() else v for k, v in file.tensors().items()}
+    return Checkpoint(about, finite(weights, file.where), file.where)
 
 
 def from_bytes(data: bytes, where: str) -> Checkpoint:
@@ -132,6 +137,9 @@ def from_training(content: dict[str, Any], weights: str, path: Path, **more: Any
     prefix = "ema." if averaged else "net."
     found = {k.removeprefix(prefix): v for k, v in content["state_dict"].items() if k.startswith(prefix)}
     classes = own.get("classes")
+    ran = {"classes": tuple(classes) if classes else None, "loader": own.get("loader"), "precision": own.get("precision"), **more}
+    if ran["precision"] is not None:
+        ran["precision"] = str(ran["precision"])  # Lightning has 32 as well as "32-true"
     about = describe(
         arch_named(settings["arch"]),
         num_classes=settings["num_classes"],
@@ -140,7 +148,7 @@ def from_training(content: dict[str, Any], weights: str, path: Path, **more: Any
         weights="averaged" if averaged else "raw",
         seed=settings["seed"],
         recipe=settings["recipe"],
-        **{"classes": tuple(classes) if classes else None, "loader": own.get("loader"), "precision": own.get("precision"), **more},
+        **ran,
     )
     return from_weights(about, found, str(path))
 
@@ -150,7 +158,14 @@ def from_weights(about: Description, weights: dict[str, Tensor], where: str) -> 
     for name, tensor in weights.items():
         if tensor.dtype not in safefile.CODES:
             raise InputError(f"{where}: tensor {name!r} is {tensor.dtype}; a checkpoint holds float32, float16 and int64")
+    places = {k: Place("F32" if v.is_floating_point() else "I64", tuple(v.shape), 0, 0) for k, v in weights.items()}
+    check_places(places, replace(about, dtype="float32"), where)  # before a copy: a tensor of one number can claim any shape
     plain = {k: v.float().contiguous() if v.is_floating_point() else v for k, v in weights.items()}
-    places = {k: Place(safefile.CODES[v.dtype], tuple(v.shape), 0, 0) for k, v in plain.items()}
-    check_places(places, replace(about, dtype="float32"), where)
-    return Checkpoint(about, plain, where)
+    return Checkpoint(about, finite(plain, where), where)
+
+
+def finite(weights: dict[str, Tensor], where: str) -> dict[str, Tensor]:
+    """The weights; InputError if one is NaN or infinite."""
+    if name := not_finite(weights):
+        raise InputError(f"{where}: tensor {name!r} holds NaN or infinity: not a trained network")
+    return weights

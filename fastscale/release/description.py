@@ -1,13 +1,13 @@
 """What a checkpoint's header says: the network, its input, its classes, and the run that made it."""
 
 import json
-import math
 from dataclasses import dataclass, fields
 from typing import Any
 
 from fastscale.archs import Arch
 from fastscale.errors import InputError
 from fastscale.scaling import arch_named, parse_run
+from fastscale.training.checkpoint_io import is_channels, is_plain, is_texts
 
 FORMAT_VERSION = 1
 WEIGHTS = ("averaged", "raw", "imported")
@@ -74,8 +74,9 @@ class Description:
                     values[name] = text if name in TEXTS else json.loads(text, parse_constant=float)
                 except (ValueError, RecursionError):
                     raise InputError(f"{where}: {name} in its header is not JSON") from None
-        if values["format_version"] != FORMAT_VERSION:
-            raise InputError(f"{where}: format version {values['format_version']!r}, this fastscale reads {FORMAT_VERSION}")
+        version = values["format_version"]
+        if type(version) is not int or version != FORMAT_VERSION:
+            raise InputError(f"{where}: format version {str(version)[:80]}, this fastscale reads {FORMAT_VERSION}")
         for name in ("mean", "std", "classes"):
             if isinstance(values.get(name), list):
                 values[name] = tuple(values[name])
@@ -102,6 +103,9 @@ def check(d: Description, where: str) -> None:
         if not holds:
             raise InputError(f"{where}: {what}")
 
+    for name in TEXTS:
+        value = getattr(d, name)
+        need(value is None or isinstance(value, str), f"{name} must be a text, not {str(value)[:80]!r}")
     try:
         arch = arch_named(d.arch)
     except InputError as error:
@@ -110,14 +114,16 @@ def check(d: Description, where: str) -> None:
         need(getattr(d, name) == getattr(arch, name), f"{name} {getattr(d, name)!r} is not that of {d.arch}, {getattr(arch, name)}")
     need(type(d.num_classes) is int and 1 <= d.num_classes <= 1_000_000, f"num_classes {d.num_classes!r}: wanted 1 to 1,000,000")
     for name in ("mean", "std"):
-        value = getattr(d, name)
-        fits = isinstance(value, tuple) and len(value) == 3 and all(type(v) in (int, float) and math.isfinite(v) for v in value)
-        need(fits and (name == "mean" or min(value) > 0), f"{name} must be three numbers, of R, G, B from 0 to 255, not {value!r}")
+        value, least = getattr(d, name), 0.0 if name == "mean" else 1e-3
+        fits = isinstance(value, tuple) and is_channels(value, least)
+        need(fits, f"{name} must be three numbers, of R, G, B from {least:g} to 255, not {str(value)[:80]}")
     if d.classes is not None:
-        texts = isinstance(d.classes, tuple) and all(isinstance(c, str) for c in d.classes)
-        need(texts and len(d.classes) == d.num_classes, f"classes must be {d.num_classes} names")
+        need(
+            isinstance(d.classes, tuple) and is_texts(d.classes) and len(d.classes) == d.num_classes,
+            f"classes must be {d.num_classes} names",
+        )
     need(d.weights in WEIGHTS, f"weights must be one of {', '.join(WEIGHTS)}, not {d.weights!r}")
     need(d.dtype in FLOATS, f"dtype must be one of {', '.join(FLOATS)}, not {d.dtype!r}")
     need(d.channel_order == "RGB", f"channel order {d.channel_order!r}: fastscale's networks take RGB")
-    need(d.recipe is None or isinstance(d.recipe, dict), "recipe must be an object of settings")
+    need(d.recipe is None or (isinstance(d.recipe, dict) and is_plain(d.recipe)), "recipe must be an object of settings")
     need(d.seed is None or type(d.seed) is int, f"seed must be a whole number, not {d.seed!r}")

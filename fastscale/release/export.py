@@ -3,6 +3,7 @@
 Both take (N, 3, R, R) float32, normalised RGB (`fastscale.transforms`), any N at the one resolution R, and give (N, classes) logits.
 """
 
+import copy
 import importlib.util
 import logging
 import os
@@ -44,7 +45,7 @@ def export_onnx(network: "nn.Module | str", path: str | os.PathLike, resolution:
             verbose=False,
         )
 
-    return _export(network, path, resolution, fused, write)
+    return _export(network, path, "onnx", resolution, fused, write)
 
 
 def export_torch(network: "nn.Module | str", path: str | os.PathLike, resolution: int | None = None, fused: bool = True) -> Path:
@@ -53,19 +54,25 @@ def export_torch(network: "nn.Module | str", path: str | os.PathLike, resolution
     def write(net: nn.Module, images: torch.Tensor, batch: Any, target: Path) -> None:
         torch.export.save(torch.export.export(net, (images,), dynamic_shapes=({0: batch},)), target)
 
-    return _export(network, path, resolution, fused, write)
+    return _export(network, path, "torch", resolution, fused, write)
 
 
 EXPORTS: dict[str, Callable[..., Path]] = {"onnx": export_onnx, "torch": export_torch}
 SUFFIXES = {"onnx": ".onnx", "torch": ".pt2"}
 
 
-def _export(network: "nn.Module | str", path: str | os.PathLike, resolution: int | None, fused: bool, write: Callable[..., None]) -> Path:
+def _export(
+    network: "nn.Module | str", path: str | os.PathLike, kind: str, resolution: int | None, fused: bool, write: Callable[..., None]
+) -> Path:
+    target, suffix = Path(path), SUFFIXES[kind]
+    if target.is_dir():
+        raise InputError(f"{path}: is a folder; give the file to write, as {target / f'network{suffix}'}")
+    if target.suffix != suffix:
+        raise InputError(f"{path}: a file of --to {kind} ends in {suffix}, as {target.with_suffix(suffix).name}")
     net = _network(network, fused)
     side = net.arch.resolution if resolution is None else resolution
     if side < net.arch.total_stride:
         raise InputError(f"resolution {side} is too small for {net.arch.name}: give at least {net.arch.total_stride}")
-    target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.stem}.part{target.suffix}")  # torch.export looks at the suffix
     try:
@@ -85,11 +92,12 @@ def _network(network: "nn.Module | str", fused: bool) -> Any:
         network = load(network)
     if not hasattr(network, "arch"):
         raise InputError(f"{type(network).__name__}: not a network of fastscale.build or fastscale.load")
-    if fused and any(isinstance(m, nn.BatchNorm2d) for m in network.modules()):
+    own = copy.deepcopy(network).eval().cpu().float()  # as the example input is; the caller's network stays as and where it was
+    if fused and any(isinstance(m, nn.BatchNorm2d) for m in own.modules()):
         from fastscale.release.fuse import fuse
 
-        return fuse(network)
-    return network.eval()
+        return fuse(own)
+    return own
 
 
 @contextmanager

@@ -4,7 +4,6 @@ Beside it lie records.jsonl (the records that entries name), a card for each ent
 """
 
 import json
-import math
 import os
 import re
 from collections.abc import Callable
@@ -17,11 +16,14 @@ from fastscale.archs.registry import nearest
 from fastscale.errors import InputError
 from fastscale.release.description import FLOATS, WEIGHTS
 from fastscale.release.safefile import no_duplicates
+from fastscale.training.checkpoint_io import is_number
 
 SCHEMA = 1
 SUFFIX = ".safetensors"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.=+_-]{0,199}-(?P<hash>[0-9a-f]{8})")
 _ERROR = {"value", "n", "mean", "std", "seeds"}
+ERRORS = ("top1_error", "top5_error")
+TOLERANCE_LIMIT = 1.0  # percentage points: more would let a wrong file pass
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,8 +88,8 @@ def check(e: Entry) -> None:
         "urls": (lambda v: isinstance(v, tuple) and all(map(is_url, v)), "a list of http(s) addresses"),
         "weights": (lambda v: v in WEIGHTS, f"one of {', '.join(WEIGHTS)}"),
         "dtype": (lambda v: v in FLOATS, f"one of {', '.join(FLOATS)}"),
-        "errors": (_errors, "by name: value, n, mean, std, seeds"),
-        "tolerance": (lambda v: _number(v) and 0 <= v <= 100, "percentage points from 0 to 100"),
+        "errors": (_errors, "top1_error and perhaps top5_error: value, n, mean, std (null for n 1) in %, a seed for each of n"),
+        "tolerance": (lambda v: is_number(v, 0, TOLERANCE_LIMIT), f"percentage points from 0 to {TOLERANCE_LIMIT:g}"),
         "record_ids": (lambda v: isinstance(v, tuple) and all(map(_text, v)), "a list of records' ids"),
         "seed": (lambda v: type(v) is int, "a whole number"),
         "val_images": (lambda v: v is None or (type(v) is int and v > 0), "a whole number above 0, or null"),
@@ -98,6 +100,8 @@ def check(e: Entry) -> None:
     for name, (holds, right) in rules.items():
         if not holds(getattr(e, name)):
             raise InputError(f"{name} must be {right}, not {str(getattr(e, name))[:80]!r}")
+    if e.weights != "imported" and len(e.record_ids) != (n := e.errors["top1_error"]["n"]):
+        raise InputError(f"record_ids must be as many as the runs of its top1_error, {n}, not {len(e.record_ids)}")
     if not e.name.endswith(e.sha256[:8]):
         raise InputError(f"name {e.name!r} must end with the first 8 digits of its sha256, {e.sha256[:8]}")
 
@@ -119,20 +123,15 @@ def _text(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip()) and "\n" not in value
 
 
-def _number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
 def _errors(value: object) -> bool:
-    return isinstance(value, dict) and all(
-        isinstance(e, dict)
-        and set(e) == _ERROR
-        and all(map(_number, (e["value"], e["mean"], e["n"])))
-        and (e["std"] is None or _number(e["std"]))
-        and isinstance(e["seeds"], list)
-        and len(e["seeds"]) == e["n"] > 0
-        for e in value.values()
-    )
+    named = isinstance(value, dict) and "top1_error" in value and set(value) <= set(ERRORS)
+    return named and all(isinstance(e, dict) and set(e) == _ERROR and _error(**e) for e in value.values())  # type: ignore[attr-defined]
+
+
+def _error(value: object, n: object, mean: object, std: object, seeds: object) -> bool:
+    counted = type(n) is int and n > 0 and isinstance(seeds, list) and len(seeds) == n and all(type(s) is int for s in seeds)
+    spread = std is None if n == 1 else is_number(std, 0, 100)
+    return counted and spread and is_number(value, 0, 100) and is_number(mean, 0, 100)
 
 
 def read_manifest(path: str | os.PathLike) -> list[Entry]:
@@ -157,8 +156,8 @@ def parse_manifest(content: object, where: str) -> list[Entry]:
     """The entries in a manifest's JSON."""
     if not isinstance(content, dict) or set(content) != {"schema", "checkpoints"} or not isinstance(content["checkpoints"], list):
         raise InputError(f"{where}: a manifest is an object of 'schema' and 'checkpoints'")
-    if content["schema"] != SCHEMA:
-        raise InputError(f"{where}: manifest schema {content['schema']!r}, this fastscale reads {SCHEMA}")
+    if type(content["schema"]) is not int or content["schema"] != SCHEMA:
+        raise InputError(f"{where}: manifest schema {str(content['schema'])[:80]}, this fastscale reads {SCHEMA}")
     entries: list[Entry] = []
     names = {f.name for f in fields(Entry)}
     for number, item in enumerate(content["checkpoints"], start=1):

@@ -24,9 +24,11 @@ class Prediction:
 
 
 def image_files(names: Iterable[str]) -> list[Path]:
-    """The files themselves, and the images in folders (and below), sorted. InputError for a folder without any."""
+    """The files themselves, and the images in folders (and below), sorted. InputError for a folder without any, and for ""."""
     out = []
     for name in names:
+        if not name:
+            raise InputError("an empty name is no image; give a file or a folder, . for this one")
         path = Path(name).expanduser()
         if path.is_dir():
             inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())

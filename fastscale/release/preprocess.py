@@ -43,7 +43,13 @@ class Preprocessing:
 def to_array(image: object) -> np.ndarray:
     """An image as (H, W, 3) uint8 RGB; InputError if it is none."""
     if isinstance(image, Image.Image):
-        return np.asarray(to_rgb(image))
+        if 0 in image.size:
+            raise InputError(f"an image of {image.size[0]} x {image.size[1]} pixels has nothing to see")
+        try:
+            return np.asarray(to_rgb(image))
+        except Exception as error:  # a mode that has no colours, or a file that turns out damaged when it is read at last
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise InputError(f"an image of mode {image.mode} cannot be made RGB ({reason[:120]})") from None
     if not isinstance(image, np.ndarray):
         raise InputError(f"expected a PIL image or a uint8 array, got {type(image).__name__}")
     if image.dtype != np.uint8:

@@ -15,9 +15,9 @@ from fastscale.records import Record, RecordStore, read_records, write_snapshot
 from fastscale.release import places
 from fastscale.release.card import card, index
 from fastscale.release.checkpoint import Checkpoint, from_bytes, from_training, to_bytes
-from fastscale.release.manifest import SUFFIX, Entry, is_name, is_url, manifest_text, read_manifest
+from fastscale.release.manifest import SUFFIX, TOLERANCE_LIMIT, Entry, is_name, is_url, manifest_text, read_manifest
 from fastscale.release.score import Score, score
-from fastscale.training.checkpoint_io import read_checkpoint
+from fastscale.training.checkpoint_io import is_number, read_checkpoint
 from fastscale.training.runs import RunFolder
 
 AVERAGED, RAW = "_ema", ""
@@ -109,6 +109,8 @@ def publish(
     The file is loaded again as a user would and evaluated: its error must be the recorded one within `tolerance` percentage points, in
     float16 as in float32. `urls`: where it will be served, `{file}` standing for the file's name. InputError where nothing is released.
     """
+    if not is_number(tolerance, 0, TOLERANCE_LIMIT):
+        raise InputError(f"--tolerance {tolerance}: wanted percentage points from 0 to {TOLERANCE_LIMIT:g}")
     seeds, named = finished(run, runs_dir)
     kind, chosen = choose(seeds, named)
     record = chosen.record

@@ -1,7 +1,9 @@
 """`fastscale checkpoint verify | load-test`: the files are the released ones, and give the errors that the manifest says."""
 
+import statistics
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -16,11 +18,12 @@ from fastscale.release.score import allowance, score
 
 @dataclass(frozen=True)
 class Verdict:
-    """`lines`: what was looked at; `problems`: what is wrong, empty if all is well."""
+    """`lines`: what was looked at; `problems`: what is wrong; `unevaluated`: why it could not be evaluated. Both empty if all is well."""
 
     name: str
     lines: tuple[str, ...]
     problems: tuple[str, ...]
+    unevaluated: str | None = None
 
 
 def records_in(path: Path) -> dict[str, Record]:
@@ -40,7 +43,7 @@ def verify(
 
     An error on a part of the images may lie as far off as chance allows (`score.allowance`), besides the entry's own tolerance.
     """
-    lines, problems = [], []
+    lines, problems, unevaluated = [], [], None
     try:
         checkpoint = read_file(fetch(entry), entry.sha256)
     except InputError as error:
@@ -55,9 +58,9 @@ def verify(
         try:
             more, wrong = evaluated(entry, checkpoint, source, arguments, images)
         except InputError as error:
-            more, wrong = [], [str(error)]
+            more, wrong, unevaluated = [], [], str(error)
         lines, problems = lines + more, problems + wrong
-    return Verdict(entry.name, tuple(lines), tuple(problems))
+    return Verdict(entry.name, tuple(lines), tuple(problems), unevaluated)
 
 
 def disagreements(entry: Entry, checkpoint: Checkpoint) -> list[str]:
@@ -75,17 +78,34 @@ def check_records(entry: Entry, records: dict[str, Record]) -> tuple[list[str], 
     """(ids found, what is wrong with them): the manifest's errors must follow from the records it names."""
     problems = [f"record {i} is not in {places.RECORDS}" for i in entry.record_ids if i not in records]
     own = [records[i] for i in entry.record_ids if i in records]
+    if problems or not own:
+        return [r.id for r in own], problems
     kind = "_ema" if entry.weights == "averaged" else ""
     for name, error in entry.errors.items():
-        values = {r.seed: r.values.get(name + kind) for r in own}
-        measured = [v for v in values.values() if v is not None]
-        if len(measured) == len(entry.record_ids) and abs(sum(measured) / len(measured) - error["mean"]) > 1e-4:
-            problems.append(f"{name}: the manifest's mean is {error['mean']}, that of its records {sum(measured) / len(measured):.4f}")
-        if (value := values.get(entry.seed)) is not None and abs(value - error["value"]) > entry.tolerance + 1e-9:
+        measured = [(r.seed, r.values[name + kind]) for r in own if name + kind in r.values]
+        seeds, values = [s for s, _ in measured], [v for _, v in measured]
+        found = {"n": len(values), "seeds": seeds} | ({"mean": statistics.fmean(values)} if values else {})
+        found["std"] = statistics.stdev(values) if len(values) > 1 else None
+        for what, value in found.items():
+            if not same(value, error[what]):
+                problems.append(f"{name}: the manifest's {what} is {error[what]}, that of its records {value}")
+        value = dict(measured).get(
+            entry.seed
+        )  # the file's own is evaluated anew when it is released: another type of number, other rounding
+        if value is None or abs(value - error["value"]) > entry.tolerance + 1e-9:
             problems.append(f"{name}: the manifest says {error['value']}, the record of seed {entry.seed} {value}")
-    counts = ("arch", "flops", "params", "acts", "resolution", "num_classes", "data", "recipe", "epochs")
+    counts = ("arch", "flops", "params", "acts", "resolution", "num_classes", "data", "data_hash", "run", "recipe", "epochs")
     problems += [f"{f}: the manifest and record {r.id} differ" for r in own for f in counts if getattr(r, f) != getattr(entry, f)]
+    for r in (r for r in own if r.seed == entry.seed):
+        for f, value in (("commit", r.env.get("git_commit")), ("date", r.env["date"])):
+            if value != getattr(entry, f):
+                problems.append(f"{f}: the manifest says {getattr(entry, f)!r}, record {r.id} {value!r}")
     return [r.id for r in own], problems
+
+
+def same(found: Any, said: Any) -> bool:
+    """Whether a number is the manifest's, which has four decimals; anything else is equal or not."""
+    return abs(found - said) <= 1e-4 if isinstance(found, float) and isinstance(said, int | float) else found == said
 
 
 def evaluated(
@@ -97,9 +117,13 @@ def evaluated(
         return [], [f"{found.data} here is not the data of the manifest: hash {found.data_hash}, wanted {entry.data_hash}"]
     lines: list[str] = []
     problems: list[str] = []
+    if entry.val_images not in (None, found.total):
+        problems.append(f"val_images: the manifest says {entry.val_images:,}, {found.data} here has {found.total:,}")
     part = f"all {found.total:,}" if found.images == found.total else f"{found.images:,} of {found.total:,}"
     for name, error in entry.errors.items():
-        value = found.errors[name]
+        if (value := found.errors.get(name)) is None:
+            problems.append(f"{name}: is not measured of {entry.num_classes} classes, the manifest gives one")
+            continue
         allowed = entry.tolerance + allowance(error["value"], found.images, found.total)
         line = f"{name}: {value:.4f} % on {part} images, manifest {error['value']:.4f} ± {allowed:.2f}"
         (lines if abs(value - error["value"]) <= allowed + 1e-9 else problems).append(line)

@@ -27,7 +27,9 @@ def add(verbs: Verbs) -> None:
     p.add_argument("--dtype", choices=("float32", "float16"), default="float32", help="of what is stored")
     p.add_argument("--url", action="append", default=[], help="where it will be served, {file} for its name; again for mirrors")
     p.add_argument("--licence", default="MIT", help="of the weights")
-    p.add_argument("--tolerance", type=float, help="percentage points that an evaluation elsewhere may differ; 0.02 unless given")
+    p.add_argument(
+        "--tolerance", type=float, help="percentage points that an evaluation elsewhere may differ, at most 1; 0.02 unless given"
+    )
     p.add_argument("--data", metavar="SOURCE", help="what it was trained on unless given")
     p.add_argument("--hub", metavar="ORG/NAME", help="publish to this repository of a model hub as well")
     p.add_argument("--private", action="store_true", help="make that repository a private one")
@@ -158,18 +160,26 @@ def cmd_show(args: argparse.Namespace) -> int:
 
 
 def cmd_verify(args: argparse.Namespace, rest: list[str]) -> int:
-    """Exit code 1 if any is not what the manifest says."""
+    """Exit code 1 if any is not what the manifest says, or could not be evaluated."""
+    from fastscale.data.sources import source
     from fastscale.release.verify import verify
 
+    if args.images is not None and args.images < 1:
+        raise InputError(f"--images must be at least 1, got {args.images}")
+    if args.data is not None:
+        source(args.data)  # a name that there is not is the user's mistake, and none of the files'
     failed = 0
     for entry in entries(args.name):
         found = verify(entry, args.data, rest, args.images, not args.no_evaluate)
-        failed += bool(found.problems)
-        print(f"{entry.name}: {'WRONG' if found.problems else 'as released'}")
+        failed += bool(found.problems or found.unevaluated)
+        verdict = "WRONG" if found.problems else "could not be evaluated" if found.unevaluated else "as released"
+        print(f"{entry.name}: {verdict}")
         for line in found.lines:
             print(f"  {line}")
         for line in found.problems:
             print(f"error: {entry.name}: {line}", file=sys.stderr)
+        if found.unevaluated:
+            print(f"error: {entry.name}: could not be evaluated: {found.unevaluated}", file=sys.stderr)
     return 1 if failed else 0
 
 

@@ -71,7 +71,7 @@ def entry_of(about, data, **changes) -> Entry:
         "name": f"{about.arch}_colours-{sha256[:8]}", "sha256": sha256, "bytes": len(data), "urls": (), "arch": about.arch,
         "num_classes": about.num_classes, "resolution": about.resolution, "test_resolution": about.test_resolution, **vars(cx),
         "weights": "raw", "dtype": about.dtype, "data": "colours", "data_hash": None, "val_images": 21, "run": RUN, "recipe": "quick",
-        "epochs": 1, "seed": 0, "errors": {"top1_error": error}, "tolerance": 0.0, "record_ids": (), "commit": None,
+        "epochs": 1, "seed": 0, "errors": {"top1_error": error}, "tolerance": 0.0, "record_ids": ("0" * 12,), "commit": None,
         "date": "2026-01-01T00:00:00Z", "licence": "MIT",
     }  # fmt: skip
     return Entry(**{**values, **changes})

@@ -56,7 +56,24 @@ def test_unusable_input_is_said(tmp_path, monkeypatch):
     monkeypatch.setattr(export, "NEEDED_FOR_ONNX", ("onnx", "no_such_package"))
     with pytest.raises(ValueError, match="needs the Python packages no_such_package: pip install no_such_package"):
         export_onnx(network(), tmp_path / "x.onnx")
+    with pytest.raises(ValueError, match=r"x.onnx: a file of --to torch ends in .pt2, as x.pt2"):
+        export_torch(network(), tmp_path / "x.onnx")
+    with pytest.raises(ValueError, match="is a folder; give the file to write"):
+        export_torch(network(), tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_the_callers_network_stays_as_and_where_it_was(tmp_path, fused):
+    """In training mode, in double precision, on a GPU if there is one: the file is the same."""
+    net, images = network(), torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        expected = net(images)
+    place = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    net.to(place, torch.float64).train()
+    path = export_torch(net, tmp_path / "net.pt2", fused=fused)
+    torch.testing.assert_close(run_torch(path, images), expected, rtol=1e-4, atol=1e-4)
+    assert all(m.training for m in net.modules()) and {(p.device.type, p.dtype) for p in net.parameters()} == {(place.type, torch.float64)}
 
 
 def test_the_command_writes_the_file(tmp_path, monkeypatch, capsys):

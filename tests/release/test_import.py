@@ -112,6 +112,53 @@ def test_timms_config_beside_the_file_says_the_preprocessing(tmp_path):
         import_file(tmp_path / "model.safetensors", "timm")
 
 
+@pytest.mark.parametrize(
+    ("pretrained", "text"),
+    [
+        (None, "pretrained_cfg .* is no object of settings"),
+        ([1], "pretrained_cfg .* is no object of settings"),
+        ({"mean": 0.5, "std": [0.5] * 3}, "mean .* must be three numbers from 0 to 1"),
+        ({"mean": [float("nan")] * 3, "std": [0.5] * 3}, "mean .* must be three numbers from 0 to 1"),
+        ({"mean": [10**400] * 3, "std": [0.5] * 3}, "mean .* must be three numbers from 0 to 1"),
+        ({"mean": [0.5] * 3, "std": [0.5, 0, 0.5]}, "std .* must be three numbers from 0.001 to 1"),
+    ],
+)
+def test_a_config_that_cannot_be_is_refused_in_one_line(tmp_path, pretrained, text):
+    save_file(theirs("regnety-tiny", "timm", 5)[0], tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_text(json.dumps({"pretrained_cfg": pretrained}))
+    with pytest.raises(ValueError, match=text) as caught:
+        import_file(tmp_path / "model.safetensors", "timm", "regnety-tiny")
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_not_followed_of_timms_preprocessing_is_said(tmp_path, capsys):
+    save_file(theirs("regnety-tiny", "timm", 5)[0], tmp_path / "model.safetensors")
+    config = {"input_size": [3, 224, 224], "test_input_size": [3, 288, 288], "crop_pct": 0.95, "interpolation": "bicubic"}
+    for pretrained, count in ((config, 1), ({"classifier": "head.fc"}, 0)):
+        (tmp_path / "config.json").write_text(json.dumps({"pretrained_cfg": pretrained}))
+        import_file(tmp_path / "model.safetensors", "timm", "regnety-tiny")
+        said = capsys.readouterr().err
+        assert said.count("\n") == count and all(f"{name} {value}" in said for name, value in pretrained.items() if count)
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "text"),
+    [
+        (lambda t: t.to(torch.complex64), "of type complex64"),
+        (lambda t: t.to_sparse(), "no ordinary tensor in memory .sparse_coo"),
+        (lambda t: t.to("meta"), "no ordinary tensor in memory .*meta"),
+        (lambda t: t * float("nan"), "'stem.conv.weight' holds NaN or infinity"),
+        (lambda t: t.double() + 1e300, "'stem.conv.weight' holds NaN or infinity"),
+    ],
+)
+def test_tensors_that_are_no_weights_are_refused_in_one_line(tmp_path, spoilt, text):
+    tensors, _ = theirs("regnety-tiny", "timm", 5)
+    tensors["stem.conv.weight"] = spoilt(tensors["stem.conv.weight"])
+    with pytest.raises(ValueError, match=text) as caught:
+        import_file(save(tensors, tmp_path / "x.pth"), "timm", "regnety-tiny")
+    assert "\n" not in str(caught.value)
+
+
 def test_paddings_that_cannot_be_told_apart_are_asked_for(tmp_path):
     tensors, _ = theirs("efficientnet-lite0", "timm", 5)
     for file in ("efficientnet_lite0_ra.pth", "model.pth"):

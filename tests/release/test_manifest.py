@@ -7,6 +7,8 @@ import pytest
 from fastscale.errors import InputError
 from fastscale.release.manifest import find, is_name, manifest_text, read_manifest
 
+ERROR = {"value": 1, "n": 1, "mean": 1, "std": None, "seeds": [0]}
+
 
 def test_round_trip(release, tmp_path):
     entry, _ = release(urls=("https://example.org/a.safetensors",))
@@ -29,6 +31,16 @@ def test_round_trip(release, tmp_path):
         ({"urls": "https://example.org/a"}, "urls must be a list of http"),
         ({"errors": {"top1_error": {"value": 1}}}, "errors must be"),
         ({"errors": {"top1_error": {"value": float("nan"), "n": 1, "mean": 1, "std": None, "seeds": [0]}}}, "errors must be"),
+        ({"errors": {}}, "errors must be top1_error and perhaps top5_error"),
+        ({"errors": {"top5_error": ERROR}}, "errors must be top1_error"),
+        ({"errors": {"top1_error": ERROR, "other": ERROR}}, "errors must be top1_error"),
+        ({"errors": {"top1_error": {**ERROR, "n": 3, "seeds": [0, 1, 2]}}}, "errors must be .*null for n 1"),
+        ({"errors": {"top1_error": {**ERROR, "n": True}}}, "errors must be"),
+        ({"errors": {"top1_error": {**ERROR, "value": 10**400}}}, "errors must be"),
+        ({"record_ids": []}, "record_ids must be as many as the runs of its top1_error, 1, not 0"),
+        ({"record_ids": ["0", "1"]}, "record_ids must be as many as the runs of its top1_error, 1, not 2"),
+        ({"tolerance": 10**400}, "tolerance must be percentage points from 0 to 1"),
+        ({"tolerance": 100}, "tolerance must be"),
         ({"dtype": "float8"}, "dtype must be one of float32, float16"),
         ({"tolerance": -1}, "tolerance must be"),
         ({"licence": ""}, "licence must be a text"),
@@ -53,6 +65,7 @@ def test_bad_fields_are_named(release, tmp_path, change, message):
         ('{"schema": 1,\n "checkpoints": [}', "line 2: not JSON"),
         ("[]", "an object of 'schema' and 'checkpoints'"),
         ('{"schema": 2, "checkpoints": []}', "manifest schema 2, this fastscale reads 1"),
+        ('{"schema": true, "checkpoints": []}', "manifest schema True, this fastscale reads 1"),
         ('{"schema": 1, "schema": 1, "checkpoints": []}', "'schema' is there twice"),
         ('{"schema": 1, "checkpoints": [3]}', "checkpoint 1: an entry is an object"),
         ('{"schema": 1, "checkpoints": [{"name": "a"}]}', r"checkpoint 1 \('a'\): missing field"),

@@ -57,7 +57,7 @@ def test_unreadable_images_are_one_line_each_and_the_rest_goes_on(capsys, images
     bad.write_bytes((images / "a.png").read_bytes()[:60])
     code, out, err = run(capsys, bad, images / "nothing.png", images / "a.png", images / "notes.txt", "--checkpoint", name)
     assert code == 1 and out.startswith(str(images / "a.png")) and err.count("\n") == 3
-    assert "nothing.png: unreadable (No such file" in err and "bad.png: unreadable" in err and "notes.txt: unreadable" in err
+    assert "nothing.png: unreadable (No such file" in err and "bad.png: unreadable" in err and "notes.txt: unreadable (not an image)" in err
     code, out, err = run(capsys, bad, "--checkpoint", name, "--json")
     assert code == 2 and not out and err.count("\n") == 1
 
@@ -73,6 +73,7 @@ def test_more_images_than_a_batch_stay_in_order(images, name):
     [
         (["x.png"], "--checkpoint"),
         (["x.png", "--checkpoint", "nope"], "no checkpoint is named 'nope'"),
+        (["", "--checkpoint", "regnety-tiny_colours"], "an empty name is no image"),
         (["EMPTY", "--checkpoint", "regnety-tiny_colours"], "holds no images"),
         (["x.png", "--checkpoint", "regnety-tiny_colours", "--top", "0"], "--top must be at least 1"),
     ],

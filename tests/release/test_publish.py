@@ -171,7 +171,12 @@ def test_verify_says_what_is_wrong(runs, data_of_runs, tmp_path, capsys):
     assert "flops: the manifest and record" in wrong(replace(entry, flops=7), evaluate=False)
     assert "the header says weights" in wrong(replace(entry, weights="imported"), evaluate=False)
     assert "is not the data of the manifest" in wrong(replace(entry, data_hash="0" * 64))
-    assert "record 0123 is not in records.jsonl" in wrong(replace(entry, record_ids=("0123",)), evaluate=False)
+    assert "record 0123 is not in records.jsonl" in wrong(replace(entry, record_ids=("0123", "4567")), evaluate=False)
+    assert f"val_images: the manifest says 22, {entry.data} here has 21" in wrong(replace(entry, val_images=22))
+    code, out, err = command(capsys, "checkpoint", "verify")
+    assert code == 1 and "could not be evaluated" in out and "WRONG" not in out and "--data SOURCE" in err and "  records: " in out
+    with pytest.raises(InputError, match="--tolerance 100: wanted percentage points from 0 to 1"):
+        publish(RUN, folder, tolerance=100)
     path.write_bytes(path.read_bytes()[:-4] + b"????")
     code, out, err = command(capsys, "checkpoint", "verify")
     assert code == 1 and "WRONG" in out and "not the released file" in err

@@ -108,6 +108,11 @@ def bad_files(data):
     yield "not a number", metadata(mean="[NaN, 1, 1]"), "mean must be three numbers"
     yield "BGR", metadata(channel_order="BGR"), "take RGB"
     yield "version", metadata(format_version="2"), "format version 2, this fastscale reads 1"
+    yield "true as version", metadata(format_version="true"), "format version True, this fastscale reads 1"
+    yield "1.0 as version", metadata(format_version="1.0"), "format version 1.0, this fastscale reads 1"
+    yield "huge mean", metadata(mean=f"[{10**400}, 1, 1]"), "mean must be three numbers"
+    yield "huge setting", metadata(recipe=f'{{"lr": {10**400}}}'), "recipe must be an object of settings"
+    yield "NaN weights", data[:-4] + b"\xff" * 4, "holds NaN or infinity"
     yield "foreign", with_header({k: v for k, v in header.items() if k != "__metadata__"}, body), "not a checkpoint of fastscale"
     yield "half told as whole", metadata(dtype="float16"), "is F32, wanted F16"
 

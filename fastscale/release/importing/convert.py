@@ -16,17 +16,22 @@ import torch
 from torch import Tensor
 
 from fastscale.archs import Arch, EffNet, base_arch, base_names
+from fastscale.data.images import Say
 from fastscale.errors import InputError
+from fastscale.release.checkpoint import finite
 from fastscale.release.importing.classes import imagenet_names
 from fastscale.release.importing.names import FORMATS, tensor_names, tensor_shapes
 from fastscale.release.importing.reading import read_tensors, told_config
+from fastscale.release.places import say
 from fastscale.scaling import arch_named
+from fastscale.training.checkpoint_io import is_number
 
 Three = tuple[float, float, float]
 IMAGENET_MEAN: Three = (123.675, 116.28, 103.53)
 IMAGENET_STD: Three = (58.395, 57.12, 57.375)
 HALF: Three = (127.5, 127.5, 127.5)
 COUNTER = ".num_batches_tracked"
+NOT_FOLLOWED = ("input_size", "test_input_size", "crop_pct", "test_crop_pct", "crop_mode", "interpolation")  # of timm's preprocessing
 TORCHVISION_EPS_1E3 = ("efficientnet-b5", "efficientnet-b6", "efficientnet-b7")
 
 
@@ -47,11 +52,14 @@ class ImportedWeights:
     licence: str | None
 
 
-def import_file(path: str | os.PathLike, source_format: str, arch_name: str | None = None, licence: str | None = None) -> ImportedWeights:
+def import_file(
+    path: str | os.PathLike, source_format: str, arch_name: str | None = None, licence: str | None = None, say: Say = say
+) -> ImportedWeights:
     """The weights in a file of another project, without running anything from it.
 
     `source_format`: pycls, timm, torchvision or efficientnet-lite. `arch_name`: our name of the network; found from the tensors where not
-    given. InputError, with the first names and the shapes that do not fit, unless every tensor of the network is there and nothing else.
+    given. `say` gets a line where timm's preprocessing is not followed. InputError, with the first names and the shapes that do not fit,
+    unless every tensor of the network is there and nothing else.
     """
     if source_format not in FORMATS:
         raise InputError(f"no format {source_format!r}; there are: {', '.join(FORMATS)}")
@@ -60,9 +68,16 @@ def import_file(path: str | os.PathLike, source_format: str, arch_name: str | No
     told = str(config.get("architecture") or path.name)
     found = import_tensors(read_tensors(path), source_format, arch_name, str(path), told, licence)
     pretrained = config.get("pretrained_cfg", {})
+    if not isinstance(pretrained, dict):
+        raise InputError(f"{path}: pretrained_cfg in the config.json beside it is no object of settings")
+    if ignored := {name: pretrained[name] for name in NOT_FOLLOWED if pretrained.get(name) is not None}:
+        arch = arch_named(found.arch_name)
+        said = ", ".join(f"{name} {' '.join(str(value).split())[:40]}" for name, value in ignored.items())
+        own = f"a shorter side of {arch.test_resolution} px by area, {arch.resolution} px of it"
+        say(f"{path.parent / 'config.json'}: not followed: {said}; test images have {own}, so errors may differ from the published")
     if not {"mean", "std"} <= set(pretrained):
         return found
-    mean, std = (_three([255 * v for v in pretrained[name]], path) for name in ("mean", "std"))
+    mean, std = (_three(pretrained[name], least, name, path) for name, least in (("mean", 0.0), ("std", 1e-3)))
     return ImportedWeights(**{**vars(found), "mean": mean, "std": std})
 
 
@@ -87,6 +102,7 @@ def import_tensors(
     if source_format == "torchvision" and arch.name in TORCHVISION_EPS_1E3:
         for name in [n for n in state if n.endswith("running_var")]:
             state[name] = state[name] + (1e-3 - 1e-5)
+    finite(state, source)
     classes = state["head.fc.weight"].shape[0]
     half = isinstance(arch, EffNet) and arch.padding == "same"
     mean, std = (HALF, HALF) if half else (IMAGENET_MEAN, IMAGENET_STD)
@@ -162,7 +178,8 @@ def _check_padding(arch: Arch, source_format: str, told: str, source: str, named
         )
 
 
-def _three(values: object, path: Path) -> Three:
-    if not isinstance(values, list) or len(values) != 3 or not all(isinstance(v, int | float) for v in values):
-        raise InputError(f"{path}: the config.json beside it gives no mean and std of three channels")
-    return (float(values[0]), float(values[1]), float(values[2]))
+def _three(values: object, least: float, name: str, path: Path) -> Three:
+    """timm's scale is 0 to 1."""
+    if not isinstance(values, list) or len(values) != 3 or not all(is_number(v, least, 1) for v in values):
+        raise InputError(f"{path}: {name} in the config.json beside it must be three numbers from {least:g} to 1")
+    return (255.0 * values[0], 255.0 * values[1], 255.0 * values[2])

@@ -62,7 +62,7 @@ def load_known(name: str, cache: str | os.PathLike[str] | None = None, say: Say 
         path = _packaged(found)
     else:
         path = _fetched(found, Path(cache) if cache is not None else data_root() / "weights", say)
-    weights = import_file(path, found.format, found.arch, found.licence)
+    weights = import_file(path, found.format, found.arch, found.licence, say)
     return ImportedWeights(**{**vars(weights), "source": found.url.removeprefix(PACKAGE)})
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from fastscale.errors import InputError
+from fastscale.training.checkpoint_io import flaw
 
 # what projects wrap their weights in, the averaged ones first, as their own loaders do
 WRAPPERS = ("model_state", "state_dict_ema", "model_ema", "state_dict", "model")
@@ -31,8 +32,8 @@ def read_tensors(path: str | os.PathLike) -> dict[str, Tensor]:
     if not isinstance(content, dict) or not content:
         raise InputError(f"{path}: holds no state dict, but {'nothing' if isinstance(content, dict) else type(content).__name__}")
     for name, value in content.items():
-        if not isinstance(name, str) or not isinstance(value, Tensor):
-            raise InputError(f"{path}: {name!r} is no tensor but {type(value).__name__}: not a network's weights")
+        if problem := flaw(value) if isinstance(name, str) else "no name":
+            raise InputError(f"{path}: {str(name)[:80]!r} is {problem}: not a network's weights")
     for prefix in PREFIXES:
         if all(name.startswith(prefix) for name in content):
             content = {name.removeprefix(prefix): value for name, value in content.items()}
@@ -68,6 +69,6 @@ def told_config(path: Path) -> dict:
     """What timm writes in a `config.json` beside its weights (`architecture`, `pretrained_cfg`); empty where there is none."""
     try:
         content = json.loads((path.parent / "config.json").read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
