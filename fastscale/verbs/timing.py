@@ -63,9 +63,12 @@ def in_turns(args: argparse.Namespace) -> int:
 
     from fastscale.records import RecordStore
     from fastscale.timing.epoch import drifted, time_epochs
+    from fastscale.timing.turns import COMPILED_ALONE
     from fastscale.training.recipe import load_recipe
 
     store, recipe, networks = RecordStore(Path(args.runs_dir) / "records.jsonl"), load_recipe(args.recipe), networks_of(args)
+    if len(networks) > 1 and any(setting.compile for setting in settings_of(args)):
+        raise InputError(COMPILED_ALONE)
     for setting in settings_of(args):
         records = time_epochs(
             networks,

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from fastscale.timing.grid import Grid, Network, Part, Setting
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 SETTING = Setting("train", "32-true", "contiguous", False, 2)
+CONDITIONS = {"repeats": 1, "images_per_epoch": 1_281_167}  # as `a_grid` has them
 
 
 def a_grid(networks, settings=(SETTING,), **options):
@@ -131,12 +133,10 @@ def test_time_that_is_up_leaves_the_rest(tmp_path):
 
 
 def test_the_better_layout_is_the_one_measured_faster(tmp_path):
-    from dataclasses import replace
-
     from fastscale.records import Record, environment, network_fields
 
     def record(layout, seconds):
-        env = {**environment(precision="32-true", layout=layout, compile=False, batch=2, threads=1, device="d")}
+        env = environment(precision="32-true", layout=layout, compile=False, batch=2, threads=1, device="d", **CONDITIONS)
         import fastscale as fs
 
         fields = network_fields(fs.arch("regnety-tiny"), 4)
@@ -156,10 +156,15 @@ def test_a_smaller_batch_answers_what_was_asked_for():
     import fastscale as fs
     from fastscale.records import Record, environment, network_fields
 
-    env = environment(precision="32-true", layout="contiguous", compile=False, batch=1, threads=1, device="d", batch_asked=2)
+    env = environment(precision="32-true", layout="contiguous", compile=False, batch=1, threads=1, device="d", batch_asked=2, **CONDITIONS)
     fields = network_fields(fs.arch("regnety-tiny"), 4)
     found = Record(kind="time", run="regnety-tiny.time", **fields, data="imagenet", values={"step_time_s": 1.0}, env=env)
     assert Done(a_grid([Network("regnety-tiny")]), [found], "d", 1).record("regnety-tiny", SETTING) == found
+    for other in ({"rounds": 2}, {"images": 5}, {"recipe": "quick"}):  # what was measured in another way answers nothing
+        named = replace(found, env={**env, "recipe": "imagenet-100ep"})
+        assert Done(a_grid([Network("regnety-tiny")], **other), [named], "d", 1).record("regnety-tiny", SETTING) is None
+    older = replace(found, env={**env, "versions": {**env["versions"], "torch": "1.0"}})
+    assert Done(a_grid([Network("regnety-tiny")]), [older], "d", 1).record("regnety-tiny", SETTING) is None
 
 
 @pytest.mark.parametrize(
@@ -175,6 +180,7 @@ def test_a_smaller_batch_answers_what_was_asked_for():
         (["regnety-tiny", "--layout", "nhwc"], "there are contiguous"),
         (["regnety-tiny", "--what", "sleep"], "there are train, inference"),
         (["regnety-tiny", "--compile", "maybe"], "give off, on"),
+        (["regnety-tiny", "regnetz-tiny", "--compile", "off,on"], "give --separate"),
         (["regnety-tiny", "--batch", "0"], "at least 1"),
         (["regnety-tiny", "--devices", "0"], "at least 1"),
         (["--grid", "cpu", "--device", "cuda:77"], "GPU"),
