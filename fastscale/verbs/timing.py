@@ -62,7 +62,8 @@ def in_turns(args: argparse.Namespace) -> int:
     from dataclasses import replace
 
     from fastscale.records import RecordStore
-    from fastscale.timing.epoch import drifted, time_epochs
+    from fastscale.timing.drift import drifted
+    from fastscale.timing.epoch import time_epochs
     from fastscale.timing.turns import COMPILED_ALONE
     from fastscale.training.recipe import load_recipe
 
@@ -145,7 +146,7 @@ def loaders(args: argparse.Namespace) -> int:
 def campaign(args: argparse.Namespace) -> int:
     """A grid, one process a network."""
     from fastscale.timing.campaign import Campaign
-    from fastscale.timing.epoch import drifted
+    from fastscale.timing.drift import drifted
     from fastscale.timing.grid import load_grid
 
     if args.loader:

@@ -121,6 +121,20 @@ def test_a_crash_of_the_process_costs_that_setting_alone(tmp_path, monkeypatch):
     assert [r.run for r in outcome.measured] == ["regnety-tiny.inference"]
 
 
+def test_what_two_parts_share_is_measured_and_counted_once(tmp_path):
+    said = []
+    better = replace(SETTING, layout="better")
+    part = Part((Network("regnety-tiny"),), (SETTING, replace(SETTING, layout="channels_last")))
+    again = Part(part.networks, (SETTING, better, replace(SETTING, batch=1)))  # the second is one of the first part's
+    grid = replace(a_grid(part.networks), parts=(part, again))
+    for expected in ((3, 0), (0, 3)):
+        campaign = Campaign(grid, tmp_path / "records.jsonl", "cpu", None, said.append)
+        campaign._reference = lambda campaign=campaign: setattr(campaign, "reference_at", time.monotonic())
+        outcome = campaign.run()
+        assert (len(outcome.measured), outcome.before) == expected and campaign.total == 3
+    assert any(line.startswith("[3/3]") for line in said) and len(measured(tmp_path / "records.jsonl")) == 3
+
+
 def test_time_that_is_up_leaves_the_rest(tmp_path):
     outcome = Campaign(a_grid(fast_networks(40), round_s=0.5), tmp_path / "records.jsonl", "cpu", 0.12, lambda line: None).run()
     assert outcome.left > 0 and len(outcome.measured) + outcome.left == 40
@@ -183,6 +197,10 @@ def test_a_smaller_batch_answers_what_was_asked_for():
         (["regnety-tiny", "regnetz-tiny", "--compile", "off,on"], "give --separate"),
         (["regnety-tiny", "--batch", "0"], "at least 1"),
         (["regnety-tiny", "--devices", "0"], "at least 1"),
+        (["regnety-tiny", "--recipe", "quick", "--round_s", "inf"], "seconds finite"),
+        (["regnety-tiny", "--recipe", "quick", "--round_s", "nan"], "seconds finite"),
+        (["regnety-tiny", "--recipe", "quick", "--loader", "fashion-mnist", "--round_s", "nan"], "seconds finite"),
+        (["regnety-tiny", "--separate", "--round_s", "inf"], "round_s must be a finite number"),
         (["--grid", "cpu", "--device", "cuda:77"], "GPU"),
         (["regnety-tiny", "--device", "cuda:77"], "GPU"),
         (["regnety-tiny", "--loader", "no-such-set", "--recipe", "quick"], "no-such-set"),

@@ -6,7 +6,8 @@ import torch
 import fastscale as fs
 from fastscale.timing import step as step_module
 from fastscale.timing.clock import Clock
-from fastscale.timing.epoch import drifted, time_epochs
+from fastscale.timing.drift import drifted
+from fastscale.timing.epoch import time_epochs
 from fastscale.timing.memory import PeakMemory, fitting_batch, out_of_memory
 from fastscale.training import Recipe
 
