@@ -69,6 +69,7 @@ in_minutes() { "$python" -c "print(max($1, 1) / 60)"; }
 
 # part TITLE SECONDS COMMAND...: run it for so long at most; what goes wrong in it is said and stops nothing else.
 failures=0
+running=
 part() {
     local title=$1 limit=$2 code=0
     shift 2
@@ -77,7 +78,17 @@ part() {
         return
     fi
     printf '== %s (%d s at most)\n' "$title" "$limit"
-    timeout --signal=INT --kill-after=10 "$limit" "$@" 2>&1 | tee -a "$out/campaign.log" || code=$?
+    # In the background, and waited for: bash takes a signal at once only there. Job control, or the command would ignore INT.
+    exec 3> >(trap '' INT TERM && exec tee -a "$out/campaign.log")
+    local log=$!
+    set -m
+    timeout --signal=INT --kill-after=10 "$limit" "$@" >&3 2>&1 3>&- &
+    running=$!
+    set +m
+    wait "$running" || code=$?
+    running=
+    exec 3>&-
+    wait "$log" || true
     case $code in
     0) ;;
     124 | 130 | 137) printf '== %s: its time is up\n' "$title" ;;
@@ -87,7 +98,17 @@ part() {
         ;;
     esac
 }
-trap 'printf "\nstopped: the same command goes on from here (records are in %s)\n" "$out" >&2; exit 130' INT TERM
+stop() {
+    trap '' INT TERM
+    if [ -n "$running" ]; then
+        kill -s "$1" "$running" 2>/dev/null || true # timeout hands it on to the command, and kills that after 10 s
+        wait "$running" || true
+    fi
+    printf '\nstopped: the same command goes on from here (records are in %s)\n' "$out" >&2
+    exit 130
+}
+trap 'stop INT' INT
+trap 'stop TERM' TERM
 
 grid=paper
 check=(--seconds 120)
@@ -107,7 +128,12 @@ fi
 # Four fifths of the time for the grid, and the rest for the parity; the loader takes what is left of both.
 budget=$(($(left) * 8 / 10))
 part "grid $grid" $((budget + 30)) "$python" -m fastscale time --grid "$grid" --budget "$(in_minutes "$budget")" --device "$device" --runs_dir "$out"
-part "parity" "$(left)" "$python" "$root/scripts/compare_timm.py" "${parity[@]}" --device "$device" --runs_dir "$out"
+there='import sys; from importlib.util import find_spec as f; sys.path.append(sys.prefix + "/parity"); sys.exit(not (f("timm") or f("torchvision")))'
+if "$python" -c "$there"; then
+    part "parity" "$(left)" "$python" "$root/scripts/compare_timm.py" "${parity[@]}" --device "$device" --runs_dir "$out"
+else
+    printf '== parity: left out (it needs timm or torchvision)\n'
+fi
 if "$python" -c 'import ffcv, pytorch_lightning' 2>/dev/null && [ -n "${FASTSCALE_LOADER_DATA:-}" ]; then
     loader=(--recipe imagenet-100ep --batch 256)
     [ -z "$tiny" ] || loader=(--recipe quick --batch 16 --rounds 2)

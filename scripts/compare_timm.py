@@ -4,12 +4,14 @@
 
 Below 1, ours takes less time. `equal`: both in the same memory layout, with the same optimizer; `defaults`: ours as the recipe has it
 (layout auto), theirs as a user finds them (contiguous, torch.optim.SGD as it is). Batch and precision are the same in both. Each pair is a
-record. Needs timm or torchvision, in the environment or in its folder `parity` (pip install --no-deps --target .venv/parity timm
-torchvision huggingface_hub); what is not there is left out. Exit code 1 if one of ours is slower at equal settings beyond the noise.
+record; what was measured before is not measured again. Needs timm or torchvision, in the environment or in its folder `parity` (pip install
+--no-deps --target .venv/parity timm torchvision huggingface_hub); what is not there is left out. Exit code 1 if one of ours is slower, at
+equal settings or at defaults, beyond the noise.
 """
 
 import argparse
 import importlib
+import math
 import sys
 import warnings
 from collections.abc import Callable
@@ -23,10 +25,12 @@ from torch import nn
 import fastscale as fs
 from fastscale.errors import InputError
 from fastscale.records import Record, RecordStore, network_fields
+from fastscale.records.environment import cpu_name, versions
 from fastscale.timing.device import usable_device
 from fastscale.timing.epoch import envelope
 from fastscale.timing.step import InferenceStep, Step, TrainingStep
-from fastscale.timing.turns import StepTime, in_turns
+from fastscale.timing.turns import COMPILED_ALONE, StepTime, in_turns
+from fastscale.training.layout import resolve_layout
 from fastscale.training.recipe import PRECISIONS, Recipe, load_recipe
 
 # ours: (timm's name, torchvision's); timm's RegNetZ has a head 1024 wide where the paper's counts give 1000
@@ -42,6 +46,7 @@ PAIRS = {
 }
 KEPT: list[torch.library.Library] = []  # its definitions go with its last reference
 WHOLE = {"step": TrainingStep, "inference": InferenceStep}
+SETTINGS = ("equal", "defaults")
 
 
 def make_importable() -> None:
@@ -119,10 +124,29 @@ def compare(ours: str, project: str, make: Callable[[], nn.Module], recipe: Reci
         values[f"{what}_time_ratio"] = each["ours"] / each["theirs"]
         values[f"{what}_time_ratio_spread"] = values[f"{what}_time_ratio"] * sum(relative_spread(t) for t in times.values())
         step = times["ours"]
-    env = envelope(recipe, step, asked=args.batch, device=args.device, images="dummy", against=f"{project} {metadata.version(project)}")
+    env = envelope(recipe, step, asked=args.batch, device=args.device, images="dummy", against=against(project))
     env |= {"setting": setting, "their_layout": its_recipe.layout, "same_params": same_params(ours, make, args.classes)}
     fields = network_fields(arch, args.classes)
     return Record(kind="time", run=f"{arch.name}.{project}-{setting}", **fields, data="dummy", values=values, env=env)
+
+
+def against(project: str) -> str:
+    """Name and version."""
+    return f"{project} {metadata.version(project)}"
+
+
+def conditions(record: Record) -> tuple:
+    """What a record answers: the pair, and under what it was measured."""
+    env = record.env
+    where = env["device"], env["threads"], env["precision"], env["layout"], env.get("batch_asked", env["batch"])
+    return record.run, record.num_classes, *where, env["versions"]["torch"], env["against"]
+
+
+def slower(record: Record, slack: float) -> list[str]:
+    """What ours takes more time for, beyond twice the spread and the slack."""
+    v = record.values
+    over = {w: v[f"{w}_time_ratio"] for w in WHOLE if v[f"{w}_time_ratio"] - 2 * v[f"{w}_time_ratio_spread"] > 1 + slack}
+    return [f"{record.run} {what}: {ratio:.3f}" for what, ratio in over.items()]
 
 
 def relative_spread(time: StepTime) -> float:
@@ -142,7 +166,7 @@ def main() -> int:
     parser.add_argument("--recipe", default="imagenet-100ep")
     parser.add_argument("--precision", choices=PRECISIONS, default="bf16-mixed")
     parser.add_argument("--layout", choices=("contiguous", "channels_last"), help="at equal settings; auto's unless given")
-    parser.add_argument("--settings", default="equal,defaults")
+    parser.add_argument("--settings", default=",".join(SETTINGS))
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--classes", type=int, default=1000)
     parser.add_argument("--device", default="auto")
@@ -152,38 +176,41 @@ def main() -> int:
     parser.add_argument("--runs_dir", default="runs")
     args = parser.parse_args()
     args.device = usable_device(args.device)
-    unknown = [n for n in args.networks if n not in PAIRS]
-    if unknown or min(args.batch, args.classes, args.rounds) < 1 or args.round_s <= 0:
-        what = f"{unknown[0]!r} is in neither project here; there are {', '.join(PAIRS)}" if unknown else "sizes must be at least 1"
-        raise InputError(what)
+    for given, known in ((args.networks, PAIRS), (args.settings.split(","), SETTINGS)):
+        if unknown := [n for n in given if n not in known]:
+            raise InputError(f"{unknown[0]!r} cannot be compared; there are {', '.join(known)}")
+    if min(args.batch, args.classes, args.rounds) < 1 or not 0 < args.round_s < math.inf:
+        raise InputError("sizes must be at least 1, and a round's seconds finite and above 0")
+    if load_recipe(args.recipe).compile:
+        raise InputError(COMPILED_ALONE)
     installed = others()
     if not installed:
         raise InputError("neither timm nor torchvision can be imported: pip install timm torchvision")
-    store, slower = RecordStore(Path(args.runs_dir) / "parity.jsonl"), []
-    done = {(r.run, r.env["device"], r.env["precision"], r.env.get("batch_asked", r.env["batch"]), r.env["threads"]) for r in store.read()}
-    device = torch.cuda.get_device_name() if args.device.startswith("cuda") else None
+    store, losses = RecordStore(Path(args.runs_dir) / "parity.jsonl"), []
+    done = {conditions(r): r for r in store.read()}
+    device = torch.cuda.get_device_name(args.device) if args.device.startswith("cuda") else cpu_name()
     print(f"{'network':22}{'against':14}{'setting':10}{'training step':>22}{'inference':>22}    time, ours / theirs")
     for name in args.networks:
         for project, its_name in zip(("timm", "torchvision"), PAIRS[name], strict=True):
             if its_name is None or project not in installed:
                 continue
             for setting in args.settings.split(","):
-                where = (args.precision, args.batch, torch.get_num_threads())
-                if any(d[0] == f"{name}.{project}-{setting}" and d[2:] == where and device in (None, d[1]) for d in done):
-                    continue
                 layout = args.layout if args.layout and setting == "equal" else "auto"
                 recipe = replace(load_recipe(args.recipe), precision=args.precision, layout=layout, batch_size=args.batch)
-                record = compare(name, project, lambda p=project, n=its_name: installed[p](n, args.classes), recipe, setting, args)
+                where = device, torch.get_num_threads(), args.precision, resolve_layout(layout), args.batch, versions()["torch"]
+                record = before = done.get((f"{name}.{project}-{setting}", args.classes, *where, against(project)))
+                if record is None:
+                    record = compare(name, project, lambda p=project, n=its_name: installed[p](n, args.classes), recipe, setting, args)
+                    store.append(record)
                 v = record.values
                 cells = [f"{v[f'{w}_time_ratio']:.3f} ± {v[f'{w}_time_ratio_spread']:.3f}" for w in WHOLE]
                 note = "" if record.env["same_params"] else "   (not the same params)"
+                note += "   (measured before)" if before else ""
                 print(f"{name:22}{project:14}{setting:10}{cells[0]:>22}{cells[1]:>22}{note}", flush=True)
-                store.append(record)
-                if setting == "equal":
-                    slower += [f"{name} {w}" for w in WHOLE if v[f"{w}_time_ratio"] - 2 * v[f"{w}_time_ratio_spread"] > 1 + args.slack]
-    for line in slower:
-        print(f"slower at equal settings, beyond the noise: {line}")
-    return 1 if slower else 0
+                losses += slower(record, args.slack)
+    for line in losses:
+        print(f"slower, beyond the noise: {line}")
+    return 1 if losses else 0
 
 
 if __name__ == "__main__":

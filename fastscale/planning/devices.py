@@ -35,6 +35,8 @@ def device_named(text: str | Device, **chosen: Any) -> Device:
     """
     if isinstance(text, Device):
         return text
+    if not isinstance(text, str):
+        raise InputError(f"a device is named by text, got {text!r}; there are: {', '.join(shipped_devices())}")
     given = {key: value for key, value in chosen.items() if value is not None}
     if text in shipped_devices():
         if given:

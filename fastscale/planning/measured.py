@@ -15,9 +15,11 @@ from fastscale.planning.memory import calibrated
 from fastscale.planning.terms import family, terms
 from fastscale.records import Record, latest, read_records
 from fastscale.scaling import arch_named
+from fastscale.timing.drift import DRIFT_BOUND, steady
 
 # what has to be the same in all records of a law; the batch need not be: it is part of the law
-ENVELOPE = ("device", "device_type", "precision", "layout", "compile", "threads", "tf32")
+ENVELOPE = ("device", "device_type", "precision", "layout", "compile", "threads", "tf32", "torch", "cores")
+UNSAID = ("torch", "cores")  # in a law's envelope: the first is its software, the second says less than the threads
 VALUES = {"training": "step_time_s", "inference": "inference_time_s"}
 LEAST = 7  # networks: with one left out there is still one more than the largest law has terms
 
@@ -29,41 +31,59 @@ def device_of_records(records: Sequence[Record], name: str | None = None, **chos
     InputError where there are too few records, or two that differ in something that was not chosen: it is named.
     """
     timed = {mode: _timed(records, value) for mode, value in VALUES.items()}
-    every = [r for kept in timed.values() for r in kept]
+    every = [r for kept, _ in timed.values() for r in kept]
     device = name or (slug(every[0].env["device"]) if every else "these records")
     laws = {}
-    for mode, kept in timed.items():
+    for mode, (kept, drifted) in timed.items():
         own = _chosen(kept, VALUES[mode], **chosen)
         if len({(r.arch, r.resolution) for r in own}) >= LEAST:
-            laws[mode] = fitted_to(_measurements(device, mode, own))
+            laws[mode] = fitted_to(_measurements(device, mode, own, len(drifted)))
     if not laws:
-        raise InputError(f"{device}: {len(every)} usable time records; a law needs {LEAST} networks or more: {how_to_measure()}")
+        without = _without(sum(len(drifted) for _, drifted in timed.values()))
+        raise InputError(f"{device}: {len(every)} usable time records{without}; a law needs {LEAST} networks or more: {how_to_measure()}")
     return Device(device, laws)
 
 
 def measurements(records: Sequence[Record], least: int) -> list[Measurements]:
     """Everything that `records` tell, by device, mode and envelope, where at least `least` networks were measured alike."""
-    found: dict[tuple, list[Record]] = {}
+    found: dict[tuple, tuple[list[Record], list[Record]]] = {}
     for mode, value in VALUES.items():
-        for r in _timed(records, value):
-            found.setdefault((slug(r.env["device"]), mode, *(str(r.env.get(key)) for key in ENVELOPE)), []).append(r)
-    return [_measurements(k[0], k[1], own) for k, own in sorted(found.items()) if len({(r.arch, r.resolution) for r in own}) >= least]
+        for i, own in enumerate(_timed(records, value)):
+            for r in own:
+                alike = slug(r.env["device"]), mode, *(str(_condition(r, key)) for key in ENVELOPE)
+                found.setdefault(alike, ([], []))[i].append(r)
+    enough = [(k, own, drifted) for k, (own, drifted) in sorted(found.items()) if len({(r.arch, r.resolution) for r in own}) >= least]
+    return [_measurements(k[0], k[1], own, len(drifted)) for k, own, drifted in enough]
 
 
-def _timed(records: Sequence[Record], value: str) -> list[Record]:
-    """The last record of each network that holds this time, measured on dummy images with our own code."""
-    kept = (r for r in records if r.kind == "time" and value in r.values and r.env.get("images") in (None, "dummy"))
-    return latest(r for r in kept if r.env.get("implementation") in (None, "fastscale"))
+def _timed(records: Sequence[Record], value: str) -> tuple[list[Record], list[Record]]:
+    """The last record of each network that holds this time, measured on dummy images with our own code; and those left out for drift."""
+    kept = [r for r in records if r.kind == "time" and value in r.values and r.env.get("images") in (None, "dummy")]
+    kept = [r for r in kept if r.env.get("implementation") in (None, "fastscale")]
+    drifted = [r for r in kept if not steady(r.env.get("drift", 1.0))]
+    return latest(r for r in kept if steady(r.env.get("drift", 1.0))), drifted
 
 
-def _measurements(device: str, mode: str, records: Sequence[Record]) -> Measurements:
-    shared = {key: records[0].env.get(key) for key in ENVELOPE if records[0].env.get(key) is not None}
+def _condition(record: Record, key: str) -> Any:
+    """One of ENVELOPE; how many cores there are matters to a processor's time, not to a GPU's."""
+    if key == "torch":
+        return record.env.get("versions", {}).get("torch")
+    return None if key == "cores" and record.env.get("device_type") != "cpu" else record.env.get(key)
+
+
+def _without(drifted: int) -> str:
+    return f" ({drifted} left out: the device drifted beyond {DRIFT_BOUND:g} meanwhile)" if drifted else ""
+
+
+def _measurements(device: str, mode: str, records: Sequence[Record], drifted: int) -> Measurements:
+    shared = {key: records[0].env.get(key) for key in ENVELOPE if records[0].env.get(key) is not None and key not in UNSAID}
     if len({r.env.get("layout") for r in records}) > 1:
         shared["layout"] = "each network's faster layout"
-    envelope = {"hardware": shared.pop("device"), **shared, "software": f"torch {records[0].env.get('versions', {}).get('torch')}"}
+    envelope = {"hardware": shared.pop("device"), **shared, "software": f"torch {_condition(records[0], 'torch')}"}
     observations = [_observation(r, VALUES[mode]) for r in records]
     memory = calibrated(records) if mode == "training" else 1.0
-    return Measurements(device, mode, observations, envelope, f"{len(records)} time records", devices=1, memory=memory)
+    source = f"{len(records)} time records{_without(drifted)}"
+    return Measurements(device, mode, observations, envelope, source, devices=1, memory=memory)
 
 
 def how_to_measure() -> str:
@@ -115,7 +135,7 @@ def _chosen(records: list[Record], value: str, **chosen: Any) -> list[Record]:
 
 
 def _each(records: Sequence[Record], key: str) -> list[str]:
-    return list(dict.fromkeys(str(r.env.get(key)) for r in records))
+    return list(dict.fromkeys(str(_condition(r, key)) for r in records))
 
 
 def _observation(record: Record, value: str) -> Observation:

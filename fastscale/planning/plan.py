@@ -13,7 +13,7 @@ from fastscale.counts import Complexity
 from fastscale.errors import InputError
 from fastscale.planning.device import Device
 from fastscale.planning.memory import training_memory_mib
-from fastscale.planning.predict import IMAGENET, Prediction, predict
+from fastscale.planning.predict import IMAGENET, Prediction, check_sizes, predict
 from fastscale.planning.search import Costs, Found, Search, Unlimited, structure
 from fastscale.planning.terms import Terms, terms
 from fastscale.scaling import Strategy, parse_run
@@ -117,13 +117,16 @@ class Plan:
 def plan(bases: Sequence[Arch], strategies: Sequence[str | Strategy] | None, budgets: dict[str, float], conditions: Conditions) -> Plan:
     """See `fastscale.plan`."""
     _check(budgets, conditions)
+    bases = list({base.name: base for base in bases}.values())
+    if not bases or (strategies is not None and not strategies):
+        raise InputError("give at least one base and one strategy to plan with")
     if not budgets:
         made = [_candidate(base, "as it is", Found(1.0, base, conditions.count(base), {}, 0.0, ""), conditions) for base in bases]
         return Plan({}, conditions, _marked(made, budgets), {})
     for base in bases:
         if "-x" in base.name:
             raise InputError(f"{base.name} is scaled already: give the base, {parse_run(base.name).base}, whose runs have names")
-    chosen = [Strategy.parse(s) for s in (STRATEGIES if strategies is None else strategies)]
+    chosen = {s.name: s for s in map(Strategy.parse, STRATEGIES if strategies is None else strategies)}.values()
     made, missing, nearest = [], {}, []
     for base in bases:
         seen: dict[tuple, str] = {}
@@ -149,6 +152,7 @@ def plan(bases: Sequence[Arch], strategies: Sequence[str | Strategy] | None, bud
 
 
 def _check(budgets: dict[str, float], conditions: Conditions) -> None:
+    check_sizes(batch=conditions.batch, images=conditions.images, devices=conditions.devices, num_classes=conditions.num_classes)
     for name, value in budgets.items():
         if not (isinstance(value, int | float) and 0 < value < float("inf")):
             raise InputError(f"{name} must be a finite number > 0, got {value!r}")
@@ -224,7 +228,7 @@ def _nothing(missing: dict[tuple[str, str], str], nearest: Sequence[Found], budg
     """One line for a plan without candidates: the smallest budget that one network would meet."""
     if not nearest:
         (base, _), reason = next(iter(missing.items()))
-        return f"{base}: {reason}: give a budget that grows with the network (flops, or epoch time on a device)"
+        return f"{base}: {reason}"
     least = min(nearest, key=lambda found: found.load)
     return f"{_short_of(least, budgets)} (by {least.arch.name}: {least.terms.flops / 1e9:.3g} G flops, multiply-adds)"
 

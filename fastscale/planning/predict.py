@@ -54,6 +54,14 @@ class Prediction:
         return image_time_s * self.images / self.devices / 60
 
 
+def check_sizes(**sizes: float | None) -> None:
+    """InputError naming the first of these that is not a whole number of at least 1 (64.0 is one; None: not given)."""
+    for name, value in sizes.items():
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if value is not None and not (number and 1 <= value < 1e18 and value == int(value)):
+            raise InputError(f"{name} must be a whole number of at least 1, got {value!r}")
+
+
 def predict(
     arch: Arch,
     device: Device,
@@ -70,9 +78,7 @@ def predict(
     law = device.law(mode or ("training" if "training" in device.laws else "inference"))
     batch = law.batch if batch is None else batch
     devices = law.devices if devices is None else devices
-    for name, value in (("batch", batch), ("images", images), ("devices", devices)):
-        if not (isinstance(value, int | float) and math.isfinite(value) and value >= 1):
-            raise InputError(f"{name} must be a number of at least 1, got {value!r}")
+    check_sizes(batch=batch, images=images, devices=devices, num_classes=num_classes, resolution=resolution)
     found = counted or terms(arch, resolution, num_classes)
     time, factor = law.law.image_time_s(found, batch), math.exp(law.spread(family(arch.name)))
     return Prediction(

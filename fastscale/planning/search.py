@@ -22,7 +22,7 @@ Costs = dict[str, float]
 
 
 class Unlimited(InputError):
-    """What is limited does not grow with the factor, so that there is no largest network."""
+    """What is limited does not grow with the factor, or not to its limit within the factors tried: there is no largest network."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Search:
     def largest(self) -> Found | None:
         """The network of most flops within the limits; None where there is none (`least` tells how near any came).
 
-        Unlimited where nothing that is limited grows with the factor.
+        Unlimited where nothing that is limited grows with the factor, or no factor tried reaches a limit.
         """
         edge = self._edge()
         if edge is None:
@@ -104,7 +104,12 @@ class Search:
         low = high = 1.0
         while self._load(high) <= 1:
             if high >= LARGEST:
-                raise Unlimited(f"{self.strategy.name} grows nothing that is limited")
+                if max(found.load for found in self._tried.values() if found is not None) > self._load(1.0) * 1.01:
+                    raise Unlimited(
+                        f"{self.strategy.name} is within the budget up to the largest factor tried, {high:,.0f}: give a smaller one"
+                    )
+                advice = "give a budget that grows with the network (flops, or epoch time on a device)"
+                raise Unlimited(f"{self.strategy.name} grows nothing that is limited: {advice}")
             high *= 2
         while self._load(low) > 1:
             low /= 2

@@ -58,6 +58,7 @@ class Campaign:
         self.outcome = Outcome()
         self.reference_at: float | None = None
         self.reference_took = 0.0
+        self.met: set[tuple[str, Setting]] = set()  # networks and settings, as asked and with the better layout found
 
     def run(self) -> Outcome:
         """Measures what is not measured yet. InputError where another campaign works on the same store."""
@@ -72,7 +73,7 @@ class Campaign:
     def _run(self) -> None:
         device, threads = self._device()
         self.done = Done(self.grid, RecordStore(self.place.store).read(), device, threads)
-        self.total = sum(len(part.networks) * len(part.settings) for part in self.grid.parts)
+        self.total = len({(network.name, asked) for part in self.grid.parts for network in part.networks for asked in part.settings})
         self.say(f"{self.grid.name}: {self.total} measurements on {device}, {threads} threads; log: {self.place.log}")
         for part in self.grid.parts:
             for network in even_order(part.networks):
@@ -96,13 +97,20 @@ class Campaign:
     def _network(self, part: Part, network: Network) -> None:
         settings = []
         for asked in part.settings:
+            if (network.name, asked) in self.met:  # of an earlier part too
+                continue
+            self.met.add((network.name, asked))
             setting = asked
             if asked.layout == "better":
                 everywhere = [n for p in self.grid.parts for n in p.networks]
                 setting = replace(asked, layout=self.done.better_layout(network.base, everywhere, asked))
+                if (network.name, setting) in self.met:
+                    self.total -= 1
+                    continue
+                self.met.add((network.name, setting))
             if self.done.record(network.name, setting):
                 self.outcome.before += 1
-            elif setting not in settings:
+            else:
                 settings.append(setting)
         while settings:
             if self._time_is_up(self.reference_took):

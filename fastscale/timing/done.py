@@ -4,15 +4,19 @@ import math
 from collections.abc import Iterable, Sequence
 
 from fastscale.records import Record
+from fastscale.records.environment import versions
 from fastscale.timing.epoch import SUFFIX
 from fastscale.timing.grid import Grid, Network, Setting
+from fastscale.training.recipe import load_recipe
 
 
 class Done:
-    """The settings that a store's records answer, on one device with one number of threads."""
+    """The settings that a store's records answer, on one device, as this grid measures them: threads, rounds, images, recipe, torch."""
 
     def __init__(self, grid: Grid, records: Iterable[Record], device: str, threads: int):
-        self.grid, self.device, self.threads = grid, device, threads
+        self.grid = grid
+        self.alike = {"device": device, "threads": threads, "repeats": grid.rounds, "images_per_epoch": grid.images}
+        self.torch, self.recipe = versions()["torch"], load_recipe(grid.recipe).name
         self.found: dict[tuple, Record] = {}
         for record in records:
             self.add(record)
@@ -22,7 +26,9 @@ class Done:
         env = record.env
         if (record.kind, record.data, record.num_classes) != ("time", self.grid.data, self.grid.classes):
             return
-        if (env["device"], env.get("threads")) == (self.device, self.threads):
+        alike = all(env.get(name) == value for name, value in self.alike.items())
+        # records of networks measured in turns do not say the recipe
+        if alike and env.get("versions", {}).get("torch") == self.torch and env.get("recipe", self.recipe) == self.recipe:
             conditions = (env.get("precision"), env.get("layout"), env.get("compile"), env.get("batch_asked", env.get("batch")))
             self.found[(record.run, *conditions)] = record
 

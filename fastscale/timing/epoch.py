@@ -1,5 +1,6 @@
 """Measured steps as records: epoch time as the paper defines it (step time x steps in an epoch, in minutes), or inference time."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,7 +18,6 @@ from fastscale.training.recipe import Recipe
 
 WHAT: dict[str, type[Step]] = {"train": TrainingStep, "inference": InferenceStep}
 SUFFIX = {"train": "time", "inference": "inference", "loader": "end-to-end"}  # of a record's run: <network>.<suffix>
-DRIFT_BOUND = 1.1  # beyond it (or below its inverse) a device was not the same at the end as at the start
 
 
 def time_epochs(
@@ -41,9 +41,11 @@ def time_epochs(
     so many such devices would have it (epoch_time_normalised_min), which is divided, not measured. InputError for what cannot be.
     """
     batch = recipe.batch_size if batch is None else batch
-    if min(images, num_classes, batch, rounds, devices) < 1 or round_s <= 0:
+    if min(images, num_classes, batch, rounds, devices) < 1 or not 0 < round_s < math.inf:
         got = f"{images}, {num_classes}, {batch}, {rounds}, {devices}"
-        raise InputError(f"images, num_classes, batch, rounds and devices must be at least 1, got {got} (and a round's seconds above 0)")
+        raise InputError(
+            f"images, num_classes, batch, rounds and devices must be at least 1, got {got} (and a round's seconds finite and above 0)"
+        )
     if what not in WHAT:
         raise InputError(f"nothing to measure is called {what!r}; there are, nearest first: {nearest(what, WHAT)}")
     device = usable_device(device)
@@ -111,10 +113,3 @@ def envelope(recipe: Recipe, step: StepTime, *, asked: int, device: str, **extra
         steps_per_repeat=step.steps,
         **extra,
     )
-
-
-def drifted(ratio: float) -> str | None:
-    """A warning where a reference took another time at the end than at the start, beyond the bound."""
-    if 1 / DRIFT_BOUND <= ratio <= DRIFT_BOUND:
-        return None
-    return f"warning: the reference took {ratio:.2f} times its first time at the end: something else was running, or the clock moved"

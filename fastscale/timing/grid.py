@@ -19,6 +19,8 @@
 An unknown or missing key is an InputError that names it.
 """
 
+import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -89,8 +91,16 @@ class Grid:
     limit_s: float = 300.0
 
     def __post_init__(self) -> None:
-        if min(self.images, self.classes, self.rounds) < 1 or self.round_s <= 0 or self.limit_s <= 0:
-            raise InputError(f"grid {self.name!r}: images, classes and rounds must be at least 1, round_s and limit_s above 0")
+        where = f"grid {self.name!r}"
+        if not isinstance(self.name, str) or not re.fullmatch(r"[A-Za-z0-9_-]+", self.name):  # a part of file names
+            raise InputError(f"{where}: a name is of letters, digits, _ and -")
+        for key in ("shows", "data", "recipe"):
+            if not isinstance(getattr(self, key), str):
+                raise InputError(f"{where}: {key} must be text, got {getattr(self, key)!r}")
+        for key in ("images", "classes", "rounds"):
+            _whole(getattr(self, key), f"{where}: {key}")
+        for key in ("round_s", "limit_s"):
+            _number(getattr(self, key), f"{where}: {key}")
         if not any(part.networks and part.settings for part in self.parts):
             raise InputError(f"grid {self.name!r} is empty: give it parts with bases, strategies and factors")
         for network in {n.name for part in self.parts for n in part.networks} | {self.reference[0]}:
@@ -119,10 +129,7 @@ def load_grid(name: str) -> Grid:
         raise InputError(f"{path}: parts must be a list")
     parts = tuple(_part(p, f"{path}: part {i}") for i, p in enumerate(content["parts"], start=1))
     batch = _whole(reference["batch"], f"{path}: reference: batch")
-    try:
-        return Grid(**{**content, "parts": parts, "reference": (str(reference["network"]), batch)})
-    except TypeError as error:
-        raise InputError(f"{path}: a value has the wrong type ({error})") from None
+    return Grid(**{**content, "parts": parts, "reference": (str(reference["network"]), batch)})
 
 
 def _part(content: Any, where: str) -> Part:
@@ -142,15 +149,14 @@ def make_networks(bases: Sequence[str], strategies: Sequence[str], factors: Sequ
     """Every base by every strategy and factor, `base` standing for the unscaled one; each network once."""
     found = []
     for base in bases:
-        base_arch(base)
+        base_arch(str(base))
         for strategy in strategies:
             if strategy == "base":
                 found.append(Network(base))
                 continue
             name = Strategy.parse(str(strategy)).name
             for factor in factors:
-                if not isinstance(factor, int | float) or isinstance(factor, bool) or factor <= 0:
-                    raise InputError(f"{where}: a factor must be a number above 0, got {factor!r}")
+                _number(factor, f"{where}: a factor")
                 found.append(Network(base, name, float(factor)))
     return tuple(dict.fromkeys(found))
 
@@ -179,6 +185,11 @@ def _whole(value: Any, where: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise InputError(f"{where} must be a whole number of at least 1, got {value!r}")
     return value
+
+
+def _number(value: Any, where: str) -> None:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < math.inf:
+        raise InputError(f"{where} must be a finite number above 0, got {value!r}")
 
 
 def _table(content: Any, known: Sequence[str], needed: Sequence[str], where: str) -> dict[str, Any]:

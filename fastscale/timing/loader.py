@@ -4,6 +4,7 @@ The loader alone is the images/s that it hands over with nothing else to do; the
 together, with the share of the time in which the device had no batch to work on. A loader's start-up at an epoch's start is no part of it.
 """
 
+import math
 import time
 from typing import Any
 
@@ -41,8 +42,8 @@ def time_loader(
     from fastscale.data.module import ImageData  # Lightning's data module: not needed, and not there, where only steps are timed
 
     batch = recipe.batch_size if batch is None else batch
-    if batch < 1 or rounds < 1 or seconds <= 0:
-        raise InputError(f"batch and rounds must be at least 1 and seconds above 0, got {batch}, {rounds}, {seconds}")
+    if batch < 1 or rounds < 1 or not 0 < seconds < math.inf:
+        raise InputError(f"batch and rounds must be at least 1 and seconds finite and above 0, got {batch}, {rounds}, {seconds}")
     device = usable_device(device)
 
     def data_of(size: int) -> ImageData:

@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import gc
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -11,13 +12,15 @@ import torch
 
 Made = TypeVar("Made")
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+# What torch says where memory does not suffice and its error is a plain RuntimeError: on Windows, on Linux, on a GPU, in cuBLAS and cuDNN.
+NO_MEMORY = ("not enough memory", "can't allocate memory", "CUDA out of memory", "ALLOC_FAILED")
 
 
 class PeakMemory:
     """Highest memory since it was made, less what was in use then: of the GPU's tensors, or of this process on a CPU."""
 
     def __init__(self, device: torch.device):
-        self.on_gpu = device.type == "cuda"
+        self.device, self.on_gpu = device, device.type == "cuda"
         if self.on_gpu:
             torch.cuda.init()  # its statistics are not there before
             torch.cuda.reset_peak_memory_stats(device)
@@ -25,11 +28,17 @@ class PeakMemory:
         else:
             self.before = _resident("VmRSS") if _reset_peak() else None
 
+    def warmed_up(self) -> None:
+        """On a GPU the peak starts here: while cuDNN tries its kernels in the first steps, it takes workspaces that no later step needs."""
+        if self.on_gpu:
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats(self.device)
+
     def mib(self) -> float | None:
         """MiB; None where the system does not tell."""
         if self.before is None:
             return None
-        peak = torch.cuda.max_memory_allocated() / 2**20 if self.on_gpu else _resident("VmHWM")
+        peak = torch.cuda.max_memory_allocated(self.device) / 2**20 if self.on_gpu else _resident("VmHWM")
         return None if peak is None else max(0.0, peak - self.before)
 
 
@@ -57,7 +66,7 @@ def out_of_memory(error: BaseException) -> bool:
     """Whether an error says that the device's or the host's memory did not suffice."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    return isinstance(error, RuntimeError) and ("not enough memory" in str(error) or "CUDA out of memory" in str(error))
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in NO_MEMORY)
 
 
 def fitting_batch(batch: int, attempt: Callable[[int], Made]) -> tuple[int, Made]:
@@ -68,7 +77,14 @@ def fitting_batch(batch: int, attempt: Callable[[int], Made]) -> tuple[int, Made
         except Exception as error:
             if batch == 1 or not out_of_memory(error):
                 raise
-        gc.collect()  # after the except clause: the error's frames hold the tensors that did not fit
-        if torch.cuda.is_initialized():
-            torch.cuda.empty_cache()
+        clean()  # after the except clause: the error's frames hold the tensors that did not fit
         batch //= 2
+
+
+def clean() -> None:
+    """Lets go of what earlier measurements left: tensors, the GPU's cached blocks, what torch compiled."""
+    if "torch._dynamo" in sys.modules:
+        sys.modules["torch._dynamo"].reset()
+    gc.collect()
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()

@@ -32,7 +32,9 @@ class Step:
         self.labels = torch.randint(num_classes, (batch,), device=self.device)
         self.clock = Clock(self.device)
         if recipe.compile:
-            self.net.compile()
+            # networks share their code, to which torch ties what it compiled: others would run eagerly or with dynamic shapes
+            torch._dynamo.reset()
+            self.net.compile(dynamic=False)
 
     def network(self, arch: Arch, num_classes: int) -> nn.Module:
         """What is timed."""

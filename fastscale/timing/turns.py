@@ -8,6 +8,7 @@ from functools import partial
 import torch
 
 from fastscale.archs import Arch
+from fastscale.errors import InputError
 from fastscale.timing.clock import spread
 from fastscale.timing.memory import PeakMemory, fitting_batch
 from fastscale.timing.step import Step, TrainingStep
@@ -17,6 +18,8 @@ Progress = Callable[[int, int], object]
 # Steps of warm-up: at least the first number, and up to the second while they take less than a second together. On a GPU the first ones
 # choose cuDNN's kernels, grow the memory pool and raise the clock; compiling happens in the very first everywhere.
 WARMUP_STEPS = {"cpu": (2, 2), "cuda": (3, 10)}
+# torch keeps a few compiled shapes of one function, and every network is one: the next ones would run eagerly and be called compiled
+COMPILED_ALONE = "compiled networks cannot be measured in turns in one process: give --separate, or one network"
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,7 @@ def in_turns(
         peak = PeakMemory(torch.device(device))
         step = make(size)
         warmup = warm_up(step)
+        peak.warmed_up()
         count = max(1, round(round_s / step.round(1)[step.whole]))
         return step, warmup, count, peak.mib()
 
@@ -87,6 +91,8 @@ def in_turns(
     with benchmarked_kernels():
         for i, (name, make) in enumerate(makers.items()):
             fitted, (step, warmup, count, peak) = fitting_batch(batch, partial(ready, make))
+            if step.recipe.compile and len(makers) > 1:
+                raise InputError(COMPILED_ALONE)
             # another network's freed memory would be counted as this one's by a process, not by a GPU's allocator
             made[name] = step, warmup, count, fitted, peak if step.clock.on_gpu or len(makers) == 1 else None
             progress(i + 1, total)

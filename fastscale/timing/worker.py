@@ -1,8 +1,6 @@
 """One network of a campaign, measured in a process of its own: what it breaks is its own, and the next one finds a clean device."""
 
 import ctypes
-import gc
-import importlib
 import os
 import signal
 import sys
@@ -20,6 +18,7 @@ from fastscale.scaling import arch_named
 from fastscale.timing.device import usable_device
 from fastscale.timing.epoch import time_epochs
 from fastscale.timing.grid import Grid, Setting
+from fastscale.timing.memory import clean
 from fastscale.timing.step import TrainingStep
 from fastscale.training.recipe import load_recipe
 
@@ -68,7 +67,7 @@ def measure_network(connection: Connection, grid: Grid, name: str, settings: Seq
         else:
             RecordStore(place.store).append(record)
             connection.send(("done", i, record.to_json()))
-        _clean()
+        clean()
 
 
 def measure(grid: Grid, name: str, setting: Setting, drift: float, device: str) -> Record:
@@ -93,14 +92,7 @@ def measure(grid: Grid, name: str, setting: Setting, drift: float, device: str) 
         drift = seconds / drift if drift else 1.0
         values = {"reference_step_time_s": seconds, "reference_step_time_spread_s": values["step_time_spread_s"], "drift_ratio": drift}
         record = replace(record, run=f"{record.arch}.{REFERENCE}", values=values)
-    return replace(record, env={**record.env, "drift": round(drift, 4), "grid": grid.name})
-
-
-def _clean() -> None:
-    gc.collect()
-    if torch.cuda.is_initialized():
-        torch.cuda.empty_cache()
-    importlib.import_module("torch._dynamo").reset()
+    return replace(record, env={**record.env, "drift": round(drift, 4), "grid": grid.name, "recipe": recipe.name})
 
 
 def _own_process(log: Path) -> None:

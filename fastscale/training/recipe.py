@@ -129,6 +129,8 @@ def recipe_names() -> list[str]:
 
 def load_recipe(name: str) -> Recipe:
     """The recipe of that name (or YAML file); InputError with the known names, nearest first, otherwise."""
+    if not isinstance(name, str):
+        raise InputError(f"a recipe is named by text, got {name!r}; there are: {', '.join(recipe_names())}")
     path = Path(name) if name.endswith((".yaml", ".yml")) else RECIPES / f"{name}.yaml"
     if not path.is_file():
         raise InputError(f"no recipe is named {name!r}; there are, nearest first: {nearest(name, recipe_names())}")

@@ -62,6 +62,9 @@ def add(verbs: Verbs) -> None:
 
 def cmd_plan(args: argparse.Namespace) -> int:
     """Candidates, what binds them, the ones worth a thought."""
+    from fastscale.training.recipe import load_recipe
+
+    load_recipe(args.recipe)  # or the run names printed would be refused by fit
     strategies: Any = args.strategies
     found = api.plan(
         args.base,

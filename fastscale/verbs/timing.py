@@ -62,10 +62,14 @@ def in_turns(args: argparse.Namespace) -> int:
     from dataclasses import replace
 
     from fastscale.records import RecordStore
-    from fastscale.timing.epoch import drifted, time_epochs
+    from fastscale.timing.drift import drifted
+    from fastscale.timing.epoch import time_epochs
+    from fastscale.timing.turns import COMPILED_ALONE
     from fastscale.training.recipe import load_recipe
 
     store, recipe, networks = RecordStore(Path(args.runs_dir) / "records.jsonl"), load_recipe(args.recipe), networks_of(args)
+    if len(networks) > 1 and any(setting.compile for setting in settings_of(args)):
+        raise InputError(COMPILED_ALONE)
     for setting in settings_of(args):
         records = time_epochs(
             networks,
@@ -142,7 +146,7 @@ def loaders(args: argparse.Namespace) -> int:
 def campaign(args: argparse.Namespace) -> int:
     """A grid, one process a network."""
     from fastscale.timing.campaign import Campaign
-    from fastscale.timing.epoch import drifted
+    from fastscale.timing.drift import drifted
     from fastscale.timing.grid import load_grid
 
     if args.loader:

@@ -85,6 +85,12 @@ def test_equal_networks_are_listed_once():
     assert len({structure(c.arch) for c in fs.plan("efficientnet-b0", flops=2e9).candidates}) == 7
 
 
+def test_what_is_named_twice_is_listed_once():
+    plan = fs.plan(["regnety-tiny", "regnety-tiny"], ["dWr", "d", "dWr"], flops=1e8)
+    assert sorted(c.strategy for c in plan.candidates) == ["d", "dWr"] and not plan.missing
+    assert len(fs.plan(["regnety-tiny", "regnety-tiny"]).candidates) == 1
+
+
 def test_pareto():
     plan = fs.plan(BASES, flops=4e9, device="v100")
     for c in plan.candidates:
@@ -124,7 +130,17 @@ def test_without_a_budget_networks_are_shown_as_they_are():
         ({"flops": -1}, "flops must be a finite number > 0"),
         ({"acts": float("inf")}, "acts must be a finite number > 0"),
         ({"bases": "regnety-4gf.dWr-x2", "flops": 1e10}, "scaled already: give the base, regnety-4gf"),
-        ({"strategies": "r", "params": 1e8}, "r grows nothing that is limited"),
+        ({"strategies": "r", "params": 1e8}, "r grows nothing that is limited: give a budget that grows"),
+        ({"strategies": "d", "flops": 1e30}, "d is within the budget up to the largest factor tried, .*give a smaller one"),
+        ({"bases": [], "flops": 1e9}, "at least one base"),
+        ({"strategies": [], "flops": 1e9}, "at least one base and one strategy"),
+        ({"flops": 1e9, "batch": -4}, "batch must be a whole number of at least 1, got -4"),
+        ({"flops": 1e9, "batch": 0}, "batch must be a whole number"),
+        ({"flops": 1e9, "batch": "x"}, "batch must be a whole number"),
+        ({"flops": 1e9, "num_classes": 0}, "num_classes must be a whole number"),
+        ({"flops": 1e9, "images": 0}, "images must be a whole number"),
+        ({"flops": 1e9, "devices": 0}, "devices must be a whole number"),
+        ({"flops": 1e9, "device": 3}, "named by text, got 3"),
         ({"strategies": "foo", "flops": 1e9}, "unknown strategy 'foo'"),
         ({"device": "h100", "flops": 1e9}, "no device is named 'h100'"),
     ],

@@ -1,6 +1,7 @@
 """`fs.predict_time`: times, intervals, what is known beside them, and devices from records."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -48,8 +49,14 @@ def test_the_interval_is_wider_for_a_family_that_was_not_measured():
         ({"device": "h100"}, r"no device is named 'h100'.*v100, .*fastscale time.*--device"),
         ({"device": "v100", "mode": "inference"}, "only training was measured there"),
         ({"device": "v100", "precision": "16-mixed"}, "named device: its name says"),
-        ({"device": "v100", "batch": 0}, "batch must be a number of at least 1"),
-        ({"device": "v100", "devices": float("nan")}, "devices must be a number"),
+        ({"device": "v100", "batch": 0}, "batch must be a whole number of at least 1"),
+        ({"device": "v100", "batch": "x"}, "batch must be a whole number of at least 1, got 'x'"),
+        ({"device": "v100", "images": 0}, "images must be a whole number"),
+        ({"device": "v100", "num_classes": -1e9}, "num_classes must be a whole number"),
+        ({"device": "v100", "resolution": 0}, "resolution must be a whole number"),
+        ({"device": None}, "named by text, got None; there are: .*v100"),
+        ({"device": 3}, "named by text, got 3"),
+        ({"device": "v100", "devices": float("nan")}, "devices must be a whole number"),
         ({"device": "no/such.jsonl"}, "no such record file"),
     ],
 )
@@ -82,12 +89,29 @@ def test_a_law_from_records_finds_the_truth(records, tmp_path, monkeypatch):
         ("compile", True, "choose one with --compile"),
         ("threads", 2, "keep one in a file of its own"),
         ("device", "NVIDIA Test 2", "keep one in a file of its own"),
+        ("torch", "2.0.0", "keep one in a file of its own"),
+        ("cores", 64, "keep one in a file of its own"),
     ],
 )
 def test_mixed_envelopes_are_refused_naming_the_field(records, time_record, field, value, advice):
-    mixed = [*records, time_record("resnet-101", **{field: value})]
+    env = {"versions": {"torch": value}} if field == "torch" else {field: value}
+    if field == "cores":  # they matter where the processor is what is measured
+        assert device_of_records([*records, time_record("resnet-101", **env)]).laws
+        records = [replace(r, env={**r.env, "device_type": "cpu", "cores": 2}) for r in records]
+        env["device_type"] = "cpu"
+    mixed = [*records, time_record("resnet-101", **env)]
     with pytest.raises(fs.InputError, match=f"differ in {field}: .*{value}; {advice}"):
         device_of_records(mixed)
+
+
+def test_what_was_measured_while_the_device_drifted_is_left_out_and_said(records, time_record):
+    slow = [time_record(name, slower=3, batch=128, drift=1.3) for name in ("resnet-50", "resnet-101")]
+    law = device_of_records(records + slow).law("training")
+    assert law.source == "24 time records (2 left out: the device drifted beyond 1.1 meanwhile)"
+    assert law.law == device_of_records(records).law("training").law
+    assert [m.source for m in measurements(records + slow, 12)] == [law.source]
+    with pytest.raises(fs.InputError, match=r"0 usable time records \(2 left out: the device drifted"):
+        device_of_records(slow)
 
 
 def test_records_are_chosen(records, time_record):

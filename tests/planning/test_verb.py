@@ -55,6 +55,8 @@ def test_json_and_records(capsys, tmp_path, records):
         (["regnety-4g", "--flops", "1e9"], "nearest first: regnety-4gf"),
         (["regnety-4gf", "--strategies", "g", "--flops", "1e9"], "scales nothing"),
         (["--flops", "1e9"], "required: base"),
+        (["regnety-4gf", "--flops", "1e9", "--recipe", "nosuch"], "no recipe is named 'nosuch'"),
+        (["regnety-4gf", "--flops", "1e9", "--classes", "-3"], "num_classes must be a whole number"),
         (["regnety-4gf", "--device", "v100", "--layout", "best", "--epoch-time-min", "10"], "named device"),
     ],
 )

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from fastscale.timing.grid import Grid, Network, Part, Setting
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 SETTING = Setting("train", "32-true", "contiguous", False, 2)
+CONDITIONS = {"repeats": 1, "images_per_epoch": 1_281_167}  # as `a_grid` has them
 
 
 def a_grid(networks, settings=(SETTING,), **options):
@@ -119,6 +121,20 @@ def test_a_crash_of_the_process_costs_that_setting_alone(tmp_path, monkeypatch):
     assert [r.run for r in outcome.measured] == ["regnety-tiny.inference"]
 
 
+def test_what_two_parts_share_is_measured_and_counted_once(tmp_path):
+    said = []
+    better = replace(SETTING, layout="better")
+    part = Part((Network("regnety-tiny"),), (SETTING, replace(SETTING, layout="channels_last")))
+    again = Part(part.networks, (SETTING, better, replace(SETTING, batch=1)))  # the second is one of the first part's
+    grid = replace(a_grid(part.networks), parts=(part, again))
+    for expected in ((3, 0), (0, 3)):
+        campaign = Campaign(grid, tmp_path / "records.jsonl", "cpu", None, said.append)
+        campaign._reference = lambda campaign=campaign: setattr(campaign, "reference_at", time.monotonic())
+        outcome = campaign.run()
+        assert (len(outcome.measured), outcome.before) == expected and campaign.total == 3
+    assert any(line.startswith("[3/3]") for line in said) and len(measured(tmp_path / "records.jsonl")) == 3
+
+
 def test_time_that_is_up_leaves_the_rest(tmp_path):
     outcome = Campaign(a_grid(fast_networks(40), round_s=0.5), tmp_path / "records.jsonl", "cpu", 0.12, lambda line: None).run()
     assert outcome.left > 0 and len(outcome.measured) + outcome.left == 40
@@ -131,12 +147,10 @@ def test_time_that_is_up_leaves_the_rest(tmp_path):
 
 
 def test_the_better_layout_is_the_one_measured_faster(tmp_path):
-    from dataclasses import replace
-
     from fastscale.records import Record, environment, network_fields
 
     def record(layout, seconds):
-        env = {**environment(precision="32-true", layout=layout, compile=False, batch=2, threads=1, device="d")}
+        env = environment(precision="32-true", layout=layout, compile=False, batch=2, threads=1, device="d", **CONDITIONS)
         import fastscale as fs
 
         fields = network_fields(fs.arch("regnety-tiny"), 4)
@@ -156,10 +170,15 @@ def test_a_smaller_batch_answers_what_was_asked_for():
     import fastscale as fs
     from fastscale.records import Record, environment, network_fields
 
-    env = environment(precision="32-true", layout="contiguous", compile=False, batch=1, threads=1, device="d", batch_asked=2)
+    env = environment(precision="32-true", layout="contiguous", compile=False, batch=1, threads=1, device="d", batch_asked=2, **CONDITIONS)
     fields = network_fields(fs.arch("regnety-tiny"), 4)
     found = Record(kind="time", run="regnety-tiny.time", **fields, data="imagenet", values={"step_time_s": 1.0}, env=env)
     assert Done(a_grid([Network("regnety-tiny")]), [found], "d", 1).record("regnety-tiny", SETTING) == found
+    for other in ({"rounds": 2}, {"images": 5}, {"recipe": "quick"}):  # what was measured in another way answers nothing
+        named = replace(found, env={**env, "recipe": "imagenet-100ep"})
+        assert Done(a_grid([Network("regnety-tiny")], **other), [named], "d", 1).record("regnety-tiny", SETTING) is None
+    older = replace(found, env={**env, "versions": {**env["versions"], "torch": "1.0"}})
+    assert Done(a_grid([Network("regnety-tiny")]), [older], "d", 1).record("regnety-tiny", SETTING) is None
 
 
 @pytest.mark.parametrize(
@@ -175,8 +194,13 @@ def test_a_smaller_batch_answers_what_was_asked_for():
         (["regnety-tiny", "--layout", "nhwc"], "there are contiguous"),
         (["regnety-tiny", "--what", "sleep"], "there are train, inference"),
         (["regnety-tiny", "--compile", "maybe"], "give off, on"),
+        (["regnety-tiny", "regnetz-tiny", "--compile", "off,on"], "give --separate"),
         (["regnety-tiny", "--batch", "0"], "at least 1"),
         (["regnety-tiny", "--devices", "0"], "at least 1"),
+        (["regnety-tiny", "--recipe", "quick", "--round_s", "inf"], "seconds finite"),
+        (["regnety-tiny", "--recipe", "quick", "--round_s", "nan"], "seconds finite"),
+        (["regnety-tiny", "--recipe", "quick", "--loader", "fashion-mnist", "--round_s", "nan"], "seconds finite"),
+        (["regnety-tiny", "--separate", "--round_s", "inf"], "round_s must be a finite number"),
         (["--grid", "cpu", "--device", "cuda:77"], "GPU"),
         (["regnety-tiny", "--device", "cuda:77"], "GPU"),
         (["regnety-tiny", "--loader", "no-such-set", "--recipe", "quick"], "no-such-set"),

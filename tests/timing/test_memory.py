@@ -6,7 +6,8 @@ import torch
 import fastscale as fs
 from fastscale.timing import step as step_module
 from fastscale.timing.clock import Clock
-from fastscale.timing.epoch import drifted, time_epochs
+from fastscale.timing.drift import drifted
+from fastscale.timing.epoch import time_epochs
 from fastscale.timing.memory import PeakMemory, fitting_batch, out_of_memory
 from fastscale.training import Recipe
 
@@ -60,6 +61,12 @@ def test_other_errors_are_not_taken_for_it():
         fitting_batch(8, attempt)
     assert tried == [8]
     assert out_of_memory(RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: not enough memory: you tried"))
+    for text in (
+        "DefaultCPUAllocator: can't allocate memory: you tried",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+        "CUBLAS_STATUS_ALLOC_FAILED",
+    ):
+        assert out_of_memory(RuntimeError(text))
     assert out_of_memory(MemoryError()) and not out_of_memory(RuntimeError("a bug"))
 
 
@@ -71,6 +78,29 @@ def test_peak_memory_is_of_what_came_after():
     held = torch.ones(64 * 2**20 // 4)
     del held
     assert 60 < peak.mib() < 200
+
+
+def test_what_cudnn_tries_in_the_warm_up_is_no_part_of_a_gpus_peak(monkeypatch):
+    state = {"now": 100, "peak": 100}
+
+    def take(extra):
+        state["peak"] = max(state["peak"], state["now"] + extra)
+
+    def reset(device):
+        state["peak"] = state["now"]
+
+    monkeypatch.setattr(torch.cuda, "init", lambda: None)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", reset)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: state["now"] * 2**20)
+    asked = []
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: asked.append(device) or state["peak"] * 2**20)
+    peak = PeakMemory(torch.device("cuda:1"))
+    state["now"] += 50  # the network
+    take(4000)  # kernels tried
+    peak.warmed_up()
+    take(30)  # a step
+    assert peak.mib() == 80 and asked == [torch.device("cuda:1")]
 
 
 def test_a_gpus_own_events_are_its_clock(monkeypatch):

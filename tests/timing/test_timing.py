@@ -1,9 +1,12 @@
 """Timing: what is measured is a training step, and the record says under what conditions."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 import fastscale as fs
+from fastscale.errors import InputError
 from fastscale.timing.clock import spread
 from fastscale.timing.epoch import time_epochs
 from fastscale.timing.step import TrainingStep
@@ -37,6 +40,35 @@ def test_networks_are_measured_in_turns(monkeypatch):
     assert turns == [32, 32, 36, 36] + [32, 36] * 3  # warm-up, one step to size a round, then turns
     assert list(found) == [a.name for a in archs] and done[-1] == (8, 8)
     assert all(t.rounds == 3 and t.median_s > 0 for t in found.values())
+
+
+@pytest.fixture
+def compiled(monkeypatch):
+    """Whether each graph that torch compiled has dynamic shapes, its compiler being one that does nothing; torch keeps two a function."""
+    graphs = []
+
+    def backend(module, inputs):
+        graphs.append(any(isinstance(size, torch.SymInt) for value in inputs if isinstance(value, torch.Tensor) for size in value.shape))
+        return module.forward
+
+    original = torch.nn.Module.compile
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self, **options: original(self, backend=backend, **options))
+    with torch._dynamo.config.patch(recompile_limit=2):
+        yield graphs
+    torch._dynamo.reset()
+
+
+def test_networks_compiled_one_after_another_are_compiled_each(compiled):
+    names = ["regnety-tiny", "regnety-tiny.r-x2", "regnety-tiny.r-x3"]
+    for done, name in enumerate(names, start=1):
+        time_steps([fs.arch(name)], replace(RECIPE, compile=True), batch=2, num_classes=4, rounds=1, round_s=0.001)
+        assert len(compiled) == done and not any(compiled)
+
+
+def test_several_compiled_networks_are_refused(compiled):
+    archs = [fs.arch("regnety-tiny"), fs.arch("regnety-tiny.dWr-x4")]
+    with pytest.raises(InputError, match="--separate"):
+        time_steps(archs, replace(RECIPE, compile=True), batch=2, num_classes=4, rounds=1, round_s=0.001)
 
 
 def test_epoch_records():

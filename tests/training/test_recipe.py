@@ -73,3 +73,8 @@ def test_exponential_schedule_with_warmup():
 def test_cosine_schedule():
     r = Recipe(schedule="cosine", lr_end=0.1, warmup_epochs=0, epochs=10)
     assert [lr_multiplier(r, t) for t in (0, 5, 10)] == pytest.approx([1.0, 0.55, 0.1])
+
+
+def test_a_recipe_is_named_by_text():
+    with pytest.raises(ValueError, match="named by text, got 5; there are: imagenet"):
+        load_recipe(5)
