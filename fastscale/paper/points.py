@@ -78,10 +78,10 @@ def zoo_points(root: Path | None = None) -> list[Measured]:
 
 
 def timm_points(name: str, root: Path | None = None) -> list[Measured]:
-    """One of timm's benchmark files: seconds an image, at the batch it was measured with."""
+    """One of timm's benchmark files: seconds an image, at the batch it was measured with; networks whose counts timm prints."""
     found = []
-    for row in reference("timm_benchmarks", root):
-        if row["source"] == f"timm results/{name}.csv":
+    for row in with_timm_counts(reference("timm_benchmarks", root)):
+        if row["source"].partition(";")[0] == f"timm results/{name}.csv" and row["gmacs"] and row["macts"]:
             counts = (1e9 * float(row["gmacs"]), 1e6 * float(row["params_m"]), 1e6 * float(row["macts"]))
             found.append(
                 Measured(row["model"], timm_family(row["model"]), None, *counts, 1 / float(row["images_per_s"]), source=row["source"])
@@ -89,6 +89,19 @@ def timm_points(name: str, root: Path | None = None) -> list[Measured]:
     if not found:
         raise InputError(f"timm_benchmarks.csv holds no measurement of {name!r}; restore paper_figures/reference")
     return found
+
+
+def with_timm_counts(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    """timm's training files lack flops and acts, which follow from network and resolution: those in its other files serve."""
+    counts = {(row["model"], row["resolution"]): (row["gmacs"], row["macts"]) for row in rows if row["gmacs"] and row["macts"]}
+    complete = []
+    for row in rows:
+        borrowed = counts.get((row["model"], row["resolution"]))
+        if borrowed and not row["gmacs"] and not row["macts"]:
+            source = f"{row['source']}; flops and acts from timm's inference files"
+            row = row | {"gmacs": borrowed[0], "macts": borrowed[1], "source": source}
+        complete.append(row)
+    return complete
 
 
 def timm_family(model: str) -> str:
