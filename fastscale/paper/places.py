@@ -71,7 +71,7 @@ def _rows(name: str, content: str) -> list[dict[str, str]]:
         for row in reader:
             for column, kind in kinds.items():
                 text = row[column.strip("[]")]
-                if text is None or not _is(kind, text) and not (text == "" and column != column.strip("[]")):
+                if text is None or not (_is(kind, text) or (text == "" and column != column.strip("[]"))):
                     said = f"{name}.csv, line {reader.line_num}, column {column.strip('[]')}: {text or ''!r} is not {_MEANT[kind]}"
                     raise InputError(f"{said}; restore paper_figures/reference")
             if None in row:

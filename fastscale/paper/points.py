@@ -33,6 +33,7 @@ class Measured:
     error_spread: float | None = None
     runs: int = 1  # behind the error
     source: str = ""
+    counted: bool = False  # whether params and acts were computed for the network, not published (flops are read off the axis)
 
 
 def paper_points(figures: tuple[str, ...], root: Path | None = None) -> list[Measured]:
@@ -50,7 +51,9 @@ def paper_points(figures: tuple[str, ...], root: Path | None = None) -> list[Mea
         epochs = int(row["epochs"]) if row["epochs"] else None
         time, error = _number(row["epoch_time_min"]), _number(row["top1_error"])
         assert counts[0] is not None and counts[1] is not None  # every row has them
-        found.append(Measured(arch, row["family"], strategy, counts[0], counts[1], counts[2], time, error, epochs, source=row["source"]))
+        computed = "counts computed" in row["how"]
+        said = {"time": time, "error": error, "epochs": epochs, "source": row["source"], "counted": computed}
+        found.append(Measured(arch, row["family"], strategy, counts[0], counts[1], counts[2], **said))
     if not found:
         raise InputError(f"paper_points.csv holds no point of {', '.join(figures)}; restore paper_figures/reference")
     return found

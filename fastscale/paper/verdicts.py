@@ -119,7 +119,7 @@ def our_values(claim: Claim, artifact: Artifact, pictures: Pictures, root: Path 
         yield Ours(*mean_exponent(m["strategy"], m["growth"], artifact.growth["bases"], artifact.growth["factors"]), "counted")
     elif "within" in m:
         table = definitions(root) if m["within"] == "definitions" else published_counts(root)
-        yield Ours(within_one_unit(table), len(table.rows), "counted")
+        yield Ours(*within_one_unit(table), "counted")
     elif "exact" in m:
         table = zoo_counts(root)
         differences = [i for i, column in enumerate(table.columns) if column.key.endswith("_difference")]
