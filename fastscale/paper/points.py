@@ -14,6 +14,7 @@ from fastscale.planning.references import point_arch, zoo_name
 from fastscale.scaling import parse_run
 
 MEASURES = ("flops", "params", "acts")
+PAPER = "arXiv 2103.06877"  # in the source of the paper's own points
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,8 @@ def paper_points(figures: tuple[str, ...], root: Path | None = None) -> list[Mea
         time, error = _number(row["epoch_time_min"]), _number(row["top1_error"])
         assert counts[0] is not None and counts[1] is not None  # every row has them
         computed = "counts computed" in row["how"]
-        said = {"time": time, "error": error, "epochs": epochs, "source": row["source"], "counted": computed}
-        found.append(Measured(arch, row["family"], strategy, counts[0], counts[1], counts[2], **said))
+        known_counts = (counts[0], counts[1], counts[2])
+        found.append(Measured(arch, row["family"], strategy, *known_counts, time, error, epochs, source=row["source"], counted=computed))
     if not found:
         raise InputError(f"paper_points.csv holds no point of {', '.join(figures)}; restore paper_figures/reference")
     return found
