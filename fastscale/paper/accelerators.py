@@ -86,7 +86,7 @@ def draw_accelerators(artifact: Artifact, records: Sequence[Record], folder: Pat
     for file in artifact.drawing["shown"]:
         device = next(d for d in found if d.file == file)
         charts += [_scatter(device, timm_points(file, root), measure) for measure in ("acts", "flops")]
-    subtitle = ["Published by timm, inference; left against acts, right against flops. Lower row, for contrast: one of two CPUs."]
+    subtitle = ["Published by timm, inference; left against acts, right against flops. Below, for contrast: one of two CPUs."]
     paths += draw_charts(charts, 2, "An accelerator and a CPU: time of an image", subtitle, folder, f"{artifact.name}-networks")
     table = r_table(found, artifact)
     text = [f"# {artifact.title}", "", artifact.shows.strip(), "", f"![r by device]({artifact.name}.svg)", ""]
@@ -146,7 +146,7 @@ def _dots(found: Sequence[Device], artifact: Artifact, folder: Path) -> list[Pat
         ax = figure.add_subplot()
         figure.subplots_adjust(left=3.22 / width, right=1 - 0.25 / width, top=1 - 0.62 / height, bottom=0.63 / height)
         figure.text(0.12 / width, 1 - 0.16 / height, artifact.title, fontsize=11, fontweight="bold", va="center")
-        said = "r of logarithms of an image's time with each count; published by timm, nothing is ours; inference unless it says training"
+        said = "r of logarithms of an image's time with each count; published by timm, not ours; inference unless it says training"
         figure.text(0.12 / width, 1 - 0.38 / height, said, fontsize=8.5, color=GREY, va="center")
         gpus = sum(not d.on_cpu for d in found)
         heights = [i if not d.on_cpu else i + 1 for i, d in enumerate(found)]

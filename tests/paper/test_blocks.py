@@ -43,7 +43,7 @@ def test_an_unknown_operation_is_not_passed_over(monkeypatch):
 
     from fastscale.models import blocks as module
 
-    monkeypatch.setattr(module, "norm", lambda width: nn.InstanceNorm2d(width))
+    monkeypatch.setattr(module.Style, "norm", lambda self, width: nn.InstanceNorm2d(width))
     with pytest.raises(ValueError, match="InstanceNorm2d"):
         trace_block(built("regnety-500mf"), 1, 1, "Y")
     monkeypatch.undo()

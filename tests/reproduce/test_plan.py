@@ -110,6 +110,9 @@ def test_list_runs_names_what_fit_takes(capsys, no_law):
     assert known.published_error == 17.1 and known.data == "imagenet"
     planned = {s.run for name in list_artifacts() if (plan := load_artifact(name).plan("full")) for s in plan.runs()}
     assert planned <= {r.run for r in runs}
+    figures = {r.run: (r.published_error, r.figure) for r in runs if r.figure}
+    assert figures["efficientnet-b0.dWr-x11.imagenet-100ep"] == (17.61, "Fig. 6") and known.figure == ""
+    assert figures["efficientnet-b0.r-x5.02.imagenet-100ep"][1] == "Fig. 4"
     assert main(["list", "runs", "regnety-4gf.dWr"]) == 0
     out = capsys.readouterr().out
     assert "15,459,535,460" in out and "regnetz" not in out and UNKNOWN in out
@@ -120,6 +123,7 @@ def test_list_runs_names_what_fit_takes(capsys, no_law):
     [
         (["list", "runs", "resnet-9000"], "no run of the paper has 'resnet-9000'"),
         (["list", "runs", "a", "b"], "one part of a name"),
+        (["list", "regnetq-4gf"], "no base network has 'regnetq-4gf' in its name; there are, nearest first: regnet"),
         (["list", "runs", "--devices", "0"], "at least 1"),
         (["reproduce", "quick", "--jobs", "-1"], "--jobs must be at least 1"),
         (["reproduce", "qick"], "nearest first: quick"),
