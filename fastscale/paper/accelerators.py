@@ -2,10 +2,10 @@
 
     drawing:
       by: accelerators
-      left_out: [...]     files that print no counts
-      shown: [a, b]       the files whose networks are drawn one by one: an accelerator, and a CPU as the counter-example
+      shown: [a, b]       the files whose networks are drawn one by one: an accelerator, and a CPU for contrast
 
-Inference, not training; each r is that of the logarithms of all networks in the file (some are the same network under two names).
+Inference unless a line says training (whose files print no counts: those of the inference files serve). Each r is that of the logarithms
+of all networks in the file (some are the same network under two names).
 """
 
 import math
@@ -57,18 +57,21 @@ class Device(NamedTuple):
 
 
 def devices(artifact: Artifact, root: Path | None = None) -> list[Device]:
-    """Every file but those left out; GPUs from the oldest on, CPUs last."""
+    """Every file; GPUs from the oldest on, CPUs last."""
     rows: dict[str, dict[str, str]] = {}
     for row in reference("timm_benchmarks", root):
         rows.setdefault(row["source"].removeprefix("timm results/").removesuffix(".csv"), row)
     found = []
     for file, row in rows.items():
-        if file in artifact.drawing["left_out"]:
-            continue
         points = timm_points(file, root)
         device = DEVICES[row["device"].partition("-")[2]]
         torch = re.sub(r"pt(1)(\d\d)$|pt(\d)(\d)\d$", r"torch \1\3.\2\4", row["torch"])  # pt113: 1.13, pt291: 2.9.1
-        how = ["compiled" if row["compiled"] == "True" else "eager", row["precision"], row["layout"].upper()]
+        how = [
+            "compiled" if row["compiled"] == "True" else "eager",
+            row["precision"],
+            row["layout"].upper(),
+            *["training"] * (row["mode"] == "training"),
+        ]
         r = {measure: Pool(measure, tuple(points)).r(log=True) for measure in _MARKS}
         found.append(Device(file, device, ", ".join([torch, *how]), len(points), r))
     order = list(dict.fromkeys(DEVICES.values()))
@@ -83,7 +86,7 @@ def draw_accelerators(artifact: Artifact, records: Sequence[Record], folder: Pat
     for file in artifact.drawing["shown"]:
         device = next(d for d in found if d.file == file)
         charts += [_scatter(device, timm_points(file, root), measure) for measure in ("acts", "flops")]
-    subtitle = ["Published by timm, inference; left against acts, right against flops. Lower row: a CPU, the counter-example."]
+    subtitle = ["Published by timm, inference; left against acts, right against flops. Below, for contrast: one of two CPUs."]
     paths += draw_charts(charts, 2, "An accelerator and a CPU: time of an image", subtitle, folder, f"{artifact.name}-networks")
     table = r_table(found, artifact)
     text = [f"# {artifact.title}", "", artifact.shows.strip(), "", f"![r by device]({artifact.name}.svg)", ""]
@@ -105,20 +108,20 @@ def r_table(found: Sequence[Device], artifact: Artifact) -> Table:
         Column("file", "file in timm's results", right=False, terminal=False),
     ]
     rows = [[d.device, d.conditions, d.networks, d.r["acts"], d.r["flops"], d.r["params"], d.file] for d in found]
-    note = "r of the logarithms of an image's time and the count, as timm prints them."
-    return Table(
-        artifact.name, artifact.title, columns, rows, [note, leaders(found), "Ours: no record; our timings are of training, see Fig. 2."]
-    )
+    note = "r of the logarithms of an image's time and the count, as timm prints them; inference unless a line says training."
+    notes = [note, leaders(found), "Ours: no record; our timings are of training, see Fig. 2."]
+    return Table(artifact.name, artifact.title, columns, rows, notes)
 
 
 def leaders(found: Sequence[Device]) -> str:
-    """How often acts predict best, on GPUs and on CPUs."""
+    """How often acts predict better than flops, on GPUs and on CPUs, and where they do not."""
     said = []
     for what, on_cpu in (("GPU", False), ("CPU", True)):
-        rs = [d.r for d in found if d.on_cpu == on_cpu]
-        first = sum((r["acts"] or 0) > max(r["flops"] or 0, r["params"] or 0) for r in rs)
-        said.append(f"in {first} of {len(rs)} {what} files")
-    return f"Acts predict better than both flops and params {', '.join(said)}."
+        own = [d for d in found if d.on_cpu == on_cpu]
+        others = [f"{d.device}, {d.conditions}" for d in own if (d.r["acts"] or 0) <= (d.r["flops"] or 0)]
+        first = f"in {len(own) - len(others)} of {len(own)} {what} files r with acts is above r with flops"
+        said.append(first + (f" (not: {'; '.join(others)})" if others else ""))
+    return f"{said[0][0].upper()}{said[0][1:]}; {said[1]}."
 
 
 def _scatter(device: Device, points: Sequence[Measured], measure: str) -> Chart:
@@ -141,9 +144,9 @@ def _dots(found: Sequence[Device], artifact: Artifact, folder: Path) -> list[Pat
         figure = Figure(figsize=(width, height))
         FigureCanvasAgg(figure)
         ax = figure.add_subplot()
-        figure.subplots_adjust(left=2.98 / width, right=1 - 0.25 / width, top=1 - 0.62 / height, bottom=0.63 / height)
+        figure.subplots_adjust(left=3.22 / width, right=1 - 0.25 / width, top=1 - 0.62 / height, bottom=0.63 / height)
         figure.text(0.12 / width, 1 - 0.16 / height, artifact.title, fontsize=11, fontweight="bold", va="center")
-        said = "r of the logarithms of an image's time with each count; inference, published by timm; nothing here is ours"
+        said = "r of logarithms of an image's time with each count; published by timm, not ours; inference unless it says training"
         figure.text(0.12 / width, 1 - 0.38 / height, said, fontsize=8.5, color=GREY, va="center")
         gpus = sum(not d.on_cpu for d in found)
         heights = [i if not d.on_cpu else i + 1 for i, d in enumerate(found)]
@@ -161,7 +164,7 @@ def _dots(found: Sequence[Device], artifact: Artifact, folder: Path) -> list[Pat
                     markeredgewidth=0.5,
                     zorder=3,
                 )
-        ax.text(1.0, gpus - 0.02, "CPUs: the counter-example", fontsize=8, color="#9C1C1C", ha="right", va="center")
+        ax.text(1.0, gpus - 0.02, "CPUs, for contrast", fontsize=8, color="#9C1C1C", ha="right", va="center")
         ax.set_yticks(heights, labels=[f"{d.device}, {d.conditions}" for d in found], fontsize=8)
         ax.set_ylim(max(heights) + 0.6, -0.6)
         ax.set_xlim(0.7, 1.0)
@@ -187,6 +190,7 @@ def margin(file: str, measures: tuple[str, str], root: Path | None = None) -> tu
 
 _CAPTION = (
     "Published by huggingface/pytorch-image-models (`results/`). Each r is of all the file's networks; some of them are one network under "
-    "several names. Two training files of an RTX 3090 are left out: they print no counts. CPUs stand here as the counter-example: the "
+    "several names. The two training files of an RTX 3090 print no counts: those of the inference files serve, and networks that these do "
+    "not hold at the same resolution are left out. CPUs stand here for contrast: the "
     "paper's claim is about memory-bound accelerators, and a CPU is never offered as its confirmation."
 )

@@ -96,7 +96,7 @@ def _step(module: nn.Module) -> Step | None:
         return None
     if isinstance(module, nn.Conv2d):
         kernel, stride, group = module.kernel_size[0], module.stride[0], module.in_channels // module.groups
-        words = f"{kernel}x{kernel} conv" if module.groups == 1 else f"{kernel}x{kernel} conv in groups of {group}"
+        words = f"{kernel}x{kernel} conv" if module.groups == 1 else f"{kernel}x{kernel} conv, group width {group}"
         words += (f", stride {stride}" if stride > 1 else "") + (", bias" if module.bias is not None else "")
         return Step("conv", words, module.in_channels, module.out_channels)
     if isinstance(module, nn.BatchNorm2d):

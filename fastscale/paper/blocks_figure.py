@@ -4,7 +4,7 @@
       by: blocks
       blocks: [{arch: regnety-4gf, stage: 2, index: 1, title: Y block}]
 
-A box is as wide as the channels that leave it, to one scale in each picture: Y narrows nothing, Z widens inside.
+A box is the wider, the more channels leave it, but never too narrow for its text.
 """
 
 from collections.abc import Sequence
@@ -68,7 +68,7 @@ def boxes(steps: Sequence[Step]) -> list[tuple[str, list[str], int]]:
     found: list[tuple[str, list[str], int]] = []
     for step in steps:
         if step.kind == "conv":
-            face = "group" if "groups" in step.words else "conv"
+            face = "group" if "group width" in step.words else "conv"
             found.append((face, [step.words, f"{step.w_in} → {step.w_out}"], step.w_out))
         elif step.kind in ("norm", "act") and found and found[-1][0] in ("conv", "group"):
             found[-1][1][-1] += f", {step.words}"
@@ -87,7 +87,7 @@ def _draw(blocks: Sequence[BlockGraph], artifact: Artifact, folder: Path) -> lis
         figure = Figure(figsize=(width, total))
         FigureCanvasAgg(figure)
         figure.text(0.12 / width, 1 - 0.16 / total, artifact.title, fontsize=11, fontweight="bold", va="center")
-        said = "Traced from the modules that are trained. Boxes are as wide as the channels that leave them."
+        said = f"Traced from the modules that are trained: {', '.join(dict.fromkeys(b['arch'] for b in artifact.drawing['blocks']))}."
         figure.text(0.12 / width, 1 - 0.36 / total, said, fontsize=8.5, color=GREY, va="center")
         for i, block in enumerate(blocks):
             row, column = divmod(i, 2)
@@ -109,6 +109,7 @@ def _draw_block(ax: Axes, block: BlockGraph, cell: float, height: float) -> None
     widest = max([block.width, *(channels for *_, channels in main)])
     x, y = 0.1 + _WIDEST, height - 0.42
     ax.text(0.12, height - 0.12, block.title, fontsize=10, fontweight="bold", va="center")
+    ax.text(cell - 0.1, height - 0.12, block.module, fontsize=7.5, color=GREY, ha="right", va="center")
     ax.text(x, y, f"{block.width} channels", fontsize=8, color=GREY, ha="center", va="center")
     top = y - 0.1
     for face, lines, channels in main:

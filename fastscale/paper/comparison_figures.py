@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fastscale.paper.comparison import Comparison, deviation, least_squares, mean
-from fastscale.paper.comparison_tables import MEASURES, correlation, counted, where
+from fastscale.paper.comparison_tables import MEASURES, correlation, counted, timed_kind, where
 from fastscale.paper.figures import Panel, Point, draw
 
 CPU_CAUTION = "Measured on a CPU: neither for nor against the paper's claim, which is about memory-bound accelerators."
@@ -23,7 +23,7 @@ def error_figure(comparison: Comparison, folder: Path) -> list[Path]:
     runs = {len(n.errors) for n in comparison.networks if n.errors}
     heading = "single runs" if runs == {1} else f"mean ± one standard deviation of {counted(runs)} runs"
     panel = Panel("flops (multiply-adds), M, log scale", "top-1 error, %", points, heading, log_x=True, zero_y=False, column=True)
-    return draw([panel], "Error against flops", where(comparison), folder, "error-vs-flops")
+    return draw([panel], "Error against flops", where(comparison, "train"), folder, "error-vs-flops")
 
 
 def time_figures(comparison: Comparison, paper: dict[str, float], folder: Path) -> list[Path]:
@@ -32,11 +32,11 @@ def time_figures(comparison: Comparison, paper: dict[str, float], folder: Path) 
     if len(panels["flops"].points) < 2:
         return []
     paths = []
-    caution = CPU_CAUTION if comparison.on_cpu else ""
+    caution, said = CPU_CAUTION if comparison.on_cpu else "", where(comparison, timed_kind(comparison))
     for measure, panel in panels.items():
-        paths += draw([panel], f"Epoch time against {measure}", where(comparison), folder, f"epoch-time-vs-{measure}", caution)
+        paths += draw([panel], f"Epoch time against {measure}", said, folder, f"epoch-time-vs-{measure}", caution)
     side_by_side = [replace(panel, ylabel=panel.ylabel if i == 0 else "") for i, panel in enumerate(panels.values())]
-    return paths + draw(side_by_side, "Epoch time against flops, params and acts", where(comparison), folder, "epoch-time-vs-all", caution)
+    return paths + draw(side_by_side, "Epoch time against flops, params and acts", said, folder, "epoch-time-vs-all", caution)
 
 
 def time_panel(comparison: Comparison, measure: str, paper: float) -> Panel:

@@ -42,7 +42,7 @@ def comparison_table(comparison: Comparison, artifact: Artifact) -> Table:
         row += [n.counts.flops / base.counts.flops if base else None, n.counts.params, n.counts.acts]
         row += [n.counts.acts / base.counts.acts if base else None, n.acts_theory, n.acts_exponent, time, _time_growth(comparison, n)]
         rows.append([*row, _runs(n.wall), _runs(n.errors), _runs(n.errors_ema)])
-    title = f"{artifact.title}: {where(comparison)}"
+    title = f"{artifact.title}: {where(comparison)}"  # errors and times may be of different numbers of threads: see the notes
     return Table("comparison", title, columns, rows, _notes(comparison))
 
 
@@ -65,7 +65,7 @@ def correlation_table(comparison: Comparison, paper: dict[str, float]) -> Table:
         r, n = correlation(comparison, measure)
         rows.append([IN_WORDS[measure], n, r, paper[measure], None if r is None else r - paper[measure]])
     note = "Paper: Fig. 2, EfficientNet-B0 scaled by dwr, dw, dWr and w up to x96, ImageNet, accelerators; four series pooled."
-    return Table("correlation", f"Pearson r of epoch time: {where(comparison)}", columns, rows, [note])
+    return Table("correlation", f"Pearson r of epoch time: {where(comparison, timed_kind(comparison))}", columns, rows, [note])
 
 
 def correlation(comparison: Comparison, measure: str) -> tuple[float | None, int]:
@@ -75,12 +75,22 @@ def correlation(comparison: Comparison, measure: str) -> tuple[float | None, int
     return pearson([x for x, _ in found], [y for _, y in found]), len(found)
 
 
-def where(comparison: Comparison) -> str:
-    """Base, data, device, threads and number of runs, for titles."""
-    device, threads = comparison.environment("device"), comparison.environment("threads", "time" if comparison.timed_by_step else "train")
+def where(comparison: Comparison, kind: str | None = None) -> str:
+    """Base, data, device and, of the records of one kind, threads, for titles."""
+    device = comparison.environment("device")
     plan = comparison.plan
     what = f"{plan.bases[0]} and scaled x{plan.factors[0]:g}, {DATA_NAMES.get(plan.data, plan.data)}, {device}"
-    return what + (f", {threads} thread{'s' if threads != 1 else ''}" if threads and comparison.on_cpu else "")
+    return what + (_threads(comparison, kind) if kind else "")
+
+
+def timed_kind(comparison: Comparison) -> str:
+    """The kind of record that the epoch times come from."""
+    return "time" if comparison.timed_by_step else "train"
+
+
+def _threads(comparison: Comparison, kind: str) -> str:
+    threads = comparison.environment("threads", kind)
+    return f", {threads} thread{'s' if threads != 1 else ''}" if threads and comparison.on_cpu else ""
 
 
 def _notes(comparison: Comparison) -> list[str]:
@@ -93,7 +103,8 @@ def _notes(comparison: Comparison) -> list[str]:
             "at quite equal cost. In theory acts grow as the strategy's power of s."
         )
     if comparison.timed_by_step:
-        notes.append("Epoch time: median training step on dummy data x steps in an epoch, ± the spread of the step over repeats.")
+        run = _threads(comparison, "time")
+        notes.append(f"Epoch time: median training step on dummy data x steps in an epoch, ± the spread of the step over repeats{run}.")
     runs = {len(n.errors) for n in comparison.networks}
     if runs == {1}:
         notes.append("Every error is that of a single run.")
@@ -104,8 +115,7 @@ def _notes(comparison: Comparison) -> list[str]:
     classes = comparison.records[0].num_classes
     epochs = {r.epochs for r in comparison.records if r.kind == "train"}
     if len(epochs) == 1:
-        threads = comparison.environment("threads", "train")
-        run = f", {threads} thread{'s' if threads != 1 else ''} a run" if threads and comparison.on_cpu else ""
+        run = _threads(comparison, "train") and f"{_threads(comparison, 'train')} a run"
         n = epochs.pop()
         notes.append(f"Recipe {comparison.plan.recipe}, {n} epoch{'s' * (n != 1)}{run}. Counts are for one image and {classes} classes.")
     return notes

@@ -45,6 +45,7 @@ def committed_records(root: Path | None = None) -> list[Record]:
             if record.run.endswith(".reference"):
                 continue  # a campaign repeats it on purpose, to see its device drift
             where = f"{path.name}, line {number}"
+            check_counts(record, where)
             other, first = found.setdefault(key(record), (record, where))
             if other.values != record.values:
                 names = sorted(n for n in {*other.values, *record.values} if other.values.get(n) != record.values.get(n))
@@ -86,6 +87,19 @@ def counts(arch: str, resolution: int | None = None, num_classes: int = 1000) ->
     return complexity(made, resolution, num_classes), made.resolution
 
 
+def check_counts(record: Record, where: str) -> int:
+    """The own resolution of the record's network. InputError that says `where` the record is, if its counts are not that network's."""
+    try:
+        ours, resolution = counts(record.arch, record.resolution, record.num_classes)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
+    for name, own in vars(ours).items():
+        if getattr(record, name) != own:
+            said = f"{name} of {record.arch} is {getattr(record, name)}, the network has {own}"
+            raise InputError(f"{where}: its counts are not the network's ({said}): the record or the code is wrong")
+    return resolution
+
+
 def slug(text: str) -> str:
     """Lower case letters and digits with single dashes: NVIDIA H200 -> nvidia-h200."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
@@ -99,10 +113,7 @@ def _in_order(name: RunName, planned: dict[str, RunName]) -> tuple:
 
 def _fits(record: Record) -> bool:
     """Whether the network was run at its own resolution."""
-    ours, own_resolution = counts(record.arch, record.resolution, record.num_classes)
-    if Complexity(record.flops, record.params, record.acts) != ours:
-        raise InputError(f"record {record.id} of {record.arch}: its counts are not the network's: the record or the code is wrong")
-    return record.resolution == own_resolution
+    return record.resolution == check_counts(record, f"record {record.id}")
 
 
 def _trained(recipe: str, records: Sequence[Record], names: dict[str, RunName]) -> Group:

@@ -41,6 +41,8 @@ def caption(artifact: Artifact, view: View, left_out: Sequence[str]) -> str:
     found = []
     if any("digitised" in p.source for p in view.published):
         found.append("Published points were read off the paper's plots (error ±.03, time ±.07 min in Fig. 4 and 6).")
+    if any(p.counted for p in view.published):
+        found.append("Their params and acts are not published: where they are used, they are computed for the network so identified.")
     if any(p.epochs is not None for p in view.published):
         found.append("Published points are printed in Xiao et al. 2021, Table 2: a later recipe of the same group.")
     if not view.published:

@@ -43,6 +43,7 @@ SAME = {
     "alpha=1": "w",
     "d1_w4_g4_r1": "alpha=2/3",
 }
+WITH_GROUPS = ("wg", "dwg", "wgr", "dwgr")
 IN_WORDS = {name: look.words.partition(": ")[2] for name, look in _STRATEGIES.items() if ": " in look.words}
 _OTHER = Look("#666666", "8", 9.0, "another strategy")
 _FAMILIES = {
@@ -56,9 +57,10 @@ _FAMILIES = {
 
 
 def strategy_look(strategy: str | None) -> Look:
-    """The look of a strategy; None is the unscaled base, "orig" one of the original EfficientNets."""
+    """The look of a strategy, named as it was run; None is the unscaled base, "orig" one of the original EfficientNets."""
     name = strategy or "base"
-    return _STRATEGIES.get(SAME.get(name, name), _OTHER)
+    look = _STRATEGIES.get(SAME.get(name, name), _OTHER)
+    return look._replace(words=f"{name}:{look.words.partition(':')[2]}") if name in WITH_GROUPS else look
 
 
 def family_look(family: str, strategy: str | None = None, by_strategy: bool = False) -> Look:

@@ -19,7 +19,7 @@ from fastscale.paper.chart import Chart, Mark, draw_charts
 from fastscale.paper.comparison_tables import DATA_NAMES
 from fastscale.paper.figure_text import write_caption
 from fastscale.paper.looks import family_look, strategy_look
-from fastscale.paper.points import Measured
+from fastscale.paper.points import PAPER, Measured
 from fastscale.paper.views import CPU_CAUTION, View, base_of, views
 from fastscale.records import Record
 
@@ -48,6 +48,7 @@ def draw_panels(artifact: Artifact, records: Sequence[Record], folder: Path, roo
             said = subtitle(view, charts)
             absent = dict.fromkeys(_WORDS[spec["y"]] for spec, chart in drawn if chart is None)
             said += [f"Nothing published or recorded yet: {', '.join(absent)}."] if absent else []
+            said += without_points(view, drawn, artifact.drawing["look"])
             paths += draw_charts(charts, artifact.drawing["columns"], title(artifact, view), said, folder, view.name, caution)
         paths += write_caption(artifact, view, left_out, folder)
     return paths
@@ -71,6 +72,21 @@ def panel(view: View, spec: dict[str, Any], look: str) -> Chart | None:
     return Chart(xlabel, ylabel, marks, heading, log_x=True, log_y=log_y, zero_y=False, join=True)
 
 
+def without_points(view: View, drawn: Sequence[tuple[dict[str, Any], Chart | None]], look: str) -> list[str]:
+    """A sentence for the planned series that a panel shows no point of; none where every series is in every panel."""
+    absent: dict[str, dict[str, None]] = {}
+    for spec, chart in drawn:
+        shown = {mark.look for mark in chart.marks} if chart else set()
+        planned = dict.fromkeys(look_of(p, look) for p in view.planned if "base" not in spec or base_of(p) == spec["base"])
+        for series in planned if chart else ():
+            if series not in shown:
+                absent.setdefault(series.words.partition(":")[0], {})[_WORDS[spec["y"]]] = None
+    by_panels: dict[str, list[str]] = {}
+    for series, measures in absent.items():
+        by_panels.setdefault(" and ".join(measures), []).append(series)
+    return [f"No point of {', '.join(series)} among the {measures}." for measures, series in by_panels.items()]
+
+
 def look_of(point: Measured, look: str):
     """How a point looks in a figure whose colours mean strategies, or families."""
     return strategy_look(point.strategy) if look == "strategy" else family_look(point.family)
@@ -81,7 +97,10 @@ def subtitle(view: View, charts: Sequence[Chart], errors: bool = True) -> list[s
     lines = []
     marks = [mark for chart in charts for mark in chart.marks]
     if any(not mark.ours for mark in marks):
-        lines.append("Hollow: published; ImageNet" + ("; no published time is shown here." if view.on_cpu else ", times on 8 V100."))
+        own = not view.published or any(PAPER in p.source for p in view.published)
+        others = " and ".join(dict.fromkeys(p.source.partition(",")[0] for p in view.published))
+        who = "" if own else f" by {others}, another recipe than the paper's"
+        lines.append(f"Hollow: published{who}; ImageNet" + ("; no published time is shown here." if view.on_cpu else ", times on 8 V100."))
     ours = ["counts"] if any(mark.ours for mark in marks) else []
     if view.trained and errors:
         ours.append(f"errors on {DATA_NAMES.get(view.trained.data, view.trained.data)}, {view.trained.words}")

@@ -1,12 +1,39 @@
 """Where the declared artifacts, the references and what is drawn from them lie: in a checkout, beside the package."""
 
 import csv
+import io
+import math
+from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 
 from fastscale.errors import InputError
 
 # Two writers of the same text must give the same bytes on every system.
 NEWLINE = "\n"
+
+# what the columns of each reference file hold; a number in brackets may be blank: it was not published
+_COLUMNS = {
+    "correlations": {"text": "figure networks measure source", "number": "pearson_r"},
+    "definitions": {"text": "network definition known_by", "whole": "resolution", "number": "flops_b params_m acts_m"},
+    "paper_points": {
+        "text": "artifact family base strategy target how source",
+        "whole": "[epochs] resolution",
+        "number": "flops_b params_m [acts_m] [epoch_time_min] [top1_error]",
+    },
+    "pycls_zoo": {
+        "text": "model",
+        "whole": "train_resolution test_resize flops params acts batch_total gpus",
+        "number": "train_step_s epoch_time_min infer_ms_64_images_1gpu top1_error top5_error",
+    },
+    "tables": {"text": "table strategy source", "fraction": "[alpha] e_d e_w e_r flops params acts"},
+    "timm_benchmarks": {
+        "text": "source mode precision layout torch device compiled model",
+        "whole": "resolution",
+        "number": "batch images_per_s [gmacs] [macts] params_m",
+    },
+}
+_MEANT = {"text": "a text", "whole": "a whole number above 0", "number": "a number above 0", "fraction": "a fraction of at least 0"}
 
 
 def checkout(root: Path | None = None) -> Path:
@@ -18,13 +45,53 @@ def checkout(root: Path | None = None) -> Path:
 
 
 def reference(name: str, root: Path | None = None) -> list[dict[str, str]]:
-    """The rows of `paper_figures/reference/<name>.csv`, every field a text as it was published."""
+    """The rows of `paper_figures/reference/<name>.csv`, every field a text as it was published.
+
+    Raises InputError that names file, line and column of what is not what that column holds.
+    """
     path = checkout(root) / "paper_figures" / "reference" / f"{name}.csv"
     try:
-        with open(path, newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
+        content = path.read_bytes().decode("utf-8")
     except OSError as error:
         raise InputError(f"{path.name}: cannot read the reference points ({error.strerror}); restore paper_figures/reference") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path.name}: not UTF-8; restore paper_figures/reference") from None
+    return [dict(row) for row in _rows(name, content)]
+
+
+@lru_cache(maxsize=16)
+def _rows(name: str, content: str) -> list[dict[str, str]]:
+    reader = csv.DictReader(io.StringIO(content, newline=""), strict=True)
+    kinds = {column: kind for kind, columns in _COLUMNS[name].items() for column in columns.split()}
+    expected = {column.strip("[]") for column in kinds}
+    try:
+        if missing := sorted(expected - set(reader.fieldnames or ())):
+            raise InputError(f"{name}.csv, line 1: no column {missing[0]!r}; restore paper_figures/reference")
+        found = []
+        for row in reader:
+            for column, kind in kinds.items():
+                text = row[column.strip("[]")]
+                if text is None or not (_is(kind, text) or (text == "" and column != column.strip("[]"))):
+                    said = f"{name}.csv, line {reader.line_num}, column {column.strip('[]')}: {text or ''!r} is not {_MEANT[kind]}"
+                    raise InputError(f"{said}; restore paper_figures/reference")
+            if None in row:
+                raise InputError(f"{name}.csv, line {reader.line_num}: more fields than columns; restore paper_figures/reference")
+            found.append(row)
+    except csv.Error as error:
+        raise InputError(f"{name}.csv, line {reader.line_num}: {error}; restore paper_figures/reference") from None
+    return found
+
+
+def _is(kind: str, text: str) -> bool:
+    if kind == "text":
+        return bool(text.strip())
+    try:
+        if kind == "fraction":
+            return Fraction(text) >= 0
+        value = int(text) if kind == "whole" else float(text)
+    except (ValueError, ZeroDivisionError):
+        return False
+    return value > 0 and math.isfinite(value)
 
 
 def write_text(path: Path, text: str) -> Path:

@@ -14,6 +14,7 @@ from fastscale.planning.references import point_arch, zoo_name
 from fastscale.scaling import parse_run
 
 MEASURES = ("flops", "params", "acts")
+PAPER = "arXiv 2103.06877"  # in the source of the paper's own points
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Measured:
     error_spread: float | None = None
     runs: int = 1  # behind the error
     source: str = ""
+    counted: bool = False  # whether params and acts were computed for the network, not published (flops are read off the axis)
 
 
 def paper_points(figures: tuple[str, ...], root: Path | None = None) -> list[Measured]:
@@ -50,7 +52,9 @@ def paper_points(figures: tuple[str, ...], root: Path | None = None) -> list[Mea
         epochs = int(row["epochs"]) if row["epochs"] else None
         time, error = _number(row["epoch_time_min"]), _number(row["top1_error"])
         assert counts[0] is not None and counts[1] is not None  # every row has them
-        found.append(Measured(arch, row["family"], strategy, counts[0], counts[1], counts[2], time, error, epochs, source=row["source"]))
+        computed = "counts computed" in row["how"]
+        known_counts = (counts[0], counts[1], counts[2])
+        found.append(Measured(arch, row["family"], strategy, *known_counts, time, error, epochs, source=row["source"], counted=computed))
     if not found:
         raise InputError(f"paper_points.csv holds no point of {', '.join(figures)}; restore paper_figures/reference")
     return found
@@ -78,10 +82,10 @@ def zoo_points(root: Path | None = None) -> list[Measured]:
 
 
 def timm_points(name: str, root: Path | None = None) -> list[Measured]:
-    """One of timm's benchmark files: seconds an image, at the batch it was measured with."""
+    """One of timm's benchmark files: seconds an image, at the batch it was measured with; networks whose counts timm prints."""
     found = []
-    for row in reference("timm_benchmarks", root):
-        if row["source"] == f"timm results/{name}.csv":
+    for row in with_timm_counts(reference("timm_benchmarks", root)):
+        if row["source"].partition(";")[0] == f"timm results/{name}.csv" and row["gmacs"] and row["macts"]:
             counts = (1e9 * float(row["gmacs"]), 1e6 * float(row["params_m"]), 1e6 * float(row["macts"]))
             found.append(
                 Measured(row["model"], timm_family(row["model"]), None, *counts, 1 / float(row["images_per_s"]), source=row["source"])
@@ -89,6 +93,19 @@ def timm_points(name: str, root: Path | None = None) -> list[Measured]:
     if not found:
         raise InputError(f"timm_benchmarks.csv holds no measurement of {name!r}; restore paper_figures/reference")
     return found
+
+
+def with_timm_counts(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    """timm's training files lack flops and acts, which follow from network and resolution: those in its other files serve."""
+    counts = {(row["model"], row["resolution"]): (row["gmacs"], row["macts"]) for row in rows if row["gmacs"] and row["macts"]}
+    complete = []
+    for row in rows:
+        borrowed = counts.get((row["model"], row["resolution"]))
+        if borrowed and not row["gmacs"] and not row["macts"]:
+            source = f"{row['source']}; flops and acts from timm's inference files"
+            row = row | {"gmacs": borrowed[0], "macts": borrowed[1], "source": source}
+        complete.append(row)
+    return complete
 
 
 def timm_family(model: str) -> str:

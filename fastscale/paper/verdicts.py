@@ -6,7 +6,7 @@
     growth: acts, strategy: dWr        mean exponent reached by rounded networks (the artifact's `growth`)
     within: published-counts           networks whose counts agree to one unit of the last digit printed; exact: zoo, to the unit
     correlation: acts, pool: fig-2     Pearson r of epoch time with the count (a panel of that figure)
-    difference: error, of:, minus:     of two networks; ratio: time, of:, to: likewise
+    difference: error, of:, minus:     of two networks; ratio: time, of:, to: likewise, `to` several: the least of theirs
         points: [fig4], epochs: 100    the published ones; or expected: acts, their ratio for the same networks
     margin: [acts, flops], file:       by how much the first r of logs is above the second's, in one published file
 
@@ -101,11 +101,9 @@ def published_value(claim: Claim, artifact: Artifact, root: Path | None = None) 
         return margin(m["file"], tuple(m["margin"]), root)
     if "points" in m:
         points = [p for p in paper_points(tuple(m["points"]), root) if p.epochs == m.get("epochs")]
-        value = _of_two(m, points)
-        return None if value is None else (value, 2)
+        return _compared(m, points, whole=False)
     if "expected" in m:
-        value = _of_two({**m, "ratio": m["expected"]}, views(artifact, [], root)[0].planned)
-        return None if value is None else (value, 2)
+        return _compared({**m, "ratio": m["expected"]}, views(artifact, [], root)[0].planned)
     return None
 
 
@@ -119,7 +117,7 @@ def our_values(claim: Claim, artifact: Artifact, pictures: Pictures, root: Path 
         yield Ours(*mean_exponent(m["strategy"], m["growth"], artifact.growth["bases"], artifact.growth["factors"]), "counted")
     elif "within" in m:
         table = definitions(root) if m["within"] == "definitions" else published_counts(root)
-        yield Ours(within_one_unit(table), len(table.rows), "counted")
+        yield Ours(*within_one_unit(table), "counted")
     elif "exact" in m:
         table = zoo_counts(root)
         differences = [i for i, column in enumerate(table.columns) if column.key.endswith("_difference")]
@@ -197,19 +195,26 @@ def _measured_pair(m: dict[str, Any], pictures: Sequence[View]) -> Iterator[Ours
     else:
         groups = [(pictures[0].planned, "counted", False)]
     for points, where, on_cpu in groups:
-        value = _of_two(m, points)
-        if value is not None:
-            runs = [p.runs for p in points if p.arch in (m["of"], m.get("minus") or m["to"])]
-            yield Ours(value, min(runs), where, on_cpu)
+        found = _compared(m, points)
+        if found is not None:
+            runs = [p.runs for p in points if p.arch in (m["of"], *_others(m))]
+            yield Ours(found[0], min(runs), where, on_cpu)
 
 
-def _of_two(m: dict[str, Any], points: Sequence[Measured]) -> float | None:
+def _compared(m: dict[str, Any], points: Sequence[Measured], whole: bool = True) -> tuple[float, int] | None:
+    """(the difference, or ratio, to the least of the others; how many networks). Not `whole`: of those others that are known."""
     what = m.get("difference") or m["ratio"]
     values = {p.arch: getattr(p, what) for p in points}
-    first, second = values.get(m["of"]), values.get(m.get("minus") or m["to"])
-    if first is None or second is None:
+    first, others = values.get(m["of"]), [values.get(name) for name in _others(m)]
+    known = [value for value in others if value is not None]
+    if first is None or not known or (whole and len(known) < len(others)):
         return None
-    return first - second if "difference" in m else first / second
+    return (first - min(known) if "difference" in m else first / min(known)), 1 + len(known)
+
+
+def _others(m: dict[str, Any]) -> list[str]:
+    names = m.get("minus") or m["to"]
+    return [names] if isinstance(names, str) else names
 
 
 def _short(value: float) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from fastscale.paper.artifacts import Artifact, Plan
 from fastscale.paper.evidence import Group, counts, groups
 from fastscale.paper.looks import family_of
-from fastscale.paper.points import Measured, paper_points
+from fastscale.paper.points import MEASURES, Measured, paper_points
 from fastscale.records import Record
 from fastscale.scaling import parse_run
 
@@ -36,10 +36,13 @@ class View:
         return self.timed is not None and self.timed.on_cpu
 
     def published_values(self, measure: str) -> list[Measured]:
-        """Published points with that measure, unless ours could be taken for a confirmation, or for the same experiment."""
+        """Published points with that measure, unless ours could be taken for a confirmation, or for the same experiment.
+
+        A count that was computed for the network is not a published one.
+        """
         if (measure == "time" and self.on_cpu) or (measure == "error" and self.foreign):
             return []
-        return [p for p in self.published if getattr(p, measure) is not None]
+        return [p for p in self.published if getattr(p, measure) is not None and not (p.counted and measure in MEASURES)]
 
     def our_values(self, measure: str) -> list[Measured]:
         """Our points with that measure: counted, trained or timed."""

@@ -38,6 +38,7 @@ KINDS = ("train", "time", "evaluate")
 # What of the envelope changes a measurement. Two records that differ in one of these are two facts, not an old and a new one.
 CONDITIONS = ("device", "precision", "layout", "compile", "batch", "threads")
 _VALUE_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+_NEVER_ZERO = re.compile(r"(step|epoch|inference)_time|_per_s\Z|_ratio")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,8 +135,7 @@ def check(record: Record) -> None:
     for name, value in record.values.items():
         if not isinstance(name, str) or not _VALUE_NAME.match(name):
             raise InputError(f"value name {name!r}: use lower-case letters, digits and _, unit last (epoch_time_s)")
-        if not _finite(value):
-            raise InputError(f"value {name} must be a finite number, not {value!r}; leave out what was not measured")
+        _measured(name, value)
     if not isinstance(record.env, dict):
         raise InputError(f"env must be a dictionary, not {type(record.env).__name__}")
     for name in ("device", "date"):
@@ -144,6 +144,18 @@ def check(record: Record) -> None:
         json.dumps(record.env, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise InputError(f"env holds what JSON cannot: {error}") from None
+
+
+def _measured(name: str, value: float) -> None:
+    """What the value's name says it can be: an error in percent, a share, a time or a speed; only a loss may be below 0."""
+    if not _finite(value):
+        raise InputError(f"value {name} must be a finite number, not {value!r}; leave out what was not measured")
+    most = 100 if "_error" in name else 1 if name.endswith("_share") else math.inf
+    if name != "train_loss" and not 0 <= value <= most:
+        limits = f"from 0 to {most}" if most < math.inf else "at least 0"
+        raise InputError(f"value {name} must be {limits}, not {value!r}")
+    if value == 0 and _NEVER_ZERO.search(name) and "spread" not in name:
+        raise InputError(f"value {name} must be above 0, not {value!r}; leave out what was not measured")
 
 
 def _text(name: str, value: object) -> None:

@@ -12,8 +12,11 @@ from filelock import FileLock, Timeout
 
 from fastscale.errors import InputError
 from fastscale.paper import Artifact, load_artifact
+from fastscale.paper.evidence import committed_records
 from fastscale.reproduce import drawing, local
+from fastscale.reproduce.cost import check_device
 from fastscale.reproduce.plan import Run, check_data, fetch, needed, show
+from fastscale.reproduce.timings import show_timings, untimed
 
 if TYPE_CHECKING:
     from fastscale.reproduce.slurm import Cluster
@@ -34,6 +37,8 @@ def reproduce(
 
     `jobs`: runs side by side here; `cluster`: where runs are submitted instead; `device`: whose times are predicted.
     """
+    if device is not None:
+        check_device(device, committed_records())
     if tier == "smoke":
         return drawing.run_smoke()
     artifacts = [load_artifact(name) for name in dict.fromkeys(names)]
@@ -51,6 +56,7 @@ def reproduce(
         return 0
     runs = needed(planned, tier, runs_dir, cluster.gpus or 1 if cluster else 1, device)
     show(runs, runs_dir)
+    show_timings(planned, tier, runs_dir, device)
     if dry_run:
         if cluster:
             cluster.show([run for run in runs if run.missing], runs_dir)
@@ -92,7 +98,7 @@ def make(artifacts: Sequence[Artifact], runs: Sequence[Run], tier: str, runs_dir
         key = (plan.recipe, plan.data, *(name.arch_name for name in plan.names()))
         if absent:
             print(f"\n{artifact.name}: not timed, {len(absent)} of its runs are missing")
-        elif plan.timings and key not in timed and (todo or drawing.untimed(plan, drawing.records_of(artifact, tier, runs_dir))):
+        elif plan.timings and key not in timed and (todo or untimed(artifact, tier, runs_dir)):
             timed.add(key)
             done = cluster.measure(plan, runs_dir) if cluster else drawing.measure(plan, runs_dir)
             problems += [] if done else [f"{artifact.name}: its networks could not be timed"]

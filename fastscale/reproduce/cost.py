@@ -1,13 +1,18 @@
 """What a run will cost on this device: by the runtime law where one was fitted to it, else as in its published record, or not known."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
 from fastscale.archs import Arch
 from fastscale.errors import InputError
 from fastscale.records import Record
 from fastscale.records.environment import cpu_name
 from fastscale.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from fastscale.planning import Device
 
 IMAGENET = (1_281_167, 1000)  # training images, classes
 SIZES = {"imagenet": IMAGENET, "fashion-mnist": (60_000, 10), "cifar10": (50_000, 10), "imagenette": (9_469, 10)}
@@ -63,16 +68,30 @@ def cost_of(arch: Arch, recipe: Recipe, data: str, published: Record | None = No
     return taken if predicted is None else Cost(predicted, memory, f"predicted for {device or device_name()}")
 
 
+def device_of(text: str) -> "Device":
+    """The device with a runtime law that is meant, by its name or as records name it; InputError with the nearest names otherwise."""
+    from fastscale.planning import device_named, shipped_devices
+
+    squeezed = text.lower().replace(" ", "").replace("-", "")
+    names = [name for name in shipped_devices() if name.lower().replace("-", "") in squeezed]
+    return device_named(max(names, key=len) if names else text)
+
+
+def check_device(text: str, records: Iterable[Record]) -> None:
+    """InputError where nothing is known of that device: it has neither a runtime law nor one of the `records`."""
+    if text not in {record.env["device"] for record in records}:
+        device_of(text)
+
+
 def predicted_seconds(arch: Arch, recipe: Recipe, images: int | None, classes: int, devices: int, device: str) -> float | None:
     """By the runtime law; None where the planner is not there, InputError where it has no law of training for the device."""
     try:
-        from fastscale.planning import device_named, predict, shipped_devices
+        from fastscale.planning import predict
     except ImportError:
         return None
-    squeezed = device.lower().replace(" ", "").replace("-", "")
-    names = [name for name in shipped_devices() if name.lower().replace("-", "") in squeezed]
-    law = device_named(max(names, key=len) if names else device)
-    found = predict(arch, law, "training", recipe.batch_size / devices, images=images or 1, devices=devices, num_classes=classes)
+    found = predict(
+        arch, device_of(device), "training", recipe.batch_size / devices, images=images or 1, devices=devices, num_classes=classes
+    )
     return None if found.epoch_time_min is None else 60 * found.epoch_time_min * recipe.epochs
 
 

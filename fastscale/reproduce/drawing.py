@@ -10,9 +10,11 @@ from pathlib import Path
 from fastscale.data.beton import read_info
 from fastscale.data.paths import beton_folder
 from fastscale.data.sources import source
+from fastscale.errors import InputError
 from fastscale.paper import Artifact, draw_artifact, regenerate, render_terminal, select, smoke, snapshot
 from fastscale.paper.artifacts import Plan
 from fastscale.records import Record
+from fastscale.reproduce.cost import SIZES
 from fastscale.reproduce.local import die_with_parent
 from fastscale.reproduce.plan import home, records_in
 
@@ -44,17 +46,23 @@ def records_of(artifact: Artifact, tier: str, runs_dir: Path) -> list[Record]:
     return select([*(records_in(snapshot(artifact.name)) if tier == "full" else []), *here], artifact, tier)
 
 
-def untimed(plan: Plan, records: Sequence[Record]) -> list[str]:
-    """The plan's networks without a time among the records."""
-    timed = {r.arch for r in records if r.kind == "time"}
-    return [name.arch_name for name in plan.names() if name.arch_name not in timed] if plan.timings else []
-
-
 def time_arguments(plan: Plan, runs_dir: Path) -> list[str]:
     """What follows `fastscale` to time the plan's networks."""
-    info = read_info(beton_folder(source(plan.data).name) / "train.beton")
+    images, classes = _size(plan.data)
     words = ["time", *dict.fromkeys(name.arch_name for name in plan.names()), "--recipe", plan.recipe, "--data", plan.data]
-    return [*words, "--images", str(info.count), "--classes", str(len(info.classes)), "--runs_dir", str(runs_dir)]
+    return [*words, "--images", str(images), "--classes", str(classes), "--runs_dir", str(runs_dir)]
+
+
+def _size(data: str) -> tuple[int, int]:
+    """(training images, classes), as written here; those of a named data set are known without it, for timing reads no image."""
+    path = beton_folder(source(data).name) / "train.beton"
+    if data in SIZES and not path.is_file():
+        return SIZES[data]
+    try:
+        info = read_info(path)
+    except InputError:
+        raise InputError(f"{data}: how many images make an epoch is not known; write it first: {source(data).command}") from None
+    return info.count, len(info.classes)
 
 
 def measure(plan: Plan, runs_dir: Path) -> bool:

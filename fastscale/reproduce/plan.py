@@ -99,7 +99,9 @@ def records_in(path: Path) -> list[Record]:
 
 
 def show(runs: Sequence[Run], runs_dir: Path) -> None:
-    """The plan: every run, its state and cost; then the sum of what is missing."""
+    """The plan: every run, its state and cost; then the sum of what is missing. Nothing where nothing is trained."""
+    if not runs:
+        return
     missing = [run for run in runs if run.missing]
     done = sum(run.own is not None for run in runs)
     known = len(runs) - len(missing) - done

@@ -4,6 +4,7 @@ import argparse
 import json
 
 from fastscale import api
+from fastscale.archs.registry import nearest
 from fastscale.counts import Complexity
 from fastscale.errors import InputError
 from fastscale.scaling import Strategy
@@ -47,11 +48,14 @@ def cmd_list(args: argparse.Namespace) -> int:
             raise InputError(f"--devices must be at least 1, got {args.devices}")
         print("\n".join(list_runs(others[0], args.device, args.devices)))
         return 0
+    names = [name for name in api.list_archs() if others[0] in name]
+    if not names:
+        known = nearest(others[0], api.list_archs())
+        raise InputError(f"no base network has {others[0]!r} in its name; there are, nearest first: {known}")
     print(f"{'name':22}{'resolution':>10}{'flops (multiply-adds)':>24}{'params':>14}{'acts':>14}")
-    for name in api.list_archs():
-        if others[0] in name:
-            cx = api.complexity(name)
-            print(f"{name:22}{api.arch(name).resolution:>10}{cx.flops:>24,}{cx.params:>14,}{cx.acts:>14,}")
+    for name in names:
+        cx = api.complexity(name)
+        print(f"{name:22}{api.arch(name).resolution:>10}{cx.flops:>24,}{cx.params:>14,}{cx.acts:>14,}")
     return 0
 
 

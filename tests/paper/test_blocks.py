@@ -12,7 +12,7 @@ def words(steps):
 
 def test_y_block():
     block = trace_block(built("regnety-4gf"), 2, 1, "Y")
-    assert words(block.main)[:6] == ["1x1 conv", "BN", "ReLU", "3x3 conv in groups of 32", "BN", "ReLU"]
+    assert words(block.main)[:6] == ["1x1 conv", "BN", "ReLU", "3x3 conv, group width 32", "BN", "ReLU"]
     assert words(block.main)[6:] == ["SE: pool, 128 wide, ReLU, sigmoid", "1x1 conv", "BN"]
     assert block.shortcut == () and words(block.after) == ["ReLU"] and block.width == 512
 
@@ -20,7 +20,7 @@ def test_y_block():
 def test_y_block_where_the_shape_changes():
     block = trace_block(built("regnety-4gf"), 2, 0, "Y")
     assert words(block.shortcut) == ["1x1 conv, stride 2", "BN"] and (block.width, block.shortcut[0].w_out) == (192, 512)
-    assert "3x3 conv in groups of 32, stride 2" in words(block.main)
+    assert "3x3 conv, group width 32, stride 2" in words(block.main)
 
 
 def test_z_block():
@@ -43,7 +43,7 @@ def test_an_unknown_operation_is_not_passed_over(monkeypatch):
 
     from fastscale.models import blocks as module
 
-    monkeypatch.setattr(module, "norm", lambda width: nn.InstanceNorm2d(width))
+    monkeypatch.setattr(module.Style, "norm", lambda self, width: nn.InstanceNorm2d(width))
     with pytest.raises(ValueError, match="InstanceNorm2d"):
         trace_block(built("regnety-500mf"), 1, 1, "Y")
     monkeypatch.undo()

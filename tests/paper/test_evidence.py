@@ -1,5 +1,6 @@
 """Which records stand in which figure: by recipe, by device and conditions; contradictions and wrong counts are refused by name."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -113,6 +114,14 @@ def test_a_bad_line_is_named(measured, checkout_copy):
     path = write_snapshot(root / "paper_figures" / "records" / "fig-6.jsonl", measured("fig-6"))
     path.write_text(path.read_text().replace('"acts":', '"atcs":', 1))
     with pytest.raises(InputError, match=r"fig-6\.jsonl, line 1: .*atcs"):
+        committed_records(root)
+
+
+def test_wrong_counts_are_found_where_they_lie(measured, checkout_copy):
+    root = checkout_copy()
+    path = write_snapshot(root / "paper_figures" / "records" / "fig-6.jsonl", measured("fig-6"))
+    path.write_text(re.sub(r'"flops":\d+', '"flops":7', path.read_text(), count=1))
+    with pytest.raises(InputError, match=r"fig-6\.jsonl, line 1: its counts are not the network's \(flops of efficientnet-b0\S* is 7, "):
         committed_records(root)
 
 

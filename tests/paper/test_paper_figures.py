@@ -112,9 +112,9 @@ def test_same_bytes_from_another_process(tmp_path):
         assert path.read_bytes() == (tmp_path / "there" / "figures" / path.name).read_bytes(), path.name
 
 
-def test_a_look_is_in_the_legend_once_and_one_point_can_be_drawn(tmp_path):
-    marks = [Mark(strategy_look("w"), 1.0, 2.0), Mark(strategy_look("wg"), 2.0, 3.0, 0.1, ours=True)]
-    assert [handle.get_label() for handle in legend_handles(marks)] == ["w: width", "hollow: published", "filled: ours"]
+def test_a_name_is_in_the_legend_once_and_one_point_can_be_drawn(tmp_path):
+    marks = [Mark(strategy_look("w"), 1.0, 2.0), Mark(strategy_look("w"), 1.5, 2.5), Mark(strategy_look("wg"), 2.0, 3.0, 0.1, ours=True)]
+    assert [handle.get_label() for handle in legend_handles(marks)] == ["w: width", "wg: width", "hollow: published", "filled: ours"]
     charts = [
         Chart("x", "y", marks[:1], log_x=True, log_y=True, fits=(Fit(1.0, 0.0, 1.0, 2.0, power=True),)),
         Chart("x", "y", marks, join=True),

@@ -4,7 +4,7 @@ import pytest
 
 from fastscale.counts import complexity
 from fastscale.errors import InputError
-from fastscale.paper.accelerators import devices, margin
+from fastscale.paper.accelerators import devices, leaders, margin
 from fastscale.paper.artifacts import load_artifact
 from fastscale.paper.points import paper_points, timm_family, timm_points, zoo_points
 from fastscale.paper.runtime import Pool, printed, published_pools
@@ -58,12 +58,22 @@ def test_r_of_todays_devices(file, acts, flops, params):
     assert margin(file, ("acts", "flops"))[0] == pytest.approx(acts - flops, abs=1e-3)
 
 
-def test_every_timm_file_is_shown_or_left_out():
+def test_every_timm_file_is_shown():
     artifact = load_artifact("todays-accelerators")
     found = devices(artifact)
-    assert len(found) == 19 and len({(d.device, d.conditions) for d in found}) == 19
-    assert [d.on_cpu for d in found] == [False] * 17 + [True] * 2
-    assert {d.conditions.split(", ")[0] for d in found} == {"torch 1.13", "torch 2.1", "torch 2.4", "torch 2.9"}
+    assert len(found) == 21 and len({(d.device, d.conditions) for d in found}) == 21
+    assert [d.on_cpu for d in found] == [False] * 19 + [True] * 2
+    assert {d.conditions.split(", ")[0] for d in found} == {"torch 1.12", "torch 1.13", "torch 2.1", "torch 2.4", "torch 2.9"}
+
+
+def test_training_files_borrow_their_counts():
+    """They print none; networks that the inference files do not hold at the same resolution stay out."""
+    found = {d.conditions[-14:]: d for d in devices(load_artifact("todays-accelerators")) if d.conditions.endswith("training")}
+    assert [d.networks for d in found.values()] == [68, 68]
+    assert found["NCHW, training"].r["acts"] > found["NCHW, training"].r["flops"]
+    assert found["NHWC, training"].r["acts"] < found["NHWC, training"].r["flops"]
+    said = leaders(devices(load_artifact("todays-accelerators")))
+    assert said.startswith("In 17 of 19 GPU files") and "RTX 3090, torch 1.12, eager, amp, NHWC, training" in said and "1 of 2 CPU" in said
 
 
 @pytest.mark.parametrize(

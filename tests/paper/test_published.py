@@ -5,8 +5,10 @@ from decimal import Decimal
 import pytest
 
 from fastscale.counts import complexity
+from fastscale.paper.artifacts import load_artifact
 from fastscale.paper.places import reference
 from fastscale.paper.published import digitised_counts, network_counts, point_arch, published_counts, zoo_counts, zoo_name
+from fastscale.paper.views import views
 
 
 def column(table, key):
@@ -65,6 +67,15 @@ def test_points_of_the_figures_are_identified():
             unit = Decimal(1).scaleb(Decimal(row[key]).as_tuple().exponent)
             assert abs(Decimal(own).scaleb(-6) - Decimal(row[key])) <= unit, row
         assert ours.flops / 1e9 == pytest.approx(float(row["flops_b"]), rel=0.005), row
+
+
+def test_computed_counts_are_not_called_published():
+    table = digitised_counts()
+    assert not any("published" in c.key or "paper" in c.header for c in table.columns)
+    assert not any("agree" in note for note in table.notes) and "flops of 27 networks, which lie within 0.4 %" in table.notes[0]
+    figure = next(view for view in views(load_artifact("fig-1"), []) if view.name == "fig-1")
+    assert figure.published_values("error") and not figure.published_values("acts") and not figure.published_values("params")
+    assert figure.our_values("acts")
 
 
 def test_a_changed_reference_is_a_difference(checkout_copy):

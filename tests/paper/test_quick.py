@@ -101,8 +101,12 @@ def test_a_cpu_is_no_confirmation(synthetic):
 def test_threads_of_training_and_timing_are_told_apart(synthetic):
     records = [r for r in synthetic(threads=1) if r.kind == "train"] + [r for r in synthetic(threads=2) if r.kind == "time"]
     table = quick_tables(records)[0]
-    assert table.title.endswith("made-up processor, 2 threads")
+    assert table.title.endswith("made-up processor")
     assert "3 epochs, 1 thread a run." in table.notes[-1]
+    assert any("over repeats, 2 threads." in note for note in table.notes)
+    assert quick_tables(records)[1].title.endswith("made-up processor, 2 threads")
+    comparison = compare(records, load_artifact("quick"))
+    assert where(comparison, "train").endswith("made-up processor, 1 thread")
 
 
 def test_same_records_same_bytes_in_any_order(synthetic, tmp_path):

@@ -59,6 +59,12 @@ def test_weights_made_elsewhere_are_evaluated_without_a_recipe(made_up):
         ({"values": {"top1_error": math.nan}}, "top1_error must be a finite number"),
         ({"values": {"top1_error": None}}, "leave out what was not measured"),
         ({"values": {"Top-1": 1.0}}, "value name"),
+        ({"values": {"top1_error_ema": 150}}, "top1_error_ema must be from 0 to 100"),
+        ({"values": {"data_wait_share": 1.5}}, "data_wait_share must be from 0 to 1"),
+        ({"values": {"epoch_time_min": -2.0}}, "epoch_time_min must be at least 0"),
+        ({"values": {"step_time_s": 0}}, "step_time_s must be above 0"),
+        ({"values": {"images_per_s": 0.0}}, "images_per_s must be above 0"),
+        ({"values": {"peak_memory_mib": -1}}, "peak_memory_mib must be at least 0"),
         ({"env": {"date": "2020-01-01"}}, "env.device"),
         ({"env": {"device": "toy"}}, "env.date"),
         ({"env": {"device": "toy", "date": "2020", "lr": math.nan}}, "env holds"),
@@ -70,6 +76,11 @@ def test_wrong_fields_are_refused_by_name(made_up, changes, said):
     with pytest.raises(InputError, match=said) as caught:
         made_up(**changes)
     assert "\n" not in str(caught.value)
+
+
+def test_what_may_be_zero_or_less(made_up):
+    values = {"train_loss": -0.5, "step_time_spread_s": 0, "data_wait_share": 0, "top1_error": 0, "peak_memory_mib": 0}
+    assert made_up(values=values).values == values
 
 
 @pytest.mark.parametrize(

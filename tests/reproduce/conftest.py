@@ -123,11 +123,12 @@ class SmallPlan:
 def small_artifact(monkeypatch, tmp_path):
     """small_artifact(name, strategies, **plan): an artifact that `reproduce` then knows; what it draws is noted in its `drawn`."""
     from fastscale import reproduce
-    from fastscale.reproduce import drawing, plan
+    from fastscale.reproduce import drawing, plan, timings
 
     known, drawn = {}, []
     monkeypatch.setattr(reproduce, "load_artifact", known.__getitem__)
     monkeypatch.setattr(plan, "snapshot", lambda name: tmp_path / f"{name}.jsonl")
+    monkeypatch.setattr(timings, "snapshot", lambda name: tmp_path / f"{name}.jsonl")
     monkeypatch.setattr(drawing, "snapshot", lambda name: tmp_path / f"{name}.jsonl")
     monkeypatch.setattr(drawing, "draw", lambda artifact, tier, records: drawn.append((artifact.name, {r.arch for r in records})))
 

@@ -86,7 +86,7 @@ def test_an_unknown_cost_is_said(small_artifact, data_home, tmp_path, capsys, no
 def test_a_device_that_was_asked_for_must_be_known(small_artifact, data_home, tmp_path, capsys, no_law):
     small_artifact("large", (None,), tier="full", recipe="imagenet-100ep")
     assert main(["reproduce", "large", "--tier", "full", "--dry-run", "--runs_dir", str(tmp_path), "--device", "abacus"]) == 2
-    assert "no law of abacus" in capsys.readouterr().err
+    assert "no device is named 'abacus'" in capsys.readouterr().err
 
 
 def test_costs_are_summed(small_artifact, data_home, tmp_path, capsys, monkeypatch):
@@ -110,6 +110,9 @@ def test_list_runs_names_what_fit_takes(capsys, no_law):
     assert known.published_error == 17.1 and known.data == "imagenet"
     planned = {s.run for name in list_artifacts() if (plan := load_artifact(name).plan("full")) for s in plan.runs()}
     assert planned <= {r.run for r in runs}
+    figures = {r.run: (r.published_error, r.figure) for r in runs if r.figure}
+    assert figures["efficientnet-b0.dWr-x11.imagenet-100ep"] == (17.61, "Fig. 6") and known.figure == ""
+    assert figures["efficientnet-b0.r-x5.02.imagenet-100ep"][1] == "Fig. 4"
     assert main(["list", "runs", "regnety-4gf.dWr"]) == 0
     out = capsys.readouterr().out
     assert "15,459,535,460" in out and "regnetz" not in out and UNKNOWN in out
@@ -120,6 +123,7 @@ def test_list_runs_names_what_fit_takes(capsys, no_law):
     [
         (["list", "runs", "resnet-9000"], "no run of the paper has 'resnet-9000'"),
         (["list", "runs", "a", "b"], "one part of a name"),
+        (["list", "regnetq-4gf"], "no base network has 'regnetq-4gf' in its name; there are, nearest first: regnet"),
         (["list", "runs", "--devices", "0"], "at least 1"),
         (["reproduce", "quick", "--jobs", "-1"], "--jobs must be at least 1"),
         (["reproduce", "qick"], "nearest first: quick"),

@@ -22,8 +22,9 @@ function lookOf(value, colouring = view.colour) {
   return { colour: ink(look.colour), shape: SHAPES[look.marker] || SHAPES.o, words: look.words };
 }
 
-// black is the text's colour: white on a dark page
-const ink = (colour) => (colour.toLowerCase() === "#000000" ? "currentColor" : colour);
+// black is the text's colour: white on a dark page; the darkest others have lighter twins there (style.css)
+const TWINS = { "#000000": "currentColor", "#332288": "var(--indigo)", "#882255": "var(--wine)" };
+const ink = (colour) => TWINS[colour.toLowerCase()] || colour;
 
 function mark(value, filled, size, colouring = view.colour) {
   const { colour, shape } = lookOf(value, colouring);

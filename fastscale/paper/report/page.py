@@ -39,7 +39,7 @@ VIEWS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("… not flops", {"x": "flops", **_CLAIM}),
     ("The authors' zoo, 8 V100", {"x": "acts", "y": "epoch_time", "source": [ZOO], "mode": ["training"], "colour": "family"}),
     ("Today's GPUs, inference", {"x": "acts", "y": "time_per_image", "source": [TIMM], "gpu": ["inference"], "colour": "device"}),
-    ("CPUs, the counter-example", {"x": "flops", "y": "time_per_image", "source": [TIMM], "cpu": ["inference"], "colour": "device"}),
+    ("CPUs, for contrast", {"x": "flops", "y": "time_per_image", "source": [TIMM], "cpu": ["inference"], "colour": "device"}),
     ("Error against flops", {"x": "flops", "y": "error", "source": [PAPER, XIAO, ZOO], "colour": "family"}),
     ("Ours", {"x": "acts", "y": "epoch_time", "source": [SOURCE]}),
 )

@@ -8,8 +8,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastscale.errors import InputError
 from fastscale.paper.places import reference
+from fastscale.paper.points import with_timm_counts
 from fastscale.paper.report.point import IMAGENET, Point, Value, family_of, strategy_of
 
 FILES = ("paper_points", "pycls_zoo", "timm_benchmarks")
@@ -29,19 +29,12 @@ class Reference:
 
 
 def references(root: Path | None = None) -> list[Reference]:
-    """Every reference point. Raises InputError that names file, line and field of a value that is no number."""
+    """Every reference point. Raises InputError as `places.reference` does."""
     found = []
     for name, points_of in zip(FILES, (_paper, _zoo, _timm), strict=True):
         rows = reference(name, root)
-        points = []
-        complete = _with_counts(rows) if points_of is _timm else rows
-        for line, row in enumerate(complete, start=2):
-            try:
-                points += points_of(row, f"{name}-{line}")
-            except KeyError as error:
-                raise InputError(f"{name}.csv, line {line}: no column {error}") from None
-            except (TypeError, ValueError, ZeroDivisionError) as error:
-                raise InputError(f"{name}.csv, line {line}: {error}") from None
+        complete = with_timm_counts(rows) if points_of is _timm else rows
+        points = [point for line, row in enumerate(complete, start=2) for point in points_of(row, f"{name}-{line}")]
         found.append(Reference(name, rows, points))
     return found
 
@@ -97,19 +90,6 @@ def _zoo(row: dict[str, str], anchor: str) -> list[Point]:
     ]
 
 
-def _with_counts(rows: list[dict[str, str]]) -> list[dict[str, str]]:
-    """timm's training files lack flops and acts, which follow from network and resolution: those in its other files serve."""
-    counts = {(row["model"], row["resolution"]): (row["gmacs"], row["macts"]) for row in rows if row["gmacs"] and row["macts"]}
-    complete = []
-    for row in rows:
-        borrowed = counts.get((row["model"], row["resolution"]))
-        if borrowed and not row["gmacs"] and not row["macts"]:
-            source = f"{row['source']}; flops and acts from timm's inference files"
-            row = row | {"gmacs": borrowed[0], "macts": borrowed[1], "source": source}
-        complete.append(row)
-    return complete
-
-
 def _timm(row: dict[str, str], anchor: str) -> list[Point]:
     values = _numbers(row, {"flops": ("gmacs", 1e9), "params": ("params_m", 1e6), "acts": ("macts", 1e6)})
     speed = float(row["images_per_s"])
@@ -126,14 +106,7 @@ def _timm(row: dict[str, str], anchor: str) -> list[Point]:
 
 
 def _numbers(row: dict[str, str], wanted: dict[str, tuple[str, float]]) -> dict[str, Value]:
-    found = {}
-    for name, (column, unit) in wanted.items():
-        if row[column].strip():
-            try:
-                found[name] = Value(float(row[column]) * unit)
-            except ValueError:
-                raise ValueError(f"{column} is {row[column]!r}, not a number") from None
-    return found
+    return {name: Value(float(row[column]) * unit) for name, (column, unit) in wanted.items() if row[column]}
 
 
 def _point(

@@ -2,6 +2,7 @@
 const ROWS = 100;
 let rowsShown = ROWS;
 let listed = [];
+let columnsShown = [];
 
 const COLUMNS = [
   { key: "network", label: "network" },
@@ -47,10 +48,17 @@ function sorted(points) {
   return keyed.map(([, point]) => point);
 }
 
+// columns without a value in any of these points say nothing
+function columnsWithValues(points) {
+  const text = (point, column) => (column.cell ? column.cell(point) : point[column.key]);
+  return COLUMNS.filter((column) => column.key === view.sort || points.some((point) => text(point, column)));
+}
+
 function drawTable(points) {
   listed = sorted(points);
+  columnsShown = columnsWithValues(listed);
   const head = element("tr");
-  for (const column of COLUMNS) {
+  for (const column of columnsShown) {
     const now = view.sort === column.key;
     const next = now && view.dir === "asc" ? "desc" : "asc";
     const arrow = now ? (view.dir === "asc" ? " ▲" : " ▼") : "";
@@ -74,7 +82,7 @@ function fillTable() {
   const body = byId("table").tBodies[0];
   for (const point of listed.slice(body.rows.length, rowsShown)) {
     const row = element("tr", { "data-id": point.id, onpointerenter: () => ringAt(point) });
-    for (const column of COLUMNS) {
+    for (const column of columnsShown) {
       if (column.key === "network") {
         const link = element("a", { href: `${join}record=${encodeURIComponent(point.id)}` }, point.network);
         const symbol = element("svg:svg", { class: "symbol", viewBox: "-8 -8 16 16", "aria-hidden": "true" }, mark(point[view.colour], point.ours, 4.5));

@@ -148,8 +148,8 @@ def test_strategies_are_those_of_the_figures(written, strategy):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        (",6.75,2.86,", ",much,2.86,", r"paper_points.csv, line 2: acts_m is 'much'"),
-        ("acts_m,", "acts,", r"paper_points.csv, line 2: no column 'acts_m'"),
+        (",6.75,2.86,", ",much,2.86,", r"paper_points.csv, line 2, column acts_m: 'much' is not a number"),
+        ("acts_m,", "acts,", r"paper_points.csv, line 1: no column 'acts_m'"),
     ],
 )
 def test_a_bad_reference_is_named(checkout_copy, old, new, message):
