@@ -8,7 +8,7 @@ from fastscale.paper.verdicts import Verdict, summary
 from fastscale.paper.views import views
 from fastscale.records import Record
 
-_ORDER = ("fig-1", "fig-2", "fig-3", "fig-4", "fig-5", "fig-6", "fig-7", "large-networks", "zoo-v100", "todays-accelerators")
+_ORDER = ("fig-1", "fig-2", "fig-3", "fig-4", "fig-5", "fig-6", "fig-7", "large-networks", "zoo-v100", "todays-accelerators", "imagenette")
 
 
 def index(records: Sequence[Record], found: Sequence[Verdict], root: Path | None = None) -> str:
@@ -44,7 +44,7 @@ def recorded(artifact: Artifact, records: Sequence[Record], root: Path | None = 
     """How many of the planned networks have a training and a timing record, or that none is needed."""
     plan = artifact.plan("full")
     if plan is None:
-        return "Needs no run." if artifact.drawing.get("by") == "blocks" else "Of published numbers alone."
+        return {"blocks": "Needs no run.", "curves": "A run of ours."}.get(artifact.drawing["by"], "Of published numbers alone.")
     pictures = views(artifact, records, root)
     said = []
     if plan.seeds:

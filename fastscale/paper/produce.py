@@ -83,6 +83,8 @@ def _draw(artifact: Artifact, records: Sequence[Record], folder: Path, root: Pat
         from fastscale.paper.runtime import draw_runtime as draw
     elif by == "accelerators":
         from fastscale.paper.accelerators import draw_accelerators as draw
+    elif by == "curves":
+        from fastscale.paper.curves import draw_curves as draw
     else:
         from fastscale.paper.blocks_figure import draw_blocks as draw
     return draw(artifact, records, folder, root)

@@ -1,0 +1,93 @@
+"""The course of one training run: errors of raw and averaged weights, and the loss, by epoch.
+
+    drawing:
+      by: curves
+      runs: [{run: regnety-500mf.dwr-x0.03.imagenette-60ep, seed: 0}]
+
+A run's record stands in paper_figures/records/<artifact>.jsonl, its curve in paper_figures/records/curves/<run>-seed<k>.csv, which
+scripts/export_curves.py writes from what the run showed in TensorBoard. The curve has to end at the record's errors.
+"""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from fastscale.errors import InputError
+from fastscale.paper.artifacts import Artifact
+from fastscale.paper.comparison_tables import DATA_NAMES
+from fastscale.paper.figures import house_style
+from fastscale.paper.looks import GREY
+from fastscale.paper.places import checkout, write_text
+from fastscale.paper.tables import Column, Table, to_csv, to_latex, to_markdown
+from fastscale.records import Record
+
+COLUMNS = ("epoch", "train_loss", "learning_rate", "top1_error", "top1_error_ema", "images_per_s")
+_LINES = {"top1_error": ("raw weights", "#0072B2", "-"), "top1_error_ema": ("averaged weights", "#D55E00", (0, (4, 2)))}
+
+
+def draw_curves(artifact: Artifact, records: Sequence[Record], folder: Path, root: Path | None = None) -> list[Path]:
+    """The picture, its text and its numbers, of the first run that is declared. Raises InputError where record or curve is missing."""
+    declared = artifact.drawing["runs"][0]
+    record = next((r for r in records if r.kind == "train" and (r.run, r.seed) == (declared["run"], declared["seed"])), None)
+    if record is None:
+        raise InputError(f"{artifact.name}: no committed record of {declared['run']}, seed {declared['seed']}")
+    rows = read_curve(declared["run"], declared["seed"], root)
+    for name in _LINES:
+        if abs(float(rows[-1][name]) - record.values[name]) > 1e-3:
+            raise InputError(f"{artifact.name}: the curve ends at {name} {rows[-1][name]}, the record says {record.values[name]}")
+    table = Table(
+        artifact.name,
+        artifact.title,
+        [Column(name, name.replace("_", " ") + (", %" if "error" in name else "")) for name in COLUMNS],
+        [[float(row[name]) if name != "epoch" else int(row[name]) for name in COLUMNS] for row in rows],
+    )
+    paths = _draw(rows, subtitle(record), artifact, folder)
+    text = [f"# {artifact.title}", "", artifact.shows.strip(), "", f"![{artifact.title}]({artifact.name}.svg)", "", f"{subtitle(record)}."]
+    paths.append(write_text(folder / f"{artifact.name}.md", "\n".join([*text, "", to_markdown(table)])))
+    paths.append(write_text(folder / f"{artifact.name}.csv", to_csv(table)))
+    return [*paths, write_text(folder / f"{artifact.name}.tex", to_latex(table))]
+
+
+def subtitle(record: Record) -> str:
+    """What was trained, on what, and how it ended."""
+    data = DATA_NAMES.get(record.data or "", record.data)
+    network = f"{record.arch}, {record.resolution} px, {record.flops / 1e6:.0f} M multiply-adds; {data}, {record.epochs} epochs, one run"
+    return f"{network}; top-1 error {record.values['top1_error']:.2f} %, averaged weights {record.values['top1_error_ema']:.2f} %"
+
+
+def read_curve(run: str, seed: int, root: Path | None = None) -> list[dict[str, str]]:
+    """The rows of a run's curve, one an epoch. Raises InputError where it is missing or has other columns."""
+    path = checkout(root) / "paper_figures" / "records" / "curves" / f"{run}-seed{seed}.csv"
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except OSError as error:
+        raise InputError(f"{path.name}: cannot read the curve ({error.strerror}); restore paper_figures/records/curves") from None
+    if not rows or tuple(rows[0]) != COLUMNS:
+        raise InputError(f"{path.name}: expected the columns {', '.join(COLUMNS)}")
+    return rows
+
+
+def _draw(rows: Sequence[dict[str, str]], said: str, artifact: Artifact, folder: Path) -> list[Path]:
+    epochs = [int(row["epoch"]) for row in rows]
+    with house_style():
+        figure = Figure(figsize=(7.2, 3.6))
+        FigureCanvasAgg(figure)
+        figure.subplots_adjust(left=0.09, right=0.98, top=0.76, bottom=0.15, wspace=0.26)
+        figure.text(0.02, 0.93, artifact.title, fontsize=13, fontweight="bold", va="center")
+        figure.text(0.02, 0.85, said, fontsize=7.6, color=GREY, va="center")
+        left, right = figure.subplots(1, 2)
+        for name, (label, colour, style) in _LINES.items():
+            left.plot(epochs, [float(row[name]) for row in rows], color=colour, linestyle=style, label=label)
+        left.set(xlabel="epoch", ylabel="top-1 error, %", ylim=(0, None))
+        left.legend(frameon=False, fontsize=9)
+        right.plot(epochs, [float(row["train_loss"]) for row in rows], color=GREY)
+        right.set(xlabel="epoch", ylabel="training loss", ylim=(0, None))
+        folder.mkdir(parents=True, exist_ok=True)
+        svg, png = folder / f"{artifact.name}.svg", folder / f"{artifact.name}.png"
+        figure.savefig(svg, metadata={"Date": None, "Creator": None})
+        figure.savefig(png, metadata={"Software": None})
+        return [svg, png]

@@ -1,0 +1,55 @@
+"""A run's curve: drawn from its record and CSV, which have to agree."""
+
+import csv
+from types import SimpleNamespace
+
+import pytest
+
+from fastscale.errors import InputError
+from fastscale.paper.curves import COLUMNS, draw_curves, read_curve
+
+RUN = "regnety-tiny.quick"
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A checkout with one curve of three epochs."""
+    (tmp_path / "configs" / "artifacts").mkdir(parents=True)
+    folder = tmp_path / "paper_figures" / "records" / "curves"
+    folder.mkdir(parents=True)
+    with open(folder / f"{RUN}-seed0.csv", "w", newline="") as file:
+        csv.writer(file).writerows([COLUMNS, *([k, 2.0 - k / 4, 0.1, 40 - k, 42 - k, 900] for k in (1, 2, 3))])
+    return tmp_path
+
+
+def declared(**record):
+    """An artifact of the run, and its record."""
+    values = {"top1_error": 37.0, "top1_error_ema": 39.0, **record}
+    names = {"arch": "regnety-tiny", "resolution": 32, "flops": 1_004_010, "data": "fashion-mnist", "epochs": 3, "kind": "train"}
+    artifact = SimpleNamespace(name="mine", title="Mine", shows="It.", drawing={"by": "curves", "runs": [{"run": RUN, "seed": 0}]})
+    return artifact, SimpleNamespace(run=RUN, seed=0, values=values, **names)
+
+
+def test_drawn_twice_it_is_the_same_to_the_byte(root, tmp_path):
+    artifact, record = declared()
+    first, second = (draw_curves(artifact, [record], tmp_path / name, root) for name in "ab")
+    assert {p.suffix for p in first} == {".svg", ".png", ".md", ".csv", ".tex"}
+    assert [p.read_bytes() for p in first] == [p.read_bytes() for p in second]
+    assert "averaged weights 39.00 %" in (tmp_path / "a" / "mine.md").read_text() and "one run" in (tmp_path / "a" / "mine.md").read_text()
+
+
+def test_a_curve_that_is_not_the_records_is_refused(root, tmp_path):
+    artifact, record = declared(top1_error=30.0)
+    with pytest.raises(InputError, match="ends at top1_error 37, the record says 30"):
+        draw_curves(artifact, [record], tmp_path / "a", root)
+    with pytest.raises(InputError, match="no committed record of regnety-tiny.quick, seed 0"):
+        draw_curves(artifact, [], tmp_path / "a", root)
+
+
+def test_a_missing_or_other_file_is_one_line(root):
+    with pytest.raises(InputError, match="cannot read the curve"):
+        read_curve(RUN, 1, root)
+    path = root / "paper_figures" / "records" / "curves" / f"{RUN}-seed0.csv"
+    path.write_text("epoch,loss\n1,2\n")
+    with pytest.raises(InputError, match="expected the columns epoch, train_loss"):
+        read_curve(RUN, 0, root)
