@@ -86,7 +86,7 @@ def draw_accelerators(artifact: Artifact, records: Sequence[Record], folder: Pat
     for file in artifact.drawing["shown"]:
         device = next(d for d in found if d.file == file)
         charts += [_scatter(device, timm_points(file, root), measure) for measure in ("acts", "flops")]
-    subtitle = ["Published by timm, inference; left against acts, right against flops. Below, for contrast: one of two CPUs."]
+    subtitle = ["Published by timm, inference; left against acts, right against flops.", "Below, for contrast: one of two CPUs."]
     paths += draw_charts(charts, 2, "An accelerator and a CPU: time of an image", subtitle, folder, f"{artifact.name}-networks")
     table = r_table(found, artifact)
     text = [f"# {artifact.title}", "", artifact.shows.strip(), "", f"![r by device]({artifact.name}.svg)", ""]

@@ -11,7 +11,7 @@ from fastscale.paper.artifacts import list_artifacts, load_artifact
 from fastscale.paper.chart import Chart, Fit, Mark, draw_charts, legend_handles
 from fastscale.paper.gallery import index, recorded
 from fastscale.paper.looks import strategy_look
-from fastscale.paper.panels import draw_panels, panel, subtitle, title
+from fastscale.paper.panels import draw_panels, panel, subtitle, title, without_points
 from fastscale.paper.produce import produce_artifact
 from fastscale.paper.runtime import draw_runtime
 from fastscale.paper.smoke import png_chunks
@@ -133,3 +133,14 @@ def test_the_index_has_every_artifact(measured):
     assert recorded(load_artifact("fig-6"), records) == (
         "Records of ours: trained 17 of 17; timed on made-up accelerator, 16-mixed, channels_last, eager 17 of 17."
     )
+
+
+def test_a_picture_says_whose_points_it_shows_and_which_series_have_none():
+    """Nothing is left to a reader's knowledge: other people's recipes and series without a point are named in the picture."""
+    for name, said in (("fig-1", "Hollow: published; ImageNet"), ("large-networks", "published by Xiao et al. 2021, another recipe")):
+        artifact = load_artifact(name)
+        (view,) = views(artifact, [])
+        drawn = [(spec, panel(view, spec, artifact.drawing["look"])) for spec in artifact.drawing["panels"]]
+        assert said in subtitle(view, [chart for _, chart in drawn])[0]
+        absent = without_points(view, drawn, artifact.drawing["look"])
+        assert absent == (["No point of dw among the errors and epoch times."] if name == "fig-1" else [])

@@ -185,7 +185,7 @@ def test_cpu_times_are_said_to_be_cpu_times(page, url):
     page.open(f"{url}#{urlencode([('y', 'time_per_image'), ('device', 'RTX 4090')])}")
     assert "CPU" not in page.js("document.getElementById('caution').textContent")
     page.open(f"{url}#x=flops&y=error")
-    assert "Errors on 2 data sets" in page.js("document.getElementById('caution').textContent")
+    assert "Errors on 3 data sets" in page.js("document.getElementById('caution').textContent")
     page.open(f"{url}#x=flops&y=error&data=imagenet")
     assert page.js("document.getElementById('caution').hidden")
 
@@ -198,7 +198,15 @@ def test_every_view_has_points(page, url):
         assert page.js(MARKS) >= 3
 
 
-@pytest.mark.parametrize(("width", "dark"), [(1600, False), (1600, True), (390, False), (390, True)])
+def test_columns_without_a_value_are_not_shown(page, url):
+    shown = "[...document.querySelectorAll('#table thead button')].map(b => b.dataset.sort)"
+    page.open(f"{url}#{urlencode([('x', 'flops'), ('y', 'error'), ('source', PAPER)])}")
+    columns = page.js(shown)
+    assert {"network", "flops", "error", "epoch_time"} <= set(columns) and not {"memory", "n"} & set(columns)
+    assert page.js(f"{BODY}.rows[0].cells.length") == len(columns)
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1600, False), (1600, True), (800, False), (500, False), (390, False), (390, True)])
 def test_it_fits_the_screen_and_follows_its_colours(page, url, width, dark):
     page.open(f"{url}#x=flops&y=error&colour=family", width=width, height=900, dark=dark)
     assert page.js("document.documentElement.scrollWidth") <= width
