@@ -76,9 +76,10 @@ def _draw(rows: Sequence[dict[str, str]], said: str, artifact: Artifact, folder:
     with house_style():
         figure = Figure(figsize=(7.2, 3.6))
         FigureCanvasAgg(figure)
-        figure.subplots_adjust(left=0.09, right=0.98, top=0.76, bottom=0.15, wspace=0.26)
+        figure.subplots_adjust(left=0.09, right=0.98, top=0.75, bottom=0.15, wspace=0.26)
         figure.text(0.02, 0.93, artifact.title, fontsize=13, fontweight="bold", va="center")
-        figure.text(0.02, 0.85, said, fontsize=7.6, color=GREY, va="center")
+        for line, part in enumerate(said.split("; ", 1)):
+            figure.text(0.02, 0.865 - 0.05 * line, part, fontsize=8.5, color=GREY, va="center")
         left, right = figure.subplots(1, 2)
         for name, (label, colour, style) in _LINES.items():
             left.plot(epochs, [float(row[name]) for row in rows], color=colour, linestyle=style, label=label)

@@ -57,8 +57,8 @@ def committed_records(root: Path | None = None) -> list[Record]:
 def groups(records: Iterable[Record], artifact: Artifact, tier: str = "full") -> list[Group]:
     """The groups of the networks of the artifact's series, training first, the plan's own recipe before others.
 
-    Timings of fewer than three networks, or of less than a tenth of those planned, make no group. Raises InputError where a record's
-    counts are not those of the network it names.
+    Fewer than three networks by another recipe, timings of fewer than three or of less than a tenth of those planned make no group.
+    Raises InputError where a record's counts are not those of the network it names.
     """
     plan = artifact.plan(tier)
     if plan is None:
@@ -71,7 +71,9 @@ def groups(records: Iterable[Record], artifact: Artifact, tier: str = "full") ->
     timed = [r for r in own if r.kind == "time" and r.data == plan.data and "epoch_time_min" in r.values]
     found = []
     for recipe in sorted({r.recipe for r in trained if r.recipe}, key=lambda recipe: (recipe != plan.recipe, recipe)):
-        found.append(_trained(recipe, [r for r in trained if r.recipe == recipe], names))
+        runs = [r for r in trained if r.recipe == recipe]
+        if recipe == plan.recipe or len({r.arch for r in runs}) >= LEAST_POINTS:  # a network or two elsewhere compare nothing
+            found.append(_trained(recipe, runs, names))
     conditions = sorted({_conditions(r) for r in timed})
     least = max(LEAST_POINTS, len(planned) / 10)
     for condition in [c for c in conditions if len({r.arch for r in timed if _conditions(r) == c}) >= least]:
