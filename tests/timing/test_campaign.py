@@ -12,9 +12,11 @@ import pytest
 
 from fastscale.cli import main
 from fastscale.records import RecordStore
+from fastscale.timing import worker
 from fastscale.timing.campaign import Campaign
 from fastscale.timing.done import Done
 from fastscale.timing.grid import Grid, Network, Part, Setting
+from tests.timing.crashing import crash_in_training
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
@@ -103,19 +105,8 @@ def test_a_crash_of_the_process_costs_that_setting_alone(tmp_path, monkeypatch):
         tmp_path / "r.jsonl",
     )
     campaign = Campaign(grid, store, "cpu", None, lambda line: None)
-    monkeypatch.setattr("fastscale.timing.campaign.METHODS", ("fork",))
     campaign._reference = lambda: setattr(campaign, "reference_at", time.monotonic())
-    from fastscale.timing import worker
-
-    original = worker.measure_network
-
-    def crash(connection, grid, name, settings, drift, place):
-        if settings[0].what == "train":
-            connection.send(("begin", 0))
-            os._exit(139)
-        original(connection, grid, name, settings, drift, place)
-
-    monkeypatch.setattr(worker, "measure_network", crash)
+    monkeypatch.setattr(worker, "measure_network", crash_in_training)
     outcome = campaign.run()
     assert [why for _, why in outcome.failed] == ["its process ended with exit code 139"]
     assert [r.run for r in outcome.measured] == ["regnety-tiny.inference"]
