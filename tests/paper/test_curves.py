@@ -42,8 +42,13 @@ def test_a_curve_that_is_not_the_records_is_refused(root, tmp_path):
     artifact, record = declared(top1_error=30.0)
     with pytest.raises(InputError, match="ends at top1_error 37, the record says 30"):
         draw_curves(artifact, [record], tmp_path / "a", root)
-    with pytest.raises(InputError, match="no committed record of regnety-tiny.quick, seed 0"):
-        draw_curves(artifact, [], tmp_path / "a", root)
+
+
+def test_without_a_record_nothing_is_drawn(root, tmp_path):
+    artifact, record = declared()
+    assert draw_curves(artifact, [], tmp_path / "a", root) == []
+    assert draw_curves(artifact, [SimpleNamespace(**{**vars(record), "seed": 1})], tmp_path / "a", root) == []
+    assert not (tmp_path / "a").exists()
 
 
 def test_a_missing_or_other_file_is_one_line(root):
