@@ -1,6 +1,7 @@
-"""What a run showed in TensorBoard, as CSV: one row an epoch, to be drawn by an artifact whose drawing is `curves`.
+"""What runs showed in TensorBoard, as CSV, a row an epoch, to be drawn by an artifact whose drawing is `curves` or `paired`.
 
-.venv/bin/python scripts/export_curves.py runs/NAME/seed0 [--out paper_figures/records/curves]
+.venv/bin/python scripts/export_curves.py runs/NAME/seed0 [--out paper_figures/records/curves]      a file a run
+.venv/bin/python scripts/export_curves.py runs/*.cifar10-2ep/seed* --into paper_figures/records/curves/evidence-cifar10.csv
 """
 
 import argparse
@@ -10,34 +11,57 @@ from pathlib import Path
 
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from fastscale.paper.curves import COLUMNS
+from fastscale.errors import InputError
+from fastscale.paper.curves import COLUMNS, TOGETHER
+from fastscale.training.runs import RunFolder
 
-SCALARS = [name for name in COLUMNS if name != "epoch"]
+
+def curve(run: Path, names: list[str]) -> list[list[str]]:
+    """A row an epoch, numbered from 1; of an epoch's values the last counts, so that an interrupted run's repeated ones do not."""
+    events = EventAccumulator(str(run), size_guidance={"scalars": 0})
+    events.Reload()
+    found = {name: {e.step: e.value for e in events.Scalars(name)} for name in names if name in events.Tags()["scalars"]}
+    if missing := sorted(set(names) - set(found)):
+        raise InputError(f"{run}: no such curves there ({', '.join(missing)})")
+    steps = sorted(set.intersection(*(set(values) for values in found.values())))
+    return [[str(epoch), *(f"{found[name][step]:.6g}" for name in names)] for epoch, step in enumerate(steps, start=1)]
+
+
+def write(path: Path, columns: tuple[str, ...], rows: list[list[str]]) -> None:
+    """In place of the file, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    with open(part, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows([columns, *rows])
+    part.replace(path)
+    print(f"{path}: {len(rows)} epochs")
 
 
 def main() -> int:
-    """Writes <run>-seed<k>.csv; of an epoch's values the last counts, so that an interrupted run's repeated ones do not."""
+    """Writes <run>-seed<k>.csv for each run, or one file of them all."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path)
+    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN")
     parser.add_argument("--out", type=Path, default=Path("paper_figures/records/curves"))
+    parser.add_argument("--into", type=Path, metavar="FILE", help="one file of all runs")
     args = parser.parse_args()
-    events = EventAccumulator(str(args.run), size_guidance={"scalars": 0})
-    events.Reload()
-    found = {name: {e.step: e.value for e in events.Scalars(name)} for name in SCALARS if name in events.Tags()["scalars"]}
-    if set(found) != set(SCALARS):
-        print(f"error: {args.run}: no such curves there ({', '.join(sorted(set(SCALARS) - set(found)))})", file=sys.stderr)
-        return 2
-    steps = sorted(set.intersection(*(set(values) for values in found.values())))
-    args.out.mkdir(parents=True, exist_ok=True)
-    path = args.out / f"{args.run.parent.name}-{args.run.name}.csv"
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for epoch, step in enumerate(steps, start=1):
-            writer.writerow([epoch, *(f"{found[name][step]:.6g}" for name in SCALARS)])
-    print(f"{path}: {len(steps)} epochs")
+    if args.into is None:
+        for run in args.runs:
+            write(args.out / f"{run.parent.name}-{run.name}.csv", COLUMNS, curve(run, list(COLUMNS[1:])))
+        return 0
+    rows = []
+    for run in args.runs:
+        record = RunFolder(run.parent.parent, run.parent.name, int(run.name.removeprefix("seed"))).record
+        if record is None:
+            raise InputError(f"{run}: not a finished run")
+        rows += [[record.run, str(record.seed), *values] for values in curve(run, list(TOGETHER[3:]))]
+    rows.sort(key=lambda row: (row[0], int(row[1]), int(row[2])))
+    write(args.into, TOGETHER, rows)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

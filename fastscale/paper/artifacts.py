@@ -38,7 +38,7 @@ KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "comparison": (("tiers",), ()),
     "figure": (("drawing",), ("tiers",)),
 }
-DRAWINGS = ("panels", "runtime", "blocks", "accelerators", "curves")
+DRAWINGS = ("panels", "runtime", "blocks", "accelerators", "curves", "paired")
 DEFAULT_TIER = "quick"
 TIERS = ("quick", "full")
 _COMMON = ("name", "title", "kind", "shows", "outputs")

@@ -25,6 +25,7 @@ from fastscale.paper.tables import Column, Table, to_csv, to_latex, to_markdown
 from fastscale.records import Record
 
 COLUMNS = ("epoch", "train_loss", "learning_rate", "top1_error", "top1_error_ema", "images_per_s")
+TOGETHER = ("run", "seed", "epoch", "train_loss", "learning_rate", "top1_error", "images_per_s")  # many runs in one file
 _LINES = {"top1_error": ("raw weights", "#0072B2", "-"), "top1_error_ema": ("averaged weights", "#D55E00", (0, (4, 2)))}
 
 
@@ -63,14 +64,40 @@ def subtitle(record: Record) -> str:
 
 def read_curve(run: str, seed: int, root: Path | None = None) -> list[dict[str, str]]:
     """The rows of a run's curve, one an epoch. Raises InputError where it is missing or has other columns."""
-    path = checkout(root) / "paper_figures" / "records" / "curves" / f"{run}-seed{seed}.csv"
+    return _rows(curve_file(f"{run}-seed{seed}", root), COLUMNS)
+
+
+def curve_file(name: str, root: Path | None = None) -> Path:
+    """Where a run's curve lies, or that of all runs of an artifact."""
+    return checkout(root) / "paper_figures" / "records" / "curves" / f"{name}.csv"
+
+
+def errors_by_epoch(path: Path, records: Sequence[Record]) -> dict[tuple[str, int], list[float]]:
+    """Top-1 error in % after each epoch, by (run, seed), from a file of many runs (columns TOGETHER).
+
+    Raises InputError where the file is unusable, or the curve of a record is missing in it or ends elsewhere.
+    """
+    found: dict[tuple[str, int], list[float]] = {}
+    for row in _rows(path, TOGETHER):
+        found.setdefault((row["run"], int(row["seed"])), []).append(float(row["top1_error"]))
+    for record in records:
+        errors = found.get((record.run, record.seed or 0))
+        if errors is None:
+            raise InputError(f"{path.name}: no curve of {record.run}, seed {record.seed}")
+        if len(errors) != record.epochs or abs(errors[-1] - record.values["top1_error"]) > 1e-3:
+            said = f"{errors[-1]:g} after {len(errors)} epochs, the record says {record.values['top1_error']:g} after {record.epochs}"
+            raise InputError(f"{path.name}: the curve of {record.run}, seed {record.seed}, ends at {said}")
+    return found
+
+
+def _rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     try:
         with open(path, newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
     except OSError as error:
         raise InputError(f"{path.name}: cannot read the curve ({error.strerror}); restore paper_figures/records/curves") from None
-    if not rows or tuple(rows[0]) != COLUMNS:
-        raise InputError(f"{path.name}: expected the columns {', '.join(COLUMNS)}")
+    if not rows or tuple(rows[0]) != tuple(columns):
+        raise InputError(f"{path.name}: expected the columns {', '.join(columns)}")
     return rows
 
 

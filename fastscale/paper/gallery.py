@@ -4,11 +4,28 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fastscale.paper.artifacts import Artifact, list_artifacts, load_artifact
-from fastscale.paper.verdicts import Verdict, summary
+from fastscale.paper.claims_table import summary
+from fastscale.paper.paired import trained
+from fastscale.paper.paired_tables import amount
+from fastscale.paper.verdicts import Verdict
 from fastscale.paper.views import views
 from fastscale.records import Record
 
-_ORDER = ("fig-1", "fig-2", "fig-3", "fig-4", "fig-5", "fig-6", "fig-7", "large-networks", "zoo-v100", "todays-accelerators", "imagenette")
+_ORDER = (
+    "fig-1",
+    "fig-2",
+    "fig-3",
+    "fig-4",
+    "fig-5",
+    "fig-6",
+    "fig-7",
+    "large-networks",
+    "zoo-v100",
+    "todays-accelerators",
+    "imagenette",
+    "evidence-cifar10",
+    "evidence-imagenet",
+)
 
 
 def index(records: Sequence[Record], found: Sequence[Verdict], root: Path | None = None) -> str:
@@ -42,6 +59,8 @@ def index(records: Sequence[Record], found: Sequence[Verdict], root: Path | None
 
 def recorded(artifact: Artifact, records: Sequence[Record], root: Path | None = None) -> str:
     """How many of the planned networks have a training and a timing record, or that none is needed."""
+    if artifact.drawing["by"] == "paired":
+        return amount(trained(artifact, records))
     plan = artifact.plan("full")
     if plan is None:
         return {"blocks": "Needs no run.", "curves": "A run of ours."}.get(artifact.drawing["by"], "Of published numbers alone.")

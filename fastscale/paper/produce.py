@@ -85,6 +85,8 @@ def _draw(artifact: Artifact, records: Sequence[Record], folder: Path, root: Pat
         from fastscale.paper.accelerators import draw_accelerators as draw
     elif by == "curves":
         from fastscale.paper.curves import draw_curves as draw
+    elif by == "paired":
+        from fastscale.paper.paired_figure import draw_paired as draw
     else:
         from fastscale.paper.blocks_figure import draw_blocks as draw
     return draw(artifact, records, folder, root)
@@ -92,9 +94,10 @@ def _draw(artifact: Artifact, records: Sequence[Record], folder: Path, root: Pat
 
 def _summaries(records: Sequence[Record], folder: Path, root: Path) -> list[Path]:
     """claims.md, .csv, .tex, README.md and report.html."""
+    from fastscale.paper.claims_table import claims_table
     from fastscale.paper.gallery import index
     from fastscale.paper.report import write_report
-    from fastscale.paper.verdicts import claims_table, verdicts
+    from fastscale.paper.verdicts import verdicts
 
     found = verdicts(records, root)
     paths = [*write_table(claims_table(found), folder), write_text(folder / "README.md", index(records, found, root))]

@@ -9,6 +9,9 @@
     difference: error, of:, minus:     of two networks; ratio: time, of:, to: likewise, `to` several: the least of theirs
         points: [fig4], epochs: 100    the published ones; or expected: acts, their ratio for the same networks
     margin: [acts, flops], file:       by how much the first r of logs is above the second's, in one published file
+    paired: dWr, minus: dwgr           mean paired difference of trained errors with its interval, which decides (see `paired`)
+    exponents_off: acts                mean distance of the exponents of these networks' growth from the closed form
+    time_correlation: acts             Pearson r of these networks' epoch time with the count
 
 Only what is ours decides; a CPU's time decides nothing. Where nothing of ours was measured, the verdict says so.
 """
@@ -21,17 +24,17 @@ from typing import Any, NamedTuple
 from fastscale.errors import InputError
 from fastscale.paper.accelerators import margin
 from fastscale.paper.artifacts import Artifact, list_artifacts, load_artifact
-from fastscale.paper.claim import Claim, condition, meets
+from fastscale.paper.claim import Claim, meets
 from fastscale.paper.growth import mean_exponent
+from fastscale.paper.paired import Trained, difference, exponents_off, time_correlation, trained
 from fastscale.paper.points import Measured, paper_points
 from fastscale.paper.published import definitions, published_counts, within_one_unit, zoo_counts
 from fastscale.paper.runtime import our_pools, published_pools
-from fastscale.paper.tables import Column, Table, share
 from fastscale.paper.theory import theory_table
 from fastscale.paper.views import View, views
 from fastscale.records import Record
 
-HOLDS, FAILS, UNMEASURED = "holds", "does not hold", "not measured"
+HOLDS, FAILS, UNDECIDED, UNMEASURED = "holds", "does not hold", "undecided", "not measured"
 ON_CPU = "not measured on an accelerator"
 
 
@@ -39,12 +42,13 @@ Pictures = Callable[[str], list[View]]  # an artifact's name -> the figure and i
 
 
 class Ours(NamedTuple):
-    """Our number, how many networks or runs it is made from, and where it was measured, counted or derived."""
+    """Our number, how many networks or runs it is made from, where it was measured, counted or derived, and its interval if it has one."""
 
     value: float
     n: int
     where: str
     on_cpu: bool = False
+    interval: tuple[float, float] | None = None
 
 
 class Verdict(NamedTuple):
@@ -62,11 +66,11 @@ def verdicts(records: Sequence[Record], root: Path | None = None) -> list[Verdic
     """Every claim of every artifact, one line for each device it was measured on, or one that says it was not."""
     found = []
     pictures = cache(lambda name: views(load_artifact(name, root), records, root))
-    for name in list_artifacts(root):
+    for name in sorted(list_artifacts(root), key=lambda name: name.startswith("evidence-")):  # the paper's own first
         artifact = load_artifact(name, root)
         for claim in artifact.claims:
             value, networks = published_value(claim, artifact, root) or (None, None)
-            ours: list[Ours | None] = [*our_values(claim, artifact, pictures, root)]
+            ours: list[Ours | None] = [*our_values(claim, artifact, pictures, records, root)]
             found += [Verdict(name, claim, value, networks, own, judge(claim, value, own)) for own in ours or [None]]
     return found
 
@@ -79,12 +83,18 @@ def judge(claim: Claim, recomputed: float | None, ours: Ours | None) -> str:
         return UNMEASURED
     if ours.on_cpu:
         return ON_CPU
-    return HOLDS if meets(claim, ours.value, target(claim, recomputed)) else FAILS
+    wanted = target(claim, recomputed)
+    if ours.interval is None:
+        return HOLDS if meets(claim, ours.value, wanted) else FAILS
+    low, high = ours.interval
+    if meets(claim, low, wanted) and meets(claim, high, wanted):
+        return HOLDS
+    return UNDECIDED if meets(claim, min(max(wanted, low), high), wanted) else FAILS
 
 
 def target(claim: Claim, recomputed: float | None) -> float:
-    """What ours is held against: the number that the paper prints, else the one computed again; 0 for a margin."""
-    found = claim.paper if claim.paper is not None else 0.0 if "margin" in claim.measure else recomputed
+    """What ours is held against: the number that the paper prints, else the one computed again; 0 for a margin or a paired difference."""
+    found = claim.paper if claim.paper is not None else 0.0 if {"margin", "paired"} & set(claim.measure) else recomputed
     if found is None:
         raise InputError(f"claim {claim.id}: neither a number of the paper nor one that can be computed: nothing to hold ours against")
     return found
@@ -107,7 +117,7 @@ def published_value(claim: Claim, artifact: Artifact, root: Path | None = None) 
     return None
 
 
-def our_values(claim: Claim, artifact: Artifact, pictures: Pictures, root: Path | None = None) -> Iterator[Ours]:
+def our_values(claim: Claim, artifact: Artifact, pictures: Pictures, records: Sequence[Record], root: Path | None = None) -> Iterator[Ours]:
     """Ours: one where it is counted or in closed form, otherwise one a device or training recipe with records enough."""
     m = claim.measure
     if "exponents" in m:
@@ -132,54 +142,21 @@ def our_values(claim: Claim, artifact: Artifact, pictures: Pictures, root: Path 
                     yield Ours(r, len(pool.inside), view.timed.words, view.on_cpu)
     elif "difference" in m or "ratio" in m:
         yield from _measured_pair(m, pictures(artifact.name))
+    elif artifact.drawing.get("by") == "paired":
+        yield from _of_trained(m, trained(artifact, records))
 
 
-def claims_table(found: Sequence[Verdict]) -> Table:
-    """One row a verdict."""
-    columns = [
-        Column("artifact", "artifact", right=False),
-        Column("claim", "claim", right=False),
-        Column("computed", "the number", right=False, terminal=False),
-        Column("paper", "paper prints", _short),
-        Column("recomputed", "computed again", _short),
-        Column("recomputed_networks", "networks", terminal=False),
-        Column("ours", "ours", _short),
-        Column("ours_n", "n"),
-        Column("where", "measured on", right=False),
-        Column("holds_if", "holds if", right=False),
-        Column("verdict", "verdict", right=False),
-    ]
-    rows = []
-    for v in found:
-        own = (v.ours.value, v.ours.n, v.ours.where) if v.ours else (None, None, None)
-        rows.append(
-            [
-                v.artifact,
-                v.claim.claim,
-                v.claim.computed,
-                v.claim.paper,
-                v.recomputed,
-                v.networks,
-                *own,
-                condition(v.claim, target(v.claim, v.recomputed)),
-                v.verdict,
-            ]
-        )
-    notes = [summary(found), _METHOD]
-    return Table("claims", "The paper's claims, and what became of them here", columns, rows, notes)
-
-
-def summary(found: Sequence[Verdict]) -> str:
-    """How many claims have which verdict; a claim that was measured on several devices counts once."""
-    by_claim: dict[str, list[str]] = {}
-    for v in found:
-        by_claim.setdefault(v.claim.id, []).append(v.verdict)
-    said: dict[str, int] = {}
-    for lines in by_claim.values():
-        decided = sorted(set(lines) & {HOLDS, FAILS})
-        verdict = lines[0] if not decided else decided[0] if len(decided) == 1 else "holds on some devices only"
-        said[verdict] = said.get(verdict, 0) + 1
-    return f"{len(by_claim)} claims: " + "; ".join(f"{said[verdict]} {verdict}" for verdict in sorted(said)) + "."
+def _of_trained(m: dict[str, Any], found: Trained) -> Iterator[Ours]:
+    if "exponents_off" in m:
+        yield Ours(*exponents_off(found, m["exponents_off"]), "counted")
+    elif "time_correlation" in m:
+        correlated = time_correlation(found, m["time_correlation"])
+        if correlated is not None:
+            yield Ours(*correlated, found.device, found.on_cpu)
+    else:
+        e = difference(found, m["paired"], m["minus"])
+        if e is not None:
+            yield Ours(e.mean, e.pairs, f"{found.plan.data}, recipe {found.plan.recipe}", interval=(e.low, e.high))
 
 
 def _measured_pair(m: dict[str, Any], pictures: Sequence[View]) -> Iterator[Ours]:
@@ -215,16 +192,3 @@ def _compared(m: dict[str, Any], points: Sequence[Measured], whole: bool = True)
 def _others(m: dict[str, Any]) -> list[str]:
     names = m.get("minus") or m["to"]
     return [names] if isinstance(names, str) else names
-
-
-def _short(value: float) -> str:
-    return share(value) if not isinstance(value, float | int) else f"{value:.3g}"
-
-
-_METHOD = (
-    "Holds: ours is within the tolerance of the paper's number, or where it prints none, of the number computed again: from published "
-    "points, or for Fig. 5 and 7 from counts. "
-    "The paper's plots hold more points than could be read off (small networks may hide each other), so its printed r and those of the "
-    "known points differ a little. n: networks behind a correlation or count, runs a network behind a difference or ratio. "
-    "Times on a CPU decide nothing: the paper's claims are about memory-bound accelerators."
-)

@@ -15,7 +15,7 @@ from fastscale.paper import Artifact, load_artifact
 from fastscale.paper.evidence import committed_records
 from fastscale.reproduce import drawing, local
 from fastscale.reproduce.cost import check_device
-from fastscale.reproduce.plan import Run, check_data, fetch, needed, show
+from fastscale.reproduce.plan import Run, check_data, fetch, needed, read_sources, show
 from fastscale.reproduce.timings import show_timings, untimed
 
 if TYPE_CHECKING:
@@ -32,10 +32,13 @@ def reproduce(
     jobs: int | None = None,
     cluster: "Cluster | None" = None,
     device: str | None = None,
+    data: Sequence[str] = (),
+    budget: float | None = None,
 ) -> int:
     """Makes the artifacts of `names` in `tier`; returns the exit code: 0, or 1 if something asked for is missing at the end.
 
-    `jobs`: runs side by side here; `cluster`: where runs are submitted instead; `device`: whose times are predicted.
+    `jobs`: runs side by side here; `cluster`: where runs are submitted instead; `device`: whose times are predicted; `data`: where the user
+    keeps a data set (`cifar10:/path`); `budget`: minutes after which no run is begun.
     """
     if device is not None:
         check_device(device, committed_records())
@@ -47,6 +50,10 @@ def reproduce(
             raise InputError(f"artifact {artifact.name!r} has no runs in tier {tier!r}; it has {', '.join(artifact.tiers)}, and smoke")
     if jobs is not None and jobs < 1:
         raise InputError(f"--jobs must be at least 1, got {jobs}")
+    if budget is not None and not budget > 0:
+        raise InputError(f"--budget must be above 0 minutes, got {budget:g}")
+    if budget is not None and cluster:
+        raise InputError("--budget is of runs on this machine; a cluster has --time")
     for artifact in artifacts:
         print(f"{artifact.name}: {artifact.title}", flush=True)
         if artifact.plan(tier) is None and not dry_run:  # closed form, counts, published points: nothing to run
@@ -54,7 +61,8 @@ def reproduce(
     planned = [artifact for artifact in artifacts if artifact.plan(tier) is not None]
     if not planned:
         return 0
-    runs = needed(planned, tier, runs_dir, cluster.gpus or 1 if cluster else 1, device)
+    sources = read_sources(data, [spec for artifact in planned if (plan := artifact.plan(tier)) for spec in plan.runs()])
+    runs = needed(planned, tier, runs_dir, cluster.gpus or 1 if cluster else 1, device, sources)
     show(runs, runs_dir)
     show_timings(planned, tier, runs_dir, device)
     if dry_run:
@@ -67,7 +75,7 @@ def reproduce(
     lock = FileLock(runs_dir / ".reproduce.lock", timeout=0)
     try:
         with lock:  # another's training would be in this one's timings
-            return make(planned, runs, tier, runs_dir, jobs, cluster)
+            return make(planned, runs, tier, runs_dir, jobs, cluster, budget)
     except Timeout:
         raise InputError(f"another reproduce is at work in {runs_dir}: wait for it, or give another --runs_dir") from None
 
@@ -80,7 +88,15 @@ def warn_of_data(runs: Sequence[Run]) -> None:
         print(f"to be provided: {error}")
 
 
-def make(artifacts: Sequence[Artifact], runs: Sequence[Run], tier: str, runs_dir: Path, jobs: int | None, cluster: "Cluster | None") -> int:
+def make(
+    artifacts: Sequence[Artifact],
+    runs: Sequence[Run],
+    tier: str,
+    runs_dir: Path,
+    jobs: int | None,
+    cluster: "Cluster | None",
+    budget: float | None = None,
+) -> int:
     """The missing runs, then the times of the networks of each plan, then what is drawn; each as far as there are records."""
     todo = [run for run in runs if run.missing]
     problems: list[str] = []
@@ -89,7 +105,7 @@ def make(artifacts: Sequence[Artifact], runs: Sequence[Run], tier: str, runs_dir
         if cluster:
             problems = cluster.train(todo, runs_dir)
         else:
-            problems = [f"{job.run.label}: {job.problem} (log: {job.run.log})" for job in local.train(todo, jobs)]
+            problems = [f"{job.run.label}: {job.problem} (log: {job.run.log})" for job in local.train(todo, jobs, budget=budget)]
     timed: set[tuple] = set()
     for artifact in artifacts:
         plan = artifact.plan(tier)

@@ -53,17 +53,20 @@ def time_left(ended: Sequence[Job], running: Sequence[Job], waiting: Sequence[Jo
     return f"about {duration(max(left / rate / slots, 1))} left"
 
 
-def train(todo: Sequence[Run], jobs: int | None = None, devices: int = 1) -> list[Job]:
-    """Makes every run, some side by side; returns those that failed."""
+def train(todo: Sequence[Run], jobs: int | None = None, devices: int = 1, budget: float | None = None) -> list[Job]:
+    """Makes every run, some side by side; returns those that failed. `budget`: minutes after which none is begun."""
     side_by_side = min(len(todo), jobs or (1 if has_gpu() else cores()))
     threads = max(1, cores() // side_by_side)
     print(f"training: {side_by_side} side by side, {threads} thread{'s' if threads > 1 else ''} each", flush=True)
     waiting = [Job(run, share=progress(run.folder.path)) for run in todo]
     running: list[Job] = []
     ended: list[Job] = []
-    said = time.monotonic()
+    began = said = time.monotonic()
     try:
         while waiting or running:
+            if waiting and budget is not None and time.monotonic() - began > 60 * budget:
+                print(f"the budget of {budget:g} minutes is spent: {len(waiting)} runs are left for another time", flush=True)
+                waiting = []
             while waiting and len(running) < side_by_side:
                 running.append(start(waiting.pop(0), threads, devices))
             time.sleep(0.2)

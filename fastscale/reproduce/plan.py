@@ -1,6 +1,6 @@
 """What artifacts need: their runs, each once whichever of them asks for it, which of these have records, and what the others will cost."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,6 +29,12 @@ class Run:
     published: Record | None
     counts: bool  # whether the published record will do
     artifacts: list[str] = field(default_factory=list)
+    source: str = ""  # where the user keeps the images, if not where `spec.data` says
+
+    @property
+    def images(self) -> str:
+        """What `fastscale data` and `fit` take for the run's images."""
+        return self.source or self.spec.data
 
     @property
     def own(self) -> Record | None:
@@ -54,11 +60,18 @@ class Run:
         """What follows `fastscale` to make it."""
         home = self.folder.path.parent.parent
         words = ["fit", "--run", self.spec.run, "--seed_everything", str(self.spec.seed), "--runs_dir", str(home)]
-        return [*words, "--data.source", self.spec.data, "--trainer.enable_progress_bar", "false"]
+        return [*words, "--data.source", self.images, "--trainer.enable_progress_bar", "false"]
 
 
-def needed(artifacts: Sequence[Artifact], tier: str, runs_dir: Path, devices: int = 1, device: str | None = None) -> list[Run]:
-    """The runs of all artifacts in `tier`, in their order, each once.
+def needed(
+    artifacts: Sequence[Artifact],
+    tier: str,
+    runs_dir: Path,
+    devices: int = 1,
+    device: str | None = None,
+    sources: Mapping[str, str] | None = None,
+) -> list[Run]:
+    """The runs of all artifacts in `tier`, in their order, each once. `sources`: by name of a data set, where the user keeps it.
 
     A run of the full tier that somebody published need not be made again; the others are there to be repeated.
     """
@@ -75,7 +88,7 @@ def needed(artifacts: Sequence[Artifact], tier: str, runs_dir: Path, devices: in
                 work = float((complexity(arch).flops + complexity(base).flops) * recipe.epochs)
                 cost = cost_of(arch, recipe, spec.data, record, devices, device)
                 folder = RunFolder(home(runs_dir, spec), spec.run, spec.seed)
-                runs[key] = Run(spec, folder, cost, work, record, counts=tier == "full")
+                runs[key] = Run(spec, folder, cost, work, record, counts=tier == "full", source=(sources or {}).get(spec.data, ""))
             runs[key].published = runs[key].published or record
             runs[key].artifacts.append(artifact.name)
     return list(runs.values())
@@ -86,6 +99,18 @@ def home(runs_dir: Path, spec: RunSpec) -> Path:
     if spec.data == load_recipe(spec.recipe).data:
         return runs_dir
     return runs_dir / ("on-" + "".join(c if c.isalnum() or c in "-_" else "-" for c in spec.data).strip("-"))
+
+
+def read_sources(given: Sequence[str], runs: Sequence[RunSpec]) -> dict[str, str]:
+    """The user's places of data sets (`cifar10:/path`), by name. InputError for one that no run needs."""
+    needed_names = list(dict.fromkeys(spec.data for spec in runs))
+    found = {}
+    for spec in given:
+        name = source(spec).name
+        if name not in needed_names:
+            raise InputError(f"--data {spec} is {name}; these runs train on {', '.join(needed_names) or 'nothing'}")
+        found[name] = spec
+    return found
 
 
 def published(artifact: Artifact) -> dict[tuple[str, int, str], Record]:
@@ -122,13 +147,13 @@ def show(runs: Sequence[Run], runs_dir: Path) -> None:
 
 def check_data(runs: Sequence[Run]) -> None:
     """InputError where a missing run's images are the user's to provide, and are not here."""
-    for spec in dict.fromkeys(run.spec.data for run in runs if run.missing):
+    for spec in dict.fromkeys(run.images for run in runs if run.missing):
         found = source(spec)
         if isinstance(found, FolderSource) and not written(found.name):
             try:
                 found.classes  # noqa: B018  (raises where a split or class is missing)
             except InputError as error:
-                waiting = sum(run.missing and run.spec.data == spec for run in runs)
+                waiting = sum(run.missing and run.images == spec for run in runs)
                 raise InputError(f"{waiting} of the runs train on {spec}, which is not here: {error}") from None
 
 
@@ -144,6 +169,6 @@ def fetch(runs: Sequence[Run]) -> None:
     """The data of the missing runs, fetched and written once."""
     from fastscale.data.write import prepare
 
-    for spec in dict.fromkeys(run.spec.data for run in runs if run.missing):
+    for spec in dict.fromkeys(run.images for run in runs if run.missing):
         if not (isinstance(source(spec), FolderSource) and written(source(spec).name)):
             prepare(spec)

@@ -20,6 +20,8 @@ def add(verbs: Verbs) -> None:
     p.add_argument("--tier", choices=("smoke", "quick", "full"), default="quick")
     p.add_argument("--dry-run", action="store_true", help="show the plan and its cost, and stop")
     p.add_argument("--jobs", type=int, help="runs side by side on this machine")
+    p.add_argument("--budget", type=float, metavar="MINUTES", help="begin no run later than that; the same command goes on another time")
+    p.add_argument("--data", action="append", metavar="NAME:PATH", help="where you keep a data set: cifar10:/path/of/folder/or/archive")
     p.add_argument("--runs_dir", default=runs_dir())
     p.add_argument("--device", help="the device whose times are predicted; this machine's unless given")
     p.add_argument("--cluster", choices=("slurm",), help="submit missing runs as jobs, requeued on pre-emption, and show their states")
@@ -44,4 +46,6 @@ def cmd_reproduce(args: argparse.Namespace) -> int:
     elif lone := [f"--{k.replace('_', '-')}" for k in ("gpus_per_run", "time", "partition", "slurm") if getattr(args, k) is not None]:
         raise InputError(f"{lone[0]} is for jobs: give --cluster slurm with it")
     names = args.artifact or (full_artifacts() if args.tier == "full" else []) or ["quick"]
-    return reproduce(names, args.tier, Path(args.runs_dir), args.dry_run, args.jobs, cluster, args.device)
+    return reproduce(
+        names, args.tier, Path(args.runs_dir), args.dry_run, args.jobs, cluster, args.device, data=args.data or (), budget=args.budget
+    )

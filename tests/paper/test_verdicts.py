@@ -7,7 +7,8 @@ import pytest
 from fastscale.errors import InputError
 from fastscale.paper.artifacts import list_artifacts, load_artifact
 from fastscale.paper.claim import condition, meets, read_claim
-from fastscale.paper.verdicts import HOLDS, ON_CPU, UNMEASURED, claims_table, judge, summary, verdicts
+from fastscale.paper.claims_table import claims_table, summary
+from fastscale.paper.verdicts import HOLDS, ON_CPU, UNMEASURED, judge, verdicts
 
 GPU = {"device": "made-up accelerator", "device_type": "cuda"}
 CLAIM = {"id": "x", "claim": "c", "paper": 0.9, "side": "at least", "tolerance": 0.1, "computed": "how", "measure": {"correlation": "acts"}}

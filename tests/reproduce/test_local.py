@@ -40,6 +40,26 @@ def test_two_artifacts_share_runs_and_one_that_fails_stops_no_other(small_artifa
     assert "3 runs: 3 finished in" in capsys.readouterr().out
 
 
+def test_when_the_budget_is_spent_no_run_is_begun(small_artifact, tmp_path, monkeypatch, capsys):
+    """What runs is let finish; what waits is left, and is no failure."""
+    todo = needed([small_artifact("one", (None, "wg", "d"))], "quick", tmp_path)
+    clock = iter(range(0, 100_000, 40))
+    monkeypatch.setattr(local.time, "monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr(local.time, "sleep", lambda seconds: None)
+    begun = []
+
+    def start(job, threads, devices=1):
+        begun.append(job.run.label)
+        job.process = subprocess.Popen(["true"])
+        job.process.wait()
+        return job
+
+    monkeypatch.setattr(local, "start", start)
+    monkeypatch.setattr(local, "outcome", lambda job: setattr(job, "took", 1.0) or "made")
+    assert local.train(todo, jobs=1, budget=1) == []
+    assert begun == [todo[0].label] and "the budget of 1 minutes is spent: 2 runs are left" in capsys.readouterr().out
+
+
 def test_what_is_begun_is_weighed(small_artifact, tmp_path):
     """Time left: two equal runs, one half done in 10 s here, one waiting: 10 s more for it, 20 s for the other; two at a time."""
     run, other = needed([small_artifact("one", (None,), seeds=(0, 1))], "quick", tmp_path)
@@ -76,7 +96,7 @@ def test_networks_are_timed_once_for_each_plan(small_artifact, imagenet, tmp_pat
     """Two artifacts with one plan: one timing. It is asked for again while times are missing, and where it fails the exit code says so."""
     asked = []
     monkeypatch.setattr(drawing, "measure", lambda plan, runs_dir: asked.append(plan.recipe) or not fails)
-    monkeypatch.setattr(local, "train", lambda todo, jobs: [finish(run) for run in todo] and [])
+    monkeypatch.setattr(local, "train", lambda todo, jobs, budget=None: [finish(run) for run in todo] and [])
     records = RecordStore(ROOT / "paper_figures" / "records" / "quick.jsonl").read()
     record = next(r for r in records if r.kind == "train" and r.run == "regnety-tiny.quick")
 

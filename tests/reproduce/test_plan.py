@@ -11,7 +11,7 @@ from fastscale.records import RecordStore, write_snapshot
 from fastscale.reproduce import cost
 from fastscale.reproduce.cost import UNKNOWN, Cost, duration
 from fastscale.reproduce.listing import paper_runs
-from fastscale.reproduce.plan import needed
+from fastscale.reproduce.plan import needed, read_sources
 from fastscale.scaling import parse_run
 
 
@@ -30,6 +30,19 @@ def test_data_that_is_not_the_recipes_own_has_folders_of_its_own(small_artifact,
     runs = needed([own, other], "quick", tmp_path)
     folders = [run.folder.path.relative_to(tmp_path).as_posix() for run in runs]
     assert folders == ["regnety-tiny.quick/seed0", "on-folder--some-where/regnety-tiny.quick/seed0"]
+
+
+def test_a_data_set_may_lie_elsewhere(small_artifact, tmp_path):
+    """The run's name, folder and record stay those of the data set; `fit` and the check before it are told the place."""
+    (tmp_path / "mine").mkdir()
+    artifact = small_artifact("one", (None,), data="cifar10", recipe="cifar10-2ep")
+    sources = read_sources([f"cifar10:{tmp_path}/mine"], artifact.plan("quick").runs())
+    (run,) = needed([artifact], "quick", tmp_path, sources=sources)
+    words = run.arguments()
+    assert words[words.index("--data.source") + 1] == f"cifar10:{tmp_path}/mine" == run.images
+    assert run.spec.data == "cifar10" and run.folder.path == tmp_path / "regnety-tiny.cifar10-2ep" / "seed0"
+    (plain,) = needed([artifact], "quick", tmp_path)
+    assert plain.images == "cifar10"
 
 
 def test_dry_run_changes_nothing(tmp_path, capsys, data_home):
@@ -127,6 +140,9 @@ def test_list_runs_names_what_fit_takes(capsys, no_law):
         (["list", "runs", "--devices", "0"], "at least 1"),
         (["reproduce", "quick", "--jobs", "-1"], "--jobs must be at least 1"),
         (["reproduce", "qick"], "nearest first: quick"),
+        (["reproduce", "quick", "--budget", "0"], "--budget must be above 0 minutes"),
+        (["reproduce", "quick", "--budget", "9", "--cluster", "slurm"], "a cluster has --time"),
+        (["reproduce", "quick", "--data", "imagenet"], "--data imagenet is imagenet; these runs train on fashion-mnist"),
     ],
 )
 def test_unusable(argv, message, capsys, data_home):

@@ -1,0 +1,74 @@
+"""claims.md: one row a verdict, and how many claims have which."""
+
+from collections.abc import Sequence
+
+from fastscale.paper.claim import condition
+from fastscale.paper.tables import Column, Table, share
+from fastscale.paper.verdicts import FAILS, HOLDS, Verdict, target
+
+
+def claims_table(found: Sequence[Verdict]) -> Table:
+    """One row a verdict."""
+    columns = [
+        Column("artifact", "artifact", right=False),
+        Column("claim", "claim", right=False),
+        Column("computed", "the number", right=False, terminal=False),
+        Column("paper", "paper prints", _short),
+        Column("recomputed", "computed again", _short),
+        Column("recomputed_networks", "networks", terminal=False),
+        Column("ours", "ours", _with_interval, parts=("value", "low", "high")),
+        Column("ours_n", "n"),
+        Column("where", "measured on", right=False),
+        Column("holds_if", "holds if", right=False),
+        Column("verdict", "verdict", right=False),
+    ]
+    rows = []
+    for v in found:
+        own = ((v.ours.value, *(v.ours.interval or (None, None))), v.ours.n, v.ours.where) if v.ours else (None, None, None)
+        rows.append(
+            [
+                v.artifact,
+                v.claim.claim,
+                v.claim.computed,
+                v.claim.paper,
+                v.recomputed,
+                v.networks,
+                *own,
+                condition(v.claim, target(v.claim, v.recomputed)),
+                v.verdict,
+            ]
+        )
+    notes = [summary(found), _METHOD]
+    return Table("claims", "The paper's claims, and what became of them here", columns, rows, notes)
+
+
+def summary(found: Sequence[Verdict]) -> str:
+    """How many claims have which verdict; a claim that was measured on several devices counts once."""
+    by_claim: dict[str, list[str]] = {}
+    for v in found:
+        by_claim.setdefault(v.claim.id, []).append(v.verdict)
+    said: dict[str, int] = {}
+    for lines in by_claim.values():
+        decided = sorted(set(lines) & {HOLDS, FAILS})
+        verdict = lines[0] if not decided else decided[0] if len(decided) == 1 else "holds on some devices only"
+        said[verdict] = said.get(verdict, 0) + 1
+    return f"{len(by_claim)} claims: " + "; ".join(f"{said[verdict]} {verdict}" for verdict in sorted(said)) + "."
+
+
+def _short(value: float) -> str:
+    return share(value) if not isinstance(value, float | int) else f"{value:.3g}"
+
+
+def _with_interval(value: tuple[float, float | None, float | None]) -> str:
+    ours, low, high = value
+    return _short(ours) if low is None or high is None else f"{ours:+.2f} [{low:+.2f}, {high:+.2f}]"
+
+
+_METHOD = (
+    "Holds: ours is within the tolerance of the paper's number, or where it prints none, of the number computed again: from published "
+    "points, or for Fig. 5 and 7 from counts. "
+    "Where ours has a 95 % interval in brackets, all of it has to be; a part of it leaves the claim undecided. "
+    "The paper's plots hold more points than could be read off (small networks may hide each other), so its printed r and those of the "
+    "known points differ a little. n: networks behind a correlation or count, runs a network behind a difference or ratio. "
+    "Times on a CPU decide nothing: the paper's claims are about memory-bound accelerators."
+)

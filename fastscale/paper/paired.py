@@ -1,0 +1,207 @@
+"""Trained networks compared strategy against strategy: errors by seed, paired differences, and a confidence interval for each.
+
+Networks stand in cells: a base, a size (how many times the base's flops, about) and a strategy, trained with several seeds. Two strategies
+are compared within a base, a size and a seed; the differences of all bases and sizes are averaged with equal weights. The interval is
+Student's, with the variance of the differences within bases and sizes pooled (stratified by both): it is about these bases and sizes, not
+about others. Only runs of the plan count that were made under equal conditions; where there are several sets of these, the largest.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from scipy.special import stdtrit
+
+from fastscale.counts import Complexity
+from fastscale.errors import InputError
+from fastscale.paper.artifacts import Artifact, Plan
+from fastscale.paper.comparison import LEAST_POINTS, deviation, mean, pearson
+from fastscale.paper.evidence import check_counts, counts
+from fastscale.paper.looks import SAME
+from fastscale.paper.selection import conditions
+from fastscale.records import Record, latest
+from fastscale.scaling import Strategy, arch_named
+
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A network: its base, about how many times the base's flops it has, its strategy (None: the base itself), and its runs by seed."""
+
+    base: str
+    size: float
+    strategy: str | None
+    arch: str
+    counts: Complexity
+    base_counts: Complexity
+    runs: dict[int, Record]
+    step_epoch_s: float | None  # of the timing record: one epoch of training steps, on this device
+
+    @property
+    def errors(self) -> dict[int, float]:
+        """Top-1 error in % by seed, of the raw weights."""
+        return {seed: record.values["top1_error"] for seed, record in self.runs.items()}
+
+    def growth(self, measure: str) -> float:
+        """How many times the base's flops, params or acts it has."""
+        return getattr(self.counts, measure) / getattr(self.base_counts, measure)
+
+    def exponent_off(self, measure: str) -> float | None:
+        """By how much the exponent of its growth, in terms of its flops', is off the closed form (Tables 1, 2, 4); None for the base."""
+        if self.strategy is None:
+            return None
+        strategy = Strategy.parse(self.strategy)
+        theory = getattr(strategy.exponents(group_conv=getattr(arch_named(self.base), "grouped", False)), measure)
+        return math.log(self.growth(measure)) / math.log(self.growth("flops")) - float(theory)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean difference in points of error, its confidence interval, and the pairs of runs behind it."""
+
+    mean: float
+    low: float
+    high: float
+    pairs: int
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The plan's networks with what was trained of them under one set of conditions; `records`: of these runs."""
+
+    plan: Plan
+    sizes: tuple[float, ...]
+    cells: tuple[Cell, ...]
+    records: tuple[Record, ...]
+
+    @property
+    def strategies(self) -> tuple[str, ...]:
+        """Those of the plan, in its order; with and without group width a strategy is one, by the name of the first."""
+        return tuple({alike(cell.strategy): cell.strategy for cell in reversed(self.cells) if cell.strategy}.values())[::-1]
+
+    @property
+    def on_cpu(self) -> bool:
+        """Whether it was trained without an accelerator."""
+        return any(r.env.get("device_type", "cpu") == "cpu" for r in self.records)
+
+    @property
+    def device(self) -> str:
+        """What it was trained on; empty where nothing was."""
+        return str(self.records[0].env["device"]) if self.records else ""
+
+    @property
+    def images(self) -> int:
+        """How many images were shown in training, over all runs."""
+        return round(sum(r.values["images_per_s"] * r.values["epoch_time_s"] * (r.epochs or 0) for r in self.records))
+
+    @property
+    def device_hours(self) -> float:
+        """Training time of all runs, without validation and start."""
+        return sum(r.values["epoch_time_s"] * (r.epochs or 0) for r in self.records) / 3600
+
+    def cell(self, base: str, size: float, strategy: str | None) -> Cell | None:
+        """The network of a strategy, with or without group width; None where the plan has none."""
+        return next((c for c in self.cells if (c.base, c.size, alike(c.strategy)) == (base, size, alike(strategy))), None)
+
+
+def trained(artifact: Artifact, records: Iterable[Record]) -> Trained:
+    """Sorts the records of an artifact's runs into its cells.
+
+    Raises InputError where a record's counts are not those of its network, or two networks would share a cell.
+    """
+    plan = artifact.plan(artifact.drawing["tier"])
+    assert plan is not None
+    records = list(records)
+    wanted = {(run.run, run.seed, run.data) for run in plan.runs()}
+    own = latest(r for r in records if r.kind == "train" and (r.run, r.seed, r.data) in wanted and "top1_error" in r.values)
+    chosen = _largest(own)
+    for record in chosen:
+        check_counts(record, f"record {record.id}")
+    classes = chosen[0].num_classes if chosen else artifact.drawing["classes"]
+    where = chosen[0].env["device"] if chosen else None
+    timed = {
+        r.arch: r for r in records if r.kind == "time" and r.data == plan.data and r.env["device"] == where and r.num_classes == classes
+    }
+    sizes = tuple(float(size) for size in artifact.drawing["sizes"])
+    cells: dict[tuple, Cell] = {}
+    for name in plan.names():
+        made, base = counts(name.arch_name, None, classes)[0], counts(name.base, None, classes)[0]
+        size = 1.0 if name.strategy is None else nearest_size(made.flops / base.flops, sizes)
+        key = name.base, size, alike(name.strategy)
+        if key in cells:
+            raise InputError(f"{artifact.name}: {name.arch_name} and another network of its strategy have about x{size:g} the base's flops")
+        minutes = timed[name.arch_name].values.get("epoch_time_min") if name.arch_name in timed else None
+        runs = {r.seed or 0: r for r in chosen if r.arch == name.arch_name}
+        cells[key] = Cell(
+            name.base, size, name.strategy, name.arch_name, made, base, dict(sorted(runs.items())), 60 * minutes if minutes else None
+        )
+    return Trained(plan, sizes, tuple(cells.values()), tuple(chosen))
+
+
+def alike(strategy: str | None) -> str | None:
+    """dwgr is dwr, and so on: group width is scaled where a network has group convs."""
+    return SAME.get(strategy, strategy) if strategy else None
+
+
+def nearest_size(growth: float, sizes: Sequence[float]) -> float:
+    """The size that a growth of flops is nearest to, in ratio."""
+    return min(sizes, key=lambda size: abs(math.log(growth / size)))
+
+
+def difference(
+    found: Trained, first: str, second: str, bases: Sequence[str] | None = None, sizes: Sequence[float] | None = None
+) -> Estimate | None:
+    """Error of `first` minus that of `second`, paired by base, size and seed; of some bases or sizes alone, where given.
+
+    None where a base and size has no pair of runs, or none has two, so that nothing tells how far they scatter.
+    """
+    strata = []
+    for base in bases or found.plan.bases:
+        for size in sizes or found.sizes:
+            one, other = found.cell(base, size, first), found.cell(base, size, second)
+            if one is None or other is None:
+                continue
+            strata.append([error - other.errors[seed] for seed, error in one.errors.items() if seed in other.errors])
+    return estimate(strata)
+
+
+def estimate(strata: Sequence[Sequence[float]]) -> Estimate | None:
+    """The mean of the strata's means and its interval; see `difference`."""
+    free = sum(len(values) - 1 for values in strata)
+    if not strata or not all(strata) or free < 1:
+        return None
+    means = [math.fsum(values) / len(values) for values in strata]
+    squares = math.fsum((v - m) ** 2 for values, m in zip(strata, means, strict=True) for v in values)
+    error = math.sqrt(squares / free * math.fsum(1 / len(values) for values in strata)) / len(strata)
+    middle = math.fsum(means) / len(means)
+    half = float(stdtrit(free, 0.5 + LEVEL / 2)) * error
+    return Estimate(middle, middle - half, middle + half, sum(map(len, strata)))
+
+
+def exponents_off(found: Trained, measure: str) -> tuple[float, int]:
+    """(mean distance of the exponents of growth from the closed form, networks)."""
+    off = [abs(value) for cell in found.cells if (value := cell.exponent_off(measure)) is not None]
+    return math.fsum(off) / len(off), len(off)
+
+
+def time_correlation(found: Trained, measure: str) -> tuple[float, int] | None:
+    """(Pearson r of epoch time with a count over the timed networks, how many); None below three."""
+    timed = [cell for cell in found.cells if cell.step_epoch_s is not None]
+    r = pearson([getattr(c.counts, measure) for c in timed], [c.step_epoch_s or 0.0 for c in timed])
+    return None if r is None or len(timed) < LEAST_POINTS else (r, len(timed))
+
+
+def summary(cell: Cell) -> tuple[float, float | None, int] | None:
+    """(mean, sample standard deviation, n) of a cell's errors; None where it has no run."""
+    values = list(cell.errors.values())
+    average = mean(values)
+    return None if average is None else (average, deviation(values), len(values))
+
+
+def _largest(records: Sequence[Record]) -> list[Record]:
+    """The records of the conditions that most were made under; of equally many, the newest."""
+    groups: dict[tuple, list[Record]] = {}
+    for record in records:
+        groups.setdefault(conditions(record), []).append(record)
+    return max(groups.values(), key=lambda group: (len(group), max(r.env["date"] for r in group)), default=[])

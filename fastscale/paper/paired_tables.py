@@ -1,0 +1,106 @@
+"""The tables of trained evidence: every network with n, mean and standard deviation, and every paired difference with its interval."""
+
+from collections.abc import Sequence
+
+from fastscale.paper.artifacts import Artifact
+from fastscale.paper.comparison_tables import DATA_NAMES
+from fastscale.paper.paired import LEVEL, Estimate, Trained, difference, summary
+from fastscale.paper.tables import Column, Table, fixed
+
+
+def networks_table(found: Trained, artifact: Artifact) -> Table:
+    """One row a network of the plan: what it is, what it costs, how it did."""
+    columns = [
+        Column("base", "base", right=False),
+        Column("strategy", "strategy", right=False),
+        Column("arch", "network", right=False),
+        Column("flops_multiply_adds", "flops, M (multiply-adds)", lambda v: f"{v / 1e6:.2f}"),
+        Column("flops_multiply_adds_growth", "flops (multiply-adds) growth", _times),
+        Column("params_growth", "params growth", _times),
+        Column("acts_growth", "acts growth", _times),
+        Column("acts_exponent_off", "acts exponent off theory", lambda v: f"{v:+.2f}"),
+        Column("top1_error", "top-1 error, %", _runs, parts=("mean", "std", "n")),
+        Column("epoch_time_s", "epoch time, s (step x steps)", fixed(1)),
+    ]
+    rows = []
+    for cell in found.cells:
+        row: list = [cell.base, cell.strategy or "base", cell.arch, cell.counts.flops]
+        row += [cell.growth(measure) for measure in ("flops", "params", "acts")]
+        rows.append([*row, cell.exponent_off("acts"), summary(cell), cell.step_epoch_s])
+    return Table(artifact.name, artifact.title + where(found), columns, rows, [amount(found), _GROWTH])
+
+
+def differences_table(found: Trained, artifact: Artifact) -> Table:
+    """Every strategy's error minus the reference's: all bases and sizes together, then each."""
+    reference = artifact.drawing["reference"]
+    columns = [
+        Column("strategy", "strategy", right=False),
+        Column("bases", "base", right=False),
+        Column("size", "size", right=False),
+        Column("difference", f"error minus {reference}'s, points", _interval, parts=("mean", "low", "high", "pairs")),
+    ]
+    rows = []
+    for strategy in found.strategies:
+        if strategy == reference:
+            continue
+        rows.append([strategy, "all", "all", _parts(difference(found, strategy, reference))])
+        for base in found.plan.bases:
+            for size in found.sizes:
+                rows.append([strategy, base, f"x{size:g}", _parts(difference(found, strategy, reference, [base], [size]))])
+    title = f"{artifact.title}: differences from {reference}{where(found)}"
+    return Table(f"{artifact.name}-differences", title, columns, rows, [_INTERVAL])
+
+
+def where(found: Trained) -> str:
+    """Data and device, for titles."""
+    data = DATA_NAMES.get(found.plan.data, found.plan.data)
+    return f" ({data}, {found.device})" if found.device else f" ({data}; nothing trained yet)"
+
+
+def amount(found: Trained) -> str:
+    """How much of the plan was trained, and what that took."""
+    planned = len(found.cells) * len(found.plan.seeds)
+    said = f"{len(found.records)} of {planned} planned runs"
+    if not found.records:
+        return f"{said}: no network has been trained yet."
+    hours = found.device_hours
+    time = f"{hours:.1f} hours" if hours >= 2 else f"{60 * hours:.0f} minutes"
+    threads = found.records[0].env.get("threads")
+    on = f"{found.device}, {threads} thread{'s' * (threads != 1)} a run" if found.on_cpu else found.device
+    return (
+        f"{said}, recipe {found.plan.recipe}; {found.images / 1e6:.1f} M images shown in training, which took {time} ({on}; the sum "
+        "of all runs, without validation, some side by side). Errors: raw weights, mean ± sample standard deviation (n runs)."
+    )
+
+
+def _parts(found: Estimate | None) -> tuple[float, float, float, int] | None:
+    return None if found is None else (found.mean, found.low, found.high, found.pairs)
+
+
+def _interval(value: tuple[float, float, float, int]) -> str:
+    mean, low, high, pairs = value
+    return f"{mean:+.2f} [{low:+.2f}, {high:+.2f}] ({pairs})"
+
+
+def _runs(value: tuple[float, float | None, int]) -> str:
+    average, spread, runs = value
+    return f"{average:.2f} ± {spread:.2f} ({runs})" if spread is not None else f"{average:.2f} (1)"
+
+
+def _times(value: float) -> str:
+    return f"x{value:.2f}"
+
+
+def markdown_lines(texts: Sequence[str]) -> list[str]:
+    """Paragraphs, with blank lines between."""
+    return [line for text in texts for line in (text, "")]
+
+
+_GROWTH = (
+    "Depths are whole numbers, widths multiples of 8, resolutions of 4, so factors were chosen, on counts alone, for flops (multiply-adds) "
+    "near x2 and x4. Acts exponent: the logarithm of acts' growth over that of flops', minus the closed form's exponent (Tables 1 and 2)."
+)
+_INTERVAL = (
+    f"Mean of paired differences [{LEVEL:.0%} interval] (pairs of runs): pairs share base, size and seed; bases and sizes weigh alike; "
+    "Student's interval with the variance within bases and sizes pooled, not adjusted for the number of comparisons. Above 0: worse."
+)
