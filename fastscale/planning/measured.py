@@ -3,6 +3,7 @@
 `--device runs/records.jsonl` takes a file (`FILE:NAME` one device of it); a name, or a part of it, is looked for in the records at hand.
 """
 
+import statistics
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -60,19 +61,25 @@ def _timed(records: Sequence[Record], value: str) -> tuple[list[Record], list[Re
     """The last record of each network that holds this time, measured on dummy images with our own code; and those left out for drift."""
     kept = [r for r in records if r.kind == "time" and value in r.values and r.env.get("images") in (None, "dummy")]
     kept = [r for r in kept if r.env.get("implementation") in (None, "fastscale")]
-    drifted = [r for r in kept if not steady(r.env.get("drift", 1.0))]
-    return latest(r for r in kept if steady(r.env.get("drift", 1.0))), drifted
+    # a campaign's drift counts from its first minute; what has to be alike is the clock that most of it was measured at
+    usual = {device: statistics.median(_drift(r) for r in kept if r.env["device"] == device) for device in {r.env["device"] for r in kept}}
+    alike = [r for r in kept if steady(_drift(r) / usual[r.env["device"]])]
+    return latest(alike), [r for r in kept if r not in alike]
+
+
+def _drift(record: Record) -> float:
+    return record.env.get("drift", 1.0)
 
 
 def _condition(record: Record, key: str) -> Any:
-    """One of ENVELOPE; how many cores there are matters to a processor's time, not to a GPU's."""
+    """One of ENVELOPE; how many cores there are matters to a processor's time, not to a GPU's. A CPU's torch is one whoever built it."""
     if key == "torch":
-        return record.env.get("versions", {}).get("torch")
+        return str(record.env.get("versions", {}).get("torch")).removesuffix("+cpu")
     return None if key == "cores" and record.env.get("device_type") != "cpu" else record.env.get(key)
 
 
 def _without(drifted: int) -> str:
-    return f" ({drifted} left out: the device drifted beyond {DRIFT_BOUND:g} meanwhile)" if drifted else ""
+    return f" ({drifted} left out: the device was then more than {DRIFT_BOUND:g} times faster or slower than for most)" if drifted else ""
 
 
 def _measurements(device: str, mode: str, records: Sequence[Record], drifted: int) -> Measurements:
