@@ -6,6 +6,7 @@ from pathlib import Path
 from fastscale.paper.artifacts import Artifact, list_artifacts, load_artifact
 from fastscale.paper.evidence import committed_records
 from fastscale.paper.growth import group_width_table, growth_table
+from fastscale.paper.parity import parity_table
 from fastscale.paper.places import checkout, write_text
 from fastscale.paper.published import definitions, digitised_counts, network_counts, published_counts, zoo_counts
 from fastscale.paper.runtime_law import runtime_law
@@ -66,7 +67,8 @@ def tables_of(artifact: Artifact, root: Path | None = None) -> list[Table]:
         return [group_width_table(artifact), growth_table(artifact)]
     if artifact.kind == "definitions":
         return [definitions(root)]
-    return [published_counts(root), zoo_counts(root), digitised_counts(root), network_counts(), runtime_law(root)]
+    measured = [runtime_law(root), parity_table(committed_records(root))]
+    return [published_counts(root), zoo_counts(root), digitised_counts(root), network_counts(), *measured]
 
 
 def snapshot(artifact: str, root: Path | None = None) -> Path:
