@@ -126,3 +126,28 @@ def index(entries: Sequence[Entry]) -> str:
         row = [f"[{e.short}]({e.name}.md)", e.data, str(e.resolution), f"{e.flops:,}", f"{e.params:,}", f"{e.acts:,}"]
         lines.append("| " + " | ".join([*row, f"{error['value']:.2f}", spread, size(e), e.licence]) + " |")
     return INTRODUCTION + "\n" + "\n".join(lines) + "\n"
+
+
+ZOO_START, ZOO_END = "<!-- released networks: made by fastscale checkpoint publish -->", "<!-- end of released networks -->"
+
+
+def zoo(entries: Sequence[Entry]) -> str:
+    """The table of README.md: one row a network, errors with their n, links to card and file."""
+    lines = [
+        "| network | data | flops (multiply-adds), M | params, M | acts, M | top-1 error, % (n) | file |",
+        "|:---|:---|---:|---:|---:|:---|---:|",
+    ]
+    for e in sorted(entries, key=lambda e: (e.data, e.arch.partition(".")[0], e.flops, e.name)):
+        error = e.errors["top1_error"]
+        found = f"{error['mean']:.2f} ± {error['std']:.2f} ({error['n']})" if error["n"] > 1 else f"{error['value']:.2f} (1)"
+        counts = [f"{value / 1e6:.{digits}f}" for value, digits in ((e.flops, 2), (e.params, 3), (e.acts, 3))]
+        cells = [f"[{e.arch}](checkpoints/{e.name}.md)", e.data, *counts, found, f"[{size(e)}](checkpoints/{e.file})"]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def with_zoo(text: str, entries: Sequence[Entry]) -> str:
+    """A README with the table between its two marks made again; as it is, where it has none."""
+    head, start, rest = text.partition(ZOO_START)
+    _, end, tail = rest.partition(ZOO_END)
+    return f"{head}{start}\n\n{zoo(entries)}\n{end}{tail}" if start and end else text

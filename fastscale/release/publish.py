@@ -13,7 +13,7 @@ from fastscale.data.sources import lock
 from fastscale.errors import InputError
 from fastscale.records import Record, RecordStore, read_records, write_snapshot
 from fastscale.release import places
-from fastscale.release.card import card, index
+from fastscale.release.card import card, index, with_zoo
 from fastscale.release.checkpoint import Checkpoint, from_bytes, from_training, to_bytes
 from fastscale.release.manifest import SUFFIX, TOLERANCE_LIMIT, Entry, is_name, is_url, manifest_text, read_manifest
 from fastscale.release.score import Score, score
@@ -214,12 +214,15 @@ def write_release(folder: Path, entry: Entry, data: bytes, records: Sequence[Rec
 
 
 def write_cards(folder: Path) -> None:
-    """Every card and the index, made again from manifest and records."""
+    """Every card, the index, and the table in the README above the folder (where it has marks), made again from manifest and records."""
     entries = read_manifest(folder / places.MANIFEST)
     records = {r.id: r for r in read_records(folder / places.RECORDS)} if (folder / places.RECORDS).is_file() else {}
     for entry in entries:
         whole(folder / f"{entry.name}.md", card(entry, [records[i] for i in entry.record_ids if i in records]).encode())
     whole(folder / "README.md", index(entries).encode())
+    readme = folder.parent / "README.md"
+    if readme.is_file() and (text := with_zoo(before := readme.read_text(encoding="utf-8"), entries)) != before:
+        whole(readme, text.encode())
 
 
 def write_imported(checkpoint: Checkpoint, source: str, out: str | os.PathLike = ".") -> Path:

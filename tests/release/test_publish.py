@@ -13,9 +13,9 @@ from fastscale.cli import main
 from fastscale.errors import InputError
 from fastscale.records import Record, RecordStore
 from fastscale.release import places
-from fastscale.release.card import card, index
-from fastscale.release.manifest import read_manifest
-from fastscale.release.publish import Seed, choose, errors_over, finished, publish
+from fastscale.release.card import ZOO_END, ZOO_START, card, index, with_zoo
+from fastscale.release.manifest import manifest_text, read_manifest
+from fastscale.release.publish import Seed, choose, errors_over, finished, publish, write_cards
 from fastscale.release.verify import verify
 from fastscale.training.checkpoint_io import read_checkpoint
 
@@ -191,6 +191,8 @@ def test_the_committed_cards_are_made_from_the_committed_manifest(monkeypatch):
     home = places.home()
     entries, records = read_manifest(home / "manifest.json"), {r.id: r for r in RecordStore(home / "records.jsonl").read()}
     assert (home / "README.md").read_text() == index(entries)
+    readme = (home.parent / "README.md").read_text()
+    assert with_zoo(readme, entries) == readme and all(f"(checkpoints/{entry.file})" in readme for entry in entries)
     for entry in entries:
         assert (home / f"{entry.name}.md").read_text() == card(entry, [records[i] for i in entry.record_ids])
         found = verify(entry, evaluate=False)
@@ -205,3 +207,18 @@ def test_every_verb_shows_an_example(capsys, verb):
     with pytest.raises(SystemExit) as stop:
         main(["checkpoint", verb, "--help"])
     assert stop.value.code == 0 and f"fastscale checkpoint {verb}" in capsys.readouterr().out.split("example:")[1]
+
+
+def test_the_readme_above_gets_its_table_where_it_has_marks(tmp_path):
+    entries = read_manifest(places.home() / "manifest.json") or read_manifest(Path(__file__).parents[2] / "checkpoints" / "manifest.json")
+    text = f"before\n{ZOO_START}\nold\n{ZOO_END}\nafter\n"
+    made = with_zoo(text, entries)
+    assert made.startswith("before\n") and made.endswith("\nafter\n") and "old" not in made and with_zoo(made, entries) == made
+    assert all(f"(checkpoints/{e.file})" in made and f"(checkpoints/{e.name}.md)" in made for e in entries)
+    assert with_zoo("no marks", entries) == "no marks" and with_zoo(ZOO_START, entries) == ZOO_START
+    (tmp_path / "README.md").write_text(text)
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    (folder / "manifest.json").write_text(manifest_text(entries))
+    write_cards(folder)
+    assert (tmp_path / "README.md").read_text() == made
