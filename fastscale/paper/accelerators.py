@@ -21,12 +21,12 @@ from matplotlib.lines import Line2D
 from fastscale.paper.artifacts import Artifact
 from fastscale.paper.chart import Chart, Fit, Mark, draw_charts
 from fastscale.paper.comparison import least_squares
-from fastscale.paper.figures import house_style
+from fastscale.paper.figures import house_style, save_picture
 from fastscale.paper.looks import GREY, PALE, family_look
 from fastscale.paper.places import reference, write_text
 from fastscale.paper.points import Measured, timm_points
 from fastscale.paper.runtime import Pool
-from fastscale.paper.tables import Column, Table, fixed, to_csv, to_latex, to_markdown
+from fastscale.paper.tables import Column, Table, fixed, to_markdown, write_numbers
 from fastscale.records import Record
 
 DEVICES = {
@@ -92,8 +92,7 @@ def draw_accelerators(artifact: Artifact, records: Sequence[Record], folder: Pat
     text = [f"# {artifact.title}", "", artifact.shows.strip(), "", f"![r by device]({artifact.name}.svg)", ""]
     text += [f"![networks of two devices]({artifact.name}-networks.svg)", "", _CAPTION, "", to_markdown(table)]
     paths.append(write_text(folder / f"{artifact.name}.md", "\n".join(text).rstrip() + "\n"))
-    paths.append(write_text(folder / f"{artifact.name}.csv", to_csv(table)))
-    return [*paths, write_text(folder / f"{artifact.name}.tex", to_latex(table))]
+    return [*paths, *write_numbers(table, folder)]
 
 
 def r_table(found: Sequence[Device], artifact: Artifact) -> Table:
@@ -173,11 +172,7 @@ def _dots(found: Sequence[Device], artifact: Artifact, folder: Path) -> list[Pat
         ax.set_xlabel("Pearson r (log-log)", fontsize=9)
         handles = [Line2D([], [], linestyle="none", marker=m, color=c, markersize=5.2, label=name) for name, (c, m) in _MARKS.items()]
         figure.legend(handles=handles, loc="lower left", ncol=3, frameon=False, fontsize=8.5, handletextpad=0.2)
-        folder.mkdir(parents=True, exist_ok=True)
-        svg, png = folder / f"{artifact.name}.svg", folder / f"{artifact.name}.png"
-        figure.savefig(svg, metadata={"Date": None, "Creator": None})
-        figure.savefig(png, metadata={"Software": None}, dpi=130)
-    return [svg, png]
+        return save_picture(figure, folder, artifact.name, dpi=130)
 
 
 def margin(file: str, measures: tuple[str, str], root: Path | None = None) -> tuple[float, int]:

@@ -17,10 +17,10 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from fastscale.paper.artifacts import Artifact
 from fastscale.paper.blocks import BlockGraph, Step, built, trace_block
-from fastscale.paper.figures import house_style
+from fastscale.paper.figures import house_style, save_picture
 from fastscale.paper.looks import GREY
 from fastscale.paper.places import write_text
-from fastscale.paper.tables import Column, Table, to_csv, to_latex, to_markdown
+from fastscale.paper.tables import Column, Table, to_markdown, write_numbers
 from fastscale.records import Record
 
 _FACES = {"conv": "#DCEAF6", "group": "#BBD9EE", "se": "#FBE3CC", "act": "#E4F1E4"}
@@ -37,8 +37,7 @@ def draw_blocks(artifact: Artifact, records: Sequence[Record], folder: Path, roo
     table = steps_table(blocks, artifact)
     text = [f"# {artifact.title}", "", artifact.shows.strip(), "", f"![{artifact.title}]({artifact.name}.svg)", "", to_markdown(table)]
     paths.append(write_text(folder / f"{artifact.name}.md", "\n".join(text)))
-    paths.append(write_text(folder / f"{artifact.name}.csv", to_csv(table)))
-    return [*paths, write_text(folder / f"{artifact.name}.tex", to_latex(table))]
+    return [*paths, *write_numbers(table, folder)]
 
 
 def steps_table(blocks: Sequence[BlockGraph], artifact: Artifact) -> Table:
@@ -93,11 +92,7 @@ def _draw(blocks: Sequence[BlockGraph], artifact: Artifact, folder: Path) -> lis
             row, column = divmod(i, 2)
             ax = figure.add_axes((column / 2, (total - 0.5 - (row + 1) * height) / total, 0.5, height / total))
             _draw_block(ax, block, cell, height)
-        folder.mkdir(parents=True, exist_ok=True)
-        svg, png = folder / f"{artifact.name}.svg", folder / f"{artifact.name}.png"
-        figure.savefig(svg, metadata={"Date": None, "Creator": None})
-        figure.savefig(png, metadata={"Software": None}, dpi=110)
-    return [svg, png]
+        return save_picture(figure, folder, artifact.name, dpi=110)
 
 
 def _draw_block(ax: Axes, block: BlockGraph, cell: float, height: float) -> None:

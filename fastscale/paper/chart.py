@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from fastscale.paper.figures import house_style, plain_ticks
+from fastscale.paper.figures import house_style, plain_ticks, save_picture
 from fastscale.paper.looks import GREY, Look, strategy_look
 
 # of a look's size: many points, small panels; a published point is the larger, to show as a ring around ours where both agree
@@ -116,11 +116,7 @@ def draw_charts(
             borderpad=0.2,
             handlelength=1.4,
         )
-        folder.mkdir(parents=True, exist_ok=True)
-        svg, png = folder / f"{name}.svg", folder / f"{name}.png"
-        figure.savefig(svg, metadata={"Date": None, "Creator": None})
-        figure.savefig(png, metadata={"Software": None}, dpi=130)
-    return [svg, png]
+        return save_picture(figure, folder, name, dpi=130)
 
 
 def draw_chart(ax: Axes, chart: Chart, ticks: int = 7) -> None:

@@ -18,10 +18,10 @@ from matplotlib.figure import Figure
 from fastscale.errors import InputError
 from fastscale.paper.artifacts import Artifact
 from fastscale.paper.comparison_tables import DATA_NAMES
-from fastscale.paper.figures import house_style
+from fastscale.paper.figures import house_style, save_picture
 from fastscale.paper.looks import GREY
 from fastscale.paper.places import checkout, write_text
-from fastscale.paper.tables import Column, Table, to_csv, to_latex, to_markdown
+from fastscale.paper.tables import Column, Table, to_markdown, write_numbers
 from fastscale.records import Record
 
 COLUMNS = ("epoch", "train_loss", "learning_rate", "top1_error", "top1_error_ema", "images_per_s")
@@ -51,8 +51,7 @@ def draw_curves(artifact: Artifact, records: Sequence[Record], folder: Path, roo
     paths = _draw(rows, subtitle(record), artifact, folder)
     text = [f"# {artifact.title}", "", artifact.shows.strip(), "", f"![{artifact.title}]({artifact.name}.svg)", "", f"{subtitle(record)}."]
     paths.append(write_text(folder / f"{artifact.name}.md", "\n".join([*text, "", to_markdown(table)])))
-    paths.append(write_text(folder / f"{artifact.name}.csv", to_csv(table)))
-    return [*paths, write_text(folder / f"{artifact.name}.tex", to_latex(table))]
+    return [*paths, *write_numbers(table, folder)]
 
 
 def subtitle(record: Record) -> str:
@@ -117,8 +116,4 @@ def _draw(rows: Sequence[dict[str, str]], said: str, artifact: Artifact, folder:
         left.legend(frameon=False, fontsize=9)
         right.plot(epochs, [float(row["train_loss"]) for row in rows], color=GREY)
         right.set(xlabel="epoch", ylabel="training loss", ylim=(0, None))
-        folder.mkdir(parents=True, exist_ok=True)
-        svg, png = folder / f"{artifact.name}.svg", folder / f"{artifact.name}.png"
-        figure.savefig(svg, metadata={"Date": None, "Creator": None})
-        figure.savefig(png, metadata={"Software": None})
-        return [svg, png]
+        return save_picture(figure, folder, artifact.name)

@@ -6,7 +6,7 @@ from pathlib import Path
 from fastscale.paper.artifacts import Artifact
 from fastscale.paper.places import write_text
 from fastscale.paper.points import Measured
-from fastscale.paper.tables import Column, Table, fixed, signed, to_csv, to_latex, to_markdown
+from fastscale.paper.tables import Column, Table, fixed, signed, to_markdown, write_numbers
 from fastscale.paper.views import View
 
 _IN_WORDS = {"error": "error", "time": "epoch time"}
@@ -31,8 +31,7 @@ def write_caption(artifact: Artifact, view: View, left_out: Sequence[str], folde
     ]
     return [
         write_text(folder / f"{view.name}.md", "\n".join(parts).rstrip() + "\n"),
-        write_text(folder / f"{view.name}.csv", to_csv(table)),
-        write_text(folder / f"{view.name}.tex", to_latex(table)),
+        *write_numbers(table, folder),
     ]
 
 

@@ -37,7 +37,6 @@ _SETTINGS: dict[str, Any] = {
     "axes.axisbelow": True,
     "svg.hashsalt": "fastscale",
     "svg.fonttype": "path",
-    "savefig.dpi": 150,
 }
 
 
@@ -86,11 +85,16 @@ def draw(panels: Sequence[Panel], title: str, subtitle: str, folder: Path, name:
             labels = [Label(point.x, point.y, point.spread or 0.0, point.text) for point in panel.points]
             write = label_column if panel.column else place_labels
             write(ax, labels)
-        folder.mkdir(parents=True, exist_ok=True)
-        svg, png = folder / f"{name}.svg", folder / f"{name}.png"
-        figure.savefig(svg, metadata={"Date": None, "Creator": None})
-        figure.savefig(png, metadata={"Software": None})
-        return [svg, png]
+        return save_picture(figure, folder, name)
+
+
+def save_picture(figure: Figure, folder: Path, name: str, dpi: int = 150) -> list[Path]:
+    """Writes `<name>.svg` and `<name>.png` (at `dpi`) into `folder`, without date or program; to be called in the house style."""
+    folder.mkdir(parents=True, exist_ok=True)
+    svg, png = folder / f"{name}.svg", folder / f"{name}.png"
+    figure.savefig(svg, metadata={"Date": None, "Creator": None})
+    figure.savefig(png, metadata={"Software": None}, dpi=dpi)
+    return [svg, png]
 
 
 def legend(panels: Sequence[Panel]) -> str:

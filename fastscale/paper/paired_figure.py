@@ -19,12 +19,12 @@ from fastscale.paper.artifacts import Artifact
 from fastscale.paper.chart import Chart, Mark, draw_charts
 from fastscale.paper.comparison_tables import DATA_NAMES
 from fastscale.paper.curves import curve_file, errors_by_epoch
-from fastscale.paper.figures import house_style
+from fastscale.paper.figures import house_style, save_picture
 from fastscale.paper.looks import GREY, PALE, strategy_look
 from fastscale.paper.paired import LEVEL, Estimate, Trained, difference, summary, trained
 from fastscale.paper.paired_tables import differences_table, markdown_lines, networks_table, where
 from fastscale.paper.places import write_text
-from fastscale.paper.tables import to_csv, to_latex, to_markdown
+from fastscale.paper.tables import to_markdown, write_numbers
 from fastscale.records import Record
 
 _AXES = {"flops": ("flops (multiply-adds), M", 1e6), "acts": ("acts, K", 1e3)}
@@ -54,7 +54,7 @@ def draw_paired(artifact: Artifact, records: Sequence[Record], folder: Path, roo
     text += [to_markdown(table) for table in tables]
     paths.append(write_text(folder / f"{artifact.name}.md", "\n".join(text).rstrip() + "\n"))
     for table in tables:
-        paths += [write_text(folder / f"{table.name}.csv", to_csv(table)), write_text(folder / f"{table.name}.tex", to_latex(table))]
+        paths += write_numbers(table, folder)
     return paths
 
 
@@ -126,11 +126,7 @@ def _forest(found: Trained, estimates: dict[str, Estimate], artifact: Artifact, 
         ax.set_xlabel("points of top-1 error; to the right: worse", fontsize=9)
         ax.grid(visible=False, axis="y")
         ax.tick_params(labelsize=9, length=2.5)
-        folder.mkdir(parents=True, exist_ok=True)
-        svg, png = folder / f"{artifact.name}-differences.svg", folder / f"{artifact.name}-differences.png"
-        figure.savefig(svg, metadata={"Date": None, "Creator": None})
-        figure.savefig(png, metadata={"Software": None})
-    return [svg, png]
+        return save_picture(figure, folder, f"{artifact.name}-differences")
 
 
 _COURSE = "Validation error after each epoch, mean over the seeds, of the base and of the networks with about four times its flops."

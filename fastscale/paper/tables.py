@@ -116,8 +116,12 @@ def _line(cells: Sequence[str], sizes: Sequence[int], columns: Sequence[Column])
 
 def write_table(table: Table, folder: Path) -> list[Path]:
     """Writes `<name>.md`, `.csv` and `.tex` into `folder`; returns their paths."""
-    forms = {"md": to_markdown, "csv": to_csv, "tex": to_latex}
-    return [write_text(folder / f"{table.name}.{suffix}", form(table)) for suffix, form in forms.items()]
+    return [write_text(folder / f"{table.name}.md", to_markdown(table)), *write_numbers(table, folder)]
+
+
+def write_numbers(table: Table, folder: Path) -> list[Path]:
+    """Writes `<name>.csv` and `.tex` alone, for a table whose Markdown stands in a page with other things; returns their paths."""
+    return [write_text(folder / f"{table.name}.csv", to_csv(table)), write_text(folder / f"{table.name}.tex", to_latex(table))]
 
 
 def power(exponent: Fraction) -> str:
