@@ -1,8 +1,7 @@
 """Downloads from a server on this machine: resumed, verified, from mirrors in order."""
 
 import hashlib
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import numpy as np
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from fastscale.data import download as module
 from fastscale.data.download import download
 from fastscale.errors import InputError
+from tests.serving import serving
 
 BODY = np.random.default_rng(0).bytes(700_000)
 SHA256, MD5 = hashlib.sha256(BODY).hexdigest(), hashlib.md5(BODY).hexdigest()
@@ -40,18 +40,8 @@ def server():
                 body, own.drop = body[: own.drop], 0
             self.wfile.write(body)
 
-        def log_message(self, *args):
-            pass
-
-    own = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    own.asked, own.drop, own.ranges = [], 0, True
-    own.url = f"http://127.0.0.1:{own.server_port}"
-    thread = threading.Thread(target=own.serve_forever)
-    thread.start()
-    yield own
-    own.shutdown()
-    own.server_close()
-    thread.join()
+    with serving(Handler, asked=[], drop=0, ranges=True) as own:
+        yield own
 
 
 def test_a_file_is_fetched_once(server, tmp_path, lines):

@@ -1,9 +1,8 @@
 """A tiny network as a released file, two short runs of it, and a server of files on this machine."""
 
 import hashlib
-import threading
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 import torch
@@ -12,6 +11,7 @@ import fastscale as fs
 from fastscale.release.checkpoint import to_bytes
 from fastscale.release.description import describe
 from fastscale.release.manifest import Entry, manifest_text
+from tests.serving import serving
 
 RUN = "regnety-tiny.quick"
 SHORT = ["--model.recipe.batch_size", "8", "--model.recipe.epochs", "1", "--model.recipe.lr", "0.05"]  # an error well above 0
@@ -112,15 +112,5 @@ def server():
             stop, own.drop = (own.drop or len(body)), 0
             self.wfile.write(body[start:stop])
 
-        def log_message(self, *args):
-            pass
-
-    own = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    own.files, own.asked, own.drop = {}, [], 0
-    own.url = f"http://127.0.0.1:{own.server_port}"
-    thread = threading.Thread(target=own.serve_forever)
-    thread.start()
-    yield own
-    own.shutdown()
-    own.server_close()
-    thread.join()
+    with serving(Handler, files={}, asked=[], drop=0) as own:
+        yield own

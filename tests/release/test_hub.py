@@ -3,8 +3,7 @@
 import base64
 import hashlib
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 import torch
@@ -15,6 +14,7 @@ from fastscale.errors import InputError
 from fastscale.release import places
 from fastscale.release.hub import front_matter, repository
 from fastscale.release.manifest import manifest_text
+from tests.serving import serving
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -83,24 +83,14 @@ class Hub(BaseHTTPRequestHandler):
 
     do_HEAD = do_GET
 
-    def log_message(self, *args):
-        pass
-
 
 @pytest.fixture
 def hub(monkeypatch, tmp_path):
-    own = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    own.repos, own.lfs, own.private, own.asked, own.validated = {}, {}, {}, [], ""
-    own.url = f"http://127.0.0.1:{own.server_port}"
-    monkeypatch.setenv("HF_ENDPOINT", own.url)
-    monkeypatch.setenv("HF_TOKEN", "hf_test")
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)  # LFS: the older way, which a test can serve
-    thread = threading.Thread(target=own.serve_forever)
-    thread.start()
-    yield own
-    own.shutdown()
-    own.server_close()
-    thread.join()
+    with serving(Hub, repos={}, lfs={}, private={}, asked=[], validated="") as own:
+        monkeypatch.setenv("HF_ENDPOINT", own.url)
+        monkeypatch.setenv("HF_TOKEN", "hf_test")
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)  # LFS: the older way, which a test can serve
+        yield own
 
 
 def test_published_to_a_hub_and_loaded_from_there(hub, runs, data_of_runs, tmp_path, monkeypatch, capsys):
