@@ -14,7 +14,7 @@ from fastscale.errors import InputError
 from fastscale.paper import Artifact, load_artifact
 from fastscale.paper.evidence import committed_records
 from fastscale.reproduce import drawing, local
-from fastscale.reproduce.cost import check_device
+from fastscale.reproduce.cost import check_device, check_gpus
 from fastscale.reproduce.plan import Run, check_data, fetch, needed, read_sources, show
 from fastscale.reproduce.timings import show_timings, untimed
 
@@ -34,11 +34,12 @@ def reproduce(
     device: str | None = None,
     data: Sequence[str] = (),
     budget: float | None = None,
+    gpus: int = 1,
 ) -> int:
     """Makes the artifacts of `names` in `tier`; returns the exit code: 0, or 1 if something asked for is missing at the end.
 
     `jobs`: runs side by side here; `cluster`: where runs are submitted instead; `device`: whose times are predicted; `data`: where the user
-    keeps a data set (`cifar10:/path`); `budget`: minutes after which no run is begun.
+    keeps a data set (`cifar10:/path`); `budget`: minutes after which no run is begun; `gpus`: of this machine that share a run.
     """
     if device is not None:
         check_device(device, committed_records())
@@ -54,6 +55,8 @@ def reproduce(
         raise InputError(f"--budget must be above 0 minutes, got {budget:g}")
     if budget is not None and cluster:
         raise InputError("--budget is of runs on this machine; a cluster has --time")
+    if not cluster:
+        check_gpus(gpus, dry_run)
     for artifact in artifacts:
         print(f"{artifact.name}: {artifact.title}", flush=True)
         if artifact.plan(tier) is None and not dry_run:  # closed form, counts, published points: nothing to run
@@ -62,7 +65,7 @@ def reproduce(
     if not planned:
         return 0
     sources = read_sources(data, [spec for artifact in planned if (plan := artifact.plan(tier)) for spec in plan.runs()])
-    runs = needed(planned, tier, runs_dir, cluster.gpus or 1 if cluster else 1, device, sources)
+    runs = needed(planned, tier, runs_dir, (cluster.gpus or 1) if cluster else gpus, device, sources)
     show(runs, runs_dir)
     show_timings(planned, tier, runs_dir, device)
     if dry_run:
@@ -75,7 +78,7 @@ def reproduce(
     lock = FileLock(runs_dir / ".reproduce.lock", timeout=0)
     try:
         with lock:  # another's training would be in this one's timings
-            return make(planned, runs, tier, runs_dir, jobs, cluster, budget)
+            return make(planned, runs, tier, runs_dir, jobs, cluster, budget, gpus)
     except Timeout:
         raise InputError(f"another reproduce is at work in {runs_dir}: wait for it, or give another --runs_dir") from None
 
@@ -96,6 +99,7 @@ def make(
     jobs: int | None,
     cluster: "Cluster | None",
     budget: float | None = None,
+    gpus: int = 1,
 ) -> int:
     """The missing runs, then the times of the networks of each plan, then what is drawn; each as far as there are records."""
     todo = [run for run in runs if run.missing]
@@ -105,7 +109,7 @@ def make(
         if cluster:
             problems = cluster.train(todo, runs_dir)
         else:
-            problems = [f"{job.run.label}: {job.problem} (log: {job.run.log})" for job in local.train(todo, jobs, budget=budget)]
+            problems = [f"{job.run.label}: {job.problem} (log: {job.run.log})" for job in local.train(todo, jobs, gpus, budget)]
     timed: set[tuple] = set()
     for artifact in artifacts:
         plan = artifact.plan(tier)

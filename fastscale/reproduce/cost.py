@@ -36,6 +36,17 @@ def has_gpu() -> bool:
     return torch.cuda.is_available()
 
 
+def check_gpus(gpus: int, only_planned: bool) -> None:
+    """InputError where so many GPUs cannot share a run here; a plan may be of another machine."""
+    if gpus < 1:
+        raise InputError(f"--gpus-per-run must be at least 1 without --cluster, got {gpus}")
+    if gpus > 1 and not only_planned:
+        import torch
+
+        if (here := torch.cuda.device_count()) < gpus:
+            raise InputError(f"--gpus-per-run {gpus}: this machine has {here or 'no'} GPU{'s' * (here != 1)}")
+
+
 @cache
 def device_name() -> str:
     """What runs train on here, as records name it."""

@@ -96,7 +96,7 @@ def test_networks_are_timed_once_for_each_plan(small_artifact, imagenet, tmp_pat
     """Two artifacts with one plan: one timing. It is asked for again while times are missing, and where it fails the exit code says so."""
     asked = []
     monkeypatch.setattr(drawing, "measure", lambda plan, runs_dir: asked.append(plan.recipe) or not fails)
-    monkeypatch.setattr(local, "train", lambda todo, jobs, budget=None: [finish(run) for run in todo] and [])
+    monkeypatch.setattr(local, "train", lambda todo, jobs, devices, budget: [finish(run) for run in todo] and [])
     records = RecordStore(ROOT / "paper_figures" / "records" / "quick.jsonl").read()
     record = next(r for r in records if r.kind == "train" and r.run == "regnety-tiny.quick")
 
