@@ -129,6 +129,7 @@ def plan(
     latency_ms: float | None = None,
     device: "str | Device | Sequence[str | Device] | None" = None,
     batch: float | None = None,
+    latency_batch: float | None = None,
     images: int = 1_281_167,
     devices: int | None = None,
     num_classes: int = 1000,
@@ -139,7 +140,8 @@ def plan(
     """For each base and strategy the largest network within all budgets: `.candidates` (most flops first), `.best`, `.pareto`, `.missing`.
 
     `strategies`: names, "family" for alpha from 0 to 1, the usual eight unless given. Budgets: counts of one image; minutes of an epoch of
-    `images` on `devices` devices; training memory of one device; latency of one step of `batch` images (as measured there unless given).
+    `images` on `devices` devices; training memory of one device; latency of one step of `latency_batch` images (`batch`, or
+    as measured there, unless given).
     `device`: as in `predict_time`, or several: the first that was measured in training tells epoch times, the first at inference latencies.
     Without a budget: the bases as they are. InputError where no network meets a budget (says the smallest that would).
 
@@ -152,6 +154,10 @@ def plan(
     named = [device] if isinstance(device, str) or not isinstance(device, Sequence) else device
     found = [planning.device_named(d, precision=precision, layout=layout, compile=compile) for d in named if d is not None]
     by_mode = {mode: next((d for d in found if mode in d.laws), None) for mode in planning.MODES}
+    for mode, budget in (("training", epoch_time_min), ("inference", latency_ms)):
+        for d in found:
+            if budget is not None and by_mode[mode] is None and mode in d.refused:
+                d.law(mode)  # says why
     budgets = {
         "flops": flops,
         "params": params,
@@ -166,5 +172,5 @@ def plan(
         [arch(b) for b in ([bases] if isinstance(bases, str | Arch) else bases)],
         [strategies] if isinstance(strategies, str | Strategy) else strategies,
         {name: value for name, value in budgets.items() if value is not None},
-        planning.Conditions(**by_mode, batch=batch, images=images, devices=devices, num_classes=num_classes),
+        planning.Conditions(**by_mode, batch=batch, latency_batch=latency_batch, images=images, devices=devices, num_classes=num_classes),
     )

@@ -33,13 +33,13 @@ from fastscale.timing.turns import COMPILED_ALONE, StepTime, in_turns
 from fastscale.training.layout import resolve_layout
 from fastscale.training.recipe import PRECISIONS, Recipe, load_recipe
 
-# ours: (timm's name, torchvision's); timm's RegNetZ has a head 1024 wide where the paper's counts give 1000
+# ours: (timm's name, torchvision's)
 PAIRS = {
     "regnetx-400mf.dds": ("regnetx_004", "regnet_x_400mf"),
     "regnety-400mf.dds": ("regnety_004", "regnet_y_400mf"),
     "regnety-4gf.dds": ("regnety_040", None),
-    "regnetz-500mf": ("regnetz_005", None),
-    "regnetz-4gf": ("regnetz_040", None),
+    "regnetz-500mf.timm": ("regnetz_005", None),
+    "regnetz-4gf-h.timm": ("regnetz_040_h", None),
     "efficientnet-b0": ("efficientnet_b0", "efficientnet_b0"),
     "resnet-50": ("resnet50", "resnet50"),
     "resnext-50": ("resnext50_32x4d", "resnext50_32x4d"),

@@ -15,11 +15,12 @@ from fastscale.counts import Complexity, complexity
 from fastscale.errors import InputError
 from fastscale.paper.artifacts import Artifact
 from fastscale.paper.comparison import LEAST_POINTS, deviation, mean
-from fastscale.paper.looks import family_of
+from fastscale.paper.looks import SAME, WITH_GROUPS, family_of
 from fastscale.paper.places import checkout
 from fastscale.paper.points import Measured
 from fastscale.records import Record, key, read_records
 from fastscale.scaling import RunName, arch_named
+from fastscale.timing.drift import at_usual_clock
 
 _TIMED_UNDER = ("device", "precision", "layout", "compile", "threads")
 
@@ -65,10 +66,10 @@ def groups(records: Iterable[Record], artifact: Artifact, tier: str = "full") ->
         return []
     planned = {name.arch_name: name for name in plan.names()}
     own = [r for r in records if plan.holds(r.base, r.strategy, r.factor) and _fits(r)]
-    names = {r.arch: planned.get(r.arch) or RunName(r.base, r.strategy, r.factor, None) for r in own}
+    names = {r.arch: planned.get(r.arch) or _plain(r, planned) for r in own}
     names = dict(sorted(names.items(), key=lambda item: _in_order(item[1], planned)))
     trained = [r for r in own if r.kind == "train" and r.recipe and "top1_error" in r.values]
-    timed = [r for r in own if r.kind == "time" and r.data == plan.data and "epoch_time_min" in r.values]
+    timed = at_usual_clock([r for r in own if r.kind == "time" and r.data == plan.data and "epoch_time_min" in r.values])
     found = []
     for recipe in sorted({r.recipe for r in trained if r.recipe}, key=lambda recipe: (recipe != plan.recipe, recipe)):
         runs = [r for r in trained if r.recipe == recipe]
@@ -107,6 +108,15 @@ def slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
+def _plain(record: Record, planned: dict[str, RunName]) -> RunName:
+    """The network's name as the figure has it: where there are no group convs to scale, wg is w, dwgr is dwr."""
+    strategy = record.strategy
+    if strategy in WITH_GROUPS and not getattr(arch_named(record.base), "grouped", False):
+        strategy = SAME[strategy]
+    name = RunName(record.base, strategy, record.factor, None)
+    return planned.get(name.arch_name) or name
+
+
 def _in_order(name: RunName, planned: dict[str, RunName]) -> tuple:
     """Planned networks in the plan's order, then others by name and factor."""
     place = list(planned).index(name.arch_name) if name.arch_name in planned else len(planned)
@@ -123,8 +133,8 @@ def _trained(recipe: str, records: Sequence[Record], names: dict[str, RunName]) 
     if len(data) > 1:
         raise InputError(f"recipe {recipe}: records of different data sets cannot be compared ({', '.join(sorted(data))})")
     points = []
-    for arch, name in names.items():
-        runs = [r for r in records if r.arch == arch]
+    for name in dict.fromkeys(names.values()):
+        runs = [r for r in records if names[r.arch] == name]
         if runs:
             errors = [r.values.get("top1_error_ema", r.values["top1_error"]) for r in runs]
             points.append(
@@ -141,8 +151,8 @@ def _timed(
     on_cpu = records[0].env.get("device_type", "cpu") == "cpu"
     words = f"{device}, {precision}, {layout}" + (", compiled" if compiled not in ("False", "None") else ", eager")
     points = []
-    for arch, name in names.items():
-        own = [r for r in records if r.arch == arch]
+    for name in dict.fromkeys(names.values()):
+        own = [r for r in records if names[r.arch] == name]
         if own:  # measured with several batches: the largest, which fills the device
             r = max(own, key=lambda record: (record.env.get("batch") or 0, record.id))
             minutes, step, spread = (r.values.get(v) for v in ("epoch_time_min", "step_time_s", "step_time_spread_s"))
@@ -155,7 +165,7 @@ def _timed(
 def _point(record: Record, name: RunName, **measured) -> Measured:
     strategy = "orig" if name.strategy is None and re.fullmatch(r"efficientnet-b[1-7]", name.base) else name.strategy
     own = (float(record.flops), float(record.params), float(record.acts))
-    return Measured(record.arch, family_of(name.base), strategy, *own, source=f"record {record.id}", **measured)
+    return Measured(name.arch_name, family_of(name.base), strategy, *own, source=f"record {record.id}", **measured)
 
 
 def _conditions(record: Record) -> tuple[str, ...]:

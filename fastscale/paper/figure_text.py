@@ -72,11 +72,11 @@ def points_table(artifact: Artifact, view: View) -> Table:
         Column("params", "params, M", _scaled(1e6, 2)),
         Column("acts", "acts, M", _scaled(1e6, 2)),
         Column("top1_error_paper", "top-1 error published, %", fixed(2)),
-        Column("top1_error", "ours", _runs, parts=("mean", "std", "n")),
-        Column("top1_error_difference", "difference", signed(2)),
+        Column("top1_error", "top-1 error ours, %", _runs, parts=("mean", "std", "n")),
+        Column("top1_error_difference", "error, difference", signed(2)),
         Column("epoch_time_min_paper", "epoch time published, min", fixed(2)),
-        Column("epoch_time_min", "ours", fixed(2)),
-        Column("epoch_time_ratio", "ours / published", fixed(2)),
+        Column("epoch_time_min", "epoch time ours, min", fixed(2)),
+        Column("epoch_time_ratio", "time, ours / published", fixed(2)),
     ]
     ours = {p.arch: p for p in view.planned}
     errors = {p.arch: p for p in view.our_values("error")}

@@ -91,14 +91,12 @@ class Trained:
         return str(self.records[0].env["device"]) if self.records else ""
 
     @property
-    def images(self) -> int:
-        """How many images were shown in training, over all runs."""
-        return round(sum(r.values["images_per_s"] * r.values["epoch_time_s"] * (r.epochs or 0) for r in self.records))
-
-    @property
-    def device_hours(self) -> float:
-        """Training time of all runs, without validation and start."""
-        return sum(r.values["epoch_time_s"] * (r.epochs or 0) for r in self.records) / 3600
+    def amount(self) -> tuple[int, float] | None:
+        """(images shown in training, hours of training without validation and start), over all runs; None where a record does not say."""
+        if not all({"images_per_s", "epoch_time_s"} <= r.values.keys() for r in self.records):
+            return None
+        seconds = [r.values["epoch_time_s"] * (r.epochs or 0) for r in self.records]
+        return round(sum(s * r.values["images_per_s"] for s, r in zip(seconds, self.records, strict=True))), sum(seconds) / 3600
 
     def cell(self, base: str, size: float, strategy: str | None) -> Cell | None:
         """The network of a strategy, with or without group width; None where the plan has none."""

@@ -63,14 +63,14 @@ def amount(found: Trained) -> str:
     said = f"{len(found.records)} of {planned} planned runs"
     if not found.records:
         return f"{said}: no network has been trained yet."
-    hours = found.device_hours
-    time = f"{hours:.1f} hours" if hours >= 2 else f"{60 * hours:.0f} minutes"
-    threads = found.records[0].env.get("threads")
-    on = f"{found.device}, {threads} thread{'s' * (threads != 1)} a run" if found.on_cpu else found.device
-    return (
-        f"{said}, recipe {found.plan.recipe}; {found.images / 1e6:.1f} M images shown in training, which took {time} ({on}; the sum "
-        "of all runs, without validation, some side by side). Errors: raw weights, mean ± sample standard deviation (n runs)."
-    )
+    said += f", recipe {found.plan.recipe}"
+    if found.amount is not None:
+        images, hours = found.amount
+        time = f"{hours:.1f} hours" if hours >= 2 else f"{60 * hours:.0f} minutes"
+        threads = found.records[0].env.get("threads")
+        on = f"{found.device}, {threads} thread{'s' * (threads != 1)} a run" if found.on_cpu else found.device
+        said += f"; {images / 1e6:.1f} M images shown in training, which took {time} ({on}; the sum of all runs, without validation)"
+    return f"{said}. Errors: raw weights, mean ± sample standard deviation (n runs)."
 
 
 def _parts(found: Estimate | None) -> tuple[float, float, float, int] | None:

@@ -37,5 +37,5 @@ def _ratio(value: tuple[float, float]) -> str:
 _NOTE = (
     "Medians over rounds in which both take turns, ± the sum of both spreads (half the distance of the quartiles). Below 1 ours is faster. "
     "equal: the same layout and optimizer settings; defaults: ours as the recipe has it, theirs as a user finds them (contiguous, "
-    "torch.optim.SGD as it comes). Where params are not the same the other network differs a little (timm's RegNetZ has another head)."
+    "torch.optim.SGD as it comes). Where params are not the same the other network differs a little."
 )

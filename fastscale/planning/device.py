@@ -1,8 +1,9 @@
 """A device as the planner knows it: the laws fitted to what was measured on it, training and inference apart, with their envelope."""
 
+import re
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from fastscale.errors import InputError
@@ -61,6 +62,12 @@ class FittedLaw:
     devices: int = 8
     memory: float = 1.0
 
+    @property
+    def memory_mib(self) -> float | None:
+        """Memory of one device, where its name says it (NVIDIA V100 32 GB); None otherwise."""
+        found = re.search(r"\b(\d+) GB\b", str(self.envelope.get("hardware", "")))
+        return 1024.0 * int(found[1]) if found else None
+
     def outside(self, terms: Terms, batch: float) -> tuple[str, ...]:
         """What of the network (or the batch) lies outside of what was measured; empty: the law interpolates."""
         found = {**{name: getattr(terms, name) for name in RANGED}, "batch": batch}
@@ -74,13 +81,16 @@ class FittedLaw:
 
 @dataclass(frozen=True)
 class Device:
-    """A name and the laws known for it, by mode."""
+    """A name, the laws known for it, by mode, and why there is none of a mode that was measured (records that do not go together)."""
 
     name: str
     laws: dict[str, FittedLaw]
+    refused: dict[str, str] = field(default_factory=dict)
 
     def law(self, mode: str) -> FittedLaw:
-        """The law for "training" or "inference". InputError where only the other was measured."""
+        """The law for "training" or "inference". InputError where only the other was measured, or its records do not go together."""
+        if mode in self.refused:
+            raise InputError(self.refused[mode])
         if mode not in self.laws:
             other = ", ".join(self.laws)
             raise InputError(f"device {self.name}: only {other} was measured there, so it says nothing about {mode}")

@@ -3,20 +3,19 @@
 `--device runs/records.jsonl` takes a file (`FILE:NAME` one device of it); a name, or a part of it, is looked for in the records at hand.
 """
 
-import statistics
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from fastscale.archs import Arch
 from fastscale.errors import InputError
-from fastscale.planning.device import Device, Measurements, fitted_to
+from fastscale.planning.device import Device, FittedLaw, Measurements, fitted_to
 from fastscale.planning.law import Observation
 from fastscale.planning.memory import calibrated
 from fastscale.planning.terms import family, terms
 from fastscale.records import Record, latest, read_records
 from fastscale.scaling import arch_named
-from fastscale.timing.drift import DRIFT_BOUND, steady
+from fastscale.timing.drift import DRIFT_BOUND, at_usual_clock
 
 # what has to be the same in all records of a law; the batch need not be: it is part of the law
 ENVELOPE = ("device", "device_type", "precision", "layout", "compile", "threads", "tf32", "torch", "cores")
@@ -34,15 +33,22 @@ def device_of_records(records: Sequence[Record], name: str | None = None, **chos
     timed = {mode: _timed(records, value) for mode, value in VALUES.items()}
     every = [r for kept, _ in timed.values() for r in kept]
     device = name or (slug(every[0].env["device"]) if every else "these records")
-    laws = {}
+    laws: dict[str, FittedLaw] = {}
+    refused: dict[str, str] = {}
     for mode, (kept, drifted) in timed.items():
-        own = _chosen(kept, VALUES[mode], **chosen)
+        try:
+            own = _chosen(kept, VALUES[mode], **chosen)
+        except InputError as error:  # of one mode: the other may be all that is asked for
+            refused[mode] = str(error)
+            continue
         if len({(r.arch, r.resolution) for r in own}) >= LEAST:
             laws[mode] = fitted_to(_measurements(device, mode, own, len(drifted)))
+    if not laws and refused:
+        raise InputError(next(iter(refused.values())))
     if not laws:
         without = _without(sum(len(drifted) for _, drifted in timed.values()))
         raise InputError(f"{device}: {len(every)} usable time records{without}; a law needs {LEAST} networks or more: {how_to_measure()}")
-    return Device(device, laws)
+    return Device(device, laws, refused)
 
 
 def measurements(records: Sequence[Record], least: int) -> list[Measurements]:
@@ -61,14 +67,8 @@ def _timed(records: Sequence[Record], value: str) -> tuple[list[Record], list[Re
     """The last record of each network that holds this time, measured on dummy images with our own code; and those left out for drift."""
     kept = [r for r in records if r.kind == "time" and value in r.values and r.env.get("images") in (None, "dummy")]
     kept = [r for r in kept if r.env.get("implementation") in (None, "fastscale")]
-    # a campaign's drift counts from its first minute; what has to be alike is the clock that most of it was measured at
-    usual = {device: statistics.median(_drift(r) for r in kept if r.env["device"] == device) for device in {r.env["device"] for r in kept}}
-    alike = [r for r in kept if steady(_drift(r) / usual[r.env["device"]])]
+    alike = at_usual_clock(kept)
     return latest(alike), [r for r in kept if r not in alike]
-
-
-def _drift(record: Record) -> float:
-    return record.env.get("drift", 1.0)
 
 
 def _condition(record: Record, key: str) -> Any:

@@ -32,6 +32,7 @@ class Conditions:
     training: Device | None = None
     inference: Device | None = None
     batch: float | None = None
+    latency_batch: float | None = None  # of inference; as `batch` unless given
     images: int = IMAGENET
     devices: int | None = None
     num_classes: int = 1000
@@ -45,12 +46,18 @@ class Conditions:
         """Images a step on one device in training."""
         return self.batch or (self.training.law("training").batch if self.training else _BATCH)
 
+    @property
+    def served(self) -> float:
+        """Images a step on one device at inference."""
+        return self.latency_batch or self.batch or (self.inference.law("inference").batch if self.inference else _BATCH)
+
     def time(self, mode: str, arch: Arch, counted: Terms | None = None) -> Prediction | None:
         """The prediction, where there is a device for it."""
         device = self.training if mode == "training" else self.inference
         if device is None:
             return None
-        return predict(arch, device, mode, self.batch, images=self.images, devices=self.devices, counted=counted)
+        batch = self.latency_batch or self.batch if mode == "inference" else self.batch
+        return predict(arch, device, mode, batch, images=self.images, devices=self.devices, counted=counted)
 
     def memory_mib(self, arch: Arch) -> float:
         """Training memory on one device; a lower bound, unless the device's records hold peaks (see memory.py)."""
@@ -147,12 +154,20 @@ def plan(bases: Sequence[Arch], strategies: Sequence[str | Strategy] | None, bud
                 seen[shape] = strategy.name
                 made.append(_candidate(base, strategy.name, found, conditions))
     if not made:
-        raise InputError(_nothing(missing, nearest, budgets))
+        raise InputError(
+            _nothing(missing, nearest, budgets) + (f"; latency is of {conditions.served:g} images" if "latency_ms" in budgets else "")
+        )
     return Plan(budgets, conditions, _marked(sorted(made, key=lambda c: -c.counts.flops), budgets), missing)
 
 
 def _check(budgets: dict[str, float], conditions: Conditions) -> None:
-    check_sizes(batch=conditions.batch, images=conditions.images, devices=conditions.devices, num_classes=conditions.num_classes)
+    check_sizes(
+        batch=conditions.batch,
+        latency_batch=conditions.latency_batch,
+        images=conditions.images,
+        devices=conditions.devices,
+        num_classes=conditions.num_classes,
+    )
     for name, value in budgets.items():
         if not (isinstance(value, int | float) and 0 < value < float("inf")):
             raise InputError(f"{name} must be a finite number > 0, got {value!r}")

@@ -75,7 +75,7 @@ def predict(
     counted: Terms | None = None,
 ) -> Prediction:
     """See `fastscale.predict_time`. `counted`: the network's terms where they are known already."""
-    law = device.law(mode or ("training" if "training" in device.laws else "inference"))
+    law = device.law(mode or ("training" if "training" in {**device.laws, **device.refused} else "inference"))
     batch = law.batch if batch is None else batch
     devices = law.devices if devices is None else devices
     check_sizes(batch=batch, images=images, devices=devices, num_classes=num_classes, resolution=resolution)

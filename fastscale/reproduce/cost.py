@@ -9,7 +9,7 @@ from fastscale.archs import Arch
 from fastscale.errors import InputError
 from fastscale.records import Record
 from fastscale.records.environment import cpu_name
-from fastscale.training.recipe import Recipe
+from fastscale.training.recipe import PRECISIONS, Recipe
 
 if TYPE_CHECKING:
     from fastscale.planning import Device
@@ -79,13 +79,28 @@ def cost_of(arch: Arch, recipe: Recipe, data: str, published: Record | None = No
     return taken if predicted is None else Cost(predicted, memory, f"predicted for {device or device_name()}")
 
 
-def device_of(text: str) -> "Device":
-    """The device with a runtime law that is meant, by its name or as records name it; InputError with the nearest names otherwise."""
+@cache
+def device_of(text: str, precision: str | None = None, compiled: bool = False) -> "Device":
+    """The device with a runtime law that is meant, by its name or as records name it; InputError with the nearest names otherwise.
+
+    Of records, those in the given precision (or, where there are none, in another), eager or compiled, each network in its faster layout.
+    """
     from fastscale.planning import device_named, shipped_devices
 
     squeezed = text.lower().replace(" ", "").replace("-", "")
     names = [name for name in shipped_devices() if name.lower().replace("-", "") in squeezed]
-    return device_named(max(names, key=len) if names else text)
+    if names:
+        return device_named(max(names, key=len))
+    refused = None
+    for chosen in dict.fromkeys((precision or PRECISIONS[0], *PRECISIONS)):
+        try:
+            found = device_named(text, precision=chosen, layout="best", compile=compiled)
+            found.law("training")
+            return found
+        except InputError as error:
+            refused = refused or error
+    assert refused is not None
+    raise refused
 
 
 def check_device(text: str, records: Iterable[Record]) -> None:
@@ -101,7 +116,13 @@ def predicted_seconds(arch: Arch, recipe: Recipe, images: int | None, classes: i
     except ImportError:
         return None
     found = predict(
-        arch, device_of(device), "training", recipe.batch_size / devices, images=images or 1, devices=devices, num_classes=classes
+        arch,
+        device_of(device, recipe.precision, recipe.compile),
+        "training",
+        recipe.batch_size / devices,
+        images=images or 1,
+        devices=devices,
+        num_classes=classes,
     )
     return None if found.epoch_time_min is None else 60 * found.epoch_time_min * recipe.epochs
 

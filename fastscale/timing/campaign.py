@@ -23,13 +23,22 @@ from fastscale.timing import worker
 from fastscale.timing.device import usable_device
 from fastscale.timing.done import Done
 from fastscale.timing.grid import Grid, Network, Part, Setting
-from fastscale.timing.order import even_order
+from fastscale.timing.order import even_order, merged
 
 REFERENCE_EVERY_S = 300.0
 # Forked from a process that has imported what all need, once and not once a network; where its imports leave a GPU unusable, each anew.
 METHODS = ("forkserver", "spawn")
 PRELOAD = ["fastscale.timing.worker", "torch._dynamo"]  # the second is what an optimizer imports at its first step
 Say = Callable[[str], object]
+
+
+def campaign_order(parts: Sequence[Part]) -> list[tuple[Part, Network]]:
+    """Where some parts take the `better` layout, first those that tell which it is; all others side by side, each in its even order."""
+    better = any(setting.layout == "better" for part in parts for setting in part.settings)
+    lists = [[(part, network) for network in even_order(part.networks)] for part in parts]
+    first = [better and all(setting.layout != "better" for setting in part.settings) for part in parts]
+    ahead = [pair for pairs, early in zip(lists, first, strict=True) if early for pair in pairs]
+    return ahead + merged([pairs for pairs, early in zip(lists, first, strict=True) if not early])
 
 
 @dataclass
@@ -75,9 +84,8 @@ class Campaign:
         self.done = Done(self.grid, RecordStore(self.place.store).read(), device, threads)
         self.total = len({(network.name, asked) for part in self.grid.parts for network in part.networks for asked in part.settings})
         self.say(f"{self.grid.name}: {self.total} measurements on {device}, {threads} threads; log: {self.place.log}")
-        for part in self.grid.parts:
-            for network in even_order(part.networks):
-                self._network(part, network)
+        for part, network in campaign_order(self.grid.parts):
+            self._network(part, network)
         if self.outcome.measured:
             self._reference()
 

@@ -1,11 +1,32 @@
 """Drift: whether a device was the same at the end of a measurement as at its start, told by a reference's time (needs no torch)."""
 
+import statistics
+from collections.abc import Sequence
+
+from fastscale.records import Record
+
 DRIFT_BOUND = 1.1  # beyond it (or below its inverse) it was not
 
 
 def steady(ratio: float) -> bool:
     """Whether a reference's time, over its first time, is within the bound."""
     return 1 / DRIFT_BOUND <= ratio <= DRIFT_BOUND
+
+
+def at_usual_clock(records: Sequence[Record]) -> list[Record]:
+    """Those measured while the device ran as it did for most of them.
+
+    A campaign's drift counts from its first minute, which may have been the odd one; what has to be alike is the clock of what is compared.
+    """
+    by_device: dict[str, list[float]] = {}
+    for r in records:
+        by_device.setdefault(r.env["device"], []).append(_drift(r))
+    usual = {device: statistics.median(found) for device, found in by_device.items()}
+    return [r for r in records if steady(_drift(r) / usual[r.env["device"]])]
+
+
+def _drift(record: Record) -> float:
+    return record.env.get("drift", 1.0)
 
 
 def drifted(ratio: float) -> str | None:

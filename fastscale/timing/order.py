@@ -3,8 +3,11 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
+from typing import TypeVar
 
 from fastscale.timing.grid import Network
+
+Item = TypeVar("Item")
 
 
 def even_order(networks: Sequence[Network]) -> list[Network]:
@@ -33,6 +36,12 @@ def even_order(networks: Sequence[Network]) -> list[Network]:
         sizes[best.base, best.factor] += 1
         anywhere[best.strategy] += 1
     return chosen
+
+
+def merged(lists: Sequence[Sequence[Item]]) -> list[Item]:
+    """All items, each list in its own order, such that at any time the same share of each has been taken; the first of equals first."""
+    keyed = [((i + 1) / len(items), number, item) for number, items in enumerate(lists) for i, item in enumerate(items)]
+    return [item for _, _, item in sorted(keyed, key=lambda entry: entry[:2])]
 
 
 def _size(network: Network) -> float:

@@ -50,6 +50,7 @@ def add(verbs: Verbs) -> None:
         "--device", action="append", help="v100, rtx-4090, ..., a file of time records, or a name in records; twice to train and serve"
     )
     p.add_argument("--batch", type=int, help="images a step on one device; as measured there unless given")
+    p.add_argument("--latency-batch", type=int, help="images a step at inference; --batch, or as measured there, unless given")
     p.add_argument("--devices", type=int, help="that share an epoch; 8 for named devices, 1 for records")
     p.add_argument("--images", type=int, default=1_281_167, help="of an epoch (ImageNet's unless given)")
     p.add_argument("--classes", type=int, default=1000)
@@ -72,6 +73,7 @@ def cmd_plan(args: argparse.Namespace) -> int:
         **{name: getattr(args, name) for name in _BUDGETS},
         device=args.device,
         batch=args.batch,
+        latency_batch=args.latency_batch,
         images=args.images,
         devices=args.devices,
         num_classes=args.classes,
@@ -85,7 +87,8 @@ def cmd_plan(args: argparse.Namespace) -> int:
 
 def _lines(plan: "Plan", recipe: str) -> list[str]:
     said = {name: f"{value:,.0f}" if value >= 1000 else f"{value:g}" for name, value in plan.budgets.items()}
-    wanted = ", ".join(f"{_BUDGETS[name][0]} {value}{_BUDGETS[name][1]}" for name, value in said.items())
+    served = f" for {plan.conditions.served:g} image{'s' * (plan.conditions.served != 1)}"
+    wanted = ", ".join(f"{_BUDGETS[name][0]} {value}{_BUDGETS[name][1]}{served * (name == 'latency_ms')}" for name, value in said.items())
     notes = _notes(plan)
     if wanted:
         notes.insert(
@@ -155,8 +158,16 @@ def _notes(plan: "Plan") -> list[str]:
     outside = {name for c in plan.candidates for p in (c.training, c.inference) if p for name in p.outside}
     if outside:
         notes.append(f"! {', '.join(sorted(outside))} outside of what was measured: the law extrapolates, the interval is too narrow.")
-    batch = plan.conditions.training_batch
-    notes.append(f"Memory: of training, {batch:g} images a step on one device; the sum of tensors, without workspaces.")
+    training = plan.conditions.training
+    fitted = training.law("training") if training else None
+    how = "as the device's measured peaks correct it" if fitted and fitted.memory != 1 else "without workspaces"
+    notes.append(f"Memory: of training, {plan.conditions.training_batch:g} images a step on one device; the sum of tensors, {how}.")
+    most = fitted.memory_mib if fitted else None
+    if most and (large := [c.arch.name for c in plan.candidates if c.memory_mib > most]):
+        advice = "train with smaller batches (--model.recipe.batch_size; the rate follows) or with --model.recipe.accumulate"
+        notes.append(
+            f"More than the device's {most / 1024:g} GiB: {', '.join(large)}; {advice}, or plan within it: --memory-mib {most:.0f}."
+        )
     return notes
 
 

@@ -44,6 +44,19 @@ def add(verbs: Verbs) -> None:
     p.add_argument("--runs_dir", default=runs_dir())
 
 
+# what a grid decides by itself, and what a loader's time does not depend on, with their values where they were not given
+OF_STEPS = {"data": "imagenet", "images": 1_281_167, "classes": 1000, "inference_batch": None, "devices": 1}
+OF_A_GRID = {"what": "train", "recipe": "imagenet-100ep", "precision": None, "layout": None, "compile": None, "batch": None, **OF_STEPS}
+OF_A_GRID |= {"rounds": 5, "round_s": 0.5}
+
+
+def refuse(args: argparse.Namespace, options: dict[str, Any], why: str) -> None:
+    """InputError for the first of these options that was given another value: it would have been passed over."""
+    for name, unless_given in options.items():
+        if getattr(args, name) != unless_given:
+            raise InputError(f"--{name} {getattr(args, name)}: {why}")
+
+
 def cmd_time(args: argparse.Namespace) -> int:
     """Times, as records."""
     if bool(args.arch) == bool(args.grid):
@@ -128,6 +141,7 @@ def loaders(args: argparse.Namespace) -> int:
     from fastscale.timing.loader import time_loader
     from fastscale.training.recipe import load_recipe
 
+    refuse(args, OF_STEPS, "has no part in the loader's time: leave it out")
     store, recipe = RecordStore(Path(args.runs_dir) / "records.jsonl"), load_recipe(args.recipe)
     print(f"{'network':32}{'loader, images/s':>18}{'model':>10}{'end to end':>12}{'waiting':>10}")
     for network in networks_of(args):
@@ -153,6 +167,8 @@ def campaign(args: argparse.Namespace) -> int:
         raise InputError("--loader is measured in turns: leave --grid and --separate out")
     if args.devices != 1:
         raise InputError("--devices is for networks measured in turns: a campaign's records are of one device")
+    if args.grid:
+        refuse(args, OF_A_GRID, "the grid says that: leave it out, or give a grid file of your own")
     grid = load_grid(args.grid) if args.grid else typed_grid(args)
     outcome = Campaign(grid, Path(args.runs_dir) / "records.jsonl", args.device, args.budget, lambda line: print(line, flush=True)).run()
     print(summary(outcome))
@@ -198,6 +214,8 @@ def show(records: "list[Record]") -> None:
         time, spread = 1e3 * v[f"{kind}_time_s"], 1e3 * v[f"{kind}_time_spread_s"]
         rate = v["images_per_s" if training else "inference_images_per_s"]
         epoch = f"{v['epoch_time_min']:>12.3f}" if training else ""
+        if "epoch_time_normalised_min" in v:
+            epoch += f"   {v['epoch_time_normalised_min']:.3f} on {r.env['normalised_to_devices']} devices"
         less = f"   batch {r.env['batch']} of {r.env['batch_asked']}: no more fitted" if "batch_asked" in r.env else ""
         print(f"{r.arch:32}{time:>14.2f}{spread:>9.2f}{rate:>11.0f}{epoch}{less}")
 

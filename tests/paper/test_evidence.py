@@ -35,6 +35,27 @@ def test_groups_by_recipe_and_device(measured, figure):
     assert all(p.spread == pytest.approx(p.time / 50) for p in found[2].points)
 
 
+def test_a_strategy_with_group_width_is_the_same_where_there_are_no_groups(measured, figure):
+    """EfficientNet-B0's wg-x1.91 was timed, w-x1.91 is planned: one network."""
+    records = []
+    for r in measured("fig-6", **GPU):
+        strategy = {"w": "wg", "dwr": "dwgr"}.get(r.strategy, r.strategy)
+        arch = r.arch.replace(f".{r.strategy}-", f".{strategy}-")
+        records.append(replace(r, strategy=strategy, arch=arch, run=f"{arch}.time"))
+    (found,) = groups(records, figure)
+    (plain,) = groups(measured("fig-6", **GPU), figure)
+    assert [(p.arch, p.strategy, p.time) for p in found.points] == [(p.arch, p.strategy, p.time) for p in plain.points]
+
+
+def test_times_at_another_clock_stand_in_no_figure(measured, figure):
+    records = measured("fig-6", **GPU)
+    slow = [replace(r, env={**r.env, "drift": 1.3}) if i < 3 else r for i, r in enumerate(records)]
+    (found,) = groups(slow, figure)
+    assert len(found.points) == len(records) - 3
+    (all_slow,) = groups([replace(r, env={**r.env, "drift": 1.3}) for r in records], figure)
+    assert len(all_slow.points) == len(records)
+
+
 def test_conditions_of_one_device_are_told_apart(measured, figure):
     records = measured("fig-6", **GPU) + measured("fig-6", compile=True, **GPU) + measured("fig-6", precision="32-true", **GPU)
     found = groups(records, figure)

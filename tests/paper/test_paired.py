@@ -99,8 +99,10 @@ def test_only_equal_conditions_are_compared(artifact):
 
 def test_what_was_trained_is_summed(artifact):
     found = trained(artifact, made_up())
-    assert found.images == 90 * 2 * 50_000 and found.device_hours == pytest.approx(90 * 20 / 3600)
+    assert found.amount == (90 * 2 * 50_000, pytest.approx(90 * 20 / 3600))
     assert "90 of 90 planned runs" in amount(found) and "9.0 M images" in amount(found) and "30 minutes" in amount(found)
+    silent = [replace(r, values={"top1_error": r.values["top1_error"]}) for r in made_up()]
+    assert trained(artifact, silent).amount is None and "images" not in amount(trained(artifact, silent))
     mean, spread, n = summary(found.cell("regnety-micro", 4, "dWr"))
     assert n == 3 and mean == pytest.approx(43.1, abs=0.1) and spread == pytest.approx(3.0, abs=0.1)
 

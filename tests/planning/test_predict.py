@@ -146,6 +146,31 @@ def test_inference_records_make_a_law_of_their_own(records, time_record):
     assert device.law("inference").law.seconds["acts"] == pytest.approx(0.3 * device.law("training").law.seconds["acts"], rel=1e-3)
 
 
+def test_one_mode_that_does_not_go_together_leaves_the_other(records, time_record, tmp_path, monkeypatch):
+    """Training in bf16, inference in bf16 compiled and in fp16 eager, as a campaign does: each mode tells what it can."""
+    served = [time_record(r.arch, value="inference_time_s", compile=True) for r in records]
+    served += [time_record(r.arch, value="inference_time_s", precision="16-mixed") for r in records]
+    for chosen, why in (({}, "the records differ in precision"), ({"precision": "bf16-mixed", "compile": False}, "no time record has")):
+        device = device_of_records(records + served, **chosen)
+        assert set(device.laws) == {"training"}
+        with pytest.raises(fs.InputError, match=why):
+            device.law("inference")
+    write_snapshot(tmp_path / "records.jsonl", records + served)
+    file = str(tmp_path / "records.jsonl")
+    assert fs.plan("regnety-500mf", "dWr", epoch_time_min=600, device=file).best.arch.name.startswith("regnety-500mf.dWr")
+    with pytest.raises(fs.InputError, match="the records differ in precision"):
+        fs.plan("regnety-500mf", "dWr", latency_ms=600, device=file)
+    with pytest.raises(fs.InputError, match="the records differ in precision"):
+        fs.predict_time("regnety-500mf", file, mode="inference")
+
+
+def test_serving_may_take_another_batch_than_training():
+    found = fs.plan("regnety-500mf", "dWr", epoch_time_min=20, latency_ms=5, latency_batch=1, device=["v100", "rtx-4090"]).best
+    assert (found.training.batch, found.inference.batch) == (128, 1) and 1e3 * found.inference.step_time_s <= 5
+    with pytest.raises(fs.InputError, match="latency is of 1024 images"):
+        fs.plan("regnety-500mf", "dWr", latency_ms=0.001, device="rtx-4090")
+
+
 def test_too_few_and_foreign_records(records, time_record):
     with pytest.raises(fs.InputError, match=r"12 usable time records; a law needs 7 networks or more: measure some with `fastscale time"):
         device_of_records(records[:12])

@@ -26,6 +26,18 @@ def test_table(capsys):
     assert max(map(len, lines[3:])) <= 130
 
 
+def test_what_no_device_holds_is_said(capsys):
+    question = ("efficientnet-b0", "--strategies", "dWr", "--device", "v100", "--epoch-time-min", "45")
+    code, out, _ = run(capsys, *question)
+    assert code == 0 and "More than the device's 32 GiB: efficientnet-b0.dWr-x" in out
+    code, out, _ = run(
+        capsys, "efficientnet-b0", "--strategies", "dWr", "--device", "v100", "--epoch-time-min", "45", "--memory-mib", "32768"
+    )
+    assert code == 0 and "More than" not in out
+    code, out, _ = run(capsys, "regnety-500mf", "--device", "rtx-4090", "--latency-ms", "100", "--latency-batch", "8")
+    assert code == 0 and "within latency 100 ms for 8 images" in out
+
+
 def test_without_budget_published_times_stand_beside(capsys):
     code, out, _ = run(capsys, "regnety-4gf", "efficientnet-b4", "--device", "v100", "--device", "rtx-4090")
     assert code == 0 and "measured" in out and " 7.60 " in out and "latency, ms" in out and "fit --run" not in out

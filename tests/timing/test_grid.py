@@ -5,8 +5,10 @@ from collections import Counter
 import pytest
 
 from fastscale.errors import InputError
+from fastscale.paper import load_artifact
+from fastscale.timing.campaign import campaign_order
 from fastscale.timing.grid import Network, Setting, grid_names, load_grid, make_networks, make_settings
-from fastscale.timing.order import even_order
+from fastscale.timing.order import even_order, merged
 
 GRID = """
 name: g
@@ -32,11 +34,35 @@ def test_committed_grids_load():
     assert {"cpu", "paper", "tiny"} <= set(grid_names())
     paper = load_grid("paper")
     networks = {n.name for part in paper.parts for n in part.networks}
-    for base in ("efficientnet-b0", "regnety-500mf", "regnetz-500mf"):
-        assert {f"{base}.{s}-x96" for s in ("d", "wg", "r", "dw", "dwgr", "alpha=2/3", "dWr")} <= networks
+    for base, width in (("efficientnet-b0", "w"), ("regnety-500mf", "wg"), ("regnetz-500mf", "wg")):
+        assert {f"{base}.{s}-x96" for s in ("dwr", "dw", "dWr", width)} <= networks
     for base in ("regnety-4gf", "regnetz-4gf"):
         assert base in networks and f"{base}.dWr-x8" in networks
     assert {s.precision for part in paper.parts for s in part.settings} == {"bf16-mixed", "16-mixed"}
+
+
+@pytest.mark.parametrize("figure", ["fig-1", "fig-2", "fig-4", "fig-5", "fig-6", "fig-7", "large-networks"])
+def test_the_papers_grid_times_every_network_of_its_figures(figure):
+    """By the very names under which the figures look for records, in training, eager, in one precision."""
+    timed = {
+        n.name
+        for part in load_grid("paper").parts
+        for n in part.networks
+        if any((s.what, s.precision, s.compile) == ("train", "bf16-mixed", False) for s in part.settings)
+    }
+    assert {name.arch_name for name in load_artifact(figure).plan("full").names()} <= timed
+
+
+def test_parts_are_measured_side_by_side():
+    """Wherever it is cut, the same share of every part; what tells the better layout comes before all that takes it."""
+    assert merged([["a", "b", "c", "d"], ["1", "2"], []]) == ["a", "b", "1", "c", "d", "2"]
+    order = campaign_order(load_grid("paper").parts)
+    tells, takes = ([any(s.layout == "better" for s in part.settings) == yes for part, _ in order] for yes in (False, True))
+    assert tells[:5] == [True] * 5 and all(takes[5:])
+    first = [network.base for part, network in order[5:60]]
+    assert set(first) >= {"efficientnet-b0", "regnety-500mf", "regnetz-500mf", "regnety-4gf", "regnetz-4gf"}
+    cpu = campaign_order(load_grid("cpu").parts)
+    assert {"regnetx-tiny", "regnety-500mf", "efficientnet-b0"} <= {network.base for _, network in cpu[: len(cpu) // 8]}
 
 
 def test_a_grid_is_every_combination_once(tmp_path):
