@@ -51,6 +51,6 @@ def device_named(text: str | Device, **chosen: Any) -> Device:
     files = [Path(os.environ.get("FASTSCALE_RUNS", "runs")) / "records.jsonl", *sorted(COMMITTED.glob("*.jsonl"))]
     found = measured.device_by_name(text, files, **given)
     if found is None:
-        known = nearest(text, shipped_devices())
+        known = nearest(text, [*shipped_devices(), *measured.device_names(files)])
         raise InputError(f"no device is named {text!r}; there are, nearest first: {known}; for your own, {measured.how_to_measure()}")
     return found

@@ -108,9 +108,15 @@ def device_from_file(text: str, **chosen: Any) -> Device:
 
 
 def device_by_name(name: str, files: Sequence[Path], **chosen: Any) -> Device | None:
-    """The device whose name contains `name`, in the records of `files`; None where there is none."""
-    records = [r for path in files if path.is_file() for r in read_records(path) if slug(name) in slug(r.env["device"])]
+    """The device whose name contains the words of `name`, in the records of `files`; None where there is none."""
+    records = [r for path in files if path.is_file() for r in read_records(path) if f"-{slug(name)}-" in f"-{slug(r.env['device'])}-"]
     return device_of_records(records, slug(records[0].env["device"]), **chosen) if slug(name) and records else None
+
+
+def device_names(files: Sequence[Path]) -> list[str]:
+    """The devices that time records of `files` were measured on, each once, as `device_by_name` takes them."""
+    timed = [r for path in files if path.is_file() for r in read_records(path) if r.kind == "time" and set(VALUES.values()) & set(r.values)]
+    return list(dict.fromkeys(slug(r.env["device"]) for r in timed))
 
 
 def slug(name: str) -> str:
