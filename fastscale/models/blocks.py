@@ -42,5 +42,5 @@ class Block(nn.Module):
         if self.has_skip:
             if self.drop_path and self.training:
                 y = y * drop_mask(y, self.drop_path)
-            y = y + (self.proj_norm(self.proj(x)) if self.has_proj else x)
+            y += self.proj_norm(self.proj(x)) if self.has_proj else x  # in place: no backward pass needs y, and its memory is in the cache
         return self.act(y)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from scipy.special import stdtrit
 
 from fastscale.counts import Complexity
+from fastscale.data.sizes import SIZES
 from fastscale.errors import InputError
 from fastscale.paper.artifacts import Artifact, Plan
 from fastscale.paper.comparison import LEAST_POINTS, deviation, mean, pearson
@@ -92,11 +93,11 @@ class Trained:
 
     @property
     def amount(self) -> tuple[int, float] | None:
-        """(images shown in training, hours of training without validation and start), over all runs; None where a record does not say."""
-        if not all({"images_per_s", "epoch_time_s"} <= r.values.keys() for r in self.records):
+        """(images shown in training, hours of training without validation and start), over all runs; None where that is not known."""
+        if self.plan.data not in SIZES or not all("epoch_time_s" in r.values for r in self.records):
             return None
-        seconds = [r.values["epoch_time_s"] * (r.epochs or 0) for r in self.records]
-        return round(sum(s * r.values["images_per_s"] for s, r in zip(seconds, self.records, strict=True))), sum(seconds) / 3600
+        epochs = sum(r.epochs or 0 for r in self.records)
+        return epochs * SIZES[self.plan.data][0], sum(r.values["epoch_time_s"] * (r.epochs or 0) for r in self.records) / 3600
 
     def cell(self, base: str, size: float, strategy: str | None) -> Cell | None:
         """The network of a strategy, with or without group width; None where the plan has none."""

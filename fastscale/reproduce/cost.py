@@ -6,6 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from fastscale.archs import Arch
+from fastscale.data.sizes import SIZES
 from fastscale.errors import InputError
 from fastscale.records import Record
 from fastscale.records.environment import cpu_name
@@ -14,8 +15,6 @@ from fastscale.training.recipe import PRECISIONS, Recipe
 if TYPE_CHECKING:
     from fastscale.planning import Device
 
-IMAGENET = (1_281_167, 1000)  # training images, classes
-SIZES = {"imagenet": IMAGENET, "fashion-mnist": (60_000, 10), "cifar10": (50_000, 10), "imagenette": (9_469, 10)}
 UNKNOWN = "not known for this device: measure it with fastscale time"
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from fastscale.data.beton import read_info
 from fastscale.data.paths import beton_folder
+from fastscale.data.sizes import SIZES
 from fastscale.data.sources import source
 from fastscale.errors import InputError
 from fastscale.paper import Artifact, draw_artifact, regenerate, render_terminal, select, smoke, snapshot
 from fastscale.paper.artifacts import Plan
 from fastscale.records import Record
-from fastscale.reproduce.cost import SIZES
 from fastscale.reproduce.local import die_with_parent
 from fastscale.reproduce.plan import home, records_in
 

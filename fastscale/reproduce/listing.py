@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import yaml
 
 from fastscale.counts import complexity
+from fastscale.data.sizes import SIZES
 from fastscale.errors import InputError
 from fastscale.paper import list_artifacts, load_artifact
 from fastscale.paper.points import paper_points
-from fastscale.reproduce.cost import SIZES, UNKNOWN, cost_of, duration
+from fastscale.reproduce.cost import UNKNOWN, cost_of, duration
 from fastscale.scaling import arch_named
 from fastscale.training.recipe import RECIPES, load_recipe, recipe_names
 
