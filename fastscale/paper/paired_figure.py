@@ -46,7 +46,7 @@ def draw_paired(artifact: Artifact, records: Sequence[Record], folder: Path, roo
     curves = curve_file(artifact.name, root)
     if found.records and curves.is_file():
         name = f"{artifact.name}-curves"
-        paths += draw_charts(_courses(found, curves), 2, f"{artifact.title}: course of training", [_COURSE], folder, name)
+        paths += draw_charts(_courses(found, curves), 2, f"Course of training\n{artifact.title}", [_COURSE], folder, name)
         pictures.append(name)
     text = [f"# {artifact.title}{where(found)}", "", artifact.shows.strip(), ""]
     text += markdown_lines([f"![{artifact.title}]({name}.svg)" for name in pictures])

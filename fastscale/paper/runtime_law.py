@@ -84,7 +84,7 @@ def _published(references: str) -> tuple[tuple[list[Any], ...], tuple[str, ...]]
 
 def _own(root: Path | None) -> list[Measurements]:
     paths = sorted((checkout(root) / "paper_figures" / "records").glob("*.jsonl"))
-    return [m for path in paths for m in measurements(read_records(path), LEAST)]
+    return measurements([record for path in paths for record in read_records(path)], LEAST)
 
 
 def _rows(m: Measurements) -> list[list[Any]]:
