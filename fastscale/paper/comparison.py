@@ -144,6 +144,12 @@ def deviation(values: Sequence[float]) -> float | None:
     return statistics.stdev(values) if len(values) > 1 else None
 
 
+def summary(values: Sequence[float]) -> tuple[float, float | None, int] | None:
+    """(mean, sample standard deviation, n), as tables show several runs; None of nothing."""
+    average = mean(values)
+    return None if average is None else (average, deviation(values), len(values))
+
+
 def _values(records: Sequence[Record], name: str) -> tuple[float, ...]:
     return tuple(record.values[name] for record in records if name in record.values)
 

@@ -1,12 +1,12 @@
 """The tables of a comparison: what each network costs and gains, growth beside the theory; Pearson r beside the paper's (Fig. 2)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from fastscale.paper.artifacts import Artifact
-from fastscale.paper.comparison import Comparison, Network, deviation, mean, pearson
+from fastscale.paper.comparison import Comparison, Network, pearson, summary
 from fastscale.paper.places import reference
-from fastscale.paper.tables import Column, Table, fixed, power, signed
+from fastscale.paper.tables import Column, Table, fixed, power, runs_shown, scaled, signed, times
 
 DATA_NAMES = {"fashion-mnist": "Fashion-MNIST", "cifar10": "CIFAR-10", "imagenette": "Imagenette", "imagenet": "ImageNet"}
 MEASURES = ("flops", "params", "acts")
@@ -21,18 +21,18 @@ def comparison_table(comparison: Comparison, artifact: Artifact) -> Table:
         Column("factor", "factor", lambda value: f"{value:g}", terminal=False),
         *(Column(f"{n}_multiplier", f"{n} multiplier", fixed(2), terminal=False) for n in "dwrg"),
         Column("resolution_px", "res. px"),
-        Column("flops_multiply_adds", "flops, M (multiply-adds)", _scaled(1e6, 2)),
-        Column("flops_multiply_adds_growth", "flops (multiply-adds) growth", _times, terminal=False),
-        Column("params", "params, K", _scaled(1e3, 1)),
-        Column("acts", "acts, K", _scaled(1e3, 1)),
-        Column("acts_growth", "acts growth", _times),
-        Column("acts_growth_theory", "acts growth in theory", _times),
+        Column("flops_multiply_adds", "flops, M (multiply-adds)", scaled(1e6, 2)),
+        Column("flops_multiply_adds_growth", "flops (multiply-adds) growth", times, terminal=False),
+        Column("params", "params, K", scaled(1e3, 1)),
+        Column("acts", "acts, K", scaled(1e3, 1)),
+        Column("acts_growth", "acts growth", times),
+        Column("acts_growth_theory", "acts growth in theory", times),
         Column("acts_exponent_theory", "as a power of s", power, right=False, terminal=False),
         Column("epoch_time_s", "epoch time, s (step x steps)", _seconds, parts=("median", "spread")),
-        Column("epoch_time_growth", "time growth", _times),
-        Column("epoch_wall_s", "epoch wall clock, s", _runs_shown(1), terminal=not comparison.timed_by_step, parts=_RUNS),
-        Column("top1_error", "top-1 error, %", _runs_shown(2), parts=_RUNS),
-        Column("top1_error_ema", "the same, averaged weights", _runs_shown(2), parts=_RUNS),
+        Column("epoch_time_growth", "time growth", times),
+        Column("epoch_wall_s", "epoch wall clock, s", runs_shown(1), terminal=not comparison.timed_by_step, parts=_RUNS),
+        Column("top1_error", "top-1 error, %", runs_shown(2), parts=_RUNS),
+        Column("top1_error_ema", "the same, averaged weights", runs_shown(2), parts=_RUNS),
     ]
     base = comparison.base
     rows = []
@@ -41,7 +41,7 @@ def comparison_table(comparison: Comparison, artifact: Artifact) -> Table:
         row: list = [n.strategy or "base", n.factor, *n.multipliers, n.resolution, n.counts.flops]
         row += [n.counts.flops / base.counts.flops if base else None, n.counts.params, n.counts.acts]
         row += [n.counts.acts / base.counts.acts if base else None, n.acts_theory, n.acts_exponent, time, _time_growth(comparison, n)]
-        rows.append([*row, _runs(n.wall), _runs(n.errors), _runs(n.errors_ema)])
+        rows.append([*row, summary(n.wall), summary(n.errors), summary(n.errors_ema)])
     title = f"{artifact.title}: {where(comparison)}"  # errors and times may be of different numbers of threads: see the notes
     return Table("comparison", title, columns, rows, _notes(comparison))
 
@@ -121,30 +121,10 @@ def _notes(comparison: Comparison) -> list[str]:
     return notes
 
 
-def _scaled(unit: float, digits: int):
-    return lambda value: f"{value / unit:,.{digits}f}"
-
-
-def _times(value: float) -> str:
-    return f"x{value:.2f}"
-
-
 def _seconds(value: tuple[float, float | None]) -> str:
     median, spread = value
     digits = 2 if median < 10 else 1
     return f"{median:.{digits}f}" + (f" ± {spread:.{digits}f}" if spread is not None else "")
-
-
-def _runs_shown(digits: int):
-    def show(value: tuple[float, float | None, int]) -> str:
-        average, spread, runs = value
-        return f"{average:.{digits}f}" + (f" ± {spread:.{digits}f} ({runs})" if spread is not None else "")
-
-    return show
-
-
-def _runs(values: Sequence[float]) -> tuple | None:
-    return (mean(values), deviation(values), len(values)) if values else None
 
 
 def _time_growth(comparison: Comparison, network: Network) -> float | None:

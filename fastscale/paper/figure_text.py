@@ -6,7 +6,7 @@ from pathlib import Path
 from fastscale.paper.artifacts import Artifact
 from fastscale.paper.places import write_text
 from fastscale.paper.points import Measured
-from fastscale.paper.tables import Column, Table, fixed, signed, to_markdown, write_numbers
+from fastscale.paper.tables import Column, Table, fixed, runs_shown, scaled, signed, to_markdown, write_numbers
 from fastscale.paper.views import View
 
 _IN_WORDS = {"error": "error", "time": "epoch time"}
@@ -68,11 +68,11 @@ def points_table(artifact: Artifact, view: View) -> Table:
     """Every network of the figure: counts ours, published and our error and epoch time, and the differences."""
     columns = [
         Column("arch", "network", right=False),
-        Column("flops_multiply_adds", "flops, B (multiply-adds)", _scaled(1e9, 3)),
-        Column("params", "params, M", _scaled(1e6, 2)),
-        Column("acts", "acts, M", _scaled(1e6, 2)),
+        Column("flops_multiply_adds", "flops, B (multiply-adds)", scaled(1e9, 3)),
+        Column("params", "params, M", scaled(1e6, 2)),
+        Column("acts", "acts, M", scaled(1e6, 2)),
         Column("top1_error_paper", "top-1 error published, %", fixed(2)),
-        Column("top1_error", "top-1 error ours, %", _runs, parts=("mean", "std", "n")),
+        Column("top1_error", "top-1 error ours, %", runs_shown(2), parts=("mean", "std", "n")),
         Column("top1_error_difference", "error, difference", signed(2)),
         Column("epoch_time_min_paper", "epoch time published, min", fixed(2)),
         Column("epoch_time_min", "epoch time ours, min", fixed(2)),
@@ -103,12 +103,3 @@ def points_table(artifact: Artifact, view: View) -> Table:
 
 
 _NO_CPU = "A CPU is neither for nor against the paper's claim, which is about memory-bound accelerators."
-
-
-def _scaled(unit: float, digits: int):
-    return lambda value: f"{value / unit:,.{digits}f}"
-
-
-def _runs(value: tuple[float, float | None, int]) -> str:
-    average, spread, runs = value
-    return f"{average:.2f}" + (f" ± {spread:.2f} ({runs})" if spread is not None else "")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from fastscale.counts import complexity
 from fastscale.paper.artifacts import Artifact
-from fastscale.paper.tables import Column, Table, fixed, power, share
+from fastscale.paper.tables import Column, Table, fixed, power, share, times
 from fastscale.scaling import Strategy, arch_named, scale
 
 MEASURES = ("flops", "params", "acts")
@@ -30,8 +30,8 @@ def growth_table(artifact: Artifact) -> Table:
     ]
     for measure in MEASURES:
         columns += [
-            Column(f"{_KEYS[measure]}_growth", f"{_HEADERS[measure]} reached", _times),
-            Column(f"{_KEYS[measure]}_growth_theory", f"{_HEADERS[measure]} theory", _times),
+            Column(f"{_KEYS[measure]}_growth", f"{_HEADERS[measure]} reached", times),
+            Column(f"{_KEYS[measure]}_growth_theory", f"{_HEADERS[measure]} theory", times),
         ]
     columns += [
         Column("acts_exponent", "acts = flops (multiply-adds)^", fixed(2)),
@@ -88,10 +88,6 @@ def _row(strategy: str, base: str, factor: float, group_widths: bool) -> list:
     for measure in MEASURES:
         row += [getattr(large, measure) / getattr(small, measure), float(factor) ** float(getattr(theory, measure))]
     return [*row, math.log(large.acts / small.acts) / math.log(large.flops / small.flops), theory.acts / theory.flops]
-
-
-def _times(value: float) -> str:
-    return f"x{value:.2f}"
 
 
 _ROUNDING = "Networks as they are built: depths whole, widths multiples of 8, resolutions of 4, stem and head of RegNets as they are."

@@ -16,7 +16,7 @@ from fastscale.counts import Complexity
 from fastscale.data.sizes import SIZES
 from fastscale.errors import InputError
 from fastscale.paper.artifacts import Artifact, Plan
-from fastscale.paper.comparison import LEAST_POINTS, deviation, mean, pearson
+from fastscale.paper.comparison import LEAST_POINTS, pearson, summary
 from fastscale.paper.evidence import check_counts, counts
 from fastscale.paper.looks import SAME
 from fastscale.paper.selection import conditions
@@ -43,6 +43,11 @@ class Cell:
     def errors(self) -> dict[int, float]:
         """Top-1 error in % by seed, of the raw weights."""
         return {seed: record.values["top1_error"] for seed, record in self.runs.items()}
+
+    @property
+    def summary(self) -> tuple[float, float | None, int] | None:
+        """(mean, sample standard deviation, n) of the errors; None without a run."""
+        return summary([*self.errors.values()])
 
     def growth(self, measure: str) -> float:
         """How many times the base's flops, params or acts it has."""
@@ -189,13 +194,6 @@ def time_correlation(found: Trained, measure: str) -> tuple[float, int] | None:
     timed = [cell for cell in found.cells if cell.step_epoch_s is not None]
     r = pearson([getattr(c.counts, measure) for c in timed], [c.step_epoch_s or 0.0 for c in timed])
     return None if r is None or len(timed) < LEAST_POINTS else (r, len(timed))
-
-
-def summary(cell: Cell) -> tuple[float, float | None, int] | None:
-    """(mean, sample standard deviation, n) of a cell's errors; None where it has no run."""
-    values = list(cell.errors.values())
-    average = mean(values)
-    return None if average is None else (average, deviation(values), len(values))
 
 
 def _largest(records: Sequence[Record]) -> list[Record]:

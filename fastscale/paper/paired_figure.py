@@ -21,8 +21,8 @@ from fastscale.paper.comparison_tables import DATA_NAMES
 from fastscale.paper.curves import curve_file, errors_by_epoch
 from fastscale.paper.figures import house_style, save_picture
 from fastscale.paper.looks import GREY, PALE, strategy_look
-from fastscale.paper.paired import LEVEL, Estimate, Trained, difference, summary, trained
-from fastscale.paper.paired_tables import differences_table, markdown_lines, networks_table, where
+from fastscale.paper.paired import LEVEL, Estimate, Trained, difference, trained
+from fastscale.paper.paired_tables import differences_table, networks_table, where
 from fastscale.paper.places import write_text
 from fastscale.paper.tables import to_markdown, write_numbers
 from fastscale.records import Record
@@ -49,7 +49,8 @@ def draw_paired(artifact: Artifact, records: Sequence[Record], folder: Path, roo
         paths += draw_charts(_courses(found, curves), 2, f"Course of training\n{artifact.title}", [_COURSE], folder, name)
         pictures.append(name)
     text = [f"# {artifact.title}{where(found)}", "", artifact.shows.strip(), ""]
-    text += markdown_lines([f"![{artifact.title}]({name}.svg)" for name in pictures])
+    for name in pictures:
+        text += [f"![{artifact.title}]({name}.svg)", ""]
     text += ["The claims, stated before anything was trained, and their verdicts: [claims.md](../claims.md).", ""]
     text += [to_markdown(table) for table in tables]
     paths.append(write_text(folder / f"{artifact.name}.md", "\n".join(text).rstrip() + "\n"))
@@ -64,7 +65,7 @@ def _charts(found: Trained) -> list[Chart]:
         for measure, (label, unit) in _AXES.items():
             marks = []
             for cell in found.cells:
-                result = summary(cell)
+                result = cell.summary
                 if cell.base == base and result is not None:
                     mean, spread, _ = result
                     marks.append(Mark(strategy_look(cell.strategy), getattr(cell.counts, measure) / unit, mean, spread, ours=True))

@@ -1,11 +1,9 @@
 """The tables of trained evidence: every network with n, mean and standard deviation, and every paired difference with its interval."""
 
-from collections.abc import Sequence
-
 from fastscale.paper.artifacts import Artifact
 from fastscale.paper.comparison_tables import DATA_NAMES
-from fastscale.paper.paired import LEVEL, Estimate, Trained, difference, summary
-from fastscale.paper.tables import Column, Table, fixed
+from fastscale.paper.paired import LEVEL, Estimate, Trained, difference
+from fastscale.paper.tables import Column, Table, fixed, times
 
 
 def networks_table(found: Trained, artifact: Artifact) -> Table:
@@ -15,9 +13,9 @@ def networks_table(found: Trained, artifact: Artifact) -> Table:
         Column("strategy", "strategy", right=False),
         Column("arch", "network", right=False),
         Column("flops_multiply_adds", "flops, M (multiply-adds)", lambda v: f"{v / 1e6:.2f}"),
-        Column("flops_multiply_adds_growth", "flops (multiply-adds) growth", _times),
-        Column("params_growth", "params growth", _times),
-        Column("acts_growth", "acts growth", _times),
+        Column("flops_multiply_adds_growth", "flops (multiply-adds) growth", times),
+        Column("params_growth", "params growth", times),
+        Column("acts_growth", "acts growth", times),
         Column("acts_exponent_off", "acts exponent off theory", lambda v: f"{v:+.2f}"),
         Column("top1_error", "top-1 error, %", _runs, parts=("mean", "std", "n")),
         Column("epoch_time_s", "epoch time, s (step x steps)", fixed(1)),
@@ -26,7 +24,7 @@ def networks_table(found: Trained, artifact: Artifact) -> Table:
     for cell in found.cells:
         row: list = [cell.base, cell.strategy or "base", cell.arch, cell.counts.flops]
         row += [cell.growth(measure) for measure in ("flops", "params", "acts")]
-        rows.append([*row, cell.exponent_off("acts"), summary(cell), cell.step_epoch_s])
+        rows.append([*row, cell.exponent_off("acts"), cell.summary, cell.step_epoch_s])
     return Table(artifact.name, artifact.title + where(found), columns, rows, [amount(found), _GROWTH])
 
 
@@ -85,15 +83,6 @@ def _interval(value: tuple[float, float, float, int]) -> str:
 def _runs(value: tuple[float, float | None, int]) -> str:
     average, spread, runs = value
     return f"{average:.2f} ± {spread:.2f} ({runs})" if spread is not None else f"{average:.2f} (1)"
-
-
-def _times(value: float) -> str:
-    return f"x{value:.2f}"
-
-
-def markdown_lines(texts: Sequence[str]) -> list[str]:
-    """Paragraphs, with blank lines between."""
-    return [line for text in texts for line in (text, "")]
 
 
 _GROWTH = (

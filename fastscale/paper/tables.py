@@ -146,6 +146,26 @@ def fixed(digits: int) -> Callable[[Any], str]:
     return lambda value: f"{value:,.{digits}f}"
 
 
+def scaled(unit: float, digits: int) -> Callable[[Any], str]:
+    """A number in multiples of `unit`, with `digits` decimals and thousands separators."""
+    return lambda value: f"{value / unit:,.{digits}f}"
+
+
+def times(value: float) -> str:
+    """A growth: x1.83."""
+    return f"x{value:.2f}"
+
+
+def runs_shown(digits: int) -> Callable[[Any], str]:
+    """(mean, standard deviation, n) of several runs; of a single one (deviation None) the bare value."""
+
+    def show(value: tuple[float, float | None, int]) -> str:
+        average, spread, runs = value
+        return f"{average:.{digits}f}" + (f" ± {spread:.{digits}f} ({runs})" if spread is not None else "")
+
+    return show
+
+
 def _parts(column: Column, value: Any) -> Sequence[Any]:
     if not column.parts:
         return [value]

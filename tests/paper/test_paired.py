@@ -12,7 +12,7 @@ from fastscale.errors import InputError
 from fastscale.paper.artifacts import list_artifacts, load_artifact
 from fastscale.paper.claims_table import claims_table
 from fastscale.paper.curves import TOGETHER
-from fastscale.paper.paired import difference, estimate, exponents_off, nearest_size, summary, time_correlation, trained
+from fastscale.paper.paired import difference, estimate, exponents_off, nearest_size, time_correlation, trained
 from fastscale.paper.paired_figure import draw_paired
 from fastscale.paper.paired_tables import amount
 from fastscale.paper.verdicts import FAILS, HOLDS, ON_CPU, UNDECIDED, UNMEASURED, verdicts
@@ -103,7 +103,7 @@ def test_what_was_trained_is_summed(artifact):
     assert "90 of 90 planned runs" in amount(found) and "9.0 M images" in amount(found) and "30 minutes" in amount(found)
     silent = [replace(r, values={"top1_error": r.values["top1_error"]}) for r in made_up()]
     assert trained(artifact, silent).amount is None and "images" not in amount(trained(artifact, silent))
-    mean, spread, n = summary(found.cell("regnety-micro", 4, "dWr"))
+    mean, spread, n = found.cell("regnety-micro", 4, "dWr").summary
     assert n == 3 and mean == pytest.approx(43.1, abs=0.1) and spread == pytest.approx(3.0, abs=0.1)
 
 
