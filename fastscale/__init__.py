@@ -3,7 +3,18 @@
 `import fastscale` is light: torch and Lightning load when a function that needs them is called.
 """
 
-from fastscale.api import arch, build, complexity, list_archs, load, plan, predict_time, scale, scale_to, transforms
+from fastscale.api import (
+    arch,
+    build,
+    complexity,
+    list_archs,
+    load,
+    plan,
+    predict_time,
+    scale,
+    scale_to,
+    transforms,
+)
 from fastscale.archs import AnyNet, Arch, EffNet, RegNet
 from fastscale.counts import Complexity
 from fastscale.errors import InputError

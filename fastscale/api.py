@@ -46,13 +46,20 @@ def scale(base: str | Arch, strategy: str | Strategy, factor: float) -> Arch:
 
 
 def scale_to(
-    base: str | Arch, strategy: str | Strategy, *, flops: float | None = None, params: float | None = None, acts: float | None = None
+    base: str | Arch,
+    strategy: str | Strategy,
+    *,
+    flops: float | None = None,
+    params: float | None = None,
+    acts: float | None = None,
 ) -> ScaledTo:
     """(factor, arch) that come nearest to one target; `.realised` has the counts reached. See `fastscale.scaling.scale_to`."""
     return scaling.scale_to(arch(base), strategy, flops=flops, params=params, acts=acts)
 
 
-def complexity(network: str | Arch, resolution: int | None = None, num_classes: int = 1000) -> Complexity:
+def complexity(
+    network: str | Arch, resolution: int | None = None, num_classes: int = 1000
+) -> Complexity:
     """Exact `.flops` (multiply-adds), `.params`, `.acts` of one image at `resolution` px (the network's own unless given)."""
     return counts.complexity(arch(network), resolution, num_classes)
 
@@ -64,7 +71,9 @@ def build(network: str | Arch, num_classes: int = 1000) -> "torch.nn.Module":
     return build_module(arch(network), num_classes)
 
 
-def load(name: str | Path, num_classes: int | None = None, fused: bool = False) -> "torch.nn.Module":
+def load(
+    name: str | Path, num_classes: int | None = None, fused: bool = False
+) -> "torch.nn.Module":
     """The trained network of that name, in eval mode on the CPU; its file's hash was checked before anything was read.
 
     `name`: a released name (`fastscale checkpoint list`; with or without its hash), a `.safetensors` file, an address, `hf:org/name` on a
@@ -113,7 +122,14 @@ def predict_time(
 
     found = planning.device_named(device, precision=precision, layout=layout, compile=compile)
     return planning.predict(
-        arch(network), found, mode, batch, images=images, devices=devices, resolution=resolution, num_classes=num_classes
+        arch(network),
+        found,
+        mode,
+        batch,
+        images=images,
+        devices=devices,
+        resolution=resolution,
+        num_classes=num_classes,
     )
 
 
@@ -152,7 +168,11 @@ def plan(
     from fastscale import planning
 
     named = [device] if isinstance(device, str) or not isinstance(device, Sequence) else device
-    found = [planning.device_named(d, precision=precision, layout=layout, compile=compile) for d in named if d is not None]
+    found = [
+        planning.device_named(d, precision=precision, layout=layout, compile=compile)
+        for d in named
+        if d is not None
+    ]
     by_mode = {mode: next((d for d in found if mode in d.laws), None) for mode in planning.MODES}
     for mode, budget in (("training", epoch_time_min), ("inference", latency_ms)):
         for d in found:
@@ -172,5 +192,12 @@ def plan(
         [arch(b) for b in ([bases] if isinstance(bases, str | Arch) else bases)],
         [strategies] if isinstance(strategies, str | Strategy) else strategies,
         {name: value for name, value in budgets.items() if value is not None},
-        planning.Conditions(**by_mode, batch=batch, latency_batch=latency_batch, images=images, devices=devices, num_classes=num_classes),
+        planning.Conditions(
+            **by_mode,
+            batch=batch,
+            latency_batch=latency_batch,
+            images=images,
+            devices=devices,
+            num_classes=num_classes,
+        ),
     )

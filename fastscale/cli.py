@@ -5,8 +5,20 @@ import sys
 from collections.abc import Sequence
 
 from fastscale.errors import InputError, RunError
-from fastscale.verbs import checkpoint, data, export, networks, planning, predict, report, reproduce, timing, training
+from fastscale.verbs import (
+    checkpoint,
+    data,
+    export,
+    networks,
+    planning,
+    predict,
+    report,
+    reproduce,
+    timing,
+    training,
+)
 from fastscale.verbs.parsing import Parser, Verbs
+from fastscale.verbs.terminal import plain_output
 
 VERBS = (networks, planning, data, training, checkpoint, predict, export, timing, reproduce, report)
 
@@ -14,7 +26,8 @@ VERBS = (networks, planning, data, training, checkpoint, predict, export, timing
 def parser() -> Parser:
     """The whole command line."""
     top = Parser(
-        prog="fastscale", description="Fast and Accurate Model Scaling (CVPR 2021): networks, counts, training, tables and figures."
+        prog="fastscale",
+        description="Fast and Accurate Model Scaling (CVPR 2021): networks, counts, training, tables and figures.",
     )
     verbs = Verbs(top, "verb", "VERB")
     for theme in VERBS:
@@ -24,6 +37,11 @@ def parser() -> Parser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
+    with plain_output():
+        return _run(argv)
+
+
+def _run(argv: Sequence[str] | None) -> int:
     top = parser()
     try:
         args, rest = top.parse_known_args(argv)

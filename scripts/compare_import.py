@@ -22,17 +22,24 @@ BOUND, NORMS = 1e-5, 1e-6
 def main(names: list[str]) -> int:
     """Prints a Markdown table of all, or of those whose name there or here is given."""
     worst = 0.0
-    print("| network | source | its name there | largest difference | largest output | norms |\n|---|---|---|---:|---:|---:|")
+    print(
+        "| network | source | its name there | largest difference | largest output | norms |\n|---|---|---|---:|---:|---:|"
+    )
     for project, name, ours in CASES:
         if names and name not in names and ours not in names:
             continue
-        net, images = theirs(project, name), torch.randn(4, 3, 128, 128, generator=torch.Generator().manual_seed(7))
+        net, images = (
+            theirs(project, name),
+            torch.randn(4, 3, 128, 128, generator=torch.Generator().manual_seed(7)),
+        )
         randomise(net, images)
         imported = import_tensors(net.state_dict(), project, told=name)
         norms = norms_differ(net, project, imported)
         found, scale = difference(net, ours, images, imported)
         worst = max(worst, found / max(1.0, scale), norms / NORMS * BOUND)
-        print(f"| {ours} | {project} | {name} | {found:.1e} | {scale:.2f} | {norms:.1e} |", flush=True)
+        print(
+            f"| {ours} | {project} | {name} | {found:.1e} | {scale:.2f} | {norms:.1e} |", flush=True
+        )
     return int(worst > BOUND)
 
 

@@ -75,13 +75,17 @@ def others() -> dict[str, Callable[[str, int], nn.Module]]:
         try:
             import timm
 
-            found["timm"] = lambda name, classes: timm.create_model(name, pretrained=False, num_classes=classes)
+            found["timm"] = lambda name, classes: timm.create_model(
+                name, pretrained=False, num_classes=classes
+            )
         except (ImportError, RuntimeError) as error:
             print(f"timm is left out: {error}", file=sys.stderr)
         try:
             import torchvision
 
-            found["torchvision"] = lambda name, classes: torchvision.models.get_model(name, weights=None, num_classes=classes)
+            found["torchvision"] = lambda name, classes: torchvision.models.get_model(
+                name, weights=None, num_classes=classes
+            )
         except (ImportError, RuntimeError) as error:
             print(f"torchvision is left out: {error}", file=sys.stderr)
     return found
@@ -94,8 +98,14 @@ def theirs(kind: type[Step], make: Callable[[], nn.Module], plain: bool) -> type
         def __init__(self, arch, recipe: Recipe, batch: int, num_classes: int, device: str):
             super().__init__(arch, recipe, batch, num_classes, device)
             if plain and kind is TrainingStep:
-                settings = {"momentum": recipe.momentum, "nesterov": recipe.nesterov, "weight_decay": 2e-5}
-                self.optimizer = torch.optim.SGD(self.net.parameters(), lr=recipe.first_lr, **settings)
+                settings = {
+                    "momentum": recipe.momentum,
+                    "nesterov": recipe.nesterov,
+                    "weight_decay": 2e-5,
+                }
+                self.optimizer = torch.optim.SGD(
+                    self.net.parameters(), lr=recipe.first_lr, **settings
+                )
 
         def network(self, arch, num_classes: int) -> nn.Module:
             return make()
@@ -103,7 +113,14 @@ def theirs(kind: type[Step], make: Callable[[], nn.Module], plain: bool) -> type
     return Theirs
 
 
-def compare(ours: str, project: str, make: Callable[[], nn.Module], recipe: Recipe, setting: str, args: argparse.Namespace) -> Record:
+def compare(
+    ours: str,
+    project: str,
+    make: Callable[[], nn.Module],
+    recipe: Recipe,
+    setting: str,
+    args: argparse.Namespace,
+) -> Record:
     """The record of one pair under one setting."""
     arch, plain = fs.arch(ours), setting == "defaults"
     its_recipe = replace(recipe, layout="contiguous") if plain else recipe
@@ -117,17 +134,34 @@ def compare(ours: str, project: str, make: Callable[[], nn.Module], recipe: Reci
             return theirs(kind, make, plain)(arch, its_recipe, size, args.classes, args.device)
 
         makers = {"ours": our_step, "theirs": their_step}
-        times = in_turns(makers, batch=args.batch, device=args.device, rounds=args.rounds, round_s=args.round_s)
+        times = in_turns(
+            makers, batch=args.batch, device=args.device, rounds=args.rounds, round_s=args.round_s
+        )
         each = {name: t.median_s / t.batch for name, t in times.items()}
         for name, t in times.items():
             values[f"{name}_{what}_time_s"] = t.median_s
         values[f"{what}_time_ratio"] = each["ours"] / each["theirs"]
-        values[f"{what}_time_ratio_spread"] = values[f"{what}_time_ratio"] * sum(relative_spread(t) for t in times.values())
+        values[f"{what}_time_ratio_spread"] = values[f"{what}_time_ratio"] * sum(
+            relative_spread(t) for t in times.values()
+        )
         step = times["ours"]
-    env = envelope(recipe, step, asked=args.batch, device=args.device, images="dummy", against=against(project))
-    env |= {"setting": setting, "their_layout": its_recipe.layout, "same_params": same_params(ours, make, args.classes)}
+    env = envelope(
+        recipe, step, asked=args.batch, device=args.device, images="dummy", against=against(project)
+    )
+    env |= {
+        "setting": setting,
+        "their_layout": its_recipe.layout,
+        "same_params": same_params(ours, make, args.classes),
+    }
     fields = network_fields(arch, args.classes)
-    return Record(kind="time", run=f"{arch.name}.{project}-{setting}", **fields, data="dummy", values=values, env=env)
+    return Record(
+        kind="time",
+        run=f"{arch.name}.{project}-{setting}",
+        **fields,
+        data="dummy",
+        values=values,
+        env=env,
+    )
 
 
 def against(project: str) -> str:
@@ -138,14 +172,24 @@ def against(project: str) -> str:
 def conditions(record: Record) -> tuple:
     """What a record answers: the pair, and under what it was measured."""
     env = record.env
-    where = env["device"], env["threads"], env["precision"], env["layout"], env.get("batch_asked", env["batch"])
+    where = (
+        env["device"],
+        env["threads"],
+        env["precision"],
+        env["layout"],
+        env.get("batch_asked", env["batch"]),
+    )
     return record.run, record.num_classes, *where, env["versions"]["torch"], env["against"]
 
 
 def slower(record: Record, slack: float) -> list[str]:
     """What ours takes more time for, beyond twice the spread and the slack."""
     v = record.values
-    over = {w: v[f"{w}_time_ratio"] for w in WHOLE if v[f"{w}_time_ratio"] - 2 * v[f"{w}_time_ratio_spread"] > 1 + slack}
+    over = {
+        w: v[f"{w}_time_ratio"]
+        for w in WHOLE
+        if v[f"{w}_time_ratio"] - 2 * v[f"{w}_time_ratio_spread"] > 1 + slack
+    }
     return [f"{record.run} {what}: {ratio:.3f}" for what, ratio in over.items()]
 
 
@@ -156,23 +200,37 @@ def relative_spread(time: StepTime) -> float:
 
 def same_params(ours: str, make: Callable[[], nn.Module], classes: int) -> bool:
     """Whether both networks have the same number of weights."""
-    return sum(p.numel() for p in make().parameters()) == fs.complexity(ours, num_classes=classes).params
+    return (
+        sum(p.numel() for p in make().parameters())
+        == fs.complexity(ours, num_classes=classes).params
+    )
 
 
 def main() -> int:
     """Measures, prints, keeps the records."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("networks", nargs="*", default=list(PAIRS))
     parser.add_argument("--recipe", default="imagenet-100ep")
     parser.add_argument("--precision", choices=PRECISIONS, default="bf16-mixed")
-    parser.add_argument("--layout", choices=("contiguous", "channels_last"), help="at equal settings; auto's unless given")
+    parser.add_argument(
+        "--layout",
+        choices=("contiguous", "channels_last"),
+        help="at equal settings; auto's unless given",
+    )
     parser.add_argument("--settings", default=",".join(SETTINGS))
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--classes", type=int, default=1000)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--round_s", type=float, default=0.3)
-    parser.add_argument("--slack", type=float, default=0.02, help="how much slower, beyond twice the spread, is still as fast")
+    parser.add_argument(
+        "--slack",
+        type=float,
+        default=0.02,
+        help="how much slower, beyond twice the spread, is still as fast",
+    )
     parser.add_argument("--runs_dir", default="runs")
     args = parser.parse_args()
     args.device = usable_device(args.device)
@@ -185,28 +243,60 @@ def main() -> int:
         raise InputError(COMPILED_ALONE)
     installed = others()
     if not installed:
-        raise InputError("neither timm nor torchvision can be imported: pip install timm torchvision")
+        raise InputError(
+            "neither timm nor torchvision can be imported: pip install timm torchvision"
+        )
     store, losses = RecordStore(Path(args.runs_dir) / "parity.jsonl"), []
     done = {conditions(r): r for r in store.read()}
-    device = torch.cuda.get_device_name(args.device) if args.device.startswith("cuda") else cpu_name()
-    print(f"{'network':22}{'against':14}{'setting':10}{'training step':>22}{'inference':>22}    time, ours / theirs")
+    device = (
+        torch.cuda.get_device_name(args.device) if args.device.startswith("cuda") else cpu_name()
+    )
+    print(
+        f"{'network':22}{'against':14}{'setting':10}{'training step':>22}{'inference':>22}    time, ours / theirs"
+    )
     for name in args.networks:
         for project, its_name in zip(("timm", "torchvision"), PAIRS[name], strict=True):
             if its_name is None or project not in installed:
                 continue
             for setting in args.settings.split(","):
                 layout = args.layout if args.layout and setting == "equal" else "auto"
-                recipe = replace(load_recipe(args.recipe), precision=args.precision, layout=layout, batch_size=args.batch)
-                where = device, torch.get_num_threads(), args.precision, resolve_layout(layout), args.batch, versions()["torch"]
-                record = before = done.get((f"{name}.{project}-{setting}", args.classes, *where, against(project)))
+                recipe = replace(
+                    load_recipe(args.recipe),
+                    precision=args.precision,
+                    layout=layout,
+                    batch_size=args.batch,
+                )
+                where = (
+                    device,
+                    torch.get_num_threads(),
+                    args.precision,
+                    resolve_layout(layout),
+                    args.batch,
+                    versions()["torch"],
+                )
+                record = before = done.get(
+                    (f"{name}.{project}-{setting}", args.classes, *where, against(project))
+                )
                 if record is None:
-                    record = compare(name, project, lambda p=project, n=its_name: installed[p](n, args.classes), recipe, setting, args)
+                    record = compare(
+                        name,
+                        project,
+                        lambda p=project, n=its_name: installed[p](n, args.classes),
+                        recipe,
+                        setting,
+                        args,
+                    )
                     store.append(record)
                 v = record.values
-                cells = [f"{v[f'{w}_time_ratio']:.3f} ± {v[f'{w}_time_ratio_spread']:.3f}" for w in WHOLE]
+                cells = [
+                    f"{v[f'{w}_time_ratio']:.3f} ± {v[f'{w}_time_ratio_spread']:.3f}" for w in WHOLE
+                ]
                 note = "" if record.env["same_params"] else "   (not the same params)"
                 note += "   (measured before)" if before else ""
-                print(f"{name:22}{project:14}{setting:10}{cells[0]:>22}{cells[1]:>22}{note}", flush=True)
+                print(
+                    f"{name:22}{project:14}{setting:10}{cells[0]:>22}{cells[1]:>22}{note}",
+                    flush=True,
+                )
                 losses += slower(record, args.slack)
     for line in losses:
         print(f"slower, beyond the noise: {line}")

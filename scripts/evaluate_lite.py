@@ -27,7 +27,9 @@ from fastscale.release.importing.known import load_known
 NETWORKS = ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2")
 
 
-def score(weights: ImportedWeights, batches: Iterable[tuple[Tensor, Tensor]], outputs: tuple[int, ...]) -> dict[str, float]:
+def score(
+    weights: ImportedWeights, batches: Iterable[tuple[Tensor, Tensor]], outputs: tuple[int, ...]
+) -> dict[str, float]:
     """Errors in % over batches (uint8 (N, 3, R, R) RGB, labels (N,)); label k is the class of output `outputs[k]`.
 
     `top1_error`, `top5_error` among all outputs, `top1_error_among` among `outputs` alone; `images`: how many there were. The network runs
@@ -36,34 +38,62 @@ def score(weights: ImportedWeights, batches: Iterable[tuple[Tensor, Tensor]], ou
     net = fs.build(weights.arch_name, weights.num_classes)
     net.load_state_dict(weights.state_dict)
     net = fuse(net).to(memory_format=torch.channels_last)
-    mean, std = (torch.tensor(v, dtype=torch.float32).view(1, 3, 1, 1) for v in (weights.mean, weights.std))
+    mean, std = (
+        torch.tensor(v, dtype=torch.float32).view(1, 3, 1, 1) for v in (weights.mean, weights.std)
+    )
     wanted = torch.tensor(outputs)
     right, n = torch.zeros(3, dtype=torch.int64), 0
     with torch.inference_mode():
         for images, labels in batches:
-            logits = net(((images.float() - mean) / std).contiguous(memory_format=torch.channels_last))
+            logits = net(
+                ((images.float() - mean) / std).contiguous(memory_format=torch.channels_last)
+            )
             truth = wanted[labels]
             top = logits.topk(5).indices
             among = wanted[logits[:, wanted].argmax(1)]
-            right += torch.stack([(top[:, 0] == truth).sum(), (top == truth[:, None]).any(1).sum(), (among == truth).sum()])
+            right += torch.stack(
+                [
+                    (top[:, 0] == truth).sum(),
+                    (top == truth[:, None]).any(1).sum(),
+                    (among == truth).sum(),
+                ]
+            )
             n += len(labels)
     errors = (100 * (1 - right.double() / n)).tolist()
-    return {**dict(zip(("top1_error", "top5_error", "top1_error_among"), (round(e, 4) for e in errors), strict=True)), "images": n}
+    return {
+        **dict(
+            zip(
+                ("top1_error", "top5_error", "top1_error_among"),
+                (round(e, 4) for e in errors),
+                strict=True,
+            )
+        ),
+        "images": n,
+    }
 
 
 def main() -> int:
     """Prints a line a network and loader, and keeps a record of each where a file is given."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--networks", nargs="+", default=NETWORKS, choices=NETWORKS)
-    parser.add_argument("--loaders", nargs="+", default=("ffcv", "plain"), choices=("ffcv", "plain"))
     parser.add_argument(
-        "--source", default="imagenette", help="imagenette, imagenette:PATH, or any set whose classes are WordNet ids of ImageNet"
+        "--loaders", nargs="+", default=("ffcv", "plain"), choices=("ffcv", "plain")
+    )
+    parser.add_argument(
+        "--source",
+        default="imagenette",
+        help="imagenette, imagenette:PATH, or any set whose classes are WordNet ids of ImageNet",
     )
     parser.add_argument("--batch", type=int, default=50)
     parser.add_argument("--workers", type=int, default=-1)
     parser.add_argument("--records", type=Path, help="append a record of each to this file")
     args = parser.parse_args()
-    print(f"{'network':22}{'loader':8}{'px':>5}{'n':>7}{'top-1':>9}{'top-5':>9}{'top-1 among them':>18}", flush=True)
+    print(
+        f"{'network':22}{'loader':8}{'px':>5}{'n':>7}{'top-1':>9}{'top-5':>9}{'top-1 among them':>18}",
+        flush=True,
+    )
     for name in args.networks:
         weights, arch = load_known(f"efficientnet-lite/{name}"), fs.arch(name)
         for loader in args.loaders:
@@ -76,8 +106,13 @@ def main() -> int:
                 loader=loader,
             )
             found = score(weights, data.val_dataloader(), outputs_of(data.classes))
-            top1, top5, among = (1 - found[k] / 100 for k in ("top1_error", "top5_error", "top1_error_among"))
-            print(f"{name:22}{loader:8}{arch.resolution:>5}{found['images']:>7}{top1:>9.4f}{top5:>9.4f}{among:>18.4f}", flush=True)
+            top1, top5, among = (
+                1 - found[k] / 100 for k in ("top1_error", "top5_error", "top1_error_among")
+            )
+            print(
+                f"{name:22}{loader:8}{arch.resolution:>5}{found['images']:>7}{top1:>9.4f}{top5:>9.4f}{among:>18.4f}",
+                flush=True,
+            )
             if args.records:
                 record = Record(
                     kind="evaluate",
@@ -87,7 +122,12 @@ def main() -> int:
                     data_hash=data.data_hash,
                     values=found,
                     env=environment(
-                        precision="32-true", layout="channels_last", batch=args.batch, loader=loader, fused=True, weights=weights.source
+                        precision="32-true",
+                        layout="channels_last",
+                        batch=args.batch,
+                        loader=loader,
+                        fused=True,
+                        weights=weights.source,
                     ),
                 )
                 RecordStore(args.records).append(record)

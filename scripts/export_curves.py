@@ -20,11 +20,18 @@ def curve(run: Path, names: list[str]) -> list[list[str]]:
     """A row an epoch, numbered from 1; of an epoch's values the last counts, so that an interrupted run's repeated ones do not."""
     events = EventAccumulator(str(run), size_guidance={"scalars": 0})
     events.Reload()
-    found = {name: {e.step: e.value for e in events.Scalars(name)} for name in names if name in events.Tags()["scalars"]}
+    found = {
+        name: {e.step: e.value for e in events.Scalars(name)}
+        for name in names
+        if name in events.Tags()["scalars"]
+    }
     if missing := sorted(set(names) - set(found)):
         raise InputError(f"{run}: no such curves there ({', '.join(missing)})")
     steps = sorted(set.intersection(*(set(values) for values in found.values())))
-    return [[str(epoch), *(f"{found[name][step]:.6g}" for name in names)] for epoch, step in enumerate(steps, start=1)]
+    return [
+        [str(epoch), *(f"{found[name][step]:.6g}" for name in names)]
+        for epoch, step in enumerate(steps, start=1)
+    ]
 
 
 def write(path: Path, columns: tuple[str, ...], rows: list[list[str]]) -> None:
@@ -39,21 +46,31 @@ def write(path: Path, columns: tuple[str, ...], rows: list[list[str]]) -> None:
 
 def main() -> int:
     """Writes <run>-seed<k>.csv for each run, or one file of them all."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN")
     parser.add_argument("--out", type=Path, default=Path("paper_figures/records/curves"))
     parser.add_argument("--into", type=Path, metavar="FILE", help="one file of all runs")
     args = parser.parse_args()
     if args.into is None:
         for run in args.runs:
-            write(args.out / f"{run.parent.name}-{run.name}.csv", COLUMNS, curve(run, list(COLUMNS[1:])))
+            write(
+                args.out / f"{run.parent.name}-{run.name}.csv",
+                COLUMNS,
+                curve(run, list(COLUMNS[1:])),
+            )
         return 0
     rows = []
     for run in args.runs:
-        record = RunFolder(run.parent.parent, run.parent.name, int(run.name.removeprefix("seed"))).record
+        record = RunFolder(
+            run.parent.parent, run.parent.name, int(run.name.removeprefix("seed"))
+        ).record
         if record is None:
             raise InputError(f"{run}: not a finished run")
-        rows += [[record.run, str(record.seed), *values] for values in curve(run, list(TOGETHER[3:]))]
+        rows += [
+            [record.run, str(record.seed), *values] for values in curve(run, list(TOGETHER[3:]))
+        ]
     rows.sort(key=lambda row: (row[0], int(row[1]), int(row[2])))
     write(args.into, TOGETHER, rows)
     return 0

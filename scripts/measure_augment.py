@@ -28,7 +28,9 @@ def written(spec: str | None):
         s = source(name)
         if (s.betons / "train.beton").is_file():
             return s
-    raise InputError(f"no written photographs; write some first: fastscale data write {spec or 'imagenette'}")
+    raise InputError(
+        f"no written photographs; write some first: fastscale data write {spec or 'imagenette'}"
+    )
 
 
 def ratio(top: list[float], bottom: list[float]) -> str:
@@ -41,7 +43,9 @@ def loaders(s, indices: np.ndarray, args: argparse.Namespace) -> None:
     """Images/s of whole epochs."""
     made, rate = {}, {}
     for augmentation in AUGMENTATIONS:
-        framing = Framing(True, args.resolution, round(args.resolution * 8 / 7), augmentation=augmentation)
+        framing = Framing(
+            True, args.resolution, round(args.resolution * 8 / 7), augmentation=augmentation
+        )
         common = {"workers": args.workers, "indices": indices}
         made["ffcv", augmentation] = GuardedLoader(s.betons / "train.beton", framing, 128, **common)
         made["plain", augmentation] = PlainLoader(s.split("train"), framing, 128, **common)
@@ -55,12 +59,17 @@ def loaders(s, indices: np.ndarray, args: argparse.Namespace) -> None:
     print(f"{'loader':8}{'augmentation':18}{'images/s':>10}   share of none's{'':9}ffcv over plain")
     for (loader, augmentation), values in rate.items():
         over = ratio(values, rate["plain", augmentation]) if loader == "ffcv" else ""
-        print(f"{loader:8}{augmentation:18}{statistics.median(values):10.0f}   {ratio(values, rate[loader, 'none']):24}{over}")
+        print(
+            f"{loader:8}{augmentation:18}{statistics.median(values):10.0f}   {ratio(values, rate[loader, 'none']):24}{over}"
+        )
 
 
 def operations(s, indices: np.ndarray, args: argparse.Namespace) -> None:
     """Microseconds an image of the operations alone, in one thread."""
-    images = [np.ascontiguousarray(cropped(s.split("train").pixels(int(i)), args.resolution)) for i in indices[:64]]
+    images = [
+        np.ascontiguousarray(cropped(s.split("train").pixels(int(i)), args.resolution))
+        for i in indices[:64]
+    ]
     spare = np.empty_like(images[0])
     ways = {"ours": lambda image, ops: fast.apply(image, ops, spare), "PIL": pillow.apply}
     print(f"\n{'operations alone':26}{'ours, us':>10}{'PIL, us':>10}   PIL over ours")
@@ -81,8 +90,13 @@ def operations(s, indices: np.ndarray, args: argparse.Namespace) -> None:
 
 def errors(s, indices: np.ndarray, args: argparse.Namespace) -> None:
     """Every operation of the policies at all its values, ours against PIL's on the same photographs."""
-    images = [np.ascontiguousarray(cropped(s.split("train").pixels(int(i)), args.resolution)) for i in indices[:32]]
-    pairs = [pair for name in AUGMENTATIONS[1:3] for choices in policy(name) for _, pair in choices] + list(rand_choices())
+    images = [
+        np.ascontiguousarray(cropped(s.split("train").pixels(int(i)), args.resolution))
+        for i in indices[:32]
+    ]
+    pairs = [
+        pair for name in AUGMENTATIONS[1:3] for choices in policy(name) for _, pair in choices
+    ] + list(rand_choices())
     values: dict[str, set[float]] = {}
     for op in (op for pair in pairs for op in pair if op is not None):
         values.setdefault(op[0], set()).add(op[1])
@@ -96,7 +110,11 @@ def errors(s, indices: np.ndarray, args: argparse.Namespace) -> None:
                 fast.apply(ours, [(name, value)], spare)
                 pillow.apply(theirs, [(name, value)])
                 apart = np.abs(ours.astype(np.int16) - theirs)
-                most, differ, total = max(most, int(apart.max())), differ + int((apart > 0).sum()), total + apart.size
+                most, differ, total = (
+                    max(most, int(apart.max())),
+                    differ + int((apart > 0).sum()),
+                    total + apart.size,
+                )
         print(f"{name:16}{len(values[name]):>8}{most:>20}{100 * differ / total:>24.3f}")
 
 
@@ -109,7 +127,9 @@ def cropped(pixels: np.ndarray, side: int) -> np.ndarray:
 
 def main() -> int:
     """Prints both tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("source", nargs="?")
     parser.add_argument("--resolution", type=int, default=224)
     parser.add_argument("--workers", type=int, default=2)
@@ -123,7 +143,9 @@ def main() -> int:
         return 2
     count = len(s.split("train"))
     indices = spread(count, min(count, args.images))
-    print(f"{s.name}, {len(indices)} images, {args.resolution} px, {args.workers} workers, median of {args.rounds} rounds (range)")
+    print(
+        f"{s.name}, {len(indices)} images, {args.resolution} px, {args.workers} workers, median of {args.rounds} rounds (range)"
+    )
     loaders(s, indices, args)
     operations(s, indices, args)
     errors(s, indices, args)

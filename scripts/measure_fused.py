@@ -14,7 +14,13 @@ import fastscale as fs
 from fastscale.records import Record, RecordStore, environment, network_fields
 from fastscale.release.fuse import fuse
 
-NETWORKS = ["regnety-400mf.dds", "regnetz-500mf", "efficientnet-b0", "efficientnet-lite0", "resnet-50"]
+NETWORKS = [
+    "regnety-400mf.dds",
+    "regnetz-500mf",
+    "efficientnet-b0",
+    "efficientnet-lite0",
+    "resnet-50",
+]
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 
 
@@ -31,7 +37,9 @@ def seconds(net: torch.nn.Module, images: torch.Tensor) -> float:
 
 def main() -> None:
     """Prints images/s as it is and folded, and their ratio, in both layouts; the rounds take turns, the median counts."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("networks", nargs="*", default=NETWORKS)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=7)
@@ -40,13 +48,17 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    print(f"{'network':22}{'layout':16}{'as it is':>10}{'folded':>10}{'ratio':>8}   images/s on {device}, {args.threads} threads")
+    print(
+        f"{'network':22}{'layout':16}{'as it is':>10}{'folded':>10}{'ratio':>8}   images/s on {device}, {args.threads} threads"
+    )
     for name in args.networks:
         for layout, form in FORMATS.items():
             plain = fs.build(name).eval().to(device, memory_format=form)
             nets = {"plain": plain, "fused": fuse(plain).to(memory_format=form)}
             side = plain.arch.resolution
-            images = torch.randn(args.batch, 3, side, side, device=device).contiguous(memory_format=form)
+            images = torch.randn(args.batch, 3, side, side, device=device).contiguous(
+                memory_format=form
+            )
             taken: dict[str, list[float]] = {kind: [] for kind in nets}
             with torch.inference_mode():
                 for round_ in range(args.rounds + 1):
@@ -56,16 +68,31 @@ def main() -> None:
                             taken[kind].append(took)
             step = {kind: statistics.median(t) for kind, t in taken.items()}
             rate = {kind: args.batch / t for kind, t in step.items()}
-            print(f"{name:22}{layout:16}{rate['plain']:>10.1f}{rate['fused']:>10.1f}{rate['fused'] / rate['plain']:>8.2f}", flush=True)
+            print(
+                f"{name:22}{layout:16}{rate['plain']:>10.1f}{rate['fused']:>10.1f}{rate['fused'] / rate['plain']:>8.2f}",
+                flush=True,
+            )
             if args.records:
                 values = {
                     "inference_time_s": step["plain"],
                     "inference_time_fused_s": step["fused"],
                     "speedup": rate["fused"] / rate["plain"],
                 }
-                env = environment(precision="32-true", layout=layout, compile=False, batch=args.batch, repeats=args.rounds)
+                env = environment(
+                    precision="32-true",
+                    layout=layout,
+                    compile=False,
+                    batch=args.batch,
+                    repeats=args.rounds,
+                )
                 RecordStore(args.records).append(
-                    Record(kind="time", run=f"{name}.fused", **network_fields(plain.arch, 1000), values=values, env=env)
+                    Record(
+                        kind="time",
+                        run=f"{name}.fused",
+                        **network_fields(plain.arch, 1000),
+                        values=values,
+                        env=env,
+                    )
                 )
 
 

@@ -28,8 +28,14 @@ class Batches:
     """The same `count` uint8 batches again and again."""
 
     def __init__(self, count: int, batch: int, resolution: int, classes: int):
-        images = torch.randint(256, (batch, 3, resolution, resolution), dtype=torch.uint8).contiguous(memory_format=torch.channels_last)
-        self.batch, self.count, self.next_epoch = (images, torch.randint(classes, (batch,))), count, 0
+        images = torch.randint(
+            256, (batch, 3, resolution, resolution), dtype=torch.uint8
+        ).contiguous(memory_format=torch.channels_last)
+        self.batch, self.count, self.next_epoch = (
+            (images, torch.randint(classes, (batch,))),
+            count,
+            0,
+        )
 
     def __len__(self) -> int:
         return self.count
@@ -54,8 +60,15 @@ class Clock(pl.Callback):
 def lightning(module: ImageClassifier, batches: Batches) -> float:
     """Seconds a step in `Trainer.fit`."""
     clock = Clock()
-    options = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "enable_model_summary": False}
-    pl.Trainer(max_epochs=1, callbacks=[clock], accelerator="auto", devices=1, **options).fit(module, batches)
+    options = {
+        "logger": False,
+        "enable_checkpointing": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+    }
+    pl.Trainer(max_epochs=1, callbacks=[clock], accelerator="auto", devices=1, **options).fit(
+        module, batches
+    )
     return clock.seconds
 
 
@@ -90,8 +103,12 @@ def module_optimizer(module: ImageClassifier) -> torch.optim.Optimizer:
 
 def main() -> None:
     """Measures in turns and prints."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("networks", nargs="*", default=["regnety-tiny", "regnety-tiny.dWr-x4", "regnety-500mf"])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "networks", nargs="*", default=["regnety-tiny", "regnety-tiny.dWr-x4", "regnety-500mf"]
+    )
     parser.add_argument("--recipe", default="quick")
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--classes", type=int, default=10)
@@ -100,8 +117,12 @@ def main() -> None:
     args = parser.parse_args()
     quiet()
     warnings.filterwarnings("ignore")
-    recipe: Recipe = replace(load_recipe(args.recipe), mixup=0.0, lr_every="epoch", batch_size=args.batch)
-    print(f"{'network':26}{'by hand, ms':>13}{'Lightning, ms':>15}{'ratio':>8}{'range':>16}{'EMA, %':>9}{'metrics, %':>12}")
+    recipe: Recipe = replace(
+        load_recipe(args.recipe), mixup=0.0, lr_every="epoch", batch_size=args.batch
+    )
+    print(
+        f"{'network':26}{'by hand, ms':>13}{'Lightning, ms':>15}{'ratio':>8}{'range':>16}{'EMA, %':>9}{'metrics, %':>12}"
+    )
     for name in args.networks:
         hand, module = (ImageClassifier(name, recipe, args.classes) for _ in range(2))
         batches = Batches(args.steps + WARMUP, args.batch, module.arch.resolution, args.classes)

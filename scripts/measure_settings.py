@@ -16,7 +16,14 @@ import fastscale as fs
 from fastscale.timing.turns import time_steps
 from fastscale.training import load_recipe
 
-NETWORKS = ["regnety-tiny", "regnety-tiny.d-x4", "regnety-tiny.dWr-x4", "regnetx-tiny", "regnetz-tiny", "efficientnet-tiny"]
+NETWORKS = [
+    "regnety-tiny",
+    "regnety-tiny.d-x4",
+    "regnety-tiny.dWr-x4",
+    "regnetx-tiny",
+    "regnetz-tiny",
+    "efficientnet-tiny",
+]
 PLAIN = {"layout": "contiguous", "precision": "32-true", "compile": False}
 SETTINGS: dict[str, dict[str, Any]] = {
     "contiguous": PLAIN,
@@ -29,26 +36,46 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 def main() -> None:
     """Prints a line a network."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("networks", nargs="*", default=NETWORKS)
     parser.add_argument("--recipe", default="quick")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--classes", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--settings", nargs="+", choices=list(SETTINGS), default=["contiguous", "channels_last", "bf16", "compiled"])
+    parser.add_argument(
+        "--settings",
+        nargs="+",
+        choices=list(SETTINGS),
+        default=["contiguous", "channels_last", "bf16", "compiled"],
+    )
     args = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     recipe = load_recipe(args.recipe)
     first, *others = args.settings
-    print(f"images/s on {device}, {torch.get_num_threads()} threads, batch {args.batch}; then ratios to {first}")
+    print(
+        f"images/s on {device}, {torch.get_num_threads()} threads, batch {args.batch}; then ratios to {first}"
+    )
     print(f"{'network':28}{first:>14}" + "".join(f"{name:>15}" for name in others))
     for name in args.networks:
         rate = {}
         for setting in args.settings:
             arch, chosen = fs.arch(name), replace(recipe, **SETTINGS[setting])
-            step = time_steps([arch], chosen, batch=args.batch, num_classes=args.classes, device=device, rounds=args.rounds)
+            step = time_steps(
+                [arch],
+                chosen,
+                batch=args.batch,
+                num_classes=args.classes,
+                device=device,
+                rounds=args.rounds,
+            )
             rate[setting] = args.batch / step[arch.name].median_s
-        print(f"{name:28}{rate[first]:>14.0f}" + "".join(f"{rate[other] / rate[first]:>15.2f}" for other in others), flush=True)
+        print(
+            f"{name:28}{rate[first]:>14.0f}"
+            + "".join(f"{rate[other] / rate[first]:>15.2f}" for other in others),
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -47,7 +47,9 @@ def written(spec: str | None) -> Source:
         s = source(name)
         if (s.betons / "train.beton").is_file():
             return s
-    raise InputError(f"no written photographs; write some first: fastscale data write {spec or 'imagenette'}")
+    raise InputError(
+        f"no written photographs; write some first: fastscale data write {spec or 'imagenette'}"
+    )
 
 
 def files(images: ImageSet, count: int, mosaic: int, folder: Path) -> Path:
@@ -58,26 +60,42 @@ def files(images: ImageSet, count: int, mosaic: int, folder: Path) -> Path:
     for k in range(len(chosen) // mosaic**2):
         tiles = [images.pixels(int(i)) for i in chosen[k * mosaic**2 :][: mosaic**2]]
         height, width = (min(t.shape[axis] for t in tiles) for axis in (0, 1))
-        rows = [np.concatenate([t[:height, :width] for t in tiles[r * mosaic :][:mosaic]], axis=1) for r in range(mosaic)]
+        rows = [
+            np.concatenate([t[:height, :width] for t in tiles[r * mosaic :][:mosaic]], axis=1)
+            for r in range(mosaic)
+        ]
         split = "val" if k == 0 else "train"
-        Image.fromarray(np.concatenate(rows)).save(folder / split / "photo" / f"{k:05d}.JPEG", quality=95)
+        Image.fromarray(np.concatenate(rows)).save(
+            folder / split / "photo" / f"{k:05d}.JPEG", quality=95
+        )
     return folder
 
 
 def measure(photos: Source, args: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
     """A row a setting; the first is the plain loader on the files."""
     train = photos.split("train")
-    framings = {name: Framing(True, 224, 256, augmentation=name) for name in ("none", "autoaugment")}
+    framings = {
+        name: Framing(True, 224, 256, augmentation=name) for name in ("none", "autoaugment")
+    }
     loaders: dict[tuple[str, str], Any] = {}
-    size = {"files, PIL in torch's DataLoader": sum(len(train.read(i)) for i in range(len(train))) / len(train)}
+    size = {
+        "files, PIL in torch's DataLoader": sum(len(train.read(i)) for i in range(len(train)))
+        / len(train)
+    }
     for augmentation, framing in framings.items():
-        loaders["files, PIL in torch's DataLoader", augmentation] = PlainLoader(train, framing, 128, workers=args.workers)
+        loaders["files, PIL in torch's DataLoader", augmentation] = PlainLoader(
+            train, framing, 128, workers=args.workers
+        )
     for number, (name, settings) in enumerate(SETTINGS.items()):
         out = folder / f"beton{number}"
         write(photos, out, workers=args.workers, progress=lambda line: None, **settings)
         for augmentation, framing in framings.items():
-            loaders[name, augmentation] = GuardedLoader(out / "train.beton", framing, 128, workers=args.workers)
-        table = loaders[name, "none"].reader.alloc_table  # not the file's size: the head and the last page weigh on so few images
+            loaders[name, augmentation] = GuardedLoader(
+                out / "train.beton", framing, 128, workers=args.workers
+            )
+        table = (
+            loaders[name, "none"].reader.alloc_table
+        )  # not the file's size: the head and the last page weigh on so few images
         size[name] = float((table["ptr"] + table["size"]).max() - table["ptr"].min()) / len(table)
         print(f"written: {name}, {size[name] / 1e3:.1f} kB an image", file=sys.stderr, flush=True)
     rate: dict[tuple[str, str], list[float]] = {key: [] for key in loaders}
@@ -111,7 +129,9 @@ def measure(photos: Source, args: argparse.Namespace, folder: Path) -> list[dict
 
 def main() -> int:
     """Prints the table, and writes it as CSV where asked."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("source", nargs="?")
     parser.add_argument("--images", type=int, default=768)
     parser.add_argument("--rounds", type=int, default=5)
@@ -129,9 +149,14 @@ def main() -> int:
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print(f"{s.name}, {args.images} photographs ({mosaic * mosaic} images each), {args.workers} workers, {args.rounds} rounds")
+    print(
+        f"{s.name}, {args.images} photographs ({mosaic * mosaic} images each), {args.workers} workers, {args.rounds} rounds"
+    )
     for row in [dict(zip(rows[0], rows[0], strict=True)), *rows]:
-        print(f"{row['stored']:40}" + "".join(f"{value:>14}" for key, value in row.items() if key != "stored"))
+        print(
+            f"{row['stored']:40}"
+            + "".join(f"{value:>14}" for key, value in row.items() if key != "stored")
+        )
     if args.out:
         with open(args.out, "w", newline="", encoding="utf-8") as out:
             writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")

@@ -51,7 +51,10 @@ def interpreter() -> dict[str, str]:
     version, kind, in_range = torch_state()
     inside = sys.prefix != sys.base_prefix
     paths = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")} if inside else set()
-    system = not inside or "include-system-site-packages = true" in Path(sys.prefix, "pyvenv.cfg").read_text()
+    system = (
+        not inside
+        or "include-system-site-packages = true" in Path(sys.prefix, "pyvenv.cfg").read_text()
+    )
     return {
         "PY_VERSION": ".".join(map(str, sys.version_info[:3])),
         "PY_EXECUTABLE": sys.executable,
@@ -78,10 +81,14 @@ def probe() -> dict[str, str]:
     if shutil.which("pkg-config") is None:
         return {"FFCV_WHY": "no pkg-config"}
     own = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")[0]
-    answer = {} if shutil.which(own) else {"FFCV_CC": "cc", "FFCV_CXX": compiler}  # an interpreter built elsewhere, by a compiler not here
+    answer = (
+        {} if shutil.which(own) else {"FFCV_CC": "cc", "FFCV_CXX": compiler}
+    )  # an interpreter built elsewhere, by a compiler not here
     why = ""
     for folder in (str(SHIM), ""):
-        path = os.pathsep.join(p for p in (folder, *_brew_folders(), os.environ.get("PKG_CONFIG_PATH", "")) if p)
+        path = os.pathsep.join(
+            p for p in (folder, *_brew_folders(), os.environ.get("PKG_CONFIG_PATH", "")) if p
+        )
         error = _builds(shlex.split(compiler), path)
         why = why or error
         if not error:
@@ -93,7 +100,9 @@ def _brew_folders() -> list[str]:
     """Homebrew keeps jpeg-turbo out of pkg-config's search path."""
     if sys.platform != "darwin" or not shutil.which("brew"):
         return []
-    prefix = subprocess.run(["brew", "--prefix", "jpeg-turbo"], capture_output=True, text=True, check=False).stdout.strip()
+    prefix = subprocess.run(
+        ["brew", "--prefix", "jpeg-turbo"], capture_output=True, text=True, check=False
+    ).stdout.strip()
     return [f"{prefix}/lib/pkgconfig"] if prefix else []
 
 
@@ -106,10 +115,24 @@ def _builds(compiler: list[str], pkg_config_path: str) -> str:
         return (flags.stderr.strip().splitlines() or ["pkg-config failed"])[0]
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "probe.cpp")
-        source.write_text("#include <Python.h>\n#include <opencv2/opencv.hpp>\n#include <turbojpeg.h>\nint main() { return 0; }\n")
+        source.write_text(
+            "#include <Python.h>\n#include <opencv2/opencv.hpp>\n#include <turbojpeg.h>\nint main() { return 0; }\n"
+        )
         python = sysconfig.get_paths()
-        command = [*compiler, str(source), f"-I{python['include']}", f"-I{python['platinclude']}", *shlex.split(flags.stdout)]
-        done = subprocess.run([*command, "-lpthread", "-o", f"{folder}/probe"], env=env, capture_output=True, text=True, check=False)
+        command = [
+            *compiler,
+            str(source),
+            f"-I{python['include']}",
+            f"-I{python['platinclude']}",
+            *shlex.split(flags.stdout),
+        ]
+        done = subprocess.run(
+            [*command, "-lpthread", "-o", f"{folder}/probe"],
+            env=env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     errors = [line for line in done.stderr.splitlines() if "error" in line or "cannot find" in line]
     return "" if done.returncode == 0 else (errors or ["the compiler failed"])[0]
 

@@ -18,7 +18,14 @@ from pathlib import Path
 from setup_machine import version_of
 
 ROOT = Path(__file__).resolve().parent.parent
-SCRIPTS = ("setup.sh", "lib.sh", "system_packages.sh", "setup_machine.py", "setup_state.py", "native/ffcv/opencv4.pc")
+SCRIPTS = (
+    "setup.sh",
+    "lib.sh",
+    "system_packages.sh",
+    "setup_machine.py",
+    "setup_state.py",
+    "native/ffcv/opencv4.pc",
+)
 INPUTS = [
     "requirements.txt",
     "tests/requirements.txt",
@@ -57,7 +64,9 @@ def _incomplete(info: Path, site: Path) -> bool:
             found = (site / path).stat().st_size
         except OSError:
             return True
-        if size and found != int(size) and not path.startswith("../"):  # commands in bin/ name the .venv's path: rewritten by a move
+        if (
+            size and found != int(size) and not path.startswith("../")
+        ):  # commands in bin/ name the .venv's path: rewritten by a move
             return True
     return False
 
@@ -65,7 +74,11 @@ def _incomplete(info: Path, site: Path) -> bool:
 def _follow_a_move(prefix: Path) -> None:
     """Where the repository was moved or copied, its .venv's commands still start the old folder's interpreter: name the new one."""
     new = str(prefix).encode()
-    texts = {path: path.read_bytes() for path in Path(prefix, "bin").iterdir() if path.is_file() and not path.is_symlink()}
+    texts = {
+        path: path.read_bytes()
+        for path in Path(prefix, "bin").iterdir()
+        if path.is_file() and not path.is_symlink()
+    }
     first_lines = (re.match(rb"#!(/.*)/bin/python[\d.]*\n", text) for text in texts.values())
     for old in {found[1] for found in first_lines if found and found[1] != new}:
         for path, text in texts.items():
@@ -76,7 +89,11 @@ def _follow_a_move(prefix: Path) -> None:
 
 
 def _names(*files: str) -> list[str]:
-    lines = [line.split("#")[0].strip() for file in files for line in (ROOT / file).read_text().splitlines()]
+    lines = [
+        line.split("#")[0].strip()
+        for file in files
+        for line in (ROOT / file).read_text().splitlines()
+    ]
     return sorted({re.split(r"[\[=<>;\s]", line)[0] for line in lines if line})
 
 
@@ -86,7 +103,10 @@ def state(with_tests: bool) -> dict[str, object]:
     for name in INPUTS:
         digest.update((ROOT / name).read_bytes())
     names = _names("requirements.txt", *(["tests/requirements.txt"] if with_tests else []))
-    return {"digest": digest.hexdigest(), "versions": {n: version_of(n) for n in [*names, "fastscale"]}}
+    return {
+        "digest": digest.hexdigest(),
+        "versions": {n: version_of(n) for n in [*names, "fastscale"]},
+    }
 
 
 def current(stamp: Path, with_tests: bool, ffcv: str) -> str:

@@ -64,12 +64,17 @@ def randomise(net, images) -> None:
     norms = [m for m in net.modules() if isinstance(m, torch.nn.BatchNorm2d)]
     for m in net.modules():
         if isinstance(m, torch.nn.Conv2d | torch.nn.Linear):
-            m.weight.data = torch.randn(m.weight.shape, generator=generator) * m.weight[0].numel() ** -0.5
+            m.weight.data = (
+                torch.randn(m.weight.shape, generator=generator) * m.weight[0].numel() ** -0.5
+            )
             if m.bias is not None:
                 m.bias.data = uniform(m.bias.shape, -0.1, 0.1)
     momenta = [m.momentum for m in norms]
     for m in norms:
-        m.weight.data, m.bias.data = uniform(m.weight.shape, 0.5, 1.5), uniform(m.bias.shape, -0.3, 0.3)
+        m.weight.data, m.bias.data = (
+            uniform(m.weight.shape, 0.5, 1.5),
+            uniform(m.bias.shape, -0.3, 0.3),
+        )
         m.reset_running_stats()
         m.momentum = None
     net.eval()
@@ -85,18 +90,42 @@ def randomise(net, images) -> None:
 
 
 # (project, its name, ours): networks that both have; timm's regnetz_040 and three of torchvision's RegNets are built differently
-OURS = ["200mf", "400mf", "600mf", "800mf", "1.6gf", "3.2gf", "4gf", "6.4gf", "8gf", "12gf", "16gf", "32gf"]
+OURS = [
+    "200mf",
+    "400mf",
+    "600mf",
+    "800mf",
+    "1.6gf",
+    "3.2gf",
+    "4gf",
+    "6.4gf",
+    "8gf",
+    "12gf",
+    "16gf",
+    "32gf",
+]
 THEIRS = ["002", "004", "006", "008", "016", "032", "040", "064", "080", "120", "160", "320"]
-TORCHVISION = {"x": ["800mf", "1_6gf", "3_2gf", "8gf", "16gf", "32gf"], "y": ["400mf", "1_6gf", "3_2gf", "16gf", "32gf"]}
+TORCHVISION = {
+    "x": ["800mf", "1_6gf", "3_2gf", "8gf", "16gf", "32gf"],
+    "y": ["400mf", "1_6gf", "3_2gf", "16gf", "32gf"],
+}
 CASES = [
-    *(("timm", f"regnet{xy}_{a}", f"regnet{xy}-{b}.dds") for xy in "xy" for a, b in zip(THEIRS, OURS, strict=True)),
+    *(
+        ("timm", f"regnet{xy}_{a}", f"regnet{xy}-{b}.dds")
+        for xy in "xy"
+        for a, b in zip(THEIRS, OURS, strict=True)
+    ),
     ("timm", "regnetz_005", "regnetz-500mf.timm"),
     ("timm", "regnetz_040_h", "regnetz-4gf-h.timm"),
     *(("timm", f"efficientnet_b{i}", f"efficientnet-b{i}") for i in range(8)),
     *(("timm", f"tf_efficientnet_lite{i}", f"efficientnet-lite{i}") for i in range(5)),
     *(("timm", f"resnet{n}", f"resnet-{n}") for n in (50, 101, 152)),
     *(("timm", f"resnext{n}_32x4d", f"resnext-{n}") for n in (50, 101)),
-    *(("torchvision", f"regnet_{xy}_{n}", f"regnet{xy}-{n.replace('_', '.')}.dds") for xy in "xy" for n in TORCHVISION[xy]),
+    *(
+        ("torchvision", f"regnet_{xy}_{n}", f"regnet{xy}-{n.replace('_', '.')}.dds")
+        for xy in "xy"
+        for n in TORCHVISION[xy]
+    ),
     *(("torchvision", f"resnet{n}", f"resnet-{n}") for n in (50, 101, 152)),
     ("torchvision", "resnext50_32x4d", "resnext-50"),
     *(("torchvision", f"efficientnet_b{i}", f"efficientnet-b{i}") for i in range(8)),
@@ -125,7 +154,10 @@ def norms_differ(net, project: str, imported) -> float:
     worst = 0.0
     for mine, there in tensor_names(fs.arch(imported.arch_name), project).items():
         if mine.endswith(".running_var"):
-            norm, eps = net.get_submodule(there.rpartition(".")[0]), ours.get_submodule(mine.rpartition(".")[0]).eps
+            norm, eps = (
+                net.get_submodule(there.rpartition(".")[0]),
+                ours.get_submodule(mine.rpartition(".")[0]).eps,
+            )
             wanted = (norm.running_var.double() + norm.eps).sqrt()
             found = (imported.state_dict[mine].double() + eps).sqrt()
             worst = max(worst, float((found / wanted - 1).abs().max()))

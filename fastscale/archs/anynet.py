@@ -41,7 +41,10 @@ class AnyNet:
     def __post_init__(self) -> None:
         check_stages(
             self.name,
-            {f: getattr(self, f) for f in ("depths", "widths", "group_widths", "bottleneck_ratios", "strides")},
+            {
+                f: getattr(self, f)
+                for f in ("depths", "widths", "group_widths", "bottleneck_ratios", "strides")
+            },
         )
         check_whole(
             self.name,
@@ -63,7 +66,8 @@ class AnyNet:
     def bottleneck_widths(self) -> tuple[int, ...]:
         """Width of the 3x3 conv of each stage, a multiple of its group width."""
         return tuple(
-            bottleneck_width(self.name, w, b, g) for w, b, g in zip(self.widths, self.bottleneck_ratios, self.group_widths, strict=True)
+            bottleneck_width(self.name, w, b, g)
+            for w, b, g in zip(self.widths, self.bottleneck_ratios, self.group_widths, strict=True)
         )
 
     @property

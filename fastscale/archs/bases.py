@@ -100,7 +100,10 @@ def _efficientnet(name: str, w: float, d: float, resolution: int, test_resolutio
 
 def _lite(name: str, w: float, d: float, resolution: int) -> EffNet:
     """No SE, ReLU6, batch norm and padding of TensorFlow; stem, head and the depth of the first and the last stage are B0's at any size."""
-    arch, b0 = _efficientnet(name, w, d, resolution, resolution + 32), _efficientnet(name, 1.0, 1.0, resolution, resolution + 32)
+    arch, b0 = (
+        _efficientnet(name, w, d, resolution, resolution + 32),
+        _efficientnet(name, 1.0, 1.0, resolution, resolution + 32),
+    )
     return replace(
         arch,
         depths=(b0.depths[0], *arch.depths[1:-1], b0.depths[-1]),
@@ -113,7 +116,9 @@ def _lite(name: str, w: float, d: float, resolution: int) -> EffNet:
     )
 
 
-def _resnet(name: str, depths: tuple[int, ...], ratio: float, group_widths: tuple[int, ...], grouped: bool) -> AnyNet:
+def _resnet(
+    name: str, depths: tuple[int, ...], ratio: float, group_widths: tuple[int, ...], grouped: bool
+) -> AnyNet:
     return AnyNet(
         name,
         224,
@@ -130,7 +135,17 @@ def _resnet(name: str, depths: tuple[int, ...], ratio: float, group_widths: tupl
 
 
 def _paper() -> list[AnyNet]:
-    y500 = AnyNet("regnety-500mf", 224, 256, (1, 4, 9, 3), (32, 88, 248, 688), (4,) * 4, (1.0,) * 4, strides=(2,) * 4, se_ratio=0.25)
+    y500 = AnyNet(
+        "regnety-500mf",
+        224,
+        256,
+        (1, 4, 9, 3),
+        (32, 88, 248, 688),
+        (4,) * 4,
+        (1.0,) * 4,
+        strides=(2,) * 4,
+        se_ratio=0.25,
+    )
     return [
         y500,
         RegNet(26, 88, 30.3, 2.404, 32).to_anynet("regnety-4gf", 240, 272, **Y_BLOCK),
@@ -143,8 +158,20 @@ def _paper() -> list[AnyNet]:
 def _tiny() -> list[AnyNet | EffNet]:
     """About 1 M flops at 32 px with 10 classes, fit for 28 to 64 px; ours, for tests and the quick tier."""
     three: dict = {"strides": (1, 2, 2), "group_widths": (4,) * 3, "stem_width": 8}
-    xy: dict = {**three, "depths": (1, 2, 2), "widths": (16, 24, 56), "bottleneck_ratios": (1.0,) * 3}
-    z: dict = {**three, "depths": (1, 1, 2), "widths": (8, 16, 24), "bottleneck_ratios": (4.0,) * 3, **Z_BLOCK, "head_width": 64}
+    xy: dict = {
+        **three,
+        "depths": (1, 2, 2),
+        "widths": (16, 24, 56),
+        "bottleneck_ratios": (1.0,) * 3,
+    }
+    z: dict = {
+        **three,
+        "depths": (1, 1, 2),
+        "widths": (8, 16, 24),
+        "bottleneck_ratios": (4.0,) * 3,
+        **Z_BLOCK,
+        "head_width": 64,
+    }
     return [
         AnyNet("regnetx-tiny", 32, 32, **xy),
         AnyNet("regnety-tiny", 32, 32, **xy, **Y_BLOCK),
@@ -166,10 +193,25 @@ def _tiny() -> list[AnyNet | EffNet]:
 
 def _micro() -> list[AnyNet | EffNet]:
     """About 1 M flops at 16 px with 10 classes: ours, for the trained evidence, in which r-x4 sees CIFAR-10's photographs whole (32 px)."""
-    y: dict = {"depths": (1, 2, 3), "widths": (40, 56, 104), "group_widths": (8,) * 3, "bottleneck_ratios": (1.0,) * 3, **Y_BLOCK}
-    b: dict = {"depths": (1, 2, 2), "widths": (24, 40, 80), "expansions": (1, 4, 4), "kernels": (3, 3, 5), "head_width": 192}
+    y: dict = {
+        "depths": (1, 2, 3),
+        "widths": (40, 56, 104),
+        "group_widths": (8,) * 3,
+        "bottleneck_ratios": (1.0,) * 3,
+        **Y_BLOCK,
+    }
+    b: dict = {
+        "depths": (1, 2, 2),
+        "widths": (24, 40, 80),
+        "expansions": (1, 4, 4),
+        "kernels": (3, 3, 5),
+        "head_width": 192,
+    }
     shared: dict = {"strides": (1, 2, 2), "stem_width": 16}
-    return [AnyNet("regnety-micro", 16, 16, **y, **shared), EffNet("efficientnet-micro", 16, 16, **b, **shared)]
+    return [
+        AnyNet("regnety-micro", 16, 16, **y, **shared),
+        EffNet("efficientnet-micro", 16, 16, **b, **shared),
+    ]
 
 
 def all_bases() -> list[AnyNet | EffNet]:
@@ -182,7 +224,19 @@ def all_bases() -> list[AnyNet | EffNet]:
         bases.append(_resnet(f"resnet-{size}", depths, 0.25, (64, 128, 256, 512), grouped=False))
         bases.append(_resnet(f"resnext-{size}", depths, 0.5, (4, 8, 16, 32), grouped=True))
     for name, spec in DDS.items():
-        bases.append(RegNet(*spec).to_anynet(f"{name}.dds", **(Y_BLOCK if name.startswith("regnety") else {})))
+        bases.append(
+            RegNet(*spec).to_anynet(
+                f"{name}.dds", **(Y_BLOCK if name.startswith("regnety") else {})
+            )
+        )
     for name, (base, head_width, resolution, test_resolution) in TIMM_REGNETZ.items():
-        bases.append(replace(paper[base], name=name, head_width=head_width, resolution=resolution, test_resolution=test_resolution))
+        bases.append(
+            replace(
+                paper[base],
+                name=name,
+                head_width=head_width,
+                resolution=resolution,
+                test_resolution=test_resolution,
+            )
+        )
     return bases + _tiny() + _micro()

@@ -10,10 +10,14 @@ def check_stages(name: str, per_stage: Mapping[str, Sequence[float]]) -> None:
     """InputError unless every per-stage list has one positive, finite value for each of at least one stage."""
     lengths = {field: len(values) for field, values in per_stage.items()}
     if len(set(lengths.values())) != 1 or 0 in lengths.values():
-        raise InputError(f"{name}: every per-stage list needs one value a stage, got lengths {lengths}")
+        raise InputError(
+            f"{name}: every per-stage list needs one value a stage, got lengths {lengths}"
+        )
     for field, values in per_stage.items():
         if not all(math.isfinite(v) and v > 0 for v in values):
-            raise InputError(f"{name}: {field} must all be positive and finite, got {tuple(values)}")
+            raise InputError(
+                f"{name}: {field} must all be positive and finite, got {tuple(values)}"
+            )
 
 
 def check_whole(name: str, **fields: float | Sequence[float]) -> None:

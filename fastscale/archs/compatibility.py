@@ -26,7 +26,9 @@ def compatible_stages(
     widths: Sequence[int], bottleneck_ratios: Sequence[float], group_widths: Sequence[int]
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """`compatible` for every stage: (widths, group widths)."""
-    pairs = [compatible(w, b, g) for w, b, g in zip(widths, bottleneck_ratios, group_widths, strict=True)]
+    pairs = [
+        compatible(w, b, g) for w, b, g in zip(widths, bottleneck_ratios, group_widths, strict=True)
+    ]
     return tuple(w for w, _ in pairs), tuple(g for _, g in pairs)
 
 

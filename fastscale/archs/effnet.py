@@ -37,15 +37,25 @@ class EffNet:
     padding: str = "even"
 
     def __post_init__(self) -> None:
-        stages = {f: getattr(self, f) for f in ("depths", "widths", "expansions", "kernels", "strides")}
+        stages = {
+            f: getattr(self, f) for f in ("depths", "widths", "expansions", "kernels", "strides")
+        }
         check_stages(self.name, stages)
-        check_whole(self.name, **stages, stem_width=self.stem_width, head_width=self.head_width, stem_stride=self.stem_stride)
+        check_whole(
+            self.name,
+            **stages,
+            stem_width=self.stem_width,
+            head_width=self.head_width,
+            stem_stride=self.stem_stride,
+        )
         if any(k % 2 == 0 for k in self.kernels):
             raise InputError(f"{self.name}: kernels must be odd, got {self.kernels}")
         check_choice(self.name, "activation", self.activation, ACTIVATIONS)
         check_choice(self.name, "padding", self.padding, PADDINGS)
         if not 0 < self.norm_eps < 1:
-            raise InputError(f"{self.name}: norm_eps must be above 0 and below 1, got {self.norm_eps}")
+            raise InputError(
+                f"{self.name}: norm_eps must be above 0 and below 1, got {self.norm_eps}"
+            )
         check_resolution(self.name, self.resolution, self.total_stride)
         check_resolution(self.name, self.test_resolution, self.resolution)
 

@@ -36,4 +36,6 @@ def base_arch(name: str) -> AnyNet | EffNet:
     try:
         return _bases()[name]
     except (KeyError, TypeError):
-        raise InputError(f"no network is named {name!r}; there are, nearest first: {nearest(str(name), base_names())}") from None
+        raise InputError(
+            f"no network is named {name!r}; there are, nearest first: {nearest(str(name), base_names())}"
+        ) from None

@@ -21,8 +21,17 @@ class RegNet:
     bottleneck_ratio: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.depth < 1 or self.w0 < 8 or self.w0 % 8 or self.wa < 0 or self.wm <= 1 or self.group_width < 1:
-            raise InputError(f"RegNet needs d >= 1, w0 a multiple of 8, wa >= 0, wm > 1, g >= 1; got {self}")
+        if (
+            self.depth < 1
+            or self.w0 < 8
+            or self.w0 % 8
+            or self.wa < 0
+            or self.wm <= 1
+            or self.group_width < 1
+        ):
+            raise InputError(
+                f"RegNet needs d >= 1, w0 a multiple of 8, wa >= 0, wm > 1, g >= 1; got {self}"
+            )
 
     def stages(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """(depths, widths): w_j = w0 + wa j quantised to w0 * wm^k, then to multiples of 8; equal widths form a stage."""
@@ -33,10 +42,22 @@ class RegNet:
         unique = sorted(set(widths))
         return tuple(widths.count(w) for w in unique), tuple(unique)
 
-    def to_anynet(self, name: str, resolution: int = 224, test_resolution: int = 256, **fields: Any) -> AnyNet:
+    def to_anynet(
+        self, name: str, resolution: int = 224, test_resolution: int = 256, **fields: Any
+    ) -> AnyNet:
         """The per-stage form, every stage with stride 2; `fields` are AnyNet's others (block, se_ratio, activation, stem, head)."""
         depths, widths = self.stages()
         n = len(depths)
         ratios = (self.bottleneck_ratio,) * n
         widths, group_widths = compatible_stages(widths, ratios, (self.group_width,) * n)
-        return AnyNet(name, resolution, test_resolution, depths, widths, group_widths, ratios, strides=(2,) * n, **fields)
+        return AnyNet(
+            name,
+            resolution,
+            test_resolution,
+            depths,
+            widths,
+            group_widths,
+            ratios,
+            strides=(2,) * n,
+            **fields,
+        )

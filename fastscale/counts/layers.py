@@ -37,7 +37,9 @@ class Layer:
         """Weights, bias, and the scale and shift of the batch norm."""
         if self.kind == "maxpool":
             return 0
-        return (self.kernel**2 * (self.w_in // self.groups) + self.bias + 2 * self.norm) * self.w_out
+        return (
+            self.kernel**2 * (self.w_in // self.groups) + self.bias + 2 * self.norm
+        ) * self.w_out
 
     @property
     def acts(self) -> int:
@@ -51,7 +53,18 @@ def out_size(size: int, stride: int) -> int:
 
 
 def conv(
-    name: str, w_in: int, w_out: int, size: int, *, kernel: int = 1, stride: int = 1, groups: int = 1, bias: bool = False, norm: bool = True
+    name: str,
+    w_in: int,
+    w_out: int,
+    size: int,
+    *,
+    kernel: int = 1,
+    stride: int = 1,
+    groups: int = 1,
+    bias: bool = False,
+    norm: bool = True,
 ) -> Layer:
     """A conv on a `size` x `size` input, with batch norm unless said otherwise."""
-    return Layer(name, "conv", w_in, w_out, size, out_size(size, stride), kernel, stride, groups, bias, norm)
+    return Layer(
+        name, "conv", w_in, w_out, size, out_size(size, stride), kernel, stride, groups, bias, norm
+    )

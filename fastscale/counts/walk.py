@@ -16,7 +16,10 @@ def se_width(w_in: int, ratio: float, rounded: bool) -> int:
 
 
 def _se(width: int, hidden: int) -> list[Layer]:
-    return [conv("se.reduce", width, hidden, 1, bias=True, norm=False), conv("se.expand", hidden, width, 1, bias=True, norm=False)]
+    return [
+        conv("se.reduce", width, hidden, 1, bias=True, norm=False),
+        conv("se.expand", hidden, width, 1, bias=True, norm=False),
+    ]
 
 
 def _anynet_block(arch: AnyNet, stage: int) -> Block:
@@ -29,7 +32,10 @@ def _anynet_block(arch: AnyNet, stage: int) -> Block:
         layers = []
         if project and (w_in != w_out or stride != 1):
             layers.append(conv("proj", w_in, w_out, size, stride=stride))
-        layers += [conv("conv1", w_in, v, size), conv("conv2", v, v, size, kernel=3, stride=stride, groups=groups)]
+        layers += [
+            conv("conv1", w_in, v, size),
+            conv("conv2", v, v, size, kernel=3, stride=stride, groups=groups),
+        ]
         if arch.se_ratio:
             layers += _se(v, se_width(w_in, arch.se_ratio, rounded=True))
         return [*layers, conv("conv3", v, w_out, out)]
@@ -53,10 +59,30 @@ def _effnet_block(arch: EffNet, stage: int) -> Block:
 
 def _stem(arch: Arch, resolution: int) -> list[Layer]:
     big = isinstance(arch, AnyNet) and arch.stem == "conv7x7-maxpool"
-    stem = [conv("stem.conv", 3, arch.stem_width, resolution, kernel=7 if big else 3, stride=arch.stem_stride)]
+    stem = [
+        conv(
+            "stem.conv",
+            3,
+            arch.stem_width,
+            resolution,
+            kernel=7 if big else 3,
+            stride=arch.stem_stride,
+        )
+    ]
     if big:
         size = stem[0].size_out
-        stem.append(Layer("stem.pool", "maxpool", arch.stem_width, arch.stem_width, size, out_size(size, 2), 3, 2))
+        stem.append(
+            Layer(
+                "stem.pool",
+                "maxpool",
+                arch.stem_width,
+                arch.stem_width,
+                size,
+                out_size(size, 2),
+                3,
+                2,
+            )
+        )
     return stem
 
 
@@ -66,7 +92,9 @@ def _head(arch: Arch, w_in: int, size: int, num_classes: int) -> list[Layer]:
     return [*head, Layer("head.fc", "linear", width, num_classes, 1, 1, bias=True)]
 
 
-def parts(arch: Arch, resolution: int | None = None, num_classes: int = 1000) -> list[tuple[str, int, list[Layer]]]:
+def parts(
+    arch: Arch, resolution: int | None = None, num_classes: int = 1000
+) -> list[tuple[str, int, list[Layer]]]:
     """(prefix, repeats, layers): the network as runs of equal blocks; `prefix` holds `{}` for the block's number where it repeats.
 
     Blocks 2..d of a stage are the same, so that counting costs two blocks a stage, however deep it is.

@@ -15,7 +15,15 @@ from fastscale.data.progress import Progress
 from fastscale.errors import InputError
 
 SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".zip")
-_DAMAGED = (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, ValueError, NotImplementedError, RuntimeError)
+_DAMAGED = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    EOFError,
+    OSError,
+    ValueError,
+    NotImplementedError,
+    RuntimeError,
+)
 
 
 def is_archive(path: Path) -> bool:
@@ -35,14 +43,18 @@ def _members(path: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
                         yield info.filename, None
                         continue
                     if (info.external_attr >> 16) & 0o170000 not in (0, 0o100000):
-                        raise InputError(f"{path}: {info.filename} is a link or device; only plain files are unpacked")
+                        raise InputError(
+                            f"{path}: {info.filename} is a link or device; only plain files are unpacked"
+                        )
                     with z.open(info) as f:
                         yield info.filename, f
         else:
             with tarfile.open(path, "r:*") as t:
                 for member in t:
                     if not (member.isreg() or member.isdir()):
-                        raise InputError(f"{path}: {member.name} is a link or device; only plain files are unpacked")
+                        raise InputError(
+                            f"{path}: {member.name} is a link or device; only plain files are unpacked"
+                        )
                     yield member.name, t.extractfile(member)
     except (zlib.error, LZMAError) as e:
         raise tarfile.ReadError(str(e)) from e
@@ -51,7 +63,9 @@ def _members(path: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
 def _inside(path: Path, name: str) -> PurePosixPath:
     pure = PurePosixPath(name.replace("\\", "/"))
     if pure.is_absolute() or ".." in pure.parts or PureWindowsPath(name).drive or "\0" in name:
-        raise InputError(f"{path}: member {name!r} points outside of the archive; it is not unpacked")
+        raise InputError(
+            f"{path}: member {name!r} points outside of the archive; it is not unpacked"
+        )
     return pure
 
 
@@ -75,7 +89,9 @@ def unpack(path: Path, target: Path, say: Say = print) -> Path:
     except InputError:
         raise
     except _DAMAGED as e:
-        if isinstance(e, OSError) and e.errno is not None:  # the system's: a full disk, say; a damaged archive's has no number
+        if (
+            isinstance(e, OSError) and e.errno is not None
+        ):  # the system's: a full disk, say; a damaged archive's has no number
             raise InputError(f"cannot unpack {path} into {target.parent}: {e.strerror}") from e
         raise InputError(f"{path}: not a whole {', '.join(SUFFIXES)} archive ({e})") from e
     finally:

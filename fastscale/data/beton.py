@@ -17,8 +17,19 @@ import numpy as np
 from fastscale.errors import InputError
 
 FFCV_VERSION = 2  # of the file format
-HEADER = np.dtype([("version", "<u2"), ("num_fields", "<u2"), ("page_size", "<u4"), ("num_samples", "<u8"), ("table", "<u8")], align=True)
-FIELD = np.dtype([("type_id", "<u1"), ("name", ("<u1", 16)), ("arguments", ("<u1", (1024,)))], align=True)
+HEADER = np.dtype(
+    [
+        ("version", "<u2"),
+        ("num_fields", "<u2"),
+        ("page_size", "<u4"),
+        ("num_samples", "<u8"),
+        ("table", "<u8"),
+    ],
+    align=True,
+)
+FIELD = np.dtype(
+    [("type_id", "<u1"), ("name", ("<u1", 16)), ("arguments", ("<u1", (1024,)))], align=True
+)
 FIELDS = (("image", 2), ("label", 1))  # FFCV's RGBImageField and IntField
 IMAGE = np.dtype([("mode", "<u1"), ("width", "<u2"), ("height", "<u2"), ("pointer", "<u8")])
 ROW = np.dtype([("image", IMAGE), ("label", "<i8")], align=True)
@@ -57,7 +68,9 @@ class BetonInfo:
     version: int = INFO_VERSION
 
     def save(self, path: Path) -> None:
-        path.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        path.write_text(
+            json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
 
 
 def info_path(path: Path) -> Path:
@@ -75,7 +88,11 @@ def _read_json(path: Path) -> BetonInfo:
 
 
 def _advice(command: str | None) -> str:
-    return f"; make it again with: {command}" if command else "; make it again with: fastscale data write SOURCE"
+    return (
+        f"; make it again with: {command}"
+        if command
+        else "; make it again with: fastscale data write SOURCE"
+    )
 
 
 def check_beton(path: str | Path, command: str | None = None) -> str:
@@ -94,13 +111,17 @@ def check_beton(path: str | Path, command: str | None = None) -> str:
     head = np.fromfile(path, dtype=HEADER, count=1)[0]
     described = np.fromfile(path, dtype=FIELD, count=len(FIELDS), offset=HEADER.itemsize)
     if head["version"] != FFCV_VERSION or head["num_fields"] != len(FIELDS):
-        raise InputError(f"{path}: not a .beton file of images and labels (FFCV format {FFCV_VERSION}){advice}")
+        raise InputError(
+            f"{path}: not a .beton file of images and labels (FFCV format {FFCV_VERSION}){advice}"
+        )
     wanted = field_descriptors()
     if any((described[k] != wanted[k]).any() for k in ("type_id", "name")):
         raise InputError(f"{path}: its fields are not 'image' and 'label'{advice}")
     at, n = int(head["table"]), int(head["num_samples"])
     if at == 0 or n == 0 or size != at + n * TABLE.itemsize or at < ROWS_AT + n * ROW.itemsize:
-        raise InputError(f"{path}: cut short, or its writing was never finished ({size} bytes){advice}")
+        raise InputError(
+            f"{path}: cut short, or its writing was never finished ({size} bytes){advice}"
+        )
     rows = np.fromfile(path, dtype=ROW, count=n, offset=ROWS_AT)
     table = np.fromfile(path, dtype=TABLE, count=n, offset=at)
     image = rows["image"]
@@ -134,12 +155,16 @@ def read_info(path: str | Path, command: str | None = None) -> BetonInfo:
     try:
         info = _read_json(beside)
     except FileNotFoundError:
-        raise InputError(f"{beside}: missing, so {path.name} was not finished or was not written by fastscale{advice}") from None
+        raise InputError(
+            f"{beside}: missing, so {path.name} was not finished or was not written by fastscale{advice}"
+        ) from None
     except (OSError, ValueError, TypeError, KeyError) as e:
         raise InputError(f"{beside}: not the description of a .beton file ({e}){advice}") from e
     advice = _advice(command or info.command)
     if (size := path.stat().st_size) != info.bytes:
-        raise InputError(f"{path}: {size} bytes, {beside.name} says {info.bytes}: cut short or another file{advice}")
+        raise InputError(
+            f"{path}: {size} bytes, {beside.name} says {info.bytes}: cut short or another file{advice}"
+        )
     if check_beton(path, command or info.command) != info.index_sha256:
         raise InputError(f"{path}: not the file that {beside.name} describes{advice}")
     return info

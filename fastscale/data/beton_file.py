@@ -12,7 +12,15 @@ from typing import IO
 
 import numpy as np
 
-from fastscale.data.beton import FFCV_VERSION, FIELDS, HEADER, ROW, ROWS_AT, TABLE, field_descriptors
+from fastscale.data.beton import (
+    FFCV_VERSION,
+    FIELDS,
+    HEADER,
+    ROW,
+    ROWS_AT,
+    TABLE,
+    field_descriptors,
+)
 
 PAGE = 1 << 21  # FFCV's smallest; an image never crosses the border of a page
 MAX_SIDE = 65535  # the format's 16 bits
@@ -41,7 +49,12 @@ class BetonFile:
     def __enter__(self) -> BetonFile:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.file.close()
 
     def add(self, data: bytes, mode: int, width: int, height: int, label: int) -> None:

@@ -39,7 +39,9 @@ class CifarSet(ImageSet):
         self.starts = np.cumsum([0, *(p.stat().st_size // RECORD for p in self.paths)])
         super().__init__(CLASSES, np.concatenate([m[:, 0] for m in self.maps]))
         if self.labels.max() >= len(CLASSES):
-            raise InputError(f"{folder}: label {self.labels.max()} in it; not CIFAR-10's binary edition")
+            raise InputError(
+                f"{folder}: label {self.labels.max()} in it; not CIFAR-10's binary edition"
+            )
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_maps": None}  # a worker opens the maps itself
@@ -47,7 +49,10 @@ class CifarSet(ImageSet):
     @property
     def maps(self) -> list[np.ndarray]:
         if self._maps is None:
-            self._maps = [np.memmap(p, dtype=np.uint8, mode="r").view(np.ndarray).reshape(-1, RECORD) for p in self.paths]
+            self._maps = [
+                np.memmap(p, dtype=np.uint8, mode="r").view(np.ndarray).reshape(-1, RECORD)
+                for p in self.paths
+            ]
         return self._maps
 
     def read(self, i: int) -> bytes:
@@ -55,7 +60,9 @@ class CifarSet(ImageSet):
         return self.maps[part][i - self.starts[part], 1:].tobytes()
 
     def decode(self, data: bytes) -> np.ndarray:
-        return np.ascontiguousarray(np.frombuffer(data, dtype=np.uint8).reshape(3, SIDE, SIDE).transpose(1, 2, 0))
+        return np.ascontiguousarray(
+            np.frombuffer(data, dtype=np.uint8).reshape(3, SIDE, SIDE).transpose(1, 2, 0)
+        )
 
 
 class CifarTree(FolderSource):
@@ -122,7 +129,9 @@ def tree_or_binary(folder: Path) -> Path:
     binary = sorted(folder.rglob(PARTS["val"][0]))
     found = binary[0].parent if binary else find_tree(folder)
     if found is None:
-        raise InputError(f"{folder}: holds neither CIFAR-10's binary edition (*.bin) nor train/<class>/* and val/<class>/*")
+        raise InputError(
+            f"{folder}: holds neither CIFAR-10's binary edition (*.bin) nor train/<class>/* and val/<class>/*"
+        )
     return found
 
 

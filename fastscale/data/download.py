@@ -34,7 +34,9 @@ class TooLong(Exception):
 def _get(url: str, part: Path, say: Say, size: int | None = None) -> None:
     """Append to `part` what is missing of it; from the start where the server can't resume."""
     have = part.stat().st_size if part.exists() else 0
-    request = urllib.request.Request(url, headers={"User-Agent": "fastscale", **({"Range": f"bytes={have}-"} if have else {})})
+    request = urllib.request.Request(
+        url, headers={"User-Agent": "fastscale", **({"Range": f"bytes={have}-"} if have else {})}
+    )
     try:
         reply = urllib.request.urlopen(request, timeout=TIMEOUT)
     except urllib.error.HTTPError as e:
@@ -97,14 +99,24 @@ def download(
                     continue
                 problems.append(f"{url}: wrong file, deleted (more than {size} bytes)")
                 break
-            except (http.client.HTTPException, ConnectionError, TimeoutError, urllib.error.URLError) as e:
+            except (
+                http.client.HTTPException,
+                ConnectionError,
+                TimeoutError,
+                urllib.error.URLError,
+            ) as e:
                 problem = f"{url}: {getattr(e, 'reason', None) or e or type(e).__name__}"
                 if not tries:
                     problems.append(problem)
                 continue
             except OSError as e:
                 raise InputError(f"cannot write {part}: {e.strerror or e}") from e
-            wrong = [f"{k} is {got}, wanted {v}" for k, v in wanted.items() for got in [file_hash(part, k)] if not got.startswith(v)]
+            wrong = [
+                f"{k} is {got}, wanted {v}"
+                for k, v in wanted.items()
+                for got in [file_hash(part, k)]
+                if not got.startswith(v)
+            ]
             if not wrong:
                 os.replace(part, path)
                 return path
@@ -113,4 +125,6 @@ def download(
                 continue  # the old part may have been at fault: once more from the start
             problems.append(f"{url}: wrong file, deleted ({wrong[0]})")
             break
-    raise InputError(f"could not fetch {path.name}: {'; '.join(problems)}. Put a copy at {path}, or name one as the source")
+    raise InputError(
+        f"could not fetch {path.name}: {'; '.join(problems)}. Put a copy at {path}, or name one as the source"
+    )

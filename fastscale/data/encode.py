@@ -79,14 +79,21 @@ def encode(images: ImageSet, index: int, settings: Settings) -> Stored:
         source = images.read(index)
         pixels = images.decode(source)
         height, width = pixels.shape[:2]
-        shrunk = settings.max_resolution is not None and max(height, width) > settings.max_resolution
+        shrunk = (
+            settings.max_resolution is not None and max(height, width) > settings.max_resolution
+        )
         if shrunk:
             ratio = (settings.max_resolution or 0) / max(height, width)
             width, height = max(1, int(width * ratio)), max(1, int(height * ratio))
             pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
         if max(height, width) > MAX_SIDE:
-            raise ValueError(f"{width} x {height} pixels: a side above {MAX_SIDE} can't be stored; set max_resolution")
-        raw = max(height, width) <= SMALL or float(uniforms(0, 0, np.array([index]), 1)[0, 0]) < settings.raw_share
+            raise ValueError(
+                f"{width} x {height} pixels: a side above {MAX_SIDE} can't be stored; set max_resolution"
+            )
+        raw = (
+            max(height, width) <= SMALL
+            or float(uniforms(0, 0, np.array([index]), 1)[0, 0]) < settings.raw_share
+        )
         if raw:
             data = np.ascontiguousarray(pixels).tobytes()
         elif settings.jpeg_quality is None and not shrunk and reads_alike(source, pixels):
@@ -98,10 +105,14 @@ def encode(images: ImageSet, index: int, settings: Settings) -> Stored:
                 raise ValueError("can't be stored as JPEG")
             data = jpg.tobytes()
         if len(data) > settings.page:
-            raise ValueError(f"needs {len(data)} bytes, {settings.page} is the most; set max_resolution")
+            raise ValueError(
+                f"needs {len(data)} bytes, {settings.page} is the most; set max_resolution"
+            )
     except Exception as e:  # whatever a damaged file makes a decoder raise
         return Stored(index, problem=" ".join(f"{e or type(e).__name__}".split()))
-    return Stored(index, data, RAW if raw else JPG, width, height, hashlib.sha256(source).hexdigest())
+    return Stored(
+        index, data, RAW if raw else JPG, width, height, hashlib.sha256(source).hexdigest()
+    )
 
 
 @cache
@@ -124,7 +135,21 @@ def reads_alike(source: bytes, pixels: np.ndarray) -> bool:
         return False
     file, out = np.frombuffer(source, dtype=np.uint8), np.zeros_like(pixels)
     height, width = pixels.shape[:2]
-    if decode(file.ctypes.data, len(source), height, width, out.ctypes.data, height, width, 0, 0, 1, 1, False, False):
+    if decode(
+        file.ctypes.data,
+        len(source),
+        height,
+        width,
+        out.ctypes.data,
+        height,
+        width,
+        0,
+        0,
+        1,
+        1,
+        False,
+        False,
+    ):
         return False
     return float(np.abs(out.astype(np.int16) - pixels).mean()) <= MEAN_DIFFERENCE
 
@@ -141,7 +166,9 @@ def _start_worker(images: ImageSet, settings: Settings, parent: int) -> None:
     cv2.setNumThreads(1)  # one process a core; and OpenCV's threads do not survive a fork
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C: the parent ends us
 
-    def watch() -> None:  # a parent killed by -9 can't, and the pool's queue would keep us waiting for ever
+    def watch() -> (
+        None
+    ):  # a parent killed by -9 can't, and the pool's queue would keep us waiting for ever
         while os.getppid() == parent:
             time.sleep(1)
         os._exit(1)
@@ -162,7 +189,9 @@ def encode_all(images: ImageSet, settings: Settings, workers: int) -> Iterator[S
     _turbojpeg()  # once, not in every worker
     starts = iter(range(0, len(images), CHUNK))
     running: deque[Future[list[Stored]]] = deque()
-    pool = ProcessPoolExecutor(workers, initializer=_start_worker, initargs=(images, settings, os.getpid()))
+    pool = ProcessPoolExecutor(
+        workers, initializer=_start_worker, initargs=(images, settings, os.getpid())
+    )
     try:
         while True:
             for start in starts:
@@ -173,6 +202,8 @@ def encode_all(images: ImageSet, settings: Settings, workers: int) -> Iterator[S
                 return
             yield from running.popleft().result()
     except BrokenProcessPool as e:
-        raise InputError("a process that encodes images was killed (out of memory?): try again with fewer workers") from e
+        raise InputError(
+            "a process that encodes images was killed (out of memory?): try again with fewer workers"
+        ) from e
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

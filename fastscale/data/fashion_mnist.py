@@ -39,11 +39,31 @@ FILES = {  # name: (sha256 of the uncompressed content, md5 of the authors' .gz)
         "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
         "25c81989df183df01b3e8a0aad5dffbe",
     ),
-    "t10k-images-idx3-ubyte": ("5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b", "bef4ecab320f06d8554ea6380940ec79"),
-    "t10k-labels-idx1-ubyte": ("0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34", "bb300cfdad3c16e7a12a480ee83cd310"),
+    "t10k-images-idx3-ubyte": (
+        "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+        "bef4ecab320f06d8554ea6380940ec79",
+    ),
+    "t10k-labels-idx1-ubyte": (
+        "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+        "bb300cfdad3c16e7a12a480ee83cd310",
+    ),
 }
-CLASSES = ("t-shirt-top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle-boot")
-MEAN, STD = 72.94035223214286, 90.02118235130519  # of the 60,000 training images' pixels (tests compute them again)
+CLASSES = (
+    "t-shirt-top",
+    "trouser",
+    "pullover",
+    "dress",
+    "coat",
+    "sandal",
+    "shirt",
+    "sneaker",
+    "bag",
+    "ankle-boot",
+)
+MEAN, STD = (
+    72.94035223214286,
+    90.02118235130519,
+)  # of the 60,000 training images' pixels (tests compute them again)
 
 
 class IdxSet(ImageSet):
@@ -64,7 +84,9 @@ class IdxSet(ImageSet):
     def array(self) -> np.ndarray:
         if self._array is None:
             shape = np.fromfile(self.path, dtype=">u4", count=4)[1:]
-            self._array = np.memmap(self.path, dtype=np.uint8, mode="r", offset=16, shape=tuple(int(n) for n in shape)).view(np.ndarray)
+            self._array = np.memmap(
+                self.path, dtype=np.uint8, mode="r", offset=16, shape=tuple(int(n) for n in shape)
+            ).view(np.ndarray)
         return self._array
 
     def read(self, i: int) -> bytes:
@@ -93,13 +115,21 @@ class FashionMnist(Source):
         self.check_split(name)
         start = {"train": "train", "val": "t10k"}[name]
         if not self.files.is_dir():
-            raise InputError(f"Fashion-MNIST is not in {self.files} yet; fetch it with: {self.command}")
-        return IdxSet(self.files / f"{start}-images-idx3-ubyte", self.files / f"{start}-labels-idx1-ubyte")
+            raise InputError(
+                f"Fashion-MNIST is not in {self.files} yet; fetch it with: {self.command}"
+            )
+        return IdxSet(
+            self.files / f"{start}-images-idx3-ubyte", self.files / f"{start}-labels-idx1-ubyte"
+        )
 
     def fetch(self, progress: Say = print) -> None:
         with self.locked(progress):
             if self.files.is_dir():
-                wrong = [n for n, (sha, _) in FILES.items() if not (self.files / n).exists() or file_hash(self.files / n) != sha]
+                wrong = [
+                    n
+                    for n, (sha, _) in FILES.items()
+                    if not (self.files / n).exists() or file_hash(self.files / n) != sha
+                ]
                 if not wrong:
                     return
                 progress(f"{self.files / wrong[0]} is damaged: fetching again")
@@ -124,7 +154,9 @@ class FashionMnist(Source):
                 for name in FILES:  # downloads, verified and unpacked by now
                     (self.home / f"{name}.gz").unlink(missing_ok=True)
             except OSError as e:
-                raise InputError(f"cannot keep Fashion-MNIST in {self.home}: {e.strerror or e}") from e
+                raise InputError(
+                    f"cannot keep Fashion-MNIST in {self.home}: {e.strerror or e}"
+                ) from e
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)
             progress(f"Fashion-MNIST is in {self.files}")
@@ -147,7 +179,12 @@ def debian_package(scratch: Path, say: Say) -> Path | None:
         return None
     say(f"fetching Fashion-MNIST: Debian's package {PACKAGE}, 31 MB")
     # a second try with apt's state in our own folder: the system's lists may be empty or old, and only root may renew those
-    private = [f"-oDir::State={scratch}/state", f"-oDir::Cache={scratch}/cache", "-oDir::State::status=/dev/null", "-oAPT::Sandbox::User="]
+    private = [
+        f"-oDir::State={scratch}/state",
+        f"-oDir::Cache={scratch}/cache",
+        "-oDir::State::status=/dev/null",
+        "-oAPT::Sandbox::User=",
+    ]
     for folder in ("state/lists/partial", "cache/archives/partial"):
         (scratch / folder).mkdir(parents=True)
     if not _run(["apt-get", "-qq", "-oAPT::Sandbox::User=", "download", PACKAGE], scratch):
@@ -164,6 +201,11 @@ def debian_package(scratch: Path, say: Say) -> Path | None:
 
 def _run(command: list[str], folder: Path) -> bool:
     try:
-        return subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, timeout=600).returncode == 0
+        return (
+            subprocess.run(
+                command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, timeout=600
+            ).returncode
+            == 0
+        )
     except (OSError, subprocess.TimeoutExpired):
         return False

@@ -99,23 +99,39 @@ class Decode(SimpleRGBImageDecoder):
 
     def declare_state_and_memory(self, previous_state: Any) -> tuple[Any, None]:
         side = self.framing.resolution
-        return replace(previous_state, jit_mode=True, shape=(side, side, 3), dtype=np.dtype("u1")), None
+        return replace(
+            previous_state, jit_mode=True, shape=(side, side, 3), dtype=np.dtype("u1")
+        ), None
 
     def generate_code(self) -> Any:
-        def decode(indices: np.ndarray, _: None, metadata: np.ndarray, storage: tuple[np.ndarray, np.ndarray, np.ndarray]) -> torch.Tensor:
+        def decode(
+            indices: np.ndarray,
+            _: None,
+            metadata: np.ndarray,
+            storage: tuple[np.ndarray, np.ndarray, np.ndarray],
+        ) -> torch.Tensor:
             rows = metadata[indices]
             heights, widths = rows["height"].astype(np.int64), rows["width"].astype(np.int64)
             boxes, flips = self.framing.boxes(self.local.epoch, indices, heights, widths)
             side = self.framing.resolution
-            batch = torch.empty((len(indices), side, side, 3), dtype=torch.uint8, pin_memory=torch.cuda.is_available())
+            batch = torch.empty(
+                (len(indices), side, side, 3),
+                dtype=torch.uint8,
+                pin_memory=torch.cuda.is_available(),
+            )
             operations = self.framing.operations(self.local.epoch, indices)
             job = _Batch(rows, indices, storage, boxes, flips, operations, batch.numpy())
             pool: ThreadPoolExecutor | None = self.local.pool
             if pool is None:
                 job(0, len(indices))
             else:
-                step = max(1, len(indices) // (4 * self.local.workers))  # parts of unequal cost: more of them than threads
-                for done in [pool.submit(job, k, min(k + step, len(indices))) for k in range(0, len(indices), step)]:
+                step = max(
+                    1, len(indices) // (4 * self.local.workers)
+                )  # parts of unequal cost: more of them than threads
+                for done in [
+                    pool.submit(job, k, min(k + step, len(indices)))
+                    for k in range(0, len(indices), step)
+                ]:
                     done.result()
             return batch.permute(0, 3, 1, 2)
 
@@ -141,16 +157,29 @@ class _Batch:
         pointer = rows["data_ptr"]
         self.start, self.size = pointer.tolist(), sizes[np.searchsorted(pointers, pointer)].tolist()
         self.height, self.width = rows["height"].tolist(), rows["width"].tolist()
-        self.jpg, self.boxes, self.flips, self.out = (rows["mode"] == JPG).tolist(), boxes.tolist(), flips.tolist(), out
+        self.jpg, self.boxes, self.flips, self.out = (
+            (rows["mode"] == JPG).tolist(),
+            boxes.tolist(),
+            flips.tolist(),
+            out,
+        )
         self.indices, self.operations = indices, operations
 
     def __call__(self, first: int, stop: int) -> None:
-        scratch = np.empty(max(3 * h * w for h, w in zip(self.height[first:stop], self.width[first:stop], strict=True)), dtype=np.uint8)
+        scratch = np.empty(
+            max(
+                3 * h * w
+                for h, w in zip(self.height[first:stop], self.width[first:stop], strict=True)
+            ),
+            dtype=np.uint8,
+        )
         address, spare = scratch.ctypes.data, np.empty_like(self.out[0])
         for k in range(first, stop):
             start, size, h, w = self.start[k], self.size[k], self.height[k], self.width[k]
             if self.jpg[k]:
-                if ctypes_imdecode(self.address + start, size, h, w, address, h, w, 0, 0, 1, 1, False, False):
+                if ctypes_imdecode(
+                    self.address + start, size, h, w, address, h, w, 0, 0, 1, 1, False, False
+                ):
                     raise ValueError(f"image {self.indices[k]}: its JPEG data is damaged")
                 image = scratch[: 3 * h * w].reshape(h, w, 3)
             else:
@@ -163,7 +192,9 @@ class Label(IntDecoder):
     """(N,) int64 labels in memory of their own."""
 
     def generate_code(self) -> Any:
-        return lambda indices, _, metadata, storage: torch.from_numpy(metadata[indices].astype(np.int64))
+        return lambda indices, _, metadata, storage: torch.from_numpy(
+            metadata[indices].astype(np.int64)
+        )
 
     def declare_state_and_memory(self, previous_state: Any) -> tuple[Any, None]:
         return replace(previous_state, jit_mode=True, shape=(1,), dtype=self.dtype), None
@@ -184,7 +215,9 @@ class GuardedIterator(EpochIterator):
         self._note()
         pool = ThreadPoolExecutor(workers, initializer=self._note) if workers > 1 else None
         try:
-            if self.device is not None:  # a new thread starts on the first GPU, which may be another process's
+            if (
+                self.device is not None
+            ):  # a new thread starts on the first GPU, which may be another process's
                 torch.cuda.set_device(self.device)
             local.epoch, local.pool, local.workers = self.epoch, pool, workers
             slots = self.loader.batches_ahead + 2
@@ -232,7 +265,9 @@ def _wait_until_gone(threads: list[int]) -> None:
     """A thread that Python has joined still gives OpenCV's memory back, under a lock of OpenCV's: a process forked just then, such as a
     worker of a torch DataLoader, would wait for that lock for ever at its first use of OpenCV. It takes a millisecond; seen on Linux."""
     deadline = time.monotonic() + 1
-    while any(os.path.exists(f"/proc/self/task/{t}") for t in threads) and time.monotonic() < deadline:
+    while (
+        any(os.path.exists(f"/proc/self/task/{t}") for t in threads) and time.monotonic() < deadline
+    ):
         time.sleep(0.0002)
 
 

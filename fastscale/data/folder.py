@@ -16,7 +16,10 @@ from fastscale.errors import InputError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 SPLITS = ("train", "val")
-FOLDERS = {"train": ("train",), "val": ("val", "validation", "test")}  # the first that exists: some sets call theirs test
+FOLDERS = {
+    "train": ("train",),
+    "val": ("val", "validation", "test"),
+}  # the first that exists: some sets call theirs test
 
 
 def split_folder(tree: Path, split: str) -> Path:
@@ -29,9 +32,17 @@ def find_tree(folder: Path, *, depth: int = 2) -> Path | None:
     if all(split_folder(folder, s).is_dir() for s in SPLITS):
         return folder
     if depth and folder.is_dir():
-        found = [t for sub in sorted(folder.iterdir()) if sub.is_dir() for t in [find_tree(sub, depth=depth - 1)] if t]
+        found = [
+            t
+            for sub in sorted(folder.iterdir())
+            if sub.is_dir()
+            for t in [find_tree(sub, depth=depth - 1)]
+            if t
+        ]
         if len(found) > 1:
-            raise InputError(f"{folder}: holds {len(found)} trees of train/ and val/ ({found[0]}, {found[1]}, ...); name one of them")
+            raise InputError(
+                f"{folder}: holds {len(found)} trees of train/ and val/ ({found[0]}, {found[1]}, ...); name one of them"
+            )
         return found[0] if found else None
     return None
 
@@ -39,10 +50,18 @@ def find_tree(folder: Path, *, depth: int = 2) -> Path | None:
 def class_folders(split_folder: Path) -> tuple[str, ...]:
     """Names of the class folders of one split, sorted; InputError when there are none."""
     if not split_folder.is_dir():
-        raise InputError(f"{split_folder}: no such folder; images are wanted in train/<class>/* and val/<class>/*")
-    names = tuple(sorted(e.name for e in os.scandir(split_folder) if e.is_dir() and not e.name.startswith(".")))
+        raise InputError(
+            f"{split_folder}: no such folder; images are wanted in train/<class>/* and val/<class>/*"
+        )
+    names = tuple(
+        sorted(
+            e.name for e in os.scandir(split_folder) if e.is_dir() and not e.name.startswith(".")
+        )
+    )
     if not names:
-        raise InputError(f"{split_folder}: holds no class folders; images are wanted in {split_folder.name}/<class>/*")
+        raise InputError(
+            f"{split_folder}: holds no class folders; images are wanted in {split_folder.name}/<class>/*"
+        )
     return names
 
 
@@ -55,7 +74,11 @@ class FolderSet(ImageSet):
         self.files: list[str] = []
         labels: list[int] = []
         for label, name in enumerate(classes):
-            found = sorted(e.name for e in os.scandir(self.folder / name) if e.name.lower().endswith(SUFFIXES) and e.is_file())
+            found = sorted(
+                e.name
+                for e in os.scandir(self.folder / name)
+                if e.name.lower().endswith(SUFFIXES) and e.is_file()
+            )
             if not found:
                 raise InputError(f"{self.folder / name}: holds no images ({' '.join(SUFFIXES)})")
             self.files += [f"{name}/{f}" for f in found]
@@ -100,8 +123,13 @@ class FolderSet(ImageSet):
 
 def same_classes(train: tuple[str, ...], val: tuple[str, ...], where: object) -> tuple[str, ...]:
     """The classes, or InputError that names what one split has and the other lacks."""
-    for has, lacks, extra in (("train", "val", set(train) - set(val)), ("val", "train", set(val) - set(train))):
+    for has, lacks, extra in (
+        ("train", "val", set(train) - set(val)),
+        ("val", "train", set(val) - set(train)),
+    ):
         if extra:
             shown = ", ".join(sorted(extra)[:3]) + (", ..." if len(extra) > 3 else "")
-            raise InputError(f"{where}: {has} has classes that {lacks} lacks ({len(extra)}: {shown}); both need the same class folders")
+            raise InputError(
+                f"{where}: {has} has classes that {lacks} lacks ({len(extra)}: {shown}); both need the same class folders"
+            )
     return train

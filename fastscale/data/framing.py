@@ -53,7 +53,9 @@ class Framing:
         if not 1 <= self.resolution <= 4096:
             raise InputError(f"resolution {self.resolution}: wanted 1 to 4096 pixels")
         if self.test_resolution < self.resolution:
-            raise InputError(f"test_resolution {self.test_resolution} is below resolution {self.resolution}: the crop is cut out of it")
+            raise InputError(
+                f"test_resolution {self.test_resolution} is below resolution {self.resolution}: the crop is cut out of it"
+            )
         low, high = self.crop_area
         if not 0 < low <= high <= 1:
             raise InputError(f"crop_area {low}, {high}: wanted 0 < low <= high <= 1")
@@ -62,7 +64,9 @@ class Framing:
             raise InputError(f"crop_ratio {low}, {high}: wanted 0 < low <= high")
         policy.check(self.augmentation)
 
-    def boxes(self, epoch: int, indices: np.ndarray, heights: np.ndarray, widths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def boxes(
+        self, epoch: int, indices: np.ndarray, heights: np.ndarray, widths: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """((N, 4) int64 top, left, height, width; (N,) bool flipped) for images of these sizes (N,)."""
         heights, widths = np.asarray(heights, dtype=np.int64), np.asarray(widths, dtype=np.int64)
         if not self.train:
@@ -75,7 +79,9 @@ class Framing:
         """What is done to each of these images after crop and flip."""
         if not self.train or self.augmentation == "none":
             return [[] for _ in indices]
-        return policy.operations(self.augmentation, uniforms(self.seed, epoch, indices, policy.DRAWS, skip=CROP_DRAWS))
+        return policy.operations(
+            self.augmentation, uniforms(self.seed, epoch, indices, policy.DRAWS, skip=CROP_DRAWS)
+        )
 
     def _centre(self, heights: np.ndarray, widths: np.ndarray) -> np.ndarray:
         side = np.maximum(np.minimum(heights, widths) * self.resolution // self.test_resolution, 1)
@@ -91,9 +97,16 @@ class Framing:
         todo = np.arange(len(heights))
         for k in range(TRIES):
             u, height, width = draws[todo, k], heights[todo], widths[todo]
-            area = height * width * (self.crop_area[0] + u[:, 0] * (self.crop_area[1] - self.crop_area[0]))
+            area = (
+                height
+                * width
+                * (self.crop_area[0] + u[:, 0] * (self.crop_area[1] - self.crop_area[0]))
+            )
             ratio = np.exp(log_ratio[0] + u[:, 1] * (log_ratio[1] - log_ratio[0]))
-            w, h = np.rint(np.sqrt(area * ratio)).astype(np.int64), np.rint(np.sqrt(area / ratio)).astype(np.int64)
+            w, h = (
+                np.rint(np.sqrt(area * ratio)).astype(np.int64),
+                np.rint(np.sqrt(area / ratio)).astype(np.int64),
+            )
             fits = (w > 0) & (h > 0) & (w <= width) & (h <= height)
             top = (u[:, 2] * (height - h + 1)).astype(np.int64)
             left = (u[:, 3] * (width - w + 1)).astype(np.int64)
@@ -115,7 +128,9 @@ class Framing:
         if not images:
             raise InputError("there are fewer images than processes: use fewer processes")
         if self.train and images < batch_size:
-            raise InputError(f"batch_size {batch_size} is more than the {images} training images of one process")
+            raise InputError(
+                f"batch_size {batch_size} is more than the {images} training images of one process"
+            )
 
 
 def cut(image: np.ndarray, box: list[int], flipped: bool, out: np.ndarray) -> None:
@@ -123,7 +138,12 @@ def cut(image: np.ndarray, box: list[int], flipped: bool, out: np.ndarray) -> No
     import cv2
 
     top, left, height, width = box
-    cv2.resize(image[top : top + height, left : left + width], (out.shape[1], out.shape[0]), dst=out, interpolation=cv2.INTER_AREA)
+    cv2.resize(
+        image[top : top + height, left : left + width],
+        (out.shape[1], out.shape[0]),
+        dst=out,
+        interpolation=cv2.INTER_AREA,
+    )
     if flipped:
         cv2.flip(out, 1, out)
 

@@ -91,7 +91,9 @@ class ImageSet:
 
     def limited(self, count: int | None) -> ImageSet:
         """At most `count` of the images, the same ones every time, spread over the classes, in their order."""
-        return self if count is None or count >= len(self) else Subset(self, spread(len(self), count))
+        return (
+            self if count is None or count >= len(self) else Subset(self, spread(len(self), count))
+        )
 
 
 def spread(total: int, count: int) -> np.ndarray:

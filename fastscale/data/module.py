@@ -86,15 +86,24 @@ class ImageData(pl.LightningDataModule):
         self.val_size: int
         self.data_hash: str
         self.save_hyperparameters()
-        self.batch_size, self.eval_batch_size = batch_size, batch_size if eval_batch_size is None else eval_batch_size
-        for name, value in (("batch_size", self.batch_size), ("eval_batch_size", self.eval_batch_size), ("limit_train", limit_train)):
+        self.batch_size, self.eval_batch_size = (
+            batch_size,
+            batch_size if eval_batch_size is None else eval_batch_size,
+        )
+        for name, value in (
+            ("batch_size", self.batch_size),
+            ("eval_batch_size", self.eval_batch_size),
+            ("limit_train", limit_train),
+        ):
             if value is not None and value < 1:
                 raise InputError(f"{name} {value}: wanted at least 1")
         if workers < -1:
             raise InputError(f"workers {workers}: wanted -1 (all cores) or the number")
         self.workers, self.augmentation = workers, augmentation
         test_resolution = round(resolution * 8 / 7) if test_resolution is None else test_resolution
-        self.train_framing = Framing(True, resolution, test_resolution, crop_area, crop_ratio, flip, seed, augmentation)
+        self.train_framing = Framing(
+            True, resolution, test_resolution, crop_area, crop_ratio, flip, seed, augmentation
+        )
         self.val_framing = replace(self.train_framing, train=False)
         self.source = find_source(source, data_dir)
         self.data_name: str = self.source.name
@@ -115,21 +124,32 @@ class ImageData(pl.LightningDataModule):
         if loader not in LOADERS:
             raise InputError(f"no loader {loader!r}; there are: {', '.join(LOADERS)}")
         if loader == "auto" and not have_ffcv():
-            _say_once("FFCV is not installed: images come through torch's DataLoader, with the same crops in the same order, but slower")
+            _say_once(
+                "FFCV is not installed: images come through torch's DataLoader, with the same crops in the same order, but slower"
+            )
             return "plain"
         if loader == "ffcv" and not have_ffcv():
-            raise InputError("loader ffcv: FFCV is not installed; install ffcv, or choose loader plain")
+            raise InputError(
+                "loader ffcv: FFCV is not installed; install ffcv, or choose loader plain"
+            )
         return "ffcv" if loader == "auto" else loader
 
     def _read_betons(self) -> None:
-        self.infos = {s: read_info(self.source.betons / f"{s}.beton", self.source.command) for s in ("train", "val")}
+        self.infos = {
+            s: read_info(self.source.betons / f"{s}.beton", self.source.command)
+            for s in ("train", "val")
+        }
         train, val = self.infos["train"], self.infos["val"]
         for split, info in self.infos.items():
             if (info.source, info.split) != (self.data_name, split):
                 where = self.source.betons / f"{split}.beton"
-                raise InputError(f"{where}: holds {info.source} {info.split}; make it again with: {self.source.command}")
+                raise InputError(
+                    f"{where}: holds {info.source} {info.split}; make it again with: {self.source.command}"
+                )
         if train.classes != val.classes:
-            raise InputError(f"{self.source.betons}: train and val have different classes; make them again with: {self.source.command}")
+            raise InputError(
+                f"{self.source.betons}: train and val have different classes; make them again with: {self.source.command}"
+            )
         self.classes, self.mean, self.std = train.classes, train.mean, train.std
         self.train_size, self.val_size = train.count, val.count
         self.data_hash = combined_hash(train.list_digest, val.list_digest)
@@ -160,20 +180,38 @@ class ImageData(pl.LightningDataModule):
     def share_of(self, world: int) -> int:
         """Training images a step of one of `world` processes; InputError where they cannot share alike, or there are too few images."""
         if self.batch_size % world:
-            raise InputError(f"batch_size {self.batch_size} cannot be shared by {world} processes: wanted a multiple of {world}")
+            raise InputError(
+                f"batch_size {self.batch_size} cannot be shared by {world} processes: wanted a multiple of {world}"
+            )
         if self.train_size // world < self.batch_size // world:
             given = f"{world} processes get of" if world > 1 else "the"
-            raise InputError(f"batch_size {self.batch_size} is more than {given} {self.train_size} training images of {self.data_name}")
+            raise InputError(
+                f"batch_size {self.batch_size} is more than {given} {self.train_size} training images of {self.data_name}"
+            )
         return self.batch_size // world
 
-    def _loader(self, split: str, framing: Framing, batch_size: int, indices: np.ndarray | None, epoch: int) -> Any:
+    def _loader(
+        self, split: str, framing: Framing, batch_size: int, indices: np.ndarray | None, epoch: int
+    ) -> Any:
         rank, world, here = 0, 1, 1
-        batch_size = self.share_of(self.trainer.world_size) if framing.train and self.trainer is not None else batch_size
+        batch_size = (
+            self.share_of(self.trainer.world_size)
+            if framing.train and self.trainer is not None
+            else batch_size
+        )
         if self.trainer is not None:
             rank, world = self.trainer.global_rank, self.trainer.world_size
-            here = max(1, world // max(1, self.trainer.num_nodes))  # processes that share this machine's cores
+            here = max(
+                1, world // max(1, self.trainer.num_nodes)
+            )  # processes that share this machine's cores
         workers = max(1, cores() // here) if self.workers == -1 else self.workers
-        share: dict[str, Any] = {"workers": workers, "indices": indices, "epoch": epoch, "rank": rank, "world": world}
+        share: dict[str, Any] = {
+            "workers": workers,
+            "indices": indices,
+            "epoch": epoch,
+            "rank": rank,
+            "world": world,
+        }
         if self.loader_name == "plain":
             from fastscale.data.plain_loader import PlainLoader
 

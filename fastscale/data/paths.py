@@ -20,5 +20,11 @@ def beton_folder(source_name: str, data_dir: str | os.PathLike[str] | None = Non
 
 def write_command(spec: str, data_dir: str | os.PathLike[str] | None = None) -> str:
     """The command that fetches a source and writes its `.beton` files, as error messages give it."""
-    words = ["fastscale", "data", "write", spec, *(["--data-dir", str(data_dir)] if data_dir else [])]
+    words = [
+        "fastscale",
+        "data",
+        "write",
+        spec,
+        *(["--data-dir", str(data_dir)] if data_dir else []),
+    ]
     return shlex.join(words)

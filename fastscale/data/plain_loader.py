@@ -28,18 +28,29 @@ class _Batches(Dataset):
     def __init__(self, images: ImageSet):
         self.images = images
 
-    def __getitem__(self, wanted: tuple[Framing, int, np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
+    def __getitem__(
+        self, wanted: tuple[Framing, int, np.ndarray]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         framing, epoch, indices = wanted
         out = np.empty((len(indices), framing.resolution, framing.resolution, 3), dtype=np.uint8)
         for k in range(0, len(indices), TOGETHER):
             some = indices[k : k + TOGETHER]
             pixels = [self._pixels(i) for i in some.tolist()]
-            boxes, flips = framing.boxes(epoch, some, np.array([p.shape[0] for p in pixels]), np.array([p.shape[1] for p in pixels]))
+            boxes, flips = framing.boxes(
+                epoch,
+                some,
+                np.array([p.shape[0] for p in pixels]),
+                np.array([p.shape[1] for p in pixels]),
+            )
             operations = framing.operations(epoch, some)
-            for image, box, flipped, drawn, place in zip(pixels, boxes.tolist(), flips.tolist(), operations, out[k:], strict=False):
+            for image, box, flipped, drawn, place in zip(
+                pixels, boxes.tolist(), flips.tolist(), operations, out[k:], strict=False
+            ):
                 cut(image, box, flipped, place)
                 pillow.apply(place, drawn)
-        return torch.from_numpy(out).permute(0, 3, 1, 2), torch.from_numpy(self.images.labels[indices])
+        return torch.from_numpy(out).permute(0, 3, 1, 2), torch.from_numpy(
+            self.images.labels[indices]
+        )
 
     def _pixels(self, i: int) -> np.ndarray:
         try:
@@ -66,13 +77,22 @@ class PlainLoader:
         rank: int = 0,
         world: int = 1,
     ):
-        self.data, self.framing, self.batch_size, self.workers = _Batches(images), framing, batch_size, max(0, workers)
+        self.data, self.framing, self.batch_size, self.workers = (
+            _Batches(images),
+            framing,
+            batch_size,
+            max(0, workers),
+        )
         self.indices = np.arange(len(images)) if indices is None else np.asarray(indices)
         self.next_epoch, self.first_batch, self.rank, self.world = epoch, 0, rank, world
         framing.check(len(framing.order(self.indices, 0, rank, world)), batch_size)
 
     def _batches(self, epoch: int) -> list[np.ndarray]:
-        return batches(self.framing.order(self.indices, epoch, self.rank, self.world), self.batch_size, drop_last=self.framing.train)
+        return batches(
+            self.framing.order(self.indices, epoch, self.rank, self.world),
+            self.batch_size,
+            drop_last=self.framing.train,
+        )
 
     def __len__(self) -> int:
         return len(self._batches(0))

@@ -23,8 +23,24 @@ def seconds(value: float) -> str:
 class Progress:
     """`step(n)` after n more are done; a line at most every `every` seconds. `total` None: not known."""
 
-    def __init__(self, title: str, total: int | None, unit: str, say: Say, *, scale: float = 1, every: float = 3.0):
-        self.title, self.total, self.unit, self.say, self.scale, self.every = title, total, unit, say, scale, every
+    def __init__(
+        self,
+        title: str,
+        total: int | None,
+        unit: str,
+        say: Say,
+        *,
+        scale: float = 1,
+        every: float = 3.0,
+    ):
+        self.title, self.total, self.unit, self.say, self.scale, self.every = (
+            title,
+            total,
+            unit,
+            say,
+            scale,
+            every,
+        )
         self.done = 0
         self.start = self.last = time.monotonic()
 
@@ -37,7 +53,9 @@ class Progress:
         done = f"{self.done / self.scale:.0f}"
         if self.total:
             left = (now - self.start) * (self.total - self.done) / max(self.done, 1)
-            self.say(f"{self.title}: {done} of {self.total / self.scale:.0f} {self.unit}, {seconds(left)} left")
+            self.say(
+                f"{self.title}: {done} of {self.total / self.scale:.0f} {self.unit}, {seconds(left)} left"
+            )
         else:
             self.say(f"{self.title}: {done} {self.unit}")
 

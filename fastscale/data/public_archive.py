@@ -25,14 +25,18 @@ class PublicArchive(ArchiveSource):
 
     def tree(self) -> Path:
         if not self.unpacked().is_dir():
-            raise InputError(f"{self.name} is not in {self.unpacked()} yet; fetch it with: {self.command}")
+            raise InputError(
+                f"{self.name} is not in {self.unpacked()} yet; fetch it with: {self.command}"
+            )
         return super().tree()
 
     def fetch(self, progress: Say = print) -> None:
         if not self.unpacked().is_dir():
             with self.locked(progress):
                 if not self.unpacked().is_dir():
-                    download(self.urls, self.archive, sha256=self.sha256, md5=self.md5, say=progress)
+                    download(
+                        self.urls, self.archive, sha256=self.sha256, md5=self.md5, say=progress
+                    )
                     archives.unpack(self.archive, self.unpacked(), progress)
                     self.archive.unlink()
         self.tree()

@@ -11,7 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fastscale.data import archives
-from fastscale.data.folder import SPLITS, FolderSet, class_folders, find_tree, same_classes, split_folder
+from fastscale.data.folder import (
+    SPLITS,
+    FolderSet,
+    class_folders,
+    find_tree,
+    same_classes,
+    split_folder,
+)
 from fastscale.data.images import ImageSet, Say
 from fastscale.data.paths import beton_folder, data_root, write_command
 from fastscale.errors import InputError
@@ -80,7 +87,9 @@ def lock(path: Path, say: Say) -> Iterator[None]:
             say(f"waiting for another process that works in {path.parent}")
             held.acquire()
     except OSError as e:
-        raise InputError(f"cannot write in {path.parent}: {e.strerror or e}; choose another place with FASTSCALE_DATA") from e
+        raise InputError(
+            f"cannot write in {path.parent}: {e.strerror or e}; choose another place with FASTSCALE_DATA"
+        ) from e
     try:
         yield
     finally:
@@ -90,7 +99,9 @@ def lock(path: Path, say: Say) -> Iterator[None]:
 class FolderSource(Source):
     """A tree `train|val/<class>/*` on this machine: ImageNet, or the user's own."""
 
-    def __init__(self, root: Path, name: str, spec: str, data_dir: str | os.PathLike[str] | None = None):
+    def __init__(
+        self, root: Path, name: str, spec: str, data_dir: str | os.PathLike[str] | None = None
+    ):
         super().__init__(name, spec, data_dir)
         self.root = root
 
@@ -103,7 +114,9 @@ class FolderSource(Source):
     @property
     def classes(self) -> tuple[str, ...]:
         tree = self.tree()
-        return same_classes(class_folders(tree / "train"), class_folders(split_folder(tree, "val")), tree)
+        return same_classes(
+            class_folders(tree / "train"), class_folders(split_folder(tree, "val")), tree
+        )
 
     def fetch(self, progress: Say = print) -> None:
         self.tree()
@@ -117,7 +130,9 @@ class FolderSource(Source):
 class ArchiveSource(FolderSource):
     """An archive file that holds such a tree; unpacked once into data_root/<name>, again when the file has changed."""
 
-    def __init__(self, archive: Path, name: str, spec: str, data_dir: str | os.PathLike[str] | None = None):
+    def __init__(
+        self, archive: Path, name: str, spec: str, data_dir: str | os.PathLike[str] | None = None
+    ):
         super().__init__(archive, name, spec, data_dir)
         self.archive = archive
 
@@ -125,7 +140,10 @@ class ArchiveSource(FolderSource):
         if not self.archive.is_file():
             raise InputError(f"{self.archive}: no such archive")
         s = self.archive.stat()
-        return self.home / f"unpacked-{short_hash(self.archive.resolve())}-{short_hash(s.st_size, s.st_mtime_ns)}"
+        return (
+            self.home
+            / f"unpacked-{short_hash(self.archive.resolve())}-{short_hash(s.st_size, s.st_mtime_ns)}"
+        )
 
     def tree(self) -> Path:
         folder = self.unpacked()
@@ -141,21 +159,29 @@ class ArchiveSource(FolderSource):
             with self.locked(progress):
                 target = self.unpacked()
                 if not target.is_dir():
-                    for old in self.home.glob(f"unpacked-{short_hash(self.archive.resolve())}-*"):  # of an earlier state of the file
+                    for old in self.home.glob(
+                        f"unpacked-{short_hash(self.archive.resolve())}-*"
+                    ):  # of an earlier state of the file
                         shutil.rmtree(old, ignore_errors=True)
                     archives.unpack(self.archive, target, progress)
         try:
             self.tree()
         except InputError:
-            shutil.rmtree(self.unpacked(), ignore_errors=True)  # not such an archive: keep nothing of it
+            shutil.rmtree(
+                self.unpacked(), ignore_errors=True
+            )  # not such an archive: keep nothing of it
             raise
 
 
 def short_hash(*parts: object) -> str:
-    return hashlib.sha256("\0".join(map(str, parts)).encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    return hashlib.sha256(
+        "\0".join(map(str, parts)).encode("utf-8", "surrogateescape")
+    ).hexdigest()[:8]
 
 
-def path_source(path: Path, name: str | None, spec: str, data_dir: str | os.PathLike[str] | None) -> Source:
+def path_source(
+    path: Path, name: str | None, spec: str, data_dir: str | os.PathLike[str] | None
+) -> Source:
     """The folder or archive at `path`; without a name, one made of the path's."""
     path = path.expanduser().absolute()
     stem = path.name.split(".")[0] or "images"
@@ -194,4 +220,6 @@ def source(spec: str, data_dir: str | os.PathLike[str] | None = None) -> Source:
         return path_source(Path(spec), None, spec, data_dir)
     near = difflib.get_close_matches(spec.lower(), SOURCES, n=1, cutoff=0.5)
     names = ", ".join([*near, *(s for s in SOURCES if s not in near)])
-    raise InputError(f"no data source {spec!r} and no such folder or archive; there are: {names}, folder:PATH, or the path of an archive")
+    raise InputError(
+        f"no data source {spec!r} and no such folder or archive; there are: {names}, folder:PATH, or the path of an archive"
+    )

@@ -31,7 +31,15 @@ class BrokenImages(Exception):
     def __init__(self, names: list[str]):
         self.names = names
         more = [f"... and {len(names) - SHOWN} more"] if len(names) > SHOWN else []
-        super().__init__("\n".join([*names[:SHOWN], *more, f"{len(names)} broken images; --skip-broken leaves them out"]))
+        super().__init__(
+            "\n".join(
+                [
+                    *names[:SHOWN],
+                    *more,
+                    f"{len(names)} broken images; --skip-broken leaves them out",
+                ]
+            )
+        )
 
 
 def cores() -> int:
@@ -76,7 +84,9 @@ def write(
     infos: dict[str, BetonInfo] = {}
     broken: list[str] = []
     with lock(folder / ".write.lock", say):
-        sets = {split: source.split(split).limited(limit) for split in SPLITS}  # both are looked through before one is written
+        sets = {
+            split: source.split(split).limited(limit) for split in SPLITS
+        }  # both are looked through before one is written
         for split, images in sets.items():
             job = _Split(source, split, images, folder / f"{split}.beton", settings, limit, say)
             info = job.kept()
@@ -93,7 +103,9 @@ def write(
 _source: Callable[..., Source] = source  # `write` has an argument of that name
 
 
-def prepare(spec: str, data_dir: str | os.PathLike[str] | None = None, progress: Say | None = None) -> dict[str, BetonInfo]:
+def prepare(
+    spec: str, data_dir: str | os.PathLike[str] | None = None, progress: Say | None = None
+) -> dict[str, BetonInfo]:
     """Fetch and write a source with its defaults; returns at once when that was done before."""
     return write(spec, progress=progress, data_dir=data_dir)
 
@@ -101,8 +113,24 @@ def prepare(spec: str, data_dir: str | os.PathLike[str] | None = None, progress:
 class _Split:
     """One split on its way into its file."""
 
-    def __init__(self, source: Source, split: str, images: ImageSet, path: Path, settings: Settings, limit: int | None, say: Say):
-        self.source, self.split, self.images, self.path, self.settings, self.say = source, split, images, path, settings, say
+    def __init__(
+        self,
+        source: Source,
+        split: str,
+        images: ImageSet,
+        path: Path,
+        settings: Settings,
+        limit: int | None,
+        say: Say,
+    ):
+        self.source, self.split, self.images, self.path, self.settings, self.say = (
+            source,
+            split,
+            images,
+            path,
+            settings,
+            say,
+        )
         self.stored_as = {
             "max_resolution": settings.max_resolution,
             "jpeg_quality": settings.jpeg_quality,
@@ -118,7 +146,10 @@ class _Split:
         with suppress(InputError):
             info = read_info(self.path)
             same = info.settings == self.stored_as and info.classes == self.images.classes
-            if same and (info.stamp == self.images.stamp() or (not info.skipped and info.list_digest == self.images.list_digest())):
+            if same and (
+                info.stamp == self.images.stamp()
+                or (not info.skipped and info.list_digest == self.images.list_digest())
+            ):
                 self.say(f"{self.title}: {self.path} is there already, {info.count} images")
                 return info
         return None
@@ -133,14 +164,18 @@ class _Split:
             if self.broken and not skip_broken:
                 return None
             if not digests:
-                raise InputError(f"{self.title}: every image is broken, the first is {self.broken[0]}")
+                raise InputError(
+                    f"{self.title}: every image is broken, the first is {self.broken[0]}"
+                )
             index = check_beton(self.part)
             info = BetonInfo(
                 source=self.source.name,
                 split=self.split,
                 classes=self.images.classes,
                 count=len(digests),
-                class_counts=tuple(int(n) for n in np.bincount(labels, minlength=len(self.images.classes))),
+                class_counts=tuple(
+                    int(n) for n in np.bincount(labels, minlength=len(self.images.classes))
+                ),
                 settings=self.stored_as,
                 mean=self.source.mean,
                 std=self.source.std,
@@ -156,20 +191,28 @@ class _Split:
             os.replace(self.part, self.path)
             os.replace(json_part, beside)
         except OSError as e:
-            raise InputError(f"cannot write {self.path}: {e.strerror or e}; nothing was left behind") from e
+            raise InputError(
+                f"cannot write {self.path}: {e.strerror or e}; nothing was left behind"
+            ) from e
         finally:
             self.part.unlink(missing_ok=True)
             json_part.unlink(missing_ok=True)
         if isinstance(self.images, FolderSet) and not self.broken:
-            self.images.keep_digest(stamp, info.list_digest)  # all hashes are known now: the plain loader needs them too
+            self.images.keep_digest(
+                stamp, info.list_digest
+            )  # all hashes are known now: the plain loader needs them too
         return info
 
     def _encode(self, workers: int, skip_broken: bool) -> tuple[list[str], list[int]]:
         digests: list[str] = []
         labels: list[int] = []
         progress = Progress(self.title, len(self.images), "images", self.say)
-        with BetonFile(self.part, len(self.images), self.settings.page) as out:  # over what a killed run left
-            for stored in encode_all(self.images, self.settings, workers if self.images.costly else 0):
+        with BetonFile(
+            self.part, len(self.images), self.settings.page
+        ) as out:  # over what a killed run left
+            for stored in encode_all(
+                self.images, self.settings, workers if self.images.costly else 0
+            ):
                 progress.step(1)
                 if stored.problem:
                     self.broken.append(f"{self.images.name(stored.index)}: {stored.problem}")
@@ -183,5 +226,7 @@ class _Split:
                 labels.append(label)
             if digests:
                 out.finish()
-        self.say(f"{self.title}: {len(digests)} images, {out.at / 1e6:.1f} MB, in {progress.took()}")
+        self.say(
+            f"{self.title}: {len(digests)} images, {out.at / 1e6:.1f} MB, in {progress.took()}"
+        )
         return digests, labels

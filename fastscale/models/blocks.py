@@ -25,9 +25,21 @@ class Block(nn.Module):
         if "proj" in layers:
             self.proj, self.proj_norm = style.conv(layers["proj"]), style.norm(layers["proj"].w_out)
         if first:
-            self.conv1, self.norm1, self.act1 = style.conv(first), style.norm(first.w_out), style.activation()
-        self.conv2, self.norm2, self.act2 = style.conv(middle), style.norm(middle.w_out), style.activation()
-        self.se = SqueezeExcite(layers["se.reduce"], layers["se.expand"], style) if "se.reduce" in layers else nn.Identity()
+            self.conv1, self.norm1, self.act1 = (
+                style.conv(first),
+                style.norm(first.w_out),
+                style.activation(),
+            )
+        self.conv2, self.norm2, self.act2 = (
+            style.conv(middle),
+            style.norm(middle.w_out),
+            style.activation(),
+        )
+        self.se = (
+            SqueezeExcite(layers["se.reduce"], layers["se.expand"], style)
+            if "se.reduce" in layers
+            else nn.Identity()
+        )
         self.conv3, self.norm3 = style.conv(last), style.norm(last.w_out)
         self.act = nn.Identity() if inverted else style.activation()
         self.has_conv1, self.has_proj = first is not None, "proj" in layers
@@ -42,5 +54,7 @@ class Block(nn.Module):
         if self.has_skip:
             if self.drop_path and self.training:
                 y = y * drop_mask(y, self.drop_path)
-            y += self.proj_norm(self.proj(x)) if self.has_proj else x  # in place: no backward pass needs y, and its memory is in the cache
+            y += (
+                self.proj_norm(self.proj(x)) if self.has_proj else x
+            )  # in place: no backward pass needs y, and its memory is in the cache
         return self.act(y)

@@ -12,7 +12,9 @@ from torch import nn
 from fastscale.counts import Complexity
 
 
-def output_shapes(net: nn.Module, x: torch.Tensor, modules: dict[str, nn.Module]) -> dict[str, torch.Size]:
+def output_shapes(
+    net: nn.Module, x: torch.Tensor, modules: dict[str, nn.Module]
+) -> dict[str, torch.Size]:
     """Shape of each module's output for one image of the batch `x`, as a real forward pass gives it."""
     shapes: dict[str, torch.Size] = {}
 
@@ -37,17 +39,37 @@ def fvcore_complexity(net: nn.Module, resolution: int) -> Complexity:
         warnings.simplefilter("ignore")  # fvcore uses torch.jit, which warns that it is deprecated
         from fvcore.nn import ActivationCountAnalysis, FlopCountAnalysis, parameter_count
 
-    counted: dict[str, nn.Module] = {n: m for n, m in net.named_modules() if isinstance(m, nn.Conv2d | nn.Linear | nn.MaxPool2d)}
+    counted: dict[str, nn.Module] = {
+        n: m for n, m in net.named_modules() if isinstance(m, nn.Conv2d | nn.Linear | nn.MaxPool2d)
+    }
     training, x = net.training, torch.zeros(1, 3, resolution, resolution)
     net.eval()
     try:
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            outputs = {name: shape.numel() for name, shape in output_shapes(net, x, counted).items()}
-            flops = FlopCountAnalysis(net, x).unsupported_ops_warnings(False).uncalled_modules_warnings(False).by_operator()
-            acts = ActivationCountAnalysis(net, x).unsupported_ops_warnings(False).uncalled_modules_warnings(False).total()
+            outputs = {
+                name: shape.numel() for name, shape in output_shapes(net, x, counted).items()
+            }
+            flops = (
+                FlopCountAnalysis(net, x)
+                .unsupported_ops_warnings(False)
+                .uncalled_modules_warnings(False)
+                .by_operator()
+            )
+            acts = (
+                ActivationCountAnalysis(net, x)
+                .unsupported_ops_warnings(False)
+                .uncalled_modules_warnings(False)
+                .total()
+            )
     finally:
         net.train(training)
-    biases = sum(outputs[n] for n, m in counted.items() if getattr(m, "bias", None) is not None)  # one flop an output element
+    biases = sum(
+        outputs[n] for n, m in counted.items() if getattr(m, "bias", None) is not None
+    )  # one flop an output element
     pools = sum(outputs[n] for n, m in counted.items() if isinstance(m, nn.MaxPool2d))
-    return Complexity(int(flops["conv"] + flops["linear"]) + biases, int(parameter_count(net)[""]), int(acts) + pools)
+    return Complexity(
+        int(flops["conv"] + flops["linear"]) + biases,
+        int(parameter_count(net)[""]),
+        int(acts) + pools,
+    )

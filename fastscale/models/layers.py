@@ -23,7 +23,9 @@ class SameConv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         """(N, C_in, H, W) -> (N, C_out, ceil(H / stride), ceil(W / stride))."""
         pads: list[int] = []
-        for size, kernel, stride in zip((x.shape[3], x.shape[2]), self.kernel_size[::-1], self.stride[::-1], strict=True):
+        for size, kernel, stride in zip(
+            (x.shape[3], x.shape[2]), self.kernel_size[::-1], self.stride[::-1], strict=True
+        ):
             total = max(kernel - 1 - (size - 1) % stride, 0)
             pads += [total // 2, total - total // 2]
         return super().forward(nn.functional.pad(x, pads))
@@ -40,13 +42,25 @@ class Style:
     @classmethod
     def of(cls, arch: Arch) -> "Style":
         """One activation everywhere: SiLU in RegNetZ and EfficientNet (in SE too), ReLU elsewhere."""
-        return cls(arch.activation, arch.norm_eps, arch.padding) if isinstance(arch, EffNet) else cls(arch.activation)
+        return (
+            cls(arch.activation, arch.norm_eps, arch.padding)
+            if isinstance(arch, EffNet)
+            else cls(arch.activation)
+        )
 
     def conv(self, layer: Layer) -> nn.Conv2d:
         """The conv that the counter counted: output as large as input for stride 1, bias only where it said so."""
         same = self.padding == "same" and layer.stride > 1
         kind, padding = (SameConv2d, 0) if same else (nn.Conv2d, (layer.kernel - 1) // 2)
-        return kind(layer.w_in, layer.w_out, layer.kernel, layer.stride, padding, groups=layer.groups, bias=layer.bias)
+        return kind(
+            layer.w_in,
+            layer.w_out,
+            layer.kernel,
+            layer.stride,
+            padding,
+            groups=layer.groups,
+            bias=layer.bias,
+        )
 
     def norm(self, width: int) -> nn.BatchNorm2d:
         """Batch norm with the recipe's momentum .1."""
@@ -65,7 +79,9 @@ class PooledConv(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, 1, 1) -> (N, C', 1, 1)."""
-        return nn.functional.linear(x.flatten(1), self.weight.flatten(1), self.bias)[:, :, None, None]
+        return nn.functional.linear(x.flatten(1), self.weight.flatten(1), self.bias)[
+            :, :, None, None
+        ]
 
 
 def pooled_conv(layer: Layer) -> PooledConv:
@@ -78,7 +94,11 @@ class SqueezeExcite(nn.Module):
 
     def __init__(self, reduce: Layer, expand: Layer, style: Style):
         super().__init__()
-        self.reduce, self.act, self.expand = pooled_conv(reduce), style.activation(), pooled_conv(expand)
+        self.reduce, self.act, self.expand = (
+            pooled_conv(reduce),
+            style.activation(),
+            pooled_conv(expand),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> the same shape, each channel times its gate."""
@@ -90,7 +110,11 @@ class Stem(nn.Module):
 
     def __init__(self, layers: dict[str, Layer], style: Style):
         super().__init__()
-        self.conv, self.norm, self.act = style.conv(layers["conv"]), style.norm(layers["conv"].w_out), style.activation()
+        self.conv, self.norm, self.act = (
+            style.conv(layers["conv"]),
+            style.norm(layers["conv"].w_out),
+            style.activation(),
+        )
         self.pool = nn.MaxPool2d(3, 2, 1) if "pool" in layers else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -105,7 +129,11 @@ class Head(nn.Module):
         super().__init__()
         self.has_conv = "conv" in layers
         if self.has_conv:
-            self.conv, self.norm, self.act = style.conv(layers["conv"]), style.norm(layers["conv"].w_out), style.activation()
+            self.conv, self.norm, self.act = (
+                style.conv(layers["conv"]),
+                style.norm(layers["conv"].w_out),
+                style.activation(),
+            )
         self.fc = nn.Linear(layers["fc"].w_in, layers["fc"].w_out)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -24,7 +24,10 @@ class Network(nn.Module):
         stages: list[list[Block]] = [[] for _ in arch.depths]
         for prefix, repeats, layers in blocks:
             stage = stages[int(prefix.split(".")[1])]
-            stage += [Block({layer.name: layer for layer in layers}, inverted, style) for _ in range(repeats)]
+            stage += [
+                Block({layer.name: layer for layer in layers}, inverted, style)
+                for _ in range(repeats)
+            ]
         self.stages = nn.Sequential(*(nn.Sequential(*stage) for stage in stages))
         self.head = Head({layer.name.removeprefix("head."): layer for layer in head}, style)
         made = [block for stage in stages for block in stage]

@@ -65,7 +65,9 @@ def devices(artifact: Artifact, root: Path | None = None) -> list[Device]:
     for file, row in rows.items():
         points = timm_points(file, root)
         device = DEVICES[row["device"].partition("-")[2]]
-        torch = re.sub(r"pt(1)(\d\d)$|pt(\d)(\d)\d$", r"torch \1\3.\2\4", row["torch"])  # pt113: 1.13, pt291: 2.9.1
+        torch = re.sub(
+            r"pt(1)(\d\d)$|pt(\d)(\d)\d$", r"torch \1\3.\2\4", row["torch"]
+        )  # pt113: 1.13, pt291: 2.9.1
         how = [
             "compiled" if row["compiled"] == "True" else "eager",
             row["precision"],
@@ -78,19 +80,46 @@ def devices(artifact: Artifact, root: Path | None = None) -> list[Device]:
     return sorted(found, key=lambda d: (order.index(d.device), d.conditions, d.file))
 
 
-def draw_accelerators(artifact: Artifact, records: Sequence[Record], folder: Path, root: Path | None = None) -> list[Path]:
+def draw_accelerators(
+    artifact: Artifact, records: Sequence[Record], folder: Path, root: Path | None = None
+) -> list[Path]:
     """The r of every device side by side; two devices' networks one by one; the table."""
     found = devices(artifact, root)
     paths = _dots(found, artifact, folder)
     charts = []
     for file in artifact.drawing["shown"]:
         device = next(d for d in found if d.file == file)
-        charts += [_scatter(device, timm_points(file, root), measure) for measure in ("acts", "flops")]
-    subtitle = ["Published by timm, inference; left against acts, right against flops.", "Below, for contrast: one of two CPUs."]
-    paths += draw_charts(charts, 2, "An accelerator and a CPU: time of an image", subtitle, folder, f"{artifact.name}-networks")
+        charts += [
+            _scatter(device, timm_points(file, root), measure) for measure in ("acts", "flops")
+        ]
+    subtitle = [
+        "Published by timm, inference; left against acts, right against flops.",
+        "Below, for contrast: one of two CPUs.",
+    ]
+    paths += draw_charts(
+        charts,
+        2,
+        "An accelerator and a CPU: time of an image",
+        subtitle,
+        folder,
+        f"{artifact.name}-networks",
+    )
     table = r_table(found, artifact)
-    text = [f"# {artifact.title}", "", artifact.shows.strip(), "", f"![r by device]({artifact.name}.svg)", ""]
-    text += [f"![networks of two devices]({artifact.name}-networks.svg)", "", _CAPTION, "", to_markdown(table)]
+    text = [
+        f"# {artifact.title}",
+        "",
+        artifact.shows.strip(),
+        "",
+        f"![r by device]({artifact.name}.svg)",
+        "",
+    ]
+    text += [
+        f"![networks of two devices]({artifact.name}-networks.svg)",
+        "",
+        _CAPTION,
+        "",
+        to_markdown(table),
+    ]
     paths.append(write_text(folder / f"{artifact.name}.md", "\n".join(text).rstrip() + "\n"))
     return [*paths, *write_numbers(table, folder)]
 
@@ -106,7 +135,10 @@ def r_table(found: Sequence[Device], artifact: Artifact) -> Table:
         Column("r_log_params", "r with params", fixed(3)),
         Column("file", "file in timm's results", right=False, terminal=False),
     ]
-    rows = [[d.device, d.conditions, d.networks, d.r["acts"], d.r["flops"], d.r["params"], d.file] for d in found]
+    rows = [
+        [d.device, d.conditions, d.networks, d.r["acts"], d.r["flops"], d.r["params"], d.file]
+        for d in found
+    ]
     note = "r of the logarithms of an image's time and the count, as timm prints them; inference unless a line says training."
     notes = [note, leaders(found), "Ours: no record; our timings are of training, see Fig. 2."]
     return Table(artifact.name, artifact.title, columns, rows, notes)
@@ -117,7 +149,9 @@ def leaders(found: Sequence[Device]) -> str:
     said = []
     for what, on_cpu in (("GPU", False), ("CPU", True)):
         own = [d for d in found if d.on_cpu == on_cpu]
-        others = [f"{d.device}, {d.conditions}" for d in own if (d.r["acts"] or 0) <= (d.r["flops"] or 0)]
+        others = [
+            f"{d.device}, {d.conditions}" for d in own if (d.r["acts"] or 0) <= (d.r["flops"] or 0)
+        ]
         first = f"in {len(own) - len(others)} of {len(own)} {what} files r with acts is above r with flops"
         said.append(first + (f" (not: {'; '.join(others)})" if others else ""))
     return f"{said[0][0].upper()}{said[0][1:]}; {said[1]}."
@@ -128,11 +162,20 @@ def _scatter(device: Device, points: Sequence[Measured], measure: str) -> Chart:
     pool = Pool(measure, tuple(points))
     xs, ys = pool.values(log=True)
     slope, intercept = least_squares(xs, ys)
-    low, high = min(getattr(p, measure) for p in points) / unit, max(getattr(p, measure) for p in points) / unit
+    low, high = (
+        min(getattr(p, measure) for p in points) / unit,
+        max(getattr(p, measure) for p in points) / unit,
+    )
     # in the panel's units: log(ms) = slope * log(x * unit) + intercept + log(1000)
     line = Fit(slope, intercept + slope * math.log(unit) + math.log(1e3), low, high, power=True)
-    marks = [Mark(family_look(p.family), getattr(p, measure) / unit, 1e3 * p.time) for p in points if p.time is not None]
-    heading = f"{device.device}, {device.conditions.split(', ')[1]}: r of logs = {device.r[measure]:.2f}"
+    marks = [
+        Mark(family_look(p.family), getattr(p, measure) / unit, 1e3 * p.time)
+        for p in points
+        if p.time is not None
+    ]
+    heading = (
+        f"{device.device}, {device.conditions.split(', ')[1]}: r of logs = {device.r[measure]:.2f}"
+    )
     return Chart(label, "ms an image", marks, heading, log_x=True, log_y=True, fits=(line,))
 
 
@@ -143,15 +186,31 @@ def _dots(found: Sequence[Device], artifact: Artifact, folder: Path) -> list[Pat
         figure = Figure(figsize=(width, height))
         FigureCanvasAgg(figure)
         ax = figure.add_subplot()
-        figure.subplots_adjust(left=3.22 / width, right=1 - 0.25 / width, top=1 - 0.62 / height, bottom=0.63 / height)
-        figure.text(0.12 / width, 1 - 0.16 / height, artifact.title, fontsize=11, fontweight="bold", va="center")
+        figure.subplots_adjust(
+            left=3.22 / width, right=1 - 0.25 / width, top=1 - 0.62 / height, bottom=0.63 / height
+        )
+        figure.text(
+            0.12 / width,
+            1 - 0.16 / height,
+            artifact.title,
+            fontsize=11,
+            fontweight="bold",
+            va="center",
+        )
         said = "r of logarithms of an image's time with each count; published by timm, not ours; inference unless it says training"
         figure.text(0.12 / width, 1 - 0.38 / height, said, fontsize=8.5, color=GREY, va="center")
         gpus = sum(not d.on_cpu for d in found)
         heights = [i if not d.on_cpu else i + 1 for i, d in enumerate(found)]
         for y, d in zip(heights, found, strict=True):
             values = [r for r in d.r.values() if r is not None]
-            ax.plot([min(values), max(values)], [y, y], color=PALE, linewidth=2.2, zorder=1, solid_capstyle="round")
+            ax.plot(
+                [min(values), max(values)],
+                [y, y],
+                color=PALE,
+                linewidth=2.2,
+                zorder=1,
+                solid_capstyle="round",
+            )
             for measure, (colour, marker) in _MARKS.items():
                 ax.plot(
                     [d.r[measure] or 0.0],
@@ -163,15 +222,33 @@ def _dots(found: Sequence[Device], artifact: Artifact, folder: Path) -> list[Pat
                     markeredgewidth=0.5,
                     zorder=3,
                 )
-        ax.text(1.0, gpus - 0.02, "CPUs, for contrast", fontsize=8, color="#9C1C1C", ha="right", va="center")
+        ax.text(
+            1.0,
+            gpus - 0.02,
+            "CPUs, for contrast",
+            fontsize=8,
+            color="#9C1C1C",
+            ha="right",
+            va="center",
+        )
         ax.set_yticks(heights, labels=[f"{d.device}, {d.conditions}" for d in found], fontsize=8)
         ax.set_ylim(max(heights) + 0.6, -0.6)
         ax.set_xlim(0.7, 1.0)
         ax.grid(axis="y", visible=False)
         ax.tick_params(labelsize=8, length=2)
         ax.set_xlabel("Pearson r (log-log)", fontsize=9)
-        handles = [Line2D([], [], linestyle="none", marker=m, color=c, markersize=5.2, label=name) for name, (c, m) in _MARKS.items()]
-        figure.legend(handles=handles, loc="lower left", ncol=3, frameon=False, fontsize=8.5, handletextpad=0.2)
+        handles = [
+            Line2D([], [], linestyle="none", marker=m, color=c, markersize=5.2, label=name)
+            for name, (c, m) in _MARKS.items()
+        ]
+        figure.legend(
+            handles=handles,
+            loc="lower left",
+            ncol=3,
+            frameon=False,
+            fontsize=8.5,
+            handletextpad=0.2,
+        )
         return save_picture(figure, folder, artifact.name, dpi=130)
 
 
@@ -179,7 +256,9 @@ def margin(file: str, measures: tuple[str, str], root: Path | None = None) -> tu
     """(r of logs with the first measure minus that with the second, number of networks) of one published file."""
     points = tuple(timm_points(file, root))
     rs = [Pool(measure, points).r(log=True) for measure in measures]
-    assert rs[0] is not None and rs[1] is not None  # a published file holds more than three networks
+    assert (
+        rs[0] is not None and rs[1] is not None
+    )  # a published file holds more than three networks
     return rs[0] - rs[1], len(points)
 
 

@@ -27,7 +27,16 @@ from fastscale.paper.claim import Claim, read_claim
 from fastscale.paper.places import checkout
 from fastscale.paper.plan import Plan, RunSpec, Series, need_keys, read_plan
 
-__all__ = ["DEFAULT_TIER", "Artifact", "Claim", "Plan", "RunSpec", "Series", "list_artifacts", "load_artifact"]
+__all__ = [
+    "DEFAULT_TIER",
+    "Artifact",
+    "Claim",
+    "Plan",
+    "RunSpec",
+    "Series",
+    "list_artifacts",
+    "load_artifact",
+]
 
 # kind -> the keys it needs, and those it may have
 KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -86,7 +95,9 @@ def load_artifact(name: str, root: Path | None = None) -> Artifact:
     """The artifact of that name. Raises InputError for an unknown name (the nearest first) or a wrong declaration."""
     known = list_artifacts(root)
     if name not in known:
-        raise InputError(f"no artifact is named {name!r}; there are, nearest first: {nearest(str(name), known)}")
+        raise InputError(
+            f"no artifact is named {name!r}; there are, nearest first: {nearest(str(name), known)}"
+        )
     path = checkout(root) / "configs" / "artifacts" / f"{name}.yaml"
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -99,7 +110,11 @@ def load_artifact(name: str, root: Path | None = None) -> Artifact:
 
 
 def _artifact(content: Any, name: str) -> Artifact:
-    if not isinstance(content, dict) or not isinstance(content.get("kind"), str) or content["kind"] not in KINDS:
+    if (
+        not isinstance(content, dict)
+        or not isinstance(content.get("kind"), str)
+        or content["kind"] not in KINDS
+    ):
         raise InputError(f"kind must be one of {', '.join(KINDS)}")
     needed, allowed = KINDS[content["kind"]]
     need_keys(content, (*_COMMON, *needed), "artifact", ("claims", *allowed))
@@ -107,7 +122,9 @@ def _artifact(content: Any, name: str) -> Artifact:
         raise InputError(f"name is {content['name']!r}, the file's name says {name!r}")
     for network in content.get("networks", ()):
         need_keys(network, ("label", "source", "arch"), "network")
-    if content["kind"] == "figure" and (not isinstance(content["drawing"], dict) or content["drawing"].get("by") not in DRAWINGS):
+    if content["kind"] == "figure" and (
+        not isinstance(content["drawing"], dict) or content["drawing"].get("by") not in DRAWINGS
+    ):
         raise InputError(f"drawing: by must be one of {', '.join(DRAWINGS)}")
     growth = content.get("growth", {})
     if growth:

@@ -81,7 +81,9 @@ def _chain(node: Any, modules: dict[str, nn.Module]) -> tuple[tuple[Step, ...], 
         step = _step(modules[str(node.target)])
         found += [step] if step else []
         (node,) = node.args  # type: ignore[assignment]
-    if node.op != "placeholder" and not (node.op == "call_function" and node.target is operator.add):
+    if node.op != "placeholder" and not (
+        node.op == "call_function" and node.target is operator.add
+    ):
         raise ValueError(f"an operation that this drawing does not know: {node.format_node()}")
     return tuple(reversed(found)), node
 
@@ -95,9 +97,19 @@ def _step(module: nn.Module) -> Step | None:
     if isinstance(module, nn.Identity):
         return None
     if isinstance(module, nn.Conv2d):
-        kernel, stride, group = module.kernel_size[0], module.stride[0], module.in_channels // module.groups
-        words = f"{kernel}x{kernel} conv" if module.groups == 1 else f"{kernel}x{kernel} conv, group width {group}"
-        words += (f", stride {stride}" if stride > 1 else "") + (", bias" if module.bias is not None else "")
+        kernel, stride, group = (
+            module.kernel_size[0],
+            module.stride[0],
+            module.in_channels // module.groups,
+        )
+        words = (
+            f"{kernel}x{kernel} conv"
+            if module.groups == 1
+            else f"{kernel}x{kernel} conv, group width {group}"
+        )
+        words += (f", stride {stride}" if stride > 1 else "") + (
+            ", bias" if module.bias is not None else ""
+        )
         return Step("conv", words, module.in_channels, module.out_channels)
     if isinstance(module, nn.BatchNorm2d):
         return Step("norm", "BN", module.num_features, module.num_features)

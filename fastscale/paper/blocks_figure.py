@@ -28,14 +28,26 @@ _LINE = "#3A3A3A"
 _STEP, _HIGH, _WIDEST = 0.72, 0.46, 1.42  # inches: from box to box, a box, half the widest box
 
 
-def draw_blocks(artifact: Artifact, records: Sequence[Record], folder: Path, root: Path | None = None) -> list[Path]:
+def draw_blocks(
+    artifact: Artifact, records: Sequence[Record], folder: Path, root: Path | None = None
+) -> list[Path]:
     """The picture, the caption, and the steps as a table."""
     declared = artifact.drawing["blocks"]
     networks = {name: built(name) for name in dict.fromkeys(b["arch"] for b in declared)}
-    blocks = [trace_block(networks[b["arch"]], b["stage"], b["index"], b["title"]) for b in declared]
+    blocks = [
+        trace_block(networks[b["arch"]], b["stage"], b["index"], b["title"]) for b in declared
+    ]
     paths = _draw(blocks, artifact, folder)
     table = steps_table(blocks, artifact)
-    text = [f"# {artifact.title}", "", artifact.shows.strip(), "", f"![{artifact.title}]({artifact.name}.svg)", "", to_markdown(table)]
+    text = [
+        f"# {artifact.title}",
+        "",
+        artifact.shows.strip(),
+        "",
+        f"![{artifact.title}]({artifact.name}.svg)",
+        "",
+        to_markdown(table),
+    ]
     paths.append(write_text(folder / f"{artifact.name}.md", "\n".join(text)))
     return [*paths, *write_numbers(table, folder)]
 
@@ -53,13 +65,28 @@ def steps_table(blocks: Sequence[BlockGraph], artifact: Artifact) -> Table:
     rows: list[list] = []
     for block in blocks:
         shortcut = block.shortcut if block.shortcut is not None else ()
-        for branch, steps in (("main", block.main), ("shortcut", shortcut), ("after the sum", block.after)):
-            rows += [[block.title, block.module, branch, s.words, s.w_in or None, s.w_out or None] for s in steps]
+        for branch, steps in (
+            ("main", block.main),
+            ("shortcut", shortcut),
+            ("after the sum", block.after),
+        ):
+            rows += [
+                [block.title, block.module, branch, s.words, s.w_in or None, s.w_out or None]
+                for s in steps
+            ]
         if block.shortcut is None:
             rows.append([block.title, block.module, "shortcut", "none", None, None])
         elif not block.shortcut:
-            rows.append([block.title, block.module, "shortcut", "identity", block.width, block.width])
-    return Table(artifact.name, artifact.title, columns, rows, ["Traced from the modules that are trained; nothing is drawn by hand."])
+            rows.append(
+                [block.title, block.module, "shortcut", "identity", block.width, block.width]
+            )
+    return Table(
+        artifact.name,
+        artifact.title,
+        columns,
+        rows,
+        ["Traced from the modules that are trained; nothing is drawn by hand."],
+    )
 
 
 def boxes(steps: Sequence[Step]) -> list[tuple[str, list[str], int]]:
@@ -85,12 +112,21 @@ def _draw(blocks: Sequence[BlockGraph], artifact: Artifact, folder: Path) -> lis
         width, total = 2 * cell, rows * height + 0.5
         figure = Figure(figsize=(width, total))
         FigureCanvasAgg(figure)
-        figure.text(0.12 / width, 1 - 0.16 / total, artifact.title, fontsize=11, fontweight="bold", va="center")
+        figure.text(
+            0.12 / width,
+            1 - 0.16 / total,
+            artifact.title,
+            fontsize=11,
+            fontweight="bold",
+            va="center",
+        )
         said = f"Traced from the modules that are trained: {', '.join(dict.fromkeys(b['arch'] for b in artifact.drawing['blocks']))}."
         figure.text(0.12 / width, 1 - 0.36 / total, said, fontsize=8.5, color=GREY, va="center")
         for i, block in enumerate(blocks):
             row, column = divmod(i, 2)
-            ax = figure.add_axes((column / 2, (total - 0.5 - (row + 1) * height) / total, 0.5, height / total))
+            ax = figure.add_axes(
+                (column / 2, (total - 0.5 - (row + 1) * height) / total, 0.5, height / total)
+            )
             _draw_block(ax, block, cell, height)
         return save_picture(figure, folder, artifact.name, dpi=110)
 
@@ -104,7 +140,9 @@ def _draw_block(ax: Axes, block: BlockGraph, cell: float, height: float) -> None
     widest = max([block.width, *(channels for *_, channels in main)])
     x, y = 0.1 + _WIDEST, height - 0.42
     ax.text(0.12, height - 0.12, block.title, fontsize=10, fontweight="bold", va="center")
-    ax.text(cell - 0.1, height - 0.12, block.module, fontsize=7.5, color=GREY, ha="right", va="center")
+    ax.text(
+        cell - 0.1, height - 0.12, block.module, fontsize=7.5, color=GREY, ha="right", va="center"
+    )
     ax.text(x, y, f"{block.width} channels", fontsize=8, color=GREY, ha="center", va="center")
     top = y - 0.1
     for face, lines, channels in main:
@@ -118,17 +156,54 @@ def _draw_block(ax: Axes, block: BlockGraph, cell: float, height: float) -> None
         start = height - 0.52
         right = cell - 0.34
         _arrow(ax, (x, top), (x, y + 0.11))
-        ax.plot([x, right], [start - 0.06, start - 0.06], color=_LINE, linewidth=1.1, solid_capstyle="round")
-        ax.plot([right, right], [start - 0.06, y], color=_LINE, linewidth=1.1, solid_capstyle="round", zorder=1)
+        ax.plot(
+            [x, right],
+            [start - 0.06, start - 0.06],
+            color=_LINE,
+            linewidth=1.1,
+            solid_capstyle="round",
+        )
+        ax.plot(
+            [right, right],
+            [start - 0.06, y],
+            color=_LINE,
+            linewidth=1.1,
+            solid_capstyle="round",
+            zorder=1,
+        )
         _arrow(ax, (right, y), (x + 0.11, y))
-        ax.add_patch(FancyBboxPatch((x - 0.1, y - 0.1), 0.2, 0.2, boxstyle="circle,pad=0.0", facecolor="white", edgecolor=_LINE))
+        ax.add_patch(
+            FancyBboxPatch(
+                (x - 0.1, y - 0.1),
+                0.2,
+                0.2,
+                boxstyle="circle,pad=0.0",
+                facecolor="white",
+                edgecolor=_LINE,
+            )
+        )
         ax.text(x, y - 0.008, "+", fontsize=11, ha="center", va="center")
         said = boxes(block.shortcut)
         text = "\n".join(line for _, lines, _ in said for line in lines) if said else "identity"
-        box = {"boxstyle": "round,pad=0.3", "facecolor": _FACES["conv"], "edgecolor": _LINE, "linewidth": 0.8}
+        box = {
+            "boxstyle": "round,pad=0.3",
+            "facecolor": _FACES["conv"],
+            "edgecolor": _LINE,
+            "linewidth": 0.8,
+        }
         blank = {"boxstyle": "square,pad=0.25", "facecolor": "white", "edgecolor": "white"}
         height_of_text = (start + y) / 2
-        ax.text(right, height_of_text, text, fontsize=7.5, ha="center", va="center", rotation=90, bbox=box if said else blank, zorder=3)
+        ax.text(
+            right,
+            height_of_text,
+            text,
+            fontsize=7.5,
+            ha="center",
+            va="center",
+            rotation=90,
+            bbox=box if said else blank,
+            zorder=3,
+        )
         top = y - 0.1
     for face, lines, _ in boxes(block.after):
         y -= 0.5
@@ -139,7 +214,9 @@ def _draw_block(ax: Axes, block: BlockGraph, cell: float, height: float) -> None
     ax.text(x, top - 0.33, f"{out} channels", fontsize=8, color=GREY, ha="center", va="center")
 
 
-def _box(ax: Axes, x: float, y: float, half: float, face: str, lines: Sequence[str], high: float = _HIGH) -> None:
+def _box(
+    ax: Axes, x: float, y: float, half: float, face: str, lines: Sequence[str], high: float = _HIGH
+) -> None:
     ax.add_patch(
         FancyBboxPatch(
             (x - half, y - high / 2),
@@ -154,9 +231,27 @@ def _box(ax: Axes, x: float, y: float, half: float, face: str, lines: Sequence[s
     for i, line in enumerate(lines):
         shift = 0.0 if len(lines) == 1 else 0.09 * (1 - 2 * i)
         ax.text(
-            x, y + shift, line, fontsize=8.2 if i == 0 else 7.4, color="#111111" if i == 0 else GREY, ha="center", va="center", zorder=4
+            x,
+            y + shift,
+            line,
+            fontsize=8.2 if i == 0 else 7.4,
+            color="#111111" if i == 0 else GREY,
+            ha="center",
+            va="center",
+            zorder=4,
         )
 
 
 def _arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
-    ax.add_patch(FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=8, color=_LINE, linewidth=1.1, shrinkA=0, shrinkB=0))
+    ax.add_patch(
+        FancyArrowPatch(
+            start,
+            end,
+            arrowstyle="-|>",
+            mutation_scale=8,
+            color=_LINE,
+            linewidth=1.1,
+            shrinkA=0,
+            shrinkB=0,
+        )
+    )

@@ -67,7 +67,13 @@ class Chart:
 
 
 def draw_charts(
-    charts: Sequence[Chart], columns: int, title: str, subtitle: Sequence[str], folder: Path, name: str, caution: str = ""
+    charts: Sequence[Chart],
+    columns: int,
+    title: str,
+    subtitle: Sequence[str],
+    folder: Path,
+    name: str,
+    caution: str = "",
 ) -> list[Path]:
     """Writes `<name>.svg` and `<name>.png` into `folder`: the panels row by row, title (second line smaller) above, one legend below."""
     rows = -(-len(charts) // columns)
@@ -79,7 +85,12 @@ def draw_charts(
         width, panel = (4.6, 3.1) if columns == 1 else (7.2, 2.75 if columns == 2 else 2.0)
         titles = title.split("\n")
         subtitle = [line for text in subtitle for line in textwrap.wrap(text, round(14.4 * width))]
-        above = 0.22 + 0.2 * len(titles) + 0.17 * len(subtitle) + (0.1 if any(chart.heading for chart in charts) else 0)
+        above = (
+            0.22
+            + 0.2 * len(titles)
+            + 0.17 * len(subtitle)
+            + (0.1 if any(chart.heading for chart in charts) else 0)
+        )
         below = 0.62 + 0.19 * lines + (0.2 if caution else 0)
         gap = 0.62 + (0.12 if any(chart.heading for chart in charts[columns:]) else 0)
         height = above + below + rows * panel + (rows - 1) * gap
@@ -94,14 +105,27 @@ def draw_charts(
             hspace=gap / panel,
         )
         for i, text in enumerate(titles):
-            figure.text(0.12 / width, 1 - (0.16 + 0.2 * i) / height, text, fontsize=11 if i == 0 else 9.5, fontweight="bold", va="center")
+            figure.text(
+                0.12 / width,
+                1 - (0.16 + 0.2 * i) / height,
+                text,
+                fontsize=11 if i == 0 else 9.5,
+                fontweight="bold",
+                va="center",
+            )
         for i, text in enumerate(subtitle):
             down = 0.15 + 0.2 * len(titles) + 0.17 * i
-            figure.text(0.12 / width, 1 - down / height, text, fontsize=8.5, color=GREY, va="center")
+            figure.text(
+                0.12 / width, 1 - down / height, text, fontsize=8.5, color=GREY, va="center"
+            )
         for i, chart in enumerate(charts):
-            draw_chart(figure.add_subplot(rows, columns, i + 1), chart, ticks=6 if columns < 3 else 5)
+            draw_chart(
+                figure.add_subplot(rows, columns, i + 1), chart, ticks=6 if columns < 3 else 5
+            )
         if caution:
-            figure.text(0.12 / width, 0.1 / height, caution, fontsize=8, color="#9C1C1C", va="center")
+            figure.text(
+                0.12 / width, 0.1 / height, caution, fontsize=8, color="#9C1C1C", va="center"
+            )
         bottom = (0.22 if caution else 0.04) / height
         figure.legend(
             handles=handles,
@@ -123,12 +147,23 @@ def draw_chart(ax: Axes, chart: Chart, ticks: int = 7) -> None:
     """One panel's points, lines and axes; at most `ticks` numbers on a logarithmic one."""
     for look in dict.fromkeys(mark.look for mark in chart.marks):
         for ours in (False, True):
-            own = sorted((m for m in chart.marks if m.look == look and m.ours == ours), key=lambda m: (m.x, m.y))
+            own = sorted(
+                (m for m in chart.marks if m.look == look and m.ours == ours),
+                key=lambda m: (m.x, m.y),
+            )
             start = [m for m in chart.marks if m.look == BASE and m.ours == ours and look != BASE]
             joined = start[:1] + own if len(start) == 1 else own
             if chart.join and own and len(joined) > 1:
                 line = "-" if ours else DOTTED
-                ax.plot([m.x for m in joined], [m.y for m in joined], color=look.colour, linewidth=1.0, linestyle=line, alpha=0.8, zorder=2)
+                ax.plot(
+                    [m.x for m in joined],
+                    [m.y for m in joined],
+                    color=look.colour,
+                    linewidth=1.0,
+                    linestyle=line,
+                    alpha=0.8,
+                    zorder=2,
+                )
             for mark in own:
                 _draw_mark(ax, mark)
     for fit in chart.fits:
@@ -145,13 +180,30 @@ def legend_handles(marks: Sequence[Mark]) -> list[Line2D]:
     handles = []
     for look in dict.fromkeys(mark.look for mark in marks):
         handles.append(
-            Line2D([], [], linestyle="none", marker=look.marker, markersize=look.size * OURS, color=look.colour, label=look.words)
+            Line2D(
+                [],
+                [],
+                linestyle="none",
+                marker=look.marker,
+                markersize=look.size * OURS,
+                color=look.colour,
+                label=look.words,
+            )
         )
     for ours, words in ((False, "hollow: published"), (True, "filled: ours")):
         if any(mark.ours == ours for mark in marks):
             face = GREY if ours else "white"
             handles.append(
-                Line2D([], [], linestyle="none", marker="o", markersize=5, markeredgecolor=GREY, markerfacecolor=face, label=words)
+                Line2D(
+                    [],
+                    [],
+                    linestyle="none",
+                    marker="o",
+                    markersize=5,
+                    markeredgecolor=GREY,
+                    markerfacecolor=face,
+                    label=words,
+                )
             )
     return handles
 

@@ -37,22 +37,34 @@ def read_claim(content: Any) -> Claim:
     """The claim as declared. Raises InputError that names what is wrong."""
     need_keys(content, _KEYS, "claim")
     for key in ("id", "claim", "computed"):
-        if not isinstance(content[key], str) or not content[key].strip() or "\n" in content[key].strip():
+        if (
+            not isinstance(content[key], str)
+            or not content[key].strip()
+            or "\n" in content[key].strip()
+        ):
             raise InputError(f"claim: {key} must be one line of text, not {content[key]!r}")
     for key in ("paper", "tolerance"):
         value = content[key]
-        if (value is not None or key == "tolerance") and (isinstance(value, bool) or not isinstance(value, int | float)):
+        if (value is not None or key == "tolerance") and (
+            isinstance(value, bool) or not isinstance(value, int | float)
+        ):
             raise InputError(f"claim {content['id']}: {key} must be a number, not {value!r}")
     if content["side"] not in SIDES:
-        raise InputError(f"claim {content['id']}: side must be one of {', '.join(SIDES)}, not {content['side']!r}")
+        raise InputError(
+            f"claim {content['id']}: side must be one of {', '.join(SIDES)}, not {content['side']!r}"
+        )
     if not isinstance(content["measure"], dict) or not content["measure"]:
-        raise InputError(f"claim {content['id']}: measure must say how the number is computed, not {content['measure']!r}")
+        raise InputError(
+            f"claim {content['id']}: measure must say how the number is computed, not {content['measure']!r}"
+        )
     return Claim(**content)
 
 
 def meets(claim: Claim, value: float, target: float) -> bool:
     """Whether a number is what the claim says, the tolerance given."""
-    off = {"near": abs(value - target), "at least": target - value, "at most": value - target}[claim.side]
+    off = {"near": abs(value - target), "at least": target - value, "at most": value - target}[
+        claim.side
+    ]
     return off <= claim.tolerance + 1e-9
 
 

@@ -24,7 +24,11 @@ def claims_table(found: Sequence[Verdict]) -> Table:
     ]
     rows = []
     for v in found:
-        own = ((v.ours.value, *(v.ours.interval or (None, None))), v.ours.n, v.ours.where) if v.ours else (None, None, None)
+        own = (
+            ((v.ours.value, *(v.ours.interval or (None, None))), v.ours.n, v.ours.where)
+            if v.ours
+            else (None, None, None)
+        )
         rows.append(
             [
                 v.artifact,
@@ -50,9 +54,19 @@ def summary(found: Sequence[Verdict]) -> str:
     said: dict[str, int] = {}
     for lines in by_claim.values():
         decided = sorted(set(lines) & {HOLDS, FAILS})
-        verdict = lines[0] if not decided else decided[0] if len(decided) == 1 else "holds on some devices only"
+        verdict = (
+            lines[0]
+            if not decided
+            else decided[0]
+            if len(decided) == 1
+            else "holds on some devices only"
+        )
         said[verdict] = said.get(verdict, 0) + 1
-    return f"{len(by_claim)} claims: " + "; ".join(f"{said[verdict]} {verdict}" for verdict in sorted(said)) + "."
+    return (
+        f"{len(by_claim)} claims: "
+        + "; ".join(f"{said[verdict]} {verdict}" for verdict in sorted(said))
+        + "."
+    )
 
 
 def _short(value: float) -> str:

@@ -95,11 +95,19 @@ def compare(records: Sequence[Record], artifact: Artifact, tier: str = "quick") 
         own = [record for record in chosen if record.arch == arch.name]
         counts = complexity(arch, num_classes=num_classes)
         for record in own:
-            if Complexity(record.flops, record.params, record.acts) != complexity(arch, record.resolution, record.num_classes):
-                raise InputError(f"record {record.id} of {arch.name}: its counts are not the network's: the record or the code is wrong")
+            if Complexity(record.flops, record.params, record.acts) != complexity(
+                arch, record.resolution, record.num_classes
+            ):
+                raise InputError(
+                    f"record {record.id} of {arch.name}: its counts are not the network's: the record or the code is wrong"
+                )
         strategy = Strategy.parse(name.strategy) if name.strategy else None
-        trained = sorted((r for r in own if r.kind == "train"), key=lambda r: (r.seed is None, r.seed))
-        step = next((r.values for r in own if r.kind == "time" and "epoch_time_min" in r.values), None)
+        trained = sorted(
+            (r for r in own if r.kind == "train"), key=lambda r: (r.seed is None, r.seed)
+        )
+        step = next(
+            (r.values for r in own if r.kind == "time" and "epoch_time_min" in r.values), None
+        )
         networks.append(
             Network(
                 strategy=strategy.name if strategy else None,
@@ -107,7 +115,9 @@ def compare(records: Sequence[Record], artifact: Artifact, tier: str = "quick") 
                 resolution=arch.resolution,
                 counts=counts,
                 multipliers=strategy.multipliers(name.factor) if strategy else (1.0, 1.0, 1.0, 1.0),
-                acts_exponent=strategy.exponents(group_conv=getattr(arch, "grouped", False)).acts if strategy else Fraction(0),
+                acts_exponent=strategy.exponents(group_conv=getattr(arch, "grouped", False)).acts
+                if strategy
+                else Fraction(0),
                 factor=name.factor,
                 errors=_values(trained, "top1_error"),
                 errors_ema=_values(trained, "top1_error_ema"),

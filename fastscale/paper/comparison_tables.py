@@ -8,7 +8,12 @@ from fastscale.paper.comparison import Comparison, Network, pearson, summary
 from fastscale.paper.places import reference
 from fastscale.paper.tables import Column, Table, fixed, power, runs_shown, scaled, signed, times
 
-DATA_NAMES = {"fashion-mnist": "Fashion-MNIST", "cifar10": "CIFAR-10", "imagenette": "Imagenette", "imagenet": "ImageNet"}
+DATA_NAMES = {
+    "fashion-mnist": "Fashion-MNIST",
+    "cifar10": "CIFAR-10",
+    "imagenette": "Imagenette",
+    "imagenet": "ImageNet",
+}
 MEASURES = ("flops", "params", "acts")
 IN_WORDS = {"flops": "multiply-adds (flops)", "params": "parameters", "acts": "activations"}
 _RUNS = ("mean", "std", "n")
@@ -28,9 +33,17 @@ def comparison_table(comparison: Comparison, artifact: Artifact) -> Table:
         Column("acts_growth", "acts growth", times),
         Column("acts_growth_theory", "acts growth in theory", times),
         Column("acts_exponent_theory", "as a power of s", power, right=False, terminal=False),
-        Column("epoch_time_s", "epoch time, s (step x steps)", _seconds, parts=("median", "spread")),
+        Column(
+            "epoch_time_s", "epoch time, s (step x steps)", _seconds, parts=("median", "spread")
+        ),
         Column("epoch_time_growth", "time growth", times),
-        Column("epoch_wall_s", "epoch wall clock, s", runs_shown(1), terminal=not comparison.timed_by_step, parts=_RUNS),
+        Column(
+            "epoch_wall_s",
+            "epoch wall clock, s",
+            runs_shown(1),
+            terminal=not comparison.timed_by_step,
+            parts=_RUNS,
+        ),
         Column("top1_error", "top-1 error, %", runs_shown(2), parts=_RUNS),
         Column("top1_error_ema", "the same, averaged weights", runs_shown(2), parts=_RUNS),
     ]
@@ -39,8 +52,18 @@ def comparison_table(comparison: Comparison, artifact: Artifact) -> Table:
     for n in comparison.networks:
         time = None if n.step_epoch is None else (n.step_epoch, n.step_spread)
         row: list = [n.strategy or "base", n.factor, *n.multipliers, n.resolution, n.counts.flops]
-        row += [n.counts.flops / base.counts.flops if base else None, n.counts.params, n.counts.acts]
-        row += [n.counts.acts / base.counts.acts if base else None, n.acts_theory, n.acts_exponent, time, _time_growth(comparison, n)]
+        row += [
+            n.counts.flops / base.counts.flops if base else None,
+            n.counts.params,
+            n.counts.acts,
+        ]
+        row += [
+            n.counts.acts / base.counts.acts if base else None,
+            n.acts_theory,
+            n.acts_exponent,
+            time,
+            _time_growth(comparison, n),
+        ]
         rows.append([*row, summary(n.wall), summary(n.errors), summary(n.errors_ema)])
     title = f"{artifact.title}: {where(comparison)}"  # errors and times may be of different numbers of threads: see the notes
     return Table("comparison", title, columns, rows, _notes(comparison))
@@ -48,7 +71,11 @@ def comparison_table(comparison: Comparison, artifact: Artifact) -> Table:
 
 def paper_correlations(root: Path | None = None) -> dict[str, float]:
     """The paper's own r of epoch time with flops, params and acts (Fig. 2, four series of EfficientNet-B0 pooled)."""
-    return {row["measure"]: float(row["pearson_r"]) for row in reference("correlations", root) if "B0" in row["networks"]}
+    return {
+        row["measure"]: float(row["pearson_r"])
+        for row in reference("correlations", root)
+        if "B0" in row["networks"]
+    }
 
 
 def correlation_table(comparison: Comparison, paper: dict[str, float]) -> Table:
@@ -63,9 +90,17 @@ def correlation_table(comparison: Comparison, paper: dict[str, float]) -> Table:
     rows = []
     for measure in MEASURES:
         r, n = correlation(comparison, measure)
-        rows.append([IN_WORDS[measure], n, r, paper[measure], None if r is None else r - paper[measure]])
+        rows.append(
+            [IN_WORDS[measure], n, r, paper[measure], None if r is None else r - paper[measure]]
+        )
     note = "Paper: Fig. 2, EfficientNet-B0 scaled by dwr, dw, dWr and w up to x96, ImageNet, accelerators; four series pooled."
-    return Table("correlation", f"Pearson r of epoch time: {where(comparison, timed_kind(comparison))}", columns, rows, [note])
+    return Table(
+        "correlation",
+        f"Pearson r of epoch time: {where(comparison, timed_kind(comparison))}",
+        columns,
+        rows,
+        [note],
+    )
 
 
 def correlation(comparison: Comparison, measure: str) -> tuple[float | None, int]:
@@ -90,11 +125,17 @@ def timed_kind(comparison: Comparison) -> str:
 
 def _threads(comparison: Comparison, kind: str) -> str:
     threads = comparison.environment("threads", kind)
-    return f", {threads} thread{'s' if threads != 1 else ''}" if threads and comparison.on_cpu else ""
+    return (
+        f", {threads} thread{'s' if threads != 1 else ''}" if threads and comparison.on_cpu else ""
+    )
 
 
 def _notes(comparison: Comparison) -> list[str]:
-    growth = [n.counts.flops / comparison.base.counts.flops for n in comparison.networks if n.strategy] if comparison.base else []
+    growth = (
+        [n.counts.flops / comparison.base.counts.flops for n in comparison.networks if n.strategy]
+        if comparison.base
+        else []
+    )
     notes = []
     if growth:
         notes.append(
@@ -104,20 +145,28 @@ def _notes(comparison: Comparison) -> list[str]:
         )
     if comparison.timed_by_step:
         run = _threads(comparison, "time")
-        notes.append(f"Epoch time: median training step on dummy data x steps in an epoch, ± the spread of the step over repeats{run}.")
+        notes.append(
+            f"Epoch time: median training step on dummy data x steps in an epoch, ± the spread of the step over repeats{run}."
+        )
     runs = {len(n.errors) for n in comparison.networks}
     if runs == {1}:
         notes.append("Every error is that of a single run.")
     elif max(runs) > 1:
-        notes.append(f"Errors: mean ± sample standard deviation (number of runs); {counted(runs)} runs a network.")
-    if any(not (n.errors and n.errors_ema and n.wall and n.step_epoch) for n in comparison.networks):
+        notes.append(
+            f"Errors: mean ± sample standard deviation (number of runs); {counted(runs)} runs a network."
+        )
+    if any(
+        not (n.errors and n.errors_ema and n.wall and n.step_epoch) for n in comparison.networks
+    ):
         notes.append("A blank was not measured.")
     classes = comparison.records[0].num_classes
     epochs = {r.epochs for r in comparison.records if r.kind == "train"}
     if len(epochs) == 1:
         run = _threads(comparison, "train") and f"{_threads(comparison, 'train')} a run"
         n = epochs.pop()
-        notes.append(f"Recipe {comparison.plan.recipe}, {n} epoch{'s' * (n != 1)}{run}. Counts are for one image and {classes} classes.")
+        notes.append(
+            f"Recipe {comparison.plan.recipe}, {n} epoch{'s' * (n != 1)}{run}. Counts are for one image and {classes} classes."
+        )
     return notes
 
 

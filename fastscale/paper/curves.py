@@ -25,32 +25,70 @@ from fastscale.paper.tables import Column, Table, to_markdown, write_numbers
 from fastscale.records import Record
 
 COLUMNS = ("epoch", "train_loss", "learning_rate", "top1_error", "top1_error_ema", "images_per_s")
-TOGETHER = ("run", "seed", "epoch", "train_loss", "learning_rate", "top1_error", "images_per_s")  # many runs in one file
-_LINES = {"top1_error": ("raw weights", "#0072B2", "-"), "top1_error_ema": ("averaged weights", "#D55E00", (0, (4, 2)))}
+TOGETHER = (
+    "run",
+    "seed",
+    "epoch",
+    "train_loss",
+    "learning_rate",
+    "top1_error",
+    "images_per_s",
+)  # many runs in one file
+_LINES = {
+    "top1_error": ("raw weights", "#0072B2", "-"),
+    "top1_error_ema": ("averaged weights", "#D55E00", (0, (4, 2))),
+}
 
 
-def draw_curves(artifact: Artifact, records: Sequence[Record], folder: Path, root: Path | None = None) -> list[Path]:
+def draw_curves(
+    artifact: Artifact, records: Sequence[Record], folder: Path, root: Path | None = None
+) -> list[Path]:
     """The picture, its text and its numbers, of the first run that is declared; nothing where it has no committed record.
 
     Raises InputError where the curve of a record is missing or ends elsewhere.
     """
     declared = artifact.drawing["runs"][0]
-    record = next((r for r in records if r.kind == "train" and (r.run, r.seed) == (declared["run"], declared["seed"])), None)
+    record = next(
+        (
+            r
+            for r in records
+            if r.kind == "train" and (r.run, r.seed) == (declared["run"], declared["seed"])
+        ),
+        None,
+    )
     if record is None:
         return []
     rows = read_curve(declared["run"], declared["seed"], root)
     for name in _LINES:
         if abs(float(rows[-1][name]) - record.values[name]) > 1e-3:
-            raise InputError(f"{artifact.name}: the curve ends at {name} {rows[-1][name]}, the record says {record.values[name]}")
+            raise InputError(
+                f"{artifact.name}: the curve ends at {name} {rows[-1][name]}, the record says {record.values[name]}"
+            )
     table = Table(
         artifact.name,
         artifact.title,
-        [Column(name, name.replace("_", " ") + (", %" if "error" in name else "")) for name in COLUMNS],
-        [[float(row[name]) if name != "epoch" else int(row[name]) for name in COLUMNS] for row in rows],
+        [
+            Column(name, name.replace("_", " ") + (", %" if "error" in name else ""))
+            for name in COLUMNS
+        ],
+        [
+            [float(row[name]) if name != "epoch" else int(row[name]) for name in COLUMNS]
+            for row in rows
+        ],
     )
     paths = _draw(rows, subtitle(record), artifact, folder)
-    text = [f"# {artifact.title}", "", artifact.shows.strip(), "", f"![{artifact.title}]({artifact.name}.svg)", "", f"{subtitle(record)}."]
-    paths.append(write_text(folder / f"{artifact.name}.md", "\n".join([*text, "", to_markdown(table)])))
+    text = [
+        f"# {artifact.title}",
+        "",
+        artifact.shows.strip(),
+        "",
+        f"![{artifact.title}]({artifact.name}.svg)",
+        "",
+        f"{subtitle(record)}.",
+    ]
+    paths.append(
+        write_text(folder / f"{artifact.name}.md", "\n".join([*text, "", to_markdown(table)]))
+    )
     return [*paths, *write_numbers(table, folder)]
 
 
@@ -85,7 +123,9 @@ def errors_by_epoch(path: Path, records: Sequence[Record]) -> dict[tuple[str, in
             raise InputError(f"{path.name}: no curve of {record.run}, seed {record.seed}")
         if len(errors) != record.epochs or abs(errors[-1] - record.values["top1_error"]) > 1e-3:
             said = f"{errors[-1]:g} after {len(errors)} epochs, the record says {record.values['top1_error']:g} after {record.epochs}"
-            raise InputError(f"{path.name}: the curve of {record.run}, seed {record.seed}, ends at {said}")
+            raise InputError(
+                f"{path.name}: the curve of {record.run}, seed {record.seed}, ends at {said}"
+            )
     return found
 
 
@@ -94,13 +134,17 @@ def _rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
         with open(path, newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
     except OSError as error:
-        raise InputError(f"{path.name}: cannot read the curve ({error.strerror}); restore paper_figures/records/curves") from None
+        raise InputError(
+            f"{path.name}: cannot read the curve ({error.strerror}); restore paper_figures/records/curves"
+        ) from None
     if not rows or tuple(rows[0]) != tuple(columns):
         raise InputError(f"{path.name}: expected the columns {', '.join(columns)}")
     return rows
 
 
-def _draw(rows: Sequence[dict[str, str]], said: str, artifact: Artifact, folder: Path) -> list[Path]:
+def _draw(
+    rows: Sequence[dict[str, str]], said: str, artifact: Artifact, folder: Path
+) -> list[Path]:
     epochs = [int(row["epoch"]) for row in rows]
     with house_style():
         figure = Figure(figsize=(7.2, 3.6))
@@ -111,7 +155,13 @@ def _draw(rows: Sequence[dict[str, str]], said: str, artifact: Artifact, folder:
             figure.text(0.02, 0.865 - 0.05 * line, part, fontsize=8.5, color=GREY, va="center")
         left, right = figure.subplots(1, 2)
         for name, (label, colour, style) in _LINES.items():
-            left.plot(epochs, [float(row[name]) for row in rows], color=colour, linestyle=style, label=label)
+            left.plot(
+                epochs,
+                [float(row[name]) for row in rows],
+                color=colour,
+                linestyle=style,
+                label=label,
+            )
         left.set(xlabel="epoch", ylabel="top-1 error, %", ylim=(0, None))
         left.legend(frameon=False, fontsize=9)
         right.plot(epochs, [float(row["train_loss"]) for row in rows], color=GREY)

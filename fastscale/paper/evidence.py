@@ -49,9 +49,15 @@ def committed_records(root: Path | None = None) -> list[Record]:
             check_counts(record, where)
             other, first = found.setdefault(key(record), (record, where))
             if other.values != record.values:
-                names = sorted(n for n in {*other.values, *record.values} if other.values.get(n) != record.values.get(n))
+                names = sorted(
+                    n
+                    for n in {*other.values, *record.values}
+                    if other.values.get(n) != record.values.get(n)
+                )
                 said = f"{names[0]} {other.values.get(names[0])} and {record.values.get(names[0])}"
-                raise InputError(f"records contradict each other about {record.run}: {first} and {where} ({said}); keep the right one")
+                raise InputError(
+                    f"records contradict each other about {record.run}: {first} and {where} ({said}); keep the right one"
+                )
     return [record for record, _ in found.values()]
 
 
@@ -69,22 +75,38 @@ def groups(records: Iterable[Record], artifact: Artifact, tier: str = "full") ->
     names = {r.arch: planned.get(r.arch) or _plain(r, planned) for r in own}
     names = dict(sorted(names.items(), key=lambda item: _in_order(item[1], planned)))
     trained = [r for r in own if r.kind == "train" and r.recipe and "top1_error" in r.values]
-    timed = at_usual_clock([r for r in own if r.kind == "time" and r.data == plan.data and "epoch_time_min" in r.values])
+    timed = at_usual_clock(
+        [
+            r
+            for r in own
+            if r.kind == "time" and r.data == plan.data and "epoch_time_min" in r.values
+        ]
+    )
     found = []
-    for recipe in sorted({r.recipe for r in trained if r.recipe}, key=lambda recipe: (recipe != plan.recipe, recipe)):
+    for recipe in sorted(
+        {r.recipe for r in trained if r.recipe}, key=lambda recipe: (recipe != plan.recipe, recipe)
+    ):
         runs = [r for r in trained if r.recipe == recipe]
-        if recipe == plan.recipe or len({r.arch for r in runs}) >= LEAST_POINTS:  # a network or two elsewhere compare nothing
+        if (
+            recipe == plan.recipe or len({r.arch for r in runs}) >= LEAST_POINTS
+        ):  # a network or two elsewhere compare nothing
             found.append(_trained(recipe, runs, names))
     conditions = sorted({_conditions(r) for r in timed})
     least = max(LEAST_POINTS, len(planned) / 10)
-    for condition in [c for c in conditions if len({r.arch for r in timed if _conditions(r) == c}) >= least]:
+    for condition in [
+        c for c in conditions if len({r.arch for r in timed if _conditions(r) == c}) >= least
+    ]:
         same_device = [other for other in conditions if other[0] == condition[0]]
-        found.append(_timed(condition, same_device, [r for r in timed if _conditions(r) == condition], names))
+        found.append(
+            _timed(condition, same_device, [r for r in timed if _conditions(r) == condition], names)
+        )
     return found
 
 
 @lru_cache(maxsize=8192)
-def counts(arch: str, resolution: int | None = None, num_classes: int = 1000) -> tuple[Complexity, int]:
+def counts(
+    arch: str, resolution: int | None = None, num_classes: int = 1000
+) -> tuple[Complexity, int]:
     """(counts, own resolution) of the network of that name: the same few are asked for by many figures and claims."""
     made = arch_named(arch)
     return complexity(made, resolution, num_classes), made.resolution
@@ -99,7 +121,9 @@ def check_counts(record: Record, where: str) -> int:
     for name, own in vars(ours).items():
         if getattr(record, name) != own:
             said = f"{name} of {record.arch} is {getattr(record, name)}, the network has {own}"
-            raise InputError(f"{where}: its counts are not the network's ({said}): the record or the code is wrong")
+            raise InputError(
+                f"{where}: its counts are not the network's ({said}): the record or the code is wrong"
+            )
     return resolution
 
 
@@ -131,43 +155,93 @@ def _fits(record: Record) -> bool:
 def _trained(recipe: str, records: Sequence[Record], names: dict[str, RunName]) -> Group:
     data = {str(r.data) for r in records}
     if len(data) > 1:
-        raise InputError(f"recipe {recipe}: records of different data sets cannot be compared ({', '.join(sorted(data))})")
+        raise InputError(
+            f"recipe {recipe}: records of different data sets cannot be compared ({', '.join(sorted(data))})"
+        )
     points = []
     for name in dict.fromkeys(names.values()):
         runs = [r for r in records if names[r.arch] == name]
         if runs:
             errors = [r.values.get("top1_error_ema", r.values["top1_error"]) for r in runs]
             points.append(
-                _point(runs[0], name, error=mean(errors), error_spread=deviation(errors), runs=len(errors), epochs=runs[0].epochs)
+                _point(
+                    runs[0],
+                    name,
+                    error=mean(errors),
+                    error_spread=deviation(errors),
+                    runs=len(errors),
+                    epochs=runs[0].epochs,
+                )
             )
     return Group("train", slug(recipe), f"recipe {recipe}", data.pop(), False, "", tuple(points))
 
 
 def _timed(
-    condition: tuple[str, ...], same_device: Sequence[tuple[str, ...]], records: Sequence[Record], names: dict[str, RunName]
+    condition: tuple[str, ...],
+    same_device: Sequence[tuple[str, ...]],
+    records: Sequence[Record],
+    names: dict[str, RunName],
 ) -> Group:
-    differs = [value for i, value in enumerate(condition) if i and len({other[i] for other in same_device}) > 1]
+    differs = [
+        value
+        for i, value in enumerate(condition)
+        if i and len({other[i] for other in same_device}) > 1
+    ]
     device, precision, layout, compiled, threads = condition
     on_cpu = records[0].env.get("device_type", "cpu") == "cpu"
-    words = f"{device}, {precision}, {layout}" + (", compiled" if compiled not in ("False", "None") else ", eager")
+    words = f"{device}, {precision}, {layout}" + (
+        ", compiled" if compiled not in ("False", "None") else ", eager"
+    )
     points = []
     for name in dict.fromkeys(names.values()):
         own = [r for r in records if names[r.arch] == name]
         if own:  # measured with several batches: the largest, which fills the device
             r = max(own, key=lambda record: (record.env.get("batch") or 0, record.id))
-            minutes, step, spread = (r.values.get(v) for v in ("epoch_time_min", "step_time_s", "step_time_spread_s"))
+            minutes, step, spread = (
+                r.values.get(v) for v in ("epoch_time_min", "step_time_s", "step_time_spread_s")
+            )
             assert minutes is not None  # those without have been left out
-            points.append(_point(r, name, time=minutes, spread=minutes * spread / step if step and spread is not None else None))
+            points.append(
+                _point(
+                    r,
+                    name,
+                    time=minutes,
+                    spread=minutes * spread / step if step and spread is not None else None,
+                )
+            )
     words += f", {threads} thread{'s' * (threads != '1')}" if on_cpu else ""
-    return Group("time", slug(" ".join([device, *differs])), words, str(records[0].data), on_cpu, device, tuple(points))
+    return Group(
+        "time",
+        slug(" ".join([device, *differs])),
+        words,
+        str(records[0].data),
+        on_cpu,
+        device,
+        tuple(points),
+    )
 
 
 def _point(record: Record, name: RunName, **measured) -> Measured:
-    strategy = "orig" if name.strategy is None and re.fullmatch(r"efficientnet-b[1-7]", name.base) else name.strategy
+    strategy = (
+        "orig"
+        if name.strategy is None and re.fullmatch(r"efficientnet-b[1-7]", name.base)
+        else name.strategy
+    )
     own = (float(record.flops), float(record.params), float(record.acts))
-    return Measured(name.arch_name, family_of(name.base), strategy, *own, source=f"record {record.id}", **measured)
+    return Measured(
+        name.arch_name,
+        family_of(name.base),
+        strategy,
+        *own,
+        source=f"record {record.id}",
+        **measured,
+    )
 
 
 def _conditions(record: Record) -> tuple[str, ...]:
-    on_cpu = record.env.get("device_type", "cpu") == "cpu"  # elsewhere the host's threads only feed the device
-    return tuple(str(record.env.get(name)) if on_cpu or name != "threads" else "" for name in _TIMED_UNDER)
+    on_cpu = (
+        record.env.get("device_type", "cpu") == "cpu"
+    )  # elsewhere the host's threads only feed the device
+    return tuple(
+        str(record.env.get(name)) if on_cpu or name != "threads" else "" for name in _TIMED_UNDER
+    )

@@ -6,20 +6,43 @@ from pathlib import Path
 from fastscale.paper.artifacts import Artifact
 from fastscale.paper.places import write_text
 from fastscale.paper.points import Measured
-from fastscale.paper.tables import Column, Table, fixed, runs_shown, scaled, signed, to_markdown, write_numbers
+from fastscale.paper.tables import (
+    Column,
+    Table,
+    fixed,
+    runs_shown,
+    scaled,
+    signed,
+    to_markdown,
+    write_numbers,
+)
 from fastscale.paper.views import View
 
 _IN_WORDS = {"error": "error", "time": "epoch time"}
 
 
-def write_caption(artifact: Artifact, view: View, left_out: Sequence[str], folder: Path, extra: Sequence[str] = ()) -> list[Path]:
+def write_caption(
+    artifact: Artifact, view: View, left_out: Sequence[str], folder: Path, extra: Sequence[str] = ()
+) -> list[Path]:
     """`<view>.md` (caption, picture, table), `.csv` and `.tex`."""
     table = points_table(artifact, view)
-    parts = [f"# {artifact.title}" + (f": times on one {view.timed.device}" if view.timed else ""), "", artifact.shows.strip(), ""]
+    parts = [
+        f"# {artifact.title}" + (f": times on one {view.timed.device}" if view.timed else ""),
+        "",
+        artifact.shows.strip(),
+        "",
+    ]
     if view.timed is not None:
-        parts += [f"**Times measured on one {view.timed.words}.**" + (" " + _NO_CPU if view.on_cpu else ""), ""]
+        parts += [
+            f"**Times measured on one {view.timed.words}.**"
+            + (" " + _NO_CPU if view.on_cpu else ""),
+            "",
+        ]
     if view.foreign and view.trained is not None:
-        parts += [f"**Errors measured on {view.trained.data}, {view.trained.words}: another experiment than the paper's.**", ""]
+        parts += [
+            f"**Errors measured on {view.trained.data}, {view.trained.words}: another experiment than the paper's.**",
+            "",
+        ]
     parts += [
         f"![{artifact.title}]({view.name}.svg)",
         "",
@@ -39,27 +62,45 @@ def caption(artifact: Artifact, view: View, left_out: Sequence[str]) -> str:
     """What the marks mean and what has no record."""
     found = []
     if any("digitised" in p.source for p in view.published):
-        found.append("Published points were read off the paper's plots (error ±.03, time ±.07 min in Fig. 4 and 6).")
+        found.append(
+            "Published points were read off the paper's plots (error ±.03, time ±.07 min in Fig. 4 and 6)."
+        )
     if any(p.counted for p in view.published):
-        found.append("Their params and acts are not published: where they are used, they are computed for the network so identified.")
+        found.append(
+            "Their params and acts are not published: where they are used, they are computed for the network so identified."
+        )
     if any(p.epochs is not None for p in view.published):
-        found.append("Published points are printed in Xiao et al. 2021, Table 2: a later recipe of the same group.")
+        found.append(
+            "Published points are printed in Xiao et al. 2021, Table 2: a later recipe of the same group."
+        )
     if not view.published:
         found.append("The paper's own points of this figure are not known.")
     for measure, group in (("error", view.trained), ("time", view.timed)):
-        missing = [p.arch for p in view.planned if group is None or p.arch not in {q.arch for q in group.points}]
+        missing = [
+            p.arch
+            for p in view.planned
+            if group is None or p.arch not in {q.arch for q in group.points}
+        ]
         of = f"{len(missing)} of {len(view.planned)} planned networks"
         if measure == "error" and artifact.drawing["by"] == "runtime":
             continue  # only times are shown
         if view.planned and missing and not (measure == "time" and group is None):
-            found.append(f"No {_IN_WORDS[measure]} of ours has a record for {of}: they are left out.")
+            found.append(
+                f"No {_IN_WORDS[measure]} of ours has a record for {of}: they are left out."
+            )
         elif view.planned and missing:
-            found.append("Times of ours have a variant of this figure for each device; the published ones are those of 8 V100.")
+            found.append(
+                "Times of ours have a variant of this figure for each device; the published ones are those of 8 V100."
+            )
     if left_out:
         found.append(f"Left out because nothing is known or recorded: {', '.join(left_out)}.")
     runs = {p.runs for p in view.trained.points} if view.trained else set()
     if runs:
-        most = "single runs" if runs == {1} else f"means of up to {max(runs)} runs, bars one standard deviation"
+        most = (
+            "single runs"
+            if runs == {1}
+            else f"means of up to {max(runs)} runs, bars one standard deviation"
+        )
         found.append(f"Our errors: averaged weights, {most}.")
     return " ".join(found)
 
@@ -92,14 +133,30 @@ def points_table(artifact: Artifact, view: View) -> Table:
         minutes = there.time if there and not view.on_cpu else None
         row: list = [arch, here.flops, here.params, here.acts, theirs]
         row += [(error.error, error.error_spread, error.runs) if error else None]
-        row += [error.error - theirs if error and error.error is not None and theirs is not None else None]
-        row += [minutes, time.time if time else None, time.time / minutes if time and time.time and minutes else None]
+        row += [
+            error.error - theirs
+            if error and error.error is not None and theirs is not None
+            else None
+        ]
+        row += [
+            minutes,
+            time.time if time else None,
+            time.time / minutes if time and time.time and minutes else None,
+        ]
         rows.append(row)
     kept = [i for i in range(len(columns)) if i < 4 or any(row[i] is not None for row in rows)]
     if artifact.drawing["by"] == "runtime":  # it shows no error
         kept = [i for i in kept if "error" not in columns[i].key]
     note = "Counts are ours (one image, 1000 classes). A blank was not measured. Published times are those of 8 V100, ours of one device."
-    return Table(view.name, artifact.title, [columns[i] for i in kept], [[row[i] for i in kept] for row in rows], [note])
+    return Table(
+        view.name,
+        artifact.title,
+        [columns[i] for i in kept],
+        [[row[i] for i in kept] for row in rows],
+        [note],
+    )
 
 
-_NO_CPU = "A CPU is neither for nor against the paper's claim, which is about memory-bound accelerators."
+_NO_CPU = (
+    "A CPU is neither for nor against the paper's claim, which is about memory-bound accelerators."
+)

@@ -65,24 +65,50 @@ class Panel:
     line: tuple[float, float] | None = None  # (slope, intercept) of a least-squares line
 
 
-def draw(panels: Sequence[Panel], title: str, subtitle: str, folder: Path, name: str, caution: str = "") -> list[Path]:
+def draw(
+    panels: Sequence[Panel], title: str, subtitle: str, folder: Path, name: str, caution: str = ""
+) -> list[Path]:
     """Draws the panels side by side and writes `<name>.svg` and `<name>.png` into `folder`; a `caution` stands in the picture itself."""
     with house_style():
         width, height = (7.2, 4.8) if len(panels) == 1 else (3.8 * len(panels), 4.6)
         margin = 1.35 if any(panel.column for panel in panels) else 0.25
         figure = Figure(figsize=(width, height))
         canvas = FigureCanvasAgg(figure)
-        figure.subplots_adjust(left=0.8 / width, right=1 - margin / width, top=1 - 1.05 / height, bottom=1.1 / height, wspace=0.16)
-        figure.text(0.2 / width, 1 - 0.30 / height, title, fontsize=13, fontweight="bold", va="center")
-        figure.text(0.2 / width, 1 - 0.58 / height, subtitle, fontsize=min(9.5, 9.5 * 13 * width / len(subtitle)), color=GREY, va="center")
+        figure.subplots_adjust(
+            left=0.8 / width,
+            right=1 - margin / width,
+            top=1 - 1.05 / height,
+            bottom=1.1 / height,
+            wspace=0.16,
+        )
+        figure.text(
+            0.2 / width, 1 - 0.30 / height, title, fontsize=13, fontweight="bold", va="center"
+        )
+        figure.text(
+            0.2 / width,
+            1 - 0.58 / height,
+            subtitle,
+            fontsize=min(9.5, 9.5 * 13 * width / len(subtitle)),
+            color=GREY,
+            va="center",
+        )
         for line, text in enumerate(filter(None, [legend(panels), caution])):
-            figure.text(0.2 / width, (0.18 + 0.2 * (1 - line)) / height, text, fontsize=9, color=GREY, va="center")
+            figure.text(
+                0.2 / width,
+                (0.18 + 0.2 * (1 - line)) / height,
+                text,
+                fontsize=9,
+                color=GREY,
+                va="center",
+            )
         axes = [figure.add_subplot(1, len(panels), i + 1) for i in range(len(panels))]
         for ax, panel in zip(axes, panels, strict=True):
             _draw(ax, panel)
         canvas.draw()
         for ax, panel in zip(axes, panels, strict=True):
-            labels = [Label(point.x, point.y, point.spread or 0.0, point.text) for point in panel.points]
+            labels = [
+                Label(point.x, point.y, point.spread or 0.0, point.text) for point in panel.points
+            ]
             write = label_column if panel.column else place_labels
             write(ax, labels)
         return save_picture(figure, folder, name)
@@ -99,8 +125,14 @@ def save_picture(figure: Figure, folder: Path, name: str, dpi: int = 150) -> lis
 
 def legend(panels: Sequence[Panel]) -> str:
     """One line that says what the strategies on the panels are, in the order drawn."""
-    seen = dict.fromkeys(point.strategy for panel in panels for point in panel.points if point.strategy)
-    return "   ".join(f"{name}: {IN_WORDS[SAME.get(name, name)]}" for name in seen if SAME.get(name, name) in IN_WORDS)
+    seen = dict.fromkeys(
+        point.strategy for panel in panels for point in panel.points if point.strategy
+    )
+    return "   ".join(
+        f"{name}: {IN_WORDS[SAME.get(name, name)]}"
+        for name in seen
+        if SAME.get(name, name) in IN_WORDS
+    )
 
 
 @contextmanager
@@ -151,7 +183,14 @@ def _draw(ax: Axes, panel: Panel) -> None:
     if panel.line is not None:
         slope, intercept = panel.line
         ends = [min(xs), max(xs)]
-        ax.plot(ends, [slope * x + intercept for x in ends], color=GREY, linestyle=(0, (4, 3)), linewidth=1.0, zorder=1)
+        ax.plot(
+            ends,
+            [slope * x + intercept for x in ends],
+            color=GREY,
+            linestyle=(0, (4, 3)),
+            linewidth=1.0,
+            zorder=1,
+        )
 
 
 def plain_ticks(low: float, high: float, most: int = 7) -> list[float]:

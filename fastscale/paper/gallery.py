@@ -31,7 +31,9 @@ _ORDER = (
 def index(records: Sequence[Record], found: Sequence[Verdict], root: Path | None = None) -> str:
     """README.md of paper_figures."""
     artifacts = [load_artifact(name, root) for name in list_artifacts(root)]
-    figures = sorted((a for a in artifacts if a.kind == "figure"), key=lambda a: (_place(a.name), a.name))
+    figures = sorted(
+        (a for a in artifacts if a.kind == "figure"), key=lambda a: (_place(a.name), a.name)
+    )
     tables = [a for a in artifacts if a.kind not in ("figure", "comparison")]
     parts = [
         "# Tables and figures",
@@ -42,7 +44,10 @@ def index(records: Sequence[Record], found: Sequence[Verdict], root: Path | None
         "",
         f"**[Verdicts](claims.md)**: {summary(found)}",
     ]
-    parts += ["", "**[Interactive report](report.html)**: every record and reference point, to filter and to sort; opens from disk."]
+    parts += [
+        "",
+        "**[Interactive report](report.html)**: every record and reference point, to filter and to sort; opens from disk.",
+    ]
     parts += ["", "## Figures", ""]
     for artifact in figures:
         parts += _figure(artifact, records, found, root)
@@ -53,7 +58,9 @@ def index(records: Sequence[Record], found: Sequence[Verdict], root: Path | None
     parts += ["", "## Comparisons trained here", ""]
     for artifact in artifacts:
         if artifact.kind == "comparison":
-            parts += [f"- [`{artifact.name}`]({artifact.name}/summary.md): {artifact.title}. {artifact.shows.strip()}"]
+            parts += [
+                f"- [`{artifact.name}`]({artifact.name}/summary.md): {artifact.title}. {artifact.shows.strip()}"
+            ]
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -63,7 +70,9 @@ def recorded(artifact: Artifact, records: Sequence[Record], root: Path | None = 
         return amount(trained(artifact, records))
     plan = artifact.plan("full")
     if plan is None:
-        return {"blocks": "Needs no run.", "curves": "A run of ours."}.get(artifact.drawing["by"], "Of published numbers alone.")
+        return {"blocks": "Needs no run.", "curves": "A run of ours."}.get(
+            artifact.drawing["by"], "Of published numbers alone."
+        )
     pictures = views(artifact, records, root)
     said = []
     if plan.seeds:
@@ -71,21 +80,40 @@ def recorded(artifact: Artifact, records: Sequence[Record], root: Path | None = 
         said.append(f"trained {len(own.points) if own else 0} of {len(plan.names())}")
     if plan.timings:
         timed = [v.timed for v in pictures if v.timed]
-        said += [f"timed on {group.words} {len(group.points)} of {len(plan.names())}" for group in timed] or [
-            f"timed 0 of {len(plan.names())}"
-        ]
+        said += [
+            f"timed on {group.words} {len(group.points)} of {len(plan.names())}" for group in timed
+        ] or [f"timed 0 of {len(plan.names())}"]
     return f"Records of ours: {'; '.join(said)}."
 
 
-def _figure(artifact: Artifact, records: Sequence[Record], found: Sequence[Verdict], root: Path | None) -> list[str]:
+def _figure(
+    artifact: Artifact, records: Sequence[Record], found: Sequence[Verdict], root: Path | None
+) -> list[str]:
     folder = Path(artifact.outputs[0]).parent
-    names = [view.name for view in views(artifact, records, root)] if artifact.drawing["by"] in ("panels", "runtime") else []
+    names = (
+        [view.name for view in views(artifact, records, root)]
+        if artifact.drawing["by"] in ("panels", "runtime")
+        else []
+    )
     names = names or [Path(output).name for output in artifact.outputs]
     own = [v for v in found if v.artifact == artifact.name]
-    parts = [f"### {artifact.title}", "", artifact.shows.strip(), "", recorded(artifact, records, root), ""]
-    parts += [f"- {v.claim.claim}: **{v.verdict}**" + (f" ({v.ours.where})" if v.ours else "") for v in own]
+    parts = [
+        f"### {artifact.title}",
+        "",
+        artifact.shows.strip(),
+        "",
+        recorded(artifact, records, root),
+        "",
+    ]
+    parts += [
+        f"- {v.claim.claim}: **{v.verdict}**" + (f" ({v.ours.where})" if v.ours else "")
+        for v in own
+    ]
     parts += [""] if own else []
-    parts += [f'<a href="{folder}/{name}.md"><img src="{folder}/{name}.png" width="420" alt="{artifact.title}"></a>' for name in names]
+    parts += [
+        f'<a href="{folder}/{name}.md"><img src="{folder}/{name}.png" width="420" alt="{artifact.title}"></a>'
+        for name in names
+    ]
     return [*parts, ""]
 
 

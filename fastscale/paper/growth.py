@@ -38,16 +38,32 @@ def growth_table(artifact: Artifact) -> Table:
         Column("acts_exponent_theory", "in theory", share),
     ]
     own = artifact.kind == "group-width"
-    rows = [_row(s, base, f, own) for s in artifact.strategies for base in artifact.growth["bases"] for f in artifact.growth["factors"]]
+    rows = [
+        _row(s, base, f, own)
+        for s in artifact.strategies
+        for base in artifact.growth["bases"]
+        for f in artifact.growth["factors"]
+    ]
     title = f"{artifact.title}: growth reached by rounded networks"
-    return Table(f"{artifact.name}-growth", title, columns, rows, [_ROUNDING, _GROUPS_ALONE if own else _GROUPED])
+    return Table(
+        f"{artifact.name}-growth",
+        title,
+        columns,
+        rows,
+        [_ROUNDING, _GROUPS_ALONE if own else _GROUPED],
+    )
 
 
 def group_width_table(artifact: Artifact) -> Table:
     """Table 3, ours: exponents of a stage of group convs with g fixed and with g scaled like w."""
-    columns = [Column("strategy", "strategy", right=False), Column("group_width", "group width", right=False)]
+    columns = [
+        Column("strategy", "strategy", right=False),
+        Column("group_width", "group width", right=False),
+    ]
     columns += [Column(f"e_{letter}", f"e_{letter}", share) for letter in "dwrg"]
-    columns += [Column(f"{_KEYS[m]}_exponent", f"{_HEADERS[m]} ours", power, right=False) for m in MEASURES]
+    columns += [
+        Column(f"{_KEYS[m]}_exponent", f"{_HEADERS[m]} ours", power, right=False) for m in MEASURES
+    ]
     rows = []
     for name in artifact.strategies:
         strategy = Strategy.parse(name)
@@ -63,19 +79,29 @@ def group_width_table(artifact: Artifact) -> Table:
     return Table(artifact.name, artifact.title, columns, rows, [note, said])
 
 
-def mean_exponent(strategy: str, measure: str, bases: Sequence[str], factors: Sequence[float]) -> tuple[float, int]:
+def mean_exponent(
+    strategy: str, measure: str, bases: Sequence[str], factors: Sequence[float]
+) -> tuple[float, int]:
     """(mean of log growth of the measure / log growth of flops, number of networks) over bases and factors: counted, not timed."""
     found = []
     for base in bases:
         for factor in factors:
-            small, large = complexity(arch_named(base)), complexity(scale(arch_named(base), grouped_form(strategy, base), factor))
-            found.append(math.log(getattr(large, measure) / getattr(small, measure)) / math.log(large.flops / small.flops))
+            small, large = (
+                complexity(arch_named(base)),
+                complexity(scale(arch_named(base), grouped_form(strategy, base), factor)),
+            )
+            found.append(
+                math.log(getattr(large, measure) / getattr(small, measure))
+                / math.log(large.flops / small.flops)
+            )
     return math.fsum(found) / len(found), len(found)
 
 
 def grouped_form(strategy: str, base: str) -> str:
     """The strategy with group width scaled, for a base that has group convs."""
-    return _SCALED.get(strategy, strategy) if getattr(arch_named(base), "grouped", False) else strategy
+    return (
+        _SCALED.get(strategy, strategy) if getattr(arch_named(base), "grouped", False) else strategy
+    )
 
 
 def _row(strategy: str, base: str, factor: float, group_widths: bool) -> list:
@@ -86,8 +112,15 @@ def _row(strategy: str, base: str, factor: float, group_widths: bool) -> list:
     theory = Strategy.parse(strategy).exponents(group_conv=group_widths)
     row: list = [strategy, base, name, factor, arch.resolution]
     for measure in MEASURES:
-        row += [getattr(large, measure) / getattr(small, measure), float(factor) ** float(getattr(theory, measure))]
-    return [*row, math.log(large.acts / small.acts) / math.log(large.flops / small.flops), theory.acts / theory.flops]
+        row += [
+            getattr(large, measure) / getattr(small, measure),
+            float(factor) ** float(getattr(theory, measure)),
+        ]
+    return [
+        *row,
+        math.log(large.acts / small.acts) / math.log(large.flops / small.flops),
+        theory.acts / theory.flops,
+    ]
 
 
 _ROUNDING = "Networks as they are built: depths whole, widths multiples of 8, resolutions of 4, stem and head of RegNets as they are."

@@ -53,8 +53,21 @@ def place_labels(ax: Axes, labels: Sequence[Label]) -> None:
         best, least = None, float("inf")
         for dx, dy, ha, va in _PLACES:
             far = max(abs(dx), abs(dy)) > 12
-            arrow = {"arrowstyle": "-", "color": LEADER, "linewidth": 0.7, "shrinkA": 0, "shrinkB": 5} if far else None
-            note = ax.annotate(text, (x, y), (dx, dy), textcoords="offset points", ha=ha, va=va, arrowprops=arrow, **TEXT)
+            arrow = (
+                {"arrowstyle": "-", "color": LEADER, "linewidth": 0.7, "shrinkA": 0, "shrinkB": 5}
+                if far
+                else None
+            )
+            note = ax.annotate(
+                text,
+                (x, y),
+                (dx, dy),
+                textcoords="offset points",
+                ha=ha,
+                va=va,
+                arrowprops=arrow,
+                **TEXT,
+            )
             note.update_positions(renderer)
             # of the text alone: with its line it would always touch its own point
             box = Text.get_window_extent(note, renderer)
@@ -82,15 +95,28 @@ def label_column(ax: Axes, labels: Sequence[Label], gap: float = 15.0) -> None:
     assert figure is not None
     pixels = figure.dpi / 72
     frame = ax.get_window_extent()
-    alone = [label for label in labels if ax.transData.transform((label.x, label.y))[0] < (frame.x0 + frame.x1) / 2]
+    alone = [
+        label
+        for label in labels
+        if ax.transData.transform((label.x, label.y))[0] < (frame.x0 + frame.x1) / 2
+    ]
     place_labels(ax, alone)
     ordered = sorted((label for label in labels if label not in alone), key=lambda label: -label.y)
     wanted = [ax.transData.transform((label.x, label.y))[1] for label in ordered]
-    for label, height in zip(ordered, spread_out(wanted, gap * pixels, frame.y0, frame.y1), strict=True):
+    for label, height in zip(
+        ordered, spread_out(wanted, gap * pixels, frame.y0, frame.y1), strict=True
+    ):
         where = ax.transAxes.inverted().transform((frame.x1 + 6 * pixels, height))
         line = {"arrowstyle": "-", "color": LEADER, "linewidth": 0.7, "shrinkA": 2, "shrinkB": 5}
         ax.annotate(
-            label.text, (label.x, label.y), tuple(where), textcoords="axes fraction", ha="left", va="center", arrowprops=line, **TEXT
+            label.text,
+            (label.x, label.y),
+            tuple(where),
+            textcoords="axes fraction",
+            ha="left",
+            va="center",
+            arrowprops=line,
+            **TEXT,
         )
 
 
@@ -109,7 +135,10 @@ def spread_out(wanted: Sequence[float], gap: float, low: float, high: float) -> 
 def _point(ax: Axes, label: Label, pixels: float) -> list[Bbox]:
     x, y = ax.transData.transform((label.x, label.y))
     bar = ax.transData.transform((label.x, label.y + label.spread))[1] - y
-    return [_around(x, y, 6 * pixels), Bbox.from_extents(x - 2 * pixels, y - bar, x + 2 * pixels, y + bar)]
+    return [
+        _around(x, y, 6 * pixels),
+        Bbox.from_extents(x - 2 * pixels, y - bar, x + 2 * pixels, y + bar),
+    ]
 
 
 def _trend(line: Line2D, ax: Axes, pixels: float) -> list[Bbox]:
@@ -118,7 +147,9 @@ def _trend(line: Line2D, ax: Axes, pixels: float) -> list[Bbox]:
     if len(points) != 2 or line.get_linestyle() in ("None", "none", ""):
         return []
     (x0, y0), (x1, y1) = points
-    return [_around(x0 + (x1 - x0) * i / 60, y0 + (y1 - y0) * i / 60, 1.5 * pixels) for i in range(61)]
+    return [
+        _around(x0 + (x1 - x0) * i / 60, y0 + (y1 - y0) * i / 60, 1.5 * pixels) for i in range(61)
+    ]
 
 
 def _around(x: float, y: float, half: float) -> Bbox:

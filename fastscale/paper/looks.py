@@ -44,7 +44,9 @@ SAME = {
     "d1_w4_g4_r1": "alpha=2/3",
 }
 WITH_GROUPS = ("wg", "dwg", "wgr", "dwgr")
-IN_WORDS = {name: look.words.partition(": ")[2] for name, look in _STRATEGIES.items() if ": " in look.words}
+IN_WORDS = {
+    name: look.words.partition(": ")[2] for name, look in _STRATEGIES.items() if ": " in look.words
+}
 _OTHER = Look("#666666", "8", 9.0, "another strategy")
 _FAMILIES = {
     "EfficientNet": Look("#332288", "o", 7.0, "EfficientNet"),
@@ -60,7 +62,11 @@ def strategy_look(strategy: str | None) -> Look:
     """The look of a strategy, named as it was run; None is the unscaled base, "orig" one of the original EfficientNets."""
     name = strategy or "base"
     look = _STRATEGIES.get(SAME.get(name, name), _OTHER)
-    return look._replace(words=f"{name}:{look.words.partition(':')[2]}") if name in WITH_GROUPS else look
+    return (
+        look._replace(words=f"{name}:{look.words.partition(':')[2]}")
+        if name in WITH_GROUPS
+        else look
+    )
 
 
 def family_look(family: str, strategy: str | None = None, by_strategy: bool = False) -> Look:
@@ -74,7 +80,11 @@ def family_look(family: str, strategy: str | None = None, by_strategy: bool = Fa
 
 def family_of(base: str) -> str:
     """The family that a base network's name belongs to: regnety-4gf and regnety-4gf.dds are RegNetY."""
-    for prefix, family in (("efficientnet", "EfficientNet"), ("resnext", "ResNeXt"), ("resnet", "ResNet")):
+    for prefix, family in (
+        ("efficientnet", "EfficientNet"),
+        ("resnext", "ResNeXt"),
+        ("resnet", "ResNet"),
+    ):
         if base.startswith(prefix):
             return family
     return {"regnetx": "RegNetX", "regnety": "RegNetY", "regnetz": "RegNetZ"}[base[:7]]

@@ -58,7 +58,9 @@ class Cell:
         if self.strategy is None:
             return None
         strategy = Strategy.parse(self.strategy)
-        theory = getattr(strategy.exponents(group_conv=getattr(arch_named(self.base), "grouped", False)), measure)
+        theory = getattr(
+            strategy.exponents(group_conv=getattr(arch_named(self.base), "grouped", False)), measure
+        )
         return math.log(self.growth(measure)) / math.log(self.growth("flops")) - float(theory)
 
 
@@ -84,7 +86,13 @@ class Trained:
     @property
     def strategies(self) -> tuple[str, ...]:
         """Those of the plan, in its order; with and without group width a strategy is one, by the name of the first."""
-        return tuple({alike(cell.strategy): cell.strategy for cell in reversed(self.cells) if cell.strategy}.values())[::-1]
+        return tuple(
+            {
+                alike(cell.strategy): cell.strategy
+                for cell in reversed(self.cells)
+                if cell.strategy
+            }.values()
+        )[::-1]
 
     @property
     def on_cpu(self) -> bool:
@@ -102,11 +110,20 @@ class Trained:
         if self.plan.data not in SIZES or not all("epoch_time_s" in r.values for r in self.records):
             return None
         epochs = sum(r.epochs or 0 for r in self.records)
-        return epochs * SIZES[self.plan.data][0], sum(r.values["epoch_time_s"] * (r.epochs or 0) for r in self.records) / 3600
+        return epochs * SIZES[self.plan.data][0], sum(
+            r.values["epoch_time_s"] * (r.epochs or 0) for r in self.records
+        ) / 3600
 
     def cell(self, base: str, size: float, strategy: str | None) -> Cell | None:
         """The network of a strategy, with or without group width; None where the plan has none."""
-        return next((c for c in self.cells if (c.base, c.size, alike(c.strategy)) == (base, size, alike(strategy))), None)
+        return next(
+            (
+                c
+                for c in self.cells
+                if (c.base, c.size, alike(c.strategy)) == (base, size, alike(strategy))
+            ),
+            None,
+        )
 
 
 def trained(artifact: Artifact, records: Iterable[Record]) -> Trained:
@@ -118,14 +135,23 @@ def trained(artifact: Artifact, records: Iterable[Record]) -> Trained:
     assert plan is not None
     records = list(records)
     wanted = {(run.run, run.seed, run.data) for run in plan.runs()}
-    own = latest(r for r in records if r.kind == "train" and (r.run, r.seed, r.data) in wanted and "top1_error" in r.values)
+    own = latest(
+        r
+        for r in records
+        if r.kind == "train" and (r.run, r.seed, r.data) in wanted and "top1_error" in r.values
+    )
     chosen = _largest(own)
     for record in chosen:
         check_counts(record, f"record {record.id}")
     classes = chosen[0].num_classes if chosen else artifact.drawing["classes"]
     where = chosen[0].env["device"] if chosen else None
     timed = {
-        r.arch: r for r in records if r.kind == "time" and r.data == plan.data and r.env["device"] == where and r.num_classes == classes
+        r.arch: r
+        for r in records
+        if r.kind == "time"
+        and r.data == plan.data
+        and r.env["device"] == where
+        and r.num_classes == classes
     }
     sizes = tuple(float(size) for size in artifact.drawing["sizes"])
     cells: dict[tuple, Cell] = {}
@@ -134,11 +160,22 @@ def trained(artifact: Artifact, records: Iterable[Record]) -> Trained:
         size = 1.0 if name.strategy is None else nearest_size(made.flops / base.flops, sizes)
         key = name.base, size, alike(name.strategy)
         if key in cells:
-            raise InputError(f"{artifact.name}: {name.arch_name} and another network of its strategy have about x{size:g} the base's flops")
-        minutes = timed[name.arch_name].values.get("epoch_time_min") if name.arch_name in timed else None
+            raise InputError(
+                f"{artifact.name}: {name.arch_name} and another network of its strategy have about x{size:g} the base's flops"
+            )
+        minutes = (
+            timed[name.arch_name].values.get("epoch_time_min") if name.arch_name in timed else None
+        )
         runs = {r.seed or 0: r for r in chosen if r.arch == name.arch_name}
         cells[key] = Cell(
-            name.base, size, name.strategy, name.arch_name, made, base, dict(sorted(runs.items())), 60 * minutes if minutes else None
+            name.base,
+            size,
+            name.strategy,
+            name.arch_name,
+            made,
+            base,
+            dict(sorted(runs.items())),
+            60 * minutes if minutes else None,
         )
     return Trained(plan, sizes, tuple(cells.values()), tuple(chosen))
 
@@ -154,7 +191,11 @@ def nearest_size(growth: float, sizes: Sequence[float]) -> float:
 
 
 def difference(
-    found: Trained, first: str, second: str, bases: Sequence[str] | None = None, sizes: Sequence[float] | None = None
+    found: Trained,
+    first: str,
+    second: str,
+    bases: Sequence[str] | None = None,
+    sizes: Sequence[float] | None = None,
 ) -> Estimate | None:
     """Error of `first` minus that of `second`, paired by base, size and seed; of some bases or sizes alone, where given.
 
@@ -166,7 +207,13 @@ def difference(
             one, other = found.cell(base, size, first), found.cell(base, size, second)
             if one is None or other is None:
                 continue
-            strata.append([error - other.errors[seed] for seed, error in one.errors.items() if seed in other.errors])
+            strata.append(
+                [
+                    error - other.errors[seed]
+                    for seed, error in one.errors.items()
+                    if seed in other.errors
+                ]
+            )
     return estimate(strata)
 
 
@@ -176,8 +223,12 @@ def estimate(strata: Sequence[Sequence[float]]) -> Estimate | None:
     if not strata or not all(strata) or free < 1:
         return None
     means = [math.fsum(values) / len(values) for values in strata]
-    squares = math.fsum((v - m) ** 2 for values, m in zip(strata, means, strict=True) for v in values)
-    error = math.sqrt(squares / free * math.fsum(1 / len(values) for values in strata)) / len(strata)
+    squares = math.fsum(
+        (v - m) ** 2 for values, m in zip(strata, means, strict=True) for v in values
+    )
+    error = math.sqrt(squares / free * math.fsum(1 / len(values) for values in strata)) / len(
+        strata
+    )
     middle = math.fsum(means) / len(means)
     half = float(stdtrit(free, 0.5 + LEVEL / 2)) * error
     return Estimate(middle, middle - half, middle + half, sum(map(len, strata)))
@@ -201,4 +252,8 @@ def _largest(records: Sequence[Record]) -> list[Record]:
     groups: dict[tuple, list[Record]] = {}
     for record in records:
         groups.setdefault(conditions(record), []).append(record)
-    return max(groups.values(), key=lambda group: (len(group), max(r.env["date"] for r in group)), default=[])
+    return max(
+        groups.values(),
+        key=lambda group: (len(group), max(r.env["date"] for r in group)),
+        default=[],
+    )

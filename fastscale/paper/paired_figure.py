@@ -30,15 +30,23 @@ from fastscale.records import Record
 _AXES = {"flops": ("flops (multiply-adds), M", 1e6), "acts": ("acts, K", 1e3)}
 
 
-def draw_paired(artifact: Artifact, records: Sequence[Record], folder: Path, root: Path | None = None) -> list[Path]:
+def draw_paired(
+    artifact: Artifact, records: Sequence[Record], folder: Path, root: Path | None = None
+) -> list[Path]:
     """Pictures (where anything was trained), Markdown, CSV and LaTeX."""
     found = trained(artifact, records)
     tables = [networks_table(found, artifact), differences_table(found, artifact)]
     paths, pictures = [], []
     if found.records:
-        paths += draw_charts(_charts(found), 2, artifact.title, _subtitle(found), folder, artifact.name)
+        paths += draw_charts(
+            _charts(found), 2, artifact.title, _subtitle(found), folder, artifact.name
+        )
         pictures.append(artifact.name)
-    estimates = {s: e for s in found.strategies if (e := difference(found, s, artifact.drawing["reference"])) is not None}
+    estimates = {
+        s: e
+        for s in found.strategies
+        if (e := difference(found, s, artifact.drawing["reference"])) is not None
+    }
     estimates.pop(artifact.drawing["reference"], None)
     if estimates:
         paths += _forest(found, estimates, artifact, folder)
@@ -46,12 +54,22 @@ def draw_paired(artifact: Artifact, records: Sequence[Record], folder: Path, roo
     curves = curve_file(artifact.name, root)
     if found.records and curves.is_file():
         name = f"{artifact.name}-curves"
-        paths += draw_charts(_courses(found, curves), 2, f"Course of training\n{artifact.title}", [_COURSE], folder, name)
+        paths += draw_charts(
+            _courses(found, curves),
+            2,
+            f"Course of training\n{artifact.title}",
+            [_COURSE],
+            folder,
+            name,
+        )
         pictures.append(name)
     text = [f"# {artifact.title}{where(found)}", "", artifact.shows.strip(), ""]
     for name in pictures:
         text += [f"![{artifact.title}]({name}.svg)", ""]
-    text += ["The claims, stated before anything was trained, and their verdicts: [claims.md](../claims.md).", ""]
+    text += [
+        "The claims, stated before anything was trained, and their verdicts: [claims.md](../claims.md).",
+        "",
+    ]
     text += [to_markdown(table) for table in tables]
     paths.append(write_text(folder / f"{artifact.name}.md", "\n".join(text).rstrip() + "\n"))
     for table in tables:
@@ -68,9 +86,19 @@ def _charts(found: Trained) -> list[Chart]:
                 result = cell.summary
                 if cell.base == base and result is not None:
                     mean, spread, _ = result
-                    marks.append(Mark(strategy_look(cell.strategy), getattr(cell.counts, measure) / unit, mean, spread, ours=True))
+                    marks.append(
+                        Mark(
+                            strategy_look(cell.strategy),
+                            getattr(cell.counts, measure) / unit,
+                            mean,
+                            spread,
+                            ours=True,
+                        )
+                    )
             if marks:
-                charts.append(Chart(label, "top-1 error, %", marks, base, log_x=True, zero_y=False, join=True))
+                charts.append(
+                    Chart(label, "top-1 error, %", marks, base, log_x=True, zero_y=False, join=True)
+                )
     return charts
 
 
@@ -81,10 +109,21 @@ def _courses(found: Trained, path: Path) -> list[Chart]:
     for base in found.plan.bases:
         marks = []
         for cell in found.cells:
-            if cell.base == base and cell.runs and (cell.strategy is None or cell.size == max(found.sizes)):
+            if (
+                cell.base == base
+                and cell.runs
+                and (cell.strategy is None or cell.size == max(found.sizes))
+            ):
                 runs = [errors[record.run, seed] for seed, record in cell.runs.items()]
                 for epoch, values in enumerate(zip(*runs, strict=True), start=1):
-                    marks.append(Mark(strategy_look(cell.strategy), epoch, sum(values) / len(values), ours=True))
+                    marks.append(
+                        Mark(
+                            strategy_look(cell.strategy),
+                            epoch,
+                            sum(values) / len(values),
+                            ours=True,
+                        )
+                    )
         if marks:
             charts.append(Chart("epoch", "top-1 error, %", marks, base, zero_y=False, join=True))
     return charts
@@ -95,10 +134,14 @@ def _subtitle(found: Trained) -> list[str]:
     data = DATA_NAMES.get(found.plan.data, found.plan.data)
     runs = sorted({len(cell.runs) for cell in found.cells})
     many = f"{runs[0]}" if len(runs) == 1 else f"{runs[0]} to {runs[-1]}"
-    return [f"{data}, {epochs} epochs, {many} runs a network; bars: one standard deviation. Small networks, a short training."]
+    return [
+        f"{data}, {epochs} epochs, {many} runs a network; bars: one standard deviation. Small networks, a short training."
+    ]
 
 
-def _forest(found: Trained, estimates: dict[str, Estimate], artifact: Artifact, folder: Path) -> list[Path]:
+def _forest(
+    found: Trained, estimates: dict[str, Estimate], artifact: Artifact, folder: Path
+) -> list[Path]:
     """A line a strategy: its mean difference from the reference with the interval, over the band within which both count as alike."""
     reference, margin = artifact.drawing["reference"], artifact.drawing["margin"]
     height = 1.75 + 0.34 * len(estimates)
@@ -108,8 +151,22 @@ def _forest(found: Trained, estimates: dict[str, Estimate], artifact: Artifact, 
         ax = figure.add_subplot()
         figure.subplots_adjust(left=0.13, right=0.97, top=1 - 0.85 / height, bottom=0.62 / height)
         said = f"mean of {DATA_NAMES.get(found.plan.data, found.plan.data)} runs paired by base, size and seed; bars: {LEVEL:.0%} interval"
-        figure.text(0.02, 1 - 0.22 / height, f"Top-1 error minus that of {reference}", fontsize=11, fontweight="bold", va="center")
-        figure.text(0.02, 1 - 0.5 / height, f"{said}; grey: ±{margin:g} points, alike", fontsize=8.5, color=GREY, va="center")
+        figure.text(
+            0.02,
+            1 - 0.22 / height,
+            f"Top-1 error minus that of {reference}",
+            fontsize=11,
+            fontweight="bold",
+            va="center",
+        )
+        figure.text(
+            0.02,
+            1 - 0.5 / height,
+            f"{said}; grey: ±{margin:g} points, alike",
+            fontsize=8.5,
+            color=GREY,
+            va="center",
+        )
         ax.axvspan(-margin, margin, color=PALE, alpha=0.6, zorder=0)
         ax.axvline(0, color=GREY, linewidth=0.8, zorder=1)
         for row, (strategy, e) in enumerate(estimates.items()):

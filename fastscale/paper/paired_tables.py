@@ -25,7 +25,9 @@ def networks_table(found: Trained, artifact: Artifact) -> Table:
         row: list = [cell.base, cell.strategy or "base", cell.arch, cell.counts.flops]
         row += [cell.growth(measure) for measure in ("flops", "params", "acts")]
         rows.append([*row, cell.exponent_off("acts"), cell.summary, cell.step_epoch_s])
-    return Table(artifact.name, artifact.title + where(found), columns, rows, [amount(found), _GROWTH])
+    return Table(
+        artifact.name, artifact.title + where(found), columns, rows, [amount(found), _GROWTH]
+    )
 
 
 def differences_table(found: Trained, artifact: Artifact) -> Table:
@@ -35,7 +37,12 @@ def differences_table(found: Trained, artifact: Artifact) -> Table:
         Column("strategy", "strategy", right=False),
         Column("bases", "base", right=False),
         Column("size", "size", right=False),
-        Column("difference", f"error minus {reference}'s, points", _interval, parts=("mean", "low", "high", "pairs")),
+        Column(
+            "difference",
+            f"error minus {reference}'s, points",
+            _interval,
+            parts=("mean", "low", "high", "pairs"),
+        ),
     ]
     rows = []
     for strategy in found.strategies:
@@ -44,7 +51,14 @@ def differences_table(found: Trained, artifact: Artifact) -> Table:
         rows.append([strategy, "all", "all", _parts(difference(found, strategy, reference))])
         for base in found.plan.bases:
             for size in found.sizes:
-                rows.append([strategy, base, f"x{size:g}", _parts(difference(found, strategy, reference, [base], [size]))])
+                rows.append(
+                    [
+                        strategy,
+                        base,
+                        f"x{size:g}",
+                        _parts(difference(found, strategy, reference, [base], [size])),
+                    ]
+                )
     title = f"{artifact.title}: differences from {reference}{where(found)}"
     return Table(f"{artifact.name}-differences", title, columns, rows, [_INTERVAL])
 
@@ -66,7 +80,11 @@ def amount(found: Trained) -> str:
         images, hours = found.amount
         time = f"{hours:.1f} hours" if hours >= 2 else f"{60 * hours:.0f} minutes"
         threads = found.records[0].env.get("threads")
-        on = f"{found.device}, {threads} thread{'s' * (threads != 1)} a run" if found.on_cpu else found.device
+        on = (
+            f"{found.device}, {threads} thread{'s' * (threads != 1)} a run"
+            if found.on_cpu
+            else found.device
+        )
         said += f"; {images / 1e6:.1f} M images shown in training, which took {time} ({on}; the sum of all runs, without validation)"
     return f"{said}. Errors: raw weights, mean ± sample standard deviation (n runs)."
 

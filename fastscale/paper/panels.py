@@ -33,23 +33,44 @@ AXES = {
 }
 
 
-_WORDS = {"error": "errors", "time": "epoch times", "acts": "acts", "params": "params", "flops": "flops"}
+_WORDS = {
+    "error": "errors",
+    "time": "epoch times",
+    "acts": "acts",
+    "params": "params",
+    "flops": "flops",
+}
 
 
-def draw_panels(artifact: Artifact, records: Sequence[Record], folder: Path, root: Path | None = None) -> list[Path]:
+def draw_panels(
+    artifact: Artifact, records: Sequence[Record], folder: Path, root: Path | None = None
+) -> list[Path]:
     """The figure and its variants, each as SVG, PNG, Markdown, CSV and LaTeX."""
     paths = []
     for view in views(artifact, records, root):
-        drawn = [(spec, panel(view, spec, artifact.drawing["look"])) for spec in artifact.drawing["panels"]]
+        drawn = [
+            (spec, panel(view, spec, artifact.drawing["look"]))
+            for spec in artifact.drawing["panels"]
+        ]
         charts = [chart for _, chart in drawn if chart is not None]
-        left_out = [f"{spec['y']} against {spec['x']}" + _of(spec) for spec, chart in drawn if chart is None]
+        left_out = [
+            f"{spec['y']} against {spec['x']}" + _of(spec) for spec, chart in drawn if chart is None
+        ]
         if charts:
             caution = CPU_CAUTION if view.on_cpu else ""
             said = subtitle(view, charts)
             absent = dict.fromkeys(_WORDS[spec["y"]] for spec, chart in drawn if chart is None)
             said += [f"Nothing published or recorded yet: {', '.join(absent)}."] if absent else []
             said += without_points(view, drawn, artifact.drawing["look"])
-            paths += draw_charts(charts, artifact.drawing["columns"], title(artifact, view), said, folder, view.name, caution)
+            paths += draw_charts(
+                charts,
+                artifact.drawing["columns"],
+                title(artifact, view),
+                said,
+                folder,
+                view.name,
+                caution,
+            )
         paths += write_caption(artifact, view, left_out, folder)
     return paths
 
@@ -64,7 +85,9 @@ def panel(view: View, spec: dict[str, Any], look: str) -> Chart | None:
             x, y = getattr(p, spec["x"]), getattr(p, spec["y"])
             if x is not None and ("base" not in spec or base_of(p) == spec["base"]):
                 spread = {"time": p.spread, "error": p.error_spread}.get(spec["y"])
-                marks.append(Mark(look_of(p, look), x / x_unit, y / y_unit, spread if ours else None, ours))
+                marks.append(
+                    Mark(look_of(p, look), x / x_unit, y / y_unit, spread if ours else None, ours)
+                )
     if not marks:
         return None
     heading = spec.get("base", "")
@@ -72,19 +95,28 @@ def panel(view: View, spec: dict[str, Any], look: str) -> Chart | None:
     return Chart(xlabel, ylabel, marks, heading, log_x=True, log_y=log_y, zero_y=False, join=True)
 
 
-def without_points(view: View, drawn: Sequence[tuple[dict[str, Any], Chart | None]], look: str) -> list[str]:
+def without_points(
+    view: View, drawn: Sequence[tuple[dict[str, Any], Chart | None]], look: str
+) -> list[str]:
     """A sentence for the planned series that a panel shows no point of; none where every series is in every panel."""
     absent: dict[str, dict[str, None]] = {}
     for spec, chart in drawn:
         shown = {mark.look for mark in chart.marks} if chart else set()
-        planned = dict.fromkeys(look_of(p, look) for p in view.planned if "base" not in spec or base_of(p) == spec["base"])
+        planned = dict.fromkeys(
+            look_of(p, look)
+            for p in view.planned
+            if "base" not in spec or base_of(p) == spec["base"]
+        )
         for series in planned if chart else ():
             if series not in shown:
                 absent.setdefault(series.words.partition(":")[0], {})[_WORDS[spec["y"]]] = None
     by_panels: dict[str, list[str]] = {}
     for series, measures in absent.items():
         by_panels.setdefault(" and ".join(measures), []).append(series)
-    return [f"No point of {', '.join(series)} among the {measures}." for measures, series in by_panels.items()]
+    return [
+        f"No point of {', '.join(series)} among the {measures}."
+        for measures, series in by_panels.items()
+    ]
 
 
 def look_of(point: Measured, look: str):
@@ -100,10 +132,15 @@ def subtitle(view: View, charts: Sequence[Chart], errors: bool = True) -> list[s
         own = not view.published or any(PAPER in p.source for p in view.published)
         others = " and ".join(dict.fromkeys(p.source.partition(",")[0] for p in view.published))
         who = "" if own else f" by {others}, another recipe than the paper's"
-        lines.append(f"Hollow: published{who}; ImageNet" + ("; no published time is shown here." if view.on_cpu else ", times on 8 V100."))
+        lines.append(
+            f"Hollow: published{who}; ImageNet"
+            + ("; no published time is shown here." if view.on_cpu else ", times on 8 V100.")
+        )
     ours = ["counts"] if any(mark.ours for mark in marks) else []
     if view.trained and errors:
-        ours.append(f"errors on {DATA_NAMES.get(view.trained.data, view.trained.data)}, {view.trained.words}")
+        ours.append(
+            f"errors on {DATA_NAMES.get(view.trained.data, view.trained.data)}, {view.trained.words}"
+        )
     if view.timed:
         ours.append(f"times on one {view.timed.words}")
     return [*lines, "Filled: ours; " + ", ".join(ours) + "." if ours else "Ours: no record yet."]

@@ -12,8 +12,12 @@ def parity_table(records: Sequence[Record]) -> Table:
         Column("arch", "network", right=False),
         Column("against", "against", right=False),
         Column("setting", "setting", right=False),
-        Column("step_time_ratio", "training step, ours / theirs", _ratio, parts=("median", "spread")),
-        Column("inference_time_ratio", "inference, ours / theirs", _ratio, parts=("median", "spread")),
+        Column(
+            "step_time_ratio", "training step, ours / theirs", _ratio, parts=("median", "spread")
+        ),
+        Column(
+            "inference_time_ratio", "inference, ours / theirs", _ratio, parts=("median", "spread")
+        ),
         Column("same_params", "same params", lambda same: "yes" if same else "no", right=False),
         Column("batch", "batch"),
         Column("precision", "precision", right=False),
@@ -21,12 +25,32 @@ def parity_table(records: Sequence[Record]) -> Table:
         Column("device", "device", right=False),
     ]
     rows = []
-    for r in sorted((r for r in records if "theirs_step_time_s" in r.values), key=lambda r: (r.env["device"], r.arch, r.run)):
-        ratios = [(r.values[f"{what}_time_ratio"], r.values[f"{what}_time_ratio_spread"]) for what in ("step", "inference")]
+    for r in sorted(
+        (r for r in records if "theirs_step_time_s" in r.values),
+        key=lambda r: (r.env["device"], r.arch, r.run),
+    ):
+        ratios = [
+            (r.values[f"{what}_time_ratio"], r.values[f"{what}_time_ratio_spread"])
+            for what in ("step", "inference")
+        ]
         theirs = r.env["layout"] if r.env["their_layout"] == "auto" else r.env["their_layout"]
-        row = [r.arch, r.env["against"], r.env["setting"], *ratios, r.env["same_params"], r.env["batch"], r.env["precision"]]
+        row = [
+            r.arch,
+            r.env["against"],
+            r.env["setting"],
+            *ratios,
+            r.env["same_params"],
+            r.env["batch"],
+            r.env["precision"],
+        ]
         rows.append([*row, f"{r.env['layout']} / {theirs}", r.env["device"]])
-    return Table("parity", "Time of our networks over that of the same ones in other code", columns, rows, [_NOTE])
+    return Table(
+        "parity",
+        "Time of our networks over that of the same ones in other code",
+        columns,
+        rows,
+        [_NOTE],
+    )
 
 
 def _ratio(value: tuple[float, float]) -> str:

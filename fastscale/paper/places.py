@@ -15,7 +15,11 @@ NEWLINE = "\n"
 # what the columns of each reference file hold; a number in brackets may be blank: it was not published
 _COLUMNS = {
     "correlations": {"text": "figure networks measure source", "number": "pearson_r"},
-    "definitions": {"text": "network definition known_by", "whole": "resolution", "number": "flops_b params_m acts_m"},
+    "definitions": {
+        "text": "network definition known_by",
+        "whole": "resolution",
+        "number": "flops_b params_m acts_m",
+    },
     "paper_points": {
         "text": "artifact family base strategy target how source",
         "whole": "[epochs] resolution",
@@ -26,21 +30,31 @@ _COLUMNS = {
         "whole": "train_resolution test_resize flops params acts batch_total gpus",
         "number": "train_step_s epoch_time_min infer_ms_64_images_1gpu top1_error top5_error",
     },
-    "tables": {"text": "table strategy source", "fraction": "[alpha] e_d e_w e_r flops params acts"},
+    "tables": {
+        "text": "table strategy source",
+        "fraction": "[alpha] e_d e_w e_r flops params acts",
+    },
     "timm_benchmarks": {
         "text": "source mode precision layout torch device compiled model",
         "whole": "resolution",
         "number": "batch images_per_s [gmacs] [macts] params_m",
     },
 }
-_MEANT = {"text": "a text", "whole": "a whole number above 0", "number": "a number above 0", "fraction": "a fraction of at least 0"}
+_MEANT = {
+    "text": "a text",
+    "whole": "a whole number above 0",
+    "number": "a number above 0",
+    "fraction": "a fraction of at least 0",
+}
 
 
 def checkout(root: Path | None = None) -> Path:
     """The root of the checkout that the package lies in (or `root`). Raises InputError where there is none."""
     root = root or Path(__file__).resolve().parents[2]
     if not (root / "configs" / "artifacts").is_dir():
-        raise InputError("tables and figures are made in a checkout of fastscale; clone the repository and run there")
+        raise InputError(
+            "tables and figures are made in a checkout of fastscale; clone the repository and run there"
+        )
     return root
 
 
@@ -53,7 +67,9 @@ def reference(name: str, root: Path | None = None) -> list[dict[str, str]]:
     try:
         content = path.read_bytes().decode("utf-8")
     except OSError as error:
-        raise InputError(f"{path.name}: cannot read the reference points ({error.strerror}); restore paper_figures/reference") from None
+        raise InputError(
+            f"{path.name}: cannot read the reference points ({error.strerror}); restore paper_figures/reference"
+        ) from None
     except UnicodeDecodeError:
         raise InputError(f"{path.name}: not UTF-8; restore paper_figures/reference") from None
     return [dict(row) for row in _rows(name, content)]
@@ -66,19 +82,27 @@ def _rows(name: str, content: str) -> list[dict[str, str]]:
     expected = {column.strip("[]") for column in kinds}
     try:
         if missing := sorted(expected - set(reader.fieldnames or ())):
-            raise InputError(f"{name}.csv, line 1: no column {missing[0]!r}; restore paper_figures/reference")
+            raise InputError(
+                f"{name}.csv, line 1: no column {missing[0]!r}; restore paper_figures/reference"
+            )
         found = []
         for row in reader:
             for column, kind in kinds.items():
                 text = row[column.strip("[]")]
-                if text is None or not (_is(kind, text) or (text == "" and column != column.strip("[]"))):
+                if text is None or not (
+                    _is(kind, text) or (text == "" and column != column.strip("[]"))
+                ):
                     said = f"{name}.csv, line {reader.line_num}, column {column.strip('[]')}: {text or ''!r} is not {_MEANT[kind]}"
                     raise InputError(f"{said}; restore paper_figures/reference")
             if None in row:
-                raise InputError(f"{name}.csv, line {reader.line_num}: more fields than columns; restore paper_figures/reference")
+                raise InputError(
+                    f"{name}.csv, line {reader.line_num}: more fields than columns; restore paper_figures/reference"
+                )
             found.append(row)
     except csv.Error as error:
-        raise InputError(f"{name}.csv, line {reader.line_num}: {error}; restore paper_figures/reference") from None
+        raise InputError(
+            f"{name}.csv, line {reader.line_num}: {error}; restore paper_figures/reference"
+        ) from None
     return found
 
 

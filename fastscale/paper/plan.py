@@ -19,7 +19,13 @@ from fastscale.errors import InputError
 from fastscale.paper.looks import SAME
 from fastscale.scaling import RunName
 
-_PLAN: dict[str, type | tuple[type, ...]] = {"series": list, "recipe": str, "data": str, "seeds": list, "timings": bool}
+_PLAN: dict[str, type | tuple[type, ...]] = {
+    "series": list,
+    "recipe": str,
+    "data": str,
+    "seeds": list,
+    "timings": bool,
+}
 _SERIES: dict[str, type | tuple[type, ...]] = {"base": str, "strategies": list, "factors": list}
 
 
@@ -46,7 +52,9 @@ class Series:
 
     def names(self, recipe: str | None = None) -> list[RunName]:
         """One a network: strategy by strategy, each from its smallest factor as listed."""
-        scaled = [(s, f) for s in self.strategies for f in (self.factors if s is not None else (1.0,))]
+        scaled = [
+            (s, f) for s in self.strategies for f in (self.factors if s is not None else (1.0,))
+        ]
         return [RunName(self.base, strategy, factor, recipe) for strategy, factor in scaled]
 
 
@@ -83,14 +91,27 @@ class Plan:
         look = SAME.get(strategy, strategy) if strategy else None
         for series in self.series:
             looks = {SAME.get(s, s) if s else None for s in series.strategies}
-            if base == series.base and look in looks and (strategy is None or factor <= max(series.factors)):
+            if (
+                base == series.base
+                and look in looks
+                and (strategy is None or factor <= max(series.factors))
+            ):
                 return True
         return False
 
     def runs(self) -> list[RunSpec]:
         """Every network with the first seed, then with the next: a comparison cut short is still whole with fewer seeds."""
         return [
-            RunSpec(f"{n.arch_name}.{self.recipe}", n.arch_name, n.base, n.strategy, n.factor, self.recipe, self.data, seed)
+            RunSpec(
+                f"{n.arch_name}.{self.recipe}",
+                n.arch_name,
+                n.base,
+                n.strategy,
+                n.factor,
+                self.recipe,
+                self.data,
+                seed,
+            )
             for seed in self.seeds
             for n in self.names()
         ]
@@ -99,7 +120,13 @@ class Plan:
 def read_plan(content: Any) -> Plan:
     """The plan of a tier as declared. Raises InputError that names what is wrong."""
     _typed(content, _PLAN, "tier")
-    plan = Plan(tuple(map(read_series, content["series"])), content["recipe"], content["data"], tuple(content["seeds"]), content["timings"])
+    plan = Plan(
+        tuple(map(read_series, content["series"])),
+        content["recipe"],
+        content["data"],
+        tuple(content["seeds"]),
+        content["timings"],
+    )
     if not plan.names():
         raise InputError("series: the tier plans no network")
     if not plan.seeds and not plan.timings:
@@ -113,8 +140,12 @@ def read_series(content: Any) -> Series:
     for factor in content["factors"]:
         if isinstance(factor, bool) or not isinstance(factor, int | float):
             raise InputError(f"factors: {factor!r} is no number")
-    strategies = tuple(None if strategy == "base" else strategy for strategy in content["strategies"])
-    series = Series(content["base"], strategies, tuple(float(factor) for factor in content["factors"]))
+    strategies = tuple(
+        None if strategy == "base" else strategy for strategy in content["strategies"]
+    )
+    series = Series(
+        content["base"], strategies, tuple(float(factor) for factor in content["factors"])
+    )
     if any(strategies) and not series.factors:
         raise InputError(f"factors: {series.base} is to be scaled, give at least one factor")
     for name in series.names():
@@ -122,15 +153,24 @@ def read_series(content: Any) -> Series:
     return series
 
 
-def need_keys(content: Any, expected: Iterable[str], what: str, optional: Iterable[str] = ()) -> None:
+def need_keys(
+    content: Any, expected: Iterable[str], what: str, optional: Iterable[str] = ()
+) -> None:
     """Raises InputError unless `content` is a dictionary with the `expected` keys and otherwise none but `optional` ones."""
     expected, optional = tuple(expected), tuple(optional)
     if not isinstance(content, dict):
         raise InputError(f"{what}: expected {', '.join(expected)}, got {content!r}")
-    unknown, missing = [key for key in content if key not in expected + optional], [key for key in expected if key not in content]
+    unknown, missing = (
+        [key for key in content if key not in expected + optional],
+        [key for key in expected if key not in content],
+    )
     if unknown or missing:
-        found = [f"unknown key {key!r}" for key in unknown] + [f"missing key {key!r}" for key in missing]
-        raise InputError(f"{what}: {', '.join(found)}; the keys are {', '.join(expected + optional)}")
+        found = [f"unknown key {key!r}" for key in unknown] + [
+            f"missing key {key!r}" for key in missing
+        ]
+        raise InputError(
+            f"{what}: {', '.join(found)}; the keys are {', '.join(expected + optional)}"
+        )
 
 
 def _typed(content: Any, kinds: dict[str, type | tuple[type, ...]], what: str) -> None:

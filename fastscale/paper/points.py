@@ -39,24 +39,48 @@ class Measured:
 
 def paper_points(figures: tuple[str, ...], root: Path | None = None) -> list[Measured]:
     """The points of these figures (`fig2`, `fig4`, `fig6`) or tables (`xiao2021_table2`) of paper_points.csv, in the file's order."""
-    known = {(n["source"], n["label"]): n["arch"] for n in load_artifact("published-counts", root).networks}
+    known = {
+        (n["source"], n["label"]): n["arch"]
+        for n in load_artifact("published-counts", root).networks
+    }
     found = []
     for row in reference("paper_points", root):
         which = set(row["artifact"].split()) & set(figures)
         if not which:
             continue
         label = f"{row['family']} {row['target']}"
-        arch = run_name(point_arch(row).name) if "counts computed" in row["how"] else known[row["artifact"], label]
+        arch = (
+            run_name(point_arch(row).name)
+            if "counts computed" in row["how"]
+            else known[row["artifact"], label]
+        )
         strategy = {"none": None}.get(row["strategy"], row["strategy"])
-        counts = [_number(row[key], unit) for key, unit in (("flops_b", 1e9), ("params_m", 1e6), ("acts_m", 1e6))]
+        counts = [
+            _number(row[key], unit)
+            for key, unit in (("flops_b", 1e9), ("params_m", 1e6), ("acts_m", 1e6))
+        ]
         epochs = int(row["epochs"]) if row["epochs"] else None
         time, error = _number(row["epoch_time_min"]), _number(row["top1_error"])
         assert counts[0] is not None and counts[1] is not None  # every row has them
         computed = "counts computed" in row["how"]
         known_counts = (counts[0], counts[1], counts[2])
-        found.append(Measured(arch, row["family"], strategy, *known_counts, time, error, epochs, source=row["source"], counted=computed))
+        found.append(
+            Measured(
+                arch,
+                row["family"],
+                strategy,
+                *known_counts,
+                time,
+                error,
+                epochs,
+                source=row["source"],
+                counted=computed,
+            )
+        )
     if not found:
-        raise InputError(f"paper_points.csv holds no point of {', '.join(figures)}; restore paper_figures/reference")
+        raise InputError(
+            f"paper_points.csv holds no point of {', '.join(figures)}; restore paper_figures/reference"
+        )
     return found
 
 
@@ -67,7 +91,12 @@ def run_name(arch: str) -> str:
 
 def series_of_figure_2(points: list[Measured]) -> list[Measured]:
     """EfficientNet-B0 and what dwr, dw, dWr and w make of it: the four series whose r the paper prints."""
-    return [p for p in points if parse_run(p.arch).base == "efficientnet-b0" and p.strategy in (None, "dwr", "dw", "dWr", "w")]
+    return [
+        p
+        for p in points
+        if parse_run(p.arch).base == "efficientnet-b0"
+        and p.strategy in (None, "dwr", "dw", "dWr", "w")
+    ]
 
 
 def zoo_points(root: Path | None = None) -> list[Measured]:
@@ -77,7 +106,9 @@ def zoo_points(root: Path | None = None) -> list[Measured]:
         arch = zoo_name(row["model"])
         counts = (float(row["flops"]), float(row["params"]), float(row["acts"]))
         time, error = float(row["epoch_time_min"]), float(row["top1_error"])
-        found.append(Measured(arch, family_of(arch), None, *counts, time, error, source="pycls model zoo"))
+        found.append(
+            Measured(arch, family_of(arch), None, *counts, time, error, source="pycls model zoo")
+        )
     return found
 
 
@@ -85,19 +116,40 @@ def timm_points(name: str, root: Path | None = None) -> list[Measured]:
     """One of timm's benchmark files: seconds an image, at the batch it was measured with; networks whose counts timm prints."""
     found = []
     for row in with_timm_counts(reference("timm_benchmarks", root)):
-        if row["source"].partition(";")[0] == f"timm results/{name}.csv" and row["gmacs"] and row["macts"]:
-            counts = (1e9 * float(row["gmacs"]), 1e6 * float(row["params_m"]), 1e6 * float(row["macts"]))
+        if (
+            row["source"].partition(";")[0] == f"timm results/{name}.csv"
+            and row["gmacs"]
+            and row["macts"]
+        ):
+            counts = (
+                1e9 * float(row["gmacs"]),
+                1e6 * float(row["params_m"]),
+                1e6 * float(row["macts"]),
+            )
             found.append(
-                Measured(row["model"], timm_family(row["model"]), None, *counts, 1 / float(row["images_per_s"]), source=row["source"])
+                Measured(
+                    row["model"],
+                    timm_family(row["model"]),
+                    None,
+                    *counts,
+                    1 / float(row["images_per_s"]),
+                    source=row["source"],
+                )
             )
     if not found:
-        raise InputError(f"timm_benchmarks.csv holds no measurement of {name!r}; restore paper_figures/reference")
+        raise InputError(
+            f"timm_benchmarks.csv holds no measurement of {name!r}; restore paper_figures/reference"
+        )
     return found
 
 
 def with_timm_counts(rows: list[dict[str, str]]) -> list[dict[str, str]]:
     """timm's training files lack flops and acts, which follow from network and resolution: those in its other files serve."""
-    counts = {(row["model"], row["resolution"]): (row["gmacs"], row["macts"]) for row in rows if row["gmacs"] and row["macts"]}
+    counts = {
+        (row["model"], row["resolution"]): (row["gmacs"], row["macts"])
+        for row in rows
+        if row["gmacs"] and row["macts"]
+    }
     complete = []
     for row in rows:
         borrowed = counts.get((row["model"], row["resolution"]))

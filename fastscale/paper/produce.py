@@ -8,7 +8,13 @@ from fastscale.paper.evidence import committed_records
 from fastscale.paper.growth import group_width_table, growth_table
 from fastscale.paper.parity import parity_table
 from fastscale.paper.places import checkout, write_text
-from fastscale.paper.published import definitions, digitised_counts, network_counts, published_counts, zoo_counts
+from fastscale.paper.published import (
+    definitions,
+    digitised_counts,
+    network_counts,
+    published_counts,
+    zoo_counts,
+)
 from fastscale.paper.runtime_law import runtime_law
 from fastscale.paper.tables import Table, write_table
 from fastscale.paper.theory import theory_table
@@ -21,13 +27,19 @@ def produce(folder: Path, root: Path, names: Collection[str] | None = None) -> l
     With `names`, the paths are those of these artifacts alone. Raises InputError where records, references or declarations are unusable.
     """
     records = committed_records(root)
-    chosen = [load_artifact(name, root) for name in (list_artifacts(root) if names is None else names)]
-    paths = [path for artifact in chosen for path in produce_artifact(artifact, records, folder, root)]
+    chosen = [
+        load_artifact(name, root) for name in (list_artifacts(root) if names is None else names)
+    ]
+    paths = [
+        path for artifact in chosen for path in produce_artifact(artifact, records, folder, root)
+    ]
     summaries = _summaries(records, folder, root)
     return paths + summaries if names is None else paths
 
 
-def produce_artifact(artifact: Artifact, records: Sequence[Record], folder: Path, root: Path | None = None) -> list[Path]:
+def produce_artifact(
+    artifact: Artifact, records: Sequence[Record], folder: Path, root: Path | None = None
+) -> list[Path]:
     """Writes one artifact's files into their places under `folder`."""
     if artifact.kind == "figure":
         return _draw(artifact, records, folder / Path(artifact.outputs[0]).parent, root)
@@ -35,13 +47,21 @@ def produce_artifact(artifact: Artifact, records: Sequence[Record], folder: Path
         path = snapshot(artifact.name, root)
         if not path.is_file():
             return []
-        from fastscale.paper.quick import draw_quick  # loads matplotlib, which the tables do not need
+        from fastscale.paper.quick import (
+            draw_quick,
+        )  # loads matplotlib, which the tables do not need
 
         return draw_quick(read_records(path), folder / artifact.name, artifact, root=root)
-    return [path for table in tables_of(artifact, root) for path in write_table(table, folder / "tables")]
+    return [
+        path
+        for table in tables_of(artifact, root)
+        for path in write_table(table, folder / "tables")
+    ]
 
 
-def draw_artifact(artifact: Artifact, tier: str, records: Sequence[Record], root: Path | None = None) -> list[Path]:
+def draw_artifact(
+    artifact: Artifact, tier: str, records: Sequence[Record], root: Path | None = None
+) -> list[Path]:
     """Keeps the records of a reproduced artifact in its snapshot and draws it in place; returns the paths.
 
     A comparison's snapshot holds these records alone. A figure's keeps what other devices gave; of one fact the newer record replaces the
@@ -62,13 +82,21 @@ def draw_artifact(artifact: Artifact, tier: str, records: Sequence[Record], root
 def tables_of(artifact: Artifact, root: Path | None = None) -> list[Table]:
     """The tables of an artifact that is made of tables alone."""
     if artifact.kind == "theory":
-        return [theory_table(artifact, root)] + ([growth_table(artifact)] if artifact.growth else [])
+        return [theory_table(artifact, root)] + (
+            [growth_table(artifact)] if artifact.growth else []
+        )
     if artifact.kind == "group-width":
         return [group_width_table(artifact), growth_table(artifact)]
     if artifact.kind == "definitions":
         return [definitions(root)]
     measured = [runtime_law(root), parity_table(committed_records(root))]
-    return [published_counts(root), zoo_counts(root), digitised_counts(root), network_counts(), *measured]
+    return [
+        published_counts(root),
+        zoo_counts(root),
+        digitised_counts(root),
+        network_counts(),
+        *measured,
+    ]
 
 
 def snapshot(artifact: str, root: Path | None = None) -> Path:
@@ -76,7 +104,9 @@ def snapshot(artifact: str, root: Path | None = None) -> Path:
     return checkout(root) / "paper_figures" / "records" / f"{artifact}.jsonl"
 
 
-def _draw(artifact: Artifact, records: Sequence[Record], folder: Path, root: Path | None) -> list[Path]:
+def _draw(
+    artifact: Artifact, records: Sequence[Record], folder: Path, root: Path | None
+) -> list[Path]:
     """By the drawing that is declared; each loads what it needs (matplotlib; torch for the blocks)."""
     by = artifact.drawing.get("by")
     if by == "panels":
@@ -102,5 +132,8 @@ def _summaries(records: Sequence[Record], folder: Path, root: Path) -> list[Path
     from fastscale.paper.verdicts import verdicts
 
     found = verdicts(records, root)
-    paths = [*write_table(claims_table(found), folder), write_text(folder / "README.md", index(records, found, root))]
+    paths = [
+        *write_table(claims_table(found), folder),
+        write_text(folder / "README.md", index(records, found, root)),
+    ]
     return [*paths, write_report(folder / "report.html", root=root)]

@@ -54,13 +54,27 @@ def definitions(root: Path | None = None) -> Table:
     for n in artifact.networks:
         arch = arch_named(n["arch"])
         row = bases[n["arch"]] if n["source"] == "definitions" else points[n["source"], n["label"]]
-        said = bases[n["arch"]]["definition"] if n["source"] == "definitions" else n["arch"].replace(".", " by ", 1)
+        said = (
+            bases[n["arch"]]["definition"]
+            if n["source"] == "definitions"
+            else n["arch"].replace(".", " by ", 1)
+        )
         known = row.get("known_by") or SOURCES[n["source"]]
         if n["source"] == "definitions" and not known.startswith("counts published"):
             other = printed.get(n["arch"])
-            row = points[other["source"], other["label"]] if other else row | dict.fromkeys(_MEASURES, "")
+            row = (
+                points[other["source"], other["label"]]
+                if other
+                else row | dict.fromkeys(_MEASURES, "")
+            )
             known += f"; counts: {SOURCES[other['source']]}" if other else "; counts not published"
-        compared.append(Compared((n["label"], said, known, _list(arch.depths), _list(arch.widths), _groups(arch)), arch, row))
+        compared.append(
+            Compared(
+                (n["label"], said, known, _list(arch.depths), _list(arch.widths), _groups(arch)),
+                arch,
+                row,
+            )
+        )
     labels = (
         Column("network", "network", right=False),
         Column("definition", "definition", right=False, terminal=False),
@@ -69,8 +83,12 @@ def definitions(root: Path | None = None) -> Table:
         Column("widths", "widths", right=False),
         Column("group_widths", "group widths", right=False),
     )
-    blank = [entry.labels[0] for entry in compared if not any(entry.row[column] for column in _MEASURES)]
-    notes = [f"Not compared: {', '.join(blank)}, whose own counts were not published."] if blank else []
+    blank = [
+        entry.labels[0] for entry in compared if not any(entry.row[column] for column in _MEASURES)
+    ]
+    notes = (
+        [f"Not compared: {', '.join(blank)}, whose own counts were not published."] if blank else []
+    )
     return _compare("definitions", artifact.title, labels, compared, notes)
 
 
@@ -79,11 +97,25 @@ def published_counts(root: Path | None = None) -> Table:
     artifact = load_artifact("published-counts", root)
     points = _by_label(root)
     compared = [
-        Compared((n["label"], SOURCES[n["source"]]), arch_named(n["arch"]), points[n["source"], n["label"]]) for n in artifact.networks
+        Compared(
+            (n["label"], SOURCES[n["source"]]),
+            arch_named(n["arch"]),
+            points[n["source"], n["label"]],
+        )
+        for n in artifact.networks
     ]
-    labels = (Column("network", "network", right=False), Column("published_by", "published by", right=False, terminal=False))
+    labels = (
+        Column("network", "network", right=False),
+        Column("published_by", "published by", right=False, terminal=False),
+    )
     note = "RegNetZ 16GF is printed as 16.0 B by one source and as 15.9 B by the other; the factors 1.85, 3.88 and 8.5 are derived."
-    return _compare("published-counts", "Published counts beside ours: networks of 1 to 32 GF", labels, compared, [note])
+    return _compare(
+        "published-counts",
+        "Published counts beside ours: networks of 1 to 32 GF",
+        labels,
+        compared,
+        [note],
+    )
 
 
 def digitised_counts(root: Path | None = None) -> Table:
@@ -95,14 +127,31 @@ def digitised_counts(root: Path | None = None) -> Table:
     compared, read = [], []
     for row in reference("paper_points", root):
         if "counts computed" in row["how"]:
-            figures = row["artifact"].replace("fig", "Fig. ").replace(" Fig. ", ", ").replace("Fig., ", "Fig. ")
+            figures = (
+                row["artifact"]
+                .replace("fig", "Fig. ")
+                .replace(" Fig. ", ", ")
+                .replace("Fig., ", "Fig. ")
+            )
             compared.append(Compared((figures,), point_arch(row), row))
             read.append("fig2" not in row["artifact"].split())
     title = "Networks identified in the paper's Fig. 2, 4 and 6: their counts, computed twice"
-    table = _compare("digitised-counts", title, (Column("figure", "figure", right=False),), compared, [], "reference", _COMPUTED)
+    table = _compare(
+        "digitised-counts",
+        title,
+        (Column("figure", "figure", right=False),),
+        compared,
+        [],
+        "reference",
+        _COMPUTED,
+    )
     keys = [column.key for column in table.columns]
     flops, own = keys.index("flops_multiply_adds_b_reference"), keys.index("flops_multiply_adds_b")
-    off = max(abs(row[own] / row[flops] - 1) for row, was_read in zip(table.rows, read, strict=True) if was_read)
+    off = max(
+        abs(row[own] / row[flops] - 1)
+        for row, was_read in zip(table.rows, read, strict=True)
+        if was_read
+    )
     note = (
         f"Read off the plots of Fig. 4 and 6: flops of {sum(read)} networks, which lie within {100 * off:.1f} % of ours. All other numbers "
         'under "reference" are computed for the network so identified: they check one code against another; nobody published them.'
@@ -113,7 +162,11 @@ def digitised_counts(root: Path | None = None) -> Table:
 def zoo_counts(root: Path | None = None) -> Table:
     """All 36 networks of the earlier zoo, whose counts are published in full: ours, theirs, difference."""
     columns = [Column("network", "network", right=False), Column("arch", "name here", right=False)]
-    for header, key in (("flops (multiply-adds)", "flops_multiply_adds"), ("params", "params"), ("acts", "acts")):
+    for header, key in (
+        ("flops (multiply-adds)", "flops_multiply_adds"),
+        ("params", "params"),
+        ("acts", "acts"),
+    ):
         columns += [
             Column(f"{key}_published", f"{header} published", fixed(0)),
             Column(key, f"{header} ours", fixed(0)),
@@ -130,7 +183,9 @@ def zoo_counts(root: Path | None = None) -> Table:
         rows.append(cells)
     equal = sum(not any(row[i] for i in (4, 7, 10)) for row in rows)
     note = f"{equal} of {len(rows)} networks have all three counts equal to the last digit. Published: facebookresearch/pycls, model zoo."
-    return Table("zoo-counts", "The earlier zoo's 36 networks: counts beside ours", columns, rows, [note])
+    return Table(
+        "zoo-counts", "The earlier zoo's 36 networks: counts beside ours", columns, rows, [note]
+    )
 
 
 def network_counts() -> Table:
@@ -147,7 +202,9 @@ def network_counts() -> Table:
         arch = arch_named(name)
         ours = complexity(arch)
         rows.append([name, arch.resolution, ours.flops, ours.params, ours.acts])
-    return Table("networks", "Base networks and their counts (one image, 1000 classes)", columns, rows)
+    return Table(
+        "networks", "Base networks and their counts (one image, 1000 classes)", columns, rows
+    )
 
 
 def within_one_unit(table: Table) -> tuple[int, int]:
@@ -159,7 +216,9 @@ def within_one_unit(table: Table) -> tuple[int, int]:
         fits = row["resolution"] == row["resolution_published"]
         for _, key, _ in _MEASURES.values():
             theirs = row[f"{key}_published"]
-            fits &= theirs is None or abs(row[key] - theirs) <= Decimal(1).scaleb(int(theirs.as_tuple().exponent))
+            fits &= theirs is None or abs(row[key] - theirs) <= Decimal(1).scaleb(
+                int(theirs.as_tuple().exponent)
+            )
         if any(row[f"{key}_published"] is not None for _, key, _ in _MEASURES.values()):
             compared += 1
             agreeing += fits
@@ -194,7 +253,10 @@ def _compare(
 ) -> Table:
     kind = "published" if theirs_is == "paper" else theirs_is
     columns = [*labels, Column("arch", "name here", right=False, terminal=len(labels) == 1)]
-    columns += [Column(f"resolution_{kind}", f"res. {theirs_is}"), Column("resolution", "res. ours")]
+    columns += [
+        Column(f"resolution_{kind}", f"res. {theirs_is}"),
+        Column("resolution", "res. ours"),
+    ]
     for header, key, _ in _MEASURES.values():
         columns += [
             Column(f"{key}_{kind}", (headers or {}).get(key, f"{header} {theirs_is}"), str),
@@ -202,10 +264,19 @@ def _compare(
             Column(f"{key}_difference", "diff.", lambda value: f"{value:+f}" if value else "0"),
         ]
     rows: list[list] = []
-    matches: dict[str, list[bool]] = {"all": [], "within": [], **{column.split("_")[0]: [] for column in _MEASURES}}
+    matches: dict[str, list[bool]] = {
+        "all": [],
+        "within": [],
+        **{column.split("_")[0]: [] for column in _MEASURES},
+    }
     for entry in compared:
         ours = complexity(entry.arch)
-        cells: list = [*entry.labels, entry.arch.name, int(entry.row["resolution"]), entry.arch.resolution]
+        cells: list = [
+            *entry.labels,
+            entry.arch.name,
+            int(entry.row["resolution"]),
+            entry.arch.resolution,
+        ]
         found = [entry.arch.resolution == int(entry.row["resolution"])]
         within = list(found)
         for column, (_, _, unit) in _MEASURES.items():

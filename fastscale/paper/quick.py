@@ -6,7 +6,11 @@ from pathlib import Path
 from fastscale.paper.artifacts import Artifact, load_artifact
 from fastscale.paper.comparison import Comparison, compare
 from fastscale.paper.comparison_figures import error_figure, time_figures
-from fastscale.paper.comparison_tables import comparison_table, correlation_table, paper_correlations
+from fastscale.paper.comparison_tables import (
+    comparison_table,
+    correlation_table,
+    paper_correlations,
+)
 from fastscale.paper.places import checkout, write_text
 from fastscale.paper.tables import Table, to_markdown, write_table
 from fastscale.records import Record
@@ -28,10 +32,18 @@ def draw_quick(
     folder = folder or checkout(root) / "paper_figures" / artifact.name
     comparison = compare(records, artifact, tier)
     paper = paper_correlations(root)
-    table, correlation = comparison_table(comparison, artifact), correlation_table(comparison, paper)
+    table, correlation = (
+        comparison_table(comparison, artifact),
+        correlation_table(comparison, paper),
+    )
     paths = write_table(table, folder) + write_table(correlation, folder)
     paths += error_figure(comparison, folder) + time_figures(comparison, paper, folder)
-    paths.append(write_text(folder / "summary.md", summary(comparison, artifact, table, correlation, [p.name for p in paths])))
+    paths.append(
+        write_text(
+            folder / "summary.md",
+            summary(comparison, artifact, table, correlation, [p.name for p in paths]),
+        )
+    )
     for output in artifact.outputs:
         for stale in folder.glob(f"{Path(output).name}.*"):
             if stale not in paths:
@@ -40,15 +52,26 @@ def draw_quick(
 
 
 def quick_tables(
-    records: Sequence[Record], artifact: Artifact | None = None, tier: str = "quick", root: Path | None = None
+    records: Sequence[Record],
+    artifact: Artifact | None = None,
+    tier: str = "quick",
+    root: Path | None = None,
 ) -> tuple[Table, Table]:
     """(comparison, correlation) of the records, for a terminal (`render_terminal`). Raises InputError as `draw_quick` does."""
     artifact = artifact or load_artifact("quick", root)
     comparison = compare(records, artifact, tier)
-    return comparison_table(comparison, artifact), correlation_table(comparison, paper_correlations(root))
+    return comparison_table(comparison, artifact), correlation_table(
+        comparison, paper_correlations(root)
+    )
 
 
-def summary(comparison: Comparison, artifact: Artifact, table: Table, correlations: Table, made: Sequence[str]) -> str:
+def summary(
+    comparison: Comparison,
+    artifact: Artifact,
+    table: Table,
+    correlations: Table,
+    made: Sequence[str],
+) -> str:
     """summary.md: the tables, the figures that were drawn, and what may and what may not be concluded."""
     parts = [f"# {artifact.title}", "", artifact.shows.strip(), "", to_markdown(table)]
     pictures = [name for name in ("error-vs-flops", "epoch-time-vs-all") if f"{name}.svg" in made]

@@ -39,7 +39,9 @@ class Pool:
     @property
     def inside(self) -> list[Measured]:
         """Those inside the axis."""
-        return [p for p in self.points if self.right is None or getattr(p, self.measure) <= self.right]
+        return [
+            p for p in self.points if self.right is None or getattr(p, self.measure) <= self.right
+        ]
 
     def r(self, log: bool = False) -> float | None:
         """Pearson r of time with the measure, or of their logarithms."""
@@ -56,7 +58,11 @@ class Pool:
 def pools_of_figure_2(points: Sequence[Measured], acts_range: float | None) -> dict[str, Pool]:
     """The four panels: flops, params, acts of EfficientNet-B0's four series; acts of the three families."""
     four = tuple(series_of_figure_2([p for p in points if p.time is not None]))
-    three = [p for p in points if p.time is not None and p.strategy in (None, "dwr", "dwgr", "dw", "dwg", "dWr", "w", "wg")]
+    three = [
+        p
+        for p in points
+        if p.time is not None and p.strategy in (None, "dwr", "dwgr", "dw", "dwg", "dWr", "w", "wg")
+    ]
     return {
         "flops": Pool("flops", four),
         "params": Pool("params", four),
@@ -74,7 +80,11 @@ def published_pools(artifact: Artifact, root: Path | None = None) -> dict[str, P
 
 def our_pools(artifact: Artifact, points: Sequence[Measured]) -> dict[str, Pool]:
     """The same of ours on one device."""
-    return _zoo_pools(points) if artifact.drawing["points"] == "zoo" else pools_of_figure_2(points, _range(artifact))
+    return (
+        _zoo_pools(points)
+        if artifact.drawing["points"] == "zoo"
+        else pools_of_figure_2(points, _range(artifact))
+    )
 
 
 def printed(artifact: Artifact, root: Path | None = None) -> dict[str, float]:
@@ -82,11 +92,16 @@ def printed(artifact: Artifact, root: Path | None = None) -> dict[str, float]:
     if artifact.drawing["points"] == "zoo":
         return {}
     return {
-        "families" if "pooled" in r["networks"] and "RegNetY" in r["networks"] else r["measure"]: float(r["pearson_r"]) for r in _r(root)
+        "families"
+        if "pooled" in r["networks"] and "RegNetY" in r["networks"]
+        else r["measure"]: float(r["pearson_r"])
+        for r in _r(root)
     }
 
 
-def draw_runtime(artifact: Artifact, records: Sequence[Record], folder: Path, root: Path | None = None) -> list[Path]:
+def draw_runtime(
+    artifact: Artifact, records: Sequence[Record], folder: Path, root: Path | None = None
+) -> list[Path]:
     """The figure from published points, and a variant for each device that our networks were timed on."""
     log = bool(artifact.drawing.get("log"))
     paths: list[Path] = []
@@ -95,18 +110,44 @@ def draw_runtime(artifact: Artifact, records: Sequence[Record], folder: Path, ro
         if view.foreign:
             continue  # this figure shows no error
         own = our_pools(artifact, view.timed.points) if view.timed else pools
-        charts = [c for c in (runtime_chart(own, name, view, pools, printed(artifact, root), log) for name in pools) if c]
+        charts = [
+            c
+            for c in (
+                runtime_chart(own, name, view, pools, printed(artifact, root), log)
+                for name in pools
+            )
+            if c
+        ]
         if charts:
             caution = CPU_CAUTION if view.on_cpu else ""
             columns = 2 if len(charts) % 2 == 0 else 3
-            paths += draw_charts(charts, columns, title(artifact, view), subtitle(view, charts, errors=False), folder, view.name, caution)
+            paths += draw_charts(
+                charts,
+                columns,
+                title(artifact, view),
+                subtitle(view, charts, errors=False),
+                folder,
+                view.name,
+                caution,
+            )
         shown = View(view.name, () if view.timed else _all(pools), view.planned, None, view.timed)
-        paths += write_caption(artifact, shown, [], folder, extra=r_lines(own, view, pools, printed(artifact, root), log))
+        paths += write_caption(
+            artifact,
+            shown,
+            [],
+            folder,
+            extra=r_lines(own, view, pools, printed(artifact, root), log),
+        )
     return paths
 
 
 def runtime_chart(
-    own: dict[str, Pool], name: str, view: View, published: dict[str, Pool], paper: dict[str, float], log: bool
+    own: dict[str, Pool],
+    name: str,
+    view: View,
+    published: dict[str, Pool],
+    paper: dict[str, float],
+    log: bool,
 ) -> Chart | None:
     """One panel; None without points. The heading says r, of how many points, and the r that is printed."""
     pool, families = own[name], name == "families"
@@ -116,19 +157,50 @@ def runtime_chart(
     marks, fits = [], []
     for p in pool.inside:
         assert p.time is not None
-        look = family_look(p.family, p.strategy, by_strategy=False) if families or log else strategy_look(p.strategy)
-        marks.append(Mark(look, getattr(p, pool.measure) / unit, p.time, p.spread if view.timed else None, view.timed is not None))
-    parts = [Pool(pool.measure, tuple(p for p in pool.inside if p.family == f)) for f in dict.fromkeys(p.family for p in pool.inside)]
+        look = (
+            family_look(p.family, p.strategy, by_strategy=False)
+            if families or log
+            else strategy_look(p.strategy)
+        )
+        marks.append(
+            Mark(
+                look,
+                getattr(p, pool.measure) / unit,
+                p.time,
+                p.spread if view.timed else None,
+                view.timed is not None,
+            )
+        )
+    parts = [
+        Pool(pool.measure, tuple(p for p in pool.inside if p.family == f))
+        for f in dict.fromkeys(p.family for p in pool.inside)
+    ]
     for part in parts if families else [pool]:
         if part.r(log) is not None:
             colour = family_look(part.points[0].family).colour if families else None
             fits.append(_fit(part, unit, log, colour))
     right = None if pool.right is None else pool.right / unit
     ylabel = AXES["time"][0] + ("" if view.timed else " (8 V100)")
-    return Chart(xlabel, ylabel, marks, heading(own, name, view, published, paper, log), log, log, fits=tuple(fits), right=right)
+    return Chart(
+        xlabel,
+        ylabel,
+        marks,
+        heading(own, name, view, published, paper, log),
+        log,
+        log,
+        fits=tuple(fits),
+        right=right,
+    )
 
 
-def heading(own: dict[str, Pool], name: str, view: View, published: dict[str, Pool], paper: dict[str, float], log: bool) -> str:
+def heading(
+    own: dict[str, Pool],
+    name: str,
+    view: View,
+    published: dict[str, Pool],
+    paper: dict[str, float],
+    log: bool,
+) -> str:
     """`r = 0.78, n = 56 (printed: 0.81)`."""
     pool = own[name]
     text = (
@@ -142,17 +214,23 @@ def heading(own: dict[str, Pool], name: str, view: View, published: dict[str, Po
     return text + (f" (printed: {paper[name]:.2f})" if name in paper and not view.timed else "")
 
 
-def r_lines(own: dict[str, Pool], view: View, published: dict[str, Pool], paper: dict[str, float], log: bool) -> list[str]:
+def r_lines(
+    own: dict[str, Pool], view: View, published: dict[str, Pool], paper: dict[str, float], log: bool
+) -> list[str]:
     """One line a panel, and a family, for the caption."""
     lines = []
     for name, pool in own.items():
-        text = f"- epoch time against {pool.measure}: " + heading(own, name, view, published, paper, log)
+        text = f"- epoch time against {pool.measure}: " + heading(
+            own, name, view, published, paper, log
+        )
         if name == "families":
             each = [
                 (f, Pool(pool.measure, tuple(p for p in pool.inside if p.family == f)))
                 for f in dict.fromkeys(p.family for p in pool.inside)
             ]
-            text += "; " + ", ".join(f"{f} {_shown(part.r())} (n = {len(part.inside)})" for f, part in each)
+            text += "; " + ", ".join(
+                f"{f} {_shown(part.r())} (n = {len(part.inside)})" for f, part in each
+            )
         if pool.right is not None and len(pool.inside) < len(pool.points):
             beyond = len(pool.points) - len(pool.inside)
             text += f"; {beyond} points beyond the axis ({pool.right / 1e6:g} M acts) are neither drawn nor counted"
@@ -160,13 +238,22 @@ def r_lines(own: dict[str, Pool], view: View, published: dict[str, Pool], paper:
     return lines
 
 
-_WHO = {"families": "three families, ", "flops": "EfficientNet-B0, ", "params": "EfficientNet-B0, ", "acts": "EfficientNet-B0, "}
+_WHO = {
+    "families": "three families, ",
+    "flops": "EfficientNet-B0, ",
+    "params": "EfficientNet-B0, ",
+    "acts": "EfficientNet-B0, ",
+}
 
 
 def _fit(pool: Pool, unit: float, log: bool, colour: str | None) -> Fit:
     xs = [getattr(p, pool.measure) / unit for p in pool.inside]
     ys = pool.values()[1]
-    slope, intercept = least_squares([math.log(x) for x in xs], [math.log(y) for y in ys]) if log else least_squares(xs, ys)
+    slope, intercept = (
+        least_squares([math.log(x) for x in xs], [math.log(y) for y in ys])
+        if log
+        else least_squares(xs, ys)
+    )
     fit = Fit(slope, intercept, min(xs), max(xs), power=log)
     return fit if colour is None else Fit(slope, intercept, min(xs), max(xs), colour, log)
 

@@ -32,9 +32,19 @@ def runtime_law(root: Path | None = None) -> Table:
         Column("mode", "mode", right=False),
         Column("measured_in", "measured in", right=False, terminal=False),
         Column("networks", "networks"),
-        *(Column(_key(f"r_{count}"), f"r {_head(count)}", _pair, parts=("linear", "log_log")) for count in _COUNTS),
+        *(
+            Column(_key(f"r_{count}"), f"r {_head(count)}", _pair, parts=("linear", "log_log"))
+            for count in _COUNTS
+        ),
         Column("left_out", "left out", right=False),
-        *(Column(_key(f"error_{law}"), f"{_head(law)}{' law' if law in ('full', 'split') else ''}, %", _percent) for law in _LAWS),
+        *(
+            Column(
+                _key(f"error_{law}"),
+                f"{_head(law)}{' law' if law in ('full', 'split') else ''}, %",
+                _percent,
+            )
+            for law in _LAWS
+        ),
     ]
     published, notes = _published(_references(root))
     rows = [*published, *(row for m in _own(root) for row in _rows(m))]
@@ -52,7 +62,9 @@ def device_differences(root: Path | None = None) -> list[str]:
     """One line where the laws that the package ships are not those that a fresh fit to the references gives; none is a pass."""
     if _alike(json.loads(published_devices(root)), json.loads(SHIPPED.read_text(encoding="utf-8"))):
         return []
-    return ["fastscale/planning/devices.json: not what the references give; scripts/write_devices.py writes it again"]
+    return [
+        "fastscale/planning/devices.json: not what the references give; scripts/write_devices.py writes it again"
+    ]
 
 
 def _alike(a: Any, b: Any) -> bool:
@@ -79,7 +91,9 @@ def _devices(references: str) -> str:
 @lru_cache(maxsize=4)
 def _published(references: str) -> tuple[tuple[list[Any], ...], tuple[str, ...]]:
     found = reference_measurements(json.loads(references).__getitem__)
-    return tuple(row for m in found for row in _rows(m)), tuple(_notes(next(m for m in found if m.checks)))
+    return tuple(row for m in found for row in _rows(m)), tuple(
+        _notes(next(m for m in found if m.checks))
+    )
 
 
 def _own(root: Path | None) -> list[Measurements]:
@@ -92,13 +106,28 @@ def _rows(m: Measurements) -> list[list[Any]]:
     for group in GROUPS:
         errors = law_errors(m.observations, group)
         if errors:
-            start = [f"{m.device} (CPU)" if _is_cpu(m) else m.device, m.mode, _envelope(m), len(m.observations)]
-            rows.append([*start, *(_correlation(m, count) for count in _COUNTS), group, *(_round(errors[law]) for law in _LAWS)])
+            start = [
+                f"{m.device} (CPU)" if _is_cpu(m) else m.device,
+                m.mode,
+                _envelope(m),
+                len(m.observations),
+            ]
+            rows.append(
+                [
+                    *start,
+                    *(_correlation(m, count) for count in _COUNTS),
+                    group,
+                    *(_round(errors[law]) for law in _LAWS),
+                ]
+            )
     return rows
 
 
 def _correlation(m: Measurements, count: str) -> tuple[float, float]:
-    xs, ts = [getattr(o.terms, count) for o in m.observations], [o.image_time_s for o in m.observations]
+    xs, ts = (
+        [getattr(o.terms, count) for o in m.observations],
+        [o.image_time_s for o in m.observations],
+    )
     logs = statistics.correlation(list(map(math.log, xs)), list(map(math.log, ts)))
     return _round(statistics.correlation(xs, ts)), _round(logs)
 
@@ -124,7 +153,11 @@ def _is_cpu(m: Measurements) -> bool:
 
 def _envelope(m: Measurements) -> str:
     said = {"compile": "compiled" if m.envelope.get("compile") else "eager"}
-    known = [said.get(key, str(value)) for key, value in m.envelope.items() if key in ("precision", "layout", "compile", "software")]
+    known = [
+        said.get(key, str(value))
+        for key, value in m.envelope.items()
+        if key in ("precision", "layout", "compile", "software")
+    ]
     return ", ".join(known)
 
 

@@ -19,7 +19,11 @@ def select(records: Iterable[Record], artifact: Artifact, tier: str = "quick") -
     plan = _plan(artifact, tier)
     records = list(records)
     if artifact.kind == "figure":  # it keeps devices and conditions apart itself: see `evidence`
-        return latest(r for r in records if plan.holds(r.base, r.strategy, r.factor) and (r.kind == "time" or _trains(r, plan)))
+        return latest(
+            r
+            for r in records
+            if plan.holds(r.base, r.strategy, r.factor) and (r.kind == "time" or _trains(r, plan))
+        )
     trained = _newest([r for r in records if _trains(r, plan)])
     timed = [r for r in records if _times(r, plan)]
     if trained:  # one device in the title: a time measured elsewhere is another comparison
@@ -29,7 +33,9 @@ def select(records: Iterable[Record], artifact: Artifact, tier: str = "quick") -
 
 def conditions(record: Record) -> tuple:
     """What has to be equal for two networks to be compared."""
-    training = (record.data_hash, record.recipe_hash, record.epochs) if record.kind == "train" else ()
+    training = (
+        (record.data_hash, record.recipe_hash, record.epochs) if record.kind == "train" else ()
+    )
     # a network too large for the memory is run with a smaller batch: that belongs to the network
     shared = [str(record.env.get(name)) for name in CONDITIONS if name != "batch"]
     return record.kind, record.num_classes, *training, *shared
@@ -40,22 +46,37 @@ def comparable(records: Sequence[Record], artifact: Artifact, tier: str = "quick
     plan = _plan(artifact, tier)
     chosen = _last(r for r in records if _trains(r, plan) or _times(r, plan))
     if not chosen:
-        raise InputError(f"no record belongs to {artifact.name!r}, tier {tier!r}: run `fastscale reproduce {artifact.name}` first")
+        raise InputError(
+            f"no record belongs to {artifact.name!r}, tier {tier!r}: run `fastscale reproduce {artifact.name}` first"
+        )
     for kind in ("train", "time"):
         found = {conditions(r) for r in chosen if r.kind == kind}
         if len(found) > 1:
-            differ = sorted({str(value) for pair in zip(*found, strict=True) if len(set(pair)) > 1 for value in pair})
-            raise InputError(f"{artifact.name!r}: {kind} records made under different conditions cannot be compared ({', '.join(differ)})")
+            differ = sorted(
+                {
+                    str(value)
+                    for pair in zip(*found, strict=True)
+                    if len(set(pair)) > 1
+                    for value in pair
+                }
+            )
+            raise InputError(
+                f"{artifact.name!r}: {kind} records made under different conditions cannot be compared ({', '.join(differ)})"
+            )
     devices = sorted({r.env["device"] for r in chosen})
     if len(devices) > 1:
-        raise InputError(f"{artifact.name!r}: records of different devices cannot be compared ({', '.join(devices)})")
+        raise InputError(
+            f"{artifact.name!r}: records of different devices cannot be compared ({', '.join(devices)})"
+        )
     return chosen
 
 
 def _plan(artifact: Artifact, tier: str) -> Plan:
     plan = artifact.plan(tier)
     if plan is None:
-        raise InputError(f"artifact {artifact.name!r} has no runs in tier {tier!r}; it has {', '.join(artifact.tiers) or 'none'}")
+        raise InputError(
+            f"artifact {artifact.name!r} has no runs in tier {tier!r}; it has {', '.join(artifact.tiers) or 'none'}"
+        )
     return plan
 
 
@@ -65,7 +86,9 @@ def _trains(record: Record, plan: Plan) -> bool:
 
 
 def _times(record: Record, plan: Plan) -> bool:
-    if not plan.timings or record.kind != "time" or "epoch_time_min" not in record.values:  # an inference or loader time
+    if (
+        not plan.timings or record.kind != "time" or "epoch_time_min" not in record.values
+    ):  # an inference or loader time
         return False
     return record.data == plan.data and record.arch in {n.arch_name for n in plan.names()}
 
@@ -79,4 +102,9 @@ def _newest(records: Sequence[Record]) -> list[Record]:
 
 def _last(records: Iterable[Record]) -> list[Record]:
     """The last record of each network and seed."""
-    return list({(record.kind, record.arch, record.run, record.seed): record for record in latest(records)}.values())
+    return list(
+        {
+            (record.kind, record.arch, record.run, record.seed): record
+            for record in latest(records)
+        }.values()
+    )

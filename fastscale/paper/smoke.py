@@ -32,12 +32,20 @@ def smoke(out: Path | None = None, check: bool = True, root: Path | None = None)
     if not check:
         return []
     committed = root / "paper_figures"
-    differences = [d for path in made if (d := difference(committed / path.relative_to(out), path, str(path.relative_to(out))))]
+    differences = [
+        d
+        for path in made
+        if (d := difference(committed / path.relative_to(out), path, str(path.relative_to(out))))
+    ]
     differences += count_differences(root) + device_differences(root)
     expected = {path.relative_to(out) for path in made}
     for folder in ("tables", "figures", *_comparisons(root)):
         found = sorted(path for path in (committed / folder).glob("*") if path.is_file())
-        differences += [f"{p.relative_to(committed)}: nothing makes this file" for p in found if p.relative_to(committed) not in expected]
+        differences += [
+            f"{p.relative_to(committed)}: nothing makes this file"
+            for p in found
+            if p.relative_to(committed) not in expected
+        ]
     return sorted(differences)
 
 
@@ -49,7 +57,11 @@ def count_differences(root: Path) -> list[str]:
     for table in [*tables, zoo_counts(root)]:
         for i, column in enumerate(table.columns):
             if "difference" in column.key:
-                found += [f"{table.name}, {row[0]}: {column.key} is {row[i]}" for row in table.rows if row[i]]
+                found += [
+                    f"{table.name}, {row[0]}: {column.key} is {row[i]}"
+                    for row in table.rows
+                    if row[i]
+                ]
     return found
 
 
@@ -68,10 +80,14 @@ def difference(committed: Path, made: Path, name: str) -> str | None:
         return None
     if made.suffix in PICTURES:
         return _picture_difference(ours, theirs, name)
-    for number, (new, old) in enumerate(zip(ours.splitlines(), theirs.splitlines(), strict=False), start=1):
+    for number, (new, old) in enumerate(
+        zip(ours.splitlines(), theirs.splitlines(), strict=False), start=1
+    ):
         if new != old:
             return f"{name}, line {number}: committed {_short(old, new)!r}, made again {_short(new, old)!r}"
-    return f"{name}: committed {len(theirs.splitlines())} lines, made again {len(ours.splitlines())}"
+    return (
+        f"{name}: committed {len(theirs.splitlines())} lines, made again {len(ours.splitlines())}"
+    )
 
 
 def _picture_difference(ours: bytes, theirs: bytes, name: str) -> str | None:
@@ -104,7 +120,10 @@ def png_chunks(content: bytes) -> list[bytes]:
 
 def _short(line: bytes, other: bytes, room: int = 60) -> str:
     """The part of a long line around its first difference from the other."""
-    start = next((i for i, (a, b) in enumerate(zip(line, other, strict=False)) if a != b), min(len(line), len(other)))
+    start = next(
+        (i for i, (a, b) in enumerate(zip(line, other, strict=False)) if a != b),
+        min(len(line), len(other)),
+    )
     begin = max(0, start - 20)
     return line[begin : begin + room].decode("utf-8", errors="replace")
 

@@ -30,7 +30,9 @@ class Column:
     show: Callable[[Any], str] = str
     right: bool = True
     terminal: bool = True
-    parts: Sequence[str] = ()  # where a value is a tuple: what each part is called in the CSV (top1_error_mean, top1_error_std, ...)
+    parts: Sequence[
+        str
+    ] = ()  # where a value is a tuple: what each part is called in the CSV (top1_error_mean, top1_error_std, ...)
 
 
 @dataclass(frozen=True)
@@ -51,18 +53,28 @@ class Table:
                 raise ValueError(f"column {column.key!r} must say that flops are multiply_adds")
         for row in self.rows:
             if len(row) != len(self.columns):
-                raise ValueError(f"table {self.name}: a row of {len(row)} values under {len(self.columns)} columns: {row}")
+                raise ValueError(
+                    f"table {self.name}: a row of {len(row)} values under {len(self.columns)} columns: {row}"
+                )
 
     def shown(self) -> list[list[str]]:
         """The rows as read by people."""
-        return [["" if value is None else column.show(value) for column, value in zip(self.columns, row, strict=True)] for row in self.rows]
+        return [
+            [
+                "" if value is None else column.show(value)
+                for column, value in zip(self.columns, row, strict=True)
+            ]
+            for row in self.rows
+        ]
 
 
 def to_markdown(table: Table) -> str:
     """A GitHub table with its title above and its notes below."""
     lines = [f"### {table.title}", ""]
     lines.append("| " + " | ".join(_markdown(column.header) for column in table.columns) + " |")
-    lines.append("|" + "|".join("---:" if column.right else ":---" for column in table.columns) + "|")
+    lines.append(
+        "|" + "|".join("---:" if column.right else ":---" for column in table.columns) + "|"
+    )
     lines += ["| " + " | ".join(_markdown(cell) for cell in row) + " |" for row in table.shown()]
     for note in table.notes:
         lines += ["", _markdown(note)]
@@ -73,16 +85,34 @@ def to_csv(table: Table) -> str:
     """Raw values: integers whole, floats to ten digits, fractions as a/b, an empty field where nothing was measured."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([f"{column.key}_{part}" if part else column.key for column in table.columns for part in column.parts or [""]])
+    writer.writerow(
+        [
+            f"{column.key}_{part}" if part else column.key
+            for column in table.columns
+            for part in column.parts or [""]
+        ]
+    )
     for row in table.rows:
-        writer.writerow([_raw(part) for column, value in zip(table.columns, row, strict=True) for part in _parts(column, value)])
+        writer.writerow(
+            [
+                _raw(part)
+                for column, value in zip(table.columns, row, strict=True)
+                for part in _parts(column, value)
+            ]
+        )
     return out.getvalue()
 
 
 def to_latex(table: Table) -> str:
     """A booktabs tabular inside a table, to be \\input."""
     align = "".join("r" if column.right else "l" for column in table.columns)
-    lines = [r"\begin{table}[t]", r"\centering\small", rf"\caption{{{_latex(table.title)}}}", rf"\begin{{tabular}}{{{align}}}", r"\toprule"]
+    lines = [
+        r"\begin{table}[t]",
+        r"\centering\small",
+        rf"\caption{{{_latex(table.title)}}}",
+        rf"\begin{{tabular}}{{{align}}}",
+        r"\toprule",
+    ]
     lines.append(" & ".join(_latex(column.header) for column in table.columns) + r" \\")
     lines.append(r"\midrule")
     lines += [" & ".join(_latex(cell) for cell in row) + r" \\" for row in table.shown()]
@@ -96,12 +126,23 @@ def render_terminal(table: Table, width: int = 118) -> str:
     kept = [i for i, column in enumerate(table.columns) if column.terminal]
     columns = [table.columns[i] for i in kept]
     body = [[row[i] for i in kept] for row in table.shown()]
-    sizes = [max(len(text) for text in [*re.split(r"[ -]", column.header), *(row[i] for row in body)]) for i, column in enumerate(columns)]
-    heads = [textwrap.wrap(column.header, size + 1, break_long_words=False) for column, size in zip(columns, sizes, strict=True)]
+    sizes = [
+        max(len(text) for text in [*re.split(r"[ -]", column.header), *(row[i] for row in body)])
+        for i, column in enumerate(columns)
+    ]
+    heads = [
+        textwrap.wrap(column.header, size + 1, break_long_words=False)
+        for column, size in zip(columns, sizes, strict=True)
+    ]
     sizes = [max([size, *map(len, head)]) for size, head in zip(sizes, heads, strict=True)]
     height = max(len(head) for head in heads)
     levels = list(zip(*([""] * (height - len(head)) + head for head in heads), strict=True))
-    lines = [table.title, "", *(_line(level, sizes, columns) for level in levels), "  ".join("-" * size for size in sizes)]
+    lines = [
+        table.title,
+        "",
+        *(_line(level, sizes, columns) for level in levels),
+        "  ".join("-" * size for size in sizes),
+    ]
     lines += [_line(row, sizes, columns) for row in body]
     for note in table.notes:
         lines += ["", *textwrap.wrap(note, width, break_long_words=False)]
@@ -110,18 +151,25 @@ def render_terminal(table: Table, width: int = 118) -> str:
 
 def _line(cells: Sequence[str], sizes: Sequence[int], columns: Sequence[Column]) -> str:
     return "  ".join(
-        cell.rjust(size) if column.right else cell.ljust(size) for cell, size, column in zip(cells, sizes, columns, strict=True)
+        cell.rjust(size) if column.right else cell.ljust(size)
+        for cell, size, column in zip(cells, sizes, columns, strict=True)
     )
 
 
 def write_table(table: Table, folder: Path) -> list[Path]:
     """Writes `<name>.md`, `.csv` and `.tex` into `folder`; returns their paths."""
-    return [write_text(folder / f"{table.name}.md", to_markdown(table)), *write_numbers(table, folder)]
+    return [
+        write_text(folder / f"{table.name}.md", to_markdown(table)),
+        *write_numbers(table, folder),
+    ]
 
 
 def write_numbers(table: Table, folder: Path) -> list[Path]:
     """Writes `<name>.csv` and `.tex` alone, for a table whose Markdown stands in a page with other things; returns their paths."""
-    return [write_text(folder / f"{table.name}.csv", to_csv(table)), write_text(folder / f"{table.name}.tex", to_latex(table))]
+    return [
+        write_text(folder / f"{table.name}.csv", to_csv(table)),
+        write_text(folder / f"{table.name}.tex", to_latex(table)),
+    ]
 
 
 def power(exponent: Fraction) -> str:
@@ -133,7 +181,9 @@ def power(exponent: Fraction) -> str:
 
 def share(value: Fraction) -> str:
     """A share or exponent as the paper writes it: a small fraction as such, tenths as decimals."""
-    return str(value) if value.denominator <= 6 and value.denominator != 5 else f"{float(value):.6g}"
+    return (
+        str(value) if value.denominator <= 6 and value.denominator != 5 else f"{float(value):.6g}"
+    )
 
 
 def signed(digits: int) -> Callable[[Any], str]:
@@ -161,7 +211,9 @@ def runs_shown(digits: int) -> Callable[[Any], str]:
 
     def show(value: tuple[float, float | None, int]) -> str:
         average, spread, runs = value
-        return f"{average:.{digits}f}" + (f" ± {spread:.{digits}f} ({runs})" if spread is not None else "")
+        return f"{average:.{digits}f}" + (
+            f" ± {spread:.{digits}f} ({runs})" if spread is not None else ""
+        )
 
     return show
 
@@ -189,6 +241,9 @@ def _markdown(text: str) -> str:
 
 def _latex(text: str) -> str:
     parts = _POWER.split(text)  # texts, and between them the exponents
-    parts[::2] = [re.sub(r"([&%#_{}])", r"\\\1", part).replace("^", r"\^{}").replace("±", r"$\pm$") for part in parts[::2]]
+    parts[::2] = [
+        re.sub(r"([&%#_{}])", r"\\\1", part).replace("^", r"\^{}").replace("±", r"$\pm$")
+        for part in parts[::2]
+    ]
     parts[1::2] = [f"$s^{{{part}}}$" for part in parts[1::2]]
     return "".join(parts)

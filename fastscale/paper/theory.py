@@ -20,7 +20,9 @@ def theory_table(artifact: str | Artifact, root: Path | None = None) -> Table:
     """The table of a theory artifact (`table-1`): shares, exponents ours and published, and the largest difference of a row."""
     artifact = load_artifact(artifact, root) if isinstance(artifact, str) else artifact
     number = artifact.name.removeprefix("table-")
-    published = {row["strategy"]: row for row in reference("tables", root) if row["table"] == number}
+    published = {
+        row["strategy"]: row for row in reference("tables", root) if row["table"] == number
+    }
     columns = [
         Column("strategy", "strategy", right=False),
         Column("alpha", "alpha", share),
@@ -29,13 +31,21 @@ def theory_table(artifact: str | Artifact, root: Path | None = None) -> Table:
         Column("e_r", "e_r", share),
     ]
     for measure in MEASURES:
-        columns.append(Column(f"{_KEYS[measure]}_exponent", f"{_HEADERS[measure]} ours", power, right=False))
-        columns.append(Column(f"{_KEYS[measure]}_exponent_paper", f"{_HEADERS[measure]} paper", power, right=False))
+        columns.append(
+            Column(f"{_KEYS[measure]}_exponent", f"{_HEADERS[measure]} ours", power, right=False)
+        )
+        columns.append(
+            Column(
+                f"{_KEYS[measure]}_exponent_paper", f"{_HEADERS[measure]} paper", power, right=False
+            )
+        )
     columns.append(Column("largest_difference", "difference", str))
     rows = [_row(Strategy.parse(name), published.get(name)) for name in artifact.strategies]
     if not any(row[1] is not None for row in rows):
         rows, columns = [row[:1] + row[2:] for row in rows], columns[:1] + columns[2:]
-    notes = ["Depth grows by s^e_d, width by s^(e_w/2), resolution by s^(e_r/2); e_d + e_w + e_r = 1. Paper: arXiv 2103.06877."]
+    notes = [
+        "Depth grows by s^e_d, width by s^(e_w/2), resolution by s^(e_r/2); e_d + e_w + e_r = 1. Paper: arXiv 2103.06877."
+    ]
     return Table(artifact.name, artifact.title, columns, rows, notes)
 
 
@@ -52,5 +62,8 @@ def _row(strategy: Strategy, published: dict[str, str] | None) -> list:
         if theirs is not None:
             differences.append(own - theirs)
     if published:
-        differences += [own - Fraction(published[name]) for own, name in zip(shares, ("e_d", "e_w", "e_r"), strict=True)]
+        differences += [
+            own - Fraction(published[name])
+            for own, name in zip(shares, ("e_d", "e_w", "e_r"), strict=True)
+        ]
     return [*row, max(differences, key=abs) if differences else None]

@@ -66,12 +66,17 @@ def verdicts(records: Sequence[Record], root: Path | None = None) -> list[Verdic
     """Every claim of every artifact, one line for each device it was measured on, or one that says it was not."""
     found = []
     pictures = cache(lambda name: views(load_artifact(name, root), records, root))
-    for name in sorted(list_artifacts(root), key=lambda name: name.startswith("evidence-")):  # the paper's own first
+    for name in sorted(
+        list_artifacts(root), key=lambda name: name.startswith("evidence-")
+    ):  # the paper's own first
         artifact = load_artifact(name, root)
         for claim in artifact.claims:
             value, networks = published_value(claim, artifact, root) or (None, None)
             ours: list[Ours | None] = [*our_values(claim, artifact, pictures, records, root)]
-            found += [Verdict(name, claim, value, networks, own, judge(claim, value, own)) for own in ours or [None]]
+            found += [
+                Verdict(name, claim, value, networks, own, judge(claim, value, own))
+                for own in ours or [None]
+            ]
     return found
 
 
@@ -94,13 +99,23 @@ def judge(claim: Claim, recomputed: float | None, ours: Ours | None) -> str:
 
 def target(claim: Claim, recomputed: float | None) -> float:
     """What ours is held against: the number that the paper prints, else the one computed again; 0 for a margin or a paired difference."""
-    found = claim.paper if claim.paper is not None else 0.0 if {"margin", "paired"} & set(claim.measure) else recomputed
+    found = (
+        claim.paper
+        if claim.paper is not None
+        else 0.0
+        if {"margin", "paired"} & set(claim.measure)
+        else recomputed
+    )
     if found is None:
-        raise InputError(f"claim {claim.id}: neither a number of the paper nor one that can be computed: nothing to hold ours against")
+        raise InputError(
+            f"claim {claim.id}: neither a number of the paper nor one that can be computed: nothing to hold ours against"
+        )
     return found
 
 
-def published_value(claim: Claim, artifact: Artifact, root: Path | None = None) -> tuple[float, int] | None:
+def published_value(
+    claim: Claim, artifact: Artifact, root: Path | None = None
+) -> tuple[float, int] | None:
     """(the number computed again from published points, or from counts, from how many networks); None where neither is there."""
     m = claim.measure
     if "correlation" in m:
@@ -117,21 +132,38 @@ def published_value(claim: Claim, artifact: Artifact, root: Path | None = None) 
     return None
 
 
-def our_values(claim: Claim, artifact: Artifact, pictures: Pictures, records: Sequence[Record], root: Path | None = None) -> Iterator[Ours]:
+def our_values(
+    claim: Claim,
+    artifact: Artifact,
+    pictures: Pictures,
+    records: Sequence[Record],
+    root: Path | None = None,
+) -> Iterator[Ours]:
     """Ours: one where it is counted or in closed form, otherwise one a device or training recipe with records enough."""
     m = claim.measure
     if "exponents" in m:
         table = theory_table(m["exponents"], root)
         yield Ours(sum(bool(row[-1]) for row in table.rows), 3 * len(table.rows), "closed form")
     elif "growth" in m:
-        yield Ours(*mean_exponent(m["strategy"], m["growth"], artifact.growth["bases"], artifact.growth["factors"]), "counted")
+        yield Ours(
+            *mean_exponent(
+                m["strategy"], m["growth"], artifact.growth["bases"], artifact.growth["factors"]
+            ),
+            "counted",
+        )
     elif "within" in m:
         table = definitions(root) if m["within"] == "definitions" else published_counts(root)
         yield Ours(*within_one_unit(table), "counted")
     elif "exact" in m:
         table = zoo_counts(root)
-        differences = [i for i, column in enumerate(table.columns) if column.key.endswith("_difference")]
-        yield Ours(sum(not any(row[i] for i in differences) for row in table.rows), len(table.rows), "counted")
+        differences = [
+            i for i, column in enumerate(table.columns) if column.key.endswith("_difference")
+        ]
+        yield Ours(
+            sum(not any(row[i] for i in differences) for row in table.rows),
+            len(table.rows),
+            "counted",
+        )
     elif "correlation" in m:
         figure = load_artifact(m["pool"], root)
         for view in pictures(figure.name):
@@ -156,7 +188,12 @@ def _of_trained(m: dict[str, Any], found: Trained) -> Iterator[Ours]:
     else:
         e = difference(found, m["paired"], m["minus"])
         if e is not None:
-            yield Ours(e.mean, e.pairs, f"{found.plan.data}, recipe {found.plan.recipe}", interval=(e.low, e.high))
+            yield Ours(
+                e.mean,
+                e.pairs,
+                f"{found.plan.data}, recipe {found.plan.recipe}",
+                interval=(e.low, e.high),
+            )
 
 
 def _measured_pair(m: dict[str, Any], pictures: Sequence[View]) -> Iterator[Ours]:
@@ -178,7 +215,9 @@ def _measured_pair(m: dict[str, Any], pictures: Sequence[View]) -> Iterator[Ours
             yield Ours(found[0], min(runs), where, on_cpu)
 
 
-def _compared(m: dict[str, Any], points: Sequence[Measured], whole: bool = True) -> tuple[float, int] | None:
+def _compared(
+    m: dict[str, Any], points: Sequence[Measured], whole: bool = True
+) -> tuple[float, int] | None:
     """(the difference, or ratio, to the least of the others; how many networks). Not `whole`: of those others that are known."""
     what = m.get("difference") or m["ratio"]
     values = {p.arch: getattr(p, what) for p in points}

@@ -42,7 +42,11 @@ class View:
         """
         if (measure == "time" and self.on_cpu) or (measure == "error" and self.foreign):
             return []
-        return [p for p in self.published if getattr(p, measure) is not None and not (p.counted and measure in MEASURES)]
+        return [
+            p
+            for p in self.published
+            if getattr(p, measure) is not None and not (p.counted and measure in MEASURES)
+        ]
 
     def our_values(self, measure: str) -> list[Measured]:
         """Our points with that measure: counted, trained or timed."""
@@ -58,13 +62,27 @@ def views(artifact: Artifact, records: Sequence[Record], root: Path | None = Non
     planned = tuple(counted(plan)) if plan else ()
     found = groups(records, artifact)
     trained = [g for g in found if g.kind == "train"]
-    own = next((g for g in trained if plan and g.data == plan.data and g.words == f"recipe {plan.recipe}"), None)
+    own = next(
+        (g for g in trained if plan and g.data == plan.data and g.words == f"recipe {plan.recipe}"),
+        None,
+    )
     pictures = [View(artifact.name, published, planned, own, None)]
     for group in found:
         if group.kind == "time":
-            pictures.append(View(f"{artifact.name}-on-{group.name}", published, planned, own, group))
+            pictures.append(
+                View(f"{artifact.name}-on-{group.name}", published, planned, own, group)
+            )
         elif group is not own:
-            pictures.append(View(f"{artifact.name}-with-{group.name}", published, planned, group, None, foreign=True))
+            pictures.append(
+                View(
+                    f"{artifact.name}-with-{group.name}",
+                    published,
+                    planned,
+                    group,
+                    None,
+                    foreign=True,
+                )
+            )
     return pictures
 
 
@@ -73,8 +91,23 @@ def counted(plan: Plan) -> list[Measured]:
     found = []
     for name in plan.names():
         ours, _ = counts(name.arch_name)
-        strategy = "orig" if name.strategy is None and family_of(name.base) == "EfficientNet" and name.base[-1] != "0" else name.strategy
-        found.append(Measured(name.arch_name, family_of(name.base), strategy, float(ours.flops), float(ours.params), float(ours.acts)))
+        strategy = (
+            "orig"
+            if name.strategy is None
+            and family_of(name.base) == "EfficientNet"
+            and name.base[-1] != "0"
+            else name.strategy
+        )
+        found.append(
+            Measured(
+                name.arch_name,
+                family_of(name.base),
+                strategy,
+                float(ours.flops),
+                float(ours.params),
+                float(ours.acts),
+            )
+        )
     return found
 
 

@@ -71,11 +71,19 @@ class FittedLaw:
     def outside(self, terms: Terms, batch: float) -> tuple[str, ...]:
         """What of the network (or the batch) lies outside of what was measured; empty: the law interpolates."""
         found = {**{name: getattr(terms, name) for name in RANGED}, "batch": batch}
-        return tuple(name for name, value in found.items() if not self.ranges[name][0] <= value <= self.ranges[name][1])
+        return tuple(
+            name
+            for name, value in found.items()
+            if not self.ranges[name][0] <= value <= self.ranges[name][1]
+        )
 
     def spread(self, family: str) -> float:
         """Log factor of the interval: by leaving strategies out where the family was measured, else by leaving families out."""
-        order = ("strategy", "family", "network") if family in self.families else ("family", "strategy", "network")
+        order = (
+            ("strategy", "family", "network")
+            if family in self.families
+            else ("family", "strategy", "network")
+        )
         return next(self.spreads[group] for group in order if group in self.spreads)
 
 
@@ -93,13 +101,17 @@ class Device:
             raise InputError(self.refused[mode])
         if mode not in self.laws:
             other = ", ".join(self.laws)
-            raise InputError(f"device {self.name}: only {other} was measured there, so it says nothing about {mode}")
+            raise InputError(
+                f"device {self.name}: only {other} was measured there, so it says nothing about {mode}"
+            )
         return self.laws[mode]
 
 
 def fitted_to(m: Measurements) -> FittedLaw:
     """The law of one device and mode. InputError where the observations are too few."""
-    from fastscale.planning.validate import choose  # loads numpy, which the shipped laws do not need
+    from fastscale.planning.validate import (
+        choose,
+    )  # loads numpy, which the shipped laws do not need
 
     law, spreads = choose(m.observations)
     ranges = {name: _range([getattr(o.terms, name) for o in m.observations]) for name in RANGED}
@@ -113,7 +125,10 @@ def fitted_to(m: Measurements) -> FittedLaw:
         ranges={**ranges, "batch": _range([o.batch for o in m.observations])},
         families=tuple(sorted({o.family for o in m.observations})),
         spreads={group: _digits(value, 4) for group, value in spreads.items()},
-        measured=tuple(Measured(o.network, o.resolution, o.batch, _digits(o.image_time_s, 6)) for o in (*m.observations, *m.checks)),
+        measured=tuple(
+            Measured(o.network, o.resolution, o.batch, _digits(o.image_time_s, 6))
+            for o in (*m.observations, *m.checks)
+        ),
         devices=m.devices,
         memory=m.memory,
     )
@@ -129,7 +144,11 @@ def to_dict(law: FittedLaw) -> dict[str, Any]:
     seconds = {name: law.law.seconds[name] for name in LAWS[law.law.name]}
     rows = [[m.network, m.resolution, m.batch, m.image_time_s] for m in law.measured]
     own = {**vars(law), "law": law.law.name, "seconds": seconds, "measured": rows}
-    return {**own, "ranges": {name: list(r) for name, r in law.ranges.items()}, "families": list(law.families)}
+    return {
+        **own,
+        "ranges": {name: list(r) for name, r in law.ranges.items()},
+        "families": list(law.families),
+    }
 
 
 def from_dict(content: dict[str, Any]) -> FittedLaw:

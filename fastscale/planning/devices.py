@@ -18,12 +18,19 @@ COMMITTED = Path(__file__).resolve().parents[2] / "paper_figures" / "records"
 def shipped_devices() -> dict[str, Device]:
     """The named devices; `fastscale.paper.runtime_law` makes the file again from the references."""
     laws = [from_dict(content) for content in json.loads(SHIPPED.read_text(encoding="utf-8"))]
-    return {name: Device(name, {law.mode: law for law in laws if law.device == name}) for name in dict.fromkeys(law.device for law in laws)}
+    return {
+        name: Device(name, {law.mode: law for law in laws if law.device == name})
+        for name in dict.fromkeys(law.device for law in laws)
+    }
 
 
 def shipped_text(devices: dict[str, Device]) -> str:
     """What devices.json holds: one law a line."""
-    lines = [json.dumps(to_dict(law), sort_keys=True) for device in devices.values() for law in device.laws.values()]
+    lines = [
+        json.dumps(to_dict(law), sort_keys=True)
+        for device in devices.values()
+        for law in device.laws.values()
+    ]
     return "[\n" + ",\n".join(lines) + "\n]\n"
 
 
@@ -36,7 +43,9 @@ def device_named(text: str | Device, **chosen: Any) -> Device:
     if isinstance(text, Device):
         return text
     if not isinstance(text, str):
-        raise InputError(f"a device is named by text, got {text!r}; there are: {', '.join(shipped_devices())}")
+        raise InputError(
+            f"a device is named by text, got {text!r}; there are: {', '.join(shipped_devices())}"
+        )
     given = {key: value for key, value in chosen.items() if value is not None}
     if text in shipped_devices():
         if given:
@@ -48,9 +57,14 @@ def device_named(text: str | Device, **chosen: Any) -> Device:
 
     if ".jsonl" in text:
         return measured.device_from_file(text, **given)
-    files = [Path(os.environ.get("FASTSCALE_RUNS", "runs")) / "records.jsonl", *sorted(COMMITTED.glob("*.jsonl"))]
+    files = [
+        Path(os.environ.get("FASTSCALE_RUNS", "runs")) / "records.jsonl",
+        *sorted(COMMITTED.glob("*.jsonl")),
+    ]
     found = measured.device_by_name(text, files, **given)
     if found is None:
         known = nearest(text, [*shipped_devices(), *measured.device_names(files)])
-        raise InputError(f"no device is named {text!r}; there are, nearest first: {known}; for your own, {measured.how_to_measure()}")
+        raise InputError(
+            f"no device is named {text!r}; there are, nearest first: {known}; for your own, {measured.how_to_measure()}"
+        )
     return found

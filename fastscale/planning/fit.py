@@ -25,7 +25,9 @@ def fit(observations: Sequence[Observation], law: str = "full") -> Law:
         )
     x = np.array([values(law, o.terms, o.batch) for o in observations])
     t = np.array([o.image_time_s for o in observations])
-    scale = np.where(x.max(0) > 0, x.max(0), 1.0)  # a term that is nowhere above zero (no grouped convs) stays at zero
+    scale = np.where(
+        x.max(0) > 0, x.max(0), 1.0
+    )  # a term that is nowhere above zero (no grouped convs) stays at zero
     found = _fit_log(x / scale, t) / scale
     return Law(law, dict(zip(names, map(float, found), strict=True)))
 
@@ -38,7 +40,9 @@ def power_law(xs: Sequence[float], ts: Sequence[float]) -> tuple[float, float]:
 
 def _fit_log(x: np.ndarray, t: np.ndarray) -> np.ndarray:
     """Coefficients >= 0 of least squared log error; `x` with columns of about one size."""
-    best = non_negative(x / t[:, None], np.ones(len(t)))  # relative error: where the log is nearly straight
+    best = non_negative(
+        x / t[:, None], np.ones(len(t))
+    )  # relative error: where the log is nearly straight
     error = _log_error(x, t, best)
     for _ in range(_STEPS):
         predicted = x @ best
@@ -64,7 +68,9 @@ def non_negative(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     both = supports[:, :, None] * supports[:, None, :]
     # what is off has a 1 on the diagonal, and so has what is zero in every row: their solution is 0
     diagonal = np.where((supports > 0) & (np.diag(gram) > 0), _RIDGE * np.diag(gram), 1.0)
-    solved = np.linalg.solve(gram * both + diagonal[:, :, None] * np.eye(k), (target * supports)[:, :, None])[:, :, 0]
+    solved = np.linalg.solve(
+        gram * both + diagonal[:, :, None] * np.eye(k), (target * supports)[:, :, None]
+    )[:, :, 0]
     loss = np.einsum("si,ij,sj->s", solved, gram, solved) - 2 * solved @ target
     return solved[np.argmin(np.where((solved >= 0).all(1), loss, 0.0))]
 
@@ -72,4 +78,6 @@ def non_negative(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 @cache
 def _supports(k: int) -> np.ndarray:
     """(2^k, k): every choice of terms, none of them first."""
-    return np.array([[support >> j & 1 for j in range(k)] for support in range(1 << k)], dtype=float)
+    return np.array(
+        [[support >> j & 1 for j in range(k)] for support in range(1 << k)], dtype=float
+    )

@@ -45,7 +45,10 @@ class Law:
 
     def image_time_s(self, terms: Terms, batch: float) -> float:
         """Seconds an image, on one device, in steps of `batch` images."""
-        return sum(self.seconds[name] * value for name, value in zip(LAWS[self.name], values(self.name, terms, batch), strict=True))
+        return sum(
+            self.seconds[name] * value
+            for name, value in zip(LAWS[self.name], values(self.name, terms, batch), strict=True)
+        )
 
 
 def values(law: str, terms: Terms, batch: float) -> tuple[float, ...]:

@@ -18,8 +18,21 @@ from fastscale.scaling import arch_named
 from fastscale.timing.drift import DRIFT_BOUND, at_usual_clock
 
 # what has to be the same in all records of a law; the batch need not be: it is part of the law
-ENVELOPE = ("device", "device_type", "precision", "layout", "compile", "threads", "tf32", "torch", "cores")
-UNSAID = ("torch", "cores")  # in a law's envelope: the first is its software, the second says less than the threads
+ENVELOPE = (
+    "device",
+    "device_type",
+    "precision",
+    "layout",
+    "compile",
+    "threads",
+    "tf32",
+    "torch",
+    "cores",
+)
+UNSAID = (
+    "torch",
+    "cores",
+)  # in a law's envelope: the first is its software, the second says less than the threads
 VALUES = {"training": "step_time_s", "inference": "inference_time_s"}
 LEAST = 7  # networks: with one left out there is still one more than the largest law has terms
 
@@ -47,7 +60,9 @@ def device_of_records(records: Sequence[Record], name: str | None = None, **chos
         raise InputError(next(iter(refused.values())))
     if not laws:
         without = _without(sum(len(drifted) for _, drifted in timed.values()))
-        raise InputError(f"{device}: {len(every)} usable time records{without}; a law needs {LEAST} networks or more: {how_to_measure()}")
+        raise InputError(
+            f"{device}: {len(every)} usable time records{without}; a law needs {LEAST} networks or more: {how_to_measure()}"
+        )
     return Device(device, laws, refused)
 
 
@@ -59,13 +74,21 @@ def measurements(records: Sequence[Record], least: int) -> list[Measurements]:
             for r in own:
                 alike = slug(r.env["device"]), mode, *(str(_condition(r, key)) for key in ENVELOPE)
                 found.setdefault(alike, ([], []))[i].append(r)
-    enough = [(k, own, drifted) for k, (own, drifted) in sorted(found.items()) if len({(r.arch, r.resolution) for r in own}) >= least]
+    enough = [
+        (k, own, drifted)
+        for k, (own, drifted) in sorted(found.items())
+        if len({(r.arch, r.resolution) for r in own}) >= least
+    ]
     return [_measurements(k[0], k[1], own, len(drifted)) for k, own, drifted in enough]
 
 
 def _timed(records: Sequence[Record], value: str) -> tuple[list[Record], list[Record]]:
     """The last record of each network that holds this time, measured on dummy images with our own code; and those left out for drift."""
-    kept = [r for r in records if r.kind == "time" and value in r.values and r.env.get("images") in (None, "dummy")]
+    kept = [
+        r
+        for r in records
+        if r.kind == "time" and value in r.values and r.env.get("images") in (None, "dummy")
+    ]
     kept = [r for r in kept if r.env.get("implementation") in (None, "fastscale")]
     alike = at_usual_clock(kept)
     return latest(alike), [r for r in kept if r not in alike]
@@ -75,18 +98,32 @@ def _condition(record: Record, key: str) -> Any:
     """One of ENVELOPE; how many cores there are matters to a processor's time, not to a GPU's. A CPU's torch is one whoever built it."""
     if key == "torch":
         return str(record.env.get("versions", {}).get("torch")).removesuffix("+cpu")
-    return None if key == "cores" and record.env.get("device_type") != "cpu" else record.env.get(key)
+    return (
+        None if key == "cores" and record.env.get("device_type") != "cpu" else record.env.get(key)
+    )
 
 
 def _without(drifted: int) -> str:
-    return f" ({drifted} left out: the device was then more than {DRIFT_BOUND:g} times faster or slower than for most)" if drifted else ""
+    return (
+        f" ({drifted} left out: the device was then more than {DRIFT_BOUND:g} times faster or slower than for most)"
+        if drifted
+        else ""
+    )
 
 
 def _measurements(device: str, mode: str, records: Sequence[Record], drifted: int) -> Measurements:
-    shared = {key: records[0].env.get(key) for key in ENVELOPE if records[0].env.get(key) is not None and key not in UNSAID}
+    shared = {
+        key: records[0].env.get(key)
+        for key in ENVELOPE
+        if records[0].env.get(key) is not None and key not in UNSAID
+    }
     if len({r.env.get("layout") for r in records}) > 1:
         shared["layout"] = "each network's faster layout"
-    envelope = {"hardware": shared.pop("device"), **shared, "software": f"torch {_condition(records[0], 'torch')}"}
+    envelope = {
+        "hardware": shared.pop("device"),
+        **shared,
+        "software": f"torch {_condition(records[0], 'torch')}",
+    }
     observations = [_observation(r, VALUES[mode]) for r in records]
     memory = calibrated(records) if mode == "training" else 1.0
     source = f"{len(records)} time records{_without(drifted)}"
@@ -104,18 +141,36 @@ def device_from_file(text: str, **chosen: Any) -> Device:
     records = read_records(f"{path}.jsonl" if name else text)
     if name:
         records = [r for r in records if slug(name) in slug(r.env["device"])]
-    return device_of_records(records, slug(records[0].env["device"]) if records else name or text, **chosen)
+    return device_of_records(
+        records, slug(records[0].env["device"]) if records else name or text, **chosen
+    )
 
 
 def device_by_name(name: str, files: Sequence[Path], **chosen: Any) -> Device | None:
     """The device whose name contains the words of `name`, in the records of `files`; None where there is none."""
-    records = [r for path in files if path.is_file() for r in read_records(path) if f"-{slug(name)}-" in f"-{slug(r.env['device'])}-"]
-    return device_of_records(records, slug(records[0].env["device"]), **chosen) if slug(name) and records else None
+    records = [
+        r
+        for path in files
+        if path.is_file()
+        for r in read_records(path)
+        if f"-{slug(name)}-" in f"-{slug(r.env['device'])}-"
+    ]
+    return (
+        device_of_records(records, slug(records[0].env["device"]), **chosen)
+        if slug(name) and records
+        else None
+    )
 
 
 def device_names(files: Sequence[Path]) -> list[str]:
     """The devices that time records of `files` were measured on, each once, as `device_by_name` takes them."""
-    timed = [r for path in files if path.is_file() for r in read_records(path) if r.kind == "time" and set(VALUES.values()) & set(r.values)]
+    timed = [
+        r
+        for path in files
+        if path.is_file()
+        for r in read_records(path)
+        if r.kind == "time" and set(VALUES.values()) & set(r.values)
+    ]
     return list(dict.fromkeys(slug(r.env["device"]) for r in timed))
 
 
@@ -126,15 +181,25 @@ def slug(name: str) -> str:
 
 def _chosen(records: list[Record], value: str, **chosen: Any) -> list[Record]:
     best_layout = chosen.get("layout") == "best"
-    wanted = {key: choice for key, choice in chosen.items() if choice is not None and not (key == "layout" and best_layout)}
+    wanted = {
+        key: choice
+        for key, choice in chosen.items()
+        if choice is not None and not (key == "layout" and best_layout)
+    }
     kept = [r for r in records if all(r.env.get(key) == choice for key, choice in wanted.items())]
     if records and not kept:
         have = "; ".join(f"{key} {', '.join(_each(records, key))}" for key in wanted)
-        raise InputError(f"no time record has {', '.join(f'{key} {choice}' for key, choice in wanted.items())}; the records have {have}")
+        raise InputError(
+            f"no time record has {', '.join(f'{key} {choice}' for key, choice in wanted.items())}; the records have {have}"
+        )
     for key in ENVELOPE:
         found = _each(kept, key)
         if len(found) > 1 and not (key == "layout" and best_layout):
-            choose = f"choose one with --{key}" if key in ("precision", "layout", "compile") else "keep one in a file of its own"
+            choose = (
+                f"choose one with --{key}"
+                if key in ("precision", "layout", "compile")
+                else "keep one in a file of its own"
+            )
             best = " (or --layout best)" if key == "layout" else ""
             raise InputError(f"the records differ in {key}: {', '.join(found)}; {choose}{best}")
     if best_layout:
@@ -155,9 +220,21 @@ def _observation(record: Record, value: str) -> Observation:
     arch: Arch = arch_named(record.arch)
     found = terms(arch, record.resolution, record.num_classes)
     if (found.flops, found.params, found.acts) != (record.flops, record.params, record.acts):
-        raise InputError(f"record {record.id} of {record.arch}: its counts are not the network's: the record or the code is wrong")
+        raise InputError(
+            f"record {record.id} of {record.arch}: its counts are not the network's: the record or the code is wrong"
+        )
     batch = record.env.get("batch")
     if not isinstance(batch, int) or batch < 1:
-        raise InputError(f"record {record.id} of {record.arch}: its envelope does not say the batch it was timed with")
+        raise InputError(
+            f"record {record.id} of {record.arch}: its envelope does not say the batch it was timed with"
+        )
     strategy = record.strategy or "none"
-    return Observation(record.arch, family(record.arch), strategy, record.resolution, found, batch, record.values[value] / batch)
+    return Observation(
+        record.arch,
+        family(record.arch),
+        strategy,
+        record.resolution,
+        found,
+        batch,
+        record.values[value] / batch,
+    )

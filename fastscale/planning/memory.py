@@ -26,7 +26,9 @@ def is_half(precision: str | None) -> bool:
     return precision is not None and ("mixed" in precision or "16" in precision)
 
 
-def kept_elements(arch: Arch, resolution: int | None = None, num_classes: int = 1000) -> tuple[int, int]:
+def kept_elements(
+    arch: Arch, resolution: int | None = None, num_classes: int = 1000
+) -> tuple[int, int]:
     """(elements kept for one image, elements of max pools, whose indices come on top)."""
     silu = not isinstance(arch, AnyNet) or arch.activation == "silu"
     kept = pooled = 0
@@ -63,7 +65,9 @@ def training_memory_mib(
     """MiB on one device for a step of `batch` images; see above. `average`: with averaged weights kept there, as `fastscale fit` does."""
     pixels = (arch.resolution if resolution is None else resolution) ** 2
     kept, pooled = kept_elements(arch, resolution, num_classes)
-    params = sum(n * layer.params for _, n, block in parts(arch, resolution, num_classes) for layer in block)
+    params = sum(
+        n * layer.params for _, n, block in parts(arch, resolution, num_classes) for layer in block
+    )
     half = is_half(precision)
     state = params * (12 + 4 * average + 2 * half)
     image = 3 * pixels * (4 + 2 * half)
@@ -75,7 +79,15 @@ def calibrated(records: Iterable[Record]) -> float:
     ratios = []
     for r in records:
         batch, precision = r.env.get("batch"), r.env.get("precision")
-        if r.kind == "time" and "peak_memory_mib" in r.values and "step_time_s" in r.values and batch:
+        if (
+            r.kind == "time"
+            and "peak_memory_mib" in r.values
+            and "step_time_s" in r.values
+            and batch
+        ):
             size = {"resolution": r.resolution, "num_classes": r.num_classes}
-            ratios.append(r.values["peak_memory_mib"] / training_memory_mib(arch_named(r.arch), batch, precision, average=False, **size))
+            ratios.append(
+                r.values["peak_memory_mib"]
+                / training_memory_mib(arch_named(r.arch), batch, precision, average=False, **size)
+            )
     return statistics.median(ratios) if ratios else 1.0

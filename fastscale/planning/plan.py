@@ -49,7 +49,11 @@ class Conditions:
     @property
     def served(self) -> float:
         """Images a step on one device at inference."""
-        return self.latency_batch or self.batch or (self.inference.law("inference").batch if self.inference else _BATCH)
+        return (
+            self.latency_batch
+            or self.batch
+            or (self.inference.law("inference").batch if self.inference else _BATCH)
+        )
 
     def time(self, mode: str, arch: Arch, counted: Terms | None = None) -> Prediction | None:
         """The prediction, where there is a device for it."""
@@ -57,13 +61,18 @@ class Conditions:
         if device is None:
             return None
         batch = self.latency_batch or self.batch if mode == "inference" else self.batch
-        return predict(arch, device, mode, batch, images=self.images, devices=self.devices, counted=counted)
+        return predict(
+            arch, device, mode, batch, images=self.images, devices=self.devices, counted=counted
+        )
 
     def memory_mib(self, arch: Arch) -> float:
         """Training memory on one device; a lower bound, unless the device's records hold peaks (see memory.py)."""
         law = self.training.law("training") if self.training else None
         precision, factor = (law.envelope.get("precision"), law.memory) if law else ("mixed", 1.0)
-        return training_memory_mib(arch, self.training_batch, precision, num_classes=self.num_classes) * factor
+        return (
+            training_memory_mib(arch, self.training_batch, precision, num_classes=self.num_classes)
+            * factor
+        )
 
 
 @dataclass(frozen=True)
@@ -88,9 +97,21 @@ class Candidate:
 
     def to_dict(self, recipe: str = "imagenet-100ep") -> dict[str, Any]:
         """For JSON."""
-        times = {mode: None if p is None else _prediction(p) for mode, p in (("training", self.training), ("inference", self.inference))}
-        own = {key: getattr(self, key) for key in ("base", "strategy", "factor", "memory_mib", "binds", "load", "pareto")}
-        return {"arch": vars(self.arch), **vars(self.counts), **own, **times, "run": self.run(recipe)}
+        times = {
+            mode: None if p is None else _prediction(p)
+            for mode, p in (("training", self.training), ("inference", self.inference))
+        }
+        own = {
+            key: getattr(self, key)
+            for key in ("base", "strategy", "factor", "memory_mib", "binds", "load", "pareto")
+        }
+        return {
+            "arch": vars(self.arch),
+            **vars(self.counts),
+            **own,
+            **times,
+            "run": self.run(recipe),
+        }
 
 
 @dataclass(frozen=True)
@@ -117,28 +138,51 @@ class Plan:
         return {
             "budgets": self.budgets,
             "candidates": [c.to_dict(recipe) for c in self.candidates],
-            "missing": [{"base": b, "strategy": s, "reason": reason} for (b, s), reason in self.missing.items()],
+            "missing": [
+                {"base": b, "strategy": s, "reason": reason}
+                for (b, s), reason in self.missing.items()
+            ],
         }
 
 
-def plan(bases: Sequence[Arch], strategies: Sequence[str | Strategy] | None, budgets: dict[str, float], conditions: Conditions) -> Plan:
+def plan(
+    bases: Sequence[Arch],
+    strategies: Sequence[str | Strategy] | None,
+    budgets: dict[str, float],
+    conditions: Conditions,
+) -> Plan:
     """See `fastscale.plan`."""
     _check(budgets, conditions)
     bases = list({base.name: base for base in bases}.values())
     if not bases or (strategies is not None and not strategies):
         raise InputError("give at least one base and one strategy to plan with")
     if not budgets:
-        made = [_candidate(base, "as it is", Found(1.0, base, conditions.count(base), {}, 0.0, ""), conditions) for base in bases]
+        made = [
+            _candidate(
+                base, "as it is", Found(1.0, base, conditions.count(base), {}, 0.0, ""), conditions
+            )
+            for base in bases
+        ]
         return Plan({}, conditions, _marked(made, budgets), {})
     for base in bases:
         if "-x" in base.name:
-            raise InputError(f"{base.name} is scaled already: give the base, {parse_run(base.name).base}, whose runs have names")
-    chosen = {s.name: s for s in map(Strategy.parse, STRATEGIES if strategies is None else strategies)}.values()
+            raise InputError(
+                f"{base.name} is scaled already: give the base, {parse_run(base.name).base}, whose runs have names"
+            )
+    chosen = {
+        s.name: s for s in map(Strategy.parse, STRATEGIES if strategies is None else strategies)
+    }.values()
     made, missing, nearest = [], {}, []
     for base in bases:
         seen: dict[tuple, str] = {}
         for strategy in chosen:
-            search = Search(base, strategy, budgets, conditions.count, lambda arch, counted: _costs(arch, counted, budgets, conditions))
+            search = Search(
+                base,
+                strategy,
+                budgets,
+                conditions.count,
+                lambda arch, counted: _costs(arch, counted, budgets, conditions),
+            )
             try:
                 found = search.largest()
             except Unlimited as error:
@@ -155,9 +199,12 @@ def plan(bases: Sequence[Arch], strategies: Sequence[str | Strategy] | None, bud
                 made.append(_candidate(base, strategy.name, found, conditions))
     if not made:
         raise InputError(
-            _nothing(missing, nearest, budgets) + (f"; latency is of {conditions.served:g} images" if "latency_ms" in budgets else "")
+            _nothing(missing, nearest, budgets)
+            + (f"; latency is of {conditions.served:g} images" if "latency_ms" in budgets else "")
         )
-    return Plan(budgets, conditions, _marked(sorted(made, key=lambda c: -c.counts.flops), budgets), missing)
+    return Plan(
+        budgets, conditions, _marked(sorted(made, key=lambda c: -c.counts.flops), budgets), missing
+    )
 
 
 def _check(budgets: dict[str, float], conditions: Conditions) -> None:
@@ -172,9 +219,13 @@ def _check(budgets: dict[str, float], conditions: Conditions) -> None:
         if not (isinstance(value, int | float) and 0 < value < float("inf")):
             raise InputError(f"{name} must be a finite number > 0, got {value!r}")
     if "epoch_time_min" in budgets and conditions.training is None:
-        raise InputError("a budget of epoch time needs a device that was measured in training: v100, or a file of time records")
+        raise InputError(
+            "a budget of epoch time needs a device that was measured in training: v100, or a file of time records"
+        )
     if "latency_ms" in budgets and conditions.inference is None:
-        raise InputError("a budget of latency needs a device that was measured at inference: rtx-4090, or a file of time records")
+        raise InputError(
+            "a budget of latency needs a device that was measured at inference: rtx-4090, or a file of time records"
+        )
 
 
 def _costs(arch: Arch, counted: Terms, budgets: dict[str, float], conditions: Conditions) -> Costs:
@@ -239,7 +290,9 @@ def _short_of(least: Found | None, budgets: dict[str, float]) -> str:
     return f"nothing meets {wanted}; the smallest that would do: {', '.join(f'{name} {_said(_up(v))}' for name, v in over.items())}"
 
 
-def _nothing(missing: dict[tuple[str, str], str], nearest: Sequence[Found], budgets: dict[str, float]) -> str:
+def _nothing(
+    missing: dict[tuple[str, str], str], nearest: Sequence[Found], budgets: dict[str, float]
+) -> str:
     """One line for a plan without candidates: the smallest budget that one network would meet."""
     if not nearest:
         (base, _), reason = next(iter(missing.items()))
@@ -260,4 +313,9 @@ def _said(value: float) -> str:
 
 def _prediction(p: Prediction) -> dict[str, Any]:
     epoch = None if p.epoch_time_min is None else [p.epoch_of(p.low), p.epoch_of(p.high)]
-    return {**vars(p), "epoch_time_min": p.epoch_time_min, "epoch_time_min_interval": epoch, "step_time_s": p.step_time_s}
+    return {
+        **vars(p),
+        "epoch_time_min": p.epoch_time_min,
+        "epoch_time_min_interval": epoch,
+        "step_time_s": p.step_time_s,
+    }

@@ -75,10 +75,14 @@ def predict(
     counted: Terms | None = None,
 ) -> Prediction:
     """See `fastscale.predict_time`. `counted`: the network's terms where they are known already."""
-    law = device.law(mode or ("training" if "training" in {**device.laws, **device.refused} else "inference"))
+    law = device.law(
+        mode or ("training" if "training" in {**device.laws, **device.refused} else "inference")
+    )
     batch = law.batch if batch is None else batch
     devices = law.devices if devices is None else devices
-    check_sizes(batch=batch, images=images, devices=devices, num_classes=num_classes, resolution=resolution)
+    check_sizes(
+        batch=batch, images=images, devices=devices, num_classes=num_classes, resolution=resolution
+    )
     found = counted or terms(arch, resolution, num_classes)
     time, factor = law.law.image_time_s(found, batch), math.exp(law.spread(family(arch.name)))
     return Prediction(
@@ -99,5 +103,9 @@ def predict(
 
 def _measured(law: FittedLaw, arch: Arch, resolution: int, batch: float) -> float | None:
     """Seconds an image that were measured of this network at this batch (within a quarter, for the same number of images a step)."""
-    own = [m for m in law.measured if (m.network, m.resolution) == (arch.name, resolution) and 0.8 <= m.batch / batch <= 1.25]
+    own = [
+        m
+        for m in law.measured
+        if (m.network, m.resolution) == (arch.name, resolution) and 0.8 <= m.batch / batch <= 1.25
+    ]
     return min(own, key=lambda m: abs(m.batch - batch)).image_time_s if own else None

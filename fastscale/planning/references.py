@@ -38,8 +38,19 @@ XIAO = {
     "RegNetZ 16GF": "regnetz-4gf.dWr-x3.88",
     "RegNetZ 32GF": "regnetz-4gf.dWr-x8.5",
 }
-_GPUS = {"rtx3090": "rtx-3090", "rtx4090": "rtx-4090", "4090": "rtx-4090", "5090": "rtx-5090", "pro6000maxq": "rtx-pro-6000-maxq"}
-_PRECISIONS = {"amp": "float16 mixed", "amp_bf16": "bfloat16 mixed", "bf16": "bfloat16", "fp32": "float32"}
+_GPUS = {
+    "rtx3090": "rtx-3090",
+    "rtx4090": "rtx-4090",
+    "4090": "rtx-4090",
+    "5090": "rtx-5090",
+    "pro6000maxq": "rtx-pro-6000-maxq",
+}
+_PRECISIONS = {
+    "amp": "float16 mixed",
+    "amp_bf16": "bfloat16 mixed",
+    "bf16": "bfloat16",
+    "fp32": "float32",
+}
 _LAYOUTS = {"nchw": "contiguous", "nhwc": "channels_last"}
 
 
@@ -63,7 +74,11 @@ def point_arch(row: dict[str, str]) -> Arch:
         return arch_named(PAPER_BASES[row["base"]])
     if row["strategy"] == "orig":
         return arch_named(f"efficientnet-{row['target'].lower()}")
-    return scale(arch_named(PAPER_BASES[row["base"]]), Strategy.parse(row["strategy"]), float(row["target"].removeprefix("s=")))
+    return scale(
+        arch_named(PAPER_BASES[row["base"]]),
+        Strategy.parse(row["strategy"]),
+        float(row["target"].removeprefix("s=")),
+    )
 
 
 def zoo_name(model: str) -> str:
@@ -82,17 +97,40 @@ def timm_arch(model: str) -> Arch | None:
         hundreds = int(found[2])
         if hundreds > 320:
             return None
-        return arch_named(f"{found[1]}-{f'{hundreds}00mf' if hundreds < 10 else f'{hundreds / 10:g}gf'}.dds")
+        return arch_named(
+            f"{found[1]}-{f'{hundreds}00mf' if hundreds < 10 else f'{hundreds / 10:g}gf'}.dds"
+        )
     if found := re.fullmatch(r"efficientnet_b([0-7])|resn(?:et|ext)(50|101|152)(_32x4d)?", model):
-        return arch_named(model.replace("_32x4d", "").replace("_", "-") if found[1] else re.sub(r"(\d+).*", r"-\1", model))
-    if model in ("regnetz_005", "regnetz_040", "regnetz_040_h"):  # the paper's two, but for the width of the conv before pooling
-        base, head = {"regnetz_005": ("regnetz-500mf", 1024), "regnetz_040": ("regnetz-4gf", 0)}.get(model, ("regnetz-4gf", 1536))
+        return arch_named(
+            model.replace("_32x4d", "").replace("_", "-")
+            if found[1]
+            else re.sub(r"(\d+).*", r"-\1", model)
+        )
+    if model in (
+        "regnetz_005",
+        "regnetz_040",
+        "regnetz_040_h",
+    ):  # the paper's two, but for the width of the conv before pooling
+        base, head = {
+            "regnetz_005": ("regnetz-500mf", 1024),
+            "regnetz_040": ("regnetz-4gf", 0),
+        }.get(model, ("regnetz-4gf", 1536))
         return replace(arch_named(base), name=f"{base}.{model}", head_width=head)
     return None
 
 
-def _observation(arch: Arch, strategy: str, resolution: int, batch: float, image_time_s: float) -> Observation:
-    return Observation(arch.name, family(arch.name), strategy, resolution, terms(arch, resolution), batch, image_time_s)
+def _observation(
+    arch: Arch, strategy: str, resolution: int, batch: float, image_time_s: float
+) -> Observation:
+    return Observation(
+        arch.name,
+        family(arch.name),
+        strategy,
+        resolution,
+        terms(arch, resolution),
+        batch,
+        image_time_s,
+    )
 
 
 def _paper(rows: Rows) -> Measurements:
@@ -105,10 +143,18 @@ def _paper(rows: Rows) -> Measurements:
             found[arch.name] = _observation(arch, strategy, arch.resolution, 128, _v100_time(row))
         elif row["artifact"] == "xiao2021_table2" and f"{row['family']} {row['target']}" in XIAO:
             arch = arch_named(XIAO[f"{row['family']} {row['target']}"])
-            checks[arch.name] = _observation(arch, row["strategy"], arch.resolution, 128, _v100_time(row))
-    envelope = {"hardware": "NVIDIA V100 32 GB, 8 of them", "precision": "mixed", "batch": "1024 over 8 GPUs, smaller for large networks"}
+            checks[arch.name] = _observation(
+                arch, row["strategy"], arch.resolution, 128, _v100_time(row)
+            )
+    envelope = {
+        "hardware": "NVIDIA V100 32 GB, 8 of them",
+        "precision": "mixed",
+        "batch": "1024 over 8 GPUs, smaller for large networks",
+    }
     source = "arXiv 2103.06877v1, Fig. 2, 4 and 6, digitised"
-    return Measurements("v100", "training", list(found.values()), envelope, source, list(checks.values()))
+    return Measurements(
+        "v100", "training", list(found.values()), envelope, source, list(checks.values())
+    )
 
 
 def _v100_time(row: dict[str, str]) -> float:
@@ -124,12 +170,24 @@ def _zoo(rows: Rows) -> list[Measurements]:
             int(row["train_resolution"]),
             int(row["batch_total"]) / int(row["gpus"]),
         )
-        training.append(_observation(arch, "none", resolution, batch, float(row["train_step_s"]) / batch))
-        inference.append(_observation(arch, "none", resolution, 64, float(row["infer_ms_64_images_1gpu"]) / 1e3 / 64))
+        training.append(
+            _observation(arch, "none", resolution, batch, float(row["train_step_s"]) / batch)
+        )
+        inference.append(
+            _observation(
+                arch, "none", resolution, 64, float(row["infer_ms_64_images_1gpu"]) / 1e3 / 64
+            )
+        )
     source = "facebookresearch/pycls, MODEL_ZOO"
     envelope = {"hardware": "NVIDIA V100", "precision": "float32"}
     return [
-        Measurements("v100-fp32", "training", training, {**envelope, "hardware": "NVIDIA V100, 8 of them"}, source),
+        Measurements(
+            "v100-fp32",
+            "training",
+            training,
+            {**envelope, "hardware": "NVIDIA V100, 8 of them"},
+            source,
+        ),
         Measurements("v100-fp32", "inference", inference, envelope, source),
     ]
 
@@ -138,10 +196,24 @@ def _timm(rows: Rows) -> list[Measurements]:
     found: dict[tuple, list[Observation]] = {}
     for row in rows:
         arch = timm_arch(row["model"])
-        group = found.setdefault(tuple(row[key] for key in ("source", "mode", "precision", "layout", "torch", "device", "compiled")), [])
+        group = found.setdefault(
+            tuple(
+                row[key]
+                for key in ("source", "mode", "precision", "layout", "torch", "device", "compiled")
+            ),
+            [],
+        )
         if arch is not None:
             batch = float(row["batch"])
-            group.append(_observation(arch, "none", int(float(row["resolution"])), batch, 1 / float(row["images_per_s"])))
+            group.append(
+                _observation(
+                    arch,
+                    "none",
+                    int(float(row["resolution"])),
+                    batch,
+                    1 / float(row["images_per_s"]),
+                )
+            )
     newest: dict[tuple[str, str], str] = {}
     for _, mode, _, _, torch, device, _ in found:
         name = _hardware(device)
@@ -149,8 +221,15 @@ def _timm(rows: Rows) -> list[Measurements]:
     made = []
     for (source, mode, precision, layout, torch, device, compiled), observations in found.items():
         name = _hardware(device)
-        parts = [name] + ["bf16"] * (precision == "bf16") + ["amp-bf16"] * (precision == "amp_bf16") + ["nhwc"] * (layout == "nhwc")
-        parts += ["compiled"] * (compiled == "True" and "cpu" not in device) + [torch] * (torch != newest[name, mode])
+        parts = (
+            [name]
+            + ["bf16"] * (precision == "bf16")
+            + ["amp-bf16"] * (precision == "amp_bf16")
+            + ["nhwc"] * (layout == "nhwc")
+        )
+        parts += ["compiled"] * (compiled == "True" and "cpu" not in device) + [torch] * (
+            torch != newest[name, mode]
+        )
         envelope = {
             "hardware": name,
             "device_type": "cpu" if device.startswith("cpu") else "cuda",

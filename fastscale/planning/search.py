@@ -46,9 +46,20 @@ class Search:
     """One base and strategy under `limits` (cost name -> largest value allowed); `costs(arch, count(arch))` gives a network's."""
 
     def __init__(
-        self, base: Arch, strategy: Strategy, limits: Costs, count: Callable[[Arch], Terms], costs: Callable[[Arch, Terms], Costs]
+        self,
+        base: Arch,
+        strategy: Strategy,
+        limits: Costs,
+        count: Callable[[Arch], Terms],
+        costs: Callable[[Arch, Terms], Costs],
     ):
-        self.base, self.strategy, self.limits, self.count, self.costs = base, strategy, limits, count, costs
+        self.base, self.strategy, self.limits, self.count, self.costs = (
+            base,
+            strategy,
+            limits,
+            count,
+            costs,
+        )
         self._tried: dict[float, Found | None] = {}
         self._same: dict[tuple, tuple[Terms, Costs]] = {}
 
@@ -81,7 +92,9 @@ class Search:
         found = self._best([edge * math.exp(_STEP * i) for i in range(-count, count + 1)])
         if found is None:
             return None
-        found = self._best([found.factor] + [found.factor * math.exp(_STEP * i / 8) for i in range(-8, 9)])
+        found = self._best(
+            [found.factor] + [found.factor * math.exp(_STEP * i / 8) for i in range(-8, 9)]
+        )
         assert found is not None
         return self._short(found)
 
@@ -93,7 +106,15 @@ class Search:
     def _short(self, found: Found) -> Found:
         """The same network by the factor of fewest digits."""
         shape = structure(found.arch)
-        return self.at(shortest(found.factor, lambda f: (at := self.at(f)) is not None and structure(at.arch) == shape)) or found
+        return (
+            self.at(
+                shortest(
+                    found.factor,
+                    lambda f: (at := self.at(f)) is not None and structure(at.arch) == shape,
+                )
+            )
+            or found
+        )
 
     def _load(self, factor: float) -> float:
         found = self.at(factor)
@@ -104,11 +125,16 @@ class Search:
         low = high = 1.0
         while self._load(high) <= 1:
             if high >= LARGEST:
-                if max(found.load for found in self._tried.values() if found is not None) > self._load(1.0) * 1.01:
+                if (
+                    max(found.load for found in self._tried.values() if found is not None)
+                    > self._load(1.0) * 1.01
+                ):
                     raise Unlimited(
                         f"{self.strategy.name} is within the budget up to the largest factor tried, {high:,.0f}: give a smaller one"
                     )
-                advice = "give a budget that grows with the network (flops, or epoch time on a device)"
+                advice = (
+                    "give a budget that grows with the network (flops, or epoch time on a device)"
+                )
                 raise Unlimited(f"{self.strategy.name} grows nothing that is limited: {advice}")
             high *= 2
         while self._load(low) > 1:
@@ -121,10 +147,20 @@ class Search:
         return low
 
     def _best(self, factors: list[float]) -> Found | None:
-        fitting = [found for factor in factors if (found := self.at(min(factor, LARGEST))) is not None and found.fits]
-        return max(fitting, key=lambda found: (found.terms.flops, -found.load, -found.factor)) if fitting else None
+        fitting = [
+            found
+            for factor in factors
+            if (found := self.at(min(factor, LARGEST))) is not None and found.fits
+        ]
+        return (
+            max(fitting, key=lambda found: (found.terms.flops, -found.load, -found.factor))
+            if fitting
+            else None
+        )
 
 
 def structure(arch: Arch) -> tuple:
     """What makes a network, without its name."""
-    return tuple(value for key, value in vars(arch).items() if key not in ("name", "test_resolution"))
+    return tuple(
+        value for key, value in vars(arch).items() if key not in ("name", "test_resolution")
+    )

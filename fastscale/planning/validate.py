@@ -41,7 +41,9 @@ def predictor(observations: Sequence[Observation], law: str) -> Callable[[Observ
     """Seconds an image by the law fitted to `observations`."""
     if law.endswith(POWER):
         count = law.removesuffix(POWER)
-        c, p = power_law([getattr(o.terms, count) for o in observations], [o.image_time_s for o in observations])
+        c, p = power_law(
+            [getattr(o.terms, count) for o in observations], [o.image_time_s for o in observations]
+        )
         return lambda o: c * getattr(o.terms, count) ** p
     fitted = fit(observations, law)
     return lambda o: fitted.image_time_s(o.terms, o.batch)
@@ -65,9 +67,16 @@ def law_errors(observations: Sequence[Observation], group: str) -> dict[str, flo
 
     Empty where there are not enough groups.
     """
-    errors = {law: median_error(left_out(observations, law, group)) for law in (*LAWS, *(f"{count}{POWER}" for count in ONE_FEATURE))}
+    errors = {
+        law: median_error(left_out(observations, law, group))
+        for law in (*LAWS, *(f"{count}{POWER}" for count in ONE_FEATURE))
+    }
     known = {law: error for law, error in errors.items() if error is not None}
-    better = {count: min(known[count], known[f"{count}{POWER}"]) for count in ONE_FEATURE if count in known}
+    better = {
+        count: min(known[count], known[f"{count}{POWER}"])
+        for count in ONE_FEATURE
+        if count in known
+    }
     return {law: error for law, error in known.items() if not law.endswith(POWER)} | better
 
 
@@ -77,8 +86,18 @@ def choose(observations: Sequence[Observation]) -> tuple[Law, dict[str, float]]:
     Where there are no groups, single networks are left out.
     """
     groups = [group for group in GROUPS if left_out(observations, "full", group)] or ["network"]
-    logs = {law: {group: left_out(observations, law, group) for group in groups} for law in ("full", "split")}
-    errors = {law: [e for found in logs[law].values() if (e := median_error(found)) is not None] for law in logs}
-    best = "split" if errors["full"] and sum(errors["split"]) + _NOTHING < _WORTH * sum(errors["full"]) else "full"
+    logs = {
+        law: {group: left_out(observations, law, group) for group in groups}
+        for law in ("full", "split")
+    }
+    errors = {
+        law: [e for found in logs[law].values() if (e := median_error(found)) is not None]
+        for law in logs
+    }
+    best = (
+        "split"
+        if errors["full"] and sum(errors["split"]) + _NOTHING < _WORTH * sum(errors["full"])
+        else "full"
+    )
     spreads = {group: s for group, found in logs[best].items() if (s := spread(found)) is not None}
     return fit(observations, best), spreads

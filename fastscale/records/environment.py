@@ -88,7 +88,11 @@ def cores() -> int:
 def cpu_name(cpuinfo: str = "/proc/cpuinfo") -> str:
     """The processor's model name, or its architecture where the system does not tell."""
     try:
-        found = re.search(r"^(?:model name|Model)\s*:\s*(\S.*)$", Path(cpuinfo).read_text(errors="replace"), re.MULTILINE)
+        found = re.search(
+            r"^(?:model name|Model)\s*:\s*(\S.*)$",
+            Path(cpuinfo).read_text(errors="replace"),
+            re.MULTILINE,
+        )
     except OSError:
         found = None
     name = found.group(1) if found else platform.processor() or platform.machine() or "unknown CPU"
@@ -111,7 +115,13 @@ def _threads() -> int:
 
 def _git(root: Path, *arguments: str) -> str | None:
     try:
-        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=20, check=False)
+        done = subprocess.run(
+            ["git", "-C", str(root), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip() if done.returncode == 0 else None

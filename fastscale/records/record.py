@@ -73,7 +73,9 @@ class Record:
         check(self)
         # 4 and 4.0 are one number, so they have to be one line and one id
         object.__setattr__(self, "factor", float(self.factor))
-        object.__setattr__(self, "values", {name: float(value) for name, value in self.values.items()})
+        object.__setattr__(
+            self, "values", {name: float(value) for name, value in self.values.items()}
+        )
 
     @property
     def id(self) -> str:
@@ -82,7 +84,9 @@ class Record:
 
     def to_json(self) -> str:
         """The canonical line, without its newline: sorted keys, no spaces, no NaN, ASCII."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
+        return json.dumps(
+            asdict(self), sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True
+        )
 
     @classmethod
     def from_json(cls, line: str) -> "Record":
@@ -96,16 +100,29 @@ class Record:
         names = {f.name for f in fields(cls)}
         unknown, missing = sorted(set(content) - names), sorted(names - set(content))
         if content.get("schema") != SCHEMA:
-            raise InputError(f"record schema {content.get('schema')!r}: this version of fastscale reads schema {SCHEMA}")
+            raise InputError(
+                f"record schema {content.get('schema')!r}: this version of fastscale reads schema {SCHEMA}"
+            )
         if unknown or missing:
-            what = [f"unknown field {name!r}" for name in unknown] + [f"missing field {name!r}" for name in missing]
+            what = [f"unknown field {name!r}" for name in unknown] + [
+                f"missing field {name!r}" for name in missing
+            ]
             raise InputError("; ".join(what))
         return cls(**content)
 
 
 def key(record: Record) -> tuple:
     """What identifies the fact: the run, its data, recipe and seed, and the conditions it was measured under; not when, nor its values."""
-    identity = (record.kind, record.run, record.arch, record.resolution, record.num_classes, record.data, record.data_hash, record.recipe)
+    identity = (
+        record.kind,
+        record.run,
+        record.arch,
+        record.resolution,
+        record.num_classes,
+        record.data,
+        record.data_hash,
+        record.recipe,
+    )
     rest = (record.recipe_hash, record.seed, record.epochs)
     return identity + rest + tuple(json.dumps(record.env.get(name)) for name in CONDITIONS)
 
@@ -129,12 +146,16 @@ def check(record: Record) -> None:
     if not _finite(record.factor) or record.factor <= 0:
         raise InputError(f"factor must be a number above 0, not {record.factor!r}")
     if record.strategy is None and record.factor != 1:
-        raise InputError(f"a record without a strategy is of an unscaled network: factor must be 1, not {record.factor!r}")
+        raise InputError(
+            f"a record without a strategy is of an unscaled network: factor must be 1, not {record.factor!r}"
+        )
     if not isinstance(record.values, dict) or not record.values:
         raise InputError("values must hold at least one measured value")
     for name, value in record.values.items():
         if not isinstance(name, str) or not _VALUE_NAME.match(name):
-            raise InputError(f"value name {name!r}: use lower-case letters, digits and _, unit last (epoch_time_s)")
+            raise InputError(
+                f"value name {name!r}: use lower-case letters, digits and _, unit last (epoch_time_s)"
+            )
         _measured(name, value)
     if not isinstance(record.env, dict):
         raise InputError(f"env must be a dictionary, not {type(record.env).__name__}")
@@ -149,13 +170,17 @@ def check(record: Record) -> None:
 def _measured(name: str, value: float) -> None:
     """What the value's name says it can be: an error in percent, a share, a time or a speed; only a loss may be below 0."""
     if not _finite(value):
-        raise InputError(f"value {name} must be a finite number, not {value!r}; leave out what was not measured")
+        raise InputError(
+            f"value {name} must be a finite number, not {value!r}; leave out what was not measured"
+        )
     most = 100 if "_error" in name else 1 if name.endswith("_share") else math.inf
     if name != "train_loss" and not 0 <= value <= most:
         limits = f"from 0 to {most}" if most < math.inf else "at least 0"
         raise InputError(f"value {name} must be {limits}, not {value!r}")
     if value == 0 and _NEVER_ZERO.search(name) and "spread" not in name:
-        raise InputError(f"value {name} must be above 0, not {value!r}; leave out what was not measured")
+        raise InputError(
+            f"value {name} must be above 0, not {value!r}; leave out what was not measured"
+        )
 
 
 def _text(name: str, value: object) -> None:

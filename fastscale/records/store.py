@@ -61,7 +61,10 @@ class RecordStore:
         start = content.rfind(b"\n") + 1
         if _record_or_none(content[start:]) is not None:
             return end + os.write(descriptor, b"\n")
-        warnings.warn(f"{self.path}: removed half a line of {end - start} bytes that an interrupted writer left", stacklevel=3)
+        warnings.warn(
+            f"{self.path}: removed half a line of {end - start} bytes that an interrupted writer left",
+            stacklevel=3,
+        )
         os.ftruncate(descriptor, start)
         return start
 
@@ -115,7 +118,10 @@ def _parse(content: bytes, path: Path) -> list[Record]:
     if last:
         whole = _record_or_none(last)
         if whole is None:
-            warnings.warn(f"{path}: passed over half a line of {len(last)} bytes that an interrupted writer left", stacklevel=3)
+            warnings.warn(
+                f"{path}: passed over half a line of {len(last)} bytes that an interrupted writer left",
+                stacklevel=3,
+            )
         else:
             records.append(whole)
     return records

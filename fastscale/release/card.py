@@ -27,7 +27,11 @@ def card(entry: Entry, records: Sequence[Record]) -> str:
         "",
         f"`{entry.arch}`, trained on {entry.data} ({entry.num_classes} classes) with the recipe `{entry.recipe}`: "
         f"the {entry.weights} weights of seed {entry.seed}, "
-        + (f"the one nearest to the mean of {len(entry.record_ids)} runs." if len(entry.record_ids) > 1 else "the only run."),
+        + (
+            f"the one nearest to the mean of {len(entry.record_ids)} runs."
+            if len(entry.record_ids) > 1
+            else "the only run."
+        ),
         "",
         "## Results",
         "",
@@ -35,7 +39,10 @@ def card(entry: Entry, records: Sequence[Record]) -> str:
         "|:---|---:|",
     ]
     label = {"top1_error": "top-1 error", "top5_error": "top-5 error"}
-    lines += [f"| {label.get(name, name)} | {percent(error)} |" for name, error in sorted(entry.errors.items())]
+    lines += [
+        f"| {label.get(name, name)} | {percent(error)} |"
+        for name, error in sorted(entry.errors.items())
+    ]
     images = f"{entry.val_images:,} images, " if entry.val_images else ""
     lines += [
         "",
@@ -58,7 +65,10 @@ def card(entry: Entry, records: Sequence[Record]) -> str:
         "```",
         "",
         f"{entry.epochs} epoch{'s' if entry.epochs > 1 else ''}, {entry.resolution} px, test images with a shorter side of "
-        f"{entry.test_resolution} px" + conditions(own) + (f", code at commit `{entry.commit[:12]}`" if entry.commit else "") + ".",
+        f"{entry.test_resolution} px"
+        + conditions(own)
+        + (f", code at commit `{entry.commit[:12]}`" if entry.commit else "")
+        + ".",
         f"Records: {', '.join(f'`{i}`' for i in entry.record_ids)} in [records.jsonl](records.jsonl).",
         "",
         "## How to load it",
@@ -92,11 +102,15 @@ def conditions(record: Record | None) -> str:
 
 def limits(entry: Entry) -> str:
     """What it must not be taken for."""
-    lines = [f"It knows the {entry.num_classes} classes of {entry.data} and gives one of them to any image."]
+    lines = [
+        f"It knows the {entry.num_classes} classes of {entry.data} and gives one of them to any image."
+    ]
     if entry.data == "imagenet":
         lines.append("Photographs of other kinds than ImageNet's are not what it was measured on.")
     else:
-        lines.append(f"Its errors are of {entry.data}: they say nothing about ImageNet, and are not to be compared with the paper's.")
+        lines.append(
+            f"Its errors are of {entry.data}: they say nothing about ImageNet, and are not to be compared with the paper's."
+        )
     if len(entry.record_ids) == 1:
         lines.append("One run only: how far another seed would lie from it was not measured.")
     return " ".join(lines)
@@ -118,17 +132,44 @@ def index(entries: Sequence[Entry]) -> str:
     """checkpoints/README.md."""
     if not entries:
         return INTRODUCTION + "\nNone yet.\n"
-    head = ["network", "data", "px", "flops (multiply-adds)", "params", "acts", "top-1 error, %", "mean ± std (n)", "file", "licence"]
+    head = [
+        "network",
+        "data",
+        "px",
+        "flops (multiply-adds)",
+        "params",
+        "acts",
+        "top-1 error, %",
+        "mean ± std (n)",
+        "file",
+        "licence",
+    ]
     lines = ["| " + " | ".join(head) + " |", "|:---|:---|" + "---:|" * 7 + ":---|"]
     for e in sorted(entries, key=lambda e: (e.data, e.flops, e.name)):
         error = e.errors["top1_error"]
-        spread = f"{error['mean']:.2f} ± {error['std']:.2f} ({error['n']})" if error["n"] > 1 else "single run"
-        row = [f"[{e.short}]({e.name}.md)", e.data, str(e.resolution), f"{e.flops:,}", f"{e.params:,}", f"{e.acts:,}"]
-        lines.append("| " + " | ".join([*row, f"{error['value']:.2f}", spread, size(e), e.licence]) + " |")
+        spread = (
+            f"{error['mean']:.2f} ± {error['std']:.2f} ({error['n']})"
+            if error["n"] > 1
+            else "single run"
+        )
+        row = [
+            f"[{e.short}]({e.name}.md)",
+            e.data,
+            str(e.resolution),
+            f"{e.flops:,}",
+            f"{e.params:,}",
+            f"{e.acts:,}",
+        ]
+        lines.append(
+            "| " + " | ".join([*row, f"{error['value']:.2f}", spread, size(e), e.licence]) + " |"
+        )
     return INTRODUCTION + "\n" + "\n".join(lines) + "\n"
 
 
-ZOO_START, ZOO_END = "<!-- released networks: made by fastscale checkpoint publish -->", "<!-- end of released networks -->"
+ZOO_START, ZOO_END = (
+    "<!-- released networks: made by fastscale checkpoint publish -->",
+    "<!-- end of released networks -->",
+)
 
 
 def zoo(entries: Sequence[Entry]) -> str:
@@ -139,9 +180,22 @@ def zoo(entries: Sequence[Entry]) -> str:
     ]
     for e in sorted(entries, key=lambda e: (e.data, e.arch.partition(".")[0], e.flops, e.name)):
         error = e.errors["top1_error"]
-        found = f"{error['mean']:.2f} ± {error['std']:.2f} ({error['n']})" if error["n"] > 1 else f"{error['value']:.2f} (1)"
-        counts = [f"{value / 1e6:.{digits}f}" for value, digits in ((e.flops, 2), (e.params, 3), (e.acts, 3))]
-        cells = [f"[{e.arch}](checkpoints/{e.name}.md)", e.data, *counts, found, f"[{size(e)}](checkpoints/{e.file})"]
+        found = (
+            f"{error['mean']:.2f} ± {error['std']:.2f} ({error['n']})"
+            if error["n"] > 1
+            else f"{error['value']:.2f} (1)"
+        )
+        counts = [
+            f"{value / 1e6:.{digits}f}"
+            for value, digits in ((e.flops, 2), (e.params, 3), (e.acts, 3))
+        ]
+        cells = [
+            f"[{e.arch}](checkpoints/{e.name}.md)",
+            e.data,
+            *counts,
+            found,
+            f"[{size(e)}](checkpoints/{e.file})",
+        ]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 

@@ -38,7 +38,9 @@ class Checkpoint:
         about = self.about
         if num_classes is not None and (type(num_classes) is not int or num_classes < 1):
             raise InputError(f"num_classes must be a whole number >= 1, got {num_classes!r}")
-        with torch.device("meta"):  # shapes only: nothing is allocated or drawn for weights that are there already
+        with torch.device(
+            "meta"
+        ):  # shapes only: nothing is allocated or drawn for weights that are there already
             net = build(about.network, about.num_classes)
         net.load_state_dict({k: v.clone() for k, v in self.weights.items()}, assign=True)
         if num_classes is not None and num_classes != about.num_classes:
@@ -49,7 +51,9 @@ class Checkpoint:
 
     def preprocessing(self) -> Preprocessing:
         """What test images go through."""
-        return Preprocessing(self.about.resolution, self.about.test_resolution, self.about.mean, self.about.std)
+        return Preprocessing(
+            self.about.resolution, self.about.test_resolution, self.about.mean, self.about.std
+        )
 
     def class_name(self, index: int) -> str:
         """Of a label; its number where the checkpoint has no names."""
@@ -66,32 +70,57 @@ def check_places(places: dict[str, Place], about: Description, where: str) -> No
     """InputError unless the header lists exactly the network's tensors, in their shapes and types."""
     learned = sum(math.prod(p.shape) for name, p in places.items() if not name.endswith(STATISTICS))
     params = complexity(about.network, num_classes=about.num_classes).params
-    if learned != params:  # counted first: building a huge network only to refuse it would cost what this check is there to save
-        raise InputError(f"{where}: holds {learned:,} parameters, {about.arch} with {about.num_classes} classes has {params:,}")
+    if (
+        learned != params
+    ):  # counted first: building a huge network only to refuse it would cost what this check is there to save
+        raise InputError(
+            f"{where}: holds {learned:,} parameters, {about.arch} with {about.num_classes} classes has {params:,}"
+        )
     wanted = shapes(about.network, about.num_classes)
-    for problem, names in (("lacks", wanted.keys() - places.keys()), ("has an unknown", places.keys() - wanted.keys())):
+    for problem, names in (
+        ("lacks", wanted.keys() - places.keys()),
+        ("has an unknown", places.keys() - wanted.keys()),
+    ):
         if names:
             more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
             raise InputError(f"{where}: {problem} tensor {min(names)!r}{more} for {about.arch}")
     for name, place in places.items():
         if place.shape != wanted[name]:
-            raise InputError(f"{where}: tensor {name!r} has shape {list(place.shape)}, {about.arch} wants {list(wanted[name])}")
-        kind = "I64" if name.endswith("num_batches_tracked") else FLOATS[about.dtype] if len(place.shape) > 1 else "F32"
+            raise InputError(
+                f"{where}: tensor {name!r} has shape {list(place.shape)}, {about.arch} wants {list(wanted[name])}"
+            )
+        kind = (
+            "I64"
+            if name.endswith("num_batches_tracked")
+            else FLOATS[about.dtype]
+            if len(place.shape) > 1
+            else "F32"
+        )
         if place.dtype != kind:
-            raise InputError(f"{where}: tensor {name!r} is {place.dtype}, wanted {kind} in a file of {about.dtype}")
+            raise InputError(
+                f"{where}: tensor {name!r} is {place.dtype}, wanted {kind} in a file of {about.dtype}"
+            )
 
 
 def stored(weights: dict[str, Tensor], dtype: str) -> dict[str, Tensor]:
     """The weights as a file of `dtype` holds them: convs and the linear layer in it, norms and biases in float32 always."""
-    half = {k: v.half() if dtype == "float16" and v.is_floating_point() and v.dim() > 1 else v for k, v in weights.items()}
+    half = {
+        k: v.half() if dtype == "float16" and v.is_floating_point() and v.dim() > 1 else v
+        for k, v in weights.items()
+    }
     if name := not_finite(half):
-        raise InputError(f"{name} is not finite{' in float16' if dtype == 'float16' else ''}: not a network to release")
+        raise InputError(
+            f"{name} is not finite{' in float16' if dtype == 'float16' else ''}: not a network to release"
+        )
     return half
 
 
 def not_finite(weights: dict[str, Tensor]) -> str | None:
     """The first tensor that holds NaN or infinity, or None."""
-    return next((k for k, v in weights.items() if v.is_floating_point() and not torch.isfinite(v).all()), None)
+    return next(
+        (k for k, v in weights.items() if v.is_floating_point() and not torch.isfinite(v).all()),
+        None,
+    )
 
 
 def to_bytes(about: Description, weights: dict[str, Tensor]) -> bytes:
@@ -135,9 +164,16 @@ def from_training(content: dict[str, Any], weights: str, path: Path, **more: Any
     settings, own = content["hyper_parameters"], content.get("trained_with", {})
     averaged = weights == "averaged" or (weights == "auto" and bool(settings["recipe"]["ema_rate"]))
     prefix = "ema." if averaged else "net."
-    found = {k.removeprefix(prefix): v for k, v in content["state_dict"].items() if k.startswith(prefix)}
+    found = {
+        k.removeprefix(prefix): v for k, v in content["state_dict"].items() if k.startswith(prefix)
+    }
     classes = own.get("classes")
-    ran = {"classes": tuple(classes) if classes else None, "loader": own.get("loader"), "precision": own.get("precision"), **more}
+    ran = {
+        "classes": tuple(classes) if classes else None,
+        "loader": own.get("loader"),
+        "precision": own.get("precision"),
+        **more,
+    }
     if ran["precision"] is not None:
         ran["precision"] = str(ran["precision"])  # Lightning has 32 as well as "32-true"
     about = describe(
@@ -157,9 +193,16 @@ def from_weights(about: Description, weights: dict[str, Tensor], where: str) -> 
     """A checkpoint of weights in memory, checked as a file's are."""
     for name, tensor in weights.items():
         if tensor.dtype not in safefile.CODES:
-            raise InputError(f"{where}: tensor {name!r} is {tensor.dtype}; a checkpoint holds float32, float16 and int64")
-    places = {k: Place("F32" if v.is_floating_point() else "I64", tuple(v.shape), 0, 0) for k, v in weights.items()}
-    check_places(places, replace(about, dtype="float32"), where)  # before a copy: a tensor of one number can claim any shape
+            raise InputError(
+                f"{where}: tensor {name!r} is {tensor.dtype}; a checkpoint holds float32, float16 and int64"
+            )
+    places = {
+        k: Place("F32" if v.is_floating_point() else "I64", tuple(v.shape), 0, 0)
+        for k, v in weights.items()
+    }
+    check_places(
+        places, replace(about, dtype="float32"), where
+    )  # before a copy: a tensor of one number can claim any shape
     plain = {k: v.float().contiguous() if v.is_floating_point() else v for k, v in weights.items()}
     return Checkpoint(about, finite(plain, where), where)
 

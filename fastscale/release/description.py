@@ -12,7 +12,20 @@ from fastscale.training.checkpoint_io import is_channels, is_plain, is_texts
 FORMAT_VERSION = 1
 WEIGHTS = ("averaged", "raw", "imported")
 FLOATS = {"float32": "F32", "float16": "F16"}
-TEXTS = ("arch", "strategy", "weights", "dtype", "channel_order", "run", "data", "data_hash", "loader", "precision", "source", "licence")
+TEXTS = (
+    "arch",
+    "strategy",
+    "weights",
+    "dtype",
+    "channel_order",
+    "run",
+    "data",
+    "data_hash",
+    "loader",
+    "precision",
+    "source",
+    "licence",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +69,9 @@ class Description:
         for field in fields(self):
             value = getattr(self, field.name)
             if value is not None:
-                out[field.name] = value if field.name in TEXTS else json.dumps(value, sort_keys=True)
+                out[field.name] = (
+                    value if field.name in TEXTS else json.dumps(value, sort_keys=True)
+                )
         return out
 
     @classmethod
@@ -76,7 +91,9 @@ class Description:
                     raise InputError(f"{where}: {name} in its header is not JSON") from None
         version = values["format_version"]
         if type(version) is not int or version != FORMAT_VERSION:
-            raise InputError(f"{where}: format version {str(version)[:80]}, this fastscale reads {FORMAT_VERSION}")
+            raise InputError(
+                f"{where}: format version {str(version)[:80]}, this fastscale reads {FORMAT_VERSION}"
+            )
         for name in ("mean", "std", "classes"):
             if isinstance(values.get(name), list):
                 values[name] = tuple(values[name])
@@ -90,7 +107,11 @@ class Description:
 
 def describe(arch: Arch, **more: Any) -> Description:
     """A checked description with what follows from the arch."""
-    own = {"arch": arch.name, "resolution": arch.resolution, "test_resolution": arch.test_resolution}
+    own = {
+        "arch": arch.name,
+        "resolution": arch.resolution,
+        "test_resolution": arch.test_resolution,
+    }
     found = Description(**own, strategy=parse_run(arch.name).strategy, **more)  # type: ignore[arg-type]
     check(found, arch.name)
     return found
@@ -105,25 +126,45 @@ def check(d: Description, where: str) -> None:
 
     for name in TEXTS:
         value = getattr(d, name)
-        need(value is None or isinstance(value, str), f"{name} must be a text, not {str(value)[:80]!r}")
+        need(
+            value is None or isinstance(value, str),
+            f"{name} must be a text, not {str(value)[:80]!r}",
+        )
     try:
         arch = arch_named(d.arch)
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
     for name in ("resolution", "test_resolution"):
-        need(getattr(d, name) == getattr(arch, name), f"{name} {getattr(d, name)!r} is not that of {d.arch}, {getattr(arch, name)}")
-    need(type(d.num_classes) is int and 1 <= d.num_classes <= 1_000_000, f"num_classes {d.num_classes!r}: wanted 1 to 1,000,000")
+        need(
+            getattr(d, name) == getattr(arch, name),
+            f"{name} {getattr(d, name)!r} is not that of {d.arch}, {getattr(arch, name)}",
+        )
+    need(
+        type(d.num_classes) is int and 1 <= d.num_classes <= 1_000_000,
+        f"num_classes {d.num_classes!r}: wanted 1 to 1,000,000",
+    )
     for name in ("mean", "std"):
         value, least = getattr(d, name), 0.0 if name == "mean" else 1e-3
         fits = isinstance(value, tuple) and is_channels(value, least)
-        need(fits, f"{name} must be three numbers, of R, G, B from {least:g} to 255, not {str(value)[:80]}")
+        need(
+            fits,
+            f"{name} must be three numbers, of R, G, B from {least:g} to 255, not {str(value)[:80]}",
+        )
     if d.classes is not None:
         need(
-            isinstance(d.classes, tuple) and is_texts(d.classes) and len(d.classes) == d.num_classes,
+            isinstance(d.classes, tuple)
+            and is_texts(d.classes)
+            and len(d.classes) == d.num_classes,
             f"classes must be {d.num_classes} names",
         )
     need(d.weights in WEIGHTS, f"weights must be one of {', '.join(WEIGHTS)}, not {d.weights!r}")
     need(d.dtype in FLOATS, f"dtype must be one of {', '.join(FLOATS)}, not {d.dtype!r}")
-    need(d.channel_order == "RGB", f"channel order {d.channel_order!r}: fastscale's networks take RGB")
-    need(d.recipe is None or (isinstance(d.recipe, dict) and is_plain(d.recipe)), "recipe must be an object of settings")
+    need(
+        d.channel_order == "RGB",
+        f"channel order {d.channel_order!r}: fastscale's networks take RGB",
+    )
+    need(
+        d.recipe is None or (isinstance(d.recipe, dict) and is_plain(d.recipe)),
+        "recipe must be an object of settings",
+    )
     need(d.seed is None or type(d.seed) is int, f"seed must be a whole number, not {d.seed!r}")

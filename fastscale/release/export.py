@@ -22,7 +22,12 @@ NEEDED_FOR_ONNX = ("onnx", "onnxscript")
 INPUT, OUTPUT = "images", "logits"
 
 
-def export_onnx(network: "nn.Module | str", path: str | os.PathLike, resolution: int | None = None, fused: bool = True) -> Path:
+def export_onnx(
+    network: "nn.Module | str",
+    path: str | os.PathLike,
+    resolution: int | None = None,
+    fused: bool = True,
+) -> Path:
     """Writes `network` (a module, or what `fastscale.load` takes) as ONNX to `path` and returns it; input `images`, output `logits`.
 
     `resolution`: pixels of a side, the network's own unless given. `fused`: batch norms folded into their convs. InputError without the
@@ -30,7 +35,9 @@ def export_onnx(network: "nn.Module | str", path: str | os.PathLike, resolution:
     """
     missing = [name for name in NEEDED_FOR_ONNX if importlib.util.find_spec(name) is None]
     if missing:
-        raise InputError(f"ONNX export needs the Python packages {' and '.join(missing)}: pip install {' '.join(missing)}")
+        raise InputError(
+            f"ONNX export needs the Python packages {' and '.join(missing)}: pip install {' '.join(missing)}"
+        )
 
     def write(net: nn.Module, images: torch.Tensor, batch: Any, target: Path) -> None:
         torch.onnx.export(
@@ -48,7 +55,12 @@ def export_onnx(network: "nn.Module | str", path: str | os.PathLike, resolution:
     return _export(network, path, "onnx", resolution, fused, write)
 
 
-def export_torch(network: "nn.Module | str", path: str | os.PathLike, resolution: int | None = None, fused: bool = True) -> Path:
+def export_torch(
+    network: "nn.Module | str",
+    path: str | os.PathLike,
+    resolution: int | None = None,
+    fused: bool = True,
+) -> Path:
     """As `export_onnx`, for `torch.export.load(path).module()`."""
 
     def write(net: nn.Module, images: torch.Tensor, batch: Any, target: Path) -> None:
@@ -62,19 +74,32 @@ SUFFIXES = {"onnx": ".onnx", "torch": ".pt2"}
 
 
 def _export(
-    network: "nn.Module | str", path: str | os.PathLike, kind: str, resolution: int | None, fused: bool, write: Callable[..., None]
+    network: "nn.Module | str",
+    path: str | os.PathLike,
+    kind: str,
+    resolution: int | None,
+    fused: bool,
+    write: Callable[..., None],
 ) -> Path:
     target, suffix = Path(path), SUFFIXES[kind]
     if target.is_dir():
-        raise InputError(f"{path}: is a folder; give the file to write, as {target / f'network{suffix}'}")
+        raise InputError(
+            f"{path}: is a folder; give the file to write, as {target / f'network{suffix}'}"
+        )
     if target.suffix != suffix:
-        raise InputError(f"{path}: a file of --to {kind} ends in {suffix}, as {target.with_suffix(suffix).name}")
+        raise InputError(
+            f"{path}: a file of --to {kind} ends in {suffix}, as {target.with_suffix(suffix).name}"
+        )
     net = _network(network, fused)
     side = net.arch.resolution if resolution is None else resolution
     if side < net.arch.total_stride:
-        raise InputError(f"resolution {side} is too small for {net.arch.name}: give at least {net.arch.total_stride}")
+        raise InputError(
+            f"resolution {side} is too small for {net.arch.name}: give at least {net.arch.total_stride}"
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f"{target.stem}.part{target.suffix}")  # torch.export looks at the suffix
+    part = target.with_name(
+        f"{target.stem}.part{target.suffix}"
+    )  # torch.export looks at the suffix
     try:
         with _quiet(), torch.no_grad():
             # two images: of one, the exporter would conclude that there is always one
@@ -91,8 +116,12 @@ def _network(network: "nn.Module | str", fused: bool) -> Any:
 
         network = load(network)
     if not hasattr(network, "arch"):
-        raise InputError(f"{type(network).__name__}: not a network of fastscale.build or fastscale.load")
-    own = copy.deepcopy(network).eval().cpu().float()  # as the example input is; the caller's network stays as and where it was
+        raise InputError(
+            f"{type(network).__name__}: not a network of fastscale.build or fastscale.load"
+        )
+    own = (
+        copy.deepcopy(network).eval().cpu().float()
+    )  # as the example input is; the caller's network stays as and where it was
     if fused and any(isinstance(m, nn.BatchNorm2d) for m in own.modules()):
         from fastscale.release.fuse import fuse
 

@@ -25,9 +25,13 @@ def fetch(entry: Entry) -> Path:
 def plain(path: Path, entry: Entry) -> Path:
     """`path`, if it is a file of the right length and no link to somewhere else."""
     if path.is_symlink() or not path.is_file():
-        raise InputError(f"{path}: a released checkpoint is a plain file, not a link or a folder; restore it or remove it")
+        raise InputError(
+            f"{path}: a released checkpoint is a plain file, not a link or a folder; restore it or remove it"
+        )
     if (size := path.stat().st_size) != entry.bytes:
-        raise InputError(f"{path}: {size} bytes, the manifest says {entry.bytes}; restore it or remove it")
+        raise InputError(
+            f"{path}: {size} bytes, the manifest says {entry.bytes}; restore it or remove it"
+        )
     return path
 
 
@@ -40,9 +44,13 @@ def from_urls(urls: list[str], file: str, sha256: str, size: int | None = None) 
         return target  # its hash is checked when it is read
     if places.offline():
         served = f"fetch {urls[0]} elsewhere and put it there" if urls else "no address is known"
-        raise InputError(f"{file} is not in {target.parent}, and FASTSCALE_OFFLINE is set: {served}")
+        raise InputError(
+            f"{file} is not in {target.parent}, and FASTSCALE_OFFLINE is set: {served}"
+        )
     if not urls and not target.is_file():
-        raise InputError(f"{file} is not here and its manifest names no address; put it at {target}")
+        raise InputError(
+            f"{file} is not here and its manifest names no address; put it at {target}"
+        )
     with lock(target.with_name(f".{file}.lock"), places.say):
         return download(urls, target, sha256=sha256, size=size, say=places.say)
 
@@ -62,8 +70,12 @@ def fetch_url(url: str) -> Path:
     if wanted and known and wanted[1] != known.sha256:
         raise InputError(f"{url}: the manifest says that {file} has sha256 {known.sha256}")
     if not wanted and not known:
-        raise InputError(f"{url}: nothing is downloaded without a known hash; append #sha256=<64 hex digits>")
+        raise InputError(
+            f"{url}: nothing is downloaded without a known hash; append #sha256=<64 hex digits>"
+        )
     sha256 = wanted[1] if wanted else known.sha256  # type: ignore[union-attr]  # one of them is there
     stem = file.removesuffix(SUFFIX)
-    kept = file if is_name(stem) and stem.endswith(sha256[:8]) else f"{stem}-{sha256[:8]}{SUFFIX}"  # two "model.safetensors" are two files
+    kept = (
+        file if is_name(stem) and stem.endswith(sha256[:8]) else f"{stem}-{sha256[:8]}{SUFFIX}"
+    )  # two "model.safetensors" are two files
     return from_urls([address], kept, sha256, known.bytes if known else None)

@@ -9,7 +9,13 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from fastscale.errors import InputError
 
 # how the modules of a network name a conv and the norm behind it
-PAIRS = (("conv", "norm"), ("conv1", "norm1"), ("conv2", "norm2"), ("conv3", "norm3"), ("proj", "proj_norm"))
+PAIRS = (
+    ("conv", "norm"),
+    ("conv1", "norm1"),
+    ("conv2", "norm2"),
+    ("conv3", "norm3"),
+    ("proj", "proj_norm"),
+)
 
 
 def fuse(net: nn.Module) -> nn.Module:
@@ -29,5 +35,7 @@ def fuse(net: nn.Module) -> nn.Module:
                     setattr(module, norm, nn.Identity())
                     found += 1
     if not found:
-        raise InputError(f"{type(net).__name__}: no batch norm to fold; is it folded already, or no network of `fastscale.build`?")
+        raise InputError(
+            f"{type(net).__name__}: no batch norm to fold; is it folded already, or no network of `fastscale.build`?"
+        )
     return fused.requires_grad_(False)

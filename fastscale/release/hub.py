@@ -14,7 +14,9 @@ from fastscale.release import places
 from fastscale.release.checkpoint import Checkpoint, read_file
 from fastscale.release.manifest import Entry, find, manifest_text, read_manifest, unknown
 
-_REPO = re.compile(r"(?P<repo>[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95})(?:@(?P<revision>[A-Za-z0-9._-]{1,100}))?")
+_REPO = re.compile(
+    r"(?P<repo>[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95})(?:@(?P<revision>[A-Za-z0-9._-]{1,100}))?"
+)
 
 
 def hub() -> Any:
@@ -22,7 +24,9 @@ def hub() -> Any:
     try:
         import huggingface_hub
     except ImportError:
-        raise InputError("the model hub needs the package huggingface_hub: pip install 'fastscale[hub]'") from None
+        raise InputError(
+            "the model hub needs the package huggingface_hub: pip install 'fastscale[hub]'"
+        ) from None
     return huggingface_hub
 
 
@@ -35,7 +39,9 @@ def repository(text: str) -> tuple[str, str | None]:
     """(org/name, revision) of `org/name[@revision]`."""
     found = _REPO.fullmatch(text)
     if not found or ".." in text:
-        raise InputError(f"{text!r} is no repository of a hub; write ORG/NAME, or hf:ORG/NAME[@REVISION] to load")
+        raise InputError(
+            f"{text!r} is no repository of a hub; write ORG/NAME, or hf:ORG/NAME[@REVISION] to load"
+        )
     return found["repo"], found["revision"]
 
 
@@ -51,10 +57,14 @@ def from_hub(text: str) -> Checkpoint:
         raise unknown(name, entries)
     known = next((e for e in places.released() if e.file == entry.file), entry)
     if known.sha256 != entry.sha256:
-        raise InputError(f"hf:{repo}: says that {entry.file} has sha256 {entry.sha256}, the manifest here says {known.sha256}")
+        raise InputError(
+            f"hf:{repo}: says that {entry.file} has sha256 {entry.sha256}, the manifest here says {known.sha256}"
+        )
     path = download(repo, revision, entry.file)
     if path.stat().st_size != entry.bytes:
-        raise InputError(f"hf:{repo}: {entry.file} is {path.stat().st_size} bytes, its manifest says {entry.bytes}")
+        raise InputError(
+            f"hf:{repo}: {entry.file} is {path.stat().st_size} bytes, its manifest says {entry.bytes}"
+        )
     return read_file(path, entry.sha256)
 
 
@@ -63,26 +73,47 @@ def download(repo: str, revision: str | None, file: str) -> Path:
     package, folder = hub(), places.cache() / "hub"
     try:
         return Path(
-            package.hf_hub_download(repo, file, revision=revision, cache_dir=folder, endpoint=endpoint(), local_files_only=places.offline())
+            package.hf_hub_download(
+                repo,
+                file,
+                revision=revision,
+                cache_dir=folder,
+                endpoint=endpoint(),
+                local_files_only=places.offline(),
+            )
         )
     except Exception as error:  # the package's many kinds of error, and its transport's
         offline = ", and FASTSCALE_OFFLINE is set" if places.offline() else ""
-        raise InputError(f"hf:{repo}: cannot get {file}{offline} ({type(error).__name__}: {first_line(error)})") from None
+        raise InputError(
+            f"hf:{repo}: cannot get {file}{offline} ({type(error).__name__}: {first_line(error)})"
+        ) from None
 
 
-def to_hub(repo: str, entry: Entry, folder: Path, card: str, records: str, private: bool = False) -> str:
+def to_hub(
+    repo: str, entry: Entry, folder: Path, card: str, records: str, private: bool = False
+) -> str:
     """Puts the entry's file, manifest, records and card into `repo`, made if it is not there, in one commit; returns its address."""
     repo, revision = repository(repo)
     package = hub()
     api = package.HfApi(endpoint=endpoint(), library_name="fastscale")
     add = package.CommitOperationAdd
-    content = {"README.md": front_matter(entry) + card, places.MANIFEST: manifest_text([entry]), places.RECORDS: records}
-    operations = [add(name, text.encode()) for name, text in content.items()] + [add(entry.file, str(folder / entry.file))]
+    content = {
+        "README.md": front_matter(entry) + card,
+        places.MANIFEST: manifest_text([entry]),
+        places.RECORDS: records,
+    }
+    operations = [add(name, text.encode()) for name, text in content.items()] + [
+        add(entry.file, str(folder / entry.file))
+    ]
     try:
         api.create_repo(repo, private=private, exist_ok=True)
-        done = api.create_commit(repo, operations, commit_message=f"{entry.name}", revision=revision)
+        done = api.create_commit(
+            repo, operations, commit_message=f"{entry.name}", revision=revision
+        )
     except Exception as error:
-        raise InputError(f"hf:{repo}: could not publish ({type(error).__name__}: {first_line(error)})") from None
+        raise InputError(
+            f"hf:{repo}: could not publish ({type(error).__name__}: {first_line(error)})"
+        ) from None
     return str(done.commit_url)
 
 

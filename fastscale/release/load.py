@@ -21,7 +21,12 @@ if TYPE_CHECKING:
     from fastscale.release.importing import ImportedWeights
 
 ADDRESS = ("http://", "https://")
-PUBLIC = ("pycls/", "torchvision/", "timm/", "efficientnet-lite/")  # other people's weights, known by name
+PUBLIC = (
+    "pycls/",
+    "torchvision/",
+    "timm/",
+    "efficientnet-lite/",
+)  # other people's weights, known by name
 FOREIGN = (".pth", ".pt", ".pyth", ".bin", ".pkl", ".tar")
 
 
@@ -52,9 +57,13 @@ def open_checkpoint(what: str | os.PathLike) -> Checkpoint:
     if path.is_file() and not text.endswith(FOREIGN):
         return read_file(path, known_hash(path)) if text.endswith(SUFFIX) else read_training(path)
     if text.endswith(FOREIGN) and path.is_file():
-        raise InputError(f"{path}: another project's weights? `fastscale checkpoint import {path.name} --from timm` reads them")
+        raise InputError(
+            f"{path}: another project's weights? `fastscale checkpoint import {path.name} --from timm` reads them"
+        )
     if looks_like_path and not (text.endswith(SUFFIX) and os.sep not in text):
-        raise InputError(f"{text}: no such checkpoint; give a released name, a {SUFFIX} or .ckpt file, or a run's folder")
+        raise InputError(
+            f"{text}: no such checkpoint; give a released name, a {SUFFIX} or .ckpt file, or a run's folder"
+        )
     entries = places.released()
     entry = find(text, entries)
     if entry is None:
@@ -69,7 +78,9 @@ def known_hash(path: Path) -> str | None:
         from fastscale.data.download import file_hash
 
         if (digest := file_hash(path))[:8] != named[1]:
-            raise InputError(f"{path}: its sha256 is {digest}, its name says {named[1]}...: cut short, damaged, or renamed")
+            raise InputError(
+                f"{path}: its sha256 is {digest}, its name says {named[1]}...: cut short, damaged, or renamed"
+            )
         return digest
     return found
 
@@ -95,7 +106,9 @@ def from_imported(found: "ImportedWeights") -> Checkpoint:
     return from_weights(about, found.state_dict, found.source)
 
 
-def load(what: str | os.PathLike, num_classes: int | None = None, fused: bool = False) -> "Network | nn.Module":
+def load(
+    what: str | os.PathLike, num_classes: int | None = None, fused: bool = False
+) -> "Network | nn.Module":
     """The network that `what` names (see `open_checkpoint`), in eval mode on the CPU; its hash was checked before anything was read.
 
     `num_classes`: another number than its own gives a freshly initialised last layer. `fused`: batch norms folded into their convs, for

@@ -81,19 +81,49 @@ class Entry:
 
 def check(e: Entry) -> None:
     """InputError that names the first field that is wrong, and what would be right."""
-    whole = ("bytes", "num_classes", "resolution", "test_resolution", "flops", "params", "acts", "epochs")
+    whole = (
+        "bytes",
+        "num_classes",
+        "resolution",
+        "test_resolution",
+        "flops",
+        "params",
+        "acts",
+        "epochs",
+    )
     rules: dict[str, tuple[Callable[[Any], bool], str]] = {
-        "name": (lambda v: is_name(v), "<arch>_<data>-<8 hex digits>, of letters, digits and . = + _ -, and never a path"),
+        "name": (
+            lambda v: is_name(v),
+            "<arch>_<data>-<8 hex digits>, of letters, digits and . = + _ -, and never a path",
+        ),
         "sha256": (lambda v: _text(v) and bool(re.fullmatch(r"[0-9a-f]{64}", v)), "64 hex digits"),
-        "urls": (lambda v: isinstance(v, tuple) and all(map(is_url, v)), "a list of http(s) addresses"),
+        "urls": (
+            lambda v: isinstance(v, tuple) and all(map(is_url, v)),
+            "a list of http(s) addresses",
+        ),
         "weights": (lambda v: v in WEIGHTS, f"one of {', '.join(WEIGHTS)}"),
         "dtype": (lambda v: v in FLOATS, f"one of {', '.join(FLOATS)}"),
-        "errors": (_errors, "top1_error and perhaps top5_error: value, n, mean, std (null for n 1) in %, a seed for each of n"),
-        "tolerance": (lambda v: is_number(v, 0, TOLERANCE_LIMIT), f"percentage points from 0 to {TOLERANCE_LIMIT:g}"),
-        "record_ids": (lambda v: isinstance(v, tuple) and all(map(_text, v)), "a list of records' ids"),
+        "errors": (
+            _errors,
+            "top1_error and perhaps top5_error: value, n, mean, std (null for n 1) in %, a seed for each of n",
+        ),
+        "tolerance": (
+            lambda v: is_number(v, 0, TOLERANCE_LIMIT),
+            f"percentage points from 0 to {TOLERANCE_LIMIT:g}",
+        ),
+        "record_ids": (
+            lambda v: isinstance(v, tuple) and all(map(_text, v)),
+            "a list of records' ids",
+        ),
         "seed": (lambda v: type(v) is int, "a whole number"),
-        "val_images": (lambda v: v is None or (type(v) is int and v > 0), "a whole number above 0, or null"),
-        **{n: (lambda v: type(v) is int and 0 < v < 1 << 62, "a whole number above 0") for n in whole},
+        "val_images": (
+            lambda v: v is None or (type(v) is int and v > 0),
+            "a whole number above 0, or null",
+        ),
+        **{
+            n: (lambda v: type(v) is int and 0 < v < 1 << 62, "a whole number above 0")
+            for n in whole
+        },
         **{n: (_text, "a text") for n in ("arch", "data", "run", "recipe", "date", "licence")},
         **{n: (lambda v: v is None or _text(v), "a text or null") for n in ("data_hash", "commit")},
     }
@@ -101,9 +131,13 @@ def check(e: Entry) -> None:
         if not holds(getattr(e, name)):
             raise InputError(f"{name} must be {right}, not {str(getattr(e, name))[:80]!r}")
     if e.weights != "imported" and len(e.record_ids) != (n := e.errors["top1_error"]["n"]):
-        raise InputError(f"record_ids must be as many as the runs of its top1_error, {n}, not {len(e.record_ids)}")
+        raise InputError(
+            f"record_ids must be as many as the runs of its top1_error, {n}, not {len(e.record_ids)}"
+        )
     if not e.name.endswith(e.sha256[:8]):
-        raise InputError(f"name {e.name!r} must end with the first 8 digits of its sha256, {e.sha256[:8]}")
+        raise InputError(
+            f"name {e.name!r} must end with the first 8 digits of its sha256, {e.sha256[:8]}"
+        )
 
 
 def is_name(text: object) -> bool:
@@ -114,7 +148,11 @@ def is_name(text: object) -> bool:
 def is_url(text: object) -> bool:
     """Whether it is an http or https address; no other scheme is ever opened."""
     try:
-        return isinstance(text, str) and urlsplit(text).scheme in ("http", "https") and bool(urlsplit(text).hostname)
+        return (
+            isinstance(text, str)
+            and urlsplit(text).scheme in ("http", "https")
+            and bool(urlsplit(text).hostname)
+        )
     except ValueError:
         return False
 
@@ -124,12 +162,19 @@ def _text(value: object) -> bool:
 
 
 def _errors(value: object) -> bool:
-    named = isinstance(value, dict) and "top1_error" in value and set(value) <= set(ERRORS)
-    return named and all(isinstance(e, dict) and set(e) == _ERROR and _error(**e) for e in value.values())  # type: ignore[attr-defined]
+    if not isinstance(value, dict) or "top1_error" not in value or not set(value) <= set(ERRORS):
+        return False
+    return all(isinstance(e, dict) and set(e) == _ERROR and _error(**e) for e in value.values())
 
 
 def _error(value: object, n: object, mean: object, std: object, seeds: object) -> bool:
-    counted = type(n) is int and n > 0 and isinstance(seeds, list) and len(seeds) == n and all(type(s) is int for s in seeds)
+    counted = (
+        type(n) is int
+        and n > 0
+        and isinstance(seeds, list)
+        and len(seeds) == n
+        and all(type(s) is int for s in seeds)
+    )
     spread = std is None if n == 1 else is_number(std, 0, 100)
     return counted and spread and is_number(value, 0, 100) and is_number(mean, 0, 100)
 
@@ -154,10 +199,16 @@ def read_manifest(path: str | os.PathLike) -> list[Entry]:
 
 def parse_manifest(content: object, where: str) -> list[Entry]:
     """The entries in a manifest's JSON."""
-    if not isinstance(content, dict) or set(content) != {"schema", "checkpoints"} or not isinstance(content["checkpoints"], list):
+    if (
+        not isinstance(content, dict)
+        or set(content) != {"schema", "checkpoints"}
+        or not isinstance(content["checkpoints"], list)
+    ):
         raise InputError(f"{where}: a manifest is an object of 'schema' and 'checkpoints'")
     if type(content["schema"]) is not int or content["schema"] != SCHEMA:
-        raise InputError(f"{where}: manifest schema {str(content['schema'])[:80]}, this fastscale reads {SCHEMA}")
+        raise InputError(
+            f"{where}: manifest schema {str(content['schema'])[:80]}, this fastscale reads {SCHEMA}"
+        )
     entries: list[Entry] = []
     names = {f.name for f in fields(Entry)}
     for number, item in enumerate(content["checkpoints"], start=1):
@@ -181,7 +232,12 @@ def parse_manifest(content: object, where: str) -> list[Entry]:
 def manifest_text(entries: list[Entry]) -> str:
     """The manifest's text: entries by name, the same bytes for the same entries."""
     ordered = [asdict(e) for e in sorted(entries, key=lambda e: e.name)]
-    return json.dumps({"schema": SCHEMA, "checkpoints": ordered}, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    return (
+        json.dumps(
+            {"schema": SCHEMA, "checkpoints": ordered}, indent=1, sort_keys=True, ensure_ascii=False
+        )
+        + "\n"
+    )
 
 
 def find(name: str, entries: list[Entry]) -> Entry | None:
@@ -194,4 +250,6 @@ def find(name: str, entries: list[Entry]) -> Entry | None:
 def unknown(name: str, entries: list[Entry]) -> InputError:
     """What to say of a name that nothing is released under."""
     there = nearest(name, [e.name for e in entries]) if entries else "none yet"
-    return InputError(f"no checkpoint is named {name!r}; released, nearest first: {there}; a file is given by its path")
+    return InputError(
+        f"no checkpoint is named {name!r}; released, nearest first: {there}; a file is given by its path"
+    )

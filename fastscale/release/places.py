@@ -13,7 +13,11 @@ MANIFEST, RECORDS = "manifest.json", "records.jsonl"
 def home() -> Path:
     """The folder of released checkpoints: $FASTSCALE_CHECKPOINTS, else checkpoints/ beside the package."""
     chosen = os.environ.get("FASTSCALE_CHECKPOINTS")
-    return Path(chosen).expanduser().absolute() if chosen else Path(__file__).resolve().parents[2] / "checkpoints"
+    return (
+        Path(chosen).expanduser().absolute()
+        if chosen
+        else Path(__file__).resolve().parents[2] / "checkpoints"
+    )
 
 
 def cache() -> Path:

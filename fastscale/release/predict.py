@@ -31,7 +31,9 @@ def image_files(names: Iterable[str]) -> list[Path]:
             raise InputError("an empty name is no image; give a file or a folder, . for this one")
         path = Path(name).expanduser()
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+            inside = sorted(
+                p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file()
+            )
             if not inside:
                 raise InputError(f"{path}: holds no images ({' '.join(SUFFIXES)})")
             out += inside
@@ -44,7 +46,11 @@ def predict(checkpoint: Checkpoint, files: Iterable[Path], top: int = 5) -> Iter
     """One prediction a file, in order; an unreadable one has a `problem`. `top`: classes given, at most all."""
     if top < 1:
         raise InputError(f"--top must be at least 1, got {top}")
-    net, prepare, top = checkpoint.network(), checkpoint.preprocessing(), min(top, checkpoint.about.num_classes)
+    net, prepare, top = (
+        checkpoint.network(),
+        checkpoint.preprocessing(),
+        min(top, checkpoint.about.num_classes),
+    )
 
     def flush(waiting: list[tuple[str, torch.Tensor | str]]) -> Iterator[Prediction]:
         images = [x for _, x in waiting if isinstance(x, torch.Tensor)]
@@ -65,7 +71,11 @@ def predict(checkpoint: Checkpoint, files: Iterable[Path], top: int = 5) -> Iter
         try:
             waiting.append((str(file), prepare(decode(file.read_bytes()))))
         except Exception as error:  # whatever a damaged image makes its decoder raise
-            reason = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
+            reason = (
+                getattr(error, "strerror", None)
+                or " ".join(str(error).split())
+                or type(error).__name__
+            )
             waiting.append((str(file), f"{file}: unreadable ({reason[:120]})"))
         if len(waiting) == BATCH:
             yield from flush(waiting)

@@ -15,13 +15,23 @@ from fastscale.records import Record, RecordStore, read_records, write_snapshot
 from fastscale.release import places
 from fastscale.release.card import card, index, with_zoo
 from fastscale.release.checkpoint import Checkpoint, from_bytes, from_training, to_bytes
-from fastscale.release.manifest import SUFFIX, TOLERANCE_LIMIT, Entry, is_name, is_url, manifest_text, read_manifest
+from fastscale.release.manifest import (
+    SUFFIX,
+    TOLERANCE_LIMIT,
+    Entry,
+    is_name,
+    is_url,
+    manifest_text,
+    read_manifest,
+)
 from fastscale.release.score import Score, score
 from fastscale.training.checkpoint_io import is_number, read_checkpoint
 from fastscale.training.runs import RunFolder
 
 AVERAGED, RAW = "_ema", ""
-TOLERANCE = 0.02  # percentage points: two of 10,000 images, which another machine's rounding may turn
+TOLERANCE = (
+    0.02  # percentage points: two of 10,000 images, which another machine's rounding may turn
+)
 
 
 @dataclass(frozen=True)
@@ -32,7 +42,9 @@ class Seed:
     record: Record
 
 
-def finished(run: str | os.PathLike, runs_dir: str | os.PathLike = "runs") -> tuple[list[Seed], Seed | None]:
+def finished(
+    run: str | os.PathLike, runs_dir: str | os.PathLike = "runs"
+) -> tuple[list[Seed], Seed | None]:
     """(all finished seeds of the run, the one that `run` names or None): `run` is a run's name, its folder, or a seed's folder."""
     path = Path(run).expanduser()
     if not path.is_dir():
@@ -41,20 +53,29 @@ def finished(run: str | os.PathLike, runs_dir: str | os.PathLike = "runs") -> tu
     named = path if (path / "record.json").is_file() or (path / "last.ckpt").is_file() else None
     folder = named.parent if named else path
     if not folder.is_dir():
-        raise InputError(f"{run}: no such run in {runs_dir}; give its folder, or its name and --runs_dir")
+        raise InputError(
+            f"{run}: no such run in {runs_dir}; give its folder, or its name and --runs_dir"
+        )
     seeds = []
     for sub in sorted(folder.glob("seed*"), key=lambda p: (len(p.name), p.name)):
         number = sub.name.removeprefix("seed")
-        if number.isdigit() and (record := RunFolder(folder.parent, folder.name, int(number)).record) is not None:
+        if (
+            number.isdigit()
+            and (record := RunFolder(folder.parent, folder.name, int(number)).record) is not None
+        ):
             seeds.append(Seed(sub, record))
     own = next((s for s in seeds if s.path == named), None)
     if not seeds or (named and own is None):
-        raise InputError(f"{named or folder}: holds no finished run (no record.json); `fastscale fit` finishes it")
+        raise InputError(
+            f"{named or folder}: holds no finished run (no record.json); `fastscale fit` finishes it"
+        )
     like = (own or seeds[0]).record
     for seed in seeds:
         for field in ("run", "arch", "num_classes", "data", "data_hash", "recipe_hash", "epochs"):
             if getattr(seed.record, field) != getattr(like, field):
-                raise InputError(f"{folder}: its seeds differ in {field}: they are not runs of one thing; publish a folder of equal ones")
+                raise InputError(
+                    f"{folder}: its seeds differ in {field}: they are not runs of one thing; publish a folder of equal ones"
+                )
     return seeds, own
 
 
@@ -65,14 +86,24 @@ def choose(seeds: Sequence[Seed], named: Seed | None = None) -> tuple[str, Seed]
     """
 
     def top1(kind: str) -> list[float]:
-        return [s.record.values[f"top1_error{kind}"] for s in seeds if f"top1_error{kind}" in s.record.values]
+        return [
+            s.record.values[f"top1_error{kind}"]
+            for s in seeds
+            if f"top1_error{kind}" in s.record.values
+        ]
 
     averaged, raw = top1(AVERAGED), top1(RAW)
     if len(raw) < len(seeds):
         raise InputError(f"{seeds[0].path}: its record has no top1_error")
-    kind = AVERAGED if len(averaged) == len(seeds) and statistics.fmean(averaged) <= statistics.fmean(raw) else RAW
+    kind = (
+        AVERAGED
+        if len(averaged) == len(seeds) and statistics.fmean(averaged) <= statistics.fmean(raw)
+        else RAW
+    )
     mean = statistics.fmean(top1(kind))
-    return kind, named or min(seeds, key=lambda s: (abs(s.record.values[f"top1_error{kind}"] - mean), s.record.seed or 0))
+    return kind, named or min(
+        seeds, key=lambda s: (abs(s.record.values[f"top1_error{kind}"] - mean), s.record.seed or 0)
+    )
 
 
 def errors_over(seeds: Sequence[Seed], chosen: Seed, kind: str) -> dict[str, dict[str, Any]]:
@@ -110,27 +141,40 @@ def publish(
     float16 as in float32. `urls`: where it will be served, `{file}` standing for the file's name. InputError where nothing is released.
     """
     if not is_number(tolerance, 0, TOLERANCE_LIMIT):
-        raise InputError(f"--tolerance {tolerance}: wanted percentage points from 0 to {TOLERANCE_LIMIT:g}")
+        raise InputError(
+            f"--tolerance {tolerance}: wanted percentage points from 0 to {TOLERANCE_LIMIT:g}"
+        )
     seeds, named = finished(run, runs_dir)
     kind, chosen = choose(seeds, named)
     record = chosen.record
     checkpoint = described(chosen, kind, dtype, licence)
-    if checkpoint.about.classes is None:  # a run from before checkpoints knew the names of their classes
-        checkpoint = replace(checkpoint, about=replace(checkpoint.about, classes=class_names(chosen, source, arguments)))
+    if (
+        checkpoint.about.classes is None
+    ):  # a run from before checkpoints knew the names of their classes
+        checkpoint = replace(
+            checkpoint,
+            about=replace(checkpoint.about, classes=class_names(chosen, source, arguments)),
+        )
     data = to_bytes(checkpoint.about, checkpoint.weights)
     digest = sha256(data)
-    found = score(from_bytes(data, "the file to be released"), source or own_source(chosen), arguments)
+    found = score(
+        from_bytes(data, "the file to be released"), source or own_source(chosen), arguments
+    )
     errors = errors_over(seeds, chosen, kind)
     compare(found, record, {k: e["value"] for k, e in errors.items()}, tolerance, dtype)
     for name, error in errors.items():
         error["value"] = found.errors[name]
     name = f"{record.arch.replace('/', '-over-')}_{record.data}-{digest[:8]}"
     if not is_name(name):
-        raise InputError(f"{name!r}: cannot be a file's name; data sets are named by letters, digits and . = + _ -")
+        raise InputError(
+            f"{name!r}: cannot be a file's name; data sets are named by letters, digits and . = + _ -"
+        )
     served = tuple(u.replace("{file}", name + SUFFIX) for u in urls)
     for url in served:
         if not is_url(url) or not url.endswith(SUFFIX):
-            raise InputError(f"--url {url}: wanted an http(s) address that ends with the file's name: https://.../{{file}}")
+            raise InputError(
+                f"--url {url}: wanted an http(s) address that ends with the file's name: https://.../{{file}}"
+            )
     about = checkpoint.about
     entry = Entry(
         name=name,
@@ -147,7 +191,20 @@ def publish(
         commit=record.env.get("git_commit"),
         date=record.env["date"],
         licence=licence,
-        **{f: getattr(record, f) for f in ("arch", "num_classes", "resolution", "flops", "params", "acts", "data", "data_hash", "run")},
+        **{
+            f: getattr(record, f)
+            for f in (
+                "arch",
+                "num_classes",
+                "resolution",
+                "flops",
+                "params",
+                "acts",
+                "data",
+                "data_hash",
+                "run",
+            )
+        },
         **{f: getattr(record, f) for f in ("recipe", "epochs", "seed")},
     )
     folder = Path(out) if out is not None else places.home()
@@ -173,8 +230,16 @@ def described(seed: Seed, kind: str, dtype: str, licence: str) -> Checkpoint:
     }
     for name, value in there.items():
         if value != getattr(record, name):
-            raise InputError(f"{path}: has {name} {value!r}, its record.json says {getattr(record, name)!r}: not one run")
-    own = {"run": record.run, "data": record.data, "data_hash": record.data_hash, "dtype": dtype, "licence": licence}
+            raise InputError(
+                f"{path}: has {name} {value!r}, its record.json says {getattr(record, name)!r}: not one run"
+            )
+    own = {
+        "run": record.run,
+        "data": record.data,
+        "data_hash": record.data_hash,
+        "dtype": dtype,
+        "licence": licence,
+    }
     own |= {"loader": record.env.get("loader"), "precision": record.env.get("precision")}
     return from_training(content, "averaged" if kind == AVERAGED else "raw", path, **own)
 
@@ -187,10 +252,14 @@ def own_source(seed: Seed) -> str | None:
 def class_names(seed: Seed, source: str | None, arguments: list[str] | None) -> tuple[str, ...]:
     """The names that the data themselves give."""
     kind = AVERAGED if "top1_error_ema" in seed.record.values else RAW
-    return score(described(seed, kind, "float32", "-"), source or own_source(seed), arguments, images=1).classes
+    return score(
+        described(seed, kind, "float32", "-"), source or own_source(seed), arguments, images=1
+    ).classes
 
 
-def compare(found: Score, record: Record, recorded: dict[str, float], tolerance: float, dtype: str) -> None:
+def compare(
+    found: Score, record: Record, recorded: dict[str, float], tolerance: float, dtype: str
+) -> None:
     """InputError unless the file gives the recorded errors, on the recorded data."""
     if record.data_hash is not None and found.data_hash != record.data_hash:
         raise InputError(
@@ -208,7 +277,9 @@ def write_release(folder: Path, entry: Entry, data: bytes, records: Sequence[Rec
         whole(folder / entry.file, data)
         store = folder / places.RECORDS
         write_snapshot(store, [*RecordStore(store).read(), *records])
-        entries = [e for e in read_manifest(folder / places.MANIFEST) if e.name != entry.name] + [entry]
+        entries = [e for e in read_manifest(folder / places.MANIFEST) if e.name != entry.name] + [
+            entry
+        ]
         whole(folder / places.MANIFEST, manifest_text(entries).encode())
         write_cards(folder)
 
@@ -216,12 +287,22 @@ def write_release(folder: Path, entry: Entry, data: bytes, records: Sequence[Rec
 def write_cards(folder: Path) -> None:
     """Every card, the index, and the table in the README above the folder (where it has marks), made again from manifest and records."""
     entries = read_manifest(folder / places.MANIFEST)
-    records = {r.id: r for r in read_records(folder / places.RECORDS)} if (folder / places.RECORDS).is_file() else {}
+    records = (
+        {r.id: r for r in read_records(folder / places.RECORDS)}
+        if (folder / places.RECORDS).is_file()
+        else {}
+    )
     for entry in entries:
-        whole(folder / f"{entry.name}.md", card(entry, [records[i] for i in entry.record_ids if i in records]).encode())
+        whole(
+            folder / f"{entry.name}.md",
+            card(entry, [records[i] for i in entry.record_ids if i in records]).encode(),
+        )
     whole(folder / "README.md", index(entries).encode())
     readme = folder.parent / "README.md"
-    if readme.is_file() and (text := with_zoo(before := readme.read_text(encoding="utf-8"), entries)) != before:
+    if (
+        readme.is_file()
+        and (text := with_zoo(before := readme.read_text(encoding="utf-8"), entries)) != before
+    ):
         whole(readme, text.encode())
 
 

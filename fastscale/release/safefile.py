@@ -66,9 +66,15 @@ def pack(tensors: dict[str, Tensor], metadata: dict[str, str]) -> bytes:
     parts, at = [], 0
     # the wider types first, so that every tensor starts at a multiple of its element's size
     for name in sorted(tensors, key=lambda n: (-tensors[n].element_size(), n)):
-        tensor = tensors[name].detach().to("cpu", memory_format=torch.contiguous_format).contiguous()
+        tensor = (
+            tensors[name].detach().to("cpu", memory_format=torch.contiguous_format).contiguous()
+        )
         data = tensor.reshape(-1).view(torch.uint8).numpy().tobytes()
-        header[name] = {"dtype": CODES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [at, at + len(data)]}
+        header[name] = {
+            "dtype": CODES[tensor.dtype],
+            "shape": list(tensor.shape),
+            "data_offsets": [at, at + len(data)],
+        }
         parts.append(data)
         at += len(data)
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=True).encode()
@@ -76,7 +82,9 @@ def pack(tensors: dict[str, Tensor], metadata: dict[str, str]) -> bytes:
     return b"".join([len(text).to_bytes(8, "little"), text, *parts])
 
 
-def read(path: str | os.PathLike, sha256: str | None = None, expect: Expect | None = None) -> SafeFile:
+def read(
+    path: str | os.PathLike, sha256: str | None = None, expect: Expect | None = None
+) -> SafeFile:
     """The file at `path`: its hash first, if one is wanted, then its header, then `expect(metadata, places, where)`, then the tensors.
 
     So memory is asked for only when the header fits the file and the network. InputError in one line for anything that is not right.
@@ -85,7 +93,9 @@ def read(path: str | os.PathLike, sha256: str | None = None, expect: Expect | No
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     if sha256 is not None and (digest := file_hash(path)) != sha256:
-        raise InputError(f"{path}: its sha256 is {digest}, wanted {sha256}: not the released file; delete it and load again")
+        raise InputError(
+            f"{path}: its sha256 is {digest}, wanted {sha256}: not the released file; delete it and load again"
+        )
     size = path.stat().st_size
     with open(path, "rb") as file:
         start = file.read(8)
@@ -105,9 +115,13 @@ def read(path: str | os.PathLike, sha256: str | None = None, expect: Expect | No
 def check_length(length: int, size: int, where: object) -> None:
     """InputError unless a file of `size` bytes can have a header of `length` bytes."""
     if size < 8 + 2 or length > size - 8:
-        raise InputError(f"{where}: not a safetensors file, or cut short (its header would be {length} bytes, the file has {size})")
+        raise InputError(
+            f"{where}: not a safetensors file, or cut short (its header would be {length} bytes, the file has {size})"
+        )
     if length > HEADER_LIMIT:
-        raise InputError(f"{where}: its header is {length} bytes; more than {HEADER_LIMIT} is no network's")
+        raise InputError(
+            f"{where}: its header is {length} bytes; more than {HEADER_LIMIT} is no network's"
+        )
 
 
 def parse(data: bytes, where: str) -> SafeFile:
@@ -115,7 +129,9 @@ def parse(data: bytes, where: str) -> SafeFile:
     length = int.from_bytes(data[:8], "little")
     check_length(length, len(data), where)
     metadata, places = parse_header(data[8 : 8 + length], len(data) - 8 - length, where)
-    return SafeFile(where, hashlib.sha256(data).hexdigest(), metadata, places, memoryview(data)[8 + length :])
+    return SafeFile(
+        where, hashlib.sha256(data).hexdigest(), metadata, places, memoryview(data)[8 + length :]
+    )
 
 
 def parse_header(text: bytes, rest: int, where: str) -> tuple[dict[str, str], dict[str, Place]]:
@@ -125,7 +141,9 @@ def parse_header(text: bytes, rest: int, where: str) -> tuple[dict[str, str], di
     except RecursionError:
         raise InputError(f"{where}: its header is nested too deeply") from None
     except ValueError as error:
-        raise InputError(f"{where}: its header is not usable JSON ({' '.join(str(error).split())[:120]})") from None
+        raise InputError(
+            f"{where}: its header is not usable JSON ({' '.join(str(error).split())[:120]})"
+        ) from None
     if not isinstance(header, dict):
         raise InputError(f"{where}: its header is no JSON object")
     metadata = header.pop("__metadata__", {})
@@ -135,10 +153,14 @@ def parse_header(text: bytes, rest: int, where: str) -> tuple[dict[str, str], di
     at = 0
     for name, found in sorted(places.items(), key=lambda item: (item[1].start, item[1].stop)):
         if found.start != at:
-            raise InputError(f"{where}: tensor {name!r} starts at byte {found.start}, wanted {at}: tensors overlap or leave a gap")
+            raise InputError(
+                f"{where}: tensor {name!r} starts at byte {found.start}, wanted {at}: tensors overlap or leave a gap"
+            )
         at = found.stop
     if at != rest:
-        raise InputError(f"{where}: its tensors take {at} bytes, the file has {rest} for them: cut short, or with something appended")
+        raise InputError(
+            f"{where}: its tensors take {at} bytes, the file has {rest} for them: cut short, or with something appended"
+        )
     return metadata, places
 
 
@@ -158,12 +180,27 @@ def place(name: str, entry: Any, where: str) -> Place:
         raise InputError(f"{where}: tensor {name!r} must have dtype, shape and data_offsets")
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(dtype, str) or dtype not in DTYPES:
-        raise InputError(f"{where}: tensor {name!r} is of type {dtype!r}; a checkpoint holds {', '.join(DTYPES)}")
-    numbers = isinstance(shape, list) and len(shape) <= 8 and isinstance(offsets, list) and len(offsets) == 2
-    if not numbers or not all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in [*shape, *offsets]):
-        raise InputError(f"{where}: tensor {name!r}: shape and data_offsets must be whole numbers of at least 0")
+        raise InputError(
+            f"{where}: tensor {name!r} is of type {dtype!r}; a checkpoint holds {', '.join(DTYPES)}"
+        )
+    numbers = (
+        isinstance(shape, list)
+        and len(shape) <= 8
+        and isinstance(offsets, list)
+        and len(offsets) == 2
+    )
+    if not numbers or not all(
+        isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in [*shape, *offsets]
+    ):
+        raise InputError(
+            f"{where}: tensor {name!r}: shape and data_offsets must be whole numbers of at least 0"
+        )
     start, stop = offsets
-    wanted = math.prod(shape) * DTYPES[dtype].itemsize  # Python's whole numbers: no overflow to trick
+    wanted = (
+        math.prod(shape) * DTYPES[dtype].itemsize
+    )  # Python's whole numbers: no overflow to trick
     if stop - start != wanted:
-        raise InputError(f"{where}: tensor {name!r} of shape {shape} needs {wanted:,} bytes, its place in the file has {stop - start:,}")
+        raise InputError(
+            f"{where}: tensor {name!r} of shape {shape} needs {wanted:,} bytes, its place in the file has {stop - start:,}"
+        )
     return Place(dtype, tuple(shape), start, stop)

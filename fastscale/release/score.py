@@ -24,7 +24,12 @@ class Score:
     data_hash: str
 
 
-def score(checkpoint: Checkpoint, source: str | None = None, arguments: list[str] | None = None, images: int | None = None) -> Score:
+def score(
+    checkpoint: Checkpoint,
+    source: str | None = None,
+    arguments: list[str] | None = None,
+    images: int | None = None,
+) -> Score:
     """Evaluates the checkpoint on the validation images of `source`: what it was trained on, where that has a name.
 
     `images`: on so many of them, the same ones every time. `arguments`: LightningCLI's. InputError for data that do not fit.
@@ -43,7 +48,10 @@ def score(checkpoint: Checkpoint, source: str | None = None, arguments: list[str
 
     settings = {
         "arch": about.arch,
-        "recipe": {**(about.recipe or plain_recipe(about.data)), "ema_rate": 0.0},  # one set of weights
+        "recipe": {
+            **(about.recipe or plain_recipe(about.data)),
+            "ema_rate": 0.0,
+        },  # one set of weights
         "num_classes": about.num_classes,
         "mean": about.mean,
         "std": about.std,
@@ -58,7 +66,13 @@ def score(checkpoint: Checkpoint, source: str | None = None, arguments: list[str
 
 def plain_recipe(data: str | None) -> dict[str, Any]:
     """How imported weights are evaluated: single precision, batches of 64."""
-    return Recipe(name="imported", data=data or "imagenet", batch_size=64, precision="32-true", augmentation="none").as_dict()
+    return Recipe(
+        name="imported",
+        data=data or "imagenet",
+        batch_size=64,
+        precision="32-true",
+        augmentation="none",
+    ).as_dict()
 
 
 def allowance(error: float, images: int, total: int) -> float:

@@ -37,7 +37,11 @@ def records_here() -> dict[str, Record]:
 
 
 def verify(
-    entry: Entry, source: str | None = None, arguments: list[str] | None = None, images: int | None = None, evaluate: bool = True
+    entry: Entry,
+    source: str | None = None,
+    arguments: list[str] | None = None,
+    images: int | None = None,
+    evaluate: bool = True,
 ) -> Verdict:
     """Hashes the file, holds header and records against the manifest, and evaluates it again, on all validation images or on `images`.
 
@@ -66,7 +70,19 @@ def verify(
 def disagreements(entry: Entry, checkpoint: Checkpoint) -> list[str]:
     """Fields in which the file's header is not what the manifest says."""
     about = checkpoint.about
-    same = ("arch", "num_classes", "resolution", "test_resolution", "weights", "dtype", "data", "data_hash", "run", "seed", "licence")
+    same = (
+        "arch",
+        "num_classes",
+        "resolution",
+        "test_resolution",
+        "weights",
+        "dtype",
+        "data",
+        "data_hash",
+        "run",
+        "seed",
+        "licence",
+    )
     return [
         f"the header says {f} {getattr(about, f)!r}, the manifest {getattr(entry, f)!r}"
         for f in same
@@ -76,7 +92,9 @@ def disagreements(entry: Entry, checkpoint: Checkpoint) -> list[str]:
 
 def check_records(entry: Entry, records: dict[str, Record]) -> tuple[list[str], list[str]]:
     """(ids found, what is wrong with them): the manifest's errors must follow from the records it names."""
-    problems = [f"record {i} is not in {places.RECORDS}" for i in entry.record_ids if i not in records]
+    problems = [
+        f"record {i} is not in {places.RECORDS}" for i in entry.record_ids if i not in records
+    ]
     own = [records[i] for i in entry.record_ids if i in records]
     if problems or not own:
         return [r.id for r in own], problems
@@ -84,48 +102,95 @@ def check_records(entry: Entry, records: dict[str, Record]) -> tuple[list[str], 
     for name, error in entry.errors.items():
         measured = [(r.seed, r.values[name + kind]) for r in own if name + kind in r.values]
         seeds, values = [s for s, _ in measured], [v for _, v in measured]
-        found = {"n": len(values), "seeds": seeds} | ({"mean": statistics.fmean(values)} if values else {})
+        found = {"n": len(values), "seeds": seeds} | (
+            {"mean": statistics.fmean(values)} if values else {}
+        )
         found["std"] = statistics.stdev(values) if len(values) > 1 else None
         for what, value in found.items():
             if not same(value, error[what]):
-                problems.append(f"{name}: the manifest's {what} is {error[what]}, that of its records {value}")
-        value = dict(measured).get(
+                problems.append(
+                    f"{name}: the manifest's {what} is {error[what]}, that of its records {value}"
+                )
+        value = dict(
+            measured
+        ).get(
             entry.seed
         )  # the file's own is evaluated anew when it is released: another type of number, other rounding
         if value is None or abs(value - error["value"]) > entry.tolerance + 1e-9:
-            problems.append(f"{name}: the manifest says {error['value']}, the record of seed {entry.seed} {value}")
-    counts = ("arch", "flops", "params", "acts", "resolution", "num_classes", "data", "data_hash", "run", "recipe", "epochs")
-    problems += [f"{f}: the manifest and record {r.id} differ" for r in own for f in counts if getattr(r, f) != getattr(entry, f)]
+            problems.append(
+                f"{name}: the manifest says {error['value']}, the record of seed {entry.seed} {value}"
+            )
+    counts = (
+        "arch",
+        "flops",
+        "params",
+        "acts",
+        "resolution",
+        "num_classes",
+        "data",
+        "data_hash",
+        "run",
+        "recipe",
+        "epochs",
+    )
+    problems += [
+        f"{f}: the manifest and record {r.id} differ"
+        for r in own
+        for f in counts
+        if getattr(r, f) != getattr(entry, f)
+    ]
     for r in (r for r in own if r.seed == entry.seed):
         for f, value in (("commit", r.env.get("git_commit")), ("date", r.env["date"])):
             if value != getattr(entry, f):
-                problems.append(f"{f}: the manifest says {getattr(entry, f)!r}, record {r.id} {value!r}")
+                problems.append(
+                    f"{f}: the manifest says {getattr(entry, f)!r}, record {r.id} {value!r}"
+                )
     return [r.id for r in own], problems
 
 
 def same(found: Any, said: Any) -> bool:
     """Whether a number is the manifest's, which has four decimals; anything else is equal or not."""
-    return abs(found - said) <= 1e-4 if isinstance(found, float) and isinstance(said, int | float) else found == said
+    return (
+        abs(found - said) <= 1e-4
+        if isinstance(found, float) and isinstance(said, int | float)
+        else found == said
+    )
 
 
 def evaluated(
-    entry: Entry, checkpoint: Checkpoint, source: str | None, arguments: list[str] | None, images: int | None
+    entry: Entry,
+    checkpoint: Checkpoint,
+    source: str | None,
+    arguments: list[str] | None,
+    images: int | None,
 ) -> tuple[list[str], list[str]]:
     """(lines, problems) of a new evaluation."""
     found = score(checkpoint, source, arguments, images)
     if entry.data_hash is not None and found.data_hash != entry.data_hash:
-        return [], [f"{found.data} here is not the data of the manifest: hash {found.data_hash}, wanted {entry.data_hash}"]
+        return [], [
+            f"{found.data} here is not the data of the manifest: hash {found.data_hash}, wanted {entry.data_hash}"
+        ]
     lines: list[str] = []
     problems: list[str] = []
     if entry.val_images not in (None, found.total):
-        problems.append(f"val_images: the manifest says {entry.val_images:,}, {found.data} here has {found.total:,}")
-    part = f"all {found.total:,}" if found.images == found.total else f"{found.images:,} of {found.total:,}"
+        problems.append(
+            f"val_images: the manifest says {entry.val_images:,}, {found.data} here has {found.total:,}"
+        )
+    part = (
+        f"all {found.total:,}"
+        if found.images == found.total
+        else f"{found.images:,} of {found.total:,}"
+    )
     for name, error in entry.errors.items():
         if (value := found.errors.get(name)) is None:
-            problems.append(f"{name}: is not measured of {entry.num_classes} classes, the manifest gives one")
+            problems.append(
+                f"{name}: is not measured of {entry.num_classes} classes, the manifest gives one"
+            )
             continue
         allowed = entry.tolerance + allowance(error["value"], found.images, found.total)
-        line = f"{name}: {value:.4f} % on {part} images, manifest {error['value']:.4f} ± {allowed:.2f}"
+        line = (
+            f"{name}: {value:.4f} % on {part} images, manifest {error['value']:.4f} ± {allowed:.2f}"
+        )
         (lines if abs(value - error["value"]) <= allowed + 1e-9 else problems).append(line)
     return lines, problems
 
@@ -135,7 +200,9 @@ def load_test(entry: Entry) -> str:
     checkpoint = read_file(fetch(entry), entry.sha256)
     side = checkpoint.about.resolution
     with torch.inference_mode():
-        logits = checkpoint.network()(torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(0)))
+        logits = checkpoint.network()(
+            torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(0))
+        )
     if logits.shape != (1, entry.num_classes) or not torch.isfinite(logits).all():
         raise InputError(f"{entry.name}: its outputs are not {entry.num_classes} finite numbers")
     return f"(1, 3, {side}, {side}) -> (1, {entry.num_classes})"

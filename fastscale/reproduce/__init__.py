@@ -48,7 +48,9 @@ def reproduce(
     artifacts = [load_artifact(name) for name in dict.fromkeys(names)]
     for artifact in artifacts:
         if artifact.kind == "comparison" and artifact.plan(tier) is None:
-            raise InputError(f"artifact {artifact.name!r} has no runs in tier {tier!r}; it has {', '.join(artifact.tiers)}, and smoke")
+            raise InputError(
+                f"artifact {artifact.name!r} has no runs in tier {tier!r}; it has {', '.join(artifact.tiers)}, and smoke"
+            )
     if jobs is not None and jobs < 1:
         raise InputError(f"--jobs must be at least 1, got {jobs}")
     if budget is not None and not budget > 0:
@@ -59,13 +61,20 @@ def reproduce(
         check_gpus(gpus, dry_run)
     for artifact in artifacts:
         print(f"{artifact.name}: {artifact.title}", flush=True)
-        if artifact.plan(tier) is None and not dry_run:  # closed form, counts, published points: nothing to run
+        if (
+            artifact.plan(tier) is None and not dry_run
+        ):  # closed form, counts, published points: nothing to run
             drawing.show_static(artifact)
     planned = [artifact for artifact in artifacts if artifact.plan(tier) is not None]
     if not planned:
         return 0
-    sources = read_sources(data, [spec for artifact in planned if (plan := artifact.plan(tier)) for spec in plan.runs()])
-    runs = needed(planned, tier, runs_dir, (cluster.gpus or 1) if cluster else gpus, device, sources)
+    sources = read_sources(
+        data,
+        [spec for artifact in planned if (plan := artifact.plan(tier)) for spec in plan.runs()],
+    )
+    runs = needed(
+        planned, tier, runs_dir, (cluster.gpus or 1) if cluster else gpus, device, sources
+    )
     show(runs, runs_dir)
     show_timings(planned, tier, runs_dir, device)
     if dry_run:
@@ -80,7 +89,9 @@ def reproduce(
         with lock:  # another's training would be in this one's timings
             return make(planned, runs, tier, runs_dir, jobs, cluster, budget, gpus)
     except Timeout:
-        raise InputError(f"another reproduce is at work in {runs_dir}: wait for it, or give another --runs_dir") from None
+        raise InputError(
+            f"another reproduce is at work in {runs_dir}: wait for it, or give another --runs_dir"
+        ) from None
 
 
 def warn_of_data(runs: Sequence[Run]) -> None:
@@ -109,7 +120,10 @@ def make(
         if cluster:
             problems = cluster.train(todo, runs_dir)
         else:
-            problems = [f"{job.run.label}: {job.problem} (log: {job.run.log})" for job in local.train(todo, jobs, gpus, budget)]
+            problems = [
+                f"{job.run.label}: {job.problem} (log: {job.run.log})"
+                for job in local.train(todo, jobs, gpus, budget)
+            ]
     timed: set[tuple] = set()
     for artifact in artifacts:
         plan = artifact.plan(tier)

@@ -43,7 +43,9 @@ def check_gpus(gpus: int, only_planned: bool) -> None:
         import torch
 
         if (here := torch.cuda.device_count()) < gpus:
-            raise InputError(f"--gpus-per-run {gpus}: this machine has {here or 'no'} GPU{'s' * (here != 1)}")
+            raise InputError(
+                f"--gpus-per-run {gpus}: this machine has {here or 'no'} GPU{'s' * (here != 1)}"
+            )
 
 
 @cache
@@ -54,7 +56,14 @@ def device_name() -> str:
     return torch.cuda.get_device_name(0) if has_gpu() else cpu_name()
 
 
-def cost_of(arch: Arch, recipe: Recipe, data: str, published: Record | None = None, devices: int = 1, device: str | None = None) -> Cost:
+def cost_of(
+    arch: Arch,
+    recipe: Recipe,
+    data: str,
+    published: Record | None = None,
+    devices: int = 1,
+    device: str | None = None,
+) -> Cost:
     """The cost of training `arch` by `recipe` on `devices` of `device` (a name; this machine's unless given).
 
     Best is what this very run took on this device, then the runtime law fitted to the device, then what the run took on another. InputError
@@ -66,16 +75,28 @@ def cost_of(arch: Arch, recipe: Recipe, data: str, published: Record | None = No
     taken = Cost(None, memory)
     if published is not None and "epoch_time_s" in published.values:
         seconds = published.values["epoch_time_s"] * (published.epochs or 1)
-        taken = Cost(seconds, published.values.get("peak_memory_mib", memory), f"as published, on {published.env['device']}")
+        taken = Cost(
+            seconds,
+            published.values.get("peak_memory_mib", memory),
+            f"as published, on {published.env['device']}",
+        )
         if published.env["device"] == (device or device_name()):
             return taken
     try:
-        predicted = predicted_seconds(arch, recipe, images, classes, devices, device or device_name()) if images else None
+        predicted = (
+            predicted_seconds(arch, recipe, images, classes, devices, device or device_name())
+            if images
+            else None
+        )
     except InputError:
         if device:
             raise
         predicted = None
-    return taken if predicted is None else Cost(predicted, memory, f"predicted for {device or device_name()}")
+    return (
+        taken
+        if predicted is None
+        else Cost(predicted, memory, f"predicted for {device or device_name()}")
+    )
 
 
 @cache
@@ -108,7 +129,9 @@ def check_device(text: str, records: Iterable[Record]) -> None:
         device_of(text)
 
 
-def predicted_seconds(arch: Arch, recipe: Recipe, images: int | None, classes: int, devices: int, device: str) -> float | None:
+def predicted_seconds(
+    arch: Arch, recipe: Recipe, images: int | None, classes: int, devices: int, device: str
+) -> float | None:
     """By the runtime law; None where the planner is not there, InputError where it has no law of training for the device."""
     try:
         from fastscale.planning import predict
@@ -133,7 +156,9 @@ def predicted_memory(arch: Arch, recipe: Recipe, classes: int, devices: int) -> 
     except ImportError:
         return None
     batch = max(1, recipe.batch_size // recipe.accumulate // devices)
-    return training_memory_mib(arch, batch, recipe.precision, average=recipe.ema_rate > 0, num_classes=classes)
+    return training_memory_mib(
+        arch, batch, recipe.precision, average=recipe.ema_rate > 0, num_classes=classes
+    )
 
 
 def duration(seconds: float | None) -> str:

@@ -12,7 +12,15 @@ from fastscale.data.paths import beton_folder
 from fastscale.data.sizes import SIZES
 from fastscale.data.sources import source
 from fastscale.errors import InputError
-from fastscale.paper import Artifact, draw_artifact, regenerate, render_terminal, select, smoke, snapshot
+from fastscale.paper import (
+    Artifact,
+    draw_artifact,
+    regenerate,
+    render_terminal,
+    select,
+    smoke,
+    snapshot,
+)
 from fastscale.paper.artifacts import Plan
 from fastscale.records import Record
 from fastscale.reproduce.local import die_with_parent
@@ -26,7 +34,9 @@ def run_smoke() -> int:
     for line in differences:
         print(f"differs: {line}")
     verdict = (
-        f"{len(differences)} differences" if differences else "every count agrees, and every table and figure is made again as it lies here"
+        f"{len(differences)} differences"
+        if differences
+        else "every count agrees, and every table and figure is made again as it lies here"
     )
     print(f"smoke tier: {verdict} ({time.monotonic() - began:.1f} s)")
     return 1 if differences else 0
@@ -41,15 +51,26 @@ def show_static(artifact: Artifact) -> None:
 def records_of(artifact: Artifact, tier: str, runs_dir: Path) -> list[Record]:
     """Those of the artifact's runs that were made here; in the full tier also the published ones."""
     plan = artifact.plan(tier)
-    folders = dict.fromkeys([runs_dir, *(home(runs_dir, spec) for spec in (plan.runs() if plan else ()))])
+    folders = dict.fromkeys(
+        [runs_dir, *(home(runs_dir, spec) for spec in (plan.runs() if plan else ()))]
+    )
     here = [record for folder in folders for record in records_in(folder / "records.jsonl")]
-    return select([*(records_in(snapshot(artifact.name)) if tier == "full" else []), *here], artifact, tier)
+    return select(
+        [*(records_in(snapshot(artifact.name)) if tier == "full" else []), *here], artifact, tier
+    )
 
 
 def time_arguments(plan: Plan, runs_dir: Path) -> list[str]:
     """What follows `fastscale` to time the plan's networks."""
     images, classes = _size(plan.data)
-    words = ["time", *dict.fromkeys(name.arch_name for name in plan.names()), "--recipe", plan.recipe, "--data", plan.data]
+    words = [
+        "time",
+        *dict.fromkeys(name.arch_name for name in plan.names()),
+        "--recipe",
+        plan.recipe,
+        "--data",
+        plan.data,
+    ]
     return [*words, "--images", str(images), "--classes", str(classes), "--runs_dir", str(runs_dir)]
 
 
@@ -61,7 +82,9 @@ def _size(data: str) -> tuple[int, int]:
     try:
         info = read_info(path)
     except InputError:
-        raise InputError(f"{data}: how many images make an epoch is not known; write it first: {source(data).command}") from None
+        raise InputError(
+            f"{data}: how many images make an epoch is not known; write it first: {source(data).command}"
+        ) from None
     return info.count, len(info.classes)
 
 
@@ -69,7 +92,10 @@ def measure(plan: Plan, runs_dir: Path) -> bool:
     """Times the plan's networks in one quiet process of their own; whether it went well."""
     print("\ntiming: training steps on dummy data, in turns, nothing else running", flush=True)
     command = [sys.executable, "-m", "fastscale", *time_arguments(plan, runs_dir)]
-    return subprocess.run(command, stdin=subprocess.DEVNULL, preexec_fn=die_with_parent).returncode == 0
+    return (
+        subprocess.run(command, stdin=subprocess.DEVNULL, preexec_fn=die_with_parent).returncode
+        == 0
+    )
 
 
 def draw(artifact: Artifact, tier: str, records: Sequence[Record]) -> None:
@@ -79,6 +105,8 @@ def draw(artifact: Artifact, tier: str, records: Sequence[Record]) -> None:
     paths = draw_artifact(artifact, tier, records)
     for table in quick_tables(records, artifact, tier) if artifact.kind == "comparison" else []:
         print("\n" + render_terminal(table))
-    print(f"figures and tables: {os.path.relpath(paths[0].parent)}/ (git diff shows them beside what was published)")
+    print(
+        f"figures and tables: {os.path.relpath(paths[0].parent)}/ (git diff shows them beside what was published)"
+    )
     for path in sorted(p for p in paths if p.suffix == ".png"):
         print(f"  {os.path.relpath(path)}")

@@ -47,7 +47,9 @@ def paper_runs() -> list[ListedRun]:
                 asked.setdefault((arch, recipe, "imagenet"), [])
     plotted = plotted_errors()
     found = []
-    for (arch, recipe, data), names in sorted(asked.items(), key=lambda pair: (order(pair[0][0]), pair[0][1])):
+    for (arch, recipe, data), names in sorted(
+        asked.items(), key=lambda pair: (order(pair[0][0]), pair[0][1])
+    ):
         error, figure = errors.get(recipe, {}).get(arch), ""
         if error is None and names and arch in plotted:
             error, figure = plotted[arch]
@@ -65,7 +67,11 @@ def expected(recipe: str) -> dict[str, float]:
     """Network -> published top-1 error in %, from the recipe's file."""
     content = yaml.safe_load((RECIPES / f"{recipe}.yaml").read_text(encoding="utf-8"))
     networks = (content.get("expected") or {}).get("networks") or {}
-    return {arch: float(values["top1_error"]) for arch, values in networks.items() if "top1_error" in values}
+    return {
+        arch: float(values["top1_error"])
+        for arch, values in networks.items()
+        if "top1_error" in values
+    }
 
 
 def order(arch: str) -> tuple[str, int]:
@@ -77,7 +83,9 @@ def list_runs(pattern: str = "", device: str | None = None, devices: int = 8) ->
     """The lines of `fastscale list runs`: only runs whose name holds `pattern`; InputError where none does."""
     runs = [run for run in paper_runs() if pattern in run.run]
     if not runs:
-        raise InputError(f"no run of the paper has {pattern!r} in its name; `fastscale list runs` shows all")
+        raise InputError(
+            f"no run of the paper has {pattern!r} in its name; `fastscale list runs` shows all"
+        )
     width = max(len(run.run) for run in runs)
     head = f"{'run':{width}}{'px':>5}{'flops (multiply-adds)':>24}{'params':>14}{'acts':>14}{'training':>12}{'memory':>11}{'published':>18}"
     lines, sources = [f"{head}  artifacts"], set()
@@ -94,9 +102,16 @@ def list_runs(pattern: str = "", device: str | None = None, devices: int = 8) ->
             f"{memory:>11}{error:>18}  {', '.join(run.artifacts)}".rstrip()
         )
     costs = "; ".join(sorted(sources - {UNKNOWN}))
-    lines.append(f"{len(runs)} runs; start one with fastscale fit --run NAME" + (f" --trainer.devices {devices}" if devices > 1 else ""))
+    lines.append(
+        f"{len(runs)} runs; start one with fastscale fit --run NAME"
+        + (f" --trainer.devices {devices}" if devices > 1 else "")
+    )
     lines.append(f"training: {costs}, {devices} devices" if costs else f"training time: {UNKNOWN}")
-    lines.append("published: top-1 error that the same group published for this network and length of training (its later recipe)")
+    lines.append(
+        "published: top-1 error that the same group published for this network and length of training (its later recipe)"
+    )
     if any(run.figure for run in runs):
-        lines.append("(Fig. 4), (Fig. 6): the paper's own, read off its plots; how long those networks were trained is not known")
+        lines.append(
+            "(Fig. 4), (Fig. 6): the paper's own, read off its plots; how long those networks were trained is not known"
+        )
     return lines

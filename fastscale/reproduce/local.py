@@ -34,16 +34,25 @@ class Job:
 
     def done_here(self) -> float:
         """Work done since it began here, as far as its last checkpoint says."""
-        return self.run.work * max(0.0, (1.0 if self.took and not self.problem else progress(self.run.folder.path)) - self.share)
+        return self.run.work * max(
+            0.0,
+            (1.0 if self.took and not self.problem else progress(self.run.folder.path))
+            - self.share,
+        )
 
 
-def time_left(ended: Sequence[Job], running: Sequence[Job], waiting: Sequence[Job], now: float, slots: int) -> str:
+def time_left(
+    ended: Sequence[Job], running: Sequence[Job], waiting: Sequence[Job], now: float, slots: int
+) -> str:
     """`about N min left`, from the work that was done a second; empty while nothing is known."""
     if not running and not waiting:
         return "done"
     done, spent = sum(job.done_here() for job in ended), sum(job.took for job in ended)
     shares = [job.done_here() for job in running]
-    done, spent = done + sum(shares), spent + sum(now - job.began for job, share in zip(running, shares, strict=True) if share)
+    done, spent = (
+        done + sum(shares),
+        spent + sum(now - job.began for job, share in zip(running, shares, strict=True) if share),
+    )
     if not done or not spent:
         return ""
     rate = done / spent
@@ -53,11 +62,16 @@ def time_left(ended: Sequence[Job], running: Sequence[Job], waiting: Sequence[Jo
     return f"about {duration(max(left / rate / slots, 1))} left"
 
 
-def train(todo: Sequence[Run], jobs: int | None = None, devices: int = 1, budget: float | None = None) -> list[Job]:
+def train(
+    todo: Sequence[Run], jobs: int | None = None, devices: int = 1, budget: float | None = None
+) -> list[Job]:
     """Makes every run, some side by side; returns those that failed. `budget`: minutes after which none is begun."""
     side_by_side = min(len(todo), jobs or (1 if has_gpu() else cores()))
     threads = max(1, cores() // side_by_side)
-    print(f"training: {side_by_side} side by side, {threads} thread{'s' if threads > 1 else ''} each", flush=True)
+    print(
+        f"training: {side_by_side} side by side, {threads} thread{'s' if threads > 1 else ''} each",
+        flush=True,
+    )
     waiting = [Job(run, share=progress(run.folder.path)) for run in todo]
     running: list[Job] = []
     ended: list[Job] = []
@@ -65,21 +79,37 @@ def train(todo: Sequence[Run], jobs: int | None = None, devices: int = 1, budget
     try:
         while waiting or running:
             if waiting and budget is not None and time.monotonic() - began > 60 * budget:
-                print(f"the budget of {budget:g} minutes is spent: {len(waiting)} runs are left for another time", flush=True)
+                print(
+                    f"the budget of {budget:g} minutes is spent: {len(waiting)} runs are left for another time",
+                    flush=True,
+                )
                 waiting = []
             while waiting and len(running) < side_by_side:
                 running.append(start(waiting.pop(0), threads, devices))
             time.sleep(0.2)
-            for job in [j for j in running if j.process is not None and j.process.poll() is not None]:
+            for job in [
+                j for j in running if j.process is not None and j.process.poll() is not None
+            ]:
                 running.remove(job)
                 ended.append(job)
-                line, left = outcome(job), time_left(ended, running, waiting, time.monotonic(), side_by_side)
-                print(f"[{len(ended):{len(str(len(todo)))}}/{len(todo)}] {line}  {left}", flush=True)
+                line, left = (
+                    outcome(job),
+                    time_left(ended, running, waiting, time.monotonic(), side_by_side),
+                )
+                print(
+                    f"[{len(ended):{len(str(len(todo)))}}/{len(todo)}] {line}  {left}", flush=True
+                )
                 said = time.monotonic()
             if running and time.monotonic() - said > SAY_EVERY:
                 said = time.monotonic()
-                shares = ", ".join(f"{job.run.label}: {100 * progress(job.run.folder.path):.0f} %" for job in running)
-                print(f"        {shares}  {time_left(ended, running, waiting, said, side_by_side)}", flush=True)
+                shares = ", ".join(
+                    f"{job.run.label}: {100 * progress(job.run.folder.path):.0f} %"
+                    for job in running
+                )
+                print(
+                    f"        {shares}  {time_left(ended, running, waiting, said, side_by_side)}",
+                    flush=True,
+                )
     finally:
         stop(running)
     return [job for job in ended if job.problem]
@@ -90,11 +120,21 @@ def start(job: Job, threads: int, devices: int = 1) -> Job:
     job.run.folder.path.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "fastscale", *job.run.arguments()]
     command += ["--trainer.devices", str(devices)] if has_gpu() else ["--data.workers", "1"]
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads), "PYTHONUNBUFFERED": "1"}
+    environment = {
+        **os.environ,
+        "OMP_NUM_THREADS": str(threads),
+        "MKL_NUM_THREADS": str(threads),
+        "PYTHONUNBUFFERED": "1",
+    }
     job.began = time.monotonic()
     with open(job.run.log, "ab") as log:
         job.process = subprocess.Popen(
-            command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment, preexec_fn=die_with_parent
+            command,
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+            env=environment,
+            preexec_fn=die_with_parent,
         )
     return job
 

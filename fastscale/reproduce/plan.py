@@ -59,7 +59,15 @@ class Run:
     def arguments(self) -> list[str]:
         """What follows `fastscale` to make it."""
         home = self.folder.path.parent.parent
-        words = ["fit", "--run", self.spec.run, "--seed_everything", str(self.spec.seed), "--runs_dir", str(home)]
+        words = [
+            "fit",
+            "--run",
+            self.spec.run,
+            "--seed_everything",
+            str(self.spec.seed),
+            "--runs_dir",
+            str(home),
+        ]
         return [*words, "--data.source", self.images, "--trainer.enable_progress_bar", "false"]
 
 
@@ -83,12 +91,24 @@ def needed(
             key = (spec.run, spec.seed, spec.data)
             record = known.get(key)
             if key not in runs:
-                arch, base, recipe = arch_named(spec.arch), arch_named(spec.base), load_recipe(spec.recipe)
+                arch, base, recipe = (
+                    arch_named(spec.arch),
+                    arch_named(spec.base),
+                    load_recipe(spec.recipe),
+                )
                 # start, validation and so on take about as long as the base's training
                 work = float((complexity(arch).flops + complexity(base).flops) * recipe.epochs)
                 cost = cost_of(arch, recipe, spec.data, record, devices, device)
                 folder = RunFolder(home(runs_dir, spec), spec.run, spec.seed)
-                runs[key] = Run(spec, folder, cost, work, record, counts=tier == "full", source=(sources or {}).get(spec.data, ""))
+                runs[key] = Run(
+                    spec,
+                    folder,
+                    cost,
+                    work,
+                    record,
+                    counts=tier == "full",
+                    source=(sources or {}).get(spec.data, ""),
+                )
             runs[key].published = runs[key].published or record
             runs[key].artifacts.append(artifact.name)
     return list(runs.values())
@@ -98,7 +118,9 @@ def home(runs_dir: Path, spec: RunSpec) -> Path:
     """Where the run's folder and records lie: one of its own for data that is not its recipe's, which the run's name does not say."""
     if spec.data == load_recipe(spec.recipe).data:
         return runs_dir
-    return runs_dir / ("on-" + "".join(c if c.isalnum() or c in "-_" else "-" for c in spec.data).strip("-"))
+    return runs_dir / (
+        "on-" + "".join(c if c.isalnum() or c in "-_" else "-" for c in spec.data).strip("-")
+    )
 
 
 def read_sources(given: Sequence[str], runs: Sequence[RunSpec]) -> dict[str, str]:
@@ -108,14 +130,20 @@ def read_sources(given: Sequence[str], runs: Sequence[RunSpec]) -> dict[str, str
     for spec in given:
         name = source(spec).name
         if name not in needed_names:
-            raise InputError(f"--data {spec} is {name}; these runs train on {', '.join(needed_names) or 'nothing'}")
+            raise InputError(
+                f"--data {spec} is {name}; these runs train on {', '.join(needed_names) or 'nothing'}"
+            )
         found[name] = spec
     return found
 
 
 def published(artifact: Artifact) -> dict[tuple[str, int, str], Record]:
     """The committed training records of an artifact, by run, seed and data."""
-    return {(r.run or "", r.seed or 0, r.data or ""): r for r in records_in(snapshot(artifact.name)) if r.kind == "train"}
+    return {
+        (r.run or "", r.seed or 0, r.data or ""): r
+        for r in records_in(snapshot(artifact.name))
+        if r.kind == "train"
+    }
 
 
 def records_in(path: Path) -> list[Record]:
@@ -130,16 +158,24 @@ def show(runs: Sequence[Run], runs_dir: Path) -> None:
     missing = [run for run in runs if run.missing]
     done = sum(run.own is not None for run in runs)
     known = len(runs) - len(missing) - done
-    print(f"{len(runs)} runs: {done} finished in {runs_dir}" + (f", {known} published" if known else "") + f", {len(missing)} to make")
+    print(
+        f"{len(runs)} runs: {done} finished in {runs_dir}"
+        + (f", {known} published" if known else "")
+        + f", {len(missing)} to make"
+    )
     if missing:
         width = max(len(run.label) for run in missing)
         print(f"  {'to make':{width}}{'training':>12}{'memory':>12}  data")
     for run in missing:
         memory = "" if run.cost.memory_mib is None else f"{run.cost.memory_mib / 1024:.2f} GiB"
         begun = "  (begun)" if run.folder.checkpoint.is_file() else ""
-        print(f"  {run.label:{width}}{duration(run.cost.seconds):>12}{memory:>12}  {run.spec.data}{begun}")
+        print(
+            f"  {run.label:{width}}{duration(run.cost.seconds):>12}{memory:>12}  {run.spec.data}{begun}"
+        )
     for basis in sorted({run.cost.source for run in missing if run.cost.source != UNKNOWN}):
-        print(f"  in all {duration(sum(run.cost.seconds or 0 for run in missing if run.cost.source == basis))} of training {basis}")
+        print(
+            f"  in all {duration(sum(run.cost.seconds or 0 for run in missing if run.cost.source == basis))} of training {basis}"
+        )
     if unknown := sum(run.cost.seconds is None for run in missing):
         print(f"  time of {unknown} of them: {UNKNOWN}")
     print(flush=True)
@@ -154,13 +190,17 @@ def check_data(runs: Sequence[Run]) -> None:
                 found.classes  # noqa: B018  (raises where a split or class is missing)
             except InputError as error:
                 waiting = sum(run.missing and run.images == spec for run in runs)
-                raise InputError(f"{waiting} of the runs train on {spec}, which is not here: {error}") from None
+                raise InputError(
+                    f"{waiting} of the runs train on {spec}, which is not here: {error}"
+                ) from None
 
 
 def written(name: str) -> bool:
     """Whether the data set's `.beton` files are whole here; then its images need not be."""
     try:
-        return all(read_info(beton_folder(name) / f"{split}.beton").count for split in ("train", "val"))
+        return all(
+            read_info(beton_folder(name) / f"{split}.beton").count for split in ("train", "val")
+        )
     except InputError:
         return False
 

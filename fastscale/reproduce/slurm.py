@@ -67,12 +67,16 @@ class Cluster:
         try:
             import submitit  # noqa: F401
         except ImportError:
-            raise InputError("--cluster slurm needs submitit: pip install 'fastscale[cluster]'") from None
+            raise InputError(
+                "--cluster slurm needs submitit: pip install 'fastscale[cluster]'"
+            ) from None
 
     def check(self) -> None:
         """InputError where nothing can be submitted."""
         if self.kind == "slurm" and shutil.which("sbatch") is None:
-            raise InputError("--cluster slurm: there is no sbatch here; start this on a machine that submits to the cluster")
+            raise InputError(
+                "--cluster slurm: there is no sbatch here; start this on a machine that submits to the cluster"
+            )
 
     @property
     def nodes(self) -> int:
@@ -84,7 +88,12 @@ class Cluster:
         from submitit.slurm.slurm import _get_default_parameters
 
         own = set(_get_default_parameters())
-        values: dict[str, Any] = {"job_name": name, "time": self.minutes, "nodes": 1, "ntasks_per_node": 1}
+        values: dict[str, Any] = {
+            "job_name": name,
+            "time": self.minutes,
+            "nodes": 1,
+            "ntasks_per_node": 1,
+        }
         if self.partition:
             values["partition"] = self.partition
         if gpus:
@@ -92,7 +101,10 @@ class Cluster:
             values |= {"ntasks_per_node": share, "gpus_per_node": share, "nodes": self.nodes}
         others = {k: v for k, v in self.further.items() if k != "nodes"}
         values |= {k: int(v) if v.isdigit() else v for k, v in others.items() if k in own}
-        values["additional_parameters"] = {"requeue": True, **{k: v for k, v in others.items() if k not in own}}
+        values["additional_parameters"] = {
+            "requeue": True,
+            **{k: v for k, v in others.items() if k not in own},
+        }
         return values
 
     def executor(self, folder: Path, name: str, gpus: int) -> Any:
@@ -111,7 +123,12 @@ class Cluster:
         """What follows `fastscale` in a run's job."""
         words = run.arguments()
         if self.gpus:
-            words += ["--trainer.accelerator", "gpu", "--trainer.devices", str(max(1, self.gpus // self.nodes))]
+            words += [
+                "--trainer.accelerator",
+                "gpu",
+                "--trainer.devices",
+                str(max(1, self.gpus // self.nodes)),
+            ]
             return words + (["--trainer.num_nodes", str(self.nodes)] if self.nodes > 1 else [])
         return [*words, "--trainer.accelerator", "cpu", "--trainer.devices", "1"]
 
@@ -122,7 +139,10 @@ class Cluster:
         if not todo:
             return
         values = self.parameters("NAME", self.gpus)
-        flags = {**{k: v for k, v in values.items() if k != "additional_parameters"}, **values["additional_parameters"]}
+        flags = {
+            **{k: v for k, v in values.items() if k != "additional_parameters"},
+            **values["additional_parameters"],
+        }
         print(f"would submit {len(todo)} jobs, each with")
         for key in sorted(flags):
             print(f"  {_as_sbatch_flag(key, flags[key])}")
@@ -136,16 +156,25 @@ class Cluster:
         for run in todo:
             self.submit(folders[run.label], job_name(run), self.arguments(run), self.gpus)
         self.watch({run.label: (folders[run.label], run) for run in todo})
-        return [f"{run.label}: {problem(folders[run.label], run)}" for run in todo if run.own is None]
+        return [
+            f"{run.label}: {problem(folders[run.label], run)}" for run in todo if run.own is None
+        ]
 
     def measure(self, plan: Plan, runs_dir: Path) -> bool:
         """Times the plan's networks in a job with one GPU; whether all have been timed."""
         folder = runs_dir.absolute() / f"time-{plan.recipe}"
         store = RecordStore(runs_dir / "records.jsonl")
         before = len(store.read())
-        self.submit(folder, f"time.{plan.recipe}", time_arguments(plan, runs_dir.absolute()), min(self.gpus, 1))
+        self.submit(
+            folder,
+            f"time.{plan.recipe}",
+            time_arguments(plan, runs_dir.absolute()),
+            min(self.gpus, 1),
+        )
         self.watch({"timing": (folder, None)})
-        return len([r for r in store.read()[before:] if r.kind == "time"]) >= len({name.arch_name for name in plan.names()})
+        return len([r for r in store.read()[before:] if r.kind == "time"]) >= len(
+            {name.arch_name for name in plan.names()}
+        )
 
     def submit(self, folder: Path, name: str, arguments: Sequence[str], gpus: int) -> None:
         """One job, unless the one noted in `folder` still lives."""
@@ -155,9 +184,15 @@ class Cluster:
         folder.mkdir(parents=True, exist_ok=True)
         try:
             job = self.executor(folder, name, gpus).submit(Work(arguments))
-        except Exception as error:  # submitit has no class of its own for sbatch's refusals in all versions
-            raise InputError(f"{name}: could not be submitted: {' '.join(str(error).split())[:300]}") from None
-        write_atomically(folder / "job.json", json.dumps({"job": job.job_id, "submitted": time.time()}) + "\n")
+        except (
+            Exception
+        ) as error:  # submitit has no class of its own for sbatch's refusals in all versions
+            raise InputError(
+                f"{name}: could not be submitted: {' '.join(str(error).split())[:300]}"
+            ) from None
+        write_atomically(
+            folder / "job.json", json.dumps({"job": job.job_id, "submitted": time.time()}) + "\n"
+        )
         print(f"  {name}: submitted, job {job.job_id}", flush=True)
 
     def states(self, folders: Sequence[Path]) -> dict[Path, str]:
@@ -166,19 +201,32 @@ class Cluster:
         if self.kind == "local":
             import submitit
 
-            names = {folder: submitit.LocalJob(folder, job).state if job else ENDED for folder, job in jobs.items()}
-            return {folder: ENDED if state in ("FINISHED", "INTERRUPTED", "FAILED", ENDED) else state for folder, state in names.items()}
+            names = {
+                folder: submitit.LocalJob(folder, job).state if job else ENDED
+                for folder, job in jobs.items()
+            }
+            return {
+                folder: ENDED if state in ("FINISHED", "INTERRUPTED", "FAILED", ENDED) else state
+                for folder, state in names.items()
+            }
         if not any(jobs.values()):
             return dict.fromkeys(folders, ENDED)
-        queue = subprocess.run(["squeue", "--me", "--noheader", "--format=%A %T"], capture_output=True, text=True)
+        queue = subprocess.run(
+            ["squeue", "--me", "--noheader", "--format=%A %T"], capture_output=True, text=True
+        )
         if queue.returncode:  # a busy controller: ask again later
             return {}
-        listed = dict(line.split()[:2] for line in queue.stdout.splitlines() if len(line.split()) >= 2)
+        listed = dict(
+            line.split()[:2] for line in queue.stdout.splitlines() if len(line.split()) >= 2
+        )
         return {folder: listed.get(job or "", ENDED) for folder, job in jobs.items()}
 
     def watch(self, jobs: dict[str, tuple[Path, Run | None]]) -> None:
         """Says each change of state until every job has ended."""
-        print(f"{len(jobs)} jobs; Ctrl-C leaves them to the cluster, and the same command finds them again", flush=True)
+        print(
+            f"{len(jobs)} jobs; Ctrl-C leaves them to the cluster, and the same command finds them again",
+            flush=True,
+        )
         said = ""
         living = dict(jobs)
         while living:
@@ -186,12 +234,27 @@ class Cluster:
             for label, (folder, run) in list(living.items()):
                 if states.get(folder) == ENDED:
                     del living[label]
-                    line = f"{label}: ended" if run is None else (result(run) if run.own else f"{label}: failed")
-                    print(f"[{len(jobs) - len(living):{len(str(len(jobs)))}}/{len(jobs)}] {line}", flush=True)
-            counted = Counter(states[folder].lower() for folder, _ in living.values() if folder in states)
+                    line = (
+                        f"{label}: ended"
+                        if run is None
+                        else (result(run) if run.own else f"{label}: failed")
+                    )
+                    print(
+                        f"[{len(jobs) - len(living):{len(str(len(jobs)))}}/{len(jobs)}] {line}",
+                        flush=True,
+                    )
+            counted = Counter(
+                states[folder].lower() for folder, _ in living.values() if folder in states
+            )
             line = ", ".join(f"{count} {state}" for state, count in sorted(counted.items()))
-            going = [(label, run) for label, (folder, run) in living.items() if run and states.get(folder) == "RUNNING"]
-            shares = "; ".join(f"{label}: {100 * progress(run.folder.path):.0f} %" for label, run in going[:SHOWN])
+            going = [
+                (label, run)
+                for label, (folder, run) in living.items()
+                if run and states.get(folder) == "RUNNING"
+            ]
+            shares = "; ".join(
+                f"{label}: {100 * progress(run.folder.path):.0f} %" for label, run in going[:SHOWN]
+            )
             line += f" ({shares}{'; ...' if len(going) > SHOWN else ''})" if shares else ""
             if line and line != said:
                 print(f"        {line}", flush=True)
@@ -219,7 +282,9 @@ def problem(folder: Path, run: Run) -> str:
     logs = [folder / f"{job}_0_log.{kind}" for kind in ("err", "out")]
     for log in logs:
         lines = log.read_text(errors="replace").strip().splitlines() if log.is_file() else []
-        said = [line for line in lines if line.startswith("error: ")] or [line for line in lines if line and not line.startswith(" ")]
+        said = [line for line in lines if line.startswith("error: ")] or [
+            line for line in lines if line and not line.startswith(" ")
+        ]
         if said:
             return f"{said[-1][:240]} (log: {log})"
     return f"it left no log{last_line(run)} (folder: {folder})"
@@ -233,7 +298,9 @@ def parse_minutes(text: str) -> int:
     """
     found = re.fullmatch(r"(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?", text)
     if not found:
-        raise InputError(f"--time {text!r}: write it as SLURM does: minutes, hours:minutes:seconds, or days-hours")
+        raise InputError(
+            f"--time {text!r}: write it as SLURM does: minutes, hours:minutes:seconds, or days-hours"
+        )
     days, a, b, c = (int(v or 0) for v in found.groups())
     if found[1] is not None:
         seconds = ((24 * days + a) * 60 + b) * 60 + c
@@ -252,7 +319,9 @@ def parse_further(pairs: Sequence[str]) -> dict[str, str]:
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not re.fullmatch(r"[a-z][a-z_-]*", key):
-            raise InputError(f"--slurm {pair!r}: write KEY=VALUE, as in --slurm account=vision or --slurm cpus_per_task=8")
+            raise InputError(
+                f"--slurm {pair!r}: write KEY=VALUE, as in --slurm account=vision or --slurm cpus_per_task=8"
+            )
         found[key.replace("-", "_")] = value
     if not found.get("nodes", "1").isdigit() or found.get("nodes") == "0":
         raise InputError(f"--slurm nodes={found['nodes']}: give a number of at least 1")

@@ -23,10 +23,20 @@ class Timing(NamedTuple):
 def timed(artifact: Artifact, tier: str, runs_dir: Path) -> set[str]:
     """The networks with a time: made here, or (in the full tier) published for this very device."""
     plan = artifact.plan(tier)
-    folders = dict.fromkeys([runs_dir, *(home(runs_dir, spec) for spec in (plan.runs() if plan else ()))])
+    folders = dict.fromkeys(
+        [runs_dir, *(home(runs_dir, spec) for spec in (plan.runs() if plan else ()))]
+    )
     own = [r for folder in folders for r in records_in(folder / "records.jsonl")]
-    others = [r for r in records_in(snapshot(artifact.name)) if r.env["device"] == device_name()] if tier == "full" else []
-    return {r.arch for r in [*own, *others] if r.kind == "time" and plan and "epoch_time_min" in r.values and r.data == plan.data}
+    others = (
+        [r for r in records_in(snapshot(artifact.name)) if r.env["device"] == device_name()]
+        if tier == "full"
+        else []
+    )
+    return {
+        r.arch
+        for r in [*own, *others]
+        if r.kind == "time" and plan and "epoch_time_min" in r.values and r.data == plan.data
+    }
 
 
 def untimed(artifact: Artifact, tier: str, runs_dir: Path) -> list[str]:
@@ -38,24 +48,46 @@ def untimed(artifact: Artifact, tier: str, runs_dir: Path) -> list[str]:
     return [name.arch_name for name in plan.names() if name.arch_name not in have]
 
 
-def show_timings(artifacts: Sequence[Artifact], tier: str, runs_dir: Path, device: str | None = None) -> None:
+def show_timings(
+    artifacts: Sequence[Artifact], tier: str, runs_dir: Path, device: str | None = None
+) -> None:
     """How many networks are to be timed, and those that are not yet, with the predicted epoch and memory of each."""
-    plans = [(artifact, plan) for artifact in artifacts if (plan := artifact.plan(tier)) is not None and plan.timings]
-    wanted = {(plan.recipe, plan.data, name.arch_name) for _, plan in plans for name in plan.names()}
+    plans = [
+        (artifact, plan)
+        for artifact in artifacts
+        if (plan := artifact.plan(tier)) is not None and plan.timings
+    ]
+    wanted = {
+        (plan.recipe, plan.data, name.arch_name) for _, plan in plans for name in plan.names()
+    }
     if not wanted:
         return
-    missing = {(p.recipe, p.data, arch): _timing(p, arch, device) for a, p in plans for arch in untimed(a, tier, runs_dir)}
-    print(f"{len(wanted)} networks to time, on dummy data: {len(wanted) - len(missing)} have times, {len(missing)} have none")
+    missing = {
+        (p.recipe, p.data, arch): _timing(p, arch, device)
+        for a, p in plans
+        for arch in untimed(a, tier, runs_dir)
+    }
+    print(
+        f"{len(wanted)} networks to time, on dummy data: {len(wanted) - len(missing)} have times, {len(missing)} have none"
+    )
     if missing:
         width = max(len(timing.arch) for timing in missing.values())
         print(f"  {'to time':{width}}{'an epoch':>12}{'memory':>12}  data")
     for timing in missing.values():
-        memory = "" if timing.cost.memory_mib is None else f"{timing.cost.memory_mib / 1024:.2f} GiB"
-        print(f"  {timing.arch:{width}}{duration(timing.cost.seconds):>12}{memory:>12}  {timing.data}")
-    for basis in sorted({timing.cost.source for timing in missing.values() if timing.cost.source != UNKNOWN}):
+        memory = (
+            "" if timing.cost.memory_mib is None else f"{timing.cost.memory_mib / 1024:.2f} GiB"
+        )
+        print(
+            f"  {timing.arch:{width}}{duration(timing.cost.seconds):>12}{memory:>12}  {timing.data}"
+        )
+    for basis in sorted(
+        {timing.cost.source for timing in missing.values() if timing.cost.source != UNKNOWN}
+    ):
         print(f"  an epoch: {basis}, on one device; only some steps of it are run")
     if missing:
-        print("  memory: with the recipe's whole batch on one device; the batch is halved where it does not fit")
+        print(
+            "  memory: with the recipe's whole batch on one device; the batch is halved where it does not fit"
+        )
     if unknown := sum(timing.cost.seconds is None for timing in missing.values()):
         print(f"  epoch time of {unknown} of them: {UNKNOWN}")
     print(flush=True)

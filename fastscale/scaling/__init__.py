@@ -6,4 +6,14 @@ from fastscale.scaling.scale import scale
 from fastscale.scaling.scale_to import ScaledTo, scale_to
 from fastscale.scaling.strategy import PAPER_STRATEGIES, Strategy
 
-__all__ = ["PAPER_STRATEGIES", "Exponents", "RunName", "ScaledTo", "Strategy", "arch_named", "parse_run", "scale", "scale_to"]
+__all__ = [
+    "PAPER_STRATEGIES",
+    "Exponents",
+    "RunName",
+    "ScaledTo",
+    "Strategy",
+    "arch_named",
+    "parse_run",
+    "scale",
+    "scale_to",
+]

@@ -9,7 +9,9 @@ from fastscale.scaling.scale import scale, scaled_name
 from fastscale.scaling.strategy import Strategy
 
 # the shortest strategy, then the longest number: 'dWr-x1.85'
-_STEP = re.compile(r"\.(?P<strategy>[^.\s]+?(?:\.\d+[^.\s]*?)*)-x(?P<factor>\d+(?:\.\d+)?(?:e-?\d+)?)(?=\.|$)")
+_STEP = re.compile(
+    r"\.(?P<strategy>[^.\s]+?(?:\.\d+[^.\s]*?)*)-x(?P<factor>\d+(?:\.\d+)?(?:e-?\d+)?)(?=\.|$)"
+)
 _RECIPE = re.compile(r"\.(?P<recipe>[a-z0-9][a-z0-9-]*)")
 
 
@@ -25,7 +27,11 @@ class RunName:
     @property
     def arch_name(self) -> str:
         """`<base>` or `<base>.<strategy>-x<factor>`."""
-        return self.base if self.strategy is None else scaled_name(self.base, Strategy.parse(self.strategy), self.factor)
+        return (
+            self.base
+            if self.strategy is None
+            else scaled_name(self.base, Strategy.parse(self.strategy), self.factor)
+        )
 
     def arch(self) -> Arch:
         """The network that the name means."""
@@ -42,7 +48,9 @@ def parse_run(name: str) -> RunName:
     if not isinstance(name, str):
         raise InputError(f"a name is text, got {name!r}")
     fits = [b for b in base_names() if name == b or name.startswith(b + ".")]
-    base = max(fits, key=len) if fits else base_arch(_STEP.split(name)[0]).name  # the second raises, with the nearest names
+    base = (
+        max(fits, key=len) if fits else base_arch(_STEP.split(name)[0]).name
+    )  # the second raises, with the nearest names
     rest = name[len(base) :]
     step = _STEP.match(rest)
     rest = rest[step.end() :] if step else rest
@@ -51,12 +59,16 @@ def parse_run(name: str) -> RunName:
         form = "<base>[.<strategy>-x<factor>][.<recipe>], as in regnety-500mf.dWr-x4.imagenet-100ep"
         raise InputError(f"{name!r}: cannot read {rest!r}; write {form}")
     strategy = Strategy.parse(step["strategy"]).name if step else None
-    return RunName(base, strategy, float(step["factor"]) if step else 1.0, recipe["recipe"] if recipe else None)
+    return RunName(
+        base, strategy, float(step["factor"]) if step else 1.0, recipe["recipe"] if recipe else None
+    )
 
 
 def arch_named(name: str) -> Arch:
     """The base or scaled network of that name, `regnety-4gf` or `regnety-4gf.dWr-x4`; InputError for any other."""
     run = parse_run(name)
     if run.recipe is not None:
-        raise InputError(f"{name!r}: {run.recipe!r} is no scaling; write <base>.<strategy>-x<factor>, as in regnety-4gf.dWr-x4")
+        raise InputError(
+            f"{name!r}: {run.recipe!r} is no scaling; write <base>.<strategy>-x<factor>, as in regnety-4gf.dWr-x4"
+        )
     return run.arch()

@@ -47,15 +47,23 @@ def scale(base: Arch, strategy: str | Strategy, factor: float) -> Arch:
     widths = tuple(round_width(w * f_w) for w in base.widths)
     if isinstance(base, EffNet):
         return replace(
-            base, **common, widths=widths, stem_width=round_width(base.stem_width * f_w), head_width=round_width(base.head_width * f_w)
+            base,
+            **common,
+            widths=widths,
+            stem_width=round_width(base.stem_width * f_w),
+            head_width=round_width(base.head_width * f_w),
         )
     return _scale_anynet(base, common, widths, f_g)
 
 
-def _scale_anynet(base: AnyNet, common: dict[str, Any], widths: tuple[int, ...], f_g: float) -> AnyNet:
+def _scale_anynet(
+    base: AnyNet, common: dict[str, Any], widths: tuple[int, ...], f_g: float
+) -> AnyNet:
     if base.grouped:
         group_widths = tuple(round_group_width(g * f_g) for g in base.group_widths)
     else:  # a plain 3x3 conv stays plain: one group, as wide as its bottleneck
-        group_widths = tuple(max(1, round(w * b)) for w, b in zip(widths, base.bottleneck_ratios, strict=True))
+        group_widths = tuple(
+            max(1, round(w * b)) for w, b in zip(widths, base.bottleneck_ratios, strict=True)
+        )
     widths, group_widths = compatible_stages(widths, base.bottleneck_ratios, group_widths)
     return replace(base, **common, widths=widths, group_widths=group_widths)

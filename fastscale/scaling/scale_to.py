@@ -27,7 +27,12 @@ class ScaledTo(NamedTuple):
 
 
 def scale_to(
-    base: Arch, strategy: str | Strategy, *, flops: float | None = None, params: float | None = None, acts: float | None = None
+    base: Arch,
+    strategy: str | Strategy,
+    *,
+    flops: float | None = None,
+    params: float | None = None,
+    acts: float | None = None,
 ) -> ScaledTo:
     """The network nearest (in ratio) to one target, grown from `base` by `strategy`; the factor has the fewest digits that give it.
 
@@ -35,16 +40,22 @@ def scale_to(
     InputError unless exactly one positive target is given that the strategy can move and reach within 25 %.
     """
     strategy = Strategy.parse(strategy)
-    targets = {k: v for k, v in (("flops", flops), ("params", params), ("acts", acts)) if v is not None}
+    targets = {
+        k: v for k, v in (("flops", flops), ("params", params), ("acts", acts)) if v is not None
+    }
     if len(targets) != 1:
-        raise InputError(f"scale_to takes exactly one of flops, params, acts; got {', '.join(targets) or 'none'}")
+        raise InputError(
+            f"scale_to takes exactly one of flops, params, acts; got {', '.join(targets) or 'none'}"
+        )
     metric, target = next(iter(targets.items()))
     if not (isinstance(target, int | float) and math.isfinite(target) and target > 0):
         raise InputError(f"{metric} must be a finite number > 0, got {target!r}")
     growth = float(getattr(strategy.exponents(), metric))
     own = getattr(complexity(base), metric)
     if growth == 0:
-        raise InputError(f"strategy {strategy.name!r} leaves {metric} as they are: give a target of flops or acts")
+        raise InputError(
+            f"strategy {strategy.name!r} leaves {metric} as they are: give a target of flops or acts"
+        )
 
     tried: dict[float, tuple[float, Arch] | None] = {}
 
@@ -61,7 +72,9 @@ def scale_to(
 
     best = _search(miss, math.log(target / own) / growth)
     if not miss(best) < math.log(1.25):
-        raise InputError(f"{base.name} by {strategy.name!r} cannot reach {metric} = {target:g}: give a target nearer its own {own:g}")
+        raise InputError(
+            f"{base.name} by {strategy.name!r} cannot reach {metric} = {target:g}: give a target nearer its own {own:g}"
+        )
     best = shortest(best, lambda f: miss(f) <= miss(best) + 1e-12)
     found = tried[best]
     assert found is not None

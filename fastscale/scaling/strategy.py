@@ -16,7 +16,9 @@ GRAMMAR = (
     "letters out of d w g r ('dwr', 'wg'), weights ('d1_w8_g8_r1'), the paper's 'dWr' (= d1_w8_g8_r1), "
     "or 'alpha=A' with A from 0 to 1 ('alpha=2/3')"
 )
-LARGEST_FACTOR = 1_000_000  # far beyond any network that can be built; larger ones are slips of the keyboard
+LARGEST_FACTOR = (
+    1_000_000  # far beyond any network that can be built; larger ones are slips of the keyboard
+)
 _WEIGHT = re.compile(r"([dwgr])(\d+(?:\.\d+)?)")
 
 
@@ -33,7 +35,9 @@ class Strategy:
     def __post_init__(self) -> None:
         try:
             for field in ("depth", "width", "resolution", "group_width"):
-                object.__setattr__(self, field, Fraction(getattr(self, field)).limit_denominator(10**6))
+                object.__setattr__(
+                    self, field, Fraction(getattr(self, field)).limit_denominator(10**6)
+                )
         except (TypeError, ValueError, OverflowError):
             raise InputError(f"strategy {self.name!r}: shares must be finite numbers") from None
         if not self.name or "-x" in self.name or any(c.isspace() for c in self.name):
@@ -42,14 +46,20 @@ class Strategy:
             raise InputError(f"strategy {self.name!r}: shares must not be negative")
         total = self.depth + self.width + self.resolution
         if total != 1:
-            raise InputError(f"strategy {self.name!r}: depth + width + resolution shares must sum to 1, got {total}")
+            raise InputError(
+                f"strategy {self.name!r}: depth + width + resolution shares must sum to 1, got {total}"
+            )
 
     @classmethod
-    def from_weights(cls, name: str, d: Fraction, w: Fraction, g: Fraction, r: Fraction) -> "Strategy":
+    def from_weights(
+        cls, name: str, d: Fraction, w: Fraction, g: Fraction, r: Fraction
+    ) -> "Strategy":
         """Shares = weight / (sum of the d, w and r weights); g's share has the same divisor."""
         total = d + w + r
         if total == 0:
-            raise InputError(f"strategy {name!r} scales nothing: give at least one of d, w, r a weight; use {GRAMMAR}")
+            raise InputError(
+                f"strategy {name!r} scales nothing: give at least one of d, w, r a weight; use {GRAMMAR}"
+            )
         return cls(name, d / total, w / total, r / total, g / total)
 
     @classmethod
@@ -84,7 +94,9 @@ class Strategy:
         except (ValueError, ZeroDivisionError):
             alpha = Fraction(-1)
         if not 0 <= alpha <= 1:
-            raise InputError(f"{text!r}: alpha must be a number from 0 to 1, as in 'alpha=2/3' or 'alpha=0.8'")
+            raise InputError(
+                f"{text!r}: alpha must be a number from 0 to 1, as in 'alpha=2/3' or 'alpha=0.8'"
+            )
         rest = (1 - alpha) / 2
         return cls(text, rest, alpha, rest, alpha)
 
@@ -92,7 +104,9 @@ class Strategy:
         """(depth, width, resolution, group width) multipliers at scaling factor `factor` (> 0, finite)."""
         number = isinstance(factor, int | float) and not isinstance(factor, bool)
         if not number or not 0 < factor <= LARGEST_FACTOR:
-            raise InputError(f"the scaling factor must be a finite number > 0 and at most {LARGEST_FACTOR:,}, got {str(factor)[:30]!r}")
+            raise InputError(
+                f"the scaling factor must be a finite number > 0 and at most {LARGEST_FACTOR:,}, got {str(factor)[:30]!r}"
+            )
         return (
             factor ** float(self.depth),
             factor ** (float(self.width) / 2),
@@ -111,7 +125,9 @@ class Strategy:
         md, mw, mr, mg = self.multipliers(4.0)
         stage = group_conv_stage(md, mw, mr, mg) if group_conv else conv_stage(md, mw, mr)
         for value, exponent in zip(stage, (found.flops, found.params, found.acts), strict=True):
-            assert math.isclose(value, 4.0 ** float(exponent), rel_tol=1e-9), f"{self}: closed form {found} does not meet its stage"
+            assert math.isclose(value, 4.0 ** float(exponent), rel_tol=1e-9), (
+                f"{self}: closed form {found} does not meet its stage"
+            )
         return found
 
 

@@ -28,7 +28,10 @@ from fastscale.timing.order import even_order, merged
 REFERENCE_EVERY_S = 300.0
 # Forked from a process that has imported what all need, once and not once a network; where its imports leave a GPU unusable, each anew.
 METHODS = ("forkserver", "spawn")
-PRELOAD = ["fastscale.timing.worker", "torch._dynamo"]  # the second is what an optimizer imports at its first step
+PRELOAD = [
+    "fastscale.timing.worker",
+    "torch._dynamo",
+]  # the second is what an optimizer imports at its first step
 Say = Callable[[str], object]
 
 
@@ -36,7 +39,9 @@ def campaign_order(parts: Sequence[Part]) -> list[tuple[Part, Network]]:
     """Where some parts take the `better` layout, first those that tell which it is; all others side by side, each in its even order."""
     better = any(setting.layout == "better" for part in parts for setting in part.settings)
     lists = [[(part, network) for network in even_order(part.networks)] for part in parts]
-    first = [better and all(setting.layout != "better" for setting in part.settings) for part in parts]
+    first = [
+        better and all(setting.layout != "better" for setting in part.settings) for part in parts
+    ]
     ahead = [pair for pairs, early in zip(lists, first, strict=True) if early for pair in pairs]
     return ahead + merged([pairs for pairs, early in zip(lists, first, strict=True) if not early])
 
@@ -55,11 +60,20 @@ class Outcome:
 class Campaign:
     """One call: `run` goes on until the grid or the time ends."""
 
-    def __init__(self, grid: Grid, store: Path, device: str = "auto", budget_min: float | None = None, say: Say = print):
+    def __init__(
+        self,
+        grid: Grid,
+        store: Path,
+        device: str = "auto",
+        budget_min: float | None = None,
+        say: Say = print,
+    ):
         if budget_min is not None and not budget_min > 0:
             raise InputError(f"a budget must be above 0 minutes, got {budget_min:g}")
         self.grid, self.say = grid, say
-        self.place = worker.Place(usable_device(device), store, store.with_name(f"time-{grid.name}.log"))
+        self.place = worker.Place(
+            usable_device(device), store, store.with_name(f"time-{grid.name}.log")
+        )
         self.ends = time.monotonic() + 60 * budget_min if budget_min is not None else None
         # or the mere question whether there is a GPU, asked by an import, would keep forked processes from using it
         os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
@@ -67,23 +81,38 @@ class Campaign:
         self.outcome = Outcome()
         self.reference_at: float | None = None
         self.reference_took = 0.0
-        self.met: set[tuple[str, Setting]] = set()  # networks and settings, as asked and with the better layout found
+        self.met: set[tuple[str, Setting]] = (
+            set()
+        )  # networks and settings, as asked and with the better layout found
 
     def run(self) -> Outcome:
         """Measures what is not measured yet. InputError where another campaign works on the same store."""
         self.place.store.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with FileLock(self.place.store.with_suffix(".time.lock"), timeout=0):  # another's work would be in this one's times
+            with FileLock(
+                self.place.store.with_suffix(".time.lock"), timeout=0
+            ):  # another's work would be in this one's times
                 self._run()
         except Timeout:
-            raise InputError(f"another campaign is at work on {self.place.store}: wait for it, or give another --runs_dir") from None
+            raise InputError(
+                f"another campaign is at work on {self.place.store}: wait for it, or give another --runs_dir"
+            ) from None
         return self.outcome
 
     def _run(self) -> None:
         device, threads = self._device()
         self.done = Done(self.grid, RecordStore(self.place.store).read(), device, threads)
-        self.total = len({(network.name, asked) for part in self.grid.parts for network in part.networks for asked in part.settings})
-        self.say(f"{self.grid.name}: {self.total} measurements on {device}, {threads} threads; log: {self.place.log}")
+        self.total = len(
+            {
+                (network.name, asked)
+                for part in self.grid.parts
+                for network in part.networks
+                for asked in part.settings
+            }
+        )
+        self.say(
+            f"{self.grid.name}: {self.total} measurements on {device}, {threads} threads; log: {self.place.log}"
+        )
         for part, network in campaign_order(self.grid.parts):
             self._network(part, network)
         if self.outcome.measured:
@@ -95,7 +124,10 @@ class Campaign:
             self.context = multiprocessing.get_context(method)
             if method == "forkserver":
                 self.context.set_forkserver_preload(PRELOAD)
-            with self._process(worker.probe, self.place.device, self.place.log) as (process, connection):
+            with self._process(worker.probe, self.place.device, self.place.log) as (
+                process,
+                connection,
+            ):
                 process.join(120)
                 answer = _received(connection) if connection.poll() else ()
             if len(answer) == 2:
@@ -111,7 +143,9 @@ class Campaign:
             setting = asked
             if asked.layout == "better":
                 everywhere = [n for p in self.grid.parts for n in p.networks]
-                setting = replace(asked, layout=self.done.better_layout(network.base, everywhere, asked))
+                setting = replace(
+                    asked, layout=self.done.better_layout(network.base, everywhere, asked)
+                )
                 if (network.name, setting) in self.met:
                     self.total -= 1
                     continue
@@ -124,14 +158,19 @@ class Campaign:
             if self._time_is_up(self.reference_took):
                 self.outcome.left += len(settings)
                 return
-            if self.reference_at is None or time.monotonic() - self.reference_at > REFERENCE_EVERY_S:
+            if (
+                self.reference_at is None
+                or time.monotonic() - self.reference_at > REFERENCE_EVERY_S
+            ):
                 self._reference()
             settings = settings[self._attempt(network.name, settings) :]
 
     def _attempt(self, name: str, settings: Sequence[Setting]) -> int:
         """One process on these settings; how many are dealt with when it ended (a crash is dealt with: the log has it)."""
         current, over = -1, -1
-        with self._process(worker.measure_network, self.grid, name, settings, self.outcome.drift, self.place) as (process, connection):
+        with self._process(
+            worker.measure_network, self.grid, name, settings, self.outcome.drift, self.place
+        ) as (process, connection):
             began = time.monotonic()
             while True:
                 try:
@@ -152,12 +191,16 @@ class Campaign:
                     self.outcome.left += len(settings) - over - 1
                     return len(settings)
                 if time.monotonic() - began > self.grid.limit_s:
-                    self._failed(name, settings[max(current, 0)], f"given up after {self.grid.limit_s:.0f} s")
+                    self._failed(
+                        name, settings[max(current, 0)], f"given up after {self.grid.limit_s:.0f} s"
+                    )
                     return max(current, 0) + 1
             process.join(10)
         if over == len(settings) - 1:
             return len(settings)
-        self._failed(name, settings[max(current, 0)], f"its process ended with exit code {process.exitcode}")
+        self._failed(
+            name, settings[max(current, 0)], f"its process ended with exit code {process.exitcode}"
+        )
         return max(current, 0) + 1
 
     def _reference(self) -> None:
@@ -165,12 +208,21 @@ class Campaign:
         name, batch = self.grid.reference
         first_setting = next(part.settings[0] for part in self.grid.parts if part.settings)
         layout = "channels_last" if first_setting.layout == "better" else first_setting.layout
-        setting = replace(first_setting, what=worker.REFERENCE, layout=layout, compile=False, batch=batch)
+        setting = replace(
+            first_setting, what=worker.REFERENCE, layout=layout, compile=False, batch=batch
+        )
         earlier = self.done.record(name, setting)
-        first = earlier.values["reference_step_time_s"] / earlier.values["drift_ratio"] if earlier else 0.0
+        first = (
+            earlier.values["reference_step_time_s"] / earlier.values["drift_ratio"]
+            if earlier
+            else 0.0
+        )
         began = time.monotonic()
         grid = replace(self.grid, limit_s=min(self.grid.limit_s, 120))
-        with self._process(worker.measure_network, grid, name, [setting], first, self.place) as (process, connection):
+        with self._process(worker.measure_network, grid, name, [setting], first, self.place) as (
+            process,
+            connection,
+        ):
             process.join(grid.limit_s)
             while connection.poll():
                 word, *rest = _received(connection) or ("end",)
@@ -189,10 +241,20 @@ class Campaign:
         self.outcome.measured.append(record)
         self.done.add(record)
         value = record.values.get("step_time_s", record.values.get("inference_time_s", 0.0))
-        memory = f"{record.values['peak_memory_mib']:8.0f} MiB" if "peak_memory_mib" in record.values else ""
-        less = f"  (batch {record.env['batch']}: no more fitted)" if "batch_asked" in record.env else ""
+        memory = (
+            f"{record.values['peak_memory_mib']:8.0f} MiB"
+            if "peak_memory_mib" in record.values
+            else ""
+        )
+        less = (
+            f"  (batch {record.env['batch']}: no more fitted)"
+            if "batch_asked" in record.env
+            else ""
+        )
         count = len(self.outcome.measured) + self.outcome.before
-        self.say(f"[{count:{len(str(self.total))}}/{self.total}] {record.arch:32}{1e3 * value:10.2f} ms{memory}  {setting}{less}")
+        self.say(
+            f"[{count:{len(str(self.total))}}/{self.total}] {record.arch:32}{1e3 * value:10.2f} ms{memory}  {setting}{less}"
+        )
 
     def _failed(self, name: str, setting: Setting, why: str) -> None:
         self.outcome.failed.append((f"{name}, {setting}", why))

@@ -17,5 +17,7 @@ def usable_device(device: str) -> str:
     if device.startswith("cuda") and not count:
         raise InputError(f"device {device!r}: no GPU that torch can use is here; give cpu or auto")
     if ":" in device and int(device.split(":")[1]) >= count:
-        raise InputError(f"device {device!r}: there are {count} GPUs here, cuda:0 to cuda:{count - 1}")
+        raise InputError(
+            f"device {device!r}: there are {count} GPUs here, cuda:0 to cuda:{count - 1}"
+        )
     return device

@@ -17,7 +17,11 @@ from fastscale.training.layout import resolve_layout
 from fastscale.training.recipe import Recipe
 
 WHAT: dict[str, type[Step]] = {"train": TrainingStep, "inference": InferenceStep}
-SUFFIX = {"train": "time", "inference": "inference", "loader": "end-to-end"}  # of a record's run: <network>.<suffix>
+SUFFIX = {
+    "train": "time",
+    "inference": "inference",
+    "loader": "end-to-end",
+}  # of a record's run: <network>.<suffix>
 
 
 def time_epochs(
@@ -47,7 +51,9 @@ def time_epochs(
             f"images, num_classes, batch, rounds and devices must be at least 1, got {got} (and a round's seconds finite and above 0)"
         )
     if what not in WHAT:
-        raise InputError(f"nothing to measure is called {what!r}; there are, nearest first: {nearest(what, WHAT)}")
+        raise InputError(
+            f"nothing to measure is called {what!r}; there are, nearest first: {nearest(what, WHAT)}"
+        )
     device = usable_device(device)
     found = time_steps(
         archs,
@@ -63,15 +69,30 @@ def time_epochs(
     made = []
     for arch in archs:
         step = found[arch.name]
-        values = training_values(step, images, devices) if what == "train" else inference_values(step)
+        values = (
+            training_values(step, images, devices) if what == "train" else inference_values(step)
+        )
         if step.peak_memory_mib is not None:
             values["peak_memory_mib"] = step.peak_memory_mib
-        extra: dict[str, Any] = {"images_per_epoch": images, "images": "dummy", "drift": round(step.drift, 4)}
+        extra: dict[str, Any] = {
+            "images_per_epoch": images,
+            "images": "dummy",
+            "drift": round(step.drift, 4),
+        }
         if what == "train" and devices > 1:
             extra["normalised_to_devices"] = devices
         env = envelope(recipe, step, asked=batch, device=device, **extra)
         fields = network_fields(arch, num_classes)
-        made.append(Record(kind="time", run=f"{arch.name}.{SUFFIX[what]}", **fields, data=data, values=values, env=env))
+        made.append(
+            Record(
+                kind="time",
+                run=f"{arch.name}.{SUFFIX[what]}",
+                **fields,
+                data=data,
+                values=values,
+                env=env,
+            )
+        )
     return made
 
 
@@ -97,7 +118,9 @@ def inference_values(step: StepTime) -> dict[str, float]:
     }
 
 
-def envelope(recipe: Recipe, step: StepTime, *, asked: int, device: str, **extra: Any) -> dict[str, Any]:
+def envelope(
+    recipe: Recipe, step: StepTime, *, asked: int, device: str, **extra: Any
+) -> dict[str, Any]:
     """Under what a step was measured; `batch` is the real one, and `batch_asked` says where memory did not hold more."""
     if step.batch != asked:
         extra["batch_asked"] = asked

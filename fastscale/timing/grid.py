@@ -49,7 +49,9 @@ class Network:
     @property
     def name(self) -> str:
         """`<base>` or `<base>.<strategy>-x<factor>`."""
-        return self.base if self.strategy is None else f"{self.base}.{self.strategy}-x{self.factor:g}"
+        return (
+            self.base if self.strategy is None else f"{self.base}.{self.strategy}-x{self.factor:g}"
+        )
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,9 @@ class Grid:
 
     def __post_init__(self) -> None:
         where = f"grid {self.name!r}"
-        if not isinstance(self.name, str) or not re.fullmatch(r"[A-Za-z0-9_-]+", self.name):  # a part of file names
+        if not isinstance(self.name, str) or not re.fullmatch(
+            r"[A-Za-z0-9_-]+", self.name
+        ):  # a part of file names
             raise InputError(f"{where}: a name is of letters, digits, _ and -")
         for key in ("shows", "data", "recipe"):
             if not isinstance(getattr(self, key), str):
@@ -102,7 +106,9 @@ class Grid:
         for key in ("round_s", "limit_s"):
             _number(getattr(self, key), f"{where}: {key}")
         if not any(part.networks and part.settings for part in self.parts):
-            raise InputError(f"grid {self.name!r} is empty: give it parts with bases, strategies and factors")
+            raise InputError(
+                f"grid {self.name!r} is empty: give it parts with bases, strategies and factors"
+            )
         for network in {n.name for part in self.parts for n in part.networks} | {self.reference[0]}:
             arch_named(network)  # raises with the names there are
         load_recipe(self.recipe)
@@ -117,14 +123,18 @@ def load_grid(name: str) -> Grid:
     """The grid of that name, or of a YAML file; InputError that says what is wrong with it."""
     path = Path(name) if name.endswith((".yaml", ".yml")) else GRIDS / f"{name}.yaml"
     if not path.is_file():
-        raise InputError(f"no grid is named {name!r}; there are, nearest first: {nearest(name, grid_names())}; or give a YAML file")
+        raise InputError(
+            f"no grid is named {name!r}; there are, nearest first: {nearest(name, grid_names())}; or give a YAML file"
+        )
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not YAML ({' '.join(str(error).split())})") from None
     known = [f.name for f in fields(Grid)]
     content = _table(content, known, ("name", "parts", "reference"), str(path))
-    reference = _table(content["reference"], ("network", "batch"), ("network", "batch"), f"{path}: reference")
+    reference = _table(
+        content["reference"], ("network", "batch"), ("network", "batch"), f"{path}: reference"
+    )
     if not isinstance(content["parts"], list):
         raise InputError(f"{path}: parts must be a list")
     parts = tuple(_part(p, f"{path}: part {i}") for i, p in enumerate(content["parts"], start=1))
@@ -133,19 +143,41 @@ def load_grid(name: str) -> Grid:
 
 
 def _part(content: Any, where: str) -> Part:
-    keys = ("bases", "strategies", "factors", "what", "precision", "layout", "compile", "batch", "inference_batch")
-    content = _table(content, keys, ("bases", "strategies", "what", "precision", "layout", "batch"), where)
+    keys = (
+        "bases",
+        "strategies",
+        "factors",
+        "what",
+        "precision",
+        "layout",
+        "compile",
+        "batch",
+        "inference_batch",
+    )
+    content = _table(
+        content, keys, ("bases", "strategies", "what", "precision", "layout", "batch"), where
+    )
     for key in ("bases", "strategies", "factors", "what", "precision", "layout", "compile"):
         if not isinstance(content.setdefault(key, [False] if key == "compile" else []), list):
             raise InputError(f"{where}: {key} must be a list, got {content[key]!r}")
     batch = _whole(content["batch"], f"{where}: batch")
     inference = _whole(content.get("inference_batch", batch), f"{where}: inference_batch")
     networks = make_networks(content["bases"], content["strategies"], content["factors"], where)
-    settings = make_settings(content["what"], content["precision"], content["layout"], content["compile"], batch, inference, where)
+    settings = make_settings(
+        content["what"],
+        content["precision"],
+        content["layout"],
+        content["compile"],
+        batch,
+        inference,
+        where,
+    )
     return Part(networks, settings)
 
 
-def make_networks(bases: Sequence[str], strategies: Sequence[str], factors: Sequence[float], where: str) -> tuple[Network, ...]:
+def make_networks(
+    bases: Sequence[str], strategies: Sequence[str], factors: Sequence[float], where: str
+) -> tuple[Network, ...]:
     """Every base by every strategy and factor, `base` standing for the unscaled one; each network once."""
     found = []
     for base in bases:
@@ -162,10 +194,20 @@ def make_networks(bases: Sequence[str], strategies: Sequence[str], factors: Sequ
 
 
 def make_settings(
-    what: Sequence[str], precision: Sequence[str], layout: Sequence[str], compiled: Sequence[bool], batch: int, inference: int, where: str
+    what: Sequence[str],
+    precision: Sequence[str],
+    layout: Sequence[str],
+    compiled: Sequence[bool],
+    batch: int,
+    inference: int,
+    where: str,
 ) -> tuple[Setting, ...]:
     """Every combination, each once. InputError naming the word that is not known."""
-    for name, given, known in (("what", what, WHAT), ("precision", precision, PRECISIONS), ("layout", layout, LAYOUTS)):
+    for name, given, known in (
+        ("what", what, WHAT),
+        ("precision", precision, PRECISIONS),
+        ("layout", layout, LAYOUTS),
+    ):
         for value in given:
             if value not in known:
                 raise InputError(f"{where}: {name} {value!r}: there are {', '.join(known)}")
@@ -197,7 +239,9 @@ def _table(content: Any, known: Sequence[str], needed: Sequence[str], where: str
         raise InputError(f"{where}: expected keys with values, got {type(content).__name__}")
     for key in content:
         if key not in known:
-            raise InputError(f"{where}: unknown key {key!r}; there are, nearest first: {nearest(str(key), known)}")
+            raise InputError(
+                f"{where}: unknown key {key!r}; there are, nearest first: {nearest(str(key), known)}"
+            )
     missing = [key for key in needed if key not in content]
     if missing:
         raise InputError(f"{where}: missing key {', '.join(missing)}")

@@ -39,11 +39,15 @@ def time_loader(
 
     `seconds`: of loading, and again of training. InputError where the data set is not there.
     """
-    from fastscale.data.module import ImageData  # Lightning's data module: not needed, and not there, where only steps are timed
+    from fastscale.data.module import (
+        ImageData,
+    )  # Lightning's data module: not needed, and not there, where only steps are timed
 
     batch = recipe.batch_size if batch is None else batch
     if batch < 1 or rounds < 1 or not 0 < seconds < math.inf:
-        raise InputError(f"batch and rounds must be at least 1 and seconds finite and above 0, got {batch}, {rounds}, {seconds}")
+        raise InputError(
+            f"batch and rounds must be at least 1 and seconds finite and above 0, got {batch}, {rounds}, {seconds}"
+        )
     device = usable_device(device)
 
     def data_of(size: int) -> ImageData:
@@ -62,12 +66,17 @@ def time_loader(
 
     data = data_of(batch)
     classes = data.num_classes
-    model = time_steps([arch], recipe, batch=batch, num_classes=classes, device=device, rounds=rounds)[arch.name]
+    model = time_steps(
+        [arch], recipe, batch=batch, num_classes=classes, device=device, rounds=rounds
+    )[arch.name]
     if model.batch != batch:
         data = data_of(model.batch)
     alone = loading_rate(data.train_dataloader(), seconds)
     fitted, (rate, waited) = fitting_batch(
-        model.batch, lambda b: end_to_end(arch, recipe, data if b == model.batch else data_of(b), b, device, seconds)
+        model.batch,
+        lambda b: end_to_end(
+            arch, recipe, data if b == model.batch else data_of(b), b, device, seconds
+        ),
     )
     values = {
         "loader_images_per_s": alone,
@@ -76,7 +85,12 @@ def time_loader(
         "data_wait_share": waited,
     }
     step = StepTime(model.median_s, model.spread_s, model.rounds, model.steps, fitted, model.warmup)
-    extra = {"images": "real", "loader": data.loader_name, "workers": workers, "augmentation": recipe.augmentation}
+    extra = {
+        "images": "real",
+        "loader": data.loader_name,
+        "workers": workers,
+        "augmentation": recipe.augmentation,
+    }
     return Record(
         kind="time",
         run=f"{arch.name}.{SUFFIX['loader']}",
@@ -105,14 +119,21 @@ def loading_rate(loader: Any, seconds: float) -> float:
                 break
         busy += spent
         if spent == 0.0:
-            raise InputError("an epoch of this data has fewer than two batches: give a smaller batch")
+            raise InputError(
+                "an epoch of this data has fewer than two batches: give a smaller batch"
+            )
     return images / busy
 
 
-def end_to_end(arch: Arch, recipe: Recipe, data: Any, batch: int, device: str, seconds: float) -> tuple[float, float]:
+def end_to_end(
+    arch: Arch, recipe: Recipe, data: Any, batch: int, device: str, seconds: float
+) -> tuple[float, float]:
     """(images/s, share of the time that the device waits) of training steps on the loader's batches, over about `seconds`."""
     step = TrainingStep(arch, recipe, batch, data.num_classes, device)
-    mean, std = (torch.tensor(v, dtype=torch.float32, device=step.device).view(1, 3, 1, 1) for v in (data.mean, data.std))
+    mean, std = (
+        torch.tensor(v, dtype=torch.float32, device=step.device).view(1, 3, 1, 1)
+        for v in (data.mean, data.std)
+    )
     loader = data.train_dataloader()
     with benchmarked_kernels():
         warm_up(step)
@@ -125,7 +146,9 @@ def end_to_end(arch: Arch, recipe: Recipe, data: Any, batch: int, device: str, s
                     began = time.perf_counter()
                 marks.append(step.clock.mark())
                 pixels = pixels.to(step.device, non_blocking=True).float()
-                step.images = (pixels - mean).div_(std).contiguous(memory_format=memory_format(recipe.layout))
+                step.images = (
+                    (pixels - mean).div_(std).contiguous(memory_format=memory_format(recipe.layout))
+                )
                 step.labels = labels.to(step.device, non_blocking=True)
                 step()
                 marks.append(step.clock.mark())
@@ -133,9 +156,13 @@ def end_to_end(arch: Arch, recipe: Recipe, data: Any, batch: int, device: str, s
                 if counted and busy + time.perf_counter() - began >= seconds:
                     break
             if not counted:
-                raise InputError("an epoch of this data has fewer than two batches: give a smaller batch")
+                raise InputError(
+                    "an epoch of this data has fewer than two batches: give a smaller batch"
+                )
             # marks: a batch's arrival, its step's end, the next one's arrival, ...; counted from the end of the first step on
-            waited += sum(step.clock.seconds(a, b) for a, b in zip(marks[1::2], marks[2::2], strict=False))
+            waited += sum(
+                step.clock.seconds(a, b) for a, b in zip(marks[1::2], marks[2::2], strict=False)
+            )
             busy += step.clock.seconds(marks[1], marks[-1])
             images += counted
     return images / busy, min(1.0, waited / busy)

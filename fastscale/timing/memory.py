@@ -38,13 +38,19 @@ class PeakMemory:
         """MiB; None where the system does not tell."""
         if self.before is None:
             return None
-        peak = torch.cuda.max_memory_allocated(self.device) / 2**20 if self.on_gpu else _resident("VmHWM")
+        peak = (
+            torch.cuda.max_memory_allocated(self.device) / 2**20
+            if self.on_gpu
+            else _resident("VmHWM")
+        )
         return None if peak is None else max(0.0, peak - self.before)
 
 
 def _reset_peak() -> bool:
     gc.collect()
-    with contextlib.suppress(OSError, AttributeError):  # glibc keeps freed memory, which would then be counted as in use before
+    with contextlib.suppress(
+        OSError, AttributeError
+    ):  # glibc keeps freed memory, which would then be counted as in use before
         ctypes.CDLL(None).malloc_trim(0)
     try:
         CLEAR.write_text("5")  # Linux: the peak starts again from here

@@ -18,15 +18,29 @@ def even_order(networks: Sequence[Network]) -> list[Network]:
     """
     left = list(networks)
     chosen: list[Network] = []
-    bases, strategies, sizes, anywhere = Counter[str](), Counter[tuple](), Counter[tuple](), Counter[str | None]()
+    bases, strategies, sizes, anywhere = (
+        Counter[str](),
+        Counter[tuple](),
+        Counter[tuple](),
+        Counter[str | None](),
+    )
     while left:
 
         def rank(n: Network) -> tuple:
-            own = [abs(_size(n) - _size(c)) for c in chosen if (c.base, c.strategy) == (n.base, n.strategy)]
+            own = [
+                abs(_size(n) - _size(c))
+                for c in chosen
+                if (c.base, c.strategy) == (n.base, n.strategy)
+            ]
             family = [abs(_size(n) - _size(c)) for c in chosen if c.base == n.base]
             scaled = n.strategy is not None
             counts = bases[n.base], scaled, strategies[n.base, n.strategy], anywhere[n.strategy]
-            return (*counts, -min(own, default=math.inf), sizes[n.base, n.factor], -min(family, default=0.0))
+            return (
+                *counts,
+                -min(own, default=math.inf),
+                sizes[n.base, n.factor],
+                -min(family, default=0.0),
+            )
 
         best = min(left, key=rank)  # the first of equals: the grid's own order
         left.remove(best)
@@ -40,7 +54,11 @@ def even_order(networks: Sequence[Network]) -> list[Network]:
 
 def merged(lists: Sequence[Sequence[Item]]) -> list[Item]:
     """All items, each list in its own order, such that at any time the same share of each has been taken; the first of equals first."""
-    keyed = [((i + 1) / len(items), number, item) for number, items in enumerate(lists) for i, item in enumerate(items)]
+    keyed = [
+        ((i + 1) / len(items), number, item)
+        for number, items in enumerate(lists)
+        for i, item in enumerate(items)
+    ]
     return [item for _, _, item in sorted(keyed, key=lambda entry: entry[:2])]
 
 

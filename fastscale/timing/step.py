@@ -24,7 +24,9 @@ class Step:
 
     def __init__(self, arch: Arch, recipe: Recipe, batch: int, num_classes: int, device: str):
         self.device, self.recipe = torch.device(device), recipe
-        with self.device:  # initialised there: hundreds of millions of weights take a processor seconds
+        with (
+            self.device
+        ):  # initialised there: hundreds of millions of weights take a processor seconds
             self.net = self.network(arch, num_classes)
         to_layout(self.net, recipe.layout)
         self.images = torch.randn(batch, 3, arch.resolution, arch.resolution, device=self.device)
@@ -56,8 +58,12 @@ class Step:
             self(lambda: marks.append(self.clock.mark()))
             marks.append(self.clock.mark())
         found = {self.whole: self.clock.seconds(marks[0], marks[-1]) / steps}
-        between = [self.clock.seconds(a, b) for a, b in pairwise(marks)] if len(self.parts) > 1 else []
-        return found | {name: sum(between[i :: len(self.parts)]) / steps for i, name in enumerate(self.parts)}
+        between = (
+            [self.clock.seconds(a, b) for a, b in pairwise(marks)] if len(self.parts) > 1 else []
+        )
+        return found | {
+            name: sum(between[i :: len(self.parts)]) / steps for i, name in enumerate(self.parts)
+        }
 
 
 class TrainingStep(Step):

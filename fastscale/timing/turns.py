@@ -19,7 +19,9 @@ Progress = Callable[[int, int], object]
 # choose cuDNN's kernels, grow the memory pool and raise the clock; compiling happens in the very first everywhere.
 WARMUP_STEPS = {"cpu": (2, 2), "cuda": (3, 10)}
 # torch keeps a few compiled shapes of one function, and every network is one: the next ones would run eagerly and be called compiled
-COMPILED_ALONE = "compiled networks cannot be measured in turns in one process: give --separate, or one network"
+COMPILED_ALONE = (
+    "compiled networks cannot be measured in turns in one process: give --separate, or one network"
+)
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,9 @@ def time_steps(
         return lambda size: kind(arch, recipe, size, num_classes, device)
 
     makers = {arch.name: maker(arch) for arch in archs}
-    return in_turns(makers, batch=batch, device=device, rounds=rounds, round_s=round_s, progress=progress)
+    return in_turns(
+        makers, batch=batch, device=device, rounds=rounds, round_s=round_s, progress=progress
+    )
 
 
 def in_turns(
@@ -94,7 +98,13 @@ def in_turns(
             if step.recipe.compile and len(makers) > 1:
                 raise InputError(COMPILED_ALONE)
             # another network's freed memory would be counted as this one's by a process, not by a GPU's allocator
-            made[name] = step, warmup, count, fitted, peak if step.clock.on_gpu or len(makers) == 1 else None
+            made[name] = (
+                step,
+                warmup,
+                count,
+                fitted,
+                peak if step.clock.on_gpu or len(makers) == 1 else None,
+            )
             progress(i + 1, total)
         found: dict[str, list[dict[str, float]]] = {name: [] for name in made}
         for r in range(rounds):
@@ -106,9 +116,13 @@ def in_turns(
     drift = first[-1] / first[0] if first else 1.0
     times = {}
     for name, (step, warmup, count, fitted, peak) in made.items():
-        parts = {part: statistics.median(seconds[part] for seconds in found[name]) for part in step.parts}
+        parts = {
+            part: statistics.median(seconds[part] for seconds in found[name]) for part in step.parts
+        }
         median = statistics.median(whole[name])
-        times[name] = StepTime(median, spread(whole[name]), rounds, count, fitted, warmup, parts, peak, drift)
+        times[name] = StepTime(
+            median, spread(whole[name]), rounds, count, fitted, warmup, parts, peak, drift
+        )
     return times
 
 

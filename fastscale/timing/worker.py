@@ -47,7 +47,14 @@ def probe(connection: Connection, device: str, log: Path) -> None:
         connection.send((cpu_name(), torch.get_num_threads()))
 
 
-def measure_network(connection: Connection, grid: Grid, name: str, settings: Sequence[Setting], drift: float, place: Place) -> None:
+def measure_network(
+    connection: Connection,
+    grid: Grid,
+    name: str,
+    settings: Sequence[Setting],
+    drift: float,
+    place: Place,
+) -> None:
     """Measures a network under each setting and appends each record at once.
 
     Sends ("begin", i), then ("done", i, the record) or ("failed", i, a line that says why) for the setting of number i.
@@ -62,7 +69,9 @@ def measure_network(connection: Connection, grid: Grid, name: str, settings: Seq
         except Exception as error:  # one setting's failure is no other's
             print(f"{name}: {setting}", file=sys.stderr)
             traceback.print_exc()
-            connection.send(("failed", i, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"))
+            connection.send(
+                ("failed", i, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
+            )
             del error
         else:
             RecordStore(place.store).append(record)
@@ -73,7 +82,11 @@ def measure_network(connection: Connection, grid: Grid, name: str, settings: Seq
 def measure(grid: Grid, name: str, setting: Setting, drift: float, device: str) -> Record:
     """The record of one network under one setting. `drift`: of the reference so far; for the reference itself its first time in seconds."""
     recipe = replace(
-        load_recipe(grid.recipe), precision=setting.precision, layout=setting.layout, compile=setting.compile, batch_size=setting.batch
+        load_recipe(grid.recipe),
+        precision=setting.precision,
+        layout=setting.layout,
+        compile=setting.compile,
+        batch_size=setting.batch,
     )
     (record,) = time_epochs(
         [arch_named(name)],
@@ -90,9 +103,16 @@ def measure(grid: Grid, name: str, setting: Setting, drift: float, device: str) 
     if setting.what == REFERENCE:
         seconds = values["step_time_s"]
         drift = seconds / drift if drift else 1.0
-        values = {"reference_step_time_s": seconds, "reference_step_time_spread_s": values["step_time_spread_s"], "drift_ratio": drift}
+        values = {
+            "reference_step_time_s": seconds,
+            "reference_step_time_spread_s": values["step_time_spread_s"],
+            "drift_ratio": drift,
+        }
         record = replace(record, run=f"{record.arch}.{REFERENCE}", values=values)
-    return replace(record, env={**record.env, "drift": round(drift, 4), "grid": grid.name, "recipe": recipe.name})
+    return replace(
+        record,
+        env={**record.env, "drift": round(drift, 4), "grid": grid.name, "recipe": recipe.name},
+    )
 
 
 def _own_process(log: Path) -> None:

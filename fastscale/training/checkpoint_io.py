@@ -12,13 +12,24 @@ from torch import Tensor, nn
 from fastscale.errors import InputError
 from fastscale.training.recipe import Recipe
 
-DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int64)  # that weights and counters are kept in
+DTYPES = (
+    torch.float16,
+    torch.bfloat16,
+    torch.float32,
+    torch.float64,
+    torch.int64,
+)  # that weights and counters are kept in
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
     """Lightning's own writer goes through a temporary folder that may be on another disk, where a move is a copy that a kill can cut."""
 
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | os.PathLike, storage_options: Any | None = None) -> None:
+    def save_checkpoint(
+        self,
+        checkpoint: dict[str, Any],
+        path: str | os.PathLike,
+        storage_options: Any | None = None,
+    ) -> None:
         """Saves under `<path>.part`, then renames: a killed run leaves the checkpoint before."""
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -38,16 +49,26 @@ def read_checkpoint(path: str | os.PathLike) -> dict[str, Any]:
     if path.is_dir():
         path = path / "last.ckpt"
     if not path.is_file():
-        raise InputError(f"{path}: no such checkpoint; give a .ckpt file or a run's folder, as in runs/<run>/seed0")
+        raise InputError(
+            f"{path}: no such checkpoint; give a .ckpt file or a run's folder, as in runs/<run>/seed0"
+        )
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         text = " ".join(str(error).split())
         if code := re.search(r"Weights only load failed.* GLOBAL (\S+)", text):
             what = "a checkpoint holds weights and plain values only"
-            raise InputError(f"{path}: refused: reading it would run code ({code[1]}), and {what}") from None
-        reason = re.sub(r"Weights only load failed.*WeightsUnpickler error: | Check the documentation.*", "", text)[:120]
-        raise InputError(f"{path}: not a checkpoint that can be read safely, or cut short ({type(error).__name__}: {reason})") from None
+            raise InputError(
+                f"{path}: refused: reading it would run code ({code[1]}), and {what}"
+            ) from None
+        reason = re.sub(
+            r"Weights only load failed.*WeightsUnpickler error: | Check the documentation.*",
+            "",
+            text,
+        )[:120]
+        raise InputError(
+            f"{path}: not a checkpoint that can be read safely, or cut short ({type(error).__name__}: {reason})"
+        ) from None
     check_content(content, path)
     return content
 
@@ -55,23 +76,51 @@ def read_checkpoint(path: str | os.PathLike) -> dict[str, Any]:
 def check_content(content: Any, where: str | os.PathLike) -> None:
     """InputError unless it has the fields of a run's checkpoint, of their types: what reads them need not look again."""
     settings = content.get("hyper_parameters") if isinstance(content, dict) else None
-    if not isinstance(settings, dict) or "state_dict" not in content or not {"arch", "recipe", "num_classes"} <= set(settings):
-        raise InputError(f"{where}: not a checkpoint of `fastscale fit` (it names no arch and recipe)")
-    recipe, own, weights = settings["recipe"], content.get("trained_with", {}), content["state_dict"]
+    if (
+        not isinstance(settings, dict)
+        or "state_dict" not in content
+        or not {"arch", "recipe", "num_classes"} <= set(settings)
+    ):
+        raise InputError(
+            f"{where}: not a checkpoint of `fastscale fit` (it names no arch and recipe)"
+        )
+    recipe, own, weights = (
+        settings["recipe"],
+        content.get("trained_with", {}),
+        content["state_dict"],
+    )
     rules = {
         "arch": (isinstance(settings["arch"], str), "a network's name"),
-        "num_classes": (type(settings["num_classes"]) is int and 1 <= settings["num_classes"] <= 1_000_000, "1 to 1,000,000"),
+        "num_classes": (
+            type(settings["num_classes"]) is int and 1 <= settings["num_classes"] <= 1_000_000,
+            "1 to 1,000,000",
+        ),
         "seed": (type(settings.get("seed")) is int, "a whole number"),
         "mean": (is_channels(settings.get("mean")), "a number each of R, G, B, from 0 to 255"),
-        "std": (is_channels(settings.get("std"), least=1e-3), "a number each of R, G, B, from 0.001 to 255"),
-        "recipe": (isinstance(recipe, dict) and "ema_rate" in recipe and is_plain(recipe), "settings by name"),
+        "std": (
+            is_channels(settings.get("std"), least=1e-3),
+            "a number each of R, G, B, from 0.001 to 255",
+        ),
+        "recipe": (
+            isinstance(recipe, dict) and "ema_rate" in recipe and is_plain(recipe),
+            "settings by name",
+        ),
         "trained_with": (isinstance(own, dict) and is_plain(own), "settings by name"),
         "classes": (not isinstance(own, dict) or is_texts(own.get("classes")), "a list of names"),
-        **{k: (not isinstance(own, dict) or isinstance(own.get(k), str | None), "a text") for k in ("loader", "source")},
-        "precision": (not isinstance(own, dict) or isinstance(own.get("precision"), str | int | None), "a text, as 16-mixed"),
+        **{
+            k: (not isinstance(own, dict) or isinstance(own.get(k), str | None), "a text")
+            for k in ("loader", "source")
+        },
+        "precision": (
+            not isinstance(own, dict) or isinstance(own.get("precision"), str | int | None),
+            "a text, as 16-mixed",
+        ),
         "epoch": (type(content.get("epoch", 0)) is int, "a whole number"),
         "global_step": (type(content.get("global_step", 0)) is int, "a whole number"),
-        "state_dict": (isinstance(weights, dict) and all(type(name) is str for name in weights), "tensors by name"),
+        "state_dict": (
+            isinstance(weights, dict) and all(type(name) is str for name in weights),
+            "tensors by name",
+        ),
     }
     for name, (holds, right) in rules.items():
         if not holds:
@@ -87,8 +136,14 @@ def flaw(value: object) -> str:
     if not isinstance(value, Tensor):
         return f"no tensor but {type(value).__name__}"
     if value.is_nested or value.layout is not torch.strided or value.device.type != "cpu":
-        return f"no ordinary tensor in memory ({value.layout}, {value.device})".replace("torch.", "")
-    return "" if value.dtype in DTYPES else f"of type {value.dtype}, wanted floats or int64".replace("torch.", "")
+        return f"no ordinary tensor in memory ({value.layout}, {value.device})".replace(
+            "torch.", ""
+        )
+    return (
+        ""
+        if value.dtype in DTYPES
+        else f"of type {value.dtype}, wanted floats or int64".replace("torch.", "")
+    )
 
 
 def is_plain(value: object, depth: int = 4) -> bool:
@@ -107,12 +162,18 @@ def is_number(value: object, least: float = -1e12, most: float = 1e12) -> bool:
 
 def is_channels(value: object, least: float = 0.0) -> bool:
     """Whether it is a mean (or with `least` above 0 a std) of R, G, B on the scale 0 to 255."""
-    return isinstance(value, list | tuple) and len(value) == 3 and all(is_number(v, least, 255) for v in value)
+    return (
+        isinstance(value, list | tuple)
+        and len(value) == 3
+        and all(is_number(v, least, 255) for v in value)
+    )
 
 
 def is_texts(value: object) -> bool:
     """Whether it is a list of texts, or None."""
-    return value is None or (isinstance(value, list | tuple) and all(isinstance(v, str) for v in value))
+    return value is None or (
+        isinstance(value, list | tuple) and all(isinstance(v, str) for v in value)
+    )
 
 
 def load_weights(module: nn.Module, weights: dict[str, Any], where: str | os.PathLike) -> None:
@@ -121,4 +182,6 @@ def load_weights(module: nn.Module, weights: dict[str, Any], where: str | os.Pat
         module.load_state_dict(weights)
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:160]
-        raise InputError(f"{where}: its weights are not those of the network it names ({reason})") from None
+        raise InputError(
+            f"{where}: its weights are not those of the network it names ({reason})"
+        ) from None

@@ -18,5 +18,13 @@ def load_network(path: str | os.PathLike, weights: str = "auto") -> Network:
     averaged = weights == "ema" or (weights == "auto" and bool(settings["recipe"]["ema_rate"]))
     prefix = "ema." if averaged else "net."
     net = build(arch_named(settings["arch"]), settings["num_classes"])
-    load_weights(net, {k.removeprefix(prefix): v for k, v in content["state_dict"].items() if k.startswith(prefix)}, path)
+    load_weights(
+        net,
+        {
+            k.removeprefix(prefix): v
+            for k, v in content["state_dict"].items()
+            if k.startswith(prefix)
+        },
+        path,
+    )
     return net.eval()

@@ -54,20 +54,41 @@ class ImageClassifier(pl.LightningModule):
         super().__init__()
         self.recipe = Recipe.from_dict(recipe) if isinstance(recipe, dict) else recipe
         self.arch = arch_named(arch)
-        self.num_classes, self.mean, self.std, self.seed = num_classes, tuple(mean), tuple(std), seed
+        self.num_classes, self.mean, self.std, self.seed = (
+            num_classes,
+            tuple(mean),
+            tuple(std),
+            seed,
+        )
         self.net = build(self.arch, num_classes, self.recipe.drop_path)
         to_layout(self.net, self.recipe.layout)
         self.ema = copy.deepcopy(self.net).requires_grad_(False).eval()
-        self.register_buffer("image_mean", torch.tensor(self.mean, dtype=torch.float32).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("image_std", torch.tensor(self.std, dtype=torch.float32).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer(
+            "image_mean",
+            torch.tensor(self.mean, dtype=torch.float32).view(1, 3, 1, 1),
+            persistent=False,
+        )
+        self.register_buffer(
+            "image_std",
+            torch.tensor(self.std, dtype=torch.float32).view(1, 3, 1, 1),
+            persistent=False,
+        )
         self.criterion = nn.CrossEntropyLoss(label_smoothing=self.recipe.label_smoothing)
-        self.train_loss = MeanMetric(nan_strategy="disable")  # its check for NaN would wait for the device
-        self.top = {"top1": 1, "top5": 5} if num_classes > 5 else {"top1": 1}  # of 5 classes the right one is always among the first 5
+        self.train_loss = MeanMetric(
+            nan_strategy="disable"
+        )  # its check for NaN would wait for the device
+        self.top = (
+            {"top1": 1, "top5": 5} if num_classes > 5 else {"top1": 1}
+        )  # of 5 classes the right one is always among the first 5
         self.bad_losses = 0  # readings in a row that were no numbers
-        self.trained_with: dict[str, Any] = {}  # data source and classes, loader and precision of the run, for its checkpoint
+        self.trained_with: dict[
+            str, Any
+        ] = {}  # data source and classes, loader and precision of the run, for its checkpoint
         self.accuracies = nn.ModuleDict(
             {
-                f"{k}_error{suffix}": MulticlassAccuracy(num_classes, top_k=n, average="micro", validate_args=False)
+                f"{k}_error{suffix}": MulticlassAccuracy(
+                    num_classes, top_k=n, average="micro", validate_args=False
+                )
                 for suffix in ("", "_ema")
                 for k, n in self.top.items()
             }
@@ -100,21 +121,34 @@ class ImageClassifier(pl.LightningModule):
         checkpoint[self.CHECKPOINT_HYPER_PARAMS_KEY] = self.settings
         checkpoint["trained_with"] = self.trained_with
         with self.train_loss.sync_context():  # over all processes, of an epoch under way
-            checkpoint["train_loss"] = [float(self.train_loss.mean_value), float(self.train_loss.weight)]
+            checkpoint["train_loss"] = [
+                float(self.train_loss.mean_value),
+                float(self.train_loss.weight),
+            ]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """The loss of the epoch under way: one process has all of it."""
-        total, count = checkpoint.get("train_loss", [0.0, 0.0]) if self.global_rank == 0 else (0.0, 0.0)
-        self.train_loss.mean_value, self.train_loss.weight = (self.train_loss.weight.new_tensor(v) for v in (total, count))
+        total, count = (
+            checkpoint.get("train_loss", [0.0, 0.0]) if self.global_rank == 0 else (0.0, 0.0)
+        )
+        self.train_loss.mean_value, self.train_loss.weight = (
+            self.train_loss.weight.new_tensor(v) for v in (total, count)
+        )
 
-    def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], _dataloader_idx: int) -> tuple[Tensor, Tensor]:
+    def on_after_batch_transfer(
+        self, batch: tuple[Tensor, Tensor], _dataloader_idx: int
+    ) -> tuple[Tensor, Tensor]:
         """uint8 RGB -> normalised float, in the network's layout, on the device."""
         images, labels = batch
         return self.normalise(images), labels
 
     def normalise(self, images: Tensor) -> Tensor:
         """(N, 3, H, W) on the scale 0 to 255 -> mean 0, std 1 over the data set."""
-        return (images.to(self.image_mean.dtype) - self.image_mean).div_(self.image_std).contiguous(memory_format=self.memory_format)
+        return (
+            (images.to(self.image_mean.dtype) - self.image_mean)
+            .div_(self.image_std)
+            .contiguous(memory_format=self.memory_format)
+        )
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, 3, H, W) normalised -> (N, num_classes) logits of the raw weights."""
@@ -131,7 +165,9 @@ class ImageClassifier(pl.LightningModule):
         """Loss of a batch, mixed where the recipe says so."""
         images, labels = batch
         part = self.global_step * self.recipe.accumulate + batch_idx % self.recipe.accumulate
-        if self.recipe.drop_path:  # what it drops is a function of seed, step and process, as all else that is random
+        if (
+            self.recipe.drop_path
+        ):  # what it drops is a function of seed, step and process, as all else that is random
             torch.manual_seed(hash((self.seed, part, self.global_rank)) % 2**63)
         images, share = apply_mix(images, draw_mix(self.recipe, self.seed, part))
         loss = mixed_loss(self.criterion, self.net(images), labels, share)
@@ -148,7 +184,9 @@ class ImageClassifier(pl.LightningModule):
             loss = float(self.over_processes(outputs["loss"]))
             self.check(loss)
             if self.logger is not None:
-                self.logger.log_metrics({"loss": loss, "learning_rate": self.learning_rate}, self.global_step)
+                self.logger.log_metrics(
+                    {"loss": loss, "learning_rate": self.learning_rate}, self.global_step
+                )
 
     def over_processes(self, value: Tensor) -> Tensor:
         """The mean over all processes."""
@@ -161,10 +199,17 @@ class ImageClassifier(pl.LightningModule):
         """
         self.bad_losses = 0 if math.isfinite(loss) else self.bad_losses + 1
         if self.bad_losses > self.float16:
-            saved = [c.path for c in self.trainer.checkpoint_callbacks if isinstance(c, RunCheckpoint)]
+            saved = [
+                c.path for c in self.trainer.checkpoint_callbacks if isinstance(c, RunCheckpoint)
+            ]
             raise RunError(
                 f"the loss is {loss} at step {self.global_step} (epoch {self.current_epoch + 1}, learning rate {self.learning_rate:.4g}); "
-                + "; ".join([*map(kept, saved), "a lower --model.recipe.lr or a longer --model.recipe.warmup_epochs may help"])
+                + "; ".join(
+                    [
+                        *map(kept, saved),
+                        "a lower --model.recipe.lr or a longer --model.recipe.warmup_epochs may help",
+                    ]
+                )
             )
 
     @property
@@ -190,13 +235,22 @@ class ImageClassifier(pl.LightningModule):
         if self.recipe.precise_bn and self.trainer.state.fn == "fit":
             data: Any = getattr(self.trainer, "datamodule")  # noqa: B009  (Lightning sets it, its type does not say so)
             loader = data.train_dataloader()
-            loader.next_epoch = self.recipe.epochs + self.current_epoch  # crops that training does not see
+            loader.next_epoch = (
+                self.recipe.epochs + self.current_epoch
+            )  # crops that training does not see
             batches = (self.normalise(images.to(self.device)) for images, _ in loader)
             wanted = -(-self.recipe.precise_bn * self.recipe.accumulate // self.recipe.batch_size)
             nets = [self.net, self.ema] if self.recipe.ema_rate else [self.net]
             reduce = self.trainer.strategy.reduce
-            recompute_statistics(nets, batches, min(wanted, len(loader)), lambda t: cast(Tensor, reduce(t, reduce_op="mean")))
-        elif self.trainer.world_size > 1:  # each process has statistics of its own images: all score with those that the checkpoint holds
+            recompute_statistics(
+                nets,
+                batches,
+                min(wanted, len(loader)),
+                lambda t: cast(Tensor, reduce(t, reduce_op="mean")),
+            )
+        elif (
+            self.trainer.world_size > 1
+        ):  # each process has statistics of its own images: all score with those that the checkpoint holds
             for buffer in self.buffers():
                 torch.distributed.broadcast(buffer, src=0)
 
@@ -215,13 +269,24 @@ class ImageClassifier(pl.LightningModule):
         for name, accuracy in self.accuracies.items():
             if name.endswith("_ema") and not self.recipe.ema_rate:
                 continue
-            self.log(name, 100.0 * (1.0 - accuracy.compute().double()), prog_bar=name.startswith("top1"))
+            self.log(
+                name, 100.0 * (1.0 - accuracy.compute().double()), prog_bar=name.startswith("top1")
+            )
             accuracy.reset()
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """SGD and its schedule, stepped every epoch or every step as the recipe says."""
         optimizer = sgd(self.net, self.recipe, weight_decay(self.recipe, self.arch))
         per_epoch = self.recipe.lr_every == "epoch"
-        steps = 1 if per_epoch else max(1, self.trainer.estimated_stepping_batches // self.recipe.epochs)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda t: lr_multiplier(self.recipe, t / steps))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "epoch" if per_epoch else "step"}}
+        steps = (
+            1
+            if per_epoch
+            else max(1, self.trainer.estimated_stepping_batches // self.recipe.epochs)
+        )
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda t: lr_multiplier(self.recipe, t / steps)
+        )
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "epoch" if per_epoch else "step"},
+        }

@@ -13,7 +13,9 @@ from fastscale.training.recipe import Recipe
 from fastscale.training.trainer_cli import TrainerCLI, final_errors, run_config
 
 
-def evaluate(checkpoint: str | os.PathLike, source: str | None, arguments: list[str]) -> dict[str, float]:
+def evaluate(
+    checkpoint: str | os.PathLike, source: str | None, arguments: list[str]
+) -> dict[str, float]:
     """Errors in % of raw and averaged weights of a `.ckpt` file or a run's folder on the validation images of `source`.
 
     `source` None: what it was trained on. `arguments` are LightningCLI's. InputError for a file that is no run's checkpoint, or data with
@@ -21,7 +23,9 @@ def evaluate(checkpoint: str | os.PathLike, source: str | None, arguments: list[
     """
     content = read_checkpoint(checkpoint)
     own = content.get("trained_with", {})
-    return errors_of(content["hyper_parameters"], content["state_dict"], own, source, arguments, checkpoint)
+    return errors_of(
+        content["hyper_parameters"], content["state_dict"], own, source, arguments, checkpoint
+    )
 
 
 def errors_of(

@@ -28,13 +28,30 @@ from fastscale.training.runs import RunFolder, write_atomically
 from fastscale.training.trainer_cli import TrainerCLI, final_errors, run_config
 
 # trainer options that decide a result, kept with the run's settings; and those that would leave a part of it out
-DECISIVE = ("precision", "gradient_clip_val", "gradient_clip_algorithm", "deterministic", "sync_batchnorm")
+DECISIVE = (
+    "precision",
+    "gradient_clip_val",
+    "gradient_clip_algorithm",
+    "deterministic",
+    "sync_batchnorm",
+)
 CHECKPOINT_EVERY = 60.0  # seconds at least between two checkpoints within an epoch
-HALF_RUNS = ("fast_dev_run", "limit_train_batches", "limit_val_batches", "overfit_batches", "max_steps", "max_time")
+HALF_RUNS = (
+    "fast_dev_run",
+    "limit_train_batches",
+    "limit_val_batches",
+    "overfit_batches",
+    "max_steps",
+    "max_time",
+)
 
 
 def fit(
-    run: str | None, arguments: list[str], runs_dir: str = "runs", restart: bool = False, checkpoint_every: float = CHECKPOINT_EVERY
+    run: str | None,
+    arguments: list[str],
+    runs_dir: str = "runs",
+    restart: bool = False,
+    checkpoint_every: float = CHECKPOINT_EVERY,
 ) -> Record:
     """Trains `run` (or what `--config` in `arguments` says) and returns its record; a finished run's record is returned as it is.
 
@@ -46,21 +63,29 @@ def fit(
         return _fit(run, arguments, runs_dir, restart, checkpoint_every)
 
 
-def _fit(run: str | None, arguments: list[str], runs_dir: str, restart: bool, checkpoint_every: float) -> Record:
+def _fit(
+    run: str | None, arguments: list[str], runs_dir: str, restart: bool, checkpoint_every: float
+) -> Record:
     config: dict[str, Any] = {}
     if run is not None:
         name = parse_run(run)
         if name.recipe is None:
-            raise InputError(f"{run!r} names no recipe: write <base>[.<strategy>-x<factor>].<recipe>, as in {run}.imagenet-100ep")
+            raise InputError(
+                f"{run!r} names no recipe: write <base>[.<strategy>-x<factor>].<recipe>, as in {run}.imagenet-100ep"
+            )
         config = run_config(name.arch().name, load_recipe(name.recipe))
     elif not any(a == "--config" or a.startswith("--config=") for a in arguments):
-        raise InputError("say what to train: --run <base>[.<strategy>-x<factor>].<recipe>, or --config FILE")
+        raise InputError(
+            "say what to train: --run <base>[.<strategy>-x<factor>].<recipe>, or --config FILE"
+        )
     cli = TrainerCLI(config, arguments)
     module, data, seed = cli.model, cli.datamodule, cli.config["seed_everything"]
     folder = RunFolder(runs_dir, run or f"{module.arch.name}.{module.recipe.name}", seed)
     first = speaks()
     if run is not None and module.arch.name != parse_run(run).arch_name:
-        raise InputError(f"--run {run} is of {parse_run(run).arch_name}, --model.arch says {module.arch.name}: give one of them")
+        raise InputError(
+            f"--run {run} is of {parse_run(run).arch_name}, --model.arch says {module.arch.name}: give one of them"
+        )
     refuse_half_runs(cli.config["trainer"])
     check_processes(cli.config["trainer"])
     data.share_of(1)  # a batch larger than the data is said before anything is written
@@ -73,7 +98,11 @@ def _fit(run: str | None, arguments: list[str], runs_dir: str, restart: bool, ch
     with folder.locked() if first else nullcontext():
         if first:
             trainer_settings = {k: cli.config["trainer"].get(k) or None for k in DECISIVE}
-            data_settings = {"data": data.data_name, "data_hash": data.data_hash, "loader": data.loader_name}
+            data_settings = {
+                "data": data.data_name,
+                "data_hash": data.data_hash,
+                "loader": data.loader_name,
+            }
             folder.claim({**module.settings, **data_settings, **trainer_settings}, restart)
         if folder.record is not None:
             print(f"{folder.path}: finished before; --restart trains it anew")
@@ -95,7 +124,9 @@ def _fit(run: str | None, arguments: list[str], runs_dir: str, restart: bool, ch
         )
         data.share_of(trainer.world_size)  # said before processes are started
         if resume and first:
-            print(f"{folder.path}: taken up from its last checkpoint, after step {steps}", flush=True)
+            print(
+                f"{folder.path}: taken up from its last checkpoint, after step {steps}", flush=True
+            )
         try:
             trainer.fit(module, data, ckpt_path=resume, weights_only=True)
         except SIGTERMException:  # before the first step, when Lightning still listens
@@ -107,7 +138,11 @@ def _fit(run: str | None, arguments: list[str], runs_dir: str, restart: bool, ch
                 raise InputError(f"srun: {error}") from None
             raise
         except RunError as error:
-            raise error if "checkpoint" in str(error) else RunError(f"{error}; {kept(folder.checkpoint)}") from error
+            raise (
+                error
+                if "checkpoint" in str(error)
+                else RunError(f"{error}; {kept(folder.checkpoint)}")
+            ) from error
         except RuntimeError as error:
             if text := what_ended(error, module.recipe):
                 raise RunError(f"{text}; {kept(folder.checkpoint)}") from error
@@ -116,7 +151,11 @@ def _fit(run: str | None, arguments: list[str], runs_dir: str, restart: bool, ch
             raise KeyboardInterrupt
         if "top1_error" not in trainer.callback_metrics:  # taken up after its last epoch
             trainer.validate(module, data, verbose=False)
-        values = {**final_errors(trainer), **cli.speed.summary(), "peak_memory_mib": peak_memory_mib()}
+        values = {
+            **final_errors(trainer),
+            **cli.speed.summary(),
+            "peak_memory_mib": peak_memory_mib(),
+        }
         if "train_loss" in trainer.callback_metrics:
             values["train_loss"] = float(trainer.callback_metrics["train_loss"])
         record = make_record(folder, trainer, module, data, values)
@@ -131,7 +170,9 @@ def refuse_half_runs(trainer: Any) -> None:
     for option in HALF_RUNS:
         if trainer.get(option) not in (None, False, 0.0, -1):
             instead = "--model.recipe.epochs and --model.recipe.limit_train make a run short"
-            raise InputError(f"--trainer.{option} would leave a part of the run out and its record would not show it; {instead}")
+            raise InputError(
+                f"--trainer.{option} would leave a part of the run out and its record would not show it; {instead}"
+            )
     if trainer.get("limit_val_batches") == 0:
         raise InputError("--trainer.limit_val_batches 0 would leave the run without its result")
 
@@ -168,7 +209,9 @@ def quiet() -> None:
         warnings.filterwarnings("ignore", f".*{text}.*")
     for name in ("pytorch_lightning", "lightning_fabric", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    logging.getLogger("lightning_fabric.strategies.launchers").setLevel(logging.INFO)  # says which process of several has died
+    logging.getLogger("lightning_fabric.strategies.launchers").setLevel(
+        logging.INFO
+    )  # says which process of several has died
 
 
 def board(folder: RunFolder, steps: int = 0) -> TensorBoardLogger:
@@ -189,7 +232,13 @@ def peak_memory_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def make_record(folder: RunFolder, trainer: Trainer, module: ImageClassifier, data: Any, values: dict[str, float]) -> Record:
+def make_record(
+    folder: RunFolder,
+    trainer: Trainer,
+    module: ImageClassifier,
+    data: Any,
+    values: dict[str, float],
+) -> Record:
     """The finished run as one record."""
     recipe = module.recipe
     return Record(

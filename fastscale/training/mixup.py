@@ -31,7 +31,10 @@ def draw_mix(recipe: Recipe, seed: int, step: int) -> Mix:
         return Mix(share)
     half = (1 - share) ** 0.5 / 2
     y, x = random.random(2)
-    return Mix(share, tuple(float(np.clip(v, 0, 1)) for v in (y - half, y + half, x - half, x + half)))  # type: ignore[arg-type]
+    top, bottom, left, right = (
+        float(np.clip(v, 0, 1)) for v in (y - half, y + half, x - half, x + half)
+    )
+    return Mix(share, (top, bottom, left, right))
 
 
 def apply_mix(images: Tensor, mix: Mix) -> tuple[Tensor, float]:
@@ -40,9 +43,13 @@ def apply_mix(images: Tensor, mix: Mix) -> tuple[Tensor, float]:
     Batches are shuffled, so the pairs are random.
     """
     if mix.box is None:
-        return (images if mix.share == 1.0 else images.lerp(images.flip(0), 1 - mix.share)), mix.share
+        return (
+            images if mix.share == 1.0 else images.lerp(images.flip(0), 1 - mix.share)
+        ), mix.share
     h, w = images.shape[-2:]
-    top, bottom, left, right = (round(v * side) for v, side in zip(mix.box, (h, h, w, w), strict=True))
+    top, bottom, left, right = (
+        round(v * side) for v, side in zip(mix.box, (h, h, w, w), strict=True)
+    )
     mixed = images.clone()
     mixed[:, :, top:bottom, left:right] = images.flip(0)[:, :, top:bottom, left:right]
     return mixed, 1 - (bottom - top) * (right - left) / (h * w)

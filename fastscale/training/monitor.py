@@ -54,10 +54,17 @@ class SpeedMonitor(Callback):
         """Of the epoch until now, in seconds and images."""
         assert self.begun is not None
         now = time.perf_counter()
-        here = {"seconds": now - self.started, "busy": now - self.first_batch, "waited": self.waited, "images": self.images}
+        here = {
+            "seconds": now - self.started,
+            "busy": now - self.first_batch,
+            "waited": self.waited,
+            "images": self.images,
+        }
         return {k: self.begun[k] + (0.0 if math.isnan(v) else v) for k, v in here.items()}
 
-    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
         """The time since the last step ended was spent waiting for this batch."""
         now = time.perf_counter()
         if math.isnan(self.first_batch):
@@ -65,7 +72,14 @@ class SpeedMonitor(Callback):
         else:
             self.waited += now - self.last_end
 
-    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
         """Counts the batch's images over all processes."""
         self.images += batch[0].shape[0] * trainer.world_size
         self.last_end = time.perf_counter()
@@ -76,14 +90,21 @@ class SpeedMonitor(Callback):
             torch.cuda.synchronize()  # once an epoch: the clock must see the last step's end
         sums = self.sums()
         busy = max(sums["busy"], 1e-9)
-        epoch = {"epoch_time_s": sums["seconds"], "images_per_s": sums["images"] / busy, "data_wait_share": sums["waited"] / busy}
+        epoch = {
+            "epoch_time_s": sums["seconds"],
+            "images_per_s": sums["images"] / busy,
+            "data_wait_share": sums["waited"] / busy,
+        }
         self.epochs.append(epoch)
         self.begun = None
         pl_module.log_dict(epoch)
 
     def summary(self) -> dict[str, float]:
         """Median over the epochs of each figure."""
-        return {k: statistics.median(e[k] for e in self.epochs) for k in (self.epochs[0] if self.epochs else ())}
+        return {
+            k: statistics.median(e[k] for e in self.epochs)
+            for k in (self.epochs[0] if self.epochs else ())
+        }
 
 
 class BoardExtras(Callback):
@@ -94,7 +115,11 @@ class BoardExtras(Callback):
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Names the run's hyper-parameters and the scalars that are its results."""
-        if isinstance(trainer.logger, TensorBoardLogger) and trainer.is_global_zero and isinstance(pl_module, ImageClassifier):
+        if (
+            isinstance(trainer.logger, TensorBoardLogger)
+            and trainer.is_global_zero
+            and isinstance(pl_module, ImageClassifier)
+        ):
             metrics = {**dict.fromkeys(ERRORS, 0.0), "epoch_time_s": 0.0, "images_per_s": 0.0}
             experiment, start, _ = hparams(self.hyper_parameters(pl_module), metrics)
             writer = trainer.logger.experiment._get_file_writer()
@@ -106,7 +131,10 @@ class BoardExtras(Callback):
 
         TensorBoard orders them by name and shows the first five unasked: the names of the others are chosen to come after these.
         """
-        run, cx = parse_run(module.arch.name), complexity(module.arch, num_classes=module.num_classes)
+        run, cx = (
+            parse_run(module.arch.name),
+            complexity(module.arch, num_classes=module.num_classes),
+        )
         return {
             "strategy": run.strategy or "none",
             "factor": run.factor,
@@ -120,11 +148,20 @@ class BoardExtras(Callback):
             "trained_seed": module.seed,
         }
 
-    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
         """Draws the first batch of the first epoch."""
         first = trainer.current_epoch == 0 and batch_idx == 0 and trainer.is_global_zero
-        if first and isinstance(trainer.logger, TensorBoardLogger) and isinstance(pl_module, ImageClassifier):
-            pixels = batch[0][: self.images].detach().float() * pl_module.image_std + pl_module.image_mean
+        if (
+            first
+            and isinstance(trainer.logger, TensorBoardLogger)
+            and isinstance(pl_module, ImageClassifier)
+        ):
+            pixels = (
+                batch[0][: self.images].detach().float() * pl_module.image_std
+                + pl_module.image_mean
+            )
             trainer.logger.experiment.add_image("train_images", grid(pixels / 255), 0)
 
 
@@ -134,4 +171,8 @@ def grid(images: Tensor, columns: int = 8) -> Tensor:
     missing = -len(padded) % columns
     padded = torch.cat([padded, padded.new_ones(missing, *padded.shape[1:])])
     n, c, h, w = padded.shape
-    return padded.view(n // columns, columns, c, h, w).permute(2, 0, 3, 1, 4).reshape(c, n // columns * h, columns * w)
+    return (
+        padded.view(n // columns, columns, c, h, w)
+        .permute(2, 0, 3, 1, 4)
+        .reshape(c, n // columns * h, columns * w)
+    )

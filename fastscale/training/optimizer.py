@@ -16,7 +16,12 @@ def weight_decay(recipe: Recipe, arch: Arch) -> float:
 
 def sgd(net: nn.Module, recipe: Recipe, decay: float) -> torch.optim.SGD:
     """SGD over two groups, batch-norm parameters without decay; fused where every parameter is on a GPU, foreach elsewhere."""
-    norms = [p for m in net.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) for p in m.parameters(recurse=False)]
+    norms = [
+        p
+        for m in net.modules()
+        if isinstance(m, nn.modules.batchnorm._BatchNorm)
+        for p in m.parameters(recurse=False)
+    ]
     norm_ids = {id(p) for p in norms}
     others = [p for p in net.parameters() if id(p) not in norm_ids]
     on_gpu = all(p.is_cuda for p in norms + others)

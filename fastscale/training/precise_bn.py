@@ -20,7 +20,12 @@ class _Together(nn.Module):
             net(images)
 
 
-def recompute_statistics(nets: Iterable[nn.Module], batches: Iterable[Tensor], count: int, reduce: Callable[[Tensor], Tensor]) -> None:
+def recompute_statistics(
+    nets: Iterable[nn.Module],
+    batches: Iterable[Tensor],
+    count: int,
+    reduce: Callable[[Tensor], Tensor],
+) -> None:
     """Sets every batch norm's running mean and variance to those of the first `count` of `batches` (N, 3, H, W), normalised.
 
     `reduce` averages a tensor over all processes. Networks are put back into their modes.

@@ -11,7 +11,14 @@ from fastscale.errors import InputError
 from fastscale.training.recipe import Recipe
 
 # parts of messages by which the other processes of a run are missed
-LOST = ("Connection closed by peer", "Connection reset by peer", "Connection refused", "Broken pipe", "remote process exited", "NCCL error")
+LOST = (
+    "Connection closed by peer",
+    "Connection reset by peer",
+    "Connection refused",
+    "Broken pipe",
+    "remote process exited",
+    "NCCL error",
+)
 
 
 def own_cluster() -> list[Any]:
@@ -29,7 +36,9 @@ def check_processes(trainer: Any) -> None:
     """InputError where the port on which processes would meet is taken, or synchronised batch norm is wanted of CPUs; said before any
     process is started."""
     if trainer.get("sync_batchnorm") and not torch.cuda.is_available():
-        raise InputError("--trainer.sync_batchnorm: torch has it for GPUs only, and there is none here")
+        raise InputError(
+            "--trainer.sync_batchnorm: torch has it for GPUs only, and there is none here"
+        )
     port = os.environ.get("MASTER_PORT")
     started_outside = any(name in os.environ for name in ("LOCAL_RANK", "SLURM_PROCID"))
     if port is None or started_outside or trainer.get("devices") in (None, 1, "1", "auto"):
@@ -47,8 +56,14 @@ def check_processes(trainer: Any) -> None:
 def what_ended(error: RuntimeError, recipe: Recipe) -> str | None:
     """In one line what ended a run, where that is known; None for what is a mistake of the program's."""
     text = " ".join(str(error).split())
-    if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in text or "CUDNN_STATUS_ALLOC_FAILED" in text:
-        parts = next(k for k in (2 * recipe.accumulate, recipe.batch_size) if recipe.batch_size % k == 0)
+    if (
+        isinstance(error, torch.OutOfMemoryError)
+        or "can't allocate memory" in text
+        or "CUDNN_STATUS_ALLOC_FAILED" in text
+    ):
+        parts = next(
+            k for k in (2 * recipe.accumulate, recipe.batch_size) if recipe.batch_size % k == 0
+        )
         return (
             f"out of memory with {recipe.batch_size // recipe.accumulate} images at once: --model.recipe.accumulate {parts} halves that "
             "and leaves the batch and the rate as they are (or more --trainer.devices)"

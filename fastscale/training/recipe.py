@@ -67,14 +67,23 @@ class Recipe:
         rules = {
             "epochs": (self.epochs >= 1, "at least 1"),
             "batch_size": (self.batch_size >= 1, "at least 1"),
-            "accumulate": (self.accumulate >= 1 and self.batch_size % self.accumulate == 0, "at least 1 and a divisor of batch_size"),
+            "accumulate": (
+                self.accumulate >= 1 and self.batch_size % self.accumulate == 0,
+                "at least 1 and a divisor of batch_size",
+            ),
             "lr_batch": (self.lr_batch is None or self.lr_batch >= 1, "at least 1 or null"),
             "lr": (math.isfinite(self.lr) and self.lr > 0, "finite and > 0"),
-            "lr_end": (0 <= self.lr_end <= 1 and (self.lr_end > 0 or self.schedule != "exponential"), "from 0 (exponential: above 0) to 1"),
+            "lr_end": (
+                0 <= self.lr_end <= 1 and (self.lr_end > 0 or self.schedule != "exponential"),
+                "from 0 (exponential: above 0) to 1",
+            ),
             "lr_every": (self.lr_every in ("epoch", "step"), "epoch or step"),
             "warmup_epochs": (0 <= self.warmup_epochs <= self.epochs, "from 0 to epochs"),
             "warmup_start": (0 <= self.warmup_start <= 1, "from 0 to 1"),
-            "momentum": (0 <= self.momentum < 1 and (self.momentum > 0 or not self.nesterov), "from 0 to below 1 (Nesterov: above 0)"),
+            "momentum": (
+                0 <= self.momentum < 1 and (self.momentum > 0 or not self.nesterov),
+                "from 0 to below 1 (Nesterov: above 0)",
+            ),
             "weight_decay": (self.weight_decay is None or self.weight_decay >= 0, ">= 0 or null"),
             "label_smoothing": (0 <= self.label_smoothing < 1, "from 0 to below 1"),
             "mixup": (self.mixup >= 0, ">= 0"),
@@ -87,13 +96,23 @@ class Recipe:
             ),
             "ema_rate": (self.ema_rate >= 0, ">= 0 (0: no averaging)"),
             "ema_every": (self.ema_every >= 1, "at least 1"),
-            "limit_train": (self.limit_train is None or self.limit_train >= 1, "at least 1 or null"),
+            "limit_train": (
+                self.limit_train is None or self.limit_train >= 1,
+                "at least 1 or null",
+            ),
         }
-        for field, known in (("schedule", SCHEDULES), ("augmentation", AUGMENTATIONS), ("precision", PRECISIONS), ("layout", LAYOUTS)):
+        for field, known in (
+            ("schedule", SCHEDULES),
+            ("augmentation", AUGMENTATIONS),
+            ("precision", PRECISIONS),
+            ("layout", LAYOUTS),
+        ):
             rules[field] = (getattr(self, field) in known, "one of " + ", ".join(known))
         for field, (holds, right) in rules.items():
             if not holds:
-                raise InputError(f"recipe {self.name!r}: {field} must be {right}, got {getattr(self, field)!r}")
+                raise InputError(
+                    f"recipe {self.name!r}: {field} must be {right}, got {getattr(self, field)!r}"
+                )
 
     @property
     def first_lr(self) -> float:
@@ -110,7 +129,9 @@ class Recipe:
         known = [f.name for f in fields(cls)]
         for key in values:
             if key not in known:
-                raise InputError(f"{where}: no setting is named {key!r}; there are, nearest first: {nearest(key, known)}")
+                raise InputError(
+                    f"{where}: no setting is named {key!r}; there are, nearest first: {nearest(key, known)}"
+                )
         try:
             return cls(**values)
         except TypeError as error:
@@ -130,14 +151,24 @@ def recipe_names() -> list[str]:
 def load_recipe(name: str) -> Recipe:
     """The recipe of that name (or YAML file); InputError with the known names, nearest first, otherwise."""
     if not isinstance(name, str):
-        raise InputError(f"a recipe is named by text, got {name!r}; there are: {', '.join(recipe_names())}")
+        raise InputError(
+            f"a recipe is named by text, got {name!r}; there are: {', '.join(recipe_names())}"
+        )
     path = Path(name) if name.endswith((".yaml", ".yml")) else RECIPES / f"{name}.yaml"
     if not path.is_file():
-        raise InputError(f"no recipe is named {name!r}; there are, nearest first: {nearest(name, recipe_names())}")
+        raise InputError(
+            f"no recipe is named {name!r}; there are, nearest first: {nearest(name, recipe_names())}"
+        )
     try:
         content = yaml.safe_load(path.read_text())
     except yaml.YAMLError as error:
         raise InputError(f"{path}: not YAML ({' '.join(str(error).split())})") from None
-    if not isinstance(content, dict) or not isinstance(content.get("recipe"), dict) or set(content) - {"recipe", "expected"}:
-        raise InputError(f"{path}: write the settings under 'recipe:' (and what to expect under 'expected:')")
+    if (
+        not isinstance(content, dict)
+        or not isinstance(content.get("recipe"), dict)
+        or set(content) - {"recipe", "expected"}
+    ):
+        raise InputError(
+            f"{path}: write the settings under 'recipe:' (and what to expect under 'expected:')"
+        )
     return Recipe.from_dict({"name": path.stem, **content["recipe"]}, str(path))

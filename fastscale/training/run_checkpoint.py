@@ -50,13 +50,24 @@ class RunCheckpoint(Checkpoint):
         """Save at the next step, then end."""
         self.asked = True
 
-    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
         """Saves if it is time to, between two steps: never between the parts of one, and never at an epoch's end, which saves anyway."""
-        if (batch_idx + 1) % trainer.accumulate_grad_batches or batch_idx + 1 >= trainer.num_training_batches:
+        if (
+            batch_idx + 1
+        ) % trainer.accumulate_grad_batches or batch_idx + 1 >= trainer.num_training_batches:
             return
         if trainer.world_size > 1 and trainer.global_step % ASKED_EVERY:
             return
-        due = self.every == 0 or time.monotonic() - self.saved_at >= max(self.every, self.took / SHARE)
+        due = self.every == 0 or time.monotonic() - self.saved_at >= max(
+            self.every, self.took / SHARE
+        )
         if trainer.strategy.broadcast(due or self.asked):
             self.save(trainer)
             self.end_if_asked(trainer)
@@ -74,7 +85,9 @@ class RunCheckpoint(Checkpoint):
         if asked:
             if trainer.is_global_zero:
                 print(
-                    f"stopped and saved after step {trainer.global_step}; the same command takes up from there", file=sys.stderr, flush=True
+                    f"stopped and saved after step {trainer.global_step}; the same command takes up from there",
+                    file=sys.stderr,
+                    flush=True,
                 )
             raise SystemExit(STOPPED if trainer.is_global_zero else 0)
 
@@ -87,7 +100,11 @@ class RunCheckpoint(Checkpoint):
             )
         trainer.save_checkpoint(self.path)
         if trainer.is_global_zero:
-            done = {"step": trainer.global_step, "steps": trainer.estimated_stepping_batches, "epoch": trainer.current_epoch}
+            done = {
+                "step": trainer.global_step,
+                "steps": trainer.estimated_stepping_batches,
+                "epoch": trainer.current_epoch,
+            }
             write_atomically(self.path.with_name("progress.json"), json.dumps(done) + "\n")
         self.saved_at = time.monotonic()
         self.took = self.saved_at - began
@@ -103,5 +120,8 @@ def kept(path: Path) -> str:
     """What remains of a run that fails, in words."""
     if not path.is_file():
         return "no checkpoint was written before"
-    step, epoch = (torch.load(path, map_location="cpu", weights_only=True, mmap=True)[k] for k in ("global_step", "epoch"))
+    step, epoch = (
+        torch.load(path, map_location="cpu", weights_only=True, mmap=True)[k]
+        for k in ("global_step", "epoch")
+    )
     return f"the last good checkpoint is {path} (step {step}, epoch {epoch + 1})"

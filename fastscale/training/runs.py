@@ -50,7 +50,9 @@ class RunFolder:
         try:
             lock.acquire()
         except Timeout:
-            raise InputError(f"{self.path}: another process is training this run; wait for it, or give another --seed_everything") from None
+            raise InputError(
+                f"{self.path}: another process is training this run; wait for it, or give another --seed_everything"
+            ) from None
         try:
             yield
         finally:
@@ -66,7 +68,9 @@ class RunFolder:
             try:
                 there = json.loads(file.read_text())
             except ValueError:
-                raise InputError(f"{file}: damaged; give --restart to begin this run anew") from None
+                raise InputError(
+                    f"{file}: damaged; give --restart to begin this run anew"
+                ) from None
             if changed := ", ".join(sorted(differences(there, settings))):
                 raise InputError(
                     f"{self.path}: holds a run with other settings ({changed}); give --restart to replace it, or another --runs_dir"

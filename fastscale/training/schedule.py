@@ -11,7 +11,10 @@ def lr_multiplier(recipe: Recipe, epoch: float) -> float:
     Exponential: lr_end^(t/T); cosine: from 1 to lr_end; times the warm-up, linear from `warmup_start`.
     """
     t = min(epoch / recipe.epochs, 1.0)
-    exponential, cosine = recipe.lr_end**t, recipe.lr_end + (1 - recipe.lr_end) * (1 + math.cos(math.pi * t)) / 2
+    exponential, cosine = (
+        recipe.lr_end**t,
+        recipe.lr_end + (1 - recipe.lr_end) * (1 + math.cos(math.pi * t)) / 2,
+    )
     rate = exponential if recipe.schedule == "exponential" else cosine
     if epoch < recipe.warmup_epochs:
         done = epoch / recipe.warmup_epochs

@@ -17,7 +17,12 @@ from fastscale.training.classifier import ERRORS, ImageClassifier
 from fastscale.training.monitor import SpeedMonitor
 from fastscale.training.recipe import Recipe
 
-TRAINER_DEFAULTS = {"benchmark": True, "num_sanity_val_steps": 0, "use_distributed_sampler": False, "enable_model_summary": False}
+TRAINER_DEFAULTS = {
+    "benchmark": True,
+    "num_sanity_val_steps": 0,
+    "use_distributed_sampler": False,
+    "enable_model_summary": False,
+}
 # options that Lightning has and that are no choice here: what decides them instead
 LINKED = {
     "--trainer.max_epochs": "the recipe's --model.recipe.epochs",
@@ -26,9 +31,13 @@ LINKED = {
         f"--data.{name}": f"the recipe's --model.recipe.{name}"
         for name in ("batch_size", "crop_area", "flip", "limit_train", "augmentation")
     },
-    **dict.fromkeys(("--data.resolution", "--data.test_resolution"), "the network that --run names"),
+    **dict.fromkeys(
+        ("--data.resolution", "--data.test_resolution"), "the network that --run names"
+    ),
     **dict.fromkeys(("--data.seed", "--model.seed"), "--seed_everything"),
-    **dict.fromkeys(("--model.num_classes", "--model.mean", "--model.std"), "the data that --data.source names"),
+    **dict.fromkeys(
+        ("--model.num_classes", "--model.mean", "--model.std"), "the data that --data.source names"
+    ),
 }
 ERROR_DIGITS = 4  # of percent: one image of a million
 
@@ -41,7 +50,10 @@ class TrainerCLI(LightningCLI):
         for argument in arguments:
             if instead := LINKED.get(argument.split("=")[0]):
                 raise InputError(f"{argument.split('=')[0]} follows from {instead}: give that")
-        typed, sys.argv = sys.argv, sys.argv[:1]  # Lightning warns of arguments there, which are ours
+        typed, sys.argv = (
+            sys.argv,
+            sys.argv[:1],
+        )  # Lightning warns of arguments there, which are ours
         try:
             super().__init__(
                 ImageClassifier,
@@ -64,10 +76,18 @@ class TrainerCLI(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """The arch decides the resolution, the recipe the batch and crops, the data the classes."""
-        parser.link_arguments("model.arch", "data.resolution", compute_fn=lambda name: arch_named(name).resolution)
-        parser.link_arguments("model.arch", "data.test_resolution", compute_fn=lambda name: arch_named(name).test_resolution)
+        parser.link_arguments(
+            "model.arch", "data.resolution", compute_fn=lambda name: arch_named(name).resolution
+        )
+        parser.link_arguments(
+            "model.arch",
+            "data.test_resolution",
+            compute_fn=lambda name: arch_named(name).test_resolution,
+        )
         sizes = ("model.recipe.batch_size", "model.recipe.accumulate")
-        parser.link_arguments(sizes, "data.batch_size", compute_fn=lambda batch, parts: batch // parts)
+        parser.link_arguments(
+            sizes, "data.batch_size", compute_fn=lambda batch, parts: batch // parts
+        )
         for name in ("crop_area", "flip", "limit_train", "augmentation"):
             parser.link_arguments(f"model.recipe.{name}", f"data.{name}")
         parser.link_arguments("model.recipe.epochs", "trainer.max_epochs")
@@ -82,7 +102,9 @@ class TrainerCLI(LightningCLI):
         super().parse_arguments(parser, args)
         seed = self.config["seed_everything"]
         if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
-            raise InputError(f"--seed_everything must be a whole number from 0 to {2**32 - 1}, got {seed!r}")
+            raise InputError(
+                f"--seed_everything must be a whole number from 0 to {2**32 - 1}, got {seed!r}"
+            )
 
     def before_instantiate_classes(self) -> None:
         """A recipe that cannot be is said before data is looked at."""
@@ -91,7 +113,9 @@ class TrainerCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """The trainer is made by `trainer_for`, when the run's folder is known."""
         # cuDNN's search for the fastest kernel undoes what makes runs repeat themselves
-        self.trainer_arguments = {**kwargs, "benchmark": False} if kwargs.get("deterministic") else kwargs
+        self.trainer_arguments = (
+            {**kwargs, "benchmark": False} if kwargs.get("deterministic") else kwargs
+        )
         return None  # type: ignore[return-value]
 
     def saved_config(self) -> str:
@@ -100,16 +124,29 @@ class TrainerCLI(LightningCLI):
 
     def trainer_for(self, **kwargs: Any) -> Trainer:
         """A Trainer with the parsed settings and these besides."""
-        plugins = [*(self.config_init["trainer"].get("plugins") or []), *kwargs.pop("plugins", ()), AtomicCheckpointIO()]
+        plugins = [
+            *(self.config_init["trainer"].get("plugins") or []),
+            *kwargs.pop("plugins", ()),
+            AtomicCheckpointIO(),
+        ]
         try:
-            return super().instantiate_trainer(**{**self.trainer_arguments, "plugins": plugins, **kwargs})
-        except (MisconfigurationException, ValueError) as error:  # devices, strategies or combinations that there are not
+            return super().instantiate_trainer(
+                **{**self.trainer_arguments, "plugins": plugins, **kwargs}
+            )
+        except (
+            MisconfigurationException,
+            ValueError,
+        ) as error:  # devices, strategies or combinations that there are not
             raise InputError(f"--trainer: {error}") from None
 
 
 def final_errors(trainer: Trainer) -> dict[str, float]:
     """Errors in % of the trainer's last validation, without the noise of single precision."""
-    return {k: round(float(trainer.callback_metrics[k]), ERROR_DIGITS) for k in ERRORS if k in trainer.callback_metrics}
+    return {
+        k: round(float(trainer.callback_metrics[k]), ERROR_DIGITS)
+        for k in ERRORS
+        if k in trainer.callback_metrics
+    }
 
 
 def run_config(arch: str, recipe: Recipe, source: str | None = None) -> dict[str, Any]:

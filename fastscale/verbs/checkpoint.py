@@ -15,41 +15,82 @@ SOURCES = ("pycls", "timm", "torchvision", "efficientnet-lite")
 
 def add(verbs: Verbs) -> None:
     """checkpoint publish, list, show, verify, load-test, import."""
-    group = verbs.group("checkpoint", "Released networks: publish, list, show, verify, load, import.")
+    group = verbs.group(
+        "checkpoint", "Released networks: publish, list, show, verify, load, import."
+    )
     lightning = "\n\nFurther options are Lightning's: --data.workers 4, --trainer.devices 1."
-    example = "fastscale checkpoint publish regnety-tiny.dWr-x4.quick --url https://example.org/{file}" + lightning
+    example = (
+        "fastscale checkpoint publish regnety-tiny.dWr-x4.quick --url https://example.org/{file}"
+        + lightning
+    )
     p = group.verb(
-        "publish", cmd_publish, "Release a finished run; of several seeds, the one nearest to their mean.", example, further=True
+        "publish",
+        cmd_publish,
+        "Release a finished run; of several seeds, the one nearest to their mean.",
+        example,
+        further=True,
     )
     p.add_argument("run", help="a run's name, its folder, or a seed's folder")
     p.add_argument("--runs_dir", default=runs_dir())
     p.add_argument("--out", metavar="DIR", help="checkpoints/ unless given")
-    p.add_argument("--dtype", choices=("float32", "float16"), default="float32", help="of what is stored")
-    p.add_argument("--url", action="append", default=[], help="where it will be served, {file} for its name; again for mirrors")
+    p.add_argument(
+        "--dtype", choices=("float32", "float16"), default="float32", help="of what is stored"
+    )
+    p.add_argument(
+        "--url",
+        action="append",
+        default=[],
+        help="where it will be served, {file} for its name; again for mirrors",
+    )
     p.add_argument("--licence", default="MIT", help="of the weights")
     p.add_argument(
-        "--tolerance", type=float, help="percentage points that an evaluation elsewhere may differ, at most 1; 0.02 unless given"
+        "--tolerance",
+        type=float,
+        help="percentage points that an evaluation elsewhere may differ, at most 1; 0.02 unless given",
     )
     p.add_argument("--data", metavar="SOURCE", help="what it was trained on unless given")
-    p.add_argument("--hub", metavar="ORG/NAME", help="publish to this repository of a model hub as well")
+    p.add_argument(
+        "--hub", metavar="ORG/NAME", help="publish to this repository of a model hub as well"
+    )
     p.add_argument("--private", action="store_true", help="make that repository a private one")
 
-    p = group.verb("list", cmd_list, "Released networks with their counts and errors.", "fastscale checkpoint list regnety")
+    p = group.verb(
+        "list",
+        cmd_list,
+        "Released networks with their counts and errors.",
+        "fastscale checkpoint list regnety",
+    )
     p.add_argument("pattern", nargs="?", default="", help="only names that contain this")
     p.add_argument("--json", action="store_true")
 
-    p = group.verb("show", cmd_show, "All about one checkpoint.", "fastscale checkpoint show regnety-tiny.dWr-x4_fashion-mnist")
+    p = group.verb(
+        "show",
+        cmd_show,
+        "All about one checkpoint.",
+        "fastscale checkpoint show regnety-tiny.dWr-x4_fashion-mnist",
+    )
     p.add_argument("name", help="a released name, or whatever fs.load takes")
     p.add_argument("--json", action="store_true")
 
-    example = "fastscale checkpoint verify regnety-tiny.dWr-x4_fashion-mnist --images 1000" + lightning
-    p = group.verb("verify", cmd_verify, "Hash and evaluate released networks again.", example, further=True)
+    example = (
+        "fastscale checkpoint verify regnety-tiny.dWr-x4_fashion-mnist --images 1000" + lightning
+    )
+    p = group.verb(
+        "verify", cmd_verify, "Hash and evaluate released networks again.", example, further=True
+    )
     p.add_argument("name", nargs="*", help="released names; all unless given")
-    p.add_argument("--images", type=int, help="evaluate on so many images only, the same ones every time")
+    p.add_argument(
+        "--images", type=int, help="evaluate on so many images only, the same ones every time"
+    )
     p.add_argument("--no-evaluate", action="store_true", help="only files, headers and records")
     p.add_argument("--data", metavar="SOURCE", help="what it was trained on unless given")
 
-    p = group.verb("load-test", cmd_load_test, "Load released networks and run each once.", "fastscale checkpoint load-test")
+    p = group.verb(
+        "load-test",
+        cmd_load_test,
+        "Load released networks and run each once.",
+        "fastscale checkpoint load-test",
+    )
     p.add_argument("name", nargs="*", help="released names; all unless given")
 
     example = "fastscale checkpoint import resnet50.pth --from timm --arch resnet-50"
@@ -57,7 +98,9 @@ def add(verbs: Verbs) -> None:
     p.add_argument("file")
     p.add_argument("--from", dest="source", required=True, choices=SOURCES)
     p.add_argument("--arch", help="found by the weights' structure unless given")
-    p.add_argument("--out", metavar="DIR", default=".", help="where the .safetensors goes; here unless given")
+    p.add_argument(
+        "--out", metavar="DIR", default=".", help="where the .safetensors goes; here unless given"
+    )
 
 
 def cmd_publish(args: argparse.Namespace, rest: list[str]) -> int:
@@ -83,17 +126,29 @@ def cmd_publish(args: argparse.Namespace, rest: list[str]) -> int:
         arguments=rest,
     )
     error = entry.errors["top1_error"]
-    spread = f"mean of {error['n']} seeds {error['mean']:.2f}, std {error['std']:.2f}" if error["n"] > 1 else "a single run"
-    print(f"{path}: {entry.weights} weights of seed {entry.seed}, top-1 error {error['value']:.2f} % ({spread}), {entry.bytes:,} bytes")
+    spread = (
+        f"mean of {error['n']} seeds {error['mean']:.2f}, std {error['std']:.2f}"
+        if error["n"] > 1
+        else "a single run"
+    )
+    print(
+        f"{path}: {entry.weights} weights of seed {entry.seed}, top-1 error {error['value']:.2f} % ({spread}), {entry.bytes:,} bytes"
+    )
     name = entry.short if path.parent == home() else path
     print(f'loads with fastscale.load("{name}"); its card: {path.with_name(entry.name + ".md")}')
     if args.hub:
         from fastscale.release.hub import to_hub
         from fastscale.release.verify import records_in
 
-        own = [r.to_json() + "\n" for i, r in records_in(path.parent / RECORDS).items() if i in entry.record_ids]
+        own = [
+            r.to_json() + "\n"
+            for i, r in records_in(path.parent / RECORDS).items()
+            if i in entry.record_ids
+        ]
         card = path.with_name(entry.name + ".md").read_text(encoding="utf-8")
-        print(f"published: {to_hub(args.hub, entry, path.parent, card, ''.join(own), args.private)}")
+        print(
+            f"published: {to_hub(args.hub, entry, path.parent, card, ''.join(own), args.private)}"
+        )
     return 0
 
 
@@ -118,13 +173,20 @@ def cmd_list(args: argparse.Namespace) -> int:
         print(json.dumps([asdict(e) for e in there], ensure_ascii=False))
         return 0
     if not there:
-        print("nothing is released" + (f" under a name with {args.pattern!r}" if args.pattern else " yet"))
+        print(
+            "nothing is released"
+            + (f" under a name with {args.pattern!r}" if args.pattern else " yet")
+        )
         return 0
     width = max(len(e.name) for e in there) + 2
-    print(f"{'name':{width}}{'px':>5}{'flops (multiply-adds)':>24}{'params':>14}{'top-1 error, %':>16}{'runs':>6}{'MB':>9}")
+    print(
+        f"{'name':{width}}{'px':>5}{'flops (multiply-adds)':>24}{'params':>14}{'top-1 error, %':>16}{'runs':>6}{'MB':>9}"
+    )
     for e in there:
         error = e.errors["top1_error"]
-        print(f"{e.name:{width}}{e.resolution:>5}{e.flops:>24,}{e.params:>14,}{error['value']:>16.2f}{error['n']:>6}{e.bytes / 1e6:>9.2f}")
+        print(
+            f"{e.name:{width}}{e.resolution:>5}{e.flops:>24,}{e.params:>14,}{error['value']:>16.2f}{error['n']:>6}{e.bytes / 1e6:>9.2f}"
+        )
     return 0
 
 
@@ -172,14 +234,22 @@ def cmd_verify(args: argparse.Namespace, rest: list[str]) -> int:
     for entry in entries(args.name):
         found = verify(entry, args.data, rest, args.images, not args.no_evaluate)
         failed += bool(found.problems or found.unevaluated)
-        verdict = "WRONG" if found.problems else "could not be evaluated" if found.unevaluated else "as released"
+        verdict = (
+            "WRONG"
+            if found.problems
+            else "could not be evaluated"
+            if found.unevaluated
+            else "as released"
+        )
         print(f"{entry.name}: {verdict}")
         for line in found.lines:
             print(f"  {line}")
         for line in found.problems:
             print(f"error: {entry.name}: {line}", file=sys.stderr)
         if found.unevaluated:
-            print(f"error: {entry.name}: could not be evaluated: {found.unevaluated}", file=sys.stderr)
+            print(
+                f"error: {entry.name}: could not be evaluated: {found.unevaluated}", file=sys.stderr
+            )
     return 1 if failed else 0
 
 
@@ -205,6 +275,8 @@ def cmd_import(args: argparse.Namespace) -> int:
 
     if not Path(args.file).is_file():
         raise InputError(f"{args.file}: no such file")
-    path = write_imported(from_imported(import_file(args.file, args.source, args.arch)), args.source, args.out)
+    path = write_imported(
+        from_imported(import_file(args.file, args.source, args.arch)), args.source, args.out
+    )
     print(f'{path}: loads with fastscale.load("{path}")')
     return 0

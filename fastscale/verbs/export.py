@@ -17,7 +17,11 @@ def add(verbs: Verbs) -> None:
     p.add_argument("checkpoint", help="a released name, a file, or a run's folder")
     p.add_argument("file", type=Path, help="what to write")
     p.add_argument("--to", choices=("onnx", "torch"), default="onnx")
-    p.add_argument("--resolution", type=int, help="pixels a side of the images it will take; the network's own unless given")
+    p.add_argument(
+        "--resolution",
+        type=int,
+        help="pixels a side of the images it will take; the network's own unless given",
+    )
     p.add_argument("--unfused", action="store_true", help="keep batch norms as they are")
 
 
@@ -26,5 +30,7 @@ def cmd_export(args: argparse.Namespace) -> int:
     from fastscale.release.export import EXPORTS
 
     written = EXPORTS[args.to](args.checkpoint, args.file, args.resolution, not args.unfused)
-    print(f"{written}: {written.stat().st_size / 1e6:.1f} MB, takes normalised RGB images (N, 3, R, R), gives logits")
+    print(
+        f"{written}: {written.stat().st_size / 1e6:.1f} MB, takes normalised RGB images (N, 3, R, R), gives logits"
+    )
     return 0

@@ -14,33 +14,61 @@ from fastscale.verbs.parsing import Verbs
 def add(verbs: Verbs) -> None:
     """list, info, scale."""
     text = "List the base networks with their counts, or the paper's runs with counts and predicted cost."
-    p = verbs.verb("list", cmd_list, text, "fastscale list regnetz\n  fastscale list runs imagenet-100ep --device v100")
-    p.add_argument("pattern", nargs="*", help="only names that contain this; `runs` first: runs, not networks")
+    p = verbs.verb(
+        "list",
+        cmd_list,
+        text,
+        "fastscale list regnetz\n  fastscale list runs imagenet-100ep --device v100",
+    )
+    p.add_argument(
+        "pattern", nargs="*", help="only names that contain this; `runs` first: runs, not networks"
+    )
     p.add_argument("--device", help="runs: whose times are predicted; this machine's unless given")
-    p.add_argument("--devices", type=int, default=8, help="runs: how many devices share a run (8, as in the paper)")
+    p.add_argument(
+        "--devices",
+        type=int,
+        default=8,
+        help="runs: how many devices share a run (8, as in the paper)",
+    )
 
     p = verbs.verb(
-        "info", cmd_info, "Show one network, base or scaled: stages, resolution, exact counts.", "fastscale info regnety-4gf.dWr-x4"
+        "info",
+        cmd_info,
+        "Show one network, base or scaled: stages, resolution, exact counts.",
+        "fastscale info regnety-4gf.dWr-x4",
     )
     p.add_argument("arch")
     p.add_argument("--resolution", type=int, help="pixels; the network's own unless given")
     p.add_argument("--classes", type=int, default=1000)
     p.add_argument("--json", action="store_true")
 
-    p = verbs.verb("scale", cmd_scale, "Scale a base network by a factor, or to a target.", "fastscale scale regnetz-500mf dWr --flops 4e9")
+    p = verbs.verb(
+        "scale",
+        cmd_scale,
+        "Scale a base network by a factor, or to a target.",
+        "fastscale scale regnetz-500mf dWr --flops 4e9",
+    )
     p.add_argument("base")
     p.add_argument("strategy", help="d w r dw wr dr dwr dWr, dwgr, wg, d1_w8_g8_r1, alpha=0.8, ...")
     p.add_argument("factor", type=float, nargs="?")
     for metric in ("flops", "params", "acts"):
-        p.add_argument(f"--{metric}", type=float, help=f"target {metric}{' (multiply-adds)' if metric == 'flops' else ''}")
+        p.add_argument(
+            f"--{metric}",
+            type=float,
+            help=f"target {metric}{' (multiply-adds)' if metric == 'flops' else ''}",
+        )
     p.add_argument("--json", action="store_true")
 
 
 def cmd_list(args: argparse.Namespace) -> int:
     """All base networks with their counts, or all runs of the paper."""
-    what, *others = [*args.pattern, ""] if args.pattern[:1] == ["runs"] else ["networks", *args.pattern, ""]
+    what, *others = (
+        [*args.pattern, ""] if args.pattern[:1] == ["runs"] else ["networks", *args.pattern, ""]
+    )
     if len(others) > 2:
-        raise InputError(f"fastscale list: one part of a name at a time, got {' '.join(args.pattern)}")
+        raise InputError(
+            f"fastscale list: one part of a name at a time, got {' '.join(args.pattern)}"
+        )
     if what == "runs":
         from fastscale.reproduce.listing import list_runs
 
@@ -51,11 +79,15 @@ def cmd_list(args: argparse.Namespace) -> int:
     names = [name for name in api.list_archs() if others[0] in name]
     if not names:
         known = nearest(others[0], api.list_archs())
-        raise InputError(f"no base network has {others[0]!r} in its name; there are, nearest first: {known}")
+        raise InputError(
+            f"no base network has {others[0]!r} in its name; there are, nearest first: {known}"
+        )
     print(f"{'name':22}{'resolution':>10}{'flops (multiply-adds)':>24}{'params':>14}{'acts':>14}")
     for name in names:
         cx = api.complexity(name)
-        print(f"{name:22}{api.arch(name).resolution:>10}{cx.flops:>24,}{cx.params:>14,}{cx.acts:>14,}")
+        print(
+            f"{name:22}{api.arch(name).resolution:>10}{cx.flops:>24,}{cx.params:>14,}{cx.acts:>14,}"
+        )
     return 0
 
 
@@ -65,12 +97,23 @@ def cmd_info(args: argparse.Namespace) -> int:
     resolution = arch.resolution if args.resolution is None else args.resolution
     cx = api.complexity(arch, resolution, args.classes)
     if args.json:
-        print(json.dumps({"arch": vars(arch), "counted_at": resolution, "num_classes": args.classes, **vars(cx)}))
+        print(
+            json.dumps(
+                {
+                    "arch": vars(arch),
+                    "counted_at": resolution,
+                    "num_classes": args.classes,
+                    **vars(cx),
+                }
+            )
+        )
         return 0
     print(f"{arch.name}: {type(arch).__name__}")
     for field, value in vars(arch).items():
         if field != "name":
-            print(f"  {field:18} {', '.join(f'{v:g}' for v in value) if isinstance(value, tuple) else value}")
+            print(
+                f"  {field:18} {', '.join(f'{v:g}' for v in value) if isinstance(value, tuple) else value}"
+            )
     print(f"counts at {resolution} px, {args.classes} classes:")
     print_counts(cx)
     return 0
@@ -78,15 +121,25 @@ def cmd_info(args: argparse.Namespace) -> int:
 
 def print_counts(cx: Complexity) -> None:
     """Three lines."""
-    for label, value in (("flops (multiply-adds)", cx.flops), ("params", cx.params), ("acts", cx.acts)):
+    for label, value in (
+        ("flops (multiply-adds)", cx.flops),
+        ("params", cx.params),
+        ("acts", cx.acts),
+    ):
         print(f"  {label:24}{value:>18,}")
 
 
 def cmd_scale(args: argparse.Namespace) -> int:
     """A base grown by a strategy, by a factor or to a target, with the growth reached beside the closed form."""
-    targets = {k: v for k, v in (("flops", args.flops), ("params", args.params), ("acts", args.acts)) if v is not None}
+    targets = {
+        k: v
+        for k, v in (("flops", args.flops), ("params", args.params), ("acts", args.acts))
+        if v is not None
+    }
     if (args.factor is None) == (not targets):
-        raise InputError("fastscale scale: give a factor, or one target: --flops, --params or --acts")
+        raise InputError(
+            "fastscale scale: give a factor, or one target: --flops, --params or --acts"
+        )
     base, strategy = api.arch(args.base), Strategy.parse(args.strategy)
     if targets:
         factor, arch = api.scale_to(base, strategy, **targets)
@@ -100,11 +153,15 @@ def cmd_scale(args: argparse.Namespace) -> int:
     if targets:
         ((metric, wanted),) = targets.items()
         reached = getattr(after, metric)
-        print(f"factor {factor:g} meets {metric} = {wanted:,.0f} with {reached:,} ({100 * (reached / wanted - 1):+.2f} %)")
+        print(
+            f"factor {factor:g} meets {metric} = {wanted:,.0f} with {reached:,} ({100 * (reached / wanted - 1):+.2f} %)"
+        )
     exponents = strategy.exponents()
     print(f"{'':24}{'base':>18}{'scaled':>18}{'growth':>10}{'closed form':>14}")
     for metric in ("flops", "params", "acts"):
         old, new = getattr(before, metric), getattr(after, metric)
         label = "flops (multiply-adds)" if metric == "flops" else metric
-        print(f"{label:24}{old:>18,}{new:>18,}{new / old:>10.3f}{factor ** float(getattr(exponents, metric)):>14.3f}")
+        print(
+            f"{label:24}{old:>18,}{new:>18,}{new / old:>10.3f}{factor ** float(getattr(exponents, metric)):>14.3f}"
+        )
     return 0

@@ -38,25 +38,53 @@ def add(verbs: Verbs) -> None:
     )
     p.add_argument("base", nargs="+", help="networks to scale")
     p.add_argument(
-        "--strategies", nargs="+", metavar="S", help="d wg r dw dwr dwgr alpha=2/3 dWr unless given; `family`: alpha from 0 to 1"
+        "--strategies",
+        nargs="+",
+        metavar="S",
+        help="d wg r dw dwr dwgr alpha=2/3 dWr unless given; `family`: alpha from 0 to 1",
     )
     p.add_argument("--flops", type=float, help="multiply-adds of one image")
     p.add_argument("--params", type=float)
     p.add_argument("--acts", type=float)
-    p.add_argument("--epoch-time-min", type=float, help="minutes of a training epoch, on a device measured in training")
-    p.add_argument("--memory-mib", type=float, help="training memory of one device")
-    p.add_argument("--latency-ms", type=float, help="time of one batch, on a device measured at inference")
     p.add_argument(
-        "--device", action="append", help="v100, rtx-4090, ..., a file of time records, or a name in records; twice to train and serve"
+        "--epoch-time-min",
+        type=float,
+        help="minutes of a training epoch, on a device measured in training",
     )
-    p.add_argument("--batch", type=int, help="images a step on one device; as measured there unless given")
-    p.add_argument("--latency-batch", type=int, help="images a step at inference; --batch, or as measured there, unless given")
-    p.add_argument("--devices", type=int, help="that share an epoch; 8 for named devices, 1 for records")
-    p.add_argument("--images", type=int, default=1_281_167, help="of an epoch (ImageNet's unless given)")
+    p.add_argument("--memory-mib", type=float, help="training memory of one device")
+    p.add_argument(
+        "--latency-ms", type=float, help="time of one batch, on a device measured at inference"
+    )
+    p.add_argument(
+        "--device",
+        action="append",
+        help="v100, rtx-4090, ..., a file of time records, or a name in records; twice to train and serve",
+    )
+    p.add_argument(
+        "--batch", type=int, help="images a step on one device; as measured there unless given"
+    )
+    p.add_argument(
+        "--latency-batch",
+        type=int,
+        help="images a step at inference; --batch, or as measured there, unless given",
+    )
+    p.add_argument(
+        "--devices", type=int, help="that share an epoch; 8 for named devices, 1 for records"
+    )
+    p.add_argument(
+        "--images", type=int, default=1_281_167, help="of an epoch (ImageNet's unless given)"
+    )
     p.add_argument("--classes", type=int, default=1000)
-    p.add_argument("--precision", help="which records, where they differ: 32-true, 16-mixed, bf16-mixed")
-    p.add_argument("--layout", help="which records: contiguous, channels_last, or best (each network's faster one)")
-    p.add_argument("--compile", action=argparse.BooleanOptionalAction, help="which records: compiled or eager")
+    p.add_argument(
+        "--precision", help="which records, where they differ: 32-true, 16-mixed, bf16-mixed"
+    )
+    p.add_argument(
+        "--layout",
+        help="which records: contiguous, channels_last, or best (each network's faster one)",
+    )
+    p.add_argument(
+        "--compile", action=argparse.BooleanOptionalAction, help="which records: compiled or eager"
+    )
     p.add_argument("--recipe", default="imagenet-100ep", help="of the run names")
     p.add_argument("--json", action="store_true")
 
@@ -81,25 +109,49 @@ def cmd_plan(args: argparse.Namespace) -> int:
         layout=args.layout,
         compile=args.compile,
     )
-    print(json.dumps(found.to_dict(args.recipe)) if args.json else "\n".join(_lines(found, args.recipe)))
+    print(
+        json.dumps(found.to_dict(args.recipe))
+        if args.json
+        else "\n".join(_lines(found, args.recipe))
+    )
     return 0
 
 
 def _lines(plan: "Plan", recipe: str) -> list[str]:
-    said = {name: f"{value:,.0f}" if value >= 1000 else f"{value:g}" for name, value in plan.budgets.items()}
+    said = {
+        name: f"{value:,.0f}" if value >= 1000 else f"{value:g}"
+        for name, value in plan.budgets.items()
+    }
     served = f" for {plan.conditions.served:g} image{'s' * (plan.conditions.served != 1)}"
-    wanted = ", ".join(f"{_BUDGETS[name][0]} {value}{_BUDGETS[name][1]}{served * (name == 'latency_ms')}" for name, value in said.items())
+    wanted = ", ".join(
+        f"{_BUDGETS[name][0]} {value}{_BUDGETS[name][1]}{served * (name == 'latency_ms')}"
+        for name, value in said.items()
+    )
     notes = _notes(plan)
     if wanted:
         notes.insert(
-            0, "* nothing here does more multiply-adds at no more cost (within 5 %). They stand for accuracy, which is not predicted."
+            0,
+            "* nothing here does more multiply-adds at no more cost (within 5 %). They stand for accuracy, which is not predicted.",
         )
     for (base, strategy), reason in plan.missing.items():
         if not reason.startswith("the same network"):
             notes.append(f"Not here: {base} by {strategy}: {reason}.")
-    wrapped = [line for note in notes for line in textwrap.wrap(note, 118, subsequent_indent="  ", break_on_hyphens=False)]
-    command = ["", f"train the first: fastscale fit --run {plan.best.run(recipe)}"] if wanted else []
-    return [f"largest networks within {wanted}" if wanted else "networks as they are", "", *_table(_columns(plan)), "", *wrapped, *command]
+    wrapped = [
+        line
+        for note in notes
+        for line in textwrap.wrap(note, 118, subsequent_indent="  ", break_on_hyphens=False)
+    ]
+    command = (
+        ["", f"train the first: fastscale fit --run {plan.best.run(recipe)}"] if wanted else []
+    )
+    return [
+        f"largest networks within {wanted}" if wanted else "networks as they are",
+        "",
+        *_table(_columns(plan)),
+        "",
+        *wrapped,
+        *command,
+    ]
 
 
 def _columns(plan: "Plan") -> dict[str, list[str]]:
@@ -114,17 +166,33 @@ def _columns(plan: "Plan") -> dict[str, list[str]]:
     }
     training = [p for c in cs if (p := c.training) is not None]
     if training:
-        columns["epoch, min"] = [_three(p.epoch_of(p.image_time_s)) + "!" * p.extrapolated for p in training]
-        columns["90 % interval"] = [f"{_three(p.epoch_of(p.low))} to {_three(p.epoch_of(p.high))}" for p in training]
-        columns["measured"] = ["" if p.measured is None else _three(p.epoch_of(p.measured)) for p in training]
+        columns["epoch, min"] = [
+            _three(p.epoch_of(p.image_time_s)) + "!" * p.extrapolated for p in training
+        ]
+        columns["90 % interval"] = [
+            f"{_three(p.epoch_of(p.low))} to {_three(p.epoch_of(p.high))}" for p in training
+        ]
+        columns["measured"] = [
+            "" if p.measured is None else _three(p.epoch_of(p.measured)) for p in training
+        ]
     inference = [p for c in cs if (p := c.inference) is not None]
     if inference:
-        columns["latency, ms"] = [_three(1e3 * p.step_time_s) + "!" * p.extrapolated for p in inference]
-        columns["90 % interval "] = [f"{_three(1e3 * p.low * p.batch)} to {_three(1e3 * p.high * p.batch)}" for p in inference]
-        columns["measured "] = ["" if p.measured is None else _three(1e3 * p.measured * p.batch) for p in inference]
+        columns["latency, ms"] = [
+            _three(1e3 * p.step_time_s) + "!" * p.extrapolated for p in inference
+        ]
+        columns["90 % interval "] = [
+            f"{_three(1e3 * p.low * p.batch)} to {_three(1e3 * p.high * p.batch)}"
+            for p in inference
+        ]
+        columns["measured "] = [
+            "" if p.measured is None else _three(1e3 * p.measured * p.batch) for p in inference
+        ]
     columns["memory, MiB"] = [f"{c.memory_mib:,.0f}" for c in cs]
     if plan.budgets:
-        columns["bound by"] = [f"{_BUDGETS[c.binds][0].split(' (')[0]}, {100 * (c.load or 0):.0f} %" if c.binds else "" for c in cs]
+        columns["bound by"] = [
+            f"{_BUDGETS[c.binds][0].split(' (')[0]}, {100 * (c.load or 0):.0f} %" if c.binds else ""
+            for c in cs
+        ]
     return {header: cells for header, cells in columns.items() if any(cells)}
 
 
@@ -137,31 +205,63 @@ def _table(columns: dict[str, list[str]]) -> list[str]:
     sizes = [max(map(len, (header, *cells))) for header, cells in columns.items()]
     left = ("network", "bound by")
     rows = [list(columns), *map(list, zip(*columns.values(), strict=True))]
-    aligned = [[t.ljust(s) if h in left else t.rjust(s) for t, s, h in zip(row, sizes, columns, strict=True)] for row in rows]
+    aligned = [
+        [
+            t.ljust(s) if h in left else t.rjust(s)
+            for t, s, h in zip(row, sizes, columns, strict=True)
+        ]
+        for row in rows
+    ]
     return ["  ".join(row).rstrip() for row in aligned]
 
 
 def _notes(plan: "Plan") -> list[str]:
     """What the numbers mean: the law, its device and envelope, and what lies outside of it."""
     notes = []
-    for mode, device in (("training", plan.conditions.training), ("inference", plan.conditions.inference)):
+    for mode, device in (
+        ("training", plan.conditions.training),
+        ("inference", plan.conditions.inference),
+    ):
         p = plan.best.training if mode == "training" else plan.best.inference
         if device is None or p is None:
             continue
         law = device.law(mode)
-        envelope = ", ".join(_say(key, value) for key, value in law.envelope.items() if key not in _UNSAID and value != device.name)
-        share = f"{p.images:,} images an epoch on {p.devices} device{'s' * (p.devices > 1)}, " if mode == "training" else ""
+        envelope = ", ".join(
+            _say(key, value)
+            for key, value in law.envelope.items()
+            if key not in _UNSAID and value != device.name
+        )
+        share = (
+            f"{p.images:,} images an epoch on {p.devices} device{'s' * (p.devices > 1)}, "
+            if mode == "training"
+            else ""
+        )
         how = f"{share}{p.batch:g} image{'s' * (p.batch != 1)} a step"
-        notes.append(f"{mode.capitalize()} on {device.name} ({envelope}): {how}; law {p.law!r} from {law.source}.")
-        checked = ", ".join(f"{math.exp(spread):.2f} when {_LEFT_OUT[group]} left out of the fit" for group, spread in law.spreads.items())
+        notes.append(
+            f"{mode.capitalize()} on {device.name} ({envelope}): {how}; law {p.law!r} from {law.source}."
+        )
+        checked = ", ".join(
+            f"{math.exp(spread):.2f} when {_LEFT_OUT[group]} left out of the fit"
+            for group, spread in law.spreads.items()
+        )
         notes.append(f"  Interval: nine in ten networks lay within a factor of {checked}.")
-    outside = {name for c in plan.candidates for p in (c.training, c.inference) if p for name in p.outside}
+    outside = {
+        name for c in plan.candidates for p in (c.training, c.inference) if p for name in p.outside
+    }
     if outside:
-        notes.append(f"! {', '.join(sorted(outside))} outside of what was measured: the law extrapolates, the interval is too narrow.")
+        notes.append(
+            f"! {', '.join(sorted(outside))} outside of what was measured: the law extrapolates, the interval is too narrow."
+        )
     training = plan.conditions.training
     fitted = training.law("training") if training else None
-    how = "as the device's measured peaks correct it" if fitted and fitted.memory != 1 else "without workspaces"
-    notes.append(f"Memory: of training, {plan.conditions.training_batch:g} images a step on one device; the sum of tensors, {how}.")
+    how = (
+        "as the device's measured peaks correct it"
+        if fitted and fitted.memory != 1
+        else "without workspaces"
+    )
+    notes.append(
+        f"Memory: of training, {plan.conditions.training_batch:g} images a step on one device; the sum of tensors, {how}."
+    )
     most = fitted.memory_mib if fitted else None
     if most and (large := [c.arch.name for c in plan.candidates if c.memory_mib > most]):
         advice = "train with smaller batches (--model.recipe.batch_size; the rate follows) or with --model.recipe.accumulate"

@@ -16,7 +16,12 @@ def add(verbs: Verbs) -> None:
         "fastscale predict photo.jpg --checkpoint regnety-tiny.dWr-x4_fashion-mnist",
     )
     p.add_argument("image", nargs="+", help="image files, or folders of them")
-    p.add_argument("--checkpoint", required=True, metavar="NAME", help="a released name, a file, a run's folder (see `checkpoint list`)")
+    p.add_argument(
+        "--checkpoint",
+        required=True,
+        metavar="NAME",
+        help="a released name, a file, a run's folder (see `checkpoint list`)",
+    )
     p.add_argument("--top", type=int, default=5, help="classes an image")
     p.add_argument("--json", action="store_true")
 
@@ -35,7 +40,15 @@ def cmd_predict(args: argparse.Namespace) -> int:
             continue
         good += 1
         if args.json:
-            rows.append({"image": found.image, "top": [{"class": c, "label": k, "probability": round(p, 6)} for c, k, p in found.top]})
+            rows.append(
+                {
+                    "image": found.image,
+                    "top": [
+                        {"class": c, "label": k, "probability": round(p, 6)}
+                        for c, k, p in found.top
+                    ],
+                }
+            )
             continue
         print(found.image)
         for name, _, share in found.top:

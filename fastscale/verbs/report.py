@@ -14,7 +14,11 @@ def add(verbs: Verbs) -> None:
         "Write one page, for any browser, to explore every record and reference point.",
         "fastscale report --runs_dir runs",
     )
-    p.add_argument("--out", metavar="FILE", help="paper_figures/report.html, or DIR/report.html with --runs_dir, unless given")
+    p.add_argument(
+        "--out",
+        metavar="FILE",
+        help="paper_figures/report.html, or DIR/report.html with --runs_dir, unless given",
+    )
     p.add_argument("--runs_dir", metavar="DIR", help="show the records of these runs too")
 
 
@@ -22,7 +26,9 @@ def cmd_report(args: argparse.Namespace) -> int:
     """The page of records and references."""
     from fastscale.paper.report import write_report
 
-    path = write_report(Path(args.out) if args.out else None, Path(args.runs_dir) if args.runs_dir else None)
+    path = write_report(
+        Path(args.out) if args.out else None, Path(args.runs_dir) if args.runs_dir else None
+    )
     shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
     print(f"{shown} ({path.stat().st_size / 1e6:.1f} MB): open it in a browser")
     return 0

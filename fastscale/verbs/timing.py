@@ -21,23 +21,63 @@ EXAMPLE = """fastscale time regnety-tiny regnety-tiny.dWr-x4 --recipe quick --da
 
 def add(verbs: Verbs) -> None:
     """time."""
-    p = verbs.verb("time", cmd_time, "Measure step, inference and epoch time on dummy data, or a data loader.", EXAMPLE)
-    p.add_argument("arch", nargs="*", help="measured in turns, all in one process; --separate: one after another, a process each")
+    p = verbs.verb(
+        "time",
+        cmd_time,
+        "Measure step, inference and epoch time on dummy data, or a data loader.",
+        EXAMPLE,
+    )
+    p.add_argument(
+        "arch",
+        nargs="*",
+        help="measured in turns, all in one process; --separate: one after another, a process each",
+    )
     p.add_argument("--grid", help="a grid of configs/timing or a YAML file, in place of networks")
-    p.add_argument("--budget", type=float, metavar="MINUTES", help="end a campaign then, whatever is left; it covers the grid evenly")
-    p.add_argument("--separate", action="store_true", help="a campaign over the networks named here")
+    p.add_argument(
+        "--budget",
+        type=float,
+        metavar="MINUTES",
+        help="end a campaign then, whatever is left; it covers the grid evenly",
+    )
+    p.add_argument(
+        "--separate", action="store_true", help="a campaign over the networks named here"
+    )
     p.add_argument("--what", default="train", help="train, inference, or both as train,inference")
-    p.add_argument("--recipe", default="imagenet-100ep", help="precision, layout, batch and optimizer")
-    p.add_argument("--precision", help="in place of the recipe's: 32-true, 16-mixed, bf16-mixed, or several with commas")
-    p.add_argument("--layout", help="in place of the recipe's: contiguous, channels_last, or both with a comma")
+    p.add_argument(
+        "--recipe", default="imagenet-100ep", help="precision, layout, batch and optimizer"
+    )
+    p.add_argument(
+        "--precision",
+        help="in place of the recipe's: 32-true, 16-mixed, bf16-mixed, or several with commas",
+    )
+    p.add_argument(
+        "--layout", help="in place of the recipe's: contiguous, channels_last, or both with a comma"
+    )
     p.add_argument("--compile", help="in place of the recipe's: off, on, or both as off,on")
     p.add_argument("--data", default="imagenet", help="whose epoch it is")
-    p.add_argument("--images", type=int, default=1_281_167, help="images in an epoch (ImageNet's unless given)")
+    p.add_argument(
+        "--images", type=int, default=1_281_167, help="images in an epoch (ImageNet's unless given)"
+    )
     p.add_argument("--classes", type=int, default=1000)
-    p.add_argument("--batch", type=int, help="images a step; the recipe's unless given; halved where memory does not hold it")
-    p.add_argument("--inference_batch", type=int, help="images a forward pass of inference; --batch unless given")
-    p.add_argument("--devices", type=int, default=1, help="add the epoch time divided by so many devices (the paper's: 8)")
-    p.add_argument("--loader", metavar="SOURCE", help="time the loader of this data set, alone and end to end")
+    p.add_argument(
+        "--batch",
+        type=int,
+        help="images a step; the recipe's unless given; halved where memory does not hold it",
+    )
+    p.add_argument(
+        "--inference_batch",
+        type=int,
+        help="images a forward pass of inference; --batch unless given",
+    )
+    p.add_argument(
+        "--devices",
+        type=int,
+        default=1,
+        help="add the epoch time divided by so many devices (the paper's: 8)",
+    )
+    p.add_argument(
+        "--loader", metavar="SOURCE", help="time the loader of this data set, alone and end to end"
+    )
     p.add_argument("--device", default="auto")
     p.add_argument("--rounds", type=int, default=5)
     p.add_argument("--round_s", type=float, default=0.5, help="seconds a round, about")
@@ -45,8 +85,22 @@ def add(verbs: Verbs) -> None:
 
 
 # what a grid decides by itself, and what a loader's time does not depend on, with their values where they were not given
-OF_STEPS = {"data": "imagenet", "images": 1_281_167, "classes": 1000, "inference_batch": None, "devices": 1}
-OF_A_GRID = {"what": "train", "recipe": "imagenet-100ep", "precision": None, "layout": None, "compile": None, "batch": None, **OF_STEPS}
+OF_STEPS = {
+    "data": "imagenet",
+    "images": 1_281_167,
+    "classes": 1000,
+    "inference_batch": None,
+    "devices": 1,
+}
+OF_A_GRID = {
+    "what": "train",
+    "recipe": "imagenet-100ep",
+    "precision": None,
+    "layout": None,
+    "compile": None,
+    "batch": None,
+    **OF_STEPS,
+}
 OF_A_GRID |= {"rounds": 5, "round_s": 0.5}
 
 
@@ -60,7 +114,9 @@ def refuse(args: argparse.Namespace, options: dict[str, Any], why: str) -> None:
 def cmd_time(args: argparse.Namespace) -> int:
     """Times, as records."""
     if bool(args.arch) == bool(args.grid):
-        raise InputError("fastscale time: give networks, or --grid; fastscale time --help shows examples")
+        raise InputError(
+            "fastscale time: give networks, or --grid; fastscale time --help shows examples"
+        )
     if args.budget is not None and not args.budget > 0:
         raise InputError(f"--budget must be above 0 minutes, got {args.budget:g}")
     if args.grid or args.separate:
@@ -80,13 +136,19 @@ def in_turns(args: argparse.Namespace) -> int:
     from fastscale.timing.turns import COMPILED_ALONE
     from fastscale.training.recipe import load_recipe
 
-    store, recipe, networks = RecordStore(Path(args.runs_dir) / "records.jsonl"), load_recipe(args.recipe), networks_of(args)
+    store, recipe, networks = (
+        RecordStore(Path(args.runs_dir) / "records.jsonl"),
+        load_recipe(args.recipe),
+        networks_of(args),
+    )
     if len(networks) > 1 and any(setting.compile for setting in settings_of(args)):
         raise InputError(COMPILED_ALONE)
     for setting in settings_of(args):
         records = time_epochs(
             networks,
-            replace(recipe, precision=setting.precision, layout=setting.layout, compile=setting.compile),
+            replace(
+                recipe, precision=setting.precision, layout=setting.layout, compile=setting.compile
+            ),
             data=args.data,
             images=args.images,
             num_classes=args.classes,
@@ -124,13 +186,23 @@ def settings_of(args: argparse.Namespace) -> tuple:
         raise InputError(f"--compile {args.compile}: give off, on, or off,on")
     layouts = args.layout.split(",") if args.layout else [resolve_layout(recipe.layout)]
     if "better" in layouts:
-        raise InputError("--layout better: that is for grids; give contiguous, channels_last, or both with a comma")
+        raise InputError(
+            "--layout better: that is for grids; give contiguous, channels_last, or both with a comma"
+        )
     batch = recipe.batch_size if args.batch is None else args.batch
     inference = batch if args.inference_batch is None else args.inference_batch
     if min(batch, inference) < 1:
         raise InputError(f"a batch must be at least 1, got {min(batch, inference)}")
     precisions = args.precision.split(",") if args.precision else [recipe.precision]
-    return make_settings(args.what.split(","), precisions, layouts, [words[s] for s in switches], batch, inference, "fastscale time")
+    return make_settings(
+        args.what.split(","),
+        precisions,
+        layouts,
+        [words[s] for s in switches],
+        batch,
+        inference,
+        "fastscale time",
+    )
 
 
 def loaders(args: argparse.Namespace) -> int:
@@ -149,7 +221,14 @@ def loaders(args: argparse.Namespace) -> int:
             if s.what != "train":
                 raise InputError("--loader is of training: leave --what out")
             chosen = replace(recipe, precision=s.precision, layout=s.layout, compile=s.compile)
-            record = time_loader(network, chosen, args.loader, batch=s.batch, device=args.device, seconds=args.rounds * args.round_s)
+            record = time_loader(
+                network,
+                chosen,
+                args.loader,
+                batch=s.batch,
+                device=args.device,
+                seconds=args.rounds * args.round_s,
+            )
             v = record.values
             speeds = f"{v['loader_images_per_s']:>18.0f}{v['images_per_s']:>10.0f}{v['end_to_end_images_per_s']:>12.0f}"
             print(f"{record.arch:32}{speeds}{v['data_wait_share']:>10.1%}", flush=True)
@@ -166,11 +245,19 @@ def campaign(args: argparse.Namespace) -> int:
     if args.loader:
         raise InputError("--loader is measured in turns: leave --grid and --separate out")
     if args.devices != 1:
-        raise InputError("--devices is for networks measured in turns: a campaign's records are of one device")
+        raise InputError(
+            "--devices is for networks measured in turns: a campaign's records are of one device"
+        )
     if args.grid:
         refuse(args, OF_A_GRID, "the grid says that: leave it out, or give a grid file of your own")
     grid = load_grid(args.grid) if args.grid else typed_grid(args)
-    outcome = Campaign(grid, Path(args.runs_dir) / "records.jsonl", args.device, args.budget, lambda line: print(line, flush=True)).run()
+    outcome = Campaign(
+        grid,
+        Path(args.runs_dir) / "records.jsonl",
+        args.device,
+        args.budget,
+        lambda line: print(line, flush=True),
+    ).run()
     print(summary(outcome))
     if warning := drifted(outcome.drift):
         print(warning, file=sys.stderr)
@@ -187,9 +274,16 @@ def typed_grid(args: argparse.Namespace) -> Any:
     settings = settings_of(args)
     # the smallest: it is there to be timed again and again
     smallest = min(networks_of(args), key=lambda network: api.complexity(network).acts)
-    sizes = {"images": args.images, "classes": args.classes, "rounds": args.rounds, "round_s": args.round_s}
+    sizes = {
+        "images": args.images,
+        "classes": args.classes,
+        "rounds": args.rounds,
+        "round_s": args.round_s,
+    }
     reference = (smallest.name, settings[0].batch)
-    return Grid("typed", (Part(networks, settings),), reference, data=args.data, recipe=args.recipe, **sizes)
+    return Grid(
+        "typed", (Part(networks, settings),), reference, data=args.data, recipe=args.recipe, **sizes
+    )
 
 
 def summary(outcome: "Outcome") -> str:
@@ -216,11 +310,20 @@ def show(records: "list[Record]") -> None:
         epoch = f"{v['epoch_time_min']:>12.3f}" if training else ""
         if "epoch_time_normalised_min" in v:
             epoch += f"   {v['epoch_time_normalised_min']:.3f} on {r.env['normalised_to_devices']} devices"
-        less = f"   batch {r.env['batch']} of {r.env['batch_asked']}: no more fitted" if "batch_asked" in r.env else ""
+        less = (
+            f"   batch {r.env['batch']} of {r.env['batch_asked']}: no more fitted"
+            if "batch_asked" in r.env
+            else ""
+        )
         print(f"{r.arch:32}{time:>14.2f}{spread:>9.2f}{rate:>11.0f}{epoch}{less}")
 
 
 def progress(done: int, total: int) -> None:
     """A counter, for somebody who watches."""
     if sys.stderr.isatty():
-        print(f"\r{done}/{total} measurements", end="\n" if done == total else "", file=sys.stderr, flush=True)
+        print(
+            f"\r{done}/{total} measurements",
+            end="\n" if done == total else "",
+            file=sys.stderr,
+            flush=True,
+        )

@@ -35,7 +35,9 @@ def add(verbs: Verbs) -> None:
         "fastscale evaluate runs/regnety-tiny.dWr-x4.quick/seed0 --data fashion-mnist" + lightning,
         further=True,
     )
-    p.add_argument("checkpoint", help="a .ckpt file, a run's folder, a released name or a .safetensors file")
+    p.add_argument(
+        "checkpoint", help="a .ckpt file, a run's folder, a released name or a .safetensors file"
+    )
     p.add_argument("--data", metavar="SOURCE", help="what it was trained on unless given")
 
 

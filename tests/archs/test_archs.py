@@ -10,28 +10,56 @@ from fastscale.archs.compatibility import compatible
 
 def test_the_papers_bases_have_the_papers_stages():
     y4, y500 = fs.arch("regnety-4gf"), fs.arch("regnety-500mf")
-    assert (y500.depths, y500.widths, y500.group_widths) == ((1, 4, 9, 3), (32, 88, 248, 688), (4,) * 4)
-    assert (sum(y4.depths), y4.resolution, y4.test_resolution, set(y4.group_widths)) == (26, 240, 272, {32})
+    assert (y500.depths, y500.widths, y500.group_widths) == (
+        (1, 4, 9, 3),
+        (32, 88, 248, 688),
+        (4,) * 4,
+    )
+    assert (sum(y4.depths), y4.resolution, y4.test_resolution, set(y4.group_widths)) == (
+        26,
+        240,
+        272,
+        {32},
+    )
     for name, depth, resolution in (("regnetz-500mf", 21, 224), ("regnetz-4gf", 28, 256)):
         z = fs.arch(name)
-        assert (sum(z.depths), z.resolution, z.head_width, set(z.bottleneck_ratios)) == (depth, resolution, 1000, {4.0})
+        assert (sum(z.depths), z.resolution, z.head_width, set(z.bottleneck_ratios)) == (
+            depth,
+            resolution,
+            1000,
+            {4.0},
+        )
 
 
 def test_every_family_is_named():
     names = fs.list_archs()
     assert len([n for n in names if n.endswith(".dds")]) == 24
     assert {f"efficientnet-b{i}" for i in range(8)} <= set(names)
-    assert {f"{family}-{d}" for family in ("resnet", "resnext") for d in (50, 101, 152)} <= set(names)
+    assert {f"{family}-{d}" for family in ("resnet", "resnext") for d in (50, 101, 152)} <= set(
+        names
+    )
     assert {"regnetx-tiny", "regnety-tiny", "regnetz-tiny", "efficientnet-tiny"} <= set(names)
     assert all(fs.arch(n).name == n for n in names)
 
 
 def test_lite_is_efficientnet_without_se_and_with_fixed_ends():
-    for i, (resolution, params) in enumerate(((224, 4.65e6), (240, 5.42e6), (260, 6.09e6), (280, 8.20e6), (300, 13.01e6))):
+    for i, (resolution, params) in enumerate(
+        ((224, 4.65e6), (240, 5.42e6), (260, 6.09e6), (280, 8.20e6), (300, 13.01e6))
+    ):
         lite, b = fs.arch(f"efficientnet-lite{i}"), fs.arch(f"efficientnet-b{i}")
-        assert (lite.stem_width, lite.head_width, lite.depths[0], lite.depths[-1]) == (32, 1280, 1, 1)
+        assert (lite.stem_width, lite.head_width, lite.depths[0], lite.depths[-1]) == (
+            32,
+            1280,
+            1,
+            1,
+        )
         assert (lite.widths, lite.depths[1:-1], lite.se_ratio) == (b.widths, b.depths[1:-1], 0)
-        assert (lite.resolution, lite.activation, lite.norm_eps, lite.padding) == (resolution, "relu6", 1e-3, "same")
+        assert (lite.resolution, lite.activation, lite.norm_eps, lite.padding) == (
+            resolution,
+            "relu6",
+            1e-3,
+            "same",
+        )
         assert fs.complexity(lite).params == pytest.approx(params, rel=1e-3)
 
 
@@ -43,13 +71,20 @@ def test_timms_regnetz_differ_from_the_papers_in_their_heads_only():
 
 def test_archs_are_frozen_values():
     arch = fs.arch("regnety-4gf")
-    assert arch == fs.arch("regnety-4gf") and hash(arch) == hash(fs.arch("regnety-4gf")) and fs.arch(arch) is arch
+    assert (
+        arch == fs.arch("regnety-4gf")
+        and hash(arch) == hash(fs.arch("regnety-4gf"))
+        and fs.arch(arch) is arch
+    )
     with pytest.raises(FrozenInstanceError):
         arch.resolution = 100
 
 
 def test_unknown_name_lists_the_nearest_first():
-    with pytest.raises(ValueError, match=r"no network is named 'regnety-4g'; there are, nearest first: regnety-4gf,"):
+    with pytest.raises(
+        ValueError,
+        match=r"no network is named 'regnety-4g'; there are, nearest first: regnety-4gf,",
+    ):
         fs.arch("regnety-4g")
     with pytest.raises(ValueError, match="name or an arch"):
         fs.arch(4)

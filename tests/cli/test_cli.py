@@ -21,7 +21,11 @@ def test_list_and_info(capsys):
     assert code == 0 and "regnetz-4gf" in out and "resnet" not in out and "multiply-adds" in out
     code, out, _ = run(capsys, "info", "resnet-50", "--json")
     found = json.loads(out)
-    assert code == 0 and (found["flops"], found["params"], found["acts"]) == (4089185256, 25557032, 11315688)
+    assert code == 0 and (found["flops"], found["params"], found["acts"]) == (
+        4089185256,
+        25557032,
+        11315688,
+    )
     assert found["arch"]["depths"] == [3, 4, 6, 3]
     assert "4,089,185,256" in run(capsys, "info", "resnet-50")[1]
 
@@ -31,7 +35,10 @@ def test_scale_by_factor_and_to_a_target(capsys):
     assert code == 0 and "15,459,535,460" in out and "2.297" in out  # acts: 4^.6
     code, out, _ = run(capsys, "scale", "regnetz-500mf", "dWr", "--flops", "4e9", "--json")
     found = json.loads(out)
-    assert abs(found["flops"] / 4e9 - 1) < 0.02 and fs.complexity(found["arch"]["name"]).flops == found["flops"]
+    assert (
+        abs(found["flops"] / 4e9 - 1) < 0.02
+        and fs.complexity(found["arch"]["name"]).flops == found["flops"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -63,23 +70,51 @@ def test_mistakes_are_one_line_and_exit_code_2(capsys, argv, message, data_home)
     assert code == 2 and message in err and err.count("\n") == 1 and err.startswith("error: ")
 
 
-@pytest.mark.parametrize("verb", ["list", "info", "scale", "data write", "fit", "evaluate", "time", "reproduce"])
+@pytest.mark.parametrize(
+    "verb", ["list", "info", "scale", "data write", "fit", "evaluate", "time", "reproduce"]
+)
 def test_every_verb_shows_an_example(capsys, verb):
     with pytest.raises(SystemExit) as stop:
         main([*verb.split(), "--help"])
-    assert stop.value.code == 0 and f"fastscale {verb}" in capsys.readouterr().out.split("example:")[1]
+    assert (
+        stop.value.code == 0 and f"fastscale {verb}" in capsys.readouterr().out.split("example:")[1]
+    )
 
 
 def test_import_loads_no_heavy_package():
     code = "import fastscale, fastscale.cli, sys; print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert "fastscale.cli" in loaded and not {"torch", "pytorch_lightning", "ffcv", "matplotlib", "numpy", "yaml"} & set(loaded)
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert "fastscale.cli" in loaded and not {
+        "torch",
+        "pytorch_lightning",
+        "ffcv",
+        "matplotlib",
+        "numpy",
+        "yaml",
+    } & set(loaded)
 
 
 def test_time_writes_records(capsys, tmp_path):
     from fastscale.records import RecordStore
 
-    argv = ["time", "regnety-tiny", "--recipe", "quick", "--data", "x", "--images", "64", "--classes", "3", "--batch", "4", "--rounds", "1"]
+    argv = [
+        "time",
+        "regnety-tiny",
+        "--recipe",
+        "quick",
+        "--data",
+        "x",
+        "--images",
+        "64",
+        "--classes",
+        "3",
+        "--batch",
+        "4",
+        "--rounds",
+        "1",
+    ]
     code, out, _ = run(capsys, *argv, "--runs_dir", str(tmp_path), "--device", "cpu")
     assert code == 0 and "regnety-tiny" in out
     (record,) = RecordStore(tmp_path / "records.jsonl").read()

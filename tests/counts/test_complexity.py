@@ -10,7 +10,11 @@ import pytest
 import fastscale as fs
 
 REFERENCE = Path(__file__).parents[2] / "paper_figures" / "reference"
-BASES = {"EN-B0": "efficientnet-b0", "RegNetY-500MF": "regnety-500mf", "RegNetZ-500MF": "regnetz-500mf"}
+BASES = {
+    "EN-B0": "efficientnet-b0",
+    "RegNetY-500MF": "regnety-500mf",
+    "RegNetZ-500MF": "regnetz-500mf",
+}
 
 
 def rows(name):
@@ -28,7 +32,10 @@ def test_zoo_counts_are_exact(row):
     arch = fs.arch(zoo_name(row["model"]))
     cx = fs.complexity(arch)
     assert (cx.flops, cx.params, cx.acts) == tuple(int(row[k]) for k in ("flops", "params", "acts"))
-    assert (arch.resolution, arch.test_resolution) == (int(row["train_resolution"]), int(row["test_resize"]))
+    assert (arch.resolution, arch.test_resolution) == (
+        int(row["train_resolution"]),
+        int(row["test_resize"]),
+    )
 
 
 # Xiao et al. 2021, Table 2 and MViT Table 17: (network, flops B, params M, acts M, resolution)
@@ -55,23 +62,36 @@ def test_published_scaled_networks(row):
 
 def test_digitised_points_have_our_params_and_acts():
     """92 scaled networks of Figs. 2, 4, 6: params and acts to the printed digit; flops were read off the plots, so within .5 %."""
-    points = [r for r in rows("paper_points.csv") if "counts computed" in r["how"] and r["strategy"] not in ("none", "orig")]
+    points = [
+        r
+        for r in rows("paper_points.csv")
+        if "counts computed" in r["how"] and r["strategy"] not in ("none", "orig")
+    ]
     assert len(points) == 92
     for r in points:
-        cx = fs.complexity(fs.scale(BASES[r["base"]], r["strategy"], float(r["target"].removeprefix("s="))))
+        cx = fs.complexity(
+            fs.scale(BASES[r["base"]], r["strategy"], float(r["target"].removeprefix("s=")))
+        )
         for ours, printed in ((cx.params / 1e6, r["params_m"]), (cx.acts / 1e6, r["acts_m"])):
-            assert abs(ours - float(printed)) < (0.6e-3 if len(printed.partition(".")[2]) > 2 else 0.6e-2), r
+            assert abs(ours - float(printed)) < (
+                0.6e-3 if len(printed.partition(".")[2]) > 2 else 0.6e-2
+            ), r
         assert cx.flops / 1e9 == pytest.approx(float(r["flops_b"]), rel=5e-3), r
 
 
 def test_classes_and_resolution():
-    cx, small = fs.complexity("resnet-50"), fs.complexity("resnet-50", resolution=160, num_classes=10)
+    cx, small = (
+        fs.complexity("resnet-50"),
+        fs.complexity("resnet-50", resolution=160, num_classes=10),
+    )
     assert fs.complexity("resnet-50", num_classes=10).params == cx.params - 990 * 2049
     assert small.params == cx.params - 990 * 2049 and small.acts < cx.acts / 1.9
     assert fs.complexity("resnet-50", num_classes=10).acts == cx.acts - 990
 
 
-@pytest.mark.parametrize("bad", [{"resolution": 31}, {"resolution": 0}, {"resolution": 224.5}, {"num_classes": 0}])
+@pytest.mark.parametrize(
+    "bad", [{"resolution": 31}, {"resolution": 0}, {"resolution": 224.5}, {"num_classes": 0}]
+)
 def test_impossible_inputs(bad):
     with pytest.raises(ValueError, match=r">= (32|1)"):
         fs.complexity("resnet-50", **bad)
@@ -82,7 +102,11 @@ def test_layers_add_up_to_the_complexity():
 
     for name in ("regnetz-500mf", "efficientnet-b3", "resnext-101", "regnety-tiny.dWr-x4"):
         found, cx = layers(fs.arch(name)), fs.complexity(name)
-        assert (sum(x.flops for x in found), sum(x.params for x in found), sum(x.acts for x in found)) == (cx.flops, cx.params, cx.acts)
+        assert (
+            sum(x.flops for x in found),
+            sum(x.params for x in found),
+            sum(x.acts for x in found),
+        ) == (cx.flops, cx.params, cx.acts)
         assert len({x.name for x in found}) == len(found)
 
 

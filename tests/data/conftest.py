@@ -19,11 +19,22 @@ CLASSES = ("ant", "bee", "cat")
 def draw(seed: int, height: int, width: int) -> Image.Image:
     """A smooth picture with a little noise, as photographs are: JPEG keeps it well."""
     rng = np.random.default_rng(seed)
-    coarse = Image.fromarray(rng.integers(0, 256, (5, 6, 3), dtype=np.uint8)).resize((width, height), Image.Resampling.BICUBIC)
-    return Image.fromarray(np.clip(np.asarray(coarse) + rng.normal(0, 3, (height, width, 3)), 0, 255).astype(np.uint8))
+    coarse = Image.fromarray(rng.integers(0, 256, (5, 6, 3), dtype=np.uint8)).resize(
+        (width, height), Image.Resampling.BICUBIC
+    )
+    return Image.fromarray(
+        np.clip(np.asarray(coarse) + rng.normal(0, 3, (height, width, 3)), 0, 255).astype(np.uint8)
+    )
 
 
-def make_tree(folder: Path, train: int = 8, val: int = 3, *, sides: tuple[int, int] = (70, 130), suffix: str = "png") -> Path:
+def make_tree(
+    folder: Path,
+    train: int = 8,
+    val: int = 3,
+    *,
+    sides: tuple[int, int] = (70, 130),
+    suffix: str = "png",
+) -> Path:
     """train|val/<class>/*, so many images a class, sides drawn from the range."""
     seed = 0
     for split, count in (("train", train), ("val", val)):
@@ -32,7 +43,9 @@ def make_tree(folder: Path, train: int = 8, val: int = 3, *, sides: tuple[int, i
             for k in range(count):
                 seed += 1
                 height, width = np.random.default_rng(seed).integers(*sides, 2)
-                draw(seed, height, width).save(folder / split / name / f"{k:03d}.{suffix}", quality=95)
+                draw(seed, height, width).save(
+                    folder / split / name / f"{k:03d}.{suffix}", quality=95
+                )
     return folder
 
 
@@ -83,7 +96,9 @@ def python():
     def run(code: str, *args: object, timeout: float = 60, **kwargs):
         env = {**os.environ, "PYTHONPATH": str(root)}
         command = [sys.executable, "-c", code, *map(str, args)]
-        return subprocess.run(command, env=env, capture_output=True, text=True, timeout=timeout, **kwargs)
+        return subprocess.run(
+            command, env=env, capture_output=True, text=True, timeout=timeout, **kwargs
+        )
 
     return run
 
@@ -97,7 +112,15 @@ def start_python():
     def start(code: str, *args: object):
         env = {**os.environ, "PYTHONPATH": str(root)}
         pipe = subprocess.PIPE
-        started.append(subprocess.Popen([sys.executable, "-c", code, *map(str, args)], env=env, stdout=pipe, stderr=pipe, text=True))
+        started.append(
+            subprocess.Popen(
+                [sys.executable, "-c", code, *map(str, args)],
+                env=env,
+                stdout=pipe,
+                stderr=pipe,
+                text=True,
+            )
+        )
         return started[-1]
 
     yield start

@@ -11,12 +11,23 @@ from fastscale.data.archives import unpack
 from fastscale.errors import InputError
 
 
-@pytest.mark.parametrize("kind, suffix", [("tar", "tar"), ("gztar", "tar.gz"), ("xztar", "tar.xz"), ("bztar", "tar.bz2"), ("zip", "zip")])
+@pytest.mark.parametrize(
+    "kind, suffix",
+    [
+        ("tar", "tar"),
+        ("gztar", "tar.gz"),
+        ("xztar", "tar.xz"),
+        ("bztar", "tar.bz2"),
+        ("zip", "zip"),
+    ],
+)
 def test_every_kind_is_unpacked(tree, tmp_path, kind, suffix, lines):
     made = shutil.make_archive(str(tmp_path / "a"), kind, tree)
     assert made.endswith(suffix)
     out = unpack(tmp_path / f"a.{suffix}", tmp_path / "out", lines)
-    assert sorted(p.relative_to(out) for p in out.rglob("*.png")) == sorted(p.relative_to(tree) for p in tree.rglob("*.png"))
+    assert sorted(p.relative_to(out) for p in out.rglob("*.png")) == sorted(
+        p.relative_to(tree) for p in tree.rglob("*.png")
+    )
     assert (out / "val/cat/002.png").read_bytes() == (tree / "val/cat/002.png").read_bytes()
     assert "33 files" in lines[-1]
 
@@ -47,7 +58,11 @@ def test_a_hostile_tar_is_refused_and_leaves_nothing(tmp_path, name, attributes)
     tar_with(tmp_path / "evil.tar", name, **attributes)
     with pytest.raises(InputError, match=r"outside|link or device"):
         unpack(tmp_path / "evil.tar", tmp_path / "in" / "out")
-    assert not (tmp_path / "in" / "out").exists() and not list(tmp_path.rglob("escaped")) and not list(tmp_path.rglob("*.part"))
+    assert (
+        not (tmp_path / "in" / "out").exists()
+        and not list(tmp_path.rglob("escaped"))
+        and not list(tmp_path.rglob("*.part"))
+    )
 
 
 @pytest.mark.parametrize("name", ["../escaped", "/escaped", "a\\..\\..\\escaped", "C:/escaped"])
@@ -59,7 +74,9 @@ def test_a_hostile_zip_is_refused(tmp_path, name):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("kind, suffix", [("tar", "tar"), ("gztar", "tar.gz"), ("xztar", "tar.xz"), ("zip", "zip")])
+@pytest.mark.parametrize(
+    "kind, suffix", [("tar", "tar"), ("gztar", "tar.gz"), ("xztar", "tar.xz"), ("zip", "zip")]
+)
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
 def test_a_cut_archive_is_one_error_and_leaves_nothing(tree, tmp_path, kind, suffix, share):
     made = tmp_path / f"a.{suffix}"
@@ -94,5 +111,7 @@ except InputError as e:
 def test_a_full_disk_is_not_the_archives_fault(tree, tmp_path, python, kind, suffix):
     shutil.make_archive(str(tmp_path / "a"), kind, tree)
     r = python(FULL, tmp_path / f"a.{suffix}", tmp_path / "out")
-    assert r.stdout.startswith(f"SAID cannot unpack {tmp_path}/a.{suffix} into {tmp_path}: File too large"), r.stdout + r.stderr
+    assert r.stdout.startswith(
+        f"SAID cannot unpack {tmp_path}/a.{suffix} into {tmp_path}: File too large"
+    ), r.stdout + r.stderr
     assert not (tmp_path / "out").exists() and not (tmp_path / "out.part").exists()

@@ -20,18 +20,34 @@ NEAR = ("color", "contrast", "sharpness")  # within one grey level; the others e
 
 def every_operation():
     """All that a policy may draw, and other values."""
-    drawn = [pair for name in ("autoaugment", "autoaugment-v0") for sub in policy(name) for _, pair in sub] + list(rand_choices())
+    drawn = [
+        pair
+        for name in ("autoaugment", "autoaugment-v0")
+        for sub in policy(name)
+        for _, pair in sub
+    ] + list(rand_choices())
     found = {op for pair in drawn for op in pair if op is not None}
-    found |= {(name, value) for name in (*NEAR, "brightness") for value in (0.1, 0.37, 1.0, 1.3, 1.9)}
+    found |= {
+        (name, value) for name in (*NEAR, "brightness") for value in (0.1, 0.37, 1.0, 1.3, 1.9)
+    }
     found |= {("rotate", value) for value in (0.0, 3.3, -17.0, 45.0, 90.0, 180.0)}
-    found |= {("shear_x", -0.3), ("shear_y", 0.11), ("translate_x", 0.999), ("translate_y", 1.5), ("translate_x", 0.001)}
+    found |= {
+        ("shear_x", -0.3),
+        ("shear_y", 0.11),
+        ("translate_x", 0.999),
+        ("translate_y", 1.5),
+        ("translate_x", 0.001),
+    }
     return sorted(found)
 
 
 @pytest.fixture
 def pictures(picture):
     rng = np.random.default_rng(0)
-    noise = [rng.integers(0, 256, (h, w, 3), dtype=np.uint8) for h, w in ((96, 96), (61, 43), (23, 28), (2, 3), (1, 1))]
+    noise = [
+        rng.integers(0, 256, (h, w, 3), dtype=np.uint8)
+        for h, w in ((96, 96), (61, 43), (23, 28), (2, 3), (1, 1))
+    ]
     flat = [np.full((32, 40, 3), 7, np.uint8), rng.integers(100, 120, (50, 50, 3), dtype=np.uint8)]
     return [np.array(picture(seed, 100, 80)) for seed in range(3)] + noise + flat
 
@@ -58,15 +74,21 @@ def test_each_operation_is_pils(pictures, name):
 
 def test_each_operation_changes_the_picture(pictures):
     for op in every_operation():
-        if op not in (("rotate", 0.0), ("translate_x", 0.001), ("solarize", 256)) and not (op[0] in (*NEAR, "brightness") and op[1] == 1):
-            assert any((both(image, [op])[0] != image).any() for image in (pictures[3], pictures[-1])), op
+        if op not in (("rotate", 0.0), ("translate_x", 0.001), ("solarize", 256)) and not (
+            op[0] in (*NEAR, "brightness") and op[1] == 1
+        ):
+            assert any(
+                (both(image, [op])[0] != image).any() for image in (pictures[3], pictures[-1])
+            ), op
 
 
 def test_translation_and_rotation_go_the_way_pil_goes():
     image = np.zeros((10, 10, 3), np.uint8)
     image[2, 3] = 255
     moved = both(image, [("translate_x", 0.2), ("translate_y", -0.3)])[0]
-    assert (moved[5, 1] == 255).all() and (moved[:3] == 128).all() and (moved[:, 8:] == 128).all(), "grey where nothing is"
+    assert (
+        (moved[5, 1] == 255).all() and (moved[:3] == 128).all() and (moved[:, 8:] == 128).all()
+    ), "grey where nothing is"
     assert (both(image, [("rotate", 90.0)])[0][6, 2] == 255).all(), "counter-clockwise"
 
 
@@ -87,7 +109,13 @@ def test_tables_in_a_row_are_one_table_and_the_same(pictures):
     rows = [
         [("equalize", 0), ("equalize", 0)],
         [("invert", 0), ("equalize", 0), ("posterize", 4), ("autocontrast", 0)],
-        [("solarize", 113.3), ("brightness", 1.7), ("autocontrast", 0), ("solarize_add", 77), ("equalize", 0)],
+        [
+            ("solarize", 113.3),
+            ("brightness", 1.7),
+            ("autocontrast", 0),
+            ("solarize_add", 77),
+            ("equalize", 0),
+        ],
         [("equalize", 0), ("rotate", 30.0), ("equalize", 0), ("shear_x", 0.2), ("invert", 0)],
     ]
     for row in rows:
@@ -128,7 +156,9 @@ def small(small_tree, lines):
 
 def ffcv_epoch(s, framing=FRAME, **k):
     module = pytest.importorskip("fastscale.data.ffcv_loader", reason="FFCV is not installed")
-    return torch.cat([x for x, _ in module.GuardedLoader(s.betons / "train.beton", framing, 5, **k)])
+    return torch.cat(
+        [x for x, _ in module.GuardedLoader(s.betons / "train.beton", framing, 5, **k)]
+    )
 
 
 def plain_epoch(s, framing=FRAME, **k):
@@ -151,7 +181,9 @@ def test_workers_seeds_and_epochs(small, tree, lines, epoch_of):
     one = epoch_of(small)
     photos = source(str(tree))
     write(photos, progress=lines, workers=0)
-    assert torch.equal(epoch_of(photos, workers=1), epoch_of(photos, workers=2)), "any number of workers"
+    assert torch.equal(epoch_of(photos, workers=1), epoch_of(photos, workers=2)), (
+        "any number of workers"
+    )
     assert torch.equal(epoch_of(small, epoch=0), one), "the same again"
     without = epoch_of(small, replace(FRAME, augmentation="none"))
     changed = (one != without).flatten(1).any(1).float().mean()
@@ -161,10 +193,24 @@ def test_workers_seeds_and_epochs(small, tree, lines, epoch_of):
 
 @pytest.mark.parametrize("loader", ["auto", "plain"])
 def test_the_data_module_augments_training_images_only(small_tree, small, loader):
-    settings = {"resolution": 32, "test_resolution": 36, "batch_size": 5, "workers": 1, "seed": 5, "loader": loader}
+    settings = {
+        "resolution": 32,
+        "test_resolution": 36,
+        "batch_size": 5,
+        "workers": 1,
+        "seed": 5,
+        "loader": loader,
+    }
     d = ImageData(str(small_tree), **settings, augmentation="autoaugment")
     bare = ImageData(str(small_tree), **settings)
-    assert (d.augmentation, bare.augmentation, d.hparams["augmentation"]) == ("autoaugment", "none", "autoaugment")
-    train, val = ([torch.cat([x for x, _ in getattr(m, f"{s}_dataloader")()]) for m in (d, bare)] for s in ("train", "val"))
+    assert (d.augmentation, bare.augmentation, d.hparams["augmentation"]) == (
+        "autoaugment",
+        "none",
+        "autoaugment",
+    )
+    train, val = (
+        [torch.cat([x for x, _ in getattr(m, f"{s}_dataloader")()]) for m in (d, bare)]
+        for s in ("train", "val")
+    )
     assert torch.equal(*val) and not torch.equal(*train)
     assert torch.equal(train[0], (ffcv_epoch if d.loader_name == "ffcv" else plain_epoch)(small))

@@ -6,7 +6,17 @@ from itertools import product
 import numpy as np
 import pytest
 
-from fastscale.data.augment.policy import AUGMENTATIONS, DRAWS, IMAGENET, RAND, efficientnet, operations, policy, published, rand_choices
+from fastscale.data.augment.policy import (
+    AUGMENTATIONS,
+    DRAWS,
+    IMAGENET,
+    RAND,
+    efficientnet,
+    operations,
+    policy,
+    published,
+    rand_choices,
+)
 from fastscale.data.framing import CROP_DRAWS, Framing, uniforms
 from fastscale.errors import InputError
 from fastscale.training.recipe import AUGMENTATIONS as RECIPES_KNOW
@@ -45,28 +55,45 @@ PUBLISHED = [
 
 def test_the_table_is_the_published_one():
     rows = [line.split() for line in IMAGENET.strip().splitlines()]
-    ours = [(a.replace("_", ""), float(p), int(m), b.replace("_", ""), float(q), int(n)) for a, p, m, b, q, n in rows]
+    ours = [
+        (a.replace("_", ""), float(p), int(m), b.replace("_", ""), float(q), int(n))
+        for a, p, m, b, q, n in rows
+    ]
     assert ours == [(a.lower(), p, m or 0, b.lower(), q, n or 0) for a, p, m, b, q, n in PUBLISHED]
     assert len(policy("autoaugment")) == len(policy("autoaugment-v0")) == 25
-    assert [[c for c, _ in sub] for sub in policy("autoaugment")] == [[row[1], row[4]] for row in PUBLISHED]
+    assert [[c for c, _ in sub] for sub in policy("autoaugment")] == [
+        [row[1], row[4]] for row in PUBLISHED
+    ]
 
 
 def test_published_ranges():
     """torchvision's, magnitudes 0 to 9: changes grow with the magnitude."""
     spread = {name: [published(name, m / 9) for m in range(10)] for name in (*RAND, "invert")}
-    assert spread["rotate"][9] == (("rotate", 30.0), ("rotate", -30.0)) and spread["rotate"][3][0] == ("rotate", 10.0)
-    assert spread["shear_x"][5][1][1] == pytest.approx(-0.3 * 5 / 9) and spread["shear_y"][9][0][1] == 0.3
+    assert spread["rotate"][9] == (("rotate", 30.0), ("rotate", -30.0)) and spread["rotate"][3][
+        0
+    ] == ("rotate", 10.0)
+    assert (
+        spread["shear_x"][5][1][1] == pytest.approx(-0.3 * 5 / 9)
+        and spread["shear_y"][9][0][1] == 0.3
+    )
     assert int(spread["translate_x"][9][0][1] * 331) == 150
     assert [spread["posterize"][m][0][1] for m in range(10)] == [8, 8, 7, 7, 6, 6, 5, 5, 4, 4]
     assert [round(spread["solarize"][m][0][1], 2) for m in (0, 3, 4, 9)] == [255, 170, 141.67, 0]
     for name in ("brightness", "color", "contrast", "sharpness"):
-        assert [pair and (round(pair[0][1], 3), round(pair[1][1], 3)) for pair in (spread[name][8], spread[name][9])] == [
+        assert [
+            pair and (round(pair[0][1], 3), round(pair[1][1], 3))
+            for pair in (spread[name][8], spread[name][9])
+        ] == [
             (1.8, 0.2),
             (1.9, 0.1),
         ]
     for name in ("rotate", "shear_x", "translate_y", "color"):
         assert spread[name][0] == (None, None), "nothing to do at magnitude 0"
-    assert {spread[name][7][0] for name in ("equalize", "autocontrast", "invert")} == {("equalize", 0), ("autocontrast", 0), ("invert", 0)}
+    assert {spread[name][7][0] for name in ("equalize", "autocontrast", "invert")} == {
+        ("equalize", 0),
+        ("autocontrast", 0),
+        ("invert", 0),
+    }
 
 
 def test_efficientnets_ranges():
@@ -75,16 +102,29 @@ def test_efficientnets_ranges():
     assert [efficientnet("solarize", m / 10)[0][1] for m in (0, 2, 8, 10)] == [0, 51, 204, 256]
     assert [efficientnet("solarize_add", m / 10)[0][1] for m in (3, 7)] == [33, 77]
     assert [round(efficientnet("color", m / 10)[1][1], 2) for m in (0, 5, 9)] == [0.1, 1.0, 1.72]
-    assert efficientnet("rotate", 0.8) == (("rotate", 24.0), ("rotate", -24.0)) and efficientnet("rotate", 0) == (None, None)
-    assert efficientnet("translate_y", 0.9)[0][1] == pytest.approx(0.405) and efficientnet("shear_x", 0.9)[1][1] == pytest.approx(-0.27)
+    assert efficientnet("rotate", 0.8) == (("rotate", 24.0), ("rotate", -24.0)) and efficientnet(
+        "rotate", 0
+    ) == (None, None)
+    assert efficientnet("translate_y", 0.9)[0][1] == pytest.approx(0.405) and efficientnet(
+        "shear_x", 0.9
+    )[1][1] == pytest.approx(-0.27)
 
 
 def test_randaugments_operations():
     """14 of them, each at 9 of 30."""
     values = {pair[0][0]: pair for pair in rand_choices() if pair[0] is not None}
-    assert len(rand_choices()) == 14 and rand_choices()[0] == (None, None) and len(values) == 13 and "invert" not in values
-    assert values["rotate"] == (("rotate", 9.0), ("rotate", -9.0)) and values["posterize"][0][1] == 7
-    assert values["solarize"][0][1] == pytest.approx(178.5) and values["color"][1][1] == pytest.approx(0.73)
+    assert (
+        len(rand_choices()) == 14
+        and rand_choices()[0] == (None, None)
+        and len(values) == 13
+        and "invert" not in values
+    )
+    assert (
+        values["rotate"] == (("rotate", 9.0), ("rotate", -9.0)) and values["posterize"][0][1] == 7
+    )
+    assert values["solarize"][0][1] == pytest.approx(178.5) and values["color"][1][
+        1
+    ] == pytest.approx(0.73)
 
 
 def outcomes(augmentation):
@@ -98,8 +138,14 @@ def outcomes(augmentation):
     for sub in policy(augmentation):
         for applied in product((True, False), repeat=2):
             for signs in product((0, 1), repeat=2):
-                chance = np.prod([c if yes else 1 - c for (c, _), yes in zip(sub, applied, strict=True)]) / 25 / 4
-                drawn = [pair[s] for (_, pair), s, yes in zip(sub, signs, applied, strict=True) if yes]
+                chance = (
+                    np.prod([c if yes else 1 - c for (c, _), yes in zip(sub, applied, strict=True)])
+                    / 25
+                    / 4
+                )
+                drawn = [
+                    pair[s] for (_, pair), s, yes in zip(sub, signs, applied, strict=True) if yes
+                ]
                 expected[tuple(op for op in drawn if op)] += chance
     return expected
 
@@ -108,7 +154,12 @@ def outcomes(augmentation):
 def test_each_outcome_is_drawn_as_often_as_it_should(augmentation):
     """Chi-square over all outcomes, within five standard deviations of its mean."""
     expected = {k: p * N for k, p in outcomes(augmentation).items() if p > 0}
-    seen = Counter(tuple(ops) for ops in Framing(True, 32, 32, seed=1, augmentation=augmentation).operations(3, np.arange(N)))
+    seen = Counter(
+        tuple(ops)
+        for ops in Framing(True, 32, 32, seed=1, augmentation=augmentation).operations(
+            3, np.arange(N)
+        )
+    )
     assert set(seen) <= set(expected) and sum(expected.values()) == pytest.approx(N)
     common = [k for k, e in expected.items() if e >= 5]
     chi2, freedom = sum((seen[k] - expected[k]) ** 2 / expected[k] for k in common), len(common) - 1
@@ -129,9 +180,15 @@ def test_draws_depend_on_seed_epoch_and_image_alone():
 
 def test_crops_stay_and_have_nothing_to_do_with_the_augmentation():
     sizes = np.full(N, 100)
-    plain, augmented = (Framing(True, 32, 32, augmentation=a).boxes(0, np.arange(N), sizes, sizes) for a in ("none", "randaugment"))
+    plain, augmented = (
+        Framing(True, 32, 32, augmentation=a).boxes(0, np.arange(N), sizes, sizes)
+        for a in ("none", "randaugment")
+    )
     assert all((a == b).all() for a, b in zip(plain, augmented, strict=True))
-    crop, more = uniforms(0, 0, np.arange(N), CROP_DRAWS), uniforms(0, 0, np.arange(N), DRAWS, skip=CROP_DRAWS)
+    crop, more = (
+        uniforms(0, 0, np.arange(N), CROP_DRAWS),
+        uniforms(0, 0, np.arange(N), DRAWS, skip=CROP_DRAWS),
+    )
     assert (uniforms(0, 0, np.arange(N), CROP_DRAWS + DRAWS) == np.hstack([crop, more])).all()
     assert abs(np.corrcoef(crop[:, :5].T, more.T)[:5, 5:]).max() < 0.03
 
@@ -143,6 +200,9 @@ def test_nothing_is_done_to_val_images_or_without_augmentation():
 
 
 def test_names():
-    with pytest.raises(InputError, match="no augmentation 'autoaug'; there are: none, autoaugment, autoaugment-v0, randaugment"):
+    with pytest.raises(
+        InputError,
+        match="no augmentation 'autoaug'; there are: none, autoaugment, autoaugment-v0, randaugment",
+    ):
         Framing(True, 32, 32, augmentation="autoaug")
     assert set(RECIPES_KNOW) <= set(AUGMENTATIONS), "what a recipe may say, the data can do"

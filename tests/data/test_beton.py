@@ -28,11 +28,21 @@ def test_our_types_are_ffcvs():
     from ffcv.fields import IntField, RGBImageField
 
     assert beton.FFCV_VERSION == types.CURRENT_VERSION
-    for ours, theirs in ((beton.HEADER, types.HeaderType), (beton.FIELD, types.FieldDescType), (beton.TABLE, types.ALLOC_TABLE_TYPE)):
-        assert [ours.fields[n][1] for n in ours.names] == [theirs.fields[n][1] for n in theirs.names] and ours.itemsize == theirs.itemsize
+    for ours, theirs in (
+        (beton.HEADER, types.HeaderType),
+        (beton.FIELD, types.FieldDescType),
+        (beton.TABLE, types.ALLOC_TABLE_TYPE),
+    ):
+        assert [ours.fields[n][1] for n in ours.names] == [
+            theirs.fields[n][1] for n in theirs.names
+        ] and ours.itemsize == theirs.itemsize
     theirs = types.get_metadata_type([RGBImageField(), IntField()])
-    assert beton.ROW.itemsize == theirs.itemsize and [beton.ROW.fields[n][1] for n in beton.ROW.names] == [0, theirs.fields["f1"][1]]
-    assert [beton.IMAGE.fields[n][1:] for n in beton.IMAGE.names] == [theirs["f0"].fields[n][1:] for n in theirs["f0"].names]
+    assert beton.ROW.itemsize == theirs.itemsize and [
+        beton.ROW.fields[n][1] for n in beton.ROW.names
+    ] == [0, theirs.fields["f1"][1]]
+    assert [beton.IMAGE.fields[n][1:] for n in beton.IMAGE.names] == [
+        theirs["f0"].fields[n][1:] for n in theirs["f0"].names
+    ]
     assert [types.TYPE_ID_HANDLER[t] for _, t in beton.FIELDS] == [RGBImageField, IntField]
 
 
@@ -46,9 +56,19 @@ def test_ffcvs_own_loader_reads_our_files(written, os_cache):
     folder, s = written
     Compiler.set_enabled(False)
     try:
-        pipelines = {"image": [CenterCropRGBImageDecoder((32, 32), ratio=1), ToTensor()], "label": [IntDecoder(), ToTensor(), Squeeze(1)]}
+        pipelines = {
+            "image": [CenterCropRGBImageDecoder((32, 32), ratio=1), ToTensor()],
+            "label": [IntDecoder(), ToTensor(), Squeeze(1)],
+        }
         order = OrderOption.SEQUENTIAL
-        loader = Loader(f"{folder}/train.beton", batch_size=24, num_workers=1, os_cache=os_cache, order=order, pipelines=pipelines)
+        loader = Loader(
+            f"{folder}/train.beton",
+            batch_size=24,
+            num_workers=1,
+            os_cache=os_cache,
+            order=order,
+            pipelines=pipelines,
+        )
         ((x, y),) = [(a.clone(), b.clone()) for a, b in loader]
     finally:
         Compiler.set_enabled(True)
@@ -58,7 +78,13 @@ def test_ffcvs_own_loader_reads_our_files(written, os_cache):
         p = images.pixels(i)
         side = min(p.shape[:2])
         top, left = (p.shape[0] - side) // 2, (p.shape[1] - side) // 2
-        assert abs(p[top : top + side, left : left + side].mean((0, 1)) - x[i].float().mean((0, 1)).numpy()).max() < 3
+        assert (
+            abs(
+                p[top : top + side, left : left + side].mean((0, 1))
+                - x[i].float().mean((0, 1)).numpy()
+            ).max()
+            < 3
+        )
 
 
 def test_ffcvs_own_files_pass_the_check(tree, tmp_path):
@@ -95,7 +121,9 @@ def test_every_cut_is_found(written, tmp_path):
         shutil.copy(path, cut)
         with open(cut, "r+b") as f:
             f.truncate(k)
-        with pytest.raises(InputError, match=r"train\.beton: .*; make it again with: fastscale data write x") as e:
+        with pytest.raises(
+            InputError, match=r"train\.beton: .*; make it again with: fastscale data write x"
+        ) as e:
             check_beton(cut, "fastscale data write x")
         assert "\n" not in str(e.value)
     with open(cut, "wb") as f:
@@ -104,7 +132,10 @@ def test_every_cut_is_found(written, tmp_path):
         check_beton(cut)
 
 
-@pytest.mark.parametrize("field, value", [("mode", 7), ("width", 0), ("height", 60000), ("pointer", 5), ("pointer", 1 << 40)])
+@pytest.mark.parametrize(
+    "field, value",
+    [("mode", 7), ("width", 0), ("height", 60000), ("pointer", 5), ("pointer", 1 << 40)],
+)
 def test_a_damaged_index_is_found(written, field, value):
     path = written[0] / "val.beton"
     rows = np.memmap(path, dtype=beton.ROW, mode="r+", offset=beton.ROWS_AT, shape=9)
@@ -118,7 +149,13 @@ def test_a_damaged_index_is_found(written, field, value):
 def test_data_outside_of_the_file_is_found_where_rows_and_table_agree(written, pointer):
     path = written[0] / "val.beton"
     rows = np.memmap(path, dtype=beton.ROW, mode="r+", offset=beton.ROWS_AT, shape=9)
-    table = np.memmap(path, dtype=beton.TABLE, mode="r+", offset=path.stat().st_size - 9 * beton.TABLE.itemsize, shape=9)
+    table = np.memmap(
+        path,
+        dtype=beton.TABLE,
+        mode="r+",
+        offset=path.stat().st_size - 9 * beton.TABLE.itemsize,
+        shape=9,
+    )
     rows["image"]["pointer"][4] = table["pointer"][4] = pointer
     rows.flush()
     table.flush()
@@ -126,7 +163,10 @@ def test_data_outside_of_the_file_is_found_where_rows_and_table_agree(written, p
         check_beton(path)
 
 
-@pytest.mark.parametrize("content", [b"", b"hello", bytes(5000), b"PK\x03\x04" * 2000, np.random.default_rng(0).bytes(9000)])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"hello", bytes(5000), b"PK\x03\x04" * 2000, np.random.default_rng(0).bytes(9000)],
+)
 def test_foreign_files(tmp_path, content):
     path = tmp_path / "a.beton"
     path.write_bytes(content)
@@ -139,7 +179,9 @@ def test_missing_files_and_folders(tmp_path):
         check_beton(tmp_path / "a.beton")
     with pytest.raises(InputError, match="not a file"):
         check_beton(tmp_path)
-    with pytest.raises(InputError, match="not written yet; make it with: fastscale data write cifar10"):
+    with pytest.raises(
+        InputError, match="not written yet; make it with: fastscale data write cifar10"
+    ):
         read_info(tmp_path / "a.beton", "fastscale data write cifar10")
 
 
@@ -149,23 +191,36 @@ def test_the_json_must_be_there_be_one_and_belong(written):
     info = read_info(path)
     assert (info.count, info.class_counts, info.split, info.source) == (9, (3, 3, 3), "val", s.name)
     good = info_path(path).read_text()
-    for bad in ("", "[]", "{}", good[:-20], json.dumps({**json.loads(good), "version": 99}), json.dumps({**json.loads(good), "extra": 1})):
+    for bad in (
+        "",
+        "[]",
+        "{}",
+        good[:-20],
+        json.dumps({**json.loads(good), "version": 99}),
+        json.dumps({**json.loads(good), "extra": 1}),
+    ):
         info_path(path).write_text(bad)
         with pytest.raises(InputError, match=r"val\.json: not the description"):
             read_info(path)
     info_path(path).unlink()
     with pytest.raises(
-        InputError, match=r"val\.json: missing, so val\.beton was not finished or was not written by fastscale; make it again"
+        InputError,
+        match=r"val\.json: missing, so val\.beton was not finished or was not written by fastscale; make it again",
     ):
         read_info(path)
     info_path(path).write_text((folder / "train.json").read_text())
-    with pytest.raises(InputError, match=r"val\.beton: \d+ bytes, val\.json says \d+: cut short or another file; .* data write"):
+    with pytest.raises(
+        InputError,
+        match=r"val\.beton: \d+ bytes, val\.json says \d+: cut short or another file; .* data write",
+    ):
         read_info(path)
 
 
 def test_another_file_of_the_same_size_is_found(written):
     folder, _ = written
-    rows = np.memmap(folder / "val.beton", dtype=beton.ROW, mode="r+", offset=beton.ROWS_AT, shape=9)
+    rows = np.memmap(
+        folder / "val.beton", dtype=beton.ROW, mode="r+", offset=beton.ROWS_AT, shape=9
+    )
     rows["label"][0] = 2
     rows.flush()
     with pytest.raises(InputError, match=r"val\.beton: not the file that val\.json describes"):
@@ -181,8 +236,12 @@ def test_images_do_not_cross_pages(tmp_path):
             f.add(bytes(page + 1), beton.RAW, 1, 1, 0)
         f.finish()
     check_beton(tmp_path / "a.beton")
-    table = np.fromfile(tmp_path / "a.beton", dtype=beton.TABLE, offset=(tmp_path / "a.beton").stat().st_size - 240)
-    assert (table["pointer"] // page == (table["pointer"] + table["size"] - 1) // page).all() and len(set(table["pointer"] // page)) == 5
+    table = np.fromfile(
+        tmp_path / "a.beton", dtype=beton.TABLE, offset=(tmp_path / "a.beton").stat().st_size - 240
+    )
+    assert (
+        table["pointer"] // page == (table["pointer"] + table["size"] - 1) // page
+    ).all() and len(set(table["pointer"] // page)) == 5
 
 
 def test_without_finish_it_is_refused(tmp_path):

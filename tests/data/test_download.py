@@ -60,7 +60,9 @@ def test_an_interrupted_download_goes_on_where_it_ended(server, tmp_path, lines)
 def test_a_broken_connection_is_taken_up_again(server, tmp_path, lines):
     server.drop = 400_000
     download([f"{server.url}/a"], tmp_path / "a", sha256=SHA256, say=lines)
-    assert [r for _, r in server.asked] == [None, "bytes=400000-"] and (tmp_path / "a").read_bytes() == BODY
+    assert [r for _, r in server.asked] == [None, "bytes=400000-"] and (
+        tmp_path / "a"
+    ).read_bytes() == BODY
 
 
 def test_a_server_that_cannot_resume_starts_again(server, tmp_path, lines):
@@ -85,7 +87,9 @@ def test_mirrors_are_tried_in_order(server, tmp_path, lines):
 
 @pytest.mark.parametrize("kind, value", [("sha256", SHA256), ("md5", MD5)])
 def test_a_wrong_file_is_deleted_and_the_error_says_so(server, tmp_path, lines, kind, value):
-    with pytest.raises(InputError, match=rf"wrong file, deleted \({kind} is .*, wanted {value}\)") as e:
+    with pytest.raises(
+        InputError, match=rf"wrong file, deleted \({kind} is .*, wanted {value}\)"
+    ) as e:
         download([f"{server.url}/wrong"], tmp_path / "a", say=lines, **{kind: value})
     assert not list(tmp_path.iterdir()) and "\n" not in str(e.value)
 
@@ -93,7 +97,12 @@ def test_a_wrong_file_is_deleted_and_the_error_says_so(server, tmp_path, lines, 
 def test_no_server_is_one_line(tmp_path, lines, server, monkeypatch):
     monkeypatch.setattr(module, "TIMEOUT", 5)
     with pytest.raises(InputError, match=r"could not fetch a: .*refused.*404") as e:
-        download(["http://127.0.0.1:9/a", f"{server.url}/missing"], tmp_path / "a", sha256=SHA256, say=lines)
+        download(
+            ["http://127.0.0.1:9/a", f"{server.url}/missing"],
+            tmp_path / "a",
+            sha256=SHA256,
+            say=lines,
+        )
     assert "\n" not in str(e.value)
 
 

@@ -22,7 +22,10 @@ def package(tmp_path, monkeypatch):
     for name in fashion_mnist.FILES:
         n = COUNTS[name.split("-")[0]]
         if "images" in name:
-            head, body = np.array([2051, n, 28, 28], dtype=">u4"), rng.integers(0, 256, (n, 28, 28), dtype=np.uint8)
+            head, body = (
+                np.array([2051, n, 28, 28], dtype=">u4"),
+                rng.integers(0, 256, (n, 28, 28), dtype=np.uint8),
+            )
         else:
             head, body = np.array([2049, n], dtype=">u4"), np.arange(n, dtype=np.uint8) % 10
         content = head.tobytes() + body.tobytes()
@@ -67,8 +70,12 @@ def check(home):
     assert label == 1 and image.size == (28, 28) and image.mode == "RGB"
     raw = gzip.decompress((home / "t10k-images-idx3-ubyte.gz").read_bytes())[16:]
     assert val.digest(11) == hashlib.sha256(raw[11 * 784 :]).hexdigest()
-    assert (np.asarray(image) == np.frombuffer(raw[11 * 784 :], dtype=np.uint8).reshape(28, 28, 1)).all()
-    assert sorted(p.name for p in s.home.iterdir()) == [".fetch.lock", "images"], "nothing else is left"
+    assert (
+        np.asarray(image) == np.frombuffer(raw[11 * 784 :], dtype=np.uint8).reshape(28, 28, 1)
+    ).all()
+    assert sorted(p.name for p in s.home.iterdir()) == [".fetch.lock", "images"], (
+        "nothing else is left"
+    )
 
 
 def test_the_installed_package_is_used(package, monkeypatch, lines):
@@ -78,7 +85,9 @@ def test_the_installed_package_is_used(package, monkeypatch, lines):
 
 
 @pytest.mark.parametrize("system, calls", [(True, 1), (False, 3)])
-def test_apt_fetches_it_without_root_also_where_its_lists_are_empty(package, tmp_path, lines, system, calls):
+def test_apt_fetches_it_without_root_also_where_its_lists_are_empty(
+    package, tmp_path, lines, system, calls
+):
     fake_apt(tmp_path, package, system=system)
     source("fashion-mnist").fetch(lines)
     check(package)
@@ -90,7 +99,9 @@ def test_apt_fetches_it_without_root_also_where_its_lists_are_empty(package, tmp
 def test_without_apt_it_comes_from_the_public_addresses(package, tmp_path, monkeypatch, lines, apt):
     if apt:
         fake_apt(tmp_path, package, system=False, private=False)
-    monkeypatch.setattr(fashion_mnist, "MIRRORS", (f"file://{tmp_path}/dead/", f"file://{package}/"))
+    monkeypatch.setattr(
+        fashion_mnist, "MIRRORS", (f"file://{tmp_path}/dead/", f"file://{package}/")
+    )
     source("fashion-mnist").fetch(lines)
     check(package)
     assert ("apt could not fetch dataset-fashion-mnist" in lines) == apt
@@ -133,7 +144,10 @@ def test_the_real_set_has_the_mean_and_std_we_say(real_data):
         pytest.skip("Fashion-MNIST is not in the data folder")
     pixels = s.split("train").array
     assert pixels.shape == (60000, 28, 28)
-    assert pixels.mean(dtype=np.float64) == pytest.approx(s.mean[0], rel=1e-12) and pixels.std(dtype=np.float64) == pytest.approx(
-        s.std[0], rel=1e-12
+    assert pixels.mean(dtype=np.float64) == pytest.approx(s.mean[0], rel=1e-12) and pixels.std(
+        dtype=np.float64
+    ) == pytest.approx(s.std[0], rel=1e-12)
+    assert (
+        s.split("train").list_digest()
+        == "1c00497bf0ae77f6e9c00ba9d87862c8cd306a1d561034c3e1b1e56069a091cb"
     )
-    assert s.split("train").list_digest() == "1c00497bf0ae77f6e9c00ba9d87862c8cd306a1d561034c3e1b1e56069a091cb"

@@ -33,7 +33,11 @@ print(n, compiled, p._is_initialized, torch.get_num_threads(), numba.typed.Dict 
 
 
 def ours_alive():
-    return [t for t in threading.enumerate() if isinstance(t, ffcv.GuardedIterator) or "ThreadPool" in t.name]
+    return [
+        t
+        for t in threading.enumerate()
+        if isinstance(t, ffcv.GuardedIterator) or "ThreadPool" in t.name
+    ]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -51,7 +55,9 @@ def test_threads_end_with_the_loop_also_on_break(photos, workers):
     assert not ours_alive()
 
 
-@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="only Linux shows its threads there")
+@pytest.mark.skipif(
+    not Path("/proc/self/task").exists(), reason="only Linux shows its threads there"
+)
 @pytest.mark.parametrize("workers", [1, 2])
 def test_threads_are_gone_for_the_system_too(photos, workers):
     """Python joins a thread a little earlier; a fork in between left OpenCV locked in the child, at one epoch in forty."""
@@ -80,7 +86,9 @@ def test_two_loops_at_once(photos):
     loader.next_epoch = 0
     pairs = list(zip(loader, loader, strict=True))
     for k in range(2):
-        assert same((torch.cat([p[k][0] for p in pairs]), torch.cat([p[k][1] for p in pairs])), wanted[k])
+        assert same(
+            (torch.cat([p[k][0] for p in pairs]), torch.cat([p[k][1] for p in pairs])), wanted[k]
+        )
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -99,7 +107,9 @@ except RuntimeError as e:
     print("SAID", e)
 """
     r = python(code, path, workers, timeout=60)
-    assert r.stdout.strip() == f"SAID {path}: image 17: its JPEG data is damaged", r.stdout + r.stderr
+    assert r.stdout.strip() == f"SAID {path}: image 17: its JPEG data is damaged", (
+        r.stdout + r.stderr
+    )
 
 
 def test_any_error_in_the_pipeline_reaches_the_loop(photos, monkeypatch):

@@ -17,7 +17,11 @@ from fastscale.errors import InputError
 @pytest.mark.parametrize("mode", ["L", "P", "RGB", "RGBA", "LA", "CMYK", "YCbCr", "I;16"])
 def test_every_mode_becomes_rgb_and_keeps_its_brightness(mode):
     grey = np.tile(np.linspace(0, 255, 64).astype(np.uint8), (16, 1))
-    image = Image.fromarray(grey.astype(np.uint16) * 257) if mode == "I;16" else Image.fromarray(grey).convert(mode)
+    image = (
+        Image.fromarray(grey.astype(np.uint16) * 257)
+        if mode == "I;16"
+        else Image.fromarray(grey).convert(mode)
+    )
     got = to_rgb(image)
     assert got.mode == "RGB" and got.size == (64, 16)
     assert abs(np.asarray(got)[..., 1].astype(int) - grey).mean() < 2
@@ -35,7 +39,15 @@ def test_float_pixels_of_unknown_range_are_refused():
         to_rgb(Image.fromarray(np.ones((4, 4), dtype=np.float32)))
 
 
-@pytest.mark.parametrize("spoil", [lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b"GIF89a" + b[6:], lambda b: bytes(len(b))])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda b: b[: len(b) // 2],
+        lambda b: b"",
+        lambda b: b"GIF89a" + b[6:],
+        lambda b: bytes(len(b)),
+    ],
+)
 def test_damaged_bytes_are_an_error(spoil):
     data = io.BytesIO()
     Image.effect_noise((64, 64), 50).save(data, "jpeg")
@@ -52,7 +64,12 @@ def test_folder_set_is_ordered_hashed_and_picklable(tree):
     assert images.name(9).endswith("train/bee/001.png")
     assert image.size == Image.open(images.name(9)).size
     shell = f"cd {tree}/train && sha256sum ant/* bee/* cat/* | cut -d' ' -f1 | sha256sum | cut -d' ' -f1"
-    assert images.list_digest() == subprocess.run(["sh", "-c", shell], capture_output=True, text=True, check=True).stdout.strip()
+    assert (
+        images.list_digest()
+        == subprocess.run(
+            ["sh", "-c", shell], capture_output=True, text=True, check=True
+        ).stdout.strip()
+    )
 
 
 def test_hidden_and_other_files_are_no_images(tree):

@@ -17,7 +17,9 @@ TRAIN, VAL = Framing(True, 32, 36, seed=5), Framing(False, 32, 36)
 
 
 def guarded(s, framing=TRAIN, batch_size=10, **k):
-    return ffcv.GuardedLoader(s.betons / f"{'train' if framing.train else 'val'}.beton", framing, batch_size, **k)
+    return ffcv.GuardedLoader(
+        s.betons / f"{'train' if framing.train else 'val'}.beton", framing, batch_size, **k
+    )
 
 
 def plain(s, framing=TRAIN, batch_size=10, **k):
@@ -43,7 +45,11 @@ def test_shapes_types_and_every_image_once(small, make):
     got = list(loader)
     assert len(loader) == len(got) == 4
     for x, y in got:
-        assert x.shape == (10, 3, 32, 32) and x.dtype == torch.uint8 and x.is_contiguous(memory_format=torch.channels_last)
+        assert (
+            x.shape == (10, 3, 32, 32)
+            and x.dtype == torch.uint8
+            and x.is_contiguous(memory_format=torch.channels_last)
+        )
         assert y.shape == (10,) and y.dtype == torch.int64
     loader = make(small, VAL)
     x, y = epoch(loader)
@@ -93,7 +99,9 @@ def test_seeds(small, make):
     other.next_epoch = 0
     ours = make(small)
     epoch(ours)
-    assert not torch.equal(epoch(ours)[1], epoch(other)[1]), "epoch 1 of seed 5 is not epoch 0 of seed 6"
+    assert not torch.equal(epoch(ours)[1], epoch(other)[1]), (
+        "epoch 1 of seed 5 is not epoch 0 of seed 6"
+    )
 
 
 @BOTH
@@ -110,7 +118,10 @@ def test_processes_share_an_epoch(small, make):
     shares = [epoch(make(small, VAL, rank=r, world=5)) for r in range(5)]
     assert [len(y) for _, y in shares] == [3, 3, 2, 2, 2]
     whole = epoch(make(small, VAL))[0]
-    assert torch.equal(torch.cat([x for x, _ in shares]).flatten(1).sum(1).sort()[0], whole.flatten(1).sum(1).sort()[0])
+    assert torch.equal(
+        torch.cat([x for x, _ in shares]).flatten(1).sum(1).sort()[0],
+        whole.flatten(1).sum(1).sort()[0],
+    )
 
 
 @BOTH
@@ -164,7 +175,10 @@ def test_global_random_states_and_thread_counts_are_left_alone(small, make):
         for _ in loader:
             assert torch.get_num_threads() == 3
         assert torch.get_num_threads() == 3
-        assert torch.equal(torch.get_rng_state(), before[0]) and (np.random.get_state()[1] == before[1]).all()
+        assert (
+            torch.equal(torch.get_rng_state(), before[0])
+            and (np.random.get_state()[1] == before[1]).all()
+        )
     finally:
         torch.set_num_threads(threads)
 

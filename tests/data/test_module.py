@@ -31,11 +31,20 @@ def spec(small_tree, lines):
 def test_facts_are_there_at_once_and_the_same_for_both_loaders(spec, loader):
     d = ImageData(spec, loader=loader, **SMALL)
     s = source(spec)
-    assert (d.num_classes, d.classes, d.train_size, d.val_size) == (3, ("ant", "bee", "cat"), 45, 12)
+    assert (d.num_classes, d.classes, d.train_size, d.val_size) == (
+        3,
+        ("ant", "bee", "cat"),
+        45,
+        12,
+    )
     assert (d.mean, d.std, d.data_name, d.loader_name) == (s.mean, s.std, s.name, loader)
-    assert d.data_hash == module_file.combined_hash(s.split("train").list_digest(), s.split("val").list_digest())
+    assert d.data_hash == module_file.combined_hash(
+        s.split("train").list_digest(), s.split("val").list_digest()
+    )
     assert d.hparams["resolution"] == 32 and d.hparams["source"] == spec
-    assert [len(y) for _, y in d.train_dataloader()] == [10] * 4 and [len(y) for _, y in d.val_dataloader()] == [10, 2]
+    assert [len(y) for _, y in d.train_dataloader()] == [10] * 4 and [
+        len(y) for _, y in d.val_dataloader()
+    ] == [10, 2]
     assert [len(y) for _, y in d.test_dataloader()] == [10, 2]
 
 
@@ -45,7 +54,9 @@ def test_auto_takes_ffcv_and_says_so_where_it_cannot(spec, monkeypatch, capsys):
     module_file._say_once.cache_clear()
     assert [ImageData(spec, **SMALL).loader_name for _ in range(2)] == ["plain", "plain"]
     assert capsys.readouterr().out.count("FFCV is not installed") == 1
-    with pytest.raises(InputError, match="FFCV is not installed; install ffcv, or choose loader plain"):
+    with pytest.raises(
+        InputError, match="FFCV is not installed; install ffcv, or choose loader plain"
+    ):
         ImageData(spec, loader="ffcv", **SMALL)
 
 
@@ -55,7 +66,9 @@ def test_a_part_of_the_training_images(spec, loader):
     assert d.train_size == 21 and d.train_indices.tolist() == spread(45, 21).tolist()
     d = ImageData(spec, loader=loader, **{**SMALL, "batch_size": 1}, limit_train=1)
     ((x, y),) = d.train_dataloader()
-    assert x.shape == (1, 3, 32, 32) and y.tolist() == [int(source(spec).split("train").labels[spread(45, 1)[0]])]
+    assert x.shape == (1, 3, 32, 32) and y.tolist() == [
+        int(source(spec).split("train").labels[spread(45, 1)[0]])
+    ]
     assert ImageData(spec, loader=loader, limit_train=999, **SMALL).train_size == 45
 
 
@@ -104,12 +117,18 @@ def test_betons_of_another_source_are_refused(spec, make, lines):
         pytest.skip("FFCV is not installed")
     other = str(make("others", 2, 1))
     write(other, source(spec).betons, progress=lines, workers=0)
-    with pytest.raises(InputError, match=r"train\.beton: holds others-\w+ train; make it again with: fastscale data write"):
+    with pytest.raises(
+        InputError,
+        match=r"train\.beton: holds others-\w+ train; make it again with: fastscale data write",
+    ):
         ImageData(spec, loader="ffcv", **SMALL)
 
 
 def test_images_that_are_not_fetched_are_one_line():
-    with pytest.raises(InputError, match="Fashion-MNIST is not in .* yet; fetch it with: fastscale data write fashion-mnist"):
+    with pytest.raises(
+        InputError,
+        match="Fashion-MNIST is not in .* yet; fetch it with: fastscale data write fashion-mnist",
+    ):
         ImageData(loader="plain")
 
 
@@ -118,7 +137,9 @@ class Net(pl.LightningModule):
 
     def __init__(self):
         super().__init__()
-        self.net = nn.Sequential(nn.Conv2d(3, 4, 3, 4), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
+        self.net = nn.Sequential(
+            nn.Conv2d(3, 4, 3, 4), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)
+        )
         self.train_seen, self.val_seen = [], []
 
     def training_step(self, batch, i):
@@ -133,7 +154,12 @@ class Net(pl.LightningModule):
 
 
 def trainer(epochs, **k):
-    quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "enable_checkpointing": False}
+    quiet = {
+        "logger": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+        "enable_checkpointing": False,
+    }
     return pl.Trainer(max_epochs=epochs, accelerator="cpu", devices=1, **{**quiet, **k})
 
 
@@ -141,13 +167,20 @@ def trainer(epochs, **k):
 def test_lightning_trains_and_a_resumed_run_goes_on_in_order(spec, loader, tmp_path):
     whole = Net()
     trainer(4).fit(whole, ImageData(spec, loader=loader, **SMALL))
-    assert len(whole.train_seen) == 16 and [s[0] for s in whole.train_seen] == sorted([0, 1, 2, 3] * 4)
+    assert len(whole.train_seen) == 16 and [s[0] for s in whole.train_seen] == sorted(
+        [0, 1, 2, 3] * 4
+    )
     assert whole.val_seen[-2:] == [10, 2]
     first, second = Net(), Net()
     t = trainer(2)
     t.fit(first, ImageData(spec, loader=loader, **SMALL))
     t.save_checkpoint(tmp_path / "a.ckpt")
-    trainer(4).fit(second, ImageData(spec, loader=loader, **SMALL), ckpt_path=tmp_path / "a.ckpt", weights_only=True)
+    trainer(4).fit(
+        second,
+        ImageData(spec, loader=loader, **SMALL),
+        ckpt_path=tmp_path / "a.ckpt",
+        weights_only=True,
+    )
     assert first.train_seen + second.train_seen == whole.train_seen
 
 
@@ -213,24 +246,44 @@ def test_two_processes_share_the_images(spec, tmp_path, python):
         timeout=120,
     )
     assert r.returncode == 0, r.stderr[-2000:]
-    (train0, val0), (train1, val1) = (json.loads((tmp_path / f"{k}.json").read_text()) for k in range(2))
+    (train0, val0), (train1, val1) = (
+        json.loads((tmp_path / f"{k}.json").read_text()) for k in range(2)
+    )
     assert len(train0) == len(train1) == 20 and len(set(train0 + train1)) == 40, "no image twice"
     whole = torch.cat([x for x, _ in ImageData(spec, **SMALL).val_dataloader()])
-    assert sorted(val0 + val1) == sorted(whole.flatten(1).sum(1).tolist()), "evaluation counts each image once"
+    assert sorted(val0 + val1) == sorted(whole.flatten(1).sum(1).tolist()), (
+        "evaluation counts each image once"
+    )
 
 
 def test_lightnings_command_line_takes_it(spec):
     from pytorch_lightning.cli import LightningCLI
 
-    args = ["--data.source", spec, "--data.resolution=32", "--data.test_resolution=null", "--data.batch_size=9", "--data.crop_area=[0.3,1]"]
+    args = [
+        "--data.source",
+        spec,
+        "--data.resolution=32",
+        "--data.test_resolution=null",
+        "--data.batch_size=9",
+        "--data.crop_area=[0.3,1]",
+    ]
     cli = LightningCLI(Net, ImageData, args=args, run=False, save_config_callback=None)
-    assert cli.datamodule.train_framing.crop_area == (0.3, 1) and cli.datamodule.val_framing.test_resolution == 37
+    assert (
+        cli.datamodule.train_framing.crop_area == (0.3, 1)
+        and cli.datamodule.val_framing.test_resolution == 37
+    )
     assert cli.datamodule.batch_size == cli.datamodule.eval_batch_size == 9
 
 
 def test_normalised_training_pixels_have_about_the_stated_mean(spec):
     """Crops of the images themselves: on the whole as bright as these."""
-    d = ImageData(spec, loader="plain", **{**SMALL, "batch_size": 45}, crop_area=(1.0, 1.0), crop_ratio=(1.0, 1.0))
+    d = ImageData(
+        spec,
+        loader="plain",
+        **{**SMALL, "batch_size": 45},
+        crop_area=(1.0, 1.0),
+        crop_ratio=(1.0, 1.0),
+    )
     ((x, _),) = d.train_dataloader()
     images = source(spec).split("train")
     assert abs(x.float().mean() - np.mean([images.pixels(i).mean() for i in range(45)])) < 12

@@ -87,7 +87,9 @@ def test_jpegs_that_both_decoders_read_alike_are_kept_byte_by_byte(odd):
 def test_a_quality_encodes_all_anew(odd, lines):
     s, files = odd
     write(s, progress=lines, workers=0, jpeg_quality=80)
-    assert not any(data.startswith(files[name]) for name, data in zip(ODDITIES, stored(s), strict=True))
+    assert not any(
+        data.startswith(files[name]) for name, data in zip(ODDITIES, stored(s), strict=True)
+    )
 
 
 def test_both_loaders_show_the_same_pictures(odd):

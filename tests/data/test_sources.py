@@ -93,7 +93,9 @@ def test_an_archive_is_unpacked_once_and_again_when_it_changes(tree, tmp_path, s
     made = shutil.make_archive(str(tmp_path / "pets"), "gztar", tmp_path, "animals")
     s = source(spec.format(made))
     assert s.name.startswith({"{}": "pets-"}.get(spec, spec.split(":")[0]))
-    with pytest.raises(InputError, match=f"not unpacked yet; do it with: fastscale data write {spec.format(made)}"):
+    with pytest.raises(
+        InputError, match=f"not unpacked yet; do it with: fastscale data write {spec.format(made)}"
+    ):
         s.split("train")
     s.fetch(lines)
     s.fetch(lines)
@@ -131,7 +133,9 @@ def test_cifar10_binary_records_become_images(binary, lines):
     s = source(f"cifar10:{binary}")
     s.fetch(lines)
     train, val = s.split("train"), s.split("val")
-    assert (len(train), len(val)) == (100, 10) and s.classes[3] == "cat" and s.max_resolution is None
+    assert (
+        (len(train), len(val)) == (100, 10) and s.classes[3] == "cat" and s.max_resolution is None
+    )
     record = np.fromfile(binary / "data_batch_3.bin", dtype=np.uint8).reshape(-1, cifar10.RECORD)[7]
     image, label = pickle.loads(pickle.dumps(train))[47]
     assert label == record[0] == 7

@@ -28,9 +28,18 @@ def test_both_splits_and_their_descriptions(tree, lines, data_dir):
     for split, n in (("train", 24), ("val", 9)):
         info = read_info(s.betons / f"{split}.beton")
         assert info == infos[split]
-        assert (info.count, info.classes, info.class_counts) == (n, ("ant", "bee", "cat"), (n // 3,) * 3)
+        assert (info.count, info.classes, info.class_counts) == (
+            n,
+            ("ant", "bee", "cat"),
+            (n // 3,) * 3,
+        )
         assert info.list_digest == s.split(split).list_digest()
-        assert info.settings == {"max_resolution": 500, "jpeg_quality": None, "raw_share": 0.0, "limit": None}
+        assert info.settings == {
+            "max_resolution": 500,
+            "jpeg_quality": None,
+            "raw_share": 0.0,
+            "limit": None,
+        }
         assert info.mean == s.mean and info.bytes == (s.betons / f"{split}.beton").stat().st_size
         assert (rows(s.betons / f"{split}.beton", n)["image"]["mode"] == JPG).all()
     assert any(line.endswith("s") and "24 images" in line for line in lines)
@@ -46,11 +55,17 @@ def test_the_file_is_the_same_for_any_number_of_workers(tree, tmp_path, lines):
 def test_what_is_stored_is_what_was_asked_for(tree, tmp_path, lines):
     write(str(tree), tmp_path / "a", max_resolution=80, raw_share=0.5, progress=lines, workers=0)
     image = rows(tmp_path / "a" / "train.beton", 24)["image"]
-    assert max(image["width"].max(), image["height"].max()) == 80 and 0 < (image["mode"] == RAW).sum() < 24
+    assert (
+        max(image["width"].max(), image["height"].max()) == 80
+        and 0 < (image["mode"] == RAW).sum() < 24
+    )
     write(str(tree), tmp_path / "b", jpeg_quality=30, progress=lines, workers=0)
     write(str(tree), tmp_path / "c", jpeg_quality=95, progress=lines, workers=0)
     small, large = (json.loads((tmp_path / x / "train.json").read_text())["bytes"] for x in "bc")
-    pages = [np.fromfile(tmp_path / x / "train.beton", dtype="u8", offset=n - 24 * 24)[2::3].sum() for x, n in (("b", small), ("c", large))]
+    pages = [
+        np.fromfile(tmp_path / x / "train.beton", dtype="u8", offset=n - 24 * 24)[2::3].sum()
+        for x, n in (("b", small), ("c", large))
+    ]
     assert pages[0] < pages[1] / 2
 
 
@@ -70,15 +85,23 @@ def test_shrinking_is_ffcvs(tree):
     pixels = images.pixels(3)
     got = encode(images, 3, Settings(61))
     ratio = 61 / max(pixels.shape[:2])
-    wanted = cv2.resize(pixels, (int(pixels.shape[1] * ratio), int(pixels.shape[0] * ratio)), interpolation=cv2.INTER_AREA)
-    assert (np.frombuffer(got.data, dtype=np.uint8).reshape(got.height, got.width, 3) == wanted).all()
+    wanted = cv2.resize(
+        pixels,
+        (int(pixels.shape[1] * ratio), int(pixels.shape[0] * ratio)),
+        interpolation=cv2.INTER_AREA,
+    )
+    assert (
+        np.frombuffer(got.data, dtype=np.uint8).reshape(got.height, got.width, 3) == wanted
+    ).all()
 
 
 def test_a_second_call_keeps_what_is_there(tree, lines):
     write(str(tree), progress=lines)
     before = {p: p.stat().st_mtime_ns for p in source(str(tree)).betons.iterdir()}
     infos = prepare(str(tree), progress=lines)
-    assert [("is there already" in line) for line in lines[-2:]] == [True, True] and infos["train"].count == 24
+    assert [("is there already" in line) for line in lines[-2:]] == [True, True] and infos[
+        "train"
+    ].count == 24
     assert {p: p.stat().st_mtime_ns for p in before} == before
 
 
@@ -108,13 +131,18 @@ def test_what_has_changed_is_written_again(tree, lines, change):
 
 def test_a_trial_of_few_images(tree, lines):
     infos = write(str(tree), limit=6, progress=lines, workers=0)
-    assert (infos["train"].count, infos["val"].count) == (6, 6) and infos["train"].settings["limit"] == 6
+    assert (infos["train"].count, infos["val"].count) == (6, 6) and infos["train"].settings[
+        "limit"
+    ] == 6
     assert write(str(tree), progress=lines, workers=0)["train"].count == 24
     with pytest.raises(InputError, match="limit 0"):
         write(str(tree), limit=0)
 
 
-@pytest.mark.parametrize("wrong", [{"jpeg_quality": 0}, {"raw_share": 1.5}, {"max_resolution": 0}, {"max_resolution": 70000}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"jpeg_quality": 0}, {"raw_share": 1.5}, {"max_resolution": 0}, {"max_resolution": 70000}],
+)
 def test_settings_that_cannot_be(tree, wrong):
     with pytest.raises(InputError, match=f"{next(iter(wrong))} .*: wanted"):
         write(str(tree), **wrong)
@@ -133,8 +161,12 @@ def test_broken_images_are_all_named_and_end_the_job(tree, lines, workers):
     s = source(str(tree))
     with pytest.raises(BrokenImages, match="2 broken images; --skip-broken leaves them out") as e:
         write(s, progress=lines, workers=workers)
-    assert [n.split(": ")[0] for n in e.value.names] == names and all(n in str(e.value) for n in names)
-    assert e.value.names[1] == f"{names[1]}: not an image"  # no address in memory, which differs from time to time
+    assert [n.split(": ")[0] for n in e.value.names] == names and all(
+        n in str(e.value) for n in names
+    )
+    assert (
+        e.value.names[1] == f"{names[1]}: not an image"
+    )  # no address in memory, which differs from time to time
     assert left(s.betons) == []
 
 
@@ -143,7 +175,10 @@ def test_broken_images_are_left_out_on_request(tree, lines):
     s = source(str(tree))
     infos = write(s, skip_broken=True, progress=lines, workers=2)
     train, val = infos["train"], infos["val"]
-    assert (train.count, train.class_counts, train.skipped) == (23, (8, 7, 8), 1) and (val.count, val.skipped) == (8, 1)
+    assert (train.count, train.class_counts, train.skipped) == (23, (8, 7, 8), 1) and (
+        val.count,
+        val.skipped,
+    ) == (8, 1)
     assert rows(s.betons / "train.beton", 23)["label"].tolist() == [0] * 8 + [1] * 7 + [2] * 8
     check_beton(s.betons / "train.beton")
     lines.clear()
@@ -181,6 +216,8 @@ def test_other_kinds_of_images_are_written(tree, lines, mode):
 
 def test_the_command_in_the_json_names_the_place(tree, tmp_path, lines):
     infos = write(str(tree), data_dir=tmp_path / "elsewhere", progress=lines, workers=0)
-    assert infos["val"].command == f"fastscale data write {tree} --data-dir {tmp_path / 'elsewhere'}"
+    assert (
+        infos["val"].command == f"fastscale data write {tree} --data-dir {tmp_path / 'elsewhere'}"
+    )
     assert len(list((tmp_path / "elsewhere").rglob("*.beton"))) == 2
     shutil.rmtree(tmp_path / "elsewhere")

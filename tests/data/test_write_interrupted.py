@@ -32,7 +32,9 @@ except InputError as e:
 def test_a_full_disk_leaves_nothing(tree, tmp_path, python, room, workers):
     """The system refuses to let a file grow beyond `room` bytes, as a full disk does: before, in and behind the image data."""
     r = python(FULL, tree, tmp_path / "out", room, workers)
-    assert r.returncode == 2 and "SAID cannot write" in r.stdout and "Traceback" not in r.stderr, r.stdout + r.stderr
+    assert r.returncode == 2 and "SAID cannot write" in r.stdout and "Traceback" not in r.stderr, (
+        r.stdout + r.stderr
+    )
     assert left(tmp_path / "out") == []
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
 
@@ -41,11 +43,15 @@ def test_a_full_disk_keeps_the_older_file(tree, tmp_path, python, lines):
     write(str(tree), tmp_path / "out", progress=lines, workers=0)
     old = (tmp_path / "out" / "train.beton").read_bytes()
     assert python(FULL, tree, tmp_path / "out", 100_000, 0).returncode == 2
-    assert (tmp_path / "out" / "train.beton").read_bytes() == old and read_info(tmp_path / "out" / "train.beton").count == 24
+    assert (tmp_path / "out" / "train.beton").read_bytes() == old and read_info(
+        tmp_path / "out" / "train.beton"
+    ).count == 24
 
 
 @pytest.mark.parametrize("failing", [0, 1])
-def test_a_failure_between_the_renames_leaves_no_pair_that_does_not_belong(tree, lines, monkeypatch, failing):
+def test_a_failure_between_the_renames_leaves_no_pair_that_does_not_belong(
+    tree, lines, monkeypatch, failing
+):
     s = source(str(tree))
     write(s, progress=lines, workers=0)
     calls, real = [], os.replace
@@ -149,7 +155,10 @@ def test_a_killed_worker_is_an_error_not_a_hang(tree, tmp_path, start_python):
     wait_for(lambda: len(children(p.pid)) == 2)
     os.kill(min(children(p.pid)), signal.SIGKILL)
     _, err = p.communicate(timeout=30)
-    assert "InputError: a process that encodes images was killed" in err and left(tmp_path / "out") == []
+    assert (
+        "InputError: a process that encodes images was killed" in err
+        and left(tmp_path / "out") == []
+    )
 
 
 def test_two_writers_of_one_folder_take_turns(tree, tmp_path, lines):

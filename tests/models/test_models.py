@@ -32,7 +32,15 @@ CROSS_CHECK = [
     ("regnety-4gf.dWr-x8", 32),
     ("regnetz-4gf.dWr-x8.5", 32),
 ]
-FLAVOURS = ["regnetx-tiny", "regnety-tiny", "regnetz-tiny", "efficientnet-tiny", "efficientnet-lite0", "resnet-50", "regnety-tiny.dWr-x4"]
+FLAVOURS = [
+    "regnetx-tiny",
+    "regnety-tiny",
+    "regnetz-tiny",
+    "efficientnet-tiny",
+    "efficientnet-lite0",
+    "resnet-50",
+    "regnety-tiny.dWr-x4",
+]
 
 
 @pytest.mark.parametrize(("name", "resolution"), CROSS_CHECK, ids=lambda v: str(v))
@@ -48,9 +56,14 @@ def test_fvcore_agrees_to_the_unit(name, resolution):
 @pytest.mark.parametrize("resolution", [32, 50])
 def test_every_output_shape_is_what_the_counter_assumed(name, resolution):
     net = fs.build(name, num_classes=7)
-    counted = {n: m for n, m in net.named_modules() if isinstance(m, torch.nn.Conv2d | torch.nn.Linear | torch.nn.MaxPool2d)}
+    counted = {
+        n: m
+        for n, m in net.named_modules()
+        if isinstance(m, torch.nn.Conv2d | torch.nn.Linear | torch.nn.MaxPool2d)
+    }
     expected = {
-        x.name: (x.w_out,) if x.kind == "linear" else (x.w_out, x.size_out, x.size_out) for x in layers(fs.arch(name), resolution, 7)
+        x.name: (x.w_out,) if x.kind == "linear" else (x.w_out, x.size_out, x.size_out)
+        for x in layers(fs.arch(name), resolution, 7)
     }
     shapes = output_shapes(net, torch.randn(2, 3, resolution, resolution), counted)
     assert {n: tuple(s) for n, s in shapes.items()} == expected
@@ -97,7 +110,12 @@ def test_compiles_with_clean_names(name):
 def test_state_dict_names_are_stable():
     keys = list(fs.build("regnety-tiny").state_dict())
     assert keys[0] == "stem.conv.weight" and keys[-1] == "head.fc.bias"
-    for key in ("stages.0.0.proj.weight", "stages.1.1.conv2.weight", "stages.2.1.se.reduce.bias", "stages.2.0.norm3.running_var"):
+    for key in (
+        "stages.0.0.proj.weight",
+        "stages.1.1.conv2.weight",
+        "stages.2.1.se.reduce.bias",
+        "stages.2.0.norm3.running_var",
+    ):
         assert key in keys
     assert fs.build("regnetz-tiny").state_dict()["head.conv.weight"].shape == (64, 24, 1, 1)
 
@@ -105,7 +123,10 @@ def test_state_dict_names_are_stable():
 def test_initialisation_is_the_papers():
     torch.manual_seed(0)
     net = fs.build("regnety-500mf")
-    assert net.head.fc.weight.std().item() == pytest.approx(0.01, rel=0.05) and not net.head.fc.bias.any()
+    assert (
+        net.head.fc.weight.std().item() == pytest.approx(0.01, rel=0.05)
+        and not net.head.fc.bias.any()
+    )
     conv = net.stages[3][0].conv1
     assert conv.weight.std().item() == pytest.approx((2 / conv.out_channels) ** 0.5, rel=0.05)
 

@@ -12,7 +12,13 @@ from fastscale.paper.places import checkout
 from fastscale.records import Record
 from fastscale.scaling import arch_named
 
-MADE_UP_ENV = {"device": "made-up processor", "device_type": "cpu", "threads": 2, "batch": 128, "date": "2020-01-01T00:00:00Z"}
+MADE_UP_ENV = {
+    "device": "made-up processor",
+    "device_type": "cpu",
+    "threads": 2,
+    "batch": 128,
+    "date": "2020-01-01T00:00:00Z",
+}
 STEPS = 100
 
 
@@ -38,12 +44,25 @@ def _synthetic(seeds=(0, 1), timed=True, **env) -> list[Record]:
         }
         error = 20 - counts.flops / 1e6 + index % 3 + run.seed
         if run.seed in seeds:
-            values = {"top1_error": error, "top1_error_ema": error - 0.5, "epoch_time_s": counts.acts / 1e4 + run.seed}
-            recipe = {"recipe": run.recipe, "recipe_hash": "made-up-recipe", "seed": run.seed, "epochs": 3}
+            values = {
+                "top1_error": error,
+                "top1_error_ema": error - 0.5,
+                "epoch_time_s": counts.acts / 1e4 + run.seed,
+            }
+            recipe = {
+                "recipe": run.recipe,
+                "recipe_hash": "made-up-recipe",
+                "seed": run.seed,
+                "epochs": 3,
+            }
             records.append(Record(kind="train", run=run.run, values=values, **recipe, **common))
         if timed and run.seed == 0:
             step = counts.acts / 1e6
-            values = {"step_time_s": step, "step_time_spread_s": step / 50, "epoch_time_min": step * STEPS / 60}
+            values = {
+                "step_time_s": step,
+                "step_time_spread_s": step / 50,
+                "epoch_time_min": step * STEPS / 60,
+            }
             records.append(Record(kind="time", run=f"{run.arch}.time", values=values, **common))
     return records
 
@@ -62,17 +81,39 @@ def _measured(name: str, seeds=(), timed=True, recipe=None, data="imagenet", **e
     for index, n in enumerate(plan.names()):
         arch = n.arch()
         counts = complexity(arch, num_classes=classes)
-        common = {"arch": arch.name, "base": n.base, "strategy": n.strategy, "factor": n.factor, "resolution": arch.resolution}
-        common |= {"num_classes": classes, "flops": counts.flops, "params": counts.params, "acts": counts.acts, "data": data}
-        common |= {"env": MADE_UP_ENV | {"precision": "16-mixed", "layout": "channels_last", "compile": False} | env}
+        common = {
+            "arch": arch.name,
+            "base": n.base,
+            "strategy": n.strategy,
+            "factor": n.factor,
+            "resolution": arch.resolution,
+        }
+        common |= {
+            "num_classes": classes,
+            "flops": counts.flops,
+            "params": counts.params,
+            "acts": counts.acts,
+            "data": data,
+        }
+        common |= {
+            "env": MADE_UP_ENV
+            | {"precision": "16-mixed", "layout": "channels_last", "compile": False}
+            | env
+        }
         own = recipe or plan.recipe
         for seed in seeds:
             values = {"top1_error": 30 - 2 * (counts.flops / 1e9) ** 0.5 + index % 3 / 5 + seed}
             said = {"recipe": own, "recipe_hash": "made-up-recipe", "seed": seed, "epochs": 100}
-            records.append(Record(kind="train", run=f"{arch.name}.{own}", values=values, **said, **common))
+            records.append(
+                Record(kind="train", run=f"{arch.name}.{own}", values=values, **said, **common)
+            )
         if timed:
             step = counts.acts / 1e8
-            values = {"step_time_s": step, "step_time_spread_s": step / 50, "epoch_time_min": 20 * step}
+            values = {
+                "step_time_s": step,
+                "step_time_spread_s": step / 50,
+                "epoch_time_min": 20 * step,
+            }
             records.append(Record(kind="time", run=f"{arch.name}.time", values=values, **common))
     return records
 

@@ -23,7 +23,9 @@ def test_quick_runs():
     assert runs[0].run == "regnety-tiny.quick" and runs[0].strategy is None and runs[0].factor == 1
     assert [run.strategy for run in runs[:6]] == [None, "d", "wg", "r", "dwgr", "dWr"]
     assert runs[5].run == "regnety-tiny.dWr-x4.quick" and runs[5].arch == "regnety-tiny.dWr-x4"
-    assert {run.data for run in runs} == {"fashion-mnist"} and {run.recipe for run in runs} == {"quick"}
+    assert {run.data for run in runs} == {"fashion-mnist"} and {run.recipe for run in runs} == {
+        "quick"
+    }
     for run in runs:
         assert parse_run(run.run).arch().name == run.arch
     assert artifact.timings == [run.arch for run in runs[:6]]
@@ -66,7 +68,11 @@ def test_wrong_declarations_are_refused(checkout_copy, old, new, said):
     file.write_text(file.read_text().replace(old, new))
     with pytest.raises(InputError) as caught:
         load_artifact("quick", root)
-    assert said in str(caught.value) and "quick.yaml" in str(caught.value) and "\n" not in str(caught.value)
+    assert (
+        said in str(caught.value)
+        and "quick.yaml" in str(caught.value)
+        and "\n" not in str(caught.value)
+    )
 
 
 def test_outside_a_checkout(tmp_path):

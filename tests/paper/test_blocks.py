@@ -12,21 +12,35 @@ def words(steps):
 
 def test_y_block():
     block = trace_block(built("regnety-4gf"), 2, 1, "Y")
-    assert words(block.main)[:6] == ["1x1 conv", "BN", "ReLU", "3x3 conv, group width 32", "BN", "ReLU"]
+    assert words(block.main)[:6] == [
+        "1x1 conv",
+        "BN",
+        "ReLU",
+        "3x3 conv, group width 32",
+        "BN",
+        "ReLU",
+    ]
     assert words(block.main)[6:] == ["SE: pool, 128 wide, ReLU, sigmoid", "1x1 conv", "BN"]
     assert block.shortcut == () and words(block.after) == ["ReLU"] and block.width == 512
 
 
 def test_y_block_where_the_shape_changes():
     block = trace_block(built("regnety-4gf"), 2, 0, "Y")
-    assert words(block.shortcut) == ["1x1 conv, stride 2", "BN"] and (block.width, block.shortcut[0].w_out) == (192, 512)
+    assert words(block.shortcut) == ["1x1 conv, stride 2", "BN"] and (
+        block.width,
+        block.shortcut[0].w_out,
+    ) == (192, 512)
     assert "3x3 conv, group width 32, stride 2" in words(block.main)
 
 
 def test_z_block():
     """Inverted: four times as wide inside; SiLU, SE of a quarter of the block's input, nothing after the last 1x1."""
     block = trace_block(built("regnetz-4gf"), 2, 1, "Z")
-    assert [s.w_out for s in block.main if s.kind == "conv"] == [960, 960, 240] and block.width == 240
+    assert [s.w_out for s in block.main if s.kind == "conv"] == [
+        960,
+        960,
+        240,
+    ] and block.width == 240
     assert "SE: pool, 60 wide, SiLU, sigmoid" in words(block.main) and words(block.main)[-1] == "BN"
     assert block.shortcut == () and block.after == ()
     assert trace_block(built("regnetz-4gf"), 2, 0, "Z").shortcut is None
@@ -35,7 +49,12 @@ def test_z_block():
 def test_boxes_hold_every_operation():
     block = trace_block(built("regnety-4gf"), 2, 1, "Y")
     text = " ".join(line for _, lines, _ in boxes(block.main) for line in lines)
-    assert text.count("BN") == 3 and text.count("conv") == 3 and text.count("SE") == 1 and text.count("ReLU") == 3
+    assert (
+        text.count("BN") == 3
+        and text.count("conv") == 3
+        and text.count("SE") == 1
+        and text.count("ReLU") == 3
+    )
 
 
 def test_an_unknown_operation_is_not_passed_over(monkeypatch):

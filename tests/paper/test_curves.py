@@ -18,15 +18,29 @@ def root(tmp_path):
     folder = tmp_path / "paper_figures" / "records" / "curves"
     folder.mkdir(parents=True)
     with open(folder / f"{RUN}-seed0.csv", "w", newline="") as file:
-        csv.writer(file).writerows([COLUMNS, *([k, 2.0 - k / 4, 0.1, 40 - k, 42 - k, 900] for k in (1, 2, 3))])
+        csv.writer(file).writerows(
+            [COLUMNS, *([k, 2.0 - k / 4, 0.1, 40 - k, 42 - k, 900] for k in (1, 2, 3))]
+        )
     return tmp_path
 
 
 def declared(**record):
     """An artifact of the run, and its record."""
     values = {"top1_error": 37.0, "top1_error_ema": 39.0, **record}
-    names = {"arch": "regnety-tiny", "resolution": 32, "flops": 1_004_010, "data": "fashion-mnist", "epochs": 3, "kind": "train"}
-    artifact = SimpleNamespace(name="mine", title="Mine", shows="It.", drawing={"by": "curves", "runs": [{"run": RUN, "seed": 0}]})
+    names = {
+        "arch": "regnety-tiny",
+        "resolution": 32,
+        "flops": 1_004_010,
+        "data": "fashion-mnist",
+        "epochs": 3,
+        "kind": "train",
+    }
+    artifact = SimpleNamespace(
+        name="mine",
+        title="Mine",
+        shows="It.",
+        drawing={"by": "curves", "runs": [{"run": RUN, "seed": 0}]},
+    )
     return artifact, SimpleNamespace(run=RUN, seed=0, values=values, **names)
 
 
@@ -35,7 +49,10 @@ def test_drawn_twice_it_is_the_same_to_the_byte(root, tmp_path):
     first, second = (draw_curves(artifact, [record], tmp_path / name, root) for name in "ab")
     assert {p.suffix for p in first} == {".svg", ".png", ".md", ".csv", ".tex"}
     assert [p.read_bytes() for p in first] == [p.read_bytes() for p in second]
-    assert "averaged weights 39.00 %" in (tmp_path / "a" / "mine.md").read_text() and "one run" in (tmp_path / "a" / "mine.md").read_text()
+    assert (
+        "averaged weights 39.00 %" in (tmp_path / "a" / "mine.md").read_text()
+        and "one run" in (tmp_path / "a" / "mine.md").read_text()
+    )
 
 
 def test_a_curve_that_is_not_the_records_is_refused(root, tmp_path):
@@ -47,7 +64,12 @@ def test_a_curve_that_is_not_the_records_is_refused(root, tmp_path):
 def test_without_a_record_nothing_is_drawn(root, tmp_path):
     artifact, record = declared()
     assert draw_curves(artifact, [], tmp_path / "a", root) == []
-    assert draw_curves(artifact, [SimpleNamespace(**{**vars(record), "seed": 1})], tmp_path / "a", root) == []
+    assert (
+        draw_curves(
+            artifact, [SimpleNamespace(**{**vars(record), "seed": 1})], tmp_path / "a", root
+        )
+        == []
+    )
     assert not (tmp_path / "a").exists()
 
 

@@ -21,7 +21,9 @@ def figure():
 
 def test_groups_by_recipe_and_device(measured, figure):
     records = measured("fig-6", seeds=(0, 1), **GPU) + measured("fig-6", threads=2)
-    records += measured("fig-6", seeds=(0,), timed=False, recipe="imagenette-60ep", data="imagenette")
+    records += measured(
+        "fig-6", seeds=(0,), timed=False, recipe="imagenette-60ep", data="imagenette"
+    )
     found = groups(records, figure)
     assert [(g.kind, g.name, g.on_cpu, g.data) for g in found] == [
         ("train", "imagenet-100ep", False, "imagenet"),
@@ -30,8 +32,12 @@ def test_groups_by_recipe_and_device(measured, figure):
         ("time", "made-up-processor", True, "imagenet"),
     ]
     assert all(len(g.points) == 17 for g in found)
-    assert {p.runs for p in found[0].points} == {2} and all(p.error_spread == pytest.approx(0.5**0.5) for p in found[0].points)
-    assert {p.runs for p in found[1].points} == {1} and all(p.error_spread is None for p in found[1].points)
+    assert {p.runs for p in found[0].points} == {2} and all(
+        p.error_spread == pytest.approx(0.5**0.5) for p in found[0].points
+    )
+    assert {p.runs for p in found[1].points} == {1} and all(
+        p.error_spread is None for p in found[1].points
+    )
     assert all(p.spread == pytest.approx(p.time / 50) for p in found[2].points)
 
 
@@ -44,7 +50,9 @@ def test_a_strategy_with_group_width_is_the_same_where_there_are_no_groups(measu
         records.append(replace(r, strategy=strategy, arch=arch, run=f"{arch}.time"))
     (found,) = groups(records, figure)
     (plain,) = groups(measured("fig-6", **GPU), figure)
-    assert [(p.arch, p.strategy, p.time) for p in found.points] == [(p.arch, p.strategy, p.time) for p in plain.points]
+    assert [(p.arch, p.strategy, p.time) for p in found.points] == [
+        (p.arch, p.strategy, p.time) for p in plain.points
+    ]
 
 
 def test_times_at_another_clock_stand_in_no_figure(measured, figure):
@@ -57,7 +65,11 @@ def test_times_at_another_clock_stand_in_no_figure(measured, figure):
 
 
 def test_conditions_of_one_device_are_told_apart(measured, figure):
-    records = measured("fig-6", **GPU) + measured("fig-6", compile=True, **GPU) + measured("fig-6", precision="32-true", **GPU)
+    records = (
+        measured("fig-6", **GPU)
+        + measured("fig-6", compile=True, **GPU)
+        + measured("fig-6", precision="32-true", **GPU)
+    )
     found = groups(records, figure)
     assert len(found) == 3 and len({g.name for g in found}) == 3
     assert {g.words for g in found} == {
@@ -68,7 +80,14 @@ def test_conditions_of_one_device_are_told_apart(measured, figure):
 
 
 def test_threads_matter_on_a_cpu_alone(measured, figure):
-    assert len(groups(measured("fig-6", threads=1, **GPU) + measured("fig-6", threads=8, **GPU), figure)) == 1
+    assert (
+        len(
+            groups(
+                measured("fig-6", threads=1, **GPU) + measured("fig-6", threads=8, **GPU), figure
+            )
+        )
+        == 1
+    )
     assert len(groups(measured("fig-6", threads=1) + measured("fig-6", threads=8), figure)) == 2
 
 
@@ -79,7 +98,9 @@ def test_too_few_timings_make_no_figure(measured, figure):
 
 def test_other_networks_data_and_resolutions_stay_out(measured, synthetic, figure):
     assert groups(synthetic(), figure) == []
-    assert groups(measured("fig-6", data="imagenette", **GPU), figure) == []  # an epoch of another data set
+    assert (
+        groups(measured("fig-6", data="imagenette", **GPU), figure) == []
+    )  # an epoch of another data set
     assert groups(measured("fig-5", **GPU), figure) == []
 
 
@@ -96,7 +117,11 @@ def test_a_series_takes_other_factors_and_group_widths(measured):
 def test_a_campaigns_reference_is_no_contradiction(measured, checkout_copy):
     root = checkout_copy()
     records = measured("fig-6", **GPU)[:1]
-    again = [replace(r, run=r.arch + ".reference", values={"drift_ratio": x}) for r in records for x in (1.0, 1.1)]
+    again = [
+        replace(r, run=r.arch + ".reference", values={"drift_ratio": x})
+        for r in records
+        for x in (1.0, 1.1)
+    ]
     write_snapshot(root / "paper_figures" / "records" / "timing.jsonl", records + again)
     assert [r.run for r in committed_records(root)] == [records[0].run]
 
@@ -121,10 +146,14 @@ def test_contradiction_names_both(measured, checkout_copy):
     write_snapshot(folder / "fig-4.jsonl", records)
     write_snapshot(folder / "fig-6.jsonl", records)
     assert len(committed_records(root)) == len(records)
-    later = [replace(r, values={"top1_error": 1.0}, env=r.env | {"date": "2021-01-01T00:00:00Z"}) for r in records[:1]]
+    later = [
+        replace(r, values={"top1_error": 1.0}, env=r.env | {"date": "2021-01-01T00:00:00Z"})
+        for r in records[:1]
+    ]
     write_snapshot(folder / "fig-6.jsonl", later + records[1:])
     with pytest.raises(
-        InputError, match=r"contradict .*efficientnet-b0\.imagenet-100ep: fig-4.jsonl, line \d+ and fig-6.jsonl, line \d+"
+        InputError,
+        match=r"contradict .*efficientnet-b0\.imagenet-100ep: fig-4.jsonl, line \d+ and fig-6.jsonl, line \d+",
     ) as e:
         committed_records(root)
     assert "top1_error" in str(e.value) and "\n" not in str(e.value)
@@ -142,19 +171,35 @@ def test_wrong_counts_are_found_where_they_lie(measured, checkout_copy):
     root = checkout_copy()
     path = write_snapshot(root / "paper_figures" / "records" / "fig-6.jsonl", measured("fig-6"))
     path.write_text(re.sub(r'"flops":\d+', '"flops":7', path.read_text(), count=1))
-    with pytest.raises(InputError, match=r"fig-6\.jsonl, line 1: its counts are not the network's \(flops of efficientnet-b0\S* is 7, "):
+    with pytest.raises(
+        InputError,
+        match=r"fig-6\.jsonl, line 1: its counts are not the network's \(flops of efficientnet-b0\S* is 7, ",
+    ):
         committed_records(root)
 
 
 def test_views(measured, figure):
     records = measured("fig-6", seeds=(0,), **GPU) + measured("fig-6")
-    records += measured("fig-6", seeds=(0,), timed=False, recipe="imagenette-60ep", data="imagenette")
+    records += measured(
+        "fig-6", seeds=(0,), timed=False, recipe="imagenette-60ep", data="imagenette"
+    )
     found = {view.name: view for view in views(figure, records)}
-    assert list(found) == ["fig-6", "fig-6-with-imagenette-60ep", "fig-6-on-made-up-accelerator", "fig-6-on-made-up-processor"]
-    assert found["fig-6"].published_values("time") and not found["fig-6"].our_values("time") and found["fig-6"].our_values("error")
+    assert list(found) == [
+        "fig-6",
+        "fig-6-with-imagenette-60ep",
+        "fig-6-on-made-up-accelerator",
+        "fig-6-on-made-up-processor",
+    ]
+    assert (
+        found["fig-6"].published_values("time")
+        and not found["fig-6"].our_values("time")
+        and found["fig-6"].our_values("error")
+    )
     gpu, cpu = found["fig-6-on-made-up-accelerator"], found["fig-6-on-made-up-processor"]
     assert gpu.published_values("time") and gpu.our_values("time")
-    assert cpu.our_values("time") and not cpu.published_values("time"), "a CPU's times never stand beside the paper's"
+    assert cpu.our_values("time") and not cpu.published_values("time"), (
+        "a CPU's times never stand beside the paper's"
+    )
     foreign = found["fig-6-with-imagenette-60ep"]
     assert foreign.our_values("error") and not foreign.published_values("error")
 

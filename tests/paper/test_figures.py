@@ -11,22 +11,51 @@ from fastscale.paper.looks import IN_WORDS, family_look, family_of, strategy_loo
 
 def test_each_strategy_has_its_own_colour_and_marker():
     looks = [strategy_look(name)[:2] for name in (None, *IN_WORDS, "alpha=2/3", "orig")]
-    assert len({colour for colour, _ in looks}) == len({marker for _, marker in looks}) == len(looks) == 11
+    assert (
+        len({colour for colour, _ in looks})
+        == len({marker for _, marker in looks})
+        == len(looks)
+        == 11
+    )
 
 
 def test_each_family_has_its_own_colour_and_marker():
-    bases = ("efficientnet-b0", "regnetx-400mf.dds", "regnety-4gf", "regnetz-500mf", "resnet-50", "resnext-101")
+    bases = (
+        "efficientnet-b0",
+        "regnetx-400mf.dds",
+        "regnety-4gf",
+        "regnetz-500mf",
+        "resnet-50",
+        "resnext-101",
+    )
     looks = [family_look(family_of(base)) for base in bases]
-    assert len({look.colour for look in looks}) == len({look.marker for look in looks}) == len({look.words for look in looks}) == 6
+    assert (
+        len({look.colour for look in looks})
+        == len({look.marker for look in looks})
+        == len({look.words for look in looks})
+        == 6
+    )
 
 
-@pytest.mark.parametrize(("a", "b"), [("w", "wg"), ("dwr", "dwgr"), ("dWr", "d1_w8_g8_r1"), ("dWr", "alpha=4/5"), ("dwr", "alpha=1/3")])
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ("w", "wg"),
+        ("dwr", "dwgr"),
+        ("dWr", "d1_w8_g8_r1"),
+        ("dWr", "alpha=4/5"),
+        ("dwr", "alpha=1/3"),
+    ],
+)
 def test_two_spellings_look_the_same(a, b):
     assert strategy_look(a)[:3] == strategy_look(b)[:3]
 
 
 def test_a_strategy_with_group_width_is_named_as_it_was_run():
-    assert strategy_look("wg").words == "wg: width" and strategy_look("dwgr").words == "dwgr: all alike (compound)"
+    assert (
+        strategy_look("wg").words == "wg: width"
+        and strategy_look("dwgr").words == "dwgr: all alike (compound)"
+    )
     assert strategy_look("alpha=0.8").words == strategy_look("dWr").words
 
 
@@ -59,7 +88,10 @@ def test_labels_do_not_cover_each_other_or_the_points():
         figure = Figure(figsize=(7, 5))
         canvas = FigureCanvasAgg(figure)
         ax = figure.add_subplot()
-        labels = [Label(x, y, 0.0, f"net{i}") for i, (x, y) in enumerate([(1, 1), (1.05, 1.02), (1.1, 1), (3, 3), (3, 3.1)])]
+        labels = [
+            Label(x, y, 0.0, f"net{i}")
+            for i, (x, y) in enumerate([(1, 1), (1.05, 1.02), (1.1, 1), (3, 3), (3, 3.1)])
+        ]
         ax.plot([p.x for p in labels], [p.y for p in labels], "o")
         ax.set_xlim(0, 4)
         ax.set_ylim(0, 4)
@@ -74,5 +106,13 @@ def test_labels_do_not_cover_each_other_or_the_points():
 
 
 def test_single_point_and_no_spread_can_be_drawn(tmp_path):
-    paths = draw([Panel("x", "y", [Point("d", 2.0, 5.0)], zero_y=False, log_x=True, column=True)], "T", "s", tmp_path, "one")
-    assert [p.name for p in paths] == ["one.svg", "one.png"] and all(p.stat().st_size > 1000 for p in paths)
+    paths = draw(
+        [Panel("x", "y", [Point("d", 2.0, 5.0)], zero_y=False, log_x=True, column=True)],
+        "T",
+        "s",
+        tmp_path,
+        "one",
+    )
+    assert [p.name for p in paths] == ["one.svg", "one.png"] and all(
+        p.stat().st_size > 1000 for p in paths
+    )

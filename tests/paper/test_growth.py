@@ -20,10 +20,20 @@ def test_five_bases_four_factors(name, strategies):
     rows = as_dicts(growth_table(load_artifact(name)))
     assert len(rows) == strategies * 5 * 4 and {row["factor"] for row in rows} == {2, 4, 8, 16}
     for row in rows:
-        big, small = (complexity(arch_named(name)) for name in (f"{row['base']}.{row['scaled_by']}-x{row['factor']:g}", row["base"]))
-        assert row["acts_growth"] == pytest.approx(big.acts / small.acts) and row["flops_multiply_adds_growth"] == big.flops / small.flops
-        assert row["acts_growth_theory"] == pytest.approx(float(row["factor"]) ** float(row["acts_exponent_theory"]))
-        assert abs(row["acts_exponent"] - float(row["acts_exponent_theory"])) < 0.25  # stem and head do not grow with depth
+        big, small = (
+            complexity(arch_named(name))
+            for name in (f"{row['base']}.{row['scaled_by']}-x{row['factor']:g}", row["base"])
+        )
+        assert (
+            row["acts_growth"] == pytest.approx(big.acts / small.acts)
+            and row["flops_multiply_adds_growth"] == big.flops / small.flops
+        )
+        assert row["acts_growth_theory"] == pytest.approx(
+            float(row["factor"]) ** float(row["acts_exponent_theory"])
+        )
+        assert (
+            abs(row["acts_exponent"] - float(row["acts_exponent_theory"])) < 0.25
+        )  # stem and head do not grow with depth
 
 
 def test_group_width_is_scaled_where_there_are_groups():
@@ -39,7 +49,10 @@ def test_mean_exponent_is_counted():
 
 def test_table_3():
     rows = {row["strategy"]: row for row in as_dicts(group_width_table(load_artifact("table-3")))}
-    assert (rows["w"]["flops_multiply_adds_exponent"], rows["wg"]["flops_multiply_adds_exponent"]) == (Fraction(1, 2), 1)
+    assert (
+        rows["w"]["flops_multiply_adds_exponent"],
+        rows["wg"]["flops_multiply_adds_exponent"],
+    ) == (Fraction(1, 2), 1)
     assert rows["w"]["acts_exponent"] == rows["wg"]["acts_exponent"] == Fraction(1, 2)
     assert rows["dWr"]["group_width"] == "scaled" and rows["d1_w8_r1"]["group_width"] == "fixed"
     counted = as_dicts(growth_table(load_artifact("table-3")))
@@ -50,11 +63,21 @@ def test_definitions():
     table = definitions()
     assert len(table.rows) == 11 and within_one_unit(table) == (9, 9)
     rows = {row["network"]: row for row in as_dicts(table)}
-    assert rows["RegNetY-500MF"]["depths"] == "1, 4, 9, 3" and rows["RegNetY-500MF"]["widths"] == "32, 88, 248, 688"
+    assert (
+        rows["RegNetY-500MF"]["depths"] == "1, 4, 9, 3"
+        and rows["RegNetY-500MF"]["widths"] == "32, 88, 248, 688"
+    )
     assert rows["RegNetY 16GF"]["arch"] == "regnety-4gf.dWr-x4"
     for name in ("RegNetY-500MF", "RegNetZ-500MF"):  # derived, so there is nothing to compare with
-        assert [v for k, v in rows[name].items() if k.endswith(("m_published", "b_published", "difference"))] == [None] * 6
+        assert [
+            v
+            for k, v in rows[name].items()
+            if k.endswith(("m_published", "b_published", "difference"))
+        ] == [None] * 6
         assert name in table.notes[1]
     assert str(rows["RegNetZ-4GF"]["params_m_published"]) == "28.1", "as Xiao et al. print it"
     assert table.notes[0].startswith("8 of 9 networks agree")
-    assert not rows["EfficientNet-B0"]["acts_m_difference"] and rows["EfficientNet-B0"]["acts_m"] * 10**6 == 6748036
+    assert (
+        not rows["EfficientNet-B0"]["acts_m_difference"]
+        and rows["EfficientNet-B0"]["acts_m"] * 10**6 == 6748036
+    )

@@ -12,7 +12,14 @@ from fastscale.errors import InputError
 from fastscale.paper.artifacts import list_artifacts, load_artifact
 from fastscale.paper.claims_table import claims_table
 from fastscale.paper.curves import TOGETHER
-from fastscale.paper.paired import difference, estimate, exponents_off, nearest_size, time_correlation, trained
+from fastscale.paper.paired import (
+    difference,
+    estimate,
+    exponents_off,
+    nearest_size,
+    time_correlation,
+    trained,
+)
 from fastscale.paper.paired_figure import draw_paired
 from fastscale.paper.paired_tables import amount
 from fastscale.paper.verdicts import FAILS, HOLDS, ON_CPU, UNDECIDED, UNMEASURED, verdicts
@@ -20,20 +27,54 @@ from fastscale.records import Record, network_fields
 from fastscale.scaling import arch_named
 
 NAME = "evidence-cifar10"
-WORSE = {None: 6.0, "d": 3.0, "wg": 0.4, "r": -2.0, "dw": 0.2, "dwgr": 0.0, "alpha=2/3": 5.0, "dWr": 0.1}  # than dwgr, in points
+WORSE = {
+    None: 6.0,
+    "d": 3.0,
+    "wg": 0.4,
+    "r": -2.0,
+    "dw": 0.2,
+    "dwgr": 0.0,
+    "alpha=2/3": 5.0,
+    "dWr": 0.1,
+}  # than dwgr, in points
 
 
-def made_up(seeds=(0, 1, 2), timed=False, device="made-up accelerator", device_type="cuda", scatter=0.05, **recipe):
+def made_up(
+    seeds=(0, 1, 2),
+    timed=False,
+    device="made-up accelerator",
+    device_type="cuda",
+    scatter=0.05,
+    **recipe,
+):
     """A record a run: errors by strategy as WORSE has them, and a scatter by seed that differs between strategies."""
     artifact = load_artifact(NAME)
-    env = {"device": device, "device_type": device_type, "threads": 1, "batch": 128, "date": "2020-01-01T00:00:00Z"}
+    env = {
+        "device": device,
+        "device_type": device_type,
+        "threads": 1,
+        "batch": 128,
+        "date": "2020-01-01T00:00:00Z",
+    }
     records = []
     for run in artifact.runs:
         fields = {**network_fields(arch_named(run.arch), 10), "data": "cifar10", "env": env}
         if run.seed in seeds:
-            error = 40 + WORSE[run.strategy] + 3 * run.seed + scatter * ((run.seed * 7 + len(run.arch)) % 3 - 1)
+            error = (
+                40
+                + WORSE[run.strategy]
+                + 3 * run.seed
+                + scatter * ((run.seed * 7 + len(run.arch)) % 3 - 1)
+            )
             values = {"top1_error": error, "epoch_time_s": 10.0, "images_per_s": 5000.0}
-            said = {"recipe": run.recipe, "recipe_hash": "made-up", "seed": run.seed, "epochs": 2, "data_hash": "made-up", **recipe}
+            said = {
+                "recipe": run.recipe,
+                "recipe_hash": "made-up",
+                "seed": run.seed,
+                "epochs": 2,
+                "data_hash": "made-up",
+                **recipe,
+            }
             records.append(Record(kind="train", run=run.run, values=values, **said, **fields))
         if timed and run.seed == 0:
             values = {"step_time_s": fields["acts"] / 1e6, "epoch_time_min": fields["acts"] / 1e4}
@@ -52,13 +93,19 @@ def test_the_interval_is_students():
     low, high = stats.t.interval(0.95, 3, loc=sum(values) / 4, scale=stats.sem(values))
     found = estimate([values])
     assert (found.mean, found.low, found.high, found.pairs) == pytest.approx((1.1, low, high, 4))
-    found = estimate([[0.0, 2.0], [5.0, 5.0, 5.0]])  # pooled variance 2 / 3, standard error of the mean of means
+    found = estimate(
+        [[0.0, 2.0], [5.0, 5.0, 5.0]]
+    )  # pooled variance 2 / 3, standard error of the mean of means
     half = stats.t.ppf(0.975, 3) * (2 / 3 * (1 / 2 + 1 / 3)) ** 0.5 / 2
     assert (found.mean, found.high - found.mean, found.pairs) == pytest.approx((3.0, half, 5))
 
 
 def test_what_cannot_be_estimated_is_not():
-    assert estimate([]) is None and estimate([[1.0], [2.0]]) is None and estimate([[1.0, 2.0], []]) is None
+    assert (
+        estimate([]) is None
+        and estimate([[1.0], [2.0]]) is None
+        and estimate([[1.0, 2.0], []]) is None
+    )
 
 
 def test_the_interval_covers_as_often_as_it_says(artifact):
@@ -73,9 +120,13 @@ def test_pairs_share_base_size_and_seed(artifact):
     """What every run of a seed has in common drops out; a seed that one of the two lacks makes no pair."""
     records = made_up()
     found = trained(artifact, records)
-    assert difference(found, "d", "dwgr").pairs == 12 and difference(found, "d", "dwgr").mean == pytest.approx(3.0, abs=0.1)
+    assert difference(found, "d", "dwgr").pairs == 12 and difference(
+        found, "d", "dwgr"
+    ).mean == pytest.approx(3.0, abs=0.1)
     assert difference(found, "d", "dwgr", ["regnety-micro"], [4]).pairs == 3
-    assert difference(found, "d", "dwr") == difference(found, "d", "dwgr")  # with and without group width it is one strategy
+    assert difference(found, "d", "dwr") == difference(
+        found, "d", "dwgr"
+    )  # with and without group width it is one strategy
     cell = found.cell("regnety-micro", 2, "dwgr")
     fewer = [r for r in records if (r.arch, r.seed) != (cell.arch, 1)]
     assert difference(trained(artifact, fewer), "d", "dwgr").pairs == 11
@@ -89,7 +140,10 @@ def test_only_equal_conditions_are_compared(artifact):
     other = [replace(r, values={**r.values, "top1_error": 1.0}) for r in other]
     found = trained(artifact, [*other, *own])
     assert len(found.records) == 90 and {r.recipe_hash for r in found.records} == {"made-up"}
-    newer = [replace(r, env={**r.env, "date": "2021-01-01T00:00:00Z"}) for r in made_up(recipe_hash="another")]
+    newer = [
+        replace(r, env={**r.env, "date": "2021-01-01T00:00:00Z"})
+        for r in made_up(recipe_hash="another")
+    ]
     assert {r.recipe_hash for r in trained(artifact, [*newer, *own]).records} == {"another"}
     assert trained(artifact, [replace(r, data="imagenet") for r in own]).records == ()
     wrong = replace(own[0], flops=own[0].flops + 1)
@@ -100,21 +154,31 @@ def test_only_equal_conditions_are_compared(artifact):
 def test_what_was_trained_is_summed(artifact):
     found = trained(artifact, made_up())
     assert found.amount == (90 * 2 * 50_000, pytest.approx(90 * 20 / 3600))
-    assert "90 of 90 planned runs" in amount(found) and "9.0 M images" in amount(found) and "30 minutes" in amount(found)
+    assert (
+        "90 of 90 planned runs" in amount(found)
+        and "9.0 M images" in amount(found)
+        and "30 minutes" in amount(found)
+    )
     silent = [replace(r, values={"top1_error": r.values["top1_error"]}) for r in made_up()]
-    assert trained(artifact, silent).amount is None and "images" not in amount(trained(artifact, silent))
+    assert trained(artifact, silent).amount is None and "images" not in amount(
+        trained(artifact, silent)
+    )
     mean, spread, n = found.cell("regnety-micro", 4, "dWr").summary
     assert n == 3 and mean == pytest.approx(43.1, abs=0.1) and spread == pytest.approx(3.0, abs=0.1)
 
 
-@pytest.mark.parametrize("name", [name for name in list_artifacts() if name.startswith("evidence-")])
+@pytest.mark.parametrize(
+    "name", [name for name in list_artifacts() if name.startswith("evidence-")]
+)
 def test_declared_networks_are_different_and_of_the_size_they_stand_for(name):
     """Within 25 % of twice or four times the base's flops, which their strategy's acts follow; no two of a base are one network."""
     found = trained(load_artifact(name), [])
     scaled = [c for c in found.cells if c.strategy]
     assert len(found.cells) == 30 and len(scaled) == 28
     assert all(abs(c.growth("flops") / c.size - 1) < 0.25 for c in scaled)
-    assert len({(c.base, c.counts.flops, c.counts.params, c.counts.acts) for c in found.cells}) == 30
+    assert (
+        len({(c.base, c.counts.flops, c.counts.params, c.counts.acts) for c in found.cells}) == 30
+    )
     off, networks = exponents_off(found, "acts")
     assert networks == 28 and off < 0.1
     assert nearest_size(2.7, (2.0, 4.0)) == 2.0 and nearest_size(2.9, (2.0, 4.0)) == 4.0
@@ -124,23 +188,41 @@ def test_verdicts_follow_the_interval(artifact):
     """All of it within the margin, none of it, or a part: holds, does not hold, undecided; nothing trained: not measured."""
 
     def found(records):
-        return {v.claim.id.removeprefix(f"{NAME}-"): v.verdict for v in verdicts(records) if v.artifact == NAME}
+        return {
+            v.claim.id.removeprefix(f"{NAME}-"): v.verdict
+            for v in verdicts(records)
+            if v.artifact == NAME
+        }
 
     sure = found(made_up(timed=True))
-    assert sure["fast-as-accurate"] == sure["dw-as-accurate"] == HOLDS and sure["alpha-as-accurate"] == FAILS
-    assert sure["depth-is-worse"] == sure["width-is-worse"] == HOLDS and sure["resolution-is-worse"] == FAILS
+    assert (
+        sure["fast-as-accurate"] == sure["dw-as-accurate"] == HOLDS
+        and sure["alpha-as-accurate"] == FAILS
+    )
+    assert (
+        sure["depth-is-worse"] == sure["width-is-worse"] == HOLDS
+        and sure["resolution-is-worse"] == FAILS
+    )
     assert sure["acts-grow-as-the-theory-says"] == sure["acts-predict-time"] == HOLDS
     doubtful = found(made_up(scatter=2.0))
     assert doubtful["width-is-worse"] == UNDECIDED and doubtful["acts-predict-time"] == UNMEASURED
     assert found([])["depth-is-worse"] == UNMEASURED
     assert found(made_up(timed=True, device_type="cpu"))["acts-predict-time"] == ON_CPU
     table = claims_table([v for v in verdicts(made_up()) if v.artifact == NAME])
-    assert any(re.search(r"^\+3\.\d\d \[\+[23]\.\d\d, \+3", cell) for row in table.shown() for cell in row)
+    assert any(
+        re.search(r"^\+3\.\d\d \[\+[23]\.\d\d, \+3", cell) for row in table.shown() for cell in row
+    )
 
 
 def test_times_of_the_same_device_alone(artifact):
-    assert time_correlation(trained(artifact, made_up(timed=True)), "acts") == (pytest.approx(1.0), 30)
-    elsewhere = [r if r.kind == "train" else replace(r, env={**r.env, "device": "other"}) for r in made_up(timed=True)]
+    assert time_correlation(trained(artifact, made_up(timed=True)), "acts") == (
+        pytest.approx(1.0),
+        30,
+    )
+    elsewhere = [
+        r if r.kind == "train" else replace(r, env={**r.env, "device": "other"})
+        for r in made_up(timed=True)
+    ]
     assert time_correlation(trained(artifact, elsewhere), "acts") is None
 
 
@@ -165,7 +247,9 @@ def test_drawn_twice_it_is_the_same_to_the_byte(artifact, tmp_path):
     first, second = (draw_paired(artifact, records, tmp_path / name, root) for name in "ab")
     assert [p.read_bytes() for p in first] == [p.read_bytes() for p in second]
     names = {p.name for p in first}
-    assert {f"{NAME}{part}.svg" for part in ("", "-differences", "-curves")} < names and f"{NAME}-differences.csv" in names
+    assert {
+        f"{NAME}{part}.svg" for part in ("", "-differences", "-curves")
+    } < names and f"{NAME}-differences.csv" in names
     text = (tmp_path / "a" / f"{NAME}.md").read_text()
     assert "90 of 90 planned runs" in text and "| d | all | all | +3." in text
     write(1)
@@ -173,6 +257,8 @@ def test_drawn_twice_it_is_the_same_to_the_byte(artifact, tmp_path):
         draw_paired(artifact, records, tmp_path / "c", root)
     curves.unlink()
     bare = draw_paired(artifact, [], tmp_path / "d", root)
-    assert {p.suffix for p in bare} == {".md", ".csv", ".tex"} and "no network has been trained yet" in (
-        tmp_path / "d" / f"{NAME}.md"
-    ).read_text()
+    assert {p.suffix for p in bare} == {
+        ".md",
+        ".csv",
+        ".tex",
+    } and "no network has been trained yet" in (tmp_path / "d" / f"{NAME}.md").read_text()

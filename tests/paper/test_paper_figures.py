@@ -27,7 +27,9 @@ def rows(path):
 
 def test_without_records_the_papers_points_alone(tmp_path):
     paths = draw_panels(load_artifact("fig-4"), [], tmp_path)
-    assert [p.name for p in paths] == [f"fig-4.{suffix}" for suffix in ("svg", "png", "md", "csv", "tex")]
+    assert [p.name for p in paths] == [
+        f"fig-4.{suffix}" for suffix in ("svg", "png", "md", "csv", "tex")
+    ]
     found = rows(tmp_path / "fig-4.csv")
     assert len(found) == 19 and "top1_error_mean" not in found["efficientnet-b0"]
     assert float(found["efficientnet-b0.w-x11"]["top1_error_paper"]) == 18.16
@@ -39,8 +41,12 @@ def test_without_records_the_papers_points_alone(tmp_path):
 def test_ours_beside_the_papers(measured, tmp_path):
     draw_panels(load_artifact("fig-4"), measured("fig-4", seeds=(0, 1), **GPU), tmp_path)
     found = rows(tmp_path / "fig-4-on-made-up-accelerator.csv")["efficientnet-b0.w-x11"]
-    assert float(found["top1_error_difference"]) == pytest.approx(float(found["top1_error_mean"]) - 18.16)
-    assert found["top1_error_n"] == "2" and float(found["top1_error_std"]) == pytest.approx(0.5**0.5)
+    assert float(found["top1_error_difference"]) == pytest.approx(
+        float(found["top1_error_mean"]) - 18.16
+    )
+    assert found["top1_error_n"] == "2" and float(found["top1_error_std"]) == pytest.approx(
+        0.5**0.5
+    )
     assert float(found["epoch_time_ratio"]) == pytest.approx(float(found["epoch_time_min"]) / 8.85)
     text = (tmp_path / "fig-4-on-made-up-accelerator.md").read_text()
     assert "**Times measured on one made-up accelerator" in text and "means of up to 2 runs" in text
@@ -57,25 +63,38 @@ def test_a_cpu_is_never_a_confirmation(measured, tmp_path):
     chart = panel(view, {"y": "time", "x": "flops"}, "strategy")
     assert all(mark.ours for mark in chart.marks)
     assert title(artifact, view).endswith("Times of ours: one made-up processor")
-    assert "no published time" in subtitle(view, [chart, panel(view, {"y": "error", "x": "flops"}, "strategy")])[0]
+    assert (
+        "no published time"
+        in subtitle(view, [chart, panel(view, {"y": "error", "x": "flops"}, "strategy")])[0]
+    )
 
 
 def test_other_data_is_in_the_title(measured):
     artifact = load_artifact("fig-6")
-    records = measured("fig-6", seeds=(0,), timed=False, recipe="imagenette-60ep", data="imagenette")
+    records = measured(
+        "fig-6", seeds=(0,), timed=False, recipe="imagenette-60ep", data="imagenette"
+    )
     view = views(artifact, records)[1]
     assert title(artifact, view).endswith("Errors of ours: Imagenette, not by the paper's recipe")
-    assert panel(view, {"y": "error", "x": "flops"}, "strategy").marks and not view.published_values("error")
+    assert panel(
+        view, {"y": "error", "x": "flops"}, "strategy"
+    ).marks and not view.published_values("error")
 
 
 def test_a_panel_without_points_is_left_out_and_said(tmp_path):
     draw_panels(load_artifact("fig-5"), [], tmp_path)
     text = (tmp_path / "fig-5.md").read_text()
-    assert "Left out because nothing is known or recorded: error against flops of regnety-500mf" in text
+    assert (
+        "Left out because nothing is known or recorded: error against flops of regnety-500mf"
+        in text
+    )
     assert "own points of this figure are not known" in text
     view = views(load_artifact("fig-5"), [])[0]
     assert panel(view, {"y": "error", "x": "flops"}, "strategy") is None
-    assert len(panel(view, {"y": "acts", "x": "flops", "base": "regnety-500mf"}, "strategy").marks) == 13
+    assert (
+        len(panel(view, {"y": "acts", "x": "flops", "base": "regnety-500mf"}, "strategy").marks)
+        == 13
+    )
 
 
 def test_runtime_variants(measured, tmp_path):
@@ -109,17 +128,32 @@ def test_same_bytes_from_another_process(tmp_path):
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "there")], check=True)
     for path in here:
-        assert path.read_bytes() == (tmp_path / "there" / "figures" / path.name).read_bytes(), path.name
+        assert path.read_bytes() == (tmp_path / "there" / "figures" / path.name).read_bytes(), (
+            path.name
+        )
 
 
 def test_a_name_is_in_the_legend_once_and_one_point_can_be_drawn(tmp_path):
-    marks = [Mark(strategy_look("w"), 1.0, 2.0), Mark(strategy_look("w"), 1.5, 2.5), Mark(strategy_look("wg"), 2.0, 3.0, 0.1, ours=True)]
-    assert [handle.get_label() for handle in legend_handles(marks)] == ["w: width", "wg: width", "hollow: published", "filled: ours"]
+    marks = [
+        Mark(strategy_look("w"), 1.0, 2.0),
+        Mark(strategy_look("w"), 1.5, 2.5),
+        Mark(strategy_look("wg"), 2.0, 3.0, 0.1, ours=True),
+    ]
+    assert [handle.get_label() for handle in legend_handles(marks)] == [
+        "w: width",
+        "wg: width",
+        "hollow: published",
+        "filled: ours",
+    ]
     charts = [
-        Chart("x", "y", marks[:1], log_x=True, log_y=True, fits=(Fit(1.0, 0.0, 1.0, 2.0, power=True),)),
+        Chart(
+            "x", "y", marks[:1], log_x=True, log_y=True, fits=(Fit(1.0, 0.0, 1.0, 2.0, power=True),)
+        ),
         Chart("x", "y", marks, join=True),
     ]
-    svg, png = draw_charts(charts, 2, "title\nsecond line", ["said " * 60], tmp_path, "made-up", "caution")
+    svg, png = draw_charts(
+        charts, 2, "title\nsecond line", ["said " * 60], tmp_path, "made-up", "caution"
+    )
     assert svg.stat().st_size > 1000 and png.stat().st_size > 1000
 
 
@@ -128,7 +162,9 @@ def test_the_index_has_every_artifact(measured):
     text = index(records, verdicts(records))
     for name in list_artifacts():
         artifact = load_artifact(name)
-        assert artifact.title in text and (artifact.kind == "comparison" or f"{artifact.outputs[0]}.md" in text), name
+        assert artifact.title in text and (
+            artifact.kind == "comparison" or f"{artifact.outputs[0]}.md" in text
+        ), name
     assert "figures/fig-6-on-made-up-accelerator.png" in text
     assert recorded(load_artifact("fig-6"), records) == (
         "Records of ours: trained 17 of 17; timed on made-up accelerator, 16-mixed, channels_last, eager 17 of 17."
@@ -137,10 +173,18 @@ def test_the_index_has_every_artifact(measured):
 
 def test_a_picture_says_whose_points_it_shows_and_which_series_have_none():
     """Nothing is left to a reader's knowledge: other people's recipes and series without a point are named in the picture."""
-    for name, said in (("fig-1", "Hollow: published; ImageNet"), ("large-networks", "published by Xiao et al. 2021, another recipe")):
+    for name, said in (
+        ("fig-1", "Hollow: published; ImageNet"),
+        ("large-networks", "published by Xiao et al. 2021, another recipe"),
+    ):
         artifact = load_artifact(name)
         (view,) = views(artifact, [])
-        drawn = [(spec, panel(view, spec, artifact.drawing["look"])) for spec in artifact.drawing["panels"]]
+        drawn = [
+            (spec, panel(view, spec, artifact.drawing["look"]))
+            for spec in artifact.drawing["panels"]
+        ]
         assert said in subtitle(view, [chart for _, chart in drawn])[0]
         absent = without_points(view, drawn, artifact.drawing["look"])
-        assert absent == (["No point of dw among the errors and epoch times."] if name == "fig-1" else [])
+        assert absent == (
+            ["No point of dw among the errors and epoch times."] if name == "fig-1" else []
+        )

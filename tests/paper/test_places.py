@@ -9,15 +9,40 @@ from fastscale.paper.places import reference
 @pytest.mark.parametrize(
     ("name", "old", "new", "said"),
     [
-        ("pycls_zoo", ",224,256,", ",abc,256,", "pycls_zoo.csv, line 2, column train_resolution: 'abc' is not a whole number above 0"),
-        ("correlations", ",.81,", ",high,", "correlations.csv, line 2, column pearson_r: 'high' is not a number"),
+        (
+            "pycls_zoo",
+            ",224,256,",
+            ",abc,256,",
+            "pycls_zoo.csv, line 2, column train_resolution: 'abc' is not a whole number above 0",
+        ),
+        (
+            "correlations",
+            ",.81,",
+            ",high,",
+            "correlations.csv, line 2, column pearson_r: 'high' is not a number",
+        ),
         ("correlations", ",.81,", ",,", "column pearson_r: '' is not a number"),
         ("correlations", "measure,", "what,", "correlations.csv, line 1: no column 'measure'"),
-        ("paper_points", ",22.72,", ",-22.72,", "line 2, column top1_error: '-22.72' is not a number above 0"),
+        (
+            "paper_points",
+            ",22.72,",
+            ",-22.72,",
+            "line 2, column top1_error: '-22.72' is not a number above 0",
+        ),
         ("tables", ",1/2,", ",1/0,", "tables.csv, line 3, column acts: '1/0' is not a fraction"),
         ("definitions", ",224,", ",inf,", "column resolution: 'inf' is not a whole number"),
-        ("timm_benchmarks", "1024,18244.04,0.2,2.16,2.68", "1024", "line 2, column images_per_s: '' is not a number"),
-        ("timm_benchmarks", "0.2,2.16,2.68\n", "0.2,2.16,2.68,1\n", "line 2: more fields than columns"),
+        (
+            "timm_benchmarks",
+            "1024,18244.04,0.2,2.16,2.68",
+            "1024",
+            "line 2, column images_per_s: '' is not a number",
+        ),
+        (
+            "timm_benchmarks",
+            "0.2,2.16,2.68\n",
+            "0.2,2.16,2.68,1\n",
+            "line 2: more fields than columns",
+        ),
         ("tables", "strategy", 'strat"egy', "no column 'strategy'"),
     ],
 )

@@ -7,7 +7,14 @@ import pytest
 from fastscale.counts import complexity
 from fastscale.paper.artifacts import load_artifact
 from fastscale.paper.places import reference
-from fastscale.paper.published import digitised_counts, network_counts, point_arch, published_counts, zoo_counts, zoo_name
+from fastscale.paper.published import (
+    digitised_counts,
+    network_counts,
+    point_arch,
+    published_counts,
+    zoo_counts,
+    zoo_name,
+)
 from fastscale.paper.views import views
 
 
@@ -20,7 +27,11 @@ def test_networks_of_1_to_32_gf():
     assert len(table.rows) == 13
     for key in ("params_m_difference", "acts_m_difference"):
         assert not any(column(table, key)), key
-    off = {row[0]: row for row in table.rows if row[[c.key for c in table.columns].index("flops_multiply_adds_b_difference")]}
+    off = {
+        row[0]: row
+        for row in table.rows
+        if row[[c.key for c in table.columns].index("flops_multiply_adds_b_difference")]
+    }
     assert list(off) == ["RegNetZ 16GF"], "Xiao et al. print 16.0, the MViT paper prints 15.9"
     assert column(table, "resolution") == column(table, "resolution_published")
     assert table.notes[0].startswith("12 of 13 networks agree")
@@ -72,9 +83,16 @@ def test_points_of_the_figures_are_identified():
 def test_computed_counts_are_not_called_published():
     table = digitised_counts()
     assert not any("published" in c.key or "paper" in c.header for c in table.columns)
-    assert not any("agree" in note for note in table.notes) and "flops of 27 networks, which lie within 0.4 %" in table.notes[0]
+    assert (
+        not any("agree" in note for note in table.notes)
+        and "flops of 27 networks, which lie within 0.4 %" in table.notes[0]
+    )
     figure = next(view for view in views(load_artifact("fig-1"), []) if view.name == "fig-1")
-    assert figure.published_values("error") and not figure.published_values("acts") and not figure.published_values("params")
+    assert (
+        figure.published_values("error")
+        and not figure.published_values("acts")
+        and not figure.published_values("params")
+    )
     assert figure.our_values("acts")
 
 

@@ -10,13 +10,25 @@ import pytest
 from fastscale.errors import InputError
 from fastscale.paper.artifacts import load_artifact
 from fastscale.paper.comparison import compare, pearson
-from fastscale.paper.comparison_tables import comparison_table, correlation, correlation_table, paper_correlations, where
+from fastscale.paper.comparison_tables import (
+    comparison_table,
+    correlation,
+    correlation_table,
+    paper_correlations,
+    where,
+)
 from fastscale.paper.quick import draw_quick, quick_tables, summary
 from fastscale.paper.selection import select
 from fastscale.paper.smoke import png_chunks
 from fastscale.paper.tables import render_terminal, to_csv, to_markdown
 
-FIGURES = ("error-vs-flops", "epoch-time-vs-flops", "epoch-time-vs-params", "epoch-time-vs-acts", "epoch-time-vs-all")
+FIGURES = (
+    "error-vs-flops",
+    "epoch-time-vs-flops",
+    "epoch-time-vs-params",
+    "epoch-time-vs-acts",
+    "epoch-time-vs-all",
+)
 
 
 def rows(table):
@@ -28,7 +40,9 @@ def test_numbers_are_those_of_the_records(synthetic):
     assert [row["strategy"] for row in found] == ["base", "d", "wg", "r", "dwgr", "dWr"]
     for row in found:
         assert float(row["epoch_time_s_median"]) == pytest.approx(int(row["acts"]) / 1e6 * 100)
-        assert float(row["epoch_time_s_spread"]) == pytest.approx(float(row["epoch_time_s_median"]) / 50)
+        assert float(row["epoch_time_s_spread"]) == pytest.approx(
+            float(row["epoch_time_s_median"]) / 50
+        )
         assert float(row["acts_growth"]) == pytest.approx(int(row["acts"]) / int(found[0]["acts"]))
         assert float(row["top1_error_std"]) == pytest.approx(0.5**0.5)
         assert row["top1_error_n"] == "2"
@@ -40,14 +54,18 @@ def test_numbers_are_those_of_the_records(synthetic):
 def test_correlation_beside_the_papers(synthetic):
     table = quick_tables(synthetic())[1]
     found = {row["measure"]: row for row in rows(table)}
-    assert float(found["activations"]["pearson_r"]) == pytest.approx(1.0)  # the made-up times are proportional to acts
+    assert float(found["activations"]["pearson_r"]) == pytest.approx(
+        1.0
+    )  # the made-up times are proportional to acts
     assert [row["pearson_r_paper"] for row in found.values()] == ["0.81", "0.56", "0.99"]
     assert float(found["activations"]["difference"]) == pytest.approx(0.01)
 
 
 def test_single_runs_are_called_single(synthetic):
     table = quick_tables(synthetic(seeds=(0,)))[0]
-    assert "Every error is that of a single run." in table.notes and "deviation" not in to_markdown(table)
+    assert "Every error is that of a single run." in table.notes and "deviation" not in to_markdown(
+        table
+    )
     assert [(row["top1_error_std"], row["top1_error_n"]) for row in rows(table)] == [("", "1")] * 6
 
 
@@ -56,7 +74,15 @@ def test_what_was_not_measured_is_blank(synthetic):
     found = rows(quick_tables(records)[0])
     last = found[-1]
     assert last["strategy"] == "dWr" and int(last["acts"]) > 0
-    assert [last[key] for key in ("epoch_time_s_median", "epoch_wall_s_mean", "top1_error_mean", "top1_error_ema_mean")] == [""] * 4
+    assert [
+        last[key]
+        for key in (
+            "epoch_time_s_median",
+            "epoch_wall_s_mean",
+            "top1_error_mean",
+            "top1_error_ema_mean",
+        )
+    ] == [""] * 4
     assert "blank was not measured" in to_markdown(quick_tables(records)[0])
 
 
@@ -65,7 +91,9 @@ def test_without_timings_the_wall_clock_is_named(synthetic):
     comparison = compare(synthetic(timed=False), artifact)
     assert not comparison.timed_by_step
     assert comparison.epoch_time(comparison.networks[0])[1] == pytest.approx(0.5**0.5)
-    assert [row["epoch_time_s_median"] for row in rows(comparison_table(comparison, artifact))] == [""] * 6
+    assert [row["epoch_time_s_median"] for row in rows(comparison_table(comparison, artifact))] == [
+        ""
+    ] * 6
     assert correlation(comparison, "acts")[1] == 6
 
 
@@ -74,7 +102,9 @@ def test_r_needs_three_networks(synthetic):
     records = [r for r in synthetic() if r.strategy in (None, "d")]
     comparison = compare(records, artifact)
     assert correlation(comparison, "acts") == (None, 2)
-    assert [row["pearson_r"] for row in rows(correlation_table(comparison, paper_correlations()))] == [""] * 3
+    assert [
+        row["pearson_r"] for row in rows(correlation_table(comparison, paper_correlations()))
+    ] == [""] * 3
 
 
 def test_pearson():
@@ -99,7 +129,9 @@ def test_a_cpu_is_no_confirmation(synthetic):
 
 
 def test_threads_of_training_and_timing_are_told_apart(synthetic):
-    records = [r for r in synthetic(threads=1) if r.kind == "train"] + [r for r in synthetic(threads=2) if r.kind == "time"]
+    records = [r for r in synthetic(threads=1) if r.kind == "train"] + [
+        r for r in synthetic(threads=2) if r.kind == "time"
+    ]
     table = quick_tables(records)[0]
     assert table.title.endswith("made-up processor")
     assert "3 epochs, 1 thread a run." in table.notes[-1]
@@ -118,7 +150,12 @@ def test_same_records_same_bytes_in_any_order(synthetic, tmp_path):
         assert a.read_bytes() == b.read_bytes(), a.name
     assert {p.stem for p in one} >= set(FIGURES)
     for name in FIGURES:  # and nothing of when or by what they were made
-        assert set(png_chunks((tmp_path / "one" / f"{name}.png").read_bytes())) == {b"IHDR", b"pHYs", b"IDAT", b"IEND"}
+        assert set(png_chunks((tmp_path / "one" / f"{name}.png").read_bytes())) == {
+            b"IHDR",
+            b"pHYs",
+            b"IDAT",
+            b"IEND",
+        }
         svg = (tmp_path / "one" / f"{name}.svg").read_text()
         assert "dc:date" not in svg and "dc:creator" not in svg
 
@@ -143,7 +180,10 @@ def test_an_output_that_cannot_be_made_is_not_left_over(synthetic, tmp_path):
     draw_quick(synthetic(), tmp_path)
     assert (tmp_path / "error-vs-flops.svg").exists()
     draw_quick([r for r in synthetic() if r.kind == "time"], tmp_path)
-    assert not (tmp_path / "error-vs-flops.svg").exists() and not (tmp_path / "error-vs-flops.png").exists()
+    assert (
+        not (tmp_path / "error-vs-flops.svg").exists()
+        and not (tmp_path / "error-vs-flops.png").exists()
+    )
     assert (tmp_path / "epoch-time-vs-acts.svg").exists()
     assert "error-vs-flops" not in (tmp_path / "summary.md").read_text()
 
@@ -165,8 +205,12 @@ def test_terminal_table_fits(synthetic):
         ({"acts": 1}, "counts are not the network's"),
     ],
 )
-def test_records_that_do_not_belong_together_are_refused(synthetic, changed, tmp_path, fields, said):
-    records = changed(synthetic(), lambda r: r.kind == "train" and r.strategy == "d" and r.seed == 0, **fields)
+def test_records_that_do_not_belong_together_are_refused(
+    synthetic, changed, tmp_path, fields, said
+):
+    records = changed(
+        synthetic(), lambda r: r.kind == "train" and r.strategy == "d" and r.seed == 0, **fields
+    )
     with pytest.raises(InputError, match=said):
         draw_quick(records, tmp_path)
 
@@ -178,7 +222,11 @@ def test_no_records_at_all(tmp_path):
 
 def test_selection_takes_the_planned_runs_under_the_newest_conditions(synthetic, changed):
     artifact = load_artifact("quick")
-    old = changed(synthetic(date="2019-01-01T00:00:00Z"), lambda r: r.kind == "train", recipe_hash="older recipe")
+    old = changed(
+        synthetic(date="2019-01-01T00:00:00Z"),
+        lambda r: r.kind == "train",
+        recipe_hash="older recipe",
+    )
     other = changed(synthetic(), lambda r: True, data="other-data")
     new = synthetic()
     chosen = select([*old, *other, *new], artifact)
@@ -190,13 +238,17 @@ def test_selection_keeps_the_last_of_a_run(synthetic, changed):
     records = synthetic(seeds=(0,))
     again = changed(records, lambda r: r.kind == "train", values={"top1_error": 1.0})
     chosen = select(records + again, artifact)
-    assert {r.values["top1_error"] for r in chosen if r.kind == "train"} == {1.0} and len(chosen) == 12
+    assert {r.values["top1_error"] for r in chosen if r.kind == "train"} == {1.0} and len(
+        chosen
+    ) == 12
 
 
 def test_selection_leaves_out_times_of_another_device(synthetic):
     artifact = load_artifact("quick")
     trained = synthetic(timed=False)
-    elsewhere = [r for r in synthetic(device="another", date="2022-01-01T00:00:00Z") if r.kind == "time"]
+    elsewhere = [
+        r for r in synthetic(device="another", date="2022-01-01T00:00:00Z") if r.kind == "time"
+    ]
     assert select(trained + elsewhere, artifact) == trained
 
 

@@ -61,7 +61,9 @@ def test_a_changed_record_shows_in_what_is_drawn(made):
     path.write_text(path.read_text().replace('"top1_error":1', '"top1_error":2', 1))
     found = smoke(root=made)
     assert any(line.startswith("quick/comparison.md") for line in found)
-    assert any(line.startswith("quick/error-vs-flops.png") and "pixels differ" in line for line in found)
+    assert any(
+        line.startswith("quick/error-vs-flops.png") and "pixels differ" in line for line in found
+    )
 
 
 def test_a_changed_reference_shows(made):
@@ -73,11 +75,17 @@ def test_a_changed_reference_shows(made):
 def test_missing_and_unknown_files_are_named(made):
     (made / "paper_figures" / "tables" / "table-1.md").unlink()
     (made / "paper_figures" / "tables" / "table-9.md").write_text("by hand")
-    assert smoke(root=made) == ["tables/table-1.md: missing", "tables/table-9.md: nothing makes this file"]
+    assert smoke(root=made) == [
+        "tables/table-1.md: missing",
+        "tables/table-9.md: nothing makes this file",
+    ]
 
 
 def test_pictures_are_compared_by_pixels(made_once, tmp_path):
-    made, path = made_once / "paper_figures" / "quick" / "epoch-time-vs-all.png", tmp_path / "committed.png"
+    made, path = (
+        made_once / "paper_figures" / "quick" / "epoch-time-vs-all.png",
+        tmp_path / "committed.png",
+    )
     picture = Image.open(made)
     picture.load()
     picture.save(path, compress_level=1, dpi=(150, 150))
@@ -89,9 +97,14 @@ def test_pictures_are_compared_by_pixels(made_once, tmp_path):
     assert difference(path, made, "it") == "it: committed file carries metadata (tEXt)"
     picture.putpixel((5, 5), (0, 0, 0, 255))
     picture.save(path)
-    assert difference(path, made, "it") == f"it: 1 of {picture.width * picture.height} pixels differ"
+    assert (
+        difference(path, made, "it") == f"it: 1 of {picture.width * picture.height} pixels differ"
+    )
     picture.crop((0, 0, 9, 9)).save(path)
-    assert difference(path, made, "it") == f"it: committed 9 x 9 pixels, made again {picture.width} x {picture.height}"
+    assert (
+        difference(path, made, "it")
+        == f"it: committed 9 x 9 pixels, made again {picture.width} x {picture.height}"
+    )
     path.write_bytes(b"not a picture")
     assert difference(path, made, "it") == "it: committed file is not a PNG"
 
@@ -101,7 +114,10 @@ def test_without_records_figures_show_references_alone(small_copy):
     paths = regenerate(root)
     assert {path.parent.name for path in paths} == {"tables", "figures", "paper_figures"}
     assert "trained 0 of 17; timed 0 of 17" in (root / "paper_figures" / "README.md").read_text()
-    assert "No error of ours has a record for 17 of 17" in (root / "paper_figures" / "figures" / "fig-6.md").read_text()
+    assert (
+        "No error of ours has a record for 17 of 17"
+        in (root / "paper_figures" / "figures" / "fig-6.md").read_text()
+    )
     assert smoke(root=root) == []
 
 
@@ -111,7 +127,9 @@ def test_one_artifact_alone(made):
     picture.write_text("by hand")
     other.write_text("by hand")
     paths = regenerate(made, names=["fig-6"])
-    assert {p.name for p in paths} == {f"fig-6.{suffix}" for suffix in ("svg", "png", "md", "csv", "tex")}
+    assert {p.name for p in paths} == {
+        f"fig-6.{suffix}" for suffix in ("svg", "png", "md", "csv", "tex")
+    }
     assert picture.read_bytes() == old and other.read_text() == "by hand"
 
 
@@ -120,7 +138,9 @@ def test_a_record_makes_a_variant_and_a_verdict(made, measured):
     write_snapshot(made / "paper_figures" / "records" / "timing-made-up.jsonl", records)
     found = smoke(root=made)
     assert "figures/fig-6-on-made-up-accelerator.svg: missing" in found
-    assert any(line.startswith("claims.csv") for line in found) and any(line.startswith("README.md") for line in found)
+    assert any(line.startswith("claims.csv") for line in found) and any(
+        line.startswith("README.md") for line in found
+    )
 
 
 def test_reproduced_records_are_kept_and_drawn(made, measured):
@@ -128,17 +148,28 @@ def test_reproduced_records_are_kept_and_drawn(made, measured):
     artifact = load_artifact("fig-6", made)
     gpu = measured("fig-6", device="made-up accelerator", device_type="cuda")
     draw_artifact(artifact, "full", select(gpu, artifact, "full"), made)
-    cpu = measured("fig-6", seeds=(0,)) + [replace(r, values=r.values | {"epoch_time_min": 9.0}) for r in gpu]
+    cpu = measured("fig-6", seeds=(0,)) + [
+        replace(r, values=r.values | {"epoch_time_min": 9.0}) for r in gpu
+    ]
     paths = draw_artifact(artifact, "full", select(cpu, artifact, "full"), made)
-    assert {p.stem for p in paths} == {"fig-6", "fig-6-on-made-up-accelerator", "fig-6-on-made-up-processor"}
+    assert {p.stem for p in paths} == {
+        "fig-6",
+        "fig-6-on-made-up-accelerator",
+        "fig-6-on-made-up-processor",
+    }
     kept = read_records(snapshot("fig-6", made))
-    assert len(kept) == 17 * 3 and {r.values["epoch_time_min"] for r in kept if r.env["device"] == "made-up accelerator"} == {9.0}
+    assert len(kept) == 17 * 3 and {
+        r.values["epoch_time_min"] for r in kept if r.env["device"] == "made-up accelerator"
+    } == {9.0}
     assert [line for line in smoke(root=made) if line.startswith("figures")] == []
 
 
 def test_a_missing_reference_is_one_line(made):
     (made / "paper_figures" / "reference" / "paper_points.csv").unlink()
-    with pytest.raises(InputError, match=r"^paper_points\.csv: cannot read the reference points .*; restore paper_figures/reference$"):
+    with pytest.raises(
+        InputError,
+        match=r"^paper_points\.csv: cannot read the reference points .*; restore paper_figures/reference$",
+    ):
         regenerate(made, names=["fig-6"])
 
 

@@ -7,7 +7,19 @@ from fractions import Fraction
 
 import pytest
 
-from fastscale.paper.tables import Column, Table, fixed, power, render_terminal, share, signed, to_csv, to_latex, to_markdown, write_table
+from fastscale.paper.tables import (
+    Column,
+    Table,
+    fixed,
+    power,
+    render_terminal,
+    share,
+    signed,
+    to_csv,
+    to_latex,
+    to_markdown,
+    write_table,
+)
 
 
 @pytest.fixture
@@ -16,10 +28,15 @@ def table():
         Column("name", "name", right=False),
         Column("flops_multiply_adds", "flops (multiply-adds)", fixed(0)),
         Column("growth", "growth", power),
-        Column("error", "error & more", lambda v: f"{v[0]:.1f} ± {v[1]:.1f}", parts=("mean", "std")),
+        Column(
+            "error", "error & more", lambda v: f"{v[0]:.1f} ± {v[1]:.1f}", parts=("mean", "std")
+        ),
         Column("detail", "detail", terminal=False),
     ]
-    rows = [["a_b", 12345, Fraction(1, 2), (1.25, 0.5), 7], ["c|d", None, Fraction(9, 10), None, None]]
+    rows = [
+        ["a_b", 12345, Fraction(1, 2), (1.25, 0.5), 7],
+        ["c|d", None, Fraction(9, 10), None, None],
+    ]
     return Table("toy", "A toy", columns, rows, ["Grows by s^1/2."])
 
 
@@ -64,7 +81,13 @@ def test_rows_must_fit():
 
 
 def test_ways_to_show():
-    assert [power(Fraction(e)) for e in ("0", "1", "1/2", "5/6", "9/10")] == ["1", "s", "s^1/2", "s^5/6", "s^0.9"]
+    assert [power(Fraction(e)) for e in ("0", "1", "1/2", "5/6", "9/10")] == [
+        "1",
+        "s",
+        "s^1/2",
+        "s^5/6",
+        "s^0.9",
+    ]
     assert [share(Fraction(e)) for e in ("0", "1/3", "4/5")] == ["0", "1/3", "0.8"]
     assert [signed(1)(v) for v in (0, 0.25, Decimal("-0.1"))] == ["0", "+0.2", "-0.1"]
 

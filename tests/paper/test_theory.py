@@ -25,7 +25,11 @@ PUBLISHED = [
 @pytest.mark.parametrize(("name", "flops", "params", "acts"), PUBLISHED)
 def test_published_exponents(name, flops, params, acts):
     found = Strategy.parse(name).exponents()
-    assert (found.flops, found.params, found.acts) == (Fraction(flops), Fraction(params), Fraction(acts))
+    assert (found.flops, found.params, found.acts) == (
+        Fraction(flops),
+        Fraction(params),
+        Fraction(acts),
+    )
     for row in reference("tables"):
         if row["strategy"] == name:
             assert (row["flops"], row["params"], row["acts"]) == (flops, params, acts)
@@ -64,6 +68,10 @@ def test_tables_show_ours_the_papers_and_no_difference(artifact, rows):
 def test_a_wrong_reference_shows_as_a_difference(tmp_path, checkout_copy):
     root = checkout_copy()
     file = root / "paper_figures" / "reference" / "tables.csv"
-    file.write_text(file.read_text().replace("4,dWr,4/5,1/10,4/5,1/10,1,9/10,3/5", "4,dWr,4/5,1/10,4/5,1/10,1,9/10,1/2"))
+    file.write_text(
+        file.read_text().replace(
+            "4,dWr,4/5,1/10,4/5,1/10,1,9/10,3/5", "4,dWr,4/5,1/10,4/5,1/10,1,9/10,1/2"
+        )
+    )
     table = theory_table("table-4", root)
     assert {row[0]: row[-1] for row in table.rows}["dWr"] == Fraction(1, 10)

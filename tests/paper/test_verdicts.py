@@ -11,7 +11,15 @@ from fastscale.paper.claims_table import claims_table, summary
 from fastscale.paper.verdicts import HOLDS, ON_CPU, UNMEASURED, judge, verdicts
 
 GPU = {"device": "made-up accelerator", "device_type": "cuda"}
-CLAIM = {"id": "x", "claim": "c", "paper": 0.9, "side": "at least", "tolerance": 0.1, "computed": "how", "measure": {"correlation": "acts"}}
+CLAIM = {
+    "id": "x",
+    "claim": "c",
+    "paper": 0.9,
+    "side": "at least",
+    "tolerance": 0.1,
+    "computed": "how",
+    "measure": {"correlation": "acts"},
+}
 
 
 @pytest.fixture(scope="module")
@@ -25,12 +33,17 @@ def of(found, claim):
 
 def test_every_claim_is_judged_once_without_records(unmeasured):
     declared = [claim.id for name in list_artifacts() for claim in load_artifact(name).claims]
-    assert len(declared) == len(set(declared)) >= 25 and sorted(v.claim.id for v in unmeasured) == sorted(declared)
+    assert len(declared) == len(set(declared)) >= 25 and sorted(
+        v.claim.id for v in unmeasured
+    ) == sorted(declared)
     for v in unmeasured:
         assert (
             v.verdict == (HOLDS if v.ours else UNMEASURED)
             or v.verdict.endswith("holds, in others' measurements")
-            or (v.claim.id == "rtx3090-training-nhwc-follows-acts" and v.verdict == "does not hold, in others' measurements")
+            or (
+                v.claim.id == "rtx3090-training-nhwc-follows-acts"
+                and v.verdict == "does not hold, in others' measurements"
+            )
         ), v.claim.id
         assert v.ours is None or v.ours.where in ("counted", "closed form")
 
@@ -42,14 +55,22 @@ def test_numbers_computed_again(unmeasured):
     assert found["regnetz-16gf-is-faster-than-b5"] == pytest.approx(32.0 / 41.7)
     assert found["regnetz-16gf-is-more-accurate-than-b5"] == pytest.approx(16.0 - 17.3)
     assert found["width-alone-is-fastest"] == pytest.approx(8.87 / 11.15, rel=0.01)
-    assert found["rtx3090-training-nhwc-follows-acts"] < 0 < found["rtx3090-training-nchw-follows-acts"]
+    assert (
+        found["rtx3090-training-nhwc-follows-acts"]
+        < 0
+        < found["rtx3090-training-nchw-follows-acts"]
+    )
     assert found["rtx4090-eager-follows-acts"] == pytest.approx(0.101, abs=1e-3)
 
 
 def test_an_accelerator_decides_and_a_cpu_does_not(measured):
     found = verdicts(measured("fig-2", **GPU) + measured("fig-2"))
     gpu, cpu = of(found, "time-follows-acts")
-    assert (gpu.ours.where, gpu.verdict, gpu.ours.n) == ("made-up accelerator, 16-mixed, channels_last, eager", HOLDS, 51)
+    assert (gpu.ours.where, gpu.verdict, gpu.ours.n) == (
+        "made-up accelerator, 16-mixed, channels_last, eager",
+        HOLDS,
+        51,
+    )
     assert gpu.ours.value == pytest.approx(1)  # the made-up times are proportional to acts
     assert cpu.ours.on_cpu and cpu.verdict == ON_CPU
     said = claims_table(found)
@@ -57,7 +78,10 @@ def test_an_accelerator_decides_and_a_cpu_does_not(measured):
 
 
 def test_a_claim_can_fail(measured):
-    slow = [replace(r, values=r.values | {"epoch_time_min": r.flops / 1e8}) for r in measured("fig-2", **GPU)]
+    slow = [
+        replace(r, values=r.values | {"epoch_time_min": r.flops / 1e8})
+        for r in measured("fig-2", **GPU)
+    ]
     (verdict,) = of(verdicts(slow), "time-follows-acts")
     assert verdict.verdict == "does not hold" and verdict.ours.value < 0.9
     assert "1 does not hold" in summary(of(verdicts(slow), "time-follows-acts"))
@@ -68,7 +92,11 @@ def test_a_claim_can_fail(measured):
 def test_the_least_of_several(measured):
     """Of ours all have to be there; published are those that are known."""
     (verdict,) = of(verdicts(measured("fig-1", **GPU)), "width-alone-is-fastest")
-    assert verdict.networks == 3 and verdict.verdict == HOLDS and verdict.ours.value == pytest.approx(22.696 / 29.153, rel=0.01)
+    assert (
+        verdict.networks == 3
+        and verdict.verdict == HOLDS
+        and verdict.ours.value == pytest.approx(22.696 / 29.153, rel=0.01)
+    )
     without = [r for r in measured("fig-1", **GPU) if ".dw-" not in r.arch]
     assert of(verdicts(without), "width-alone-is-fastest")[0].verdict == UNMEASURED
 
@@ -77,7 +105,9 @@ def test_errors_count_only_by_the_planned_recipe(measured):
     trained = measured("fig-6", seeds=(0, 1), timed=False, **GPU)
     (verdict,) = of(verdicts(trained), "dWr-is-as-accurate-as-compound")
     assert verdict.ours.n == 2 and verdict.ours.where == "imagenet, recipe imagenet-100ep"
-    other = measured("fig-6", seeds=(0,), timed=False, recipe="imagenette-60ep", data="imagenette", **GPU)
+    other = measured(
+        "fig-6", seeds=(0,), timed=False, recipe="imagenette-60ep", data="imagenette", **GPU
+    )
     assert of(verdicts(other), "dWr-is-as-accurate-as-compound")[0].verdict == UNMEASURED
 
 

@@ -7,14 +7,32 @@ from fastscale.planning.terms import terms
 from fastscale.records import Record, network_fields
 
 NETWORKS = (
-    *("regnety-500mf", "regnety-500mf.dWr-x2", "regnety-500mf.dwr-x2", "regnety-4gf", "regnetz-500mf", "regnetz-500mf.dWr-x2"),
-    *("regnetz-4gf", "efficientnet-b0", "efficientnet-b2", "efficientnet-b0.dWr-x4", "resnet-50", "regnetx-800mf.dds"),
+    *(
+        "regnety-500mf",
+        "regnety-500mf.dWr-x2",
+        "regnety-500mf.dwr-x2",
+        "regnety-4gf",
+        "regnetz-500mf",
+        "regnetz-500mf.dWr-x2",
+    ),
+    *(
+        "regnetz-4gf",
+        "efficientnet-b0",
+        "efficientnet-b2",
+        "efficientnet-b0.dWr-x4",
+        "resnet-50",
+        "regnetx-800mf.dds",
+    ),
 )
 
 
 def image_time(counted, batch):
     """The truth: 20 T multiply-adds a second, 10 G acts a second, 1 ns a param and 50 us a layer each step."""
-    return counted.flops / 20e12 + counted.acts / 10e9 + (counted.params * 1e-9 + counted.layers * 50e-6) / batch
+    return (
+        counted.flops / 20e12
+        + counted.acts / 10e9
+        + (counted.params * 1e-9 + counted.layers * 50e-6) / batch
+    )
 
 
 @pytest.fixture
@@ -23,12 +41,29 @@ def time_record():
 
     def make(name, slower=1.0, value="step_time_s", resolution=None, peak=None, **env):
         arch = fs.arch(name)
-        conditions = {"batch": 64, "precision": "bf16-mixed", "layout": "contiguous", "compile": False, "threads": 1, **env}
-        envelope = {"device": "NVIDIA Test 1", "device_type": "cuda", "date": "2026-11-21T00:00:00Z", **conditions}
+        conditions = {
+            "batch": 64,
+            "precision": "bf16-mixed",
+            "layout": "contiguous",
+            "compile": False,
+            "threads": 1,
+            **env,
+        }
+        envelope = {
+            "device": "NVIDIA Test 1",
+            "device_type": "cuda",
+            "date": "2026-11-21T00:00:00Z",
+            **conditions,
+        }
         step = slower * image_time(terms(arch, resolution), envelope["batch"]) * envelope["batch"]
         values = {value: step} | ({"peak_memory_mib": peak} if peak else {})
         return Record(
-            kind="time", run=f"{name}.time", **network_fields(arch, 1000, resolution), data="imagenet", values=values, env=envelope
+            kind="time",
+            run=f"{name}.time",
+            **network_fields(arch, 1000, resolution),
+            data="imagenet",
+            values=values,
+            env=envelope,
         )
 
     return make

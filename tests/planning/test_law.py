@@ -12,7 +12,16 @@ from fastscale.planning.law import LAWS, Law, Observation
 from fastscale.planning.terms import family, terms
 from fastscale.planning.validate import choose, law_errors, left_out, median_error, spread
 
-NAMES = ("regnety-500mf", "regnetz-500mf", "regnety-4gf", "regnetz-4gf", "efficientnet-b0", "efficientnet-b3", "resnet-50", "resnext-50")
+NAMES = (
+    "regnety-500mf",
+    "regnetz-500mf",
+    "regnety-4gf",
+    "regnetz-4gf",
+    "efficientnet-b0",
+    "efficientnet-b3",
+    "resnet-50",
+    "resnext-50",
+)
 TRUTH = Law("full", {"flops": 2e-14, "acts": 1e-10, "params": 3e-10, "layers": 2e-5})
 
 
@@ -24,11 +33,17 @@ def observed(slower=lambda name, strategy: 1.0, batches=(16, 128)):
             for batch in batches:
                 counted = terms(arch)
                 time = TRUTH.image_time_s(counted, batch) * slower(name, strategy)
-                made.append(Observation(arch.name, family(name), strategy, arch.resolution, counted, batch, time))
+                made.append(
+                    Observation(
+                        arch.name, family(name), strategy, arch.resolution, counted, batch, time
+                    )
+                )
     return made
 
 
-@pytest.mark.parametrize("name", ["regnety-4gf.dWr-x4", "efficientnet-b0", "resnet-50", "regnetz-tiny"])
+@pytest.mark.parametrize(
+    "name", ["regnety-4gf.dWr-x4", "efficientnet-b0", "resnet-50", "regnetz-tiny"]
+)
 def test_terms_are_the_counts(name):
     arch = fs.arch(name)
     counted, cx = terms(arch, num_classes=10), fs.complexity(arch, num_classes=10)
@@ -36,7 +51,9 @@ def test_terms_are_the_counts(name):
     from fastscale.counts import layers
 
     every = layers(arch, num_classes=10)
-    assert counted.layers == len(every) and counted.grouped_acts == sum(x.acts for x in every if x.groups > 1)
+    assert counted.layers == len(every) and counted.grouped_acts == sum(
+        x.acts for x in every if x.groups > 1
+    )
     assert counted.plain_acts + counted.grouped_acts == counted.acts
 
 
@@ -52,25 +69,39 @@ def test_fit_finds_the_truth_and_no_coefficient_is_negative():
     found = fit(observed())
     assert found.seconds == pytest.approx(TRUTH.seconds, rel=1e-6)
     rng = random.Random(0)
-    noisy = [Observation(*o[:6], o[6] * math.exp(rng.gauss(0, 0.3))) for o in map(lambda o: tuple(vars(o).values()), observed())]
+    noisy = [
+        Observation(*o[:6], o[6] * math.exp(rng.gauss(0, 0.3)))
+        for o in map(lambda o: tuple(vars(o).values()), observed())
+    ]
     for law in LAWS:
         assert min(fit(noisy, law).seconds.values()) >= 0
 
 
 def test_fit_is_the_least_log_error():
     rng = np.random.default_rng(1)
-    noisy = [Observation(**{**vars(o), "image_time_s": o.image_time_s * math.exp(rng.normal(0, 0.4))}) for o in observed()]
+    noisy = [
+        Observation(**{**vars(o), "image_time_s": o.image_time_s * math.exp(rng.normal(0, 0.4))})
+        for o in observed()
+    ]
 
     def error(law):
-        return sum(math.log(law.image_time_s(o.terms, o.batch) / o.image_time_s) ** 2 for o in noisy)
+        return sum(
+            math.log(law.image_time_s(o.terms, o.batch) / o.image_time_s) ** 2 for o in noisy
+        )
 
     best = fit(noisy)
     for _ in range(200):
-        near = Law("full", {name: value * math.exp(rng.normal(0, 0.05)) for name, value in best.seconds.items()})
+        near = Law(
+            "full",
+            {name: value * math.exp(rng.normal(0, 0.05)) for name, value in best.seconds.items()},
+        )
         assert error(near) >= error(best) - 1e-9
     zero = [name for name, value in best.seconds.items() if value == 0]
     for name in zero:  # nor does a little of what was left out help
-        assert error(Law("full", {**best.seconds, name: TRUTH.seconds[name] * 0.01})) >= error(best) - 1e-9
+        assert (
+            error(Law("full", {**best.seconds, name: TRUTH.seconds[name] * 0.01}))
+            >= error(best) - 1e-9
+        )
 
 
 def test_non_negative_least_squares_meets_its_conditions():
@@ -79,7 +110,11 @@ def test_non_negative_least_squares_meets_its_conditions():
         a, b = rng.normal(size=(12, 4)), rng.normal(size=12)
         theta = non_negative(a, b)
         gradient = a.T @ (a @ theta - b)  # Karush, Kuhn, Tucker
-        assert (theta >= 0).all() and (gradient > -1e-9).all() and np.abs(gradient * theta).max() < 1e-9
+        assert (
+            (theta >= 0).all()
+            and (gradient > -1e-9).all()
+            and np.abs(gradient * theta).max() < 1e-9
+        )
 
 
 def test_power_law():
@@ -95,16 +130,22 @@ def test_a_group_left_out_takes_no_part():
     twice = observed(lambda name, strategy: 2.0 if name.startswith("regnetz") else 1.0)
     errors = left_out(twice, "full", "family")
     for o, log in zip(twice, errors, strict=True):
-        if o.family == "regnetz":  # the others obey the truth, so what they say of it is exactly half
+        if (
+            o.family == "regnetz"
+        ):  # the others obey the truth, so what they say of it is exactly half
             assert log == pytest.approx(-math.log(2), abs=1e-6)
     slow_strategy = observed(lambda name, strategy: 3.0 if strategy == "dWr" else 1.0)
     logs = left_out(slow_strategy, "full", "strategy")
-    assert [x for o, x in zip(slow_strategy, logs, strict=True) if o.strategy == "dWr"] == pytest.approx([-math.log(3)] * 16, abs=1e-6)
+    assert [
+        x for o, x in zip(slow_strategy, logs, strict=True) if o.strategy == "dWr"
+    ] == pytest.approx([-math.log(3)] * 16, abs=1e-6)
     assert left_out([o for o in observed() if o.family == "resnet"], "full", "family") == []
 
 
 def test_spread_and_median():
-    assert spread([0.1 * i * (-1) ** i for i in range(1, 11)]) == pytest.approx(1.0)  # 10 values: the largest
+    assert spread([0.1 * i * (-1) ** i for i in range(1, 11)]) == pytest.approx(
+        1.0
+    )  # 10 values: the largest
     assert spread([0.01 * i for i in range(1, 100)]) == pytest.approx(0.9)
     assert median_error([math.log(1.1), math.log(0.8), math.log(1.5)]) == pytest.approx(0.2)
     assert spread([]) is None and median_error([]) is None
@@ -112,11 +153,19 @@ def test_spread_and_median():
 
 def test_the_law_is_chosen_by_what_was_left_out():
     law, spreads = choose(observed())
-    assert law.name == "full" and set(spreads) == {"family", "strategy"} and max(spreads.values()) < 1e-4
+    assert (
+        law.name == "full"
+        and set(spreads) == {"family", "strategy"}
+        and max(spreads.values()) < 1e-4
+    )
     slow_groups = [
-        Observation(**{**vars(o), "image_time_s": o.image_time_s + 1e-9 * o.terms.grouped_acts}) for o in observed()
+        Observation(**{**vars(o), "image_time_s": o.image_time_s + 1e-9 * o.terms.grouped_acts})
+        for o in observed()
     ]  # grouped convs ten times as dear as others
     law, spreads = choose(slow_groups)
     assert law.name == "split" and law.seconds["grouped_acts"] == pytest.approx(1.1e-9, rel=1e-4)
     errors = law_errors(slow_groups, "family")
-    assert set(errors) == {"full", "split", "acts", "flops", "params"} and errors["split"] < 1e-3 < errors["full"]
+    assert (
+        set(errors) == {"full", "split", "acts", "flops", "params"}
+        and errors["split"] < 1e-3 < errors["full"]
+    )

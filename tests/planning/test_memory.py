@@ -15,10 +15,16 @@ def kept_bytes(net, batch, resolution, half):
     def pack(tensor):
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in own:
-            found[storage.data_ptr()] = (storage.nbytes(), tensor)  # the tensor too: its address must not be used again
+            found[storage.data_ptr()] = (
+                storage.nbytes(),
+                tensor,
+            )  # the tensor too: its address must not be used again
         return tensor
 
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t), torch.autocast("cpu", torch.bfloat16, enabled=half):
+    with (
+        torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t),
+        torch.autocast("cpu", torch.bfloat16, enabled=half),
+    ):
         net(torch.zeros(batch, 3, resolution, resolution))
     return sum(size for size, _ in found.values())
 
@@ -26,11 +32,20 @@ def kept_bytes(net, batch, resolution, half):
 @pytest.mark.parametrize("half", [False, True])
 @pytest.mark.parametrize(
     ("name", "resolution"),
-    [("regnetx-tiny", 64), ("regnety-tiny", 64), ("regnety-500mf", 64), ("regnetz-500mf", 64), ("efficientnet-b0", 64), ("resnet-50", 64)],
+    [
+        ("regnetx-tiny", 64),
+        ("regnety-tiny", 64),
+        ("regnety-500mf", 64),
+        ("regnetz-500mf", 64),
+        ("efficientnet-b0", 64),
+        ("resnet-50", 64),
+    ],
 )
 def test_kept_elements_are_what_autograd_keeps(name, resolution, half):
     net = fs.build(name, 10)
-    grown = kept_bytes(net, 3, resolution, half) - kept_bytes(net, 1, resolution, half)  # for two images: copies of weights cancel
+    grown = kept_bytes(net, 3, resolution, half) - kept_bytes(
+        net, 1, resolution, half
+    )  # for two images: copies of weights cancel
     kept, pooled = kept_elements(fs.arch(name), resolution, 10)
     size = 2 if half else 4
     assert kept * size + pooled * 8 + 3 * resolution**2 * size == pytest.approx(grown / 2, rel=0.02)
@@ -43,12 +58,17 @@ def test_the_formula():
     assert full == params * 16 + 8 * (kept * 4 + pooled * 8 + 3 * 224**2 * 4)
     mixed = training_memory_mib(arch, 8, "16-mixed", average=False) * 2**20
     assert mixed == params * 14 + 8 * (kept * 2 + pooled * 8 + 3 * 224**2 * 6)
-    assert [is_half(p) for p in ("32-true", "float32", None, "bf16-mixed", "mixed", "float16 mixed")] == [False] * 3 + [True] * 3
+    assert [
+        is_half(p) for p in ("32-true", "float32", None, "bf16-mixed", "mixed", "float16 mixed")
+    ] == [False] * 3 + [True] * 3
 
 
 def test_measured_peaks_calibrate(time_record):
     names = ("regnety-500mf", "regnetz-500mf", "resnet-50")
     model = {n: training_memory_mib(fs.arch(n), 64, "bf16-mixed", average=False) for n in names}
-    records = [time_record(n, peak=ratio * model[n]) for n, ratio in zip(names, (1.1, 1.3, 1.2), strict=True)]
+    records = [
+        time_record(n, peak=ratio * model[n])
+        for n, ratio in zip(names, (1.1, 1.3, 1.2), strict=True)
+    ]
     assert calibrated(records) == pytest.approx(1.2)
     assert calibrated([time_record("resnet-50")]) == 1

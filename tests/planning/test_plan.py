@@ -28,15 +28,23 @@ def test_nothing_larger_fits(base, strategy, budgets):
     (found,) = fs.plan(base, strategy, device="v100", **budgets).candidates
 
     def costs(c):
-        own = {**vars(c.counts), "memory_mib": c.memory_mib, "epoch_time_min": c.training.epoch_time_min}
+        own = {
+            **vars(c.counts),
+            "memory_mib": c.memory_mib,
+            "epoch_time_min": c.training.epoch_time_min,
+        }
         return {name: own[name] for name in budgets}
 
     def fits(c):
         return all(value <= budgets[name] for name, value in costs(c).items())
 
-    assert fits(found) and found.load == pytest.approx(max(v / budgets[n] for n, v in costs(found).items()))
+    assert fits(found) and found.load == pytest.approx(
+        max(v / budgets[n] for n, v in costs(found).items())
+    )
     assert costs(found)[found.binds] / budgets[found.binds] == pytest.approx(found.load)
-    for i in range(-60, 200):  # independent of the search: steps of .45 %, from below to more than twice the factor
+    for i in range(
+        -60, 200
+    ):  # independent of the search: steps of .45 %, from below to more than twice the factor
         other = fs.scale(base, strategy, found.factor * 1.0045**i)
         if fs.complexity(other).flops > found.counts.flops:
             (alone,) = fs.plan(other, device="v100").candidates
@@ -47,7 +55,9 @@ def test_a_cheaper_network_beyond_a_dearer_one_is_found():
     base = fs.arch("regnety-4gf")
     own = fs.complexity(base).flops
 
-    def cost(arch, counted):  # passes 1 at 1.5 times the flops, is back under it from 1.75 to 1.9 times
+    def cost(
+        arch, counted
+    ):  # passes 1 at 1.5 times the flops, is back under it from 1.75 to 1.9 times
         grown = counted.flops / own
         return {"cost": 0.95 if 1.75 < grown < 1.9 else grown / 1.5}
 
@@ -60,7 +70,9 @@ def test_candidates_are_what_their_names_say():
     for c in plan.candidates:
         assert fs.arch(c.arch.name) == c.arch and fs.complexity(c.arch) == c.counts
         assert c.arch.name == f"{c.base}.{c.strategy}-x{c.factor:.12g}"
-        assert c.training.epoch_time_min == fs.predict_time(c.arch.name, "v100").epoch_time_min <= 12
+        assert (
+            c.training.epoch_time_min == fs.predict_time(c.arch.name, "v100").epoch_time_min <= 12
+        )
         run = parse_run(c.run("imagenet-100ep"))  # what `fastscale fit --run` reads
         assert run.arch() == c.arch and run.recipe == "imagenet-100ep"
     flops = [c.counts.flops for c in plan.candidates]
@@ -79,7 +91,9 @@ def test_the_papers_example(base, minutes, more):
 
 
 def test_equal_networks_are_listed_once():
-    plan = fs.plan("efficientnet-b0", ["dwr", "dwgr"], flops=2e9)  # no group widths there: the letter g does nothing
+    plan = fs.plan(
+        "efficientnet-b0", ["dwr", "dwgr"], flops=2e9
+    )  # no group widths there: the letter g does nothing
     assert [c.strategy for c in plan.candidates] == ["dwr"]
     assert plan.missing == {("efficientnet-b0", "dwgr"): "the same network as dwr's"}
     assert len({structure(c.arch) for c in fs.plan("efficientnet-b0", flops=2e9).candidates}) == 7
@@ -95,18 +109,28 @@ def test_pareto():
     plan = fs.plan(BASES, flops=4e9, device="v100")
     for c in plan.candidates:
         larger = [o for o in plan.candidates if o.counts.flops > c.counts.flops]
-        assert c.pareto == all(o.training.image_time_s > 1.05 * c.training.image_time_s for o in larger)
+        assert c.pareto == all(
+            o.training.image_time_s > 1.05 * c.training.image_time_s for o in larger
+        )
     assert plan.pareto[0] is plan.best and 1 <= len(plan.pareto) < len(plan.candidates)
 
 
 def test_strategies():
-    assert [c.strategy for c in fs.plan("regnety-4gf", "family", flops=8e9, acts=30e6).candidates if c.strategy not in FAMILY] == []
+    assert [
+        c.strategy
+        for c in fs.plan("regnety-4gf", "family", flops=8e9, acts=30e6).candidates
+        if c.strategy not in FAMILY
+    ] == []
     everything = fs.plan("regnety-4gf", flops=8e9)
-    assert {c.strategy for c in everything.candidates} | {s for _, s in everything.missing} == set(STRATEGIES)
+    assert {c.strategy for c in everything.candidates} | {s for _, s in everything.missing} == set(
+        STRATEGIES
+    )
 
 
 def test_train_on_one_device_and_serve_on_another():
-    plan = fs.plan("regnety-4gf", "dWr", epoch_time_min=30, latency_ms=400, device=["v100", "rtx-4090"])
+    plan = fs.plan(
+        "regnety-4gf", "dWr", epoch_time_min=30, latency_ms=400, device=["v100", "rtx-4090"]
+    )
     assert plan.best.training.device == "v100" and plan.best.inference.device == "rtx-4090"
     assert plan.best.binds == "latency_ms" and 380 < 1e3 * plan.best.inference.step_time_s <= 400
 
@@ -114,7 +138,10 @@ def test_train_on_one_device_and_serve_on_another():
 def test_without_a_budget_networks_are_shown_as_they_are():
     plan = fs.plan(["regnetz-4gf", "regnety-4gf.dWr-x4"], device="v100")
     assert [c.arch.name for c in plan.candidates] == ["regnetz-4gf", "regnety-4gf.dWr-x4"]
-    assert [round(c.training.epoch_of(c.training.measured), 1) for c in plan.candidates] == [12.9, 17.9]
+    assert [round(c.training.epoch_of(c.training.measured), 1) for c in plan.candidates] == [
+        12.9,
+        17.9,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -124,14 +151,29 @@ def test_without_a_budget_networks_are_shown_as_they_are():
             {"epoch_time_min": 1e-4, "device": "v100"},
             r"nothing meets epoch_time_min 0.0001; the smallest that would do: epoch_time_min 0\.\d+ ",
         ),
-        ({"params": 1e3}, r"nothing meets params 1,000; the smallest that would do: params [\d.,e+]+ \(by regnety-4gf\."),
+        (
+            {"params": 1e3},
+            r"nothing meets params 1,000; the smallest that would do: params [\d.,e+]+ \(by regnety-4gf\.",
+        ),
         ({"epoch_time_min": 10}, "needs a device that was measured in training: v100"),
-        ({"latency_ms": 10, "device": "v100"}, "needs a device that was measured at inference: rtx-4090"),
+        (
+            {"latency_ms": 10, "device": "v100"},
+            "needs a device that was measured at inference: rtx-4090",
+        ),
         ({"flops": -1}, "flops must be a finite number > 0"),
         ({"acts": float("inf")}, "acts must be a finite number > 0"),
-        ({"bases": "regnety-4gf.dWr-x2", "flops": 1e10}, "scaled already: give the base, regnety-4gf"),
-        ({"strategies": "r", "params": 1e8}, "r grows nothing that is limited: give a budget that grows"),
-        ({"strategies": "d", "flops": 1e30}, "d is within the budget up to the largest factor tried, .*give a smaller one"),
+        (
+            {"bases": "regnety-4gf.dWr-x2", "flops": 1e10},
+            "scaled already: give the base, regnety-4gf",
+        ),
+        (
+            {"strategies": "r", "params": 1e8},
+            "r grows nothing that is limited: give a budget that grows",
+        ),
+        (
+            {"strategies": "d", "flops": 1e30},
+            "d is within the budget up to the largest factor tried, .*give a smaller one",
+        ),
         ({"bases": [], "flops": 1e9}, "at least one base"),
         ({"strategies": [], "flops": 1e9}, "at least one base and one strategy"),
         ({"flops": 1e9, "batch": -4}, "batch must be a whole number of at least 1, got -4"),
@@ -165,27 +207,47 @@ def test_the_smallest_budget_that_is_said_would_be_met():
 def test_one_strategy_may_fail_where_others_do_not():
     plan = fs.plan("regnety-4gf", ["r", "dWr"], params=10e6)
     assert [c.strategy for c in plan.candidates] == ["dWr"]
-    assert plan.missing["regnety-4gf", "r"].startswith("nothing meets params 10,000,000; the smallest that would do: params 22,")
+    assert plan.missing["regnety-4gf", "r"].startswith(
+        "nothing meets params 10,000,000; the smallest that would do: params 22,"
+    )
 
 
 def test_json_holds_everything():
-    plan = json.loads(json.dumps(fs.plan("regnety-500mf", ["dWr"], epoch_time_min=10, device="v100").to_dict("imagenet-200ep")))
+    plan = json.loads(
+        json.dumps(
+            fs.plan("regnety-500mf", ["dWr"], epoch_time_min=10, device="v100").to_dict(
+                "imagenet-200ep"
+            )
+        )
+    )
     (c,) = plan["candidates"]
-    assert plan["budgets"] == {"epoch_time_min": 10} and c["run"].endswith(".imagenet-200ep") and c["binds"] == "epoch_time_min"
+    assert (
+        plan["budgets"] == {"epoch_time_min": 10}
+        and c["run"].endswith(".imagenet-200ep")
+        and c["binds"] == "epoch_time_min"
+    )
     low, high = c["training"]["epoch_time_min_interval"]
-    assert low < c["training"]["epoch_time_min"] <= 10 < high and c["inference"] is None and c["memory_mib"] > 0
+    assert (
+        low < c["training"]["epoch_time_min"] <= 10 < high
+        and c["inference"] is None
+        and c["memory_mib"] > 0
+    )
     assert c["arch"]["depths"] and c["flops"] == fs.complexity(c["arch"]["name"]).flops
 
 
 def test_five_bases_and_eight_strategies_take_few_evaluations(monkeypatch):
     """The number of networks counted, which is what the time goes into; on a quiet core this takes under a second."""
     counted = []
-    monkeypatch.setattr(Conditions, "count", lambda self, arch: counted.append(arch.name) or terms(arch))
+    monkeypatch.setattr(
+        Conditions, "count", lambda self, arch: counted.append(arch.name) or terms(arch)
+    )
     assert len(fs.plan(BASES, epoch_time_min=20, device="v100").candidates) >= 35
     assert len(counted) < 4000
 
 
 def test_classes_count():
     few, many = (fs.plan("regnety-tiny", "dWr", params=1e5, num_classes=n).best for n in (10, 1000))
-    assert few.counts == fs.complexity(few.arch, num_classes=10) and many.counts == fs.complexity(many.arch)
+    assert few.counts == fs.complexity(few.arch, num_classes=10) and many.counts == fs.complexity(
+        many.arch
+    )
     assert few.counts.flops > 3 * many.counts.flops and few.memory_mib > many.memory_mib

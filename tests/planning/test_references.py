@@ -31,16 +31,34 @@ def test_timms_networks_are_ours_to_the_digit_they_print(timm_rows):
             continue
         ours = terms(arch, int(float(row["resolution"])))
         assert ours.params / 1e6 == pytest.approx(float(row["params_m"]), abs=0.006), row["model"]
-        pool = 64 * (int(float(row["resolution"])) // 4) ** 2 if row["model"].startswith("res") else 0  # theirs counts no max pool
-        assert (ours.acts - pool) / 1e6 == pytest.approx(float(row["macts"]), abs=0.02, rel=2e-3), row["model"]
-        assert ours.flops / 1e9 == pytest.approx(float(row["gmacs"]), abs=0.025, rel=0.04), row["model"]  # theirs counts norms too
+        pool = (
+            64 * (int(float(row["resolution"])) // 4) ** 2 if row["model"].startswith("res") else 0
+        )  # theirs counts no max pool
+        assert (ours.acts - pool) / 1e6 == pytest.approx(float(row["macts"]), abs=0.02, rel=2e-3), (
+            row["model"]
+        )
+        assert ours.flops / 1e9 == pytest.approx(float(row["gmacs"]), abs=0.025, rel=0.04), row[
+            "model"
+        ]  # theirs counts norms too
         checked.add(row["model"])
-    assert len(checked) >= 39 and {"regnetz_040", "regnetz_005", "regnety_320", "efficientnet_b7", "resnext50_32x4d"} <= checked
+    assert (
+        len(checked) >= 39
+        and {"regnetz_040", "regnetz_005", "regnety_320", "efficientnet_b7", "resnext50_32x4d"}
+        <= checked
+    )
 
 
 def test_networks_that_are_not_ours_are_left_out(timm_rows):
     models = {row["model"] for row in timm_rows}
-    for model in ("resnet18", "regnety_640", "regnetz_d8", "tf_efficientnet_b0", "efficientnet_b0_gn", "regnety_008_tv", "efficientnet_b8"):
+    for model in (
+        "resnet18",
+        "regnety_640",
+        "regnetz_d8",
+        "tf_efficientnet_b0",
+        "efficientnet_b0_gn",
+        "regnety_008_tv",
+        "efficientnet_b8",
+    ):
         assert model in models and timm_arch(model) is None
 
 
@@ -59,17 +77,35 @@ def test_the_shipped_laws_are_those_of_a_fresh_fit(monkeypatch, tmp_path):
 
 def test_devices_say_how_they_were_measured():
     devices = shipped_devices()
-    assert {"v100", "v100-fp32", "rtx-3090", "rtx-4090", "rtx-5090", "rtx-5090-compiled", "rtx-3090-nhwc", "i7-12700h"} <= set(devices)
-    assert set(devices["v100"].laws) == {"training"} and set(devices["v100-fp32"].laws) == {"training", "inference"}
+    assert {
+        "v100",
+        "v100-fp32",
+        "rtx-3090",
+        "rtx-4090",
+        "rtx-5090",
+        "rtx-5090-compiled",
+        "rtx-3090-nhwc",
+        "i7-12700h",
+    } <= set(devices)
+    assert set(devices["v100"].laws) == {"training"} and set(devices["v100-fp32"].laws) == {
+        "training",
+        "inference",
+    }
     for device in devices.values():
         for law in device.laws.values():
-            assert law.envelope["precision"] and law.source and len(law.measured) >= 36 and law.spreads
+            assert (
+                law.envelope["precision"] and law.source and len(law.measured) >= 36 and law.spreads
+            )
     assert devices["rtx-5090-compiled"].law("inference").envelope["compile"] is True
     assert devices["rtx-4090"].law("inference").envelope["software"] == "torch 2.9.1"
 
 
 def test_what_checks_the_v100_law_is_what_the_counts_artifact_names():
-    named = {n["label"]: n["arch"] for n in load_artifact("published-counts").networks if n["source"] == "xiao2021_table2"}
+    named = {
+        n["label"]: n["arch"]
+        for n in load_artifact("published-counts").networks
+        if n["source"] == "xiao2021_table2"
+    }
     assert named | XIAO == named
     law = shipped_devices()["v100"].law("training")
     assert {m.network for m in law.measured} >= set(XIAO.values())
@@ -90,5 +126,7 @@ def test_acts_tell_more_than_flops_and_params_on_gpus_of_the_table():
         assert r["error_acts"] < min(r["error_flops_multiply_adds"], r["error_params"])
         assert min(r["error_full"], r["error_split"]) < r["error_acts"]
     cpus = [r for r in rows if "(CPU)" in r["device"]]
-    assert rows[-len(cpus) :] == cpus and any(r["r_flops_multiply_adds"] > r["r_acts"] for r in cpus)
+    assert rows[-len(cpus) :] == cpus and any(
+        r["r_flops_multiply_adds"] > r["r_acts"] for r in cpus
+    )
     assert any("neither confirms nor refutes" in note for note in table.notes)

@@ -16,60 +16,141 @@ def run(capsys, *argv):
 
 def test_table(capsys):
     code, out, _ = run(
-        capsys, "regnety-500mf", "efficientnet-b0", "--device", "v100", "--epoch-time-min", "10", "--strategies", "d", "dwr", "dWr"
+        capsys,
+        "regnety-500mf",
+        "efficientnet-b0",
+        "--device",
+        "v100",
+        "--epoch-time-min",
+        "10",
+        "--strategies",
+        "d",
+        "dwr",
+        "dWr",
     )
     lines = out.splitlines()
-    assert code == 0 and lines[0] == "largest networks within epoch time 10 min" and lines[2].split()[:2] == ["network", "multiply-adds,"]
-    assert sum("regnety-500mf." in line for line in lines[3:9]) == 3 and lines[3].startswith("* regnety-500mf.dWr-x")
-    assert "bound by" in lines[2] and "epoch time, 99 %" in out and "8 devices, 128 images a step" in " ".join(out.split())
+    assert (
+        code == 0
+        and lines[0] == "largest networks within epoch time 10 min"
+        and lines[2].split()[:2] == ["network", "multiply-adds,"]
+    )
+    assert sum("regnety-500mf." in line for line in lines[3:9]) == 3 and lines[3].startswith(
+        "* regnety-500mf.dWr-x"
+    )
+    assert (
+        "bound by" in lines[2]
+        and "epoch time, 99 %" in out
+        and "8 devices, 128 images a step" in " ".join(out.split())
+    )
     assert lines[-1].startswith("train the first: fastscale fit --run regnety-500mf.dWr-x")
     assert max(map(len, lines[3:])) <= 130
 
 
 def test_what_no_device_holds_is_said(capsys):
-    question = ("efficientnet-b0", "--strategies", "dWr", "--device", "v100", "--epoch-time-min", "45")
+    question = (
+        "efficientnet-b0",
+        "--strategies",
+        "dWr",
+        "--device",
+        "v100",
+        "--epoch-time-min",
+        "45",
+    )
     code, out, _ = run(capsys, *question)
     assert code == 0 and "More than the device's 32 GiB: efficientnet-b0.dWr-x" in out
     code, out, _ = run(
-        capsys, "efficientnet-b0", "--strategies", "dWr", "--device", "v100", "--epoch-time-min", "45", "--memory-mib", "32768"
+        capsys,
+        "efficientnet-b0",
+        "--strategies",
+        "dWr",
+        "--device",
+        "v100",
+        "--epoch-time-min",
+        "45",
+        "--memory-mib",
+        "32768",
     )
     assert code == 0 and "More than" not in out
-    code, out, _ = run(capsys, "regnety-500mf", "--device", "rtx-4090", "--latency-ms", "100", "--latency-batch", "8")
+    code, out, _ = run(
+        capsys,
+        "regnety-500mf",
+        "--device",
+        "rtx-4090",
+        "--latency-ms",
+        "100",
+        "--latency-batch",
+        "8",
+    )
     assert code == 0 and "within latency 100 ms for 8 images" in out
 
 
 def test_without_budget_published_times_stand_beside(capsys):
-    code, out, _ = run(capsys, "regnety-4gf", "efficientnet-b4", "--device", "v100", "--device", "rtx-4090")
-    assert code == 0 and "measured" in out and " 7.60 " in out and "latency, ms" in out and "fit --run" not in out
+    code, out, _ = run(
+        capsys, "regnety-4gf", "efficientnet-b4", "--device", "v100", "--device", "rtx-4090"
+    )
+    assert (
+        code == 0
+        and "measured" in out
+        and " 7.60 " in out
+        and "latency, ms" in out
+        and "fit --run" not in out
+    )
     code, out, _ = run(capsys, "regnety-tiny", "--device", "v100")
     assert code == 0 and "! acts, flops, layers, params outside of what was measured" in out
 
 
 def test_json_and_records(capsys, tmp_path, records):
     path = write_snapshot(tmp_path / "records.jsonl", records)
-    code, out, _ = run(capsys, "regnety-4gf", "--strategies", "family", "--device", str(path), "--epoch-time-min", "60", "--json")
+    code, out, _ = run(
+        capsys,
+        "regnety-4gf",
+        "--strategies",
+        "family",
+        "--device",
+        str(path),
+        "--epoch-time-min",
+        "60",
+        "--json",
+    )
     found = json.loads(out)
     assert (
-        code == 0 and found["candidates"][0]["training"]["device"] == "nvidia-test-1" and found["candidates"][0]["training"]["devices"] == 1
+        code == 0
+        and found["candidates"][0]["training"]["device"] == "nvidia-test-1"
+        and found["candidates"][0]["training"]["devices"] == 1
     )
     code, out, _ = run(capsys, "regnety-4gf", "--device", str(path))
     assert (
-        code == 0 and "1 device," in out and "24 time records" in out and "(NVIDIA Test 1, bf16-mixed precision, contiguous, eager" in out
+        code == 0
+        and "1 device," in out
+        and "24 time records" in out
+        and "(NVIDIA Test 1, bf16-mixed precision, contiguous, eager" in out
     )
 
 
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (["regnety-4gf", "--device", "h100", "--epoch-time-min", "10"], "for your own, measure some with `fastscale time"),
-        (["regnety-4gf", "--device", "v100", "--epoch-time-min", "0.001"], "the smallest that would do: epoch_time_min"),
+        (
+            ["regnety-4gf", "--device", "h100", "--epoch-time-min", "10"],
+            "for your own, measure some with `fastscale time",
+        ),
+        (
+            ["regnety-4gf", "--device", "v100", "--epoch-time-min", "0.001"],
+            "the smallest that would do: epoch_time_min",
+        ),
         (["regnety-4gf", "--epoch-time-min", "10"], "needs a device"),
         (["regnety-4g", "--flops", "1e9"], "nearest first: regnety-4gf"),
         (["regnety-4gf", "--strategies", "g", "--flops", "1e9"], "scales nothing"),
         (["--flops", "1e9"], "required: base"),
         (["regnety-4gf", "--flops", "1e9", "--recipe", "nosuch"], "no recipe is named 'nosuch'"),
-        (["regnety-4gf", "--flops", "1e9", "--classes", "-3"], "num_classes must be a whole number"),
-        (["regnety-4gf", "--device", "v100", "--layout", "best", "--epoch-time-min", "10"], "named device"),
+        (
+            ["regnety-4gf", "--flops", "1e9", "--classes", "-3"],
+            "num_classes must be a whole number",
+        ),
+        (
+            ["regnety-4gf", "--device", "v100", "--layout", "best", "--epoch-time-min", "10"],
+            "named device",
+        ),
     ],
 )
 def test_mistakes_are_one_line_and_exit_code_2(capsys, argv, message, tmp_path, monkeypatch):

@@ -14,8 +14,16 @@ from fastscale.records.environment import cores, cpu_name, environment, git_stat
 
 
 def test_envelope_holds_what_the_caller_measured_under():
-    env = environment(precision="bf16", layout="channels_last", compile=False, batch=64, threads=2, repeats=5)
-    assert (env["precision"], env["layout"], env["compile"], env["batch"], env["threads"]) == ("bf16", "channels_last", False, 64, 2)
+    env = environment(
+        precision="bf16", layout="channels_last", compile=False, batch=64, threads=2, repeats=5
+    )
+    assert (env["precision"], env["layout"], env["compile"], env["batch"], env["threads"]) == (
+        "bf16",
+        "channels_last",
+        False,
+        64,
+        2,
+    )
     assert env["repeats"] == 5
     assert env["device"] and env["device_type"] in ("cpu", "cuda")
     assert env["cores"] == cores() >= 1
@@ -34,7 +42,15 @@ def test_envelope_does_not_say_who_or_where():
 def test_versions_of_the_stack():
     found = versions()
     assert found["python"] == platform.python_version()
-    assert {"torch", "pytorch-lightning", "torchmetrics", "ffcv", "fvcore", "numpy", "fastscale"} <= set(found)
+    assert {
+        "torch",
+        "pytorch-lightning",
+        "torchmetrics",
+        "ffcv",
+        "fvcore",
+        "numpy",
+        "fastscale",
+    } <= set(found)
     assert found["numpy"] is not None
 
 
@@ -50,14 +66,18 @@ def test_torch_threads_are_reported_when_torch_is_loaded():
 
 def test_cpu_name(tmp_path):
     info = tmp_path / "cpuinfo"
-    info.write_text("processor : 0\nmodel name\t: Toy(R) Chip(TM)  9000 @ 1GHz\nprocessor : 1\nmodel name : Toy(R) Chip(TM)  9000 @ 1GHz\n")
+    info.write_text(
+        "processor : 0\nmodel name\t: Toy(R) Chip(TM)  9000 @ 1GHz\nprocessor : 1\nmodel name : Toy(R) Chip(TM)  9000 @ 1GHz\n"
+    )
     assert cpu_name(str(info)) == "Toy Chip 9000 @ 1GHz"
     assert cpu_name(str(tmp_path / "absent"))
 
 
 def _git(folder, *arguments):
     identity = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"]
-    subprocess.run(["git", "-C", str(folder), *identity, *arguments], check=True, capture_output=True)
+    subprocess.run(
+        ["git", "-C", str(folder), *identity, *arguments], check=True, capture_output=True
+    )
 
 
 def test_git_state_of_a_checkout(tmp_path):
@@ -75,4 +95,6 @@ def test_git_state_of_a_checkout(tmp_path):
     assert git_state(tmp_path) == (commit, False)
     code.write_text("one = 2\n")
     assert git_state(tmp_path) == (commit, True)
-    assert git_state(tmp_path / "fastscale") == (None, None), "a folder inside another checkout is not that checkout"
+    assert git_state(tmp_path / "fastscale") == (None, None), (
+        "a folder inside another checkout is not that checkout"
+    )

@@ -30,13 +30,30 @@ def test_a_record_of_a_base_has_no_strategy(made_up):
 
 
 def test_fields_that_do_not_apply_may_be_none(made_up):
-    record = made_up(kind="time", data=None, data_hash=None, recipe=None, recipe_hash=None, seed=None, epochs=None)
+    record = made_up(
+        kind="time",
+        data=None,
+        data_hash=None,
+        recipe=None,
+        recipe_hash=None,
+        seed=None,
+        epochs=None,
+    )
     assert Record.from_json(record.to_json()) == record
 
 
 def test_weights_made_elsewhere_are_evaluated_without_a_recipe(made_up):
-    record = made_up(kind="evaluate", recipe=None, recipe_hash=None, seed=None, epochs=None, values={"top1_error": 25.8, "images": 3925})
-    assert Record.from_json(record.to_json()) == record and key(record) != key(made_up(kind="time", recipe=None))
+    record = made_up(
+        kind="evaluate",
+        recipe=None,
+        recipe_hash=None,
+        seed=None,
+        epochs=None,
+        values={"top1_error": 25.8, "images": 3925},
+    )
+    assert Record.from_json(record.to_json()) == record and key(record) != key(
+        made_up(kind="time", recipe=None)
+    )
 
 
 @pytest.mark.parametrize(
@@ -79,7 +96,13 @@ def test_wrong_fields_are_refused_by_name(made_up, changes, said):
 
 
 def test_what_may_be_zero_or_less(made_up):
-    values = {"train_loss": -0.5, "step_time_spread_s": 0, "data_wait_share": 0, "top1_error": 0, "peak_memory_mib": 0}
+    values = {
+        "train_loss": -0.5,
+        "step_time_spread_s": 0,
+        "data_wait_share": 0,
+        "top1_error": 0,
+        "peak_memory_mib": 0,
+    }
     assert made_up(values=values).values == values
 
 
@@ -114,7 +137,13 @@ def test_key_is_the_fact_and_its_conditions(made_up):
     record = made_up()
     later = made_up(values={"top1_error": 1.0}, env={**record.env, "date": "2021-01-01T00:00:00Z"})
     assert key(record) == key(later)
-    for change in ({"seed": 1}, {"data_hash": "xyz"}, {"recipe_hash": "xyz"}, {"run": "other"}, {"kind": "time"}):
+    for change in (
+        {"seed": 1},
+        {"data_hash": "xyz"},
+        {"recipe_hash": "xyz"},
+        {"run": "other"},
+        {"kind": "time"},
+    ):
         assert key(record) != key(made_up(**change))
     for name in ("device", "threads", "precision", "layout", "compile", "batch"):
         assert key(record) != key(made_up(env={**record.env, name: "another"}))

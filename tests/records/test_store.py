@@ -81,7 +81,9 @@ for seed in range(int(sys.argv[2]), int(sys.argv[2]) + 25):
 def test_many_processes_append_at_once(tmp_path, made_up):
     path = tmp_path / "records.jsonl"
     line = made_up(env={"device": "d" * 5000, "date": "2020"}).to_json()
-    commands = [[sys.executable, "-c", _WRITE_MANY, str(path), str(first)] for first in (0, 25, 50, 75)]
+    commands = [
+        [sys.executable, "-c", _WRITE_MANY, str(path), str(first)] for first in (0, 25, 50, 75)
+    ]
     writers = [subprocess.Popen(command, stdin=subprocess.PIPE, text=True) for command in commands]
     for writer in writers:
         writer.stdin.write(line)
@@ -96,7 +98,12 @@ def test_a_writer_killed_in_mid_line_costs_that_line_only(tmp_path, made_up):
     kill += "def write(d, b):\n    real(d, b[:30])\n    os.kill(os.getpid(), signal.SIGKILL)\nos.write = write\n"
     store = RecordStore(path)
     store.append(made_up(seed=7))
-    done = subprocess.run([sys.executable, "-c", kill + _WRITE_MANY, str(path), "0"], input=made_up().to_json(), text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", kill + _WRITE_MANY, str(path), "0"],
+        input=made_up().to_json(),
+        text=True,
+        check=False,
+    )
     assert done.returncode == -signal.SIGKILL
     with pytest.warns(UserWarning, match="half a line of 30 bytes"):
         assert store.read() == [made_up(seed=7)]

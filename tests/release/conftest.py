@@ -14,7 +14,14 @@ from fastscale.release.manifest import Entry, manifest_text
 from tests.serving import serving
 
 RUN = "regnety-tiny.quick"
-SHORT = ["--model.recipe.batch_size", "8", "--model.recipe.epochs", "1", "--model.recipe.lr", "0.05"]  # an error well above 0
+SHORT = [
+    "--model.recipe.batch_size",
+    "8",
+    "--model.recipe.epochs",
+    "1",
+    "--model.recipe.lr",
+    "0.05",
+]  # an error well above 0
 CLASSES = ("blue", "green", "red")
 
 
@@ -38,7 +45,17 @@ def runs(image_folder, tmp_path_factory):
         patch.setenv("FASTSCALE_DATA", str(root / "data"))
         write(source, progress=lambda line: None)
         for seed in ("0", "1"):
-            own = ["--runs_dir", str(root / "runs"), "--data.source", source, "--data.workers", "1", "--seed_everything", seed, *SHORT]
+            own = [
+                "--runs_dir",
+                str(root / "runs"),
+                "--data.source",
+                source,
+                "--data.workers",
+                "1",
+                "--seed_everything",
+                seed,
+                *SHORT,
+            ]
             assert main(["fit", "--run", RUN, *own, "--trainer.enable_progress_bar", "false"]) == 0
     return root / "runs", source, root / "data"
 
@@ -105,7 +122,11 @@ def server():
             body = own.files.get(self.path)
             if body is None:
                 return self.send_error(404)
-            start = int(self.headers["Range"].split("=")[1].rstrip("-")) if self.headers.get("Range") else 0
+            start = (
+                int(self.headers["Range"].split("=")[1].rstrip("-"))
+                if self.headers.get("Range")
+                else 0
+            )
             self.send_response(206 if start else 200)
             self.send_header("Content-Length", str(len(body) - start))
             self.end_headers()

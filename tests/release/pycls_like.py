@@ -11,7 +11,12 @@ def conv(w_in, w_out, k, stride=1, groups=1, bias=False):
 class SE(nn.Module):
     def __init__(self, width, hidden, act):
         super().__init__()
-        self.f_ex = nn.Sequential(conv(width, hidden, 1, bias=True), act(), conv(hidden, width, 1, bias=True), nn.Sigmoid())
+        self.f_ex = nn.Sequential(
+            conv(width, hidden, 1, bias=True),
+            act(),
+            conv(hidden, width, 1, bias=True),
+            nn.Sigmoid(),
+        )
 
     def forward(self, x):
         return x * self.f_ex(nn.functional.adaptive_avg_pool2d(x, 1))
@@ -101,7 +106,16 @@ class PyclsLike(nn.Module):
 def _res(ratio, group_width, act=nn.ReLU, se=False, linear=False):
     def block(w_in, w_out, stride):
         v = round(w_out * ratio)
-        return ResBlock(w_in, w_out, stride, v, v // (group_width or v), round(w_in * 0.25) if se else 0, act, linear)
+        return ResBlock(
+            w_in,
+            w_out,
+            stride,
+            v,
+            v // (group_width or v),
+            round(w_in * 0.25) if se else 0,
+            act,
+            linear,
+        )
 
     return block
 
@@ -115,16 +129,34 @@ def pycls_like(name: str) -> PyclsLike:
     torch.manual_seed(1)
     if name == "regnetx-200mf.dds":
         block = _res(1, 8)
-        return PyclsLike((3, 32, False), [(d, w, 2, block) for d, w in ((1, 24), (1, 56), (4, 152), (7, 368))], None, nn.ReLU)
+        return PyclsLike(
+            (3, 32, False),
+            [(d, w, 2, block) for d, w in ((1, 24), (1, 56), (4, 152), (7, 368))],
+            None,
+            nn.ReLU,
+        )
     if name == "regnety-400mf.dds":
         block = _res(1, 8, se=True)
-        return PyclsLike((3, 32, False), [(d, w, 2, block) for d, w in ((1, 48), (3, 104), (6, 208), (6, 440))], None, nn.ReLU, 7)
+        return PyclsLike(
+            (3, 32, False),
+            [(d, w, 2, block) for d, w in ((1, 48), (3, 104), (6, 208), (6, 440))],
+            None,
+            nn.ReLU,
+            7,
+        )
     if name == "regnetz-500mf":
-        block, stages = _res(4, 4, nn.SiLU, se=True, linear=True), ((1, 16), (4, 40), (9, 104), (7, 256))
-        return PyclsLike((3, 32, False), [(d, w, 2, block) for d, w in stages], ("bn", 1000), nn.SiLU)
+        block, stages = (
+            _res(4, 4, nn.SiLU, se=True, linear=True),
+            ((1, 16), (4, 40), (9, 104), (7, 256)),
+        )
+        return PyclsLike(
+            (3, 32, False), [(d, w, 2, block) for d, w in stages], ("bn", 1000), nn.SiLU
+        )
     if name == "resnet-50":
         stages = [(3, 256, 1), (4, 512, 2), (6, 1024, 2), (3, 2048, 2)]
-        return PyclsLike((7, 64, True), [(d, w, s, _res(0.25, 0)) for d, w, s in stages], None, nn.ReLU)
+        return PyclsLike(
+            (7, 64, True), [(d, w, s, _res(0.25, 0)) for d, w, s in stages], None, nn.ReLU
+        )
     assert name == "efficientnet-b0"
     shapes = (
         (1, 16, 1, 1, 3),
@@ -135,4 +167,9 @@ def pycls_like(name: str) -> PyclsLike:
         (4, 192, 2, 6, 5),
         (1, 320, 1, 6, 3),
     )
-    return PyclsLike((3, 32, False), [(d, w, s, _mb(e, k)) for d, w, s, e, k in shapes], ("conv_bn", 1280), nn.SiLU)
+    return PyclsLike(
+        (3, 32, False),
+        [(d, w, s, _mb(e, k)) for d, w, s, e, k in shapes],
+        ("conv_bn", 1280),
+        nn.SiLU,
+    )

@@ -9,7 +9,20 @@ from fastscale.release import export
 from fastscale.release.export import export_onnx, export_torch
 from tests.parity import randomise
 
-LITTLE = fs.EffNet("little", 32, 32, (1, 2), (8, 16), (1, 4), (3, 5), (2, 2), 8, 32, activation="relu6", padding="same")
+LITTLE = fs.EffNet(
+    "little",
+    32,
+    32,
+    (1, 2),
+    (8, 16),
+    (1, 4),
+    (3, 5),
+    (2, 2),
+    8,
+    32,
+    activation="relu6",
+    padding="same",
+)
 
 
 def network(arch="regnety-tiny", side=32):
@@ -41,7 +54,9 @@ def run_torch(path, images):
 def test_the_file_gives_the_networks_outputs(tmp_path, write, run, suffix, arch, side, fused):
     net = network(arch, side)
     path = write(net, tmp_path / "sub" / f"net.{suffix}", resolution=side, fused=fused)
-    assert [p.name for p in path.parent.iterdir()] == [f"net.{suffix}"]  # nothing half, nothing beside it
+    assert [p.name for p in path.parent.iterdir()] == [
+        f"net.{suffix}"
+    ]  # nothing half, nothing beside it
     for count in (1, 3):
         images = torch.randn(count, 3, side, side)
         with torch.no_grad():
@@ -49,12 +64,16 @@ def test_the_file_gives_the_networks_outputs(tmp_path, write, run, suffix, arch,
 
 
 def test_unusable_input_is_said(tmp_path, monkeypatch):
-    with pytest.raises(ValueError, match="resolution 4 is too small for regnety-tiny: give at least 8"):
+    with pytest.raises(
+        ValueError, match="resolution 4 is too small for regnety-tiny: give at least 8"
+    ):
         export_torch(network(), tmp_path / "x.pt2", resolution=4)
     with pytest.raises(ValueError, match="Linear: not a network"):
         export_torch(torch.nn.Linear(1, 1), tmp_path / "x.pt2")
     monkeypatch.setattr(export, "NEEDED_FOR_ONNX", ("onnx", "no_such_package"))
-    with pytest.raises(ValueError, match="needs the Python packages no_such_package: pip install no_such_package"):
+    with pytest.raises(
+        ValueError, match="needs the Python packages no_such_package: pip install no_such_package"
+    ):
         export_onnx(network(), tmp_path / "x.onnx")
     with pytest.raises(ValueError, match=r"x.onnx: a file of --to torch ends in .pt2, as x.pt2"):
         export_torch(network(), tmp_path / "x.onnx")
@@ -73,7 +92,9 @@ def test_the_callers_network_stays_as_and_where_it_was(tmp_path, fused):
     net.to(place, torch.float64).train()
     path = export_torch(net, tmp_path / "net.pt2", fused=fused)
     torch.testing.assert_close(run_torch(path, images), expected, rtol=1e-4, atol=1e-4)
-    assert all(m.training for m in net.modules()) and {(p.device.type, p.dtype) for p in net.parameters()} == {(place.type, torch.float64)}
+    assert all(m.training for m in net.modules()) and {
+        (p.device.type, p.dtype) for p in net.parameters()
+    } == {(place.type, torch.float64)}
 
 
 def test_the_command_writes_the_file(tmp_path, monkeypatch, capsys):
@@ -83,4 +104,6 @@ def test_the_command_writes_the_file(tmp_path, monkeypatch, capsys):
     assert "takes normalised RGB images" in capsys.readouterr().out
     images = torch.randn(2, 3, 32, 32)
     with torch.no_grad():
-        torch.testing.assert_close(run_torch(tmp_path / "tiny.pt2", images), net(images), rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(
+            run_torch(tmp_path / "tiny.pt2", images), net(images), rtol=1e-4, atol=1e-4
+        )

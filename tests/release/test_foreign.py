@@ -14,8 +14,16 @@ from fastscale.release.load import from_imported, open_checkpoint
 
 @pytest.fixture
 def imported(tiny):
-    values = {"arch_name": "regnety-tiny", "state_dict": tiny[1], "num_classes": 3, "mean": (127.5,) * 3, "std": (127.5,) * 3}
-    return SimpleNamespace(**values, class_names=("ant", "bee", "cat"), source="pycls 123", licence="MIT")
+    values = {
+        "arch_name": "regnety-tiny",
+        "state_dict": tiny[1],
+        "num_classes": 3,
+        "mean": (127.5,) * 3,
+        "std": (127.5,) * 3,
+    }
+    return SimpleNamespace(
+        **values, class_names=("ant", "bee", "cat"), source="pycls 123", licence="MIT"
+    )
 
 
 def stand_in(monkeypatch, name, **functions):
@@ -26,7 +34,11 @@ def stand_in(monkeypatch, name, **functions):
 
 def test_import_writes_a_file_that_loads_by_its_path(imported, monkeypatch, tmp_path, capsys):
     asked = []
-    stand_in(monkeypatch, "fastscale.release.importing", import_file=lambda *a: asked.append(a) or imported)
+    stand_in(
+        monkeypatch,
+        "fastscale.release.importing",
+        import_file=lambda *a: asked.append(a) or imported,
+    )
     (tmp_path / "their.pth").write_bytes(b"x")
     argv = [
         "checkpoint",
@@ -43,24 +55,41 @@ def test_import_writes_a_file_that_loads_by_its_path(imported, monkeypatch, tmp_
     (path,) = (tmp_path / "out").iterdir()
     assert path.name.startswith("regnety-tiny_pycls-") and str(path) in capsys.readouterr().out
     found = open_checkpoint(path)
-    assert found.about.weights == "imported" and found.about.source == "pycls 123" and found.about.classes == ("ant", "bee", "cat")
-    assert all(torch.equal(v, imported.state_dict[k]) for k, v in fs.load(path).state_dict().items())
+    assert (
+        found.about.weights == "imported"
+        and found.about.source == "pycls 123"
+        and found.about.classes == ("ant", "bee", "cat")
+    )
+    assert all(
+        torch.equal(v, imported.state_dict[k]) for k, v in fs.load(path).state_dict().items()
+    )
     assert fs.transforms(path).mean == (127.5,) * 3
-    assert main([*argv[:2], str(tmp_path / "none.pth"), *argv[3:]]) == 2 and "none.pth: no such file" in capsys.readouterr().err
+    assert (
+        main([*argv[:2], str(tmp_path / "none.pth"), *argv[3:]]) == 2
+        and "none.pth: no such file" in capsys.readouterr().err
+    )
 
 
 def test_public_weights_load_by_name(imported, monkeypatch):
     stand_in(monkeypatch, "fastscale.release.importing")
     stand_in(
-        monkeypatch, "fastscale.release.importing.known", load_known=lambda name, cache, say: imported if name == "pycls/tiny" else None
+        monkeypatch,
+        "fastscale.release.importing.known",
+        load_known=lambda name, cache, say: imported if name == "pycls/tiny" else None,
     )
     assert fs.load("pycls/tiny").num_classes == 3
 
 
 def test_weights_of_another_network_are_refused(imported):
-    imported.state_dict = {k: v for k, v in imported.state_dict.items() if k != "stem.norm.running_var"}
-    with pytest.raises(InputError, match="pycls 123: lacks tensor 'stem.norm.running_var' for regnety-tiny"):
+    imported.state_dict = {
+        k: v for k, v in imported.state_dict.items() if k != "stem.norm.running_var"
+    }
+    with pytest.raises(
+        InputError, match="pycls 123: lacks tensor 'stem.norm.running_var' for regnety-tiny"
+    ):
         from_imported(imported)
     imported.arch_name = "resnet-50"
-    with pytest.raises(InputError, match="pycls 123: holds 26,083 parameters, resnet-50 with 3 classes has"):
+    with pytest.raises(
+        InputError, match="pycls 123: holds 26,083 parameters, resnet-50 with 3 classes has"
+    ):
         from_imported(imported)

@@ -8,7 +8,14 @@ import fastscale as fs
 from fastscale.release.fuse import fuse
 from tests.parity import randomise
 
-NETWORKS = ["regnetx-tiny", "regnety-tiny", "regnetz-tiny", "efficientnet-tiny", "efficientnet-lite0", "resnet-50"]
+NETWORKS = [
+    "regnetx-tiny",
+    "regnety-tiny",
+    "regnetz-tiny",
+    "efficientnet-tiny",
+    "efficientnet-lite0",
+    "resnet-50",
+]
 
 
 @pytest.fixture

@@ -48,12 +48,19 @@ class Hub(BaseHTTPRequestHandler):
             return self.reply({"errors": [], "warnings": []})
         if "/preupload/" in self.path:
             modes = [
-                {"path": f["path"], "uploadMode": "lfs" if f["path"].endswith("safetensors") else "regular", "shouldIgnore": False}
+                {
+                    "path": f["path"],
+                    "uploadMode": "lfs" if f["path"].endswith("safetensors") else "regular",
+                    "shouldIgnore": False,
+                }
                 for f in json.loads(sent)["files"]
             ]
             return self.reply({"files": modes})
         if self.path.endswith("/info/lfs/objects/batch"):
-            objects = [{**o, "actions": {"upload": {"href": f"{own.url}/lfs/{o['oid']}"}}} for o in json.loads(sent)["objects"]]
+            objects = [
+                {**o, "actions": {"upload": {"href": f"{own.url}/lfs/{o['oid']}"}}}
+                for o in json.loads(sent)["objects"]
+            ]
             return self.reply({"transfer": "basic", "objects": objects})
         if "/commit/" in self.path:
             files = own.repos[self.path.removeprefix("/api/models/").split("/commit/")[0]]
@@ -62,7 +69,9 @@ class Hub(BaseHTTPRequestHandler):
                     files[line["value"]["path"]] = base64.b64decode(line["value"]["content"])
                 elif line["key"] == "lfsFile":
                     files[line["value"]["path"]] = own.lfs[line["value"]["oid"]]
-            return self.reply({"commitUrl": f"{own.url}/org/net/commit/{COMMIT}", "commitOid": COMMIT})
+            return self.reply(
+                {"commitUrl": f"{own.url}/org/net/commit/{COMMIT}", "commitOid": COMMIT}
+            )
         return self.reply({"error": "not here"}, 404)
 
     def do_PUT(self):
@@ -78,8 +87,12 @@ class Hub(BaseHTTPRequestHandler):
         data = own.repos.get(repo, {}).get(rest.partition("/")[2].partition("?")[0])
         if data is None:
             missing = "EntryNotFound" if repo in own.repos else "RepoNotFound"
-            return self.reply({"error": missing}, 404, {"X-Error-Code": missing, "X-Repo-Commit": COMMIT})
-        self.reply(data, headers={"ETag": f'"{hashlib.sha256(data).hexdigest()}"', "X-Repo-Commit": COMMIT})
+            return self.reply(
+                {"error": missing}, 404, {"X-Error-Code": missing, "X-Repo-Commit": COMMIT}
+            )
+        self.reply(
+            data, headers={"ETag": f'"{hashlib.sha256(data).hexdigest()}"', "X-Repo-Commit": COMMIT}
+        )
 
     do_HEAD = do_GET
 
@@ -89,22 +102,52 @@ def hub(monkeypatch, tmp_path):
     with serving(Hub, repos={}, lfs={}, private={}, asked=[], validated="") as own:
         monkeypatch.setenv("HF_ENDPOINT", own.url)
         monkeypatch.setenv("HF_TOKEN", "hf_test")
-        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)  # LFS: the older way, which a test can serve
+        monkeypatch.setattr(
+            "huggingface_hub.constants.HF_HUB_DISABLE_XET", True
+        )  # LFS: the older way, which a test can serve
         yield own
 
 
-def test_published_to_a_hub_and_loaded_from_there(hub, runs, data_of_runs, tmp_path, monkeypatch, capsys):
-    assert main(["checkpoint", "publish", "regnety-tiny.quick", "--runs_dir", str(runs[0]), "--hub", "org/net", "--private"]) == 0
+def test_published_to_a_hub_and_loaded_from_there(
+    hub, runs, data_of_runs, tmp_path, monkeypatch, capsys
+):
+    assert (
+        main(
+            [
+                "checkpoint",
+                "publish",
+                "regnety-tiny.quick",
+                "--runs_dir",
+                str(runs[0]),
+                "--hub",
+                "org/net",
+                "--private",
+            ]
+        )
+        == 0
+    )
     assert f"published: {hub.url}/org/net/commit/" in capsys.readouterr().out
     (entry,) = places.released()
     files = hub.repos["org/net"]
-    assert set(files) == {"README.md", "manifest.json", "records.jsonl", entry.file} and hub.private["org/net"] == "private"
+    assert (
+        set(files) == {"README.md", "manifest.json", "records.jsonl", entry.file}
+        and hub.private["org/net"] == "private"
+    )
     home = tmp_path / "checkpoints"
-    assert files[entry.file] == (home / entry.file).read_bytes() and files["manifest.json"] == (home / "manifest.json").read_bytes()
-    assert files["README.md"].decode() == front_matter(entry) + (home / f"{entry.name}.md").read_text()
-    assert "license: mit\n" in hub.validated and "pipeline_tag: image-classification" in hub.validated
+    assert (
+        files[entry.file] == (home / entry.file).read_bytes()
+        and files["manifest.json"] == (home / "manifest.json").read_bytes()
+    )
+    assert (
+        files["README.md"].decode() == front_matter(entry) + (home / f"{entry.name}.md").read_text()
+    )
+    assert (
+        "license: mit\n" in hub.validated and "pipeline_tag: image-classification" in hub.validated
+    )
 
-    monkeypatch.setenv("FASTSCALE_CHECKPOINTS", str(tmp_path / "another"))  # another machine: no manifest, an empty cache
+    monkeypatch.setenv(
+        "FASTSCALE_CHECKPOINTS", str(tmp_path / "another")
+    )  # another machine: no manifest, an empty cache
     monkeypatch.setenv("FASTSCALE_DATA", str(tmp_path / "another-cache"))
     net, own = fs.load("hf:org/net"), fs.load(home / entry.file)
     assert all(torch.equal(v, own.state_dict()[k]) for k, v in net.state_dict().items())
@@ -116,7 +159,10 @@ def test_published_to_a_hub_and_loaded_from_there(hub, runs, data_of_runs, tmp_p
 
 def test_what_a_hub_must_not_be_believed(hub, release, monkeypatch, tmp_path):
     entry, data = release()
-    files = hub.repos["org/net"] = {"manifest.json": manifest_text([entry]).encode(), entry.file: data[:-4] + b"1234"}
+    files = hub.repos["org/net"] = {
+        "manifest.json": manifest_text([entry]).encode(),
+        entry.file: data[:-4] + b"1234",
+    }
     monkeypatch.setenv("FASTSCALE_CHECKPOINTS", str(tmp_path / "none"))
 
     def refused(what, message):
@@ -140,7 +186,10 @@ def test_what_a_hub_must_not_be_believed(hub, release, monkeypatch, tmp_path):
 
 
 def test_names_of_repositories():
-    assert repository("org/net@v1.0") == ("org/net", "v1.0") and repository("org/net") == ("org/net", None)
+    assert repository("org/net@v1.0") == ("org/net", "v1.0") and repository("org/net") == (
+        "org/net",
+        None,
+    )
     for wrong in ("net", "a/b/c", "a/..", "a/b@", "a b/c"):
         with pytest.raises(InputError):
             repository(wrong)

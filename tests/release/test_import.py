@@ -16,7 +16,10 @@ from fastscale.release.importing.names import FORMATS, family, tensor_names, ten
 def theirs(name, source_format, classes=1000):
     """(state dict under their names, ours): random, and of a network of ours."""
     state = fs.build(name, classes).state_dict()
-    return OrderedDict((there, state[ours].clone()) for ours, there in tensor_names(fs.arch(name), source_format).items()), state
+    return OrderedDict(
+        (there, state[ours].clone())
+        for ours, there in tensor_names(fs.arch(name), source_format).items()
+    ), state
 
 
 def save(tensors, path):
@@ -34,7 +37,9 @@ def test_names_are_as_many_as_tensors(name):
         try:
             names = tensor_names(arch, source_format)
         except KeyError:
-            assert source_format == "efficientnet-lite" or (arch.head_width and family(arch) == "regnet")
+            assert source_format == "efficientnet-lite" or (
+                arch.head_width and family(arch) == "regnet"
+            )
             continue
         assert list(names) == list(shapes) and len(set(names.values())) == len(shapes)
 
@@ -43,21 +48,45 @@ def test_names_are_the_projects_own():
     def name(network, source_format, ours):
         return tensor_names(fs.arch(network), source_format)[ours]
 
-    assert name("regnety-400mf.dds", "pycls", "stages.0.0.proj_norm.running_mean") == "s1.b1.bn.running_mean"
-    assert name("regnety-400mf.dds", "pycls", "stages.3.5.se.expand.bias") == "s4.b6.f.se.f_ex.2.bias"
+    assert (
+        name("regnety-400mf.dds", "pycls", "stages.0.0.proj_norm.running_mean")
+        == "s1.b1.bn.running_mean"
+    )
+    assert (
+        name("regnety-400mf.dds", "pycls", "stages.3.5.se.expand.bias") == "s4.b6.f.se.f_ex.2.bias"
+    )
     assert name("regnety-400mf.dds", "timm", "stages.2.1.conv2.weight") == "s3.b2.conv2.conv.weight"
-    assert name("regnetx-800mf.dds", "torchvision", "stages.1.2.norm3.bias") == "trunk_output.block2.block2-2.f.c.1.bias"
-    assert name("efficientnet-b0", "torchvision", "stages.0.0.conv3.weight") == "features.1.0.block.2.0.weight"
+    assert (
+        name("regnetx-800mf.dds", "torchvision", "stages.1.2.norm3.bias")
+        == "trunk_output.block2.block2-2.f.c.1.bias"
+    )
+    assert (
+        name("efficientnet-b0", "torchvision", "stages.0.0.conv3.weight")
+        == "features.1.0.block.2.0.weight"
+    )
     assert name("efficientnet-b0", "torchvision", "head.norm.weight") == "features.8.1.weight"
-    assert name("efficientnet-lite0", "efficientnet-lite", "stages.6.0.conv3.weight") == "_blocks.15._project_conv.weight"
+    assert (
+        name("efficientnet-lite0", "efficientnet-lite", "stages.6.0.conv3.weight")
+        == "_blocks.15._project_conv.weight"
+    )
 
 
-@pytest.mark.parametrize("wrapped", ["plain", "model_state", "module.", "safetensors", "half", "no counters"])
+@pytest.mark.parametrize(
+    "wrapped", ["plain", "model_state", "module.", "safetensors", "half", "no counters"]
+)
 def test_every_way_a_file_holds_them(tmp_path, wrapped):
     tensors, state = theirs("regnety-200mf.dds", "pycls", 12)
     path = tmp_path / "RegNetY.pyth"
     if wrapped == "model_state":
-        save({"epoch": 99, "model_state": tensors, "optimizer_state": {"state": {}}, "cfg": "MODEL: regnet"}, path)
+        save(
+            {
+                "epoch": 99,
+                "model_state": tensors,
+                "optimizer_state": {"state": {}},
+                "cfg": "MODEL: regnet",
+            },
+            path,
+        )
     elif wrapped == "module.":
         save({f"module.{k}": v for k, v in tensors.items()}, path)
     elif wrapped == "safetensors":
@@ -70,25 +99,39 @@ def test_every_way_a_file_holds_them(tmp_path, wrapped):
     else:
         save(tensors, path)
     found = import_file(path, "pycls", licence="MIT")
-    assert (found.arch_name, found.num_classes, found.class_names, found.licence) == ("regnety-200mf.dds", 12, None, "MIT")
+    assert (found.arch_name, found.num_classes, found.class_names, found.licence) == (
+        "regnety-200mf.dds",
+        12,
+        None,
+        "MIT",
+    )
     assert (found.mean, found.std) == (IMAGENET_MEAN, IMAGENET_STD) and str(path) in found.source
     state["stem.conv.weight"] = state["stem.conv.weight"].flip(1)  # BGR to RGB
     assert list(found.state_dict) == list(state)
     for name, tensor in state.items():
-        torch.testing.assert_close(found.state_dict[name], tensor, rtol=1e-3, atol=1e-4 if wrapped == "half" else 0)
+        torch.testing.assert_close(
+            found.state_dict[name], tensor, rtol=1e-3, atol=1e-4 if wrapped == "half" else 0
+        )
     fs.build(found.arch_name, 12).load_state_dict(found.state_dict)
 
 
 def test_a_thousand_classes_are_imagenets():
     tensors, _ = theirs("regnetx-200mf.dds", "timm")
     found = import_tensors(tensors, "timm")
-    assert (found.class_names[0], found.class_names[999]) == ("tench", "toilet tissue") and len(set(found.class_names)) == 1000
+    assert (found.class_names[0], found.class_names[999]) == ("tench", "toilet tissue") and len(
+        set(found.class_names)
+    ) == 1000
 
 
 def test_the_name_of_a_scaled_network_can_be_given(tmp_path):
     tensors, _ = theirs("regnety-tiny.dWr-x4", "pycls", 3)
-    assert import_file(save(tensors, tmp_path / "a.pyth"), "pycls", "regnety-tiny.dWr-x4").arch_name == "regnety-tiny.dWr-x4"
-    with pytest.raises(ValueError, match="no network here has these tensors as pycls names them; nearest is reg"):
+    assert (
+        import_file(save(tensors, tmp_path / "a.pyth"), "pycls", "regnety-tiny.dWr-x4").arch_name
+        == "regnety-tiny.dWr-x4"
+    )
+    with pytest.raises(
+        ValueError, match="no network here has these tensors as pycls names them; nearest is reg"
+    ):
         import_file(tmp_path / "a.pyth", "pycls")
 
 
@@ -103,12 +146,19 @@ def test_batch_norms_eps_goes_into_the_variance():
 def test_timms_config_beside_the_file_says_the_preprocessing(tmp_path):
     tensors, _ = theirs("efficientnet-b0", "timm", 5)
     save_file(tensors, tmp_path / "model.safetensors")
-    config = {"architecture": "efficientnet_b0", "pretrained_cfg": {"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]}}
+    config = {
+        "architecture": "efficientnet_b0",
+        "pretrained_cfg": {"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]},
+    }
     (tmp_path / "config.json").write_text(json.dumps(config))
     found = import_file(tmp_path / "model.safetensors", "timm")
     assert (found.mean, found.std) == ((127.5,) * 3, (63.75,) * 3)
-    (tmp_path / "config.json").write_text(json.dumps({**config, "architecture": "tf_efficientnet_b0"}))
-    with pytest.raises(ValueError, match="tf_efficientnet_b0 pads as TensorFlow does, efficientnet-b0 evenly"):
+    (tmp_path / "config.json").write_text(
+        json.dumps({**config, "architecture": "tf_efficientnet_b0"})
+    )
+    with pytest.raises(
+        ValueError, match="tf_efficientnet_b0 pads as TensorFlow does, efficientnet-b0 evenly"
+    ):
         import_file(tmp_path / "model.safetensors", "timm")
 
 
@@ -118,7 +168,10 @@ def test_timms_config_beside_the_file_says_the_preprocessing(tmp_path):
         (None, "pretrained_cfg .* is no object of settings"),
         ([1], "pretrained_cfg .* is no object of settings"),
         ({"mean": 0.5, "std": [0.5] * 3}, "mean .* must be three numbers from 0 to 1"),
-        ({"mean": [float("nan")] * 3, "std": [0.5] * 3}, "mean .* must be three numbers from 0 to 1"),
+        (
+            {"mean": [float("nan")] * 3, "std": [0.5] * 3},
+            "mean .* must be three numbers from 0 to 1",
+        ),
         ({"mean": [10**400] * 3, "std": [0.5] * 3}, "mean .* must be three numbers from 0 to 1"),
         ({"mean": [0.5] * 3, "std": [0.5, 0, 0.5]}, "std .* must be three numbers from 0.001 to 1"),
     ],
@@ -133,12 +186,19 @@ def test_a_config_that_cannot_be_is_refused_in_one_line(tmp_path, pretrained, te
 
 def test_what_is_not_followed_of_timms_preprocessing_is_said(tmp_path, capsys):
     save_file(theirs("regnety-tiny", "timm", 5)[0], tmp_path / "model.safetensors")
-    config = {"input_size": [3, 224, 224], "test_input_size": [3, 288, 288], "crop_pct": 0.95, "interpolation": "bicubic"}
+    config = {
+        "input_size": [3, 224, 224],
+        "test_input_size": [3, 288, 288],
+        "crop_pct": 0.95,
+        "interpolation": "bicubic",
+    }
     for pretrained, count in ((config, 1), ({"classifier": "head.fc"}, 0)):
         (tmp_path / "config.json").write_text(json.dumps({"pretrained_cfg": pretrained}))
         import_file(tmp_path / "model.safetensors", "timm", "regnety-tiny")
         said = capsys.readouterr().err
-        assert said.count("\n") == count and all(f"{name} {value}" in said for name, value in pretrained.items() if count)
+        assert said.count("\n") == count and all(
+            f"{name} {value}" in said for name, value in pretrained.items() if count
+        )
 
 
 @pytest.mark.parametrize(
@@ -162,10 +222,19 @@ def test_tensors_that_are_no_weights_are_refused_in_one_line(tmp_path, spoilt, t
 def test_paddings_that_cannot_be_told_apart_are_asked_for(tmp_path):
     tensors, _ = theirs("efficientnet-lite0", "timm", 5)
     for file in ("efficientnet_lite0_ra.pth", "model.pth"):
-        with pytest.raises(ValueError, match="pads as TensorFlow does, and timm has such weights under tf_efficientnet_lite"):
+        with pytest.raises(
+            ValueError,
+            match="pads as TensorFlow does, and timm has such weights under tf_efficientnet_lite",
+        ):
             import_file(save(tensors, tmp_path / file), "timm")
-    assert import_file(save(tensors, tmp_path / "tf_efficientnet_lite0.pth"), "timm").mean == (127.5,) * 3
-    assert import_file(tmp_path / "model.pth", "timm", "efficientnet-lite0").arch_name == "efficientnet-lite0"
+    assert (
+        import_file(save(tensors, tmp_path / "tf_efficientnet_lite0.pth"), "timm").mean
+        == (127.5,) * 3
+    )
+    assert (
+        import_file(tmp_path / "model.pth", "timm", "efficientnet-lite0").arch_name
+        == "efficientnet-lite0"
+    )
 
 
 @pytest.mark.parametrize(
@@ -173,7 +242,10 @@ def test_paddings_that_cannot_be_told_apart_are_asked_for(tmp_path):
     [
         (lambda t: t.pop("s2.b1.f.b.weight"), "1 missing: s2.b1.f.b.weight"),
         (lambda t: t.update({"s9.b1.x": torch.zeros(1)}), "1 left over: s9.b1.x"),
-        (lambda t: t.update({"head.fc.bias": torch.zeros(7)}), r"head.fc.bias is \(7,\), wanted \(5,\)"),
+        (
+            lambda t: t.update({"head.fc.bias": torch.zeros(7)}),
+            r"head.fc.bias is \(7,\), wanted \(5,\)",
+        ),
         (
             lambda t: t.update({"stem.conv.weight": torch.zeros(32, 1, 3, 3)}),
             r"stem.conv.weight is \(32, 1, 3, 3\), wanted \(32, 3, 3, 3\)",
@@ -200,7 +272,9 @@ class Harmful:
 
 def test_unusable_files_are_refused_in_one_line(tmp_path, capsys):
     files = {
-        "refused: reading it would run code": save({"model_state": Harmful()}, tmp_path / "harmful.pyth"),
+        "refused: reading it would run code": save(
+            {"model_state": Harmful()}, tmp_path / "harmful.pyth"
+        ),
         "not a file of weights, or cut short": tmp_path / "text.pth",
         "not a safetensors file, or cut short": tmp_path / "cut.safetensors",
         "no tensor but int": save({"model_state": {"a": 1}}, tmp_path / "numbers.pyth"),
@@ -215,5 +289,8 @@ def test_unusable_files_are_refused_in_one_line(tmp_path, capsys):
             import_file(path, "timm")
         assert "\n" not in str(caught.value) and str(path) in str(caught.value)
     assert "this ran" not in capsys.readouterr().out
-    with pytest.raises(ValueError, match="no format 'keras'; there are: pycls, timm, torchvision, efficientnet-lite"):
+    with pytest.raises(
+        ValueError,
+        match="no format 'keras'; there are: pycls, timm, torchvision, efficientnet-lite",
+    ):
         import_file(tmp_path / "text.pth", "keras")

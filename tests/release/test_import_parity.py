@@ -11,7 +11,14 @@ from tests.parity import CASES, difference, norms_differ, other, randomise, thei
 from tests.release.pycls_like import pycls_like
 
 TESTED = (
-    *("regnetx_002", "regnety_008", "regnetz_005", "tf_efficientnet_lite0", "tf_efficientnet_lite2", "resnext50_32x4d"),
+    *(
+        "regnetx_002",
+        "regnety_008",
+        "regnetz_005",
+        "tf_efficientnet_lite0",
+        "tf_efficientnet_lite2",
+        "resnext50_32x4d",
+    ),
     *("regnet_x_800mf", "regnet_y_400mf", "efficientnet_b0"),
 )
 
@@ -23,10 +30,19 @@ def images(side=64, count=2):
 @pytest.mark.parametrize(
     ("project", "name", "ours", "side"),
     [
-        *((p, n, o, 64) for p, n, o in CASES if n in TESTED and (p, n) != ("torchvision", "resnext50_32x4d")),
+        *(
+            (p, n, o, 64)
+            for p, n, o in CASES
+            if n in TESTED and (p, n) != ("torchvision", "resnext50_32x4d")
+        ),
         ("timm", "tf_efficientnet_lite1", "efficientnet-lite1", 75),
         ("torchvision", "resnet50", "resnet-50", 64),
-        ("torchvision", "efficientnet_b5", "efficientnet-b5", 128),  # batch norm's eps is 1e-3 there
+        (
+            "torchvision",
+            "efficientnet_b5",
+            "efficientnet-b5",
+            128,
+        ),  # batch norm's eps is 1e-3 there
     ],
 )
 def test_outputs_equal_the_originals(project, name, ours, side):
@@ -45,7 +61,10 @@ class Turned(torch.nn.Module):
         return x.flip(1)
 
 
-@pytest.mark.parametrize("name", ["regnetx-200mf.dds", "regnety-400mf.dds", "regnetz-500mf", "resnet-50", "efficientnet-b0"])
+@pytest.mark.parametrize(
+    "name",
+    ["regnetx-200mf.dds", "regnety-400mf.dds", "regnetz-500mf", "resnet-50", "efficientnet-b0"],
+)
 def test_pycls_networks_see_bgr_and_ours_rgb(name):
     net, rgb = pycls_like(name), images()
     randomise(net, rgb.flip(1))
@@ -56,7 +75,10 @@ def test_pycls_networks_see_bgr_and_ours_rgb(name):
 
 def test_torchvisions_own_regnet_is_refused():
     tensors = theirs("torchvision", "regnet_x_400mf").state_dict()
-    with pytest.raises(ValueError, match=r"nearest is regnetx-400mf.dds: .*block4-0.proj.0.weight is \(400, 160, 1, 1\), wanted \(384,"):
+    with pytest.raises(
+        ValueError,
+        match=r"nearest is regnetx-400mf.dds: .*block4-0.proj.0.weight is \(400, 160, 1, 1\), wanted \(384,",
+    ):
         import_tensors(tensors, "torchvision")
 
 

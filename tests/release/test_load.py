@@ -19,7 +19,13 @@ def same(net, weights):
 
 def test_a_name_a_full_name_and_a_path_are_the_network(release, tiny, tmp_path):
     entry, _ = release()
-    for what in (entry.short, entry.name, entry.file, tmp_path / "checkpoints" / entry.file, str(tmp_path / "checkpoints" / entry.file)):
+    for what in (
+        entry.short,
+        entry.name,
+        entry.file,
+        tmp_path / "checkpoints" / entry.file,
+        str(tmp_path / "checkpoints" / entry.file),
+    ):
         net = fs.load(what)
         assert not net.training and net.num_classes == 3 and same(net, tiny[1])
     state = torch.get_rng_state()
@@ -31,7 +37,9 @@ def test_another_number_of_classes_is_a_fresh_last_layer(release, tiny):
     entry, _ = release()
     torch.manual_seed(1)
     net = fs.load(entry.name, num_classes=7)
-    assert net(torch.zeros(2, 3, 32, 32)).shape == (2, 7) and net.num_classes == 7 and not net.training
+    assert (
+        net(torch.zeros(2, 3, 32, 32)).shape == (2, 7) and net.num_classes == 7 and not net.training
+    )
     assert 0.005 < net.head.fc.weight.std() < 0.015 and not net.head.fc.bias.any()
     body = {k: v for k, v in net.state_dict().items() if "head.fc" not in k}
     assert all(torch.equal(v, tiny[1][k]) for k, v in body.items())
@@ -53,7 +61,10 @@ def test_the_released_network_of_this_checkout_loads(monkeypatch):
 @pytest.mark.parametrize(
     ("what", "message"),
     [
-        ("regnety-tiny_colour", "no checkpoint is named 'regnety-tiny_colour'; released, nearest first: regnety-tiny_colours-"),
+        (
+            "regnety-tiny_colour",
+            "no checkpoint is named 'regnety-tiny_colour'; released, nearest first: regnety-tiny_colours-",
+        ),
         ("../regnety-tiny_colours", "no such checkpoint"),
         ("/etc/passwd", "not a checkpoint|cut short"),
         ("no/such/file.safetensors", "no such checkpoint"),
@@ -72,7 +83,10 @@ def test_a_wrong_name_says_what_there_is(release, what, message):
 def test_a_local_file_that_is_not_the_released_one_is_refused_and_kept(release, tmp_path):
     entry, data = release()
     path = tmp_path / "checkpoints" / entry.file
-    for bad, message in ((data[:-1], "bytes, the manifest says"), (data[:-1] + b"!", "not the released file")):
+    for bad, message in (
+        (data[:-1], "bytes, the manifest says"),
+        (data[:-1] + b"!", "not the released file"),
+    ):
         path.write_bytes(bad)
         with pytest.raises(InputError, match=message):
             fs.load(entry.name)
@@ -95,12 +109,22 @@ def test_links_in_place_of_released_files_are_not_followed(release, tmp_path):
         place.unlink()
 
 
-def test_it_is_downloaded_once_from_the_first_mirror_that_has_it(release, server, tiny, monkeypatch, capsys):
+def test_it_is_downloaded_once_from_the_first_mirror_that_has_it(
+    release, server, tiny, monkeypatch, capsys
+):
     urls = [f"{server.url}/{p}.safetensors" for p in ("missing", "wrong", "right", "never")]
     entry, data = release(local=False, urls=urls)
-    server.files = {"/right.safetensors": data, "/wrong.safetensors": b"x" * len(data), "/never.safetensors": data}
+    server.files = {
+        "/right.safetensors": data,
+        "/wrong.safetensors": b"x" * len(data),
+        "/never.safetensors": data,
+    }
     assert same(fs.load(entry.name), tiny[1]) and same(fs.load(entry.name), tiny[1])
-    assert [p for p, _ in server.asked] == ["/missing.safetensors", "/wrong.safetensors", "/right.safetensors"]
+    assert [p for p, _ in server.asked] == [
+        "/missing.safetensors",
+        "/wrong.safetensors",
+        "/right.safetensors",
+    ]
     out, err = capsys.readouterr()
     assert not out and "fetching" in err
     monkeypatch.setenv("FASTSCALE_OFFLINE", "1")

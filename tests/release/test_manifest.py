@@ -20,25 +20,50 @@ def test_round_trip(release, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"name": "../../../etc/passwd-12345678"}, "checkpoint 1 \\('../../../etc/passwd-12345678'\\): name must be"),
+        (
+            {"name": "../../../etc/passwd-12345678"},
+            "checkpoint 1 \\('../../../etc/passwd-12345678'\\): name must be",
+        ),
         ({"name": "/etc/passwd-12345678"}, "never a path"),
         ({"name": "a..b-12345678"}, "never a path"),
-        ({"name": "regnety-tiny_colours-00000000"}, "must end with the first 8 digits of its sha256"),
+        (
+            {"name": "regnety-tiny_colours-00000000"},
+            "must end with the first 8 digits of its sha256",
+        ),
         ({"sha256": "abc"}, "sha256 must be 64 hex digits, not 'abc'"),
         ({"bytes": -1}, "bytes must be a whole number above 0"),
         ({"bytes": True}, "bytes must be"),
         ({"urls": ["file:///etc/passwd"]}, "urls must be a list of http"),
         ({"urls": "https://example.org/a"}, "urls must be a list of http"),
         ({"errors": {"top1_error": {"value": 1}}}, "errors must be"),
-        ({"errors": {"top1_error": {"value": float("nan"), "n": 1, "mean": 1, "std": None, "seeds": [0]}}}, "errors must be"),
+        (
+            {
+                "errors": {
+                    "top1_error": {
+                        "value": float("nan"),
+                        "n": 1,
+                        "mean": 1,
+                        "std": None,
+                        "seeds": [0],
+                    }
+                }
+            },
+            "errors must be",
+        ),
         ({"errors": {}}, "errors must be top1_error and perhaps top5_error"),
         ({"errors": {"top5_error": ERROR}}, "errors must be top1_error"),
         ({"errors": {"top1_error": ERROR, "other": ERROR}}, "errors must be top1_error"),
-        ({"errors": {"top1_error": {**ERROR, "n": 3, "seeds": [0, 1, 2]}}}, "errors must be .*null for n 1"),
+        (
+            {"errors": {"top1_error": {**ERROR, "n": 3, "seeds": [0, 1, 2]}}},
+            "errors must be .*null for n 1",
+        ),
         ({"errors": {"top1_error": {**ERROR, "n": True}}}, "errors must be"),
         ({"errors": {"top1_error": {**ERROR, "value": 10**400}}}, "errors must be"),
         ({"record_ids": []}, "record_ids must be as many as the runs of its top1_error, 1, not 0"),
-        ({"record_ids": ["0", "1"]}, "record_ids must be as many as the runs of its top1_error, 1, not 2"),
+        (
+            {"record_ids": ["0", "1"]},
+            "record_ids must be as many as the runs of its top1_error, 1, not 2",
+        ),
         ({"tolerance": 10**400}, "tolerance must be percentage points from 0 to 1"),
         ({"tolerance": 100}, "tolerance must be"),
         ({"dtype": "float8"}, "dtype must be one of float32, float16"),
@@ -96,12 +121,28 @@ def test_a_short_name_is_the_newest_and_a_full_one_that_very_file(release, tiny)
     new, _ = release(dtype="float16", date="2026-02-01T00:00:00Z")
     entries = [new, old]
     assert old.short == new.short == "regnety-tiny_colours"
-    assert find("regnety-tiny_colours", entries) == new and find(old.name, entries) == old and find(old.file, entries) == old
+    assert (
+        find("regnety-tiny_colours", entries) == new
+        and find(old.name, entries) == old
+        and find(old.file, entries) == old
+    )
     assert find("regnety-tiny", entries) is None
 
 
 def test_names():
     assert is_name("regnety-tiny.alpha=2-over-3-x4_imagenet-1k-0123abcd")
     assert not any(
-        map(is_name, ("a-0123abcd/", "a\\b-0123abcd", "-0123abcd", ".a-0123abcd", "a-0123ABCD", "a\n-0123abcd", None, "a-0123abcd\n"))
+        map(
+            is_name,
+            (
+                "a-0123abcd/",
+                "a\\b-0123abcd",
+                "-0123abcd",
+                ".a-0123abcd",
+                "a-0123ABCD",
+                "a\n-0123abcd",
+                None,
+                "a-0123abcd\n",
+            ),
+        )
     )

@@ -34,30 +34,61 @@ def run(capsys, *argv):
 
 
 def test_json_gives_what_the_network_gives(capsys, images, name):
-    code, out, err = run(capsys, images / "a.png", images / "b.jpg", "--checkpoint", name, "--json", "--top", "2")
+    code, out, err = run(
+        capsys, images / "a.png", images / "b.jpg", "--checkpoint", name, "--json", "--top", "2"
+    )
     found = json.loads(out)
-    assert code == 0 and not err and [f["image"] for f in found] == [str(images / "a.png"), str(images / "b.jpg")]
+    assert (
+        code == 0
+        and not err
+        and [f["image"] for f in found] == [str(images / "a.png"), str(images / "b.jpg")]
+    )
     with torch.inference_mode():
-        shares = fs.load(name)(fs.transforms(name)(Image.open(images / "a.png")).unsqueeze(0)).softmax(1)[0]
+        shares = fs.load(name)(
+            fs.transforms(name)(Image.open(images / "a.png")).unsqueeze(0)
+        ).softmax(1)[0]
     best = shares.argsort(descending=True)[:2].tolist()
     assert [t["label"] for t in found[0]["top"]] == best
     assert [t["class"] for t in found[0]["top"]] == [("blue", "green", "red")[k] for k in best]
-    assert [t["probability"] for t in found[0]["top"]] == pytest.approx([float(shares[k]) for k in best], abs=1e-5)
+    assert [t["probability"] for t in found[0]["top"]] == pytest.approx(
+        [float(shares[k]) for k in best], abs=1e-5
+    )
 
 
 def test_a_folder_as_a_table(capsys, images, name):
     code, out, _ = run(capsys, images, "--checkpoint", name)
     lines = out.splitlines()
-    assert code == 0 and lines[0] == str(images / "a.png") and lines[8] == str(images / "sub" / "c.png") and len(lines) == 3 * 4
-    assert lines[1].split()[1] == "%" and {line.split()[2] for line in lines[1:4]} == {"blue", "green", "red"}
+    assert (
+        code == 0
+        and lines[0] == str(images / "a.png")
+        and lines[8] == str(images / "sub" / "c.png")
+        and len(lines) == 3 * 4
+    )
+    assert lines[1].split()[1] == "%" and {line.split()[2] for line in lines[1:4]} == {
+        "blue",
+        "green",
+        "red",
+    }
 
 
 def test_unreadable_images_are_one_line_each_and_the_rest_goes_on(capsys, images, name):
     bad = images / "bad.png"
     bad.write_bytes((images / "a.png").read_bytes()[:60])
-    code, out, err = run(capsys, bad, images / "nothing.png", images / "a.png", images / "notes.txt", "--checkpoint", name)
+    code, out, err = run(
+        capsys,
+        bad,
+        images / "nothing.png",
+        images / "a.png",
+        images / "notes.txt",
+        "--checkpoint",
+        name,
+    )
     assert code == 1 and out.startswith(str(images / "a.png")) and err.count("\n") == 3
-    assert "nothing.png: unreadable (No such file" in err and "bad.png: unreadable" in err and "notes.txt: unreadable (not an image)" in err
+    assert (
+        "nothing.png: unreadable (No such file" in err
+        and "bad.png: unreadable" in err
+        and "notes.txt: unreadable (not an image)" in err
+    )
     code, out, err = run(capsys, bad, "--checkpoint", name, "--json")
     assert code == 2 and not out and err.count("\n") == 1
 
@@ -65,7 +96,9 @@ def test_unreadable_images_are_one_line_each_and_the_rest_goes_on(capsys, images
 def test_more_images_than_a_batch_stay_in_order(images, name):
     files = [images / ("a.png" if i % 3 else "b.jpg") for i in range(2 * BATCH + 1)]
     found = list(predict(open_checkpoint(name), files, top=1))
-    assert [f.image for f in found] == [str(f) for f in files] and len({f.top[0][2] for f in found if f.image.endswith("a.png")}) <= 2
+    assert [f.image for f in found] == [str(f) for f in files] and len(
+        {f.top[0][2] for f in found if f.image.endswith("a.png")}
+    ) <= 2
 
 
 @pytest.mark.parametrize(
@@ -75,7 +108,10 @@ def test_more_images_than_a_batch_stay_in_order(images, name):
         (["x.png", "--checkpoint", "nope"], "no checkpoint is named 'nope'"),
         (["", "--checkpoint", "regnety-tiny_colours"], "an empty name is no image"),
         (["EMPTY", "--checkpoint", "regnety-tiny_colours"], "holds no images"),
-        (["x.png", "--checkpoint", "regnety-tiny_colours", "--top", "0"], "--top must be at least 1"),
+        (
+            ["x.png", "--checkpoint", "regnety-tiny_colours", "--top", "0"],
+            "--top must be at least 1",
+        ),
     ],
 )
 def test_mistakes_are_one_line(capsys, name, tmp_path, argv, message):

@@ -37,43 +37,85 @@ def own_runs(runs, tmp_path):
 
 def test_publish_load_evaluate_gives_the_recorded_error(runs, data_of_runs, tmp_path, capsys):
     folder, source, _ = runs
-    code, out, err = command(capsys, "checkpoint", "publish", RUN, "--runs_dir", folder, "--url", "https://example.org/v1/{file}")
+    code, out, err = command(
+        capsys,
+        "checkpoint",
+        "publish",
+        RUN,
+        "--runs_dir",
+        folder,
+        "--url",
+        "https://example.org/v1/{file}",
+    )
     assert code == 0, err
     (entry,) = places.released()
     home = tmp_path / "checkpoints"
-    records = [Record.from_json((folder / RUN / f"seed{k}" / "record.json").read_text()) for k in (0, 1)]
-    assert entry.name.startswith("regnety-tiny_colours-") and entry.short in out and entry.urls == (f"https://example.org/v1/{entry.file}",)
-    assert entry.record_ids == tuple(r.id for r in records) and [r.id for r in RecordStore(home / "records.jsonl").read()] == [
-        r.id for r in records
+    records = [
+        Record.from_json((folder / RUN / f"seed{k}" / "record.json").read_text()) for k in (0, 1)
     ]
-    assert (entry.flops, entry.params, entry.acts) == (records[0].flops, records[0].params, records[0].acts)
-    assert entry.bytes == (home / entry.file).stat().st_size < 150_000  # neither optimizer state nor a second set of weights
+    assert (
+        entry.name.startswith("regnety-tiny_colours-")
+        and entry.short in out
+        and entry.urls == (f"https://example.org/v1/{entry.file}",)
+    )
+    assert entry.record_ids == tuple(r.id for r in records) and [
+        r.id for r in RecordStore(home / "records.jsonl").read()
+    ] == [r.id for r in records]
+    assert (entry.flops, entry.params, entry.acts) == (
+        records[0].flops,
+        records[0].params,
+        records[0].acts,
+    )
+    assert (
+        entry.bytes == (home / entry.file).stat().st_size < 150_000
+    )  # neither optimizer state nor a second set of weights
 
     kind = "_ema" if entry.weights == "averaged" else ""
     recorded = records[entry.seed].values
     assert 0 < recorded["top1_error" + kind] < 66  # it has learned, and a wrong network would show
     assert entry.errors["top1_error"]["value"] == recorded["top1_error" + kind]
     values = [r.values["top1_error" + kind] for r in records]
-    assert entry.errors["top1_error"]["n"] == 2 and entry.errors["top1_error"]["mean"] == pytest.approx(sum(values) / 2, abs=1e-4)
+    assert entry.errors["top1_error"]["n"] == 2 and entry.errors["top1_error"][
+        "mean"
+    ] == pytest.approx(sum(values) / 2, abs=1e-4)
 
     code, out, err = command(capsys, "evaluate", entry.short, "--data", source)
     assert code == 0, err
-    assert {k: float(v) for k, v, _ in map(str.split, out.splitlines())} == {"top1_error": recorded["top1_error" + kind]}
+    assert {k: float(v) for k, v, _ in map(str.split, out.splitlines())} == {
+        "top1_error": recorded["top1_error" + kind]
+    }
     code, _, err = command(capsys, "evaluate", entry.short)
-    assert code == 2 and "say on which data to evaluate it: --data SOURCE" in err and err.count("\n") == 1
+    assert (
+        code == 2
+        and "say on which data to evaluate it: --data SOURCE" in err
+        and err.count("\n") == 1
+    )
     content = read_checkpoint(folder / RUN / f"seed{entry.seed}")["state_dict"]
     prefix = "ema." if kind else "net."
     net = fs.load(home / entry.file)
     assert all(torch.equal(v, content[prefix + k]) for k, v in net.state_dict().items())
 
     before = {p.name: p.read_bytes() for p in home.iterdir()}
-    assert publish(RUN, folder)[0] == replace(entry, urls=())  # again, without the address: the same file, the same name
+    assert publish(RUN, folder)[0] == replace(
+        entry, urls=()
+    )  # again, without the address: the same file, the same name
     after = {p.name: p.read_bytes() for p in home.iterdir()}
-    assert before.keys() == after.keys() and before[entry.file] == after[entry.file] and before["records.jsonl"] == after["records.jsonl"]
+    assert (
+        before.keys() == after.keys()
+        and before[entry.file] == after[entry.file]
+        and before["records.jsonl"] == after["records.jsonl"]
+    )
 
     code, out, _ = command(capsys, "checkpoint", "verify", "--data", source)
-    assert code == 0 and "as released" in out and "on all 21 images" in out and "say the same as the manifest" in out
-    code, out, _ = command(capsys, "checkpoint", "verify", entry.short, "--images", 9, "--data", source)
+    assert (
+        code == 0
+        and "as released" in out
+        and "on all 21 images" in out
+        and "say the same as the manifest" in out
+    )
+    code, out, _ = command(
+        capsys, "checkpoint", "verify", entry.short, "--images", 9, "--data", source
+    )
     assert code == 0 and "on 9 of 21 images" in out
     code, out, _ = command(capsys, "checkpoint", "load-test")
     assert code == 0 and "(1, 3, 32, 32) -> (1, 3)" in out
@@ -81,7 +123,15 @@ def test_publish_load_evaluate_gives_the_recorded_error(runs, data_of_runs, tmp_
     assert json.loads(out)[0]["sha256"] == entry.sha256
     code, out, _ = command(capsys, "checkpoint", "show", entry.short)
     assert code == 0 and out.rstrip() == (home / f"{entry.name}.md").read_text().rstrip()
-    for word in ("## Results", "## Counts", "## How it was trained", "## How to load it", "## Limits", f"{entry.flops:,}", entry.sha256):
+    for word in (
+        "## Results",
+        "## Counts",
+        "## How it was trained",
+        "## How to load it",
+        "## Limits",
+        f"{entry.flops:,}",
+        entry.sha256,
+    ):
         assert word in out
     assert f"({entry.name}.md)" in (home / "README.md").read_text()
 
@@ -91,26 +141,50 @@ def test_float16_is_released_when_its_error_is_the_same(runs, data_of_runs, tmp_
     assert entry.dtype == "float16" and fs.load(path).head.fc.weight.dtype == torch.float32
     import fastscale.release.checkpoint as module
 
-    coarse = lambda weights, dtype: {k: v.half() if v.is_floating_point() and v.dim() > 1 else v for k, v in weights.items()}  # noqa: E731
-    spoil = lambda weights, dtype: {k: v * 0 if k.startswith("head.fc") else v for k, v in coarse(weights, dtype).items()}  # noqa: E731
+    def spoil(weights, dtype):
+        coarse = {
+            k: v.half() if v.is_floating_point() and v.dim() > 1 else v for k, v in weights.items()
+        }
+        return {k: v * 0 if k.startswith("head.fc") else v for k, v in coarse.items()}
+
     monkeypatch.setattr(module, "stored", spoil)
-    with pytest.raises(InputError, match="not released: in float16 the top1_error is .* %, recorded is .* %, more than 0.02 apart"):
+    with pytest.raises(
+        InputError,
+        match="not released: in float16 the top1_error is .* %, recorded is .* %, more than 0.02 apart",
+    ):
         publish(RUN, runs[0], tmp_path / "none", dtype="float16")
     assert not (tmp_path / "none").exists()
 
 
 def fake(seed, raw, averaged=None):
     values = {"top1_error": raw} | ({} if averaged is None else {"top1_error_ema": averaged})
-    own = {"run": RUN, "arch": "regnety-tiny", "base": "regnety-tiny", "strategy": None, "factor": 1, "resolution": 32, "num_classes": 10}
+    own = {
+        "run": RUN,
+        "arch": "regnety-tiny",
+        "base": "regnety-tiny",
+        "strategy": None,
+        "factor": 1,
+        "resolution": 32,
+        "num_classes": 10,
+    }
     env = {"device": "x", "date": "2026-01-01"}
-    return Seed(Path(f"seed{seed}"), Record(kind="train", **own, flops=1, params=1, acts=1, seed=seed, values=values, env=env))
+    return Seed(
+        Path(f"seed{seed}"),
+        Record(kind="train", **own, flops=1, params=1, acts=1, seed=seed, values=values, env=env),
+    )
 
 
 def test_averaged_or_raw_by_the_mean_and_the_seed_nearest_to_it():
     seeds = [fake(0, 10.0, 12.0), fake(1, 20.0, 13.0), fake(2, 30.0, 17.5)]
     kind, chosen = choose(seeds)
     assert kind == "_ema" and chosen.record.seed == 1  # 14.17: neither the best nor the worst
-    assert errors_over(seeds, chosen, kind)["top1_error"] == {"value": 13.0, "n": 3, "mean": 14.1667, "std": 2.9297, "seeds": [0, 1, 2]}
+    assert errors_over(seeds, chosen, kind)["top1_error"] == {
+        "value": 13.0,
+        "n": 3,
+        "mean": 14.1667,
+        "std": 2.9297,
+        "seeds": [0, 1, 2],
+    }
     kind, chosen = choose([fake(0, 10.0, 12.0), fake(1, 11.0, 12.0)])
     assert kind == "" and chosen.record.seed == 0  # both equally near: the first
     assert choose([fake(0, 10.0), fake(1, 14.0), fake(2, 11.0)])[1].record.seed == 2
@@ -136,7 +210,9 @@ def test_what_is_no_finished_run_is_refused(own_runs, data_of_runs, tmp_path, ca
     refused("wanted an http(s) address", "--url", "file:///x/{file}")
     refused("wanted an http(s) address", "--url", "https://example.org/other")
     refused("is no repository of a hub", "--hub", "../x")
-    code, _, err = command(capsys, "checkpoint", "publish", "regnety-tiny.nothing", "--runs_dir", own_runs)
+    code, _, err = command(
+        capsys, "checkpoint", "publish", "regnety-tiny.nothing", "--runs_dir", own_runs
+    )
     assert code == 2 and "no such run" in err
     record = json.loads((folder / "seed1" / "record.json").read_text())
     (folder / "seed1" / "record.json").write_text(json.dumps({**record, "recipe_hash": "other"}))
@@ -168,14 +244,26 @@ def test_verify_says_what_is_wrong(runs, data_of_runs, tmp_path, capsys):
     off = {**entry.errors["top1_error"], "value": entry.errors["top1_error"]["value"] + 20}
     found = wrong(replace(entry, errors={"top1_error": off}))
     assert "on all 21 images, manifest" in found and f"the record of seed {entry.seed}" in found
-    assert "mean is 1.0, that of its records" in wrong(replace(entry, errors={"top1_error": {**off, "mean": 1.0}}), evaluate=False)
+    assert "mean is 1.0, that of its records" in wrong(
+        replace(entry, errors={"top1_error": {**off, "mean": 1.0}}), evaluate=False
+    )
     assert "flops: the manifest and record" in wrong(replace(entry, flops=7), evaluate=False)
     assert "the header says weights" in wrong(replace(entry, weights="imported"), evaluate=False)
     assert "is not the data of the manifest" in wrong(replace(entry, data_hash="0" * 64))
-    assert "record 0123 is not in records.jsonl" in wrong(replace(entry, record_ids=("0123", "4567")), evaluate=False)
-    assert f"val_images: the manifest says 22, {entry.data} here has 21" in wrong(replace(entry, val_images=22))
+    assert "record 0123 is not in records.jsonl" in wrong(
+        replace(entry, record_ids=("0123", "4567")), evaluate=False
+    )
+    assert f"val_images: the manifest says 22, {entry.data} here has 21" in wrong(
+        replace(entry, val_images=22)
+    )
     code, out, err = command(capsys, "checkpoint", "verify")
-    assert code == 1 and "could not be evaluated" in out and "WRONG" not in out and "--data SOURCE" in err and "  records: " in out
+    assert (
+        code == 1
+        and "could not be evaluated" in out
+        and "WRONG" not in out
+        and "--data SOURCE" in err
+        and "  records: " in out
+    )
     with pytest.raises(InputError, match="--tolerance 100: wanted percentage points from 0 to 1"):
         publish(RUN, folder, tolerance=100)
     path.write_bytes(path.read_bytes()[:-4] + b"????")
@@ -189,12 +277,19 @@ def test_the_committed_cards_are_made_from_the_committed_manifest(monkeypatch):
     """And every error and count in it from its records and the arch."""
     monkeypatch.delenv("FASTSCALE_CHECKPOINTS")
     home = places.home()
-    entries, records = read_manifest(home / "manifest.json"), {r.id: r for r in RecordStore(home / "records.jsonl").read()}
+    entries, records = (
+        read_manifest(home / "manifest.json"),
+        {r.id: r for r in RecordStore(home / "records.jsonl").read()},
+    )
     assert (home / "README.md").read_text() == index(entries)
     readme = (home.parent / "README.md").read_text()
-    assert with_zoo(readme, entries) == readme and all(f"(checkpoints/{entry.file})" in readme for entry in entries)
+    assert with_zoo(readme, entries) == readme and all(
+        f"(checkpoints/{entry.file})" in readme for entry in entries
+    )
     for entry in entries:
-        assert (home / f"{entry.name}.md").read_text() == card(entry, [records[i] for i in entry.record_ids])
+        assert (home / f"{entry.name}.md").read_text() == card(
+            entry, [records[i] for i in entry.record_ids]
+        )
         found = verify(entry, evaluate=False)
         assert not found.problems and len(found.lines) == 2
         counts = fs.complexity(entry.arch, entry.resolution, entry.num_classes)
@@ -206,15 +301,27 @@ def test_the_committed_cards_are_made_from_the_committed_manifest(monkeypatch):
 def test_every_verb_shows_an_example(capsys, verb):
     with pytest.raises(SystemExit) as stop:
         main(["checkpoint", verb, "--help"])
-    assert stop.value.code == 0 and f"fastscale checkpoint {verb}" in capsys.readouterr().out.split("example:")[1]
+    assert (
+        stop.value.code == 0
+        and f"fastscale checkpoint {verb}" in capsys.readouterr().out.split("example:")[1]
+    )
 
 
 def test_the_readme_above_gets_its_table_where_it_has_marks(tmp_path):
-    entries = read_manifest(places.home() / "manifest.json") or read_manifest(Path(__file__).parents[2] / "checkpoints" / "manifest.json")
+    entries = read_manifest(places.home() / "manifest.json") or read_manifest(
+        Path(__file__).parents[2] / "checkpoints" / "manifest.json"
+    )
     text = f"before\n{ZOO_START}\nold\n{ZOO_END}\nafter\n"
     made = with_zoo(text, entries)
-    assert made.startswith("before\n") and made.endswith("\nafter\n") and "old" not in made and with_zoo(made, entries) == made
-    assert all(f"(checkpoints/{e.file})" in made and f"(checkpoints/{e.name}.md)" in made for e in entries)
+    assert (
+        made.startswith("before\n")
+        and made.endswith("\nafter\n")
+        and "old" not in made
+        and with_zoo(made, entries) == made
+    )
+    assert all(
+        f"(checkpoints/{e.file})" in made and f"(checkpoints/{e.name}.md)" in made for e in entries
+    )
     assert with_zoo("no marks", entries) == "no marks" and with_zoo(ZOO_START, entries) == ZOO_START
     (tmp_path / "README.md").write_text(text)
     folder = tmp_path / "checkpoints"

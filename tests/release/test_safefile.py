@@ -32,7 +32,16 @@ def test_equal_networks_are_equal_bytes_and_other_tools_read_them(tiny):
     random.Random(0).shuffle(shuffled)
     data = to_bytes(about, weights)
     assert to_bytes(about, dict(shuffled)) == data
-    assert to_bytes(about, {k: v.contiguous(memory_format=torch.channels_last) if v.dim() == 4 else v for k, v in shuffled}) == data
+    assert (
+        to_bytes(
+            about,
+            {
+                k: v.contiguous(memory_format=torch.channels_last) if v.dim() == 4 else v
+                for k, v in shuffled
+            },
+        )
+        == data
+    )
     read = safetensors.torch.load(data)
     assert read.keys() == weights.keys() and all(torch.equal(read[k], weights[k]) for k in weights)
 
@@ -42,9 +51,22 @@ def test_the_header_says_what_the_network_is(tiny, tmp_path):
     path.write_bytes(to_bytes(*tiny))
     with safetensors.safe_open(path, "pt") as file:
         told = file.metadata()
-    assert told["arch"] == "regnety-tiny" and told["channel_order"] == "RGB" and told["format_version"] == "1" and told["seed"] == "0"
-    assert json.loads(told["classes"]) == ["blue", "green", "red"] and json.loads(told["mean"]) == [120.0, 110.0, 100.0]
-    assert (told["resolution"], told["test_resolution"], told["run"]) == ("32", "32", "regnety-tiny.quick")
+    assert (
+        told["arch"] == "regnety-tiny"
+        and told["channel_order"] == "RGB"
+        and told["format_version"] == "1"
+        and told["seed"] == "0"
+    )
+    assert json.loads(told["classes"]) == ["blue", "green", "red"] and json.loads(told["mean"]) == [
+        120.0,
+        110.0,
+        100.0,
+    ]
+    assert (told["resolution"], told["test_resolution"], told["run"]) == (
+        "32",
+        "32",
+        "regnety-tiny.quick",
+    )
     found = read_file(path)
     assert found.about == tiny[0]
     assert all(torch.equal(v, tiny[1][k]) for k, v in found.network().state_dict().items())
@@ -56,7 +78,9 @@ def test_float16_halves_the_convs_and_keeps_the_norms(tiny):
     found = from_bytes(data, "x")
     for name, tensor in found.weights.items():
         assert tensor.dtype == weights[name].dtype
-        assert torch.equal(tensor, weights[name].half().float() if tensor.dim() > 1 else weights[name])
+        assert torch.equal(
+            tensor, weights[name].half().float() if tensor.dim() > 1 else weights[name]
+        )
     assert len(data) < 0.75 * len(to_bytes(*tiny))
     with pytest.raises(InputError, match="head.fc.weight is not finite in float16"):
         to_bytes(about, {**weights, "head.fc.weight": weights["head.fc.weight"] + 1e6})
@@ -73,34 +97,75 @@ def bad_files(data):
         return with_header({**header, "__metadata__": {**header["__metadata__"], **told}}, body)
 
     yield "empty", b"", "not a safetensors file, or cut short"
-    yield "length of the header", with_header(header, body, length=2**62), "its header would be 4611686018427387904 bytes"
+    yield (
+        "length of the header",
+        with_header(header, body, length=2**62),
+        "its header would be 4611686018427387904 bytes",
+    )
     yield "huge header", (1 << 25).to_bytes(8, "little") + b"[" * (1 << 25), "no network's"
     yield "nested header", with_header(b"[" * 200_000, body), "nested too deeply|not usable JSON"
     yield "no JSON", with_header(b"{'a': 1}", body), "not usable JSON"
     yield "cut", data[:-100], "cut short"
     yield "appended", data + b"\0", "something appended"
     trillion = {"shape": [1_000_000, 1_000_000]}
-    yield "1e12 elements", change(**trillion), "needs 4,000,000,000,000 bytes, its place in the file has"
-    yield "1e12 elements, offsets too", change(**trillion, data_offsets=[0, 4 * 10**12]), "tensors overlap or leave a gap|its tensors take"
+    yield (
+        "1e12 elements",
+        change(**trillion),
+        "needs 4,000,000,000,000 bytes, its place in the file has",
+    )
+    yield (
+        "1e12 elements, offsets too",
+        change(**trillion, data_offsets=[0, 4 * 10**12]),
+        "tensors overlap or leave a gap|its tensors take",
+    )
     yield "overflow", change(shape=[2**40, 2**40]), "needs 4,835,703,278,458,516,698,824,704 bytes"
     yield "negative", change(shape=[-1, 4]), "whole numbers of at least 0"
     yield "overlap", change(data_offsets=header["head.fc.weight"]["data_offsets"]), "needs|overlap"
     yield "type", change(dtype="F64"), "is of type 'F64'"
-    yield "integer weights", change(dtype="I64", shape=[header[some]["shape"][0] // 2, *header[some]["shape"][1:]]), "parameters"
+    yield (
+        "integer weights",
+        change(dtype="I64", shape=[header[some]["shape"][0] // 2, *header[some]["shape"][1:]]),
+        "parameters",
+    )
     yield (
         "duplicate",
-        with_header(json.dumps(header)[:-1].encode() + b',"head.fc.bias":' + json.dumps(header["head.fc.bias"]).encode() + b"}", body),
+        with_header(
+            json.dumps(header)[:-1].encode()
+            + b',"head.fc.bias":'
+            + json.dumps(header["head.fc.bias"]).encode()
+            + b"}",
+            body,
+        ),
         ("'head.fc.bias' is there twice"),
     )
     lacking = {k: v for k, v in header.items() if k != "stem.norm.running_mean"}
     lacking["stem.other.running_mean"] = header["stem.norm.running_mean"]
-    yield "missing", with_header(lacking, body), "lacks tensor 'stem.norm.running_mean' for regnety-tiny"
-    extra = {**header, "more": {"dtype": "F32", "shape": [0], "data_offsets": [len(body), len(body)]}}
+    yield (
+        "missing",
+        with_header(lacking, body),
+        "lacks tensor 'stem.norm.running_mean' for regnety-tiny",
+    )
+    extra = {
+        **header,
+        "more": {"dtype": "F32", "shape": [0], "data_offsets": [len(body), len(body)]},
+    }
     yield "unknown", with_header(extra, body), "has an unknown tensor 'more'"
     shape = header[some]["shape"]
-    yield "shape", change(shape=[shape[1], shape[0], *shape[2:]] if shape[0] != shape[1] else [shape[0] * shape[1], 1, 1, 1]), "has shape"
+    yield (
+        "shape",
+        change(
+            shape=[shape[1], shape[0], *shape[2:]]
+            if shape[0] != shape[1]
+            else [shape[0] * shape[1], 1, 1, 1]
+        ),
+        "has shape",
+    )
     yield "other arch", metadata(arch="regnety-4gf"), "resolution 32 is not that of regnety-4gf"
-    yield "huge arch", metadata(arch="regnety-tiny.d-x900000"), "parameters, regnety-tiny.d-x900000 with 3 classes has"
+    yield (
+        "huge arch",
+        metadata(arch="regnety-tiny.d-x900000"),
+        "parameters, regnety-tiny.d-x900000 with 3 classes has",
+    )
     yield "no such arch", metadata(arch="../../etc/passwd"), "no network is named"
     yield "classes", metadata(classes='["a"]'), "classes must be 3 names"
     yield "huge classes", metadata(num_classes="10000000000000"), "wanted 1 to 1,000,000"
@@ -108,12 +173,28 @@ def bad_files(data):
     yield "not a number", metadata(mean="[NaN, 1, 1]"), "mean must be three numbers"
     yield "BGR", metadata(channel_order="BGR"), "take RGB"
     yield "version", metadata(format_version="2"), "format version 2, this fastscale reads 1"
-    yield "true as version", metadata(format_version="true"), "format version True, this fastscale reads 1"
-    yield "1.0 as version", metadata(format_version="1.0"), "format version 1.0, this fastscale reads 1"
+    yield (
+        "true as version",
+        metadata(format_version="true"),
+        "format version True, this fastscale reads 1",
+    )
+    yield (
+        "1.0 as version",
+        metadata(format_version="1.0"),
+        "format version 1.0, this fastscale reads 1",
+    )
     yield "huge mean", metadata(mean=f"[{10**400}, 1, 1]"), "mean must be three numbers"
-    yield "huge setting", metadata(recipe=f'{{"lr": {10**400}}}'), "recipe must be an object of settings"
+    yield (
+        "huge setting",
+        metadata(recipe=f'{{"lr": {10**400}}}'),
+        "recipe must be an object of settings",
+    )
     yield "NaN weights", data[:-4] + b"\xff" * 4, "holds NaN or infinity"
-    yield "foreign", with_header({k: v for k, v in header.items() if k != "__metadata__"}, body), "not a checkpoint of fastscale"
+    yield (
+        "foreign",
+        with_header({k: v for k, v in header.items() if k != "__metadata__"}, body),
+        "not a checkpoint of fastscale",
+    )
     yield "half told as whole", metadata(dtype="float16"), "is F32, wanted F16"
 
 
@@ -134,9 +215,13 @@ def test_a_huge_file_is_refused_before_it_is_read(tiny, tmp_path):
     header, _ = header_of(to_bytes(*tiny))
     huge = {"dtype": "F32", "shape": [100_000, 100_000], "data_offsets": [0, 4 * 10**10]}
     path = tmp_path / "huge.safetensors"
-    path.write_bytes(with_header({"__metadata__": header["__metadata__"], "head.fc.weight": huge}, b""))
+    path.write_bytes(
+        with_header({"__metadata__": header["__metadata__"], "head.fc.weight": huge}, b"")
+    )
     os.truncate(path, path.stat().st_size + 4 * 10**10)
-    with pytest.raises(InputError, match="holds 10,000,000,000 parameters, regnety-tiny with 3 classes has 26,083"):
+    with pytest.raises(
+        InputError, match="holds 10,000,000,000 parameters, regnety-tiny with 3 classes has 26,083"
+    ):
         fs.load(path)
 
 

@@ -23,9 +23,13 @@ def test_transforms_are_the_validation_pipeline(tmp_path, size, release):
     (tmp_path / "images" / "a").mkdir(parents=True)
     Image.fromarray(pixels).save(tmp_path / "images" / "a" / "0.png")
     about = fs.arch("regnety-tiny")
-    loader = PlainLoader(FolderSet(tmp_path / "images"), Framing(False, about.resolution, about.test_resolution), 1)
+    loader = PlainLoader(
+        FolderSet(tmp_path / "images"), Framing(False, about.resolution, about.test_resolution), 1
+    )
     ((batch, _),) = loader
-    module = ImageClassifier("regnety-tiny", num_classes=3, mean=(120.0, 110.0, 100.0), std=(60.0, 61.0, 62.0))
+    module = ImageClassifier(
+        "regnety-tiny", num_classes=3, mean=(120.0, 110.0, 100.0), std=(60.0, 61.0, 62.0)
+    )
     expected = module.normalise(batch)[0]
     prepare = fs.transforms(entry.name)
     for image in (pixels, Image.fromarray(pixels), Image.open(tmp_path / "images" / "a" / "0.png")):
@@ -41,9 +45,19 @@ def test_transforms_take_any_mode_and_refuse_what_is_no_image(release):
     torch.testing.assert_close(prepare(grey), prepare(Image.fromarray(grey)))
     for mode in ("RGBA", "P", "CMYK", "LA", "1", "I;16"):
         assert prepare(Image.new(mode, (50, 40))).shape == (3, 32, 32)
-    for mode, size, message in (("F", (50, 40), "mode F"), ("La", (50, 40), "mode La"), ("RGB", (0, 5), "0 x 5 pixels")):
+    for mode, size, message in (
+        ("F", (50, 40), "mode F"),
+        ("La", (50, 40), "mode La"),
+        ("RGB", (0, 5), "0 x 5 pixels"),
+    ):
         with pytest.raises(InputError, match=message):
             prepare(Image.new(mode, size))
-    for wrong in (np.zeros((4, 4, 3)), np.zeros((3, 40, 40), np.uint8), np.zeros((0, 4, 3), np.uint8), "photo.jpg", torch.zeros(3, 4, 4)):
+    for wrong in (
+        np.zeros((4, 4, 3)),
+        np.zeros((3, 40, 40), np.uint8),
+        np.zeros((0, 4, 3), np.uint8),
+        "photo.jpg",
+        torch.zeros(3, 4, 4),
+    ):
         with pytest.raises(InputError):
             prepare(wrong)

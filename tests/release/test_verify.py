@@ -17,13 +17,37 @@ ERROR = {"value": 12.0, "n": 3, "mean": 13.0, "std": 1.0, "seeds": [0, 1, 2]}
 def whole(release):
     """(an entry of three runs, its records by id) that agree."""
     entry, _ = release()
-    fields = ("arch", "flops", "params", "acts", "resolution", "num_classes", "data", "run", "recipe", "epochs")
+    fields = (
+        "arch",
+        "flops",
+        "params",
+        "acts",
+        "resolution",
+        "num_classes",
+        "data",
+        "run",
+        "recipe",
+        "epochs",
+    )
     own = {name: getattr(entry, name) for name in fields}
-    own |= {"kind": "train", "base": "regnety-tiny", "strategy": None, "factor": 1, "data_hash": "d" * 64}
+    own |= {
+        "kind": "train",
+        "base": "regnety-tiny",
+        "strategy": None,
+        "factor": 1,
+        "data_hash": "d" * 64,
+    }
     env = {"device": "x", "date": DATE, "git_commit": COMMIT}
     records = [Record(**own, seed=k, values={"top1_error": 12.0 + k}, env=env) for k in range(3)]
     ids = tuple(r.id for r in records)
-    more = {"errors": {"top1_error": ERROR}, "record_ids": ids, "commit": COMMIT, "date": DATE, "data_hash": "d" * 64, "tolerance": 0.02}
+    more = {
+        "errors": {"top1_error": ERROR},
+        "record_ids": ids,
+        "commit": COMMIT,
+        "date": DATE,
+        "data_hash": "d" * 64,
+        "tolerance": 0.02,
+    }
     return replace(entry, **more), dict(zip(ids, records, strict=True))
 
 
@@ -35,11 +59,26 @@ def test_what_agrees_is_all_well(whole):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"errors": {"top1_error": {**ERROR, "std": 0.01}}}, "the manifest's std is 0.01, that of its records 1.0"),
-        ({"errors": {"top1_error": {**ERROR, "mean": 13.001}}}, "the manifest's mean is 13.001, that of its records 13.0"),
-        ({"errors": {"top1_error": {**ERROR, "value": 11.0}}}, "the manifest says 11.0, the record of seed 0 12.0"),
-        ({"errors": {"top1_error": {**ERROR, "seeds": [0, 1, 5]}}}, r"the manifest's seeds is \[0, 1, 5\]"),
-        ({"errors": {"top1_error": ERROR, "top5_error": ERROR}}, "top5_error: the manifest's n is 3, that of its records 0"),
+        (
+            {"errors": {"top1_error": {**ERROR, "std": 0.01}}},
+            "the manifest's std is 0.01, that of its records 1.0",
+        ),
+        (
+            {"errors": {"top1_error": {**ERROR, "mean": 13.001}}},
+            "the manifest's mean is 13.001, that of its records 13.0",
+        ),
+        (
+            {"errors": {"top1_error": {**ERROR, "value": 11.0}}},
+            "the manifest says 11.0, the record of seed 0 12.0",
+        ),
+        (
+            {"errors": {"top1_error": {**ERROR, "seeds": [0, 1, 5]}}},
+            r"the manifest's seeds is \[0, 1, 5\]",
+        ),
+        (
+            {"errors": {"top1_error": ERROR, "top5_error": ERROR}},
+            "top5_error: the manifest's n is 3, that of its records 0",
+        ),
         ({"seed": 7}, "the record of seed 7 None"),
         ({"commit": "b" * 40}, "commit: the manifest says 'bbb"),
         ({"commit": None}, "commit: the manifest says None"),

@@ -54,9 +54,15 @@ def free_ports(count):
 @pytest.fixture(scope="session")
 def slurm_conf(tmp_path_factory):
     """The path of slurm.conf of a running SLURM."""
-    missing = [name for name in (*DAEMONS, "srun", "sbatch") if shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin") is None]
+    missing = [
+        name
+        for name in (*DAEMONS, "srun", "sbatch")
+        if shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin") is None
+    ]
     if missing:
-        pytest.skip(f"SLURM is not installed ({', '.join(missing)}): apt-get install slurm-wlm munge")
+        pytest.skip(
+            f"SLURM is not installed ({', '.join(missing)}): apt-get install slurm-wlm munge"
+        )
     if os.getuid() != 0 or (os.cpu_count() or 1) < 2:
         pytest.skip("a SLURM for tests is started as root, on two cores")
     folder = tmp_path_factory.mktemp("slurm")
@@ -67,10 +73,18 @@ def slurm_conf(tmp_path_factory):
     (folder / "munge.key").write_bytes(secrets.token_bytes(64))
     (folder / "munge.key").chmod(0o600)
     conf = folder / "slurm.conf"
-    conf.write_text(CONF.format(host=socket.gethostname().split(".")[0], user="root", ports=free_ports(2), folder=folder))
+    conf.write_text(
+        CONF.format(
+            host=socket.gethostname().split(".")[0], user="root", ports=free_ports(2), folder=folder
+        )
+    )
     environment = {**os.environ, "SLURM_CONF": str(conf), "PATH": f"{os.environ['PATH']}:/usr/sbin"}
     files = [f"--{name}-file={folder}/munge.{name}" for name in ("key", "pid", "log", "seed")]
-    commands = [["munged", "--foreground", f"--socket={folder}/munge.socket", *files], ["slurmctld", "-D"], ["slurmd", "-D"]]
+    commands = [
+        ["munged", "--foreground", f"--socket={folder}/munge.socket", *files],
+        ["slurmctld", "-D"],
+        ["slurmd", "-D"],
+    ]
     started = []
     try:
         for command in commands:
@@ -78,7 +92,12 @@ def slurm_conf(tmp_path_factory):
                 started.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log))
             time.sleep(0.5)
         deadline = time.monotonic() + 30
-        while "idle" not in subprocess.run(["sinfo", "-h", "-o", "%T"], env=environment, capture_output=True, text=True).stdout:
+        while (
+            "idle"
+            not in subprocess.run(
+                ["sinfo", "-h", "-o", "%T"], env=environment, capture_output=True, text=True
+            ).stdout
+        ):
             if time.monotonic() > deadline:
                 said = " | ".join((folder / f"{name}.log").read_text()[-300:] for name in DAEMONS)
                 pytest.skip(f"SLURM does not start in this container: {' '.join(said.split())}")
@@ -109,11 +128,23 @@ class SmallPlan:
     timings: bool = False
 
     def names(self):
-        return [RunName("regnety-tiny", strategy, 2.0 if strategy else 1.0, self.recipe) for strategy in self.strategies]
+        return [
+            RunName("regnety-tiny", strategy, 2.0 if strategy else 1.0, self.recipe)
+            for strategy in self.strategies
+        ]
 
     def runs(self):
         return [
-            RunSpec(f"{n.arch_name}.{self.recipe}", n.arch_name, n.base, n.strategy, n.factor, self.recipe, self.data, seed)
+            RunSpec(
+                f"{n.arch_name}.{self.recipe}",
+                n.arch_name,
+                n.base,
+                n.strategy,
+                n.factor,
+                self.recipe,
+                self.data,
+                seed,
+            )
             for seed in self.seeds
             for n in self.names()
         ]
@@ -130,11 +161,17 @@ def small_artifact(monkeypatch, tmp_path):
     monkeypatch.setattr(plan, "snapshot", lambda name: tmp_path / f"{name}.jsonl")
     monkeypatch.setattr(timings, "snapshot", lambda name: tmp_path / f"{name}.jsonl")
     monkeypatch.setattr(drawing, "snapshot", lambda name: tmp_path / f"{name}.jsonl")
-    monkeypatch.setattr(drawing, "draw", lambda artifact, tier, records: drawn.append((artifact.name, {r.arch for r in records})))
+    monkeypatch.setattr(
+        drawing,
+        "draw",
+        lambda artifact, tier, records: drawn.append((artifact.name, {r.arch for r in records})),
+    )
 
     def make(name, strategies, tier="quick", **options):
         tiers = {tier: SmallPlan(tuple(strategies), **options)}
-        known[name] = Artifact(name, f"made-up {name}", "comparison", "nothing", (f"{name}/comparison",), tiers=tiers)
+        known[name] = Artifact(
+            name, f"made-up {name}", "comparison", "nothing", (f"{name}/comparison",), tiers=tiers
+        )
         return known[name]
 
     make.drawn = drawn

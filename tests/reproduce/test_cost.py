@@ -8,7 +8,15 @@ from fastscale.reproduce import cost
 from fastscale.scaling import arch_named
 from fastscale.training.recipe import load_recipe
 
-NETWORKS = ("regnety-500mf", "regnety-500mf.dWr-x2", "regnety-4gf", "regnetz-500mf", "regnetz-4gf", "efficientnet-b0", "efficientnet-b2")
+NETWORKS = (
+    "regnety-500mf",
+    "regnety-500mf.dWr-x2",
+    "regnety-4gf",
+    "regnetz-500mf",
+    "regnetz-4gf",
+    "efficientnet-b0",
+    "efficientnet-b2",
+)
 
 
 def campaign(precisions, **env):
@@ -18,9 +26,24 @@ def campaign(precisions, **env):
         fields = network_fields(arch_named(name), 1000)
         for precision in precisions:
             seconds = fields["acts"] * 64 / 1e10 * (2 if precision == "16-mixed" else 1)
-            said = {"device": "Made-up 9000", "device_type": "cuda", "date": "2026-01-01T00:00:00Z", "batch": 64, "compile": False}
+            said = {
+                "device": "Made-up 9000",
+                "device_type": "cuda",
+                "date": "2026-01-01T00:00:00Z",
+                "batch": 64,
+                "compile": False,
+            }
             said |= {"precision": precision, "layout": "contiguous", **env}
-            records.append(Record(kind="time", run=f"{name}.time", **fields, data="imagenet", values={"step_time_s": seconds}, env=said))
+            records.append(
+                Record(
+                    kind="time",
+                    run=f"{name}.time",
+                    **fields,
+                    data="imagenet",
+                    values={"step_time_s": seconds},
+                    env=said,
+                )
+            )
     return records
 
 
@@ -29,20 +52,26 @@ def measured(monkeypatch, tmp_path):
     """measured(precisions): the records at hand are a campaign's in these."""
     monkeypatch.setenv("FASTSCALE_RUNS", str(tmp_path))
     cost.device_of.cache_clear()
-    yield lambda *precisions, **env: write_snapshot(tmp_path / "records.jsonl", campaign(precisions, **env))
+    yield lambda *precisions, **env: write_snapshot(
+        tmp_path / "records.jsonl", campaign(precisions, **env)
+    )
     cost.device_of.cache_clear()
 
 
 def seconds():
     recipe = load_recipe("imagenet-100ep")
-    return cost.cost_of(arch_named("resnet-101"), recipe, "imagenet", devices=8, device="Made-up 9000").seconds
+    return cost.cost_of(
+        arch_named("resnet-101"), recipe, "imagenet", devices=8, device="Made-up 9000"
+    ).seconds
 
 
 def test_the_recipes_precision_is_taken_where_it_was_measured(measured):
     acts = network_fields(arch_named("resnet-101"), 1000)["acts"]
     measured("bf16-mixed", "16-mixed")
     both = seconds()
-    assert both == pytest.approx(100 * 1_281_167 / 8 * acts / 1e10 * 2, rel=0.05)  # the recipe trains in float16
+    assert both == pytest.approx(
+        100 * 1_281_167 / 8 * acts / 1e10 * 2, rel=0.05
+    )  # the recipe trains in float16
 
 
 def test_another_precision_is_better_than_none(measured):

@@ -17,7 +17,9 @@ from fastscale.reproduce.plan import needed
 ROOT = Path(__file__).parents[2]
 
 
-def test_two_artifacts_share_runs_and_one_that_fails_stops_no_other(small_artifact, imagenet, tmp_path, capsys):
+def test_two_artifacts_share_runs_and_one_that_fails_stops_no_other(
+    small_artifact, imagenet, tmp_path, capsys
+):
     """Three networks for two artifacts, by processes of their own. The folder of one holds another run: it fails and is named with its
     log, what the others gave is drawn, the exit code is 1. When all have records, the same command trains nothing."""
     small_artifact("one", (None, "wg"))
@@ -30,9 +32,16 @@ def test_two_artifacts_share_runs_and_one_that_fails_stops_no_other(small_artifa
     assert main(command) == 1
     out, err = capsys.readouterr()
     assert "failed" in out and "[3/3]" in out and err.count("\n") == 1
-    assert "regnety-tiny.d-x2.quick, seed 0" in err and "other settings" in err and str(taken / "fit.log") in err
+    assert (
+        "regnety-tiny.d-x2.quick, seed 0" in err
+        and "other settings" in err
+        and str(taken / "fit.log") in err
+    )
     drawn = {"one": {"regnety-tiny", "regnety-tiny.wg-x2"}, "other": {"regnety-tiny.wg-x2"}}
-    assert small_artifact.drawn == list(drawn.items()) and len(RecordStore(folder / "records.jsonl").read()) == 2
+    assert (
+        small_artifact.drawn == list(drawn.items())
+        and len(RecordStore(folder / "records.jsonl").read()) == 2
+    )
     record = json.loads((folder / "regnety-tiny.quick" / "seed0" / "record.json").read_text())
     assert (record["seed"], record["data"], record["env"]["threads"]) == (0, "imagenet", 1)
     shutil.copy(folder / "regnety-tiny.quick" / "seed0" / "record.json", taken)
@@ -57,7 +66,10 @@ def test_when_the_budget_is_spent_no_run_is_begun(small_artifact, tmp_path, monk
     monkeypatch.setattr(local, "start", start)
     monkeypatch.setattr(local, "outcome", lambda job: setattr(job, "took", 1.0) or "made")
     assert local.train(todo, jobs=1, budget=1) == []
-    assert begun == [todo[0].label] and "the budget of 1 minutes is spent: 2 runs are left" in capsys.readouterr().out
+    assert (
+        begun == [todo[0].label]
+        and "the budget of 1 minutes is spent: 2 runs are left" in capsys.readouterr().out
+    )
 
 
 def test_what_is_begun_is_weighed(small_artifact, tmp_path):
@@ -68,7 +80,9 @@ def test_what_is_begun_is_weighed(small_artifact, tmp_path):
     going = local.Job(run, began=0.0)
     assert local.time_left([], [going], [local.Job(other)], now=10.0, slots=1) == "about 30 s left"
     assert local.time_left([], [going], [local.Job(other)], now=10.0, slots=2) == "about 15 s left"
-    assert local.time_left([], [local.Job(other, began=9.0)], [], now=10.0, slots=1) == ""  # nothing known yet
+    assert (
+        local.time_left([], [local.Job(other, began=9.0)], [], now=10.0, slots=1) == ""
+    )  # nothing known yet
     assert local.time_left([going], [], [], now=10.0, slots=1) == "done"
 
 
@@ -92,11 +106,17 @@ def test_one_at_a_time(tmp_path, capsys, data_home, small_artifact, imagenet):
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_networks_are_timed_once_for_each_plan(small_artifact, imagenet, tmp_path, capsys, monkeypatch, fails):
+def test_networks_are_timed_once_for_each_plan(
+    small_artifact, imagenet, tmp_path, capsys, monkeypatch, fails
+):
     """Two artifacts with one plan: one timing. It is asked for again while times are missing, and where it fails the exit code says so."""
     asked = []
-    monkeypatch.setattr(drawing, "measure", lambda plan, runs_dir: asked.append(plan.recipe) or not fails)
-    monkeypatch.setattr(local, "train", lambda todo, jobs, devices, budget: [finish(run) for run in todo] and [])
+    monkeypatch.setattr(
+        drawing, "measure", lambda plan, runs_dir: asked.append(plan.recipe) or not fails
+    )
+    monkeypatch.setattr(
+        local, "train", lambda todo, jobs, devices, budget: [finish(run) for run in todo] and []
+    )
     records = RecordStore(ROOT / "paper_figures" / "records" / "quick.jsonl").read()
     record = next(r for r in records if r.kind == "train" and r.run == "regnety-tiny.quick")
 
@@ -116,7 +136,9 @@ def test_smoke_passes_and_notices_a_changed_number(tmp_path, capsys):
     assert main(["reproduce", "--tier", "smoke"]) == 0
     assert "every count agrees" in capsys.readouterr().out
     (tmp_path / "configs" / "artifacts").mkdir(parents=True)
-    shutil.copy(ROOT / "configs" / "artifacts" / "published-counts.yaml", tmp_path / "configs" / "artifacts")
+    shutil.copy(
+        ROOT / "configs" / "artifacts" / "published-counts.yaml", tmp_path / "configs" / "artifacts"
+    )
     shutil.copytree(ROOT / "paper_figures" / "reference", tmp_path / "paper_figures" / "reference")
     from fastscale.paper import regenerate, smoke
 
@@ -132,19 +154,29 @@ def test_smoke_passes_and_notices_a_changed_number(tmp_path, capsys):
     assert any("zoo-counts, ResNet-50" in d and "difference" in d for d in smoke(root=tmp_path))
 
 
-def test_other_kinds_than_comparisons_are_drawn_without_a_comparisons_tables(small_artifact, monkeypatch):
+def test_other_kinds_than_comparisons_are_drawn_without_a_comparisons_tables(
+    small_artifact, monkeypatch
+):
     """The paper room keeps the records and draws; the screen names the pictures."""
-    record = next(r for r in RecordStore(ROOT / "paper_figures" / "records" / "quick.jsonl").read() if r.kind == "train")
+    record = next(
+        r
+        for r in RecordStore(ROOT / "paper_figures" / "records" / "quick.jsonl").read()
+        if r.kind == "train"
+    )
     kept = []
     monkeypatch.undo()
     monkeypatch.setattr(
-        drawing, "draw_artifact", lambda artifact, tier, records: kept.append(records) or [ROOT / "paper_figures" / "x.png"]
+        drawing,
+        "draw_artifact",
+        lambda artifact, tier, records: kept.append(records) or [ROOT / "paper_figures" / "x.png"],
     )
     drawing.draw(replace(small_artifact("one", (None,)), kind="figure"), "quick", [record])
     assert kept == [[record]]
 
 
 def test_theory_artifacts_print_their_table(capsys, monkeypatch):
-    monkeypatch.setattr(drawing, "regenerate", lambda names: [ROOT / "paper_figures" / "tables" / "table-4.md"])
+    monkeypatch.setattr(
+        drawing, "regenerate", lambda names: [ROOT / "paper_figures" / "tables" / "table-4.md"]
+    )
     assert main(["reproduce", "table-4"]) == 0
     assert "multiply-adds" in capsys.readouterr().out

@@ -19,14 +19,21 @@ def test_runs_are_planned_once_each_whoever_needs_them(small_artifact, tmp_path)
     one = small_artifact("one", (None, "wg", "dWr"), seeds=(0, 1))
     other = small_artifact("other", ("dWr", "d"), seeds=(0,))
     runs = needed([one, other], "quick", tmp_path)
-    assert [(r.spec.arch, r.spec.seed) for r in runs[:3]] == [("regnety-tiny", 0), ("regnety-tiny.wg-x2", 0), ("regnety-tiny.dWr-x2", 0)]
+    assert [(r.spec.arch, r.spec.seed) for r in runs[:3]] == [
+        ("regnety-tiny", 0),
+        ("regnety-tiny.wg-x2", 0),
+        ("regnety-tiny.dWr-x2", 0),
+    ]
     assert len(runs) == 7 and runs[1].work > runs[0].work > 0
     assert runs[2].artifacts == ["one", "other"] and runs[-1].spec.arch == "regnety-tiny.d-x2"
 
 
 def test_data_that_is_not_the_recipes_own_has_folders_of_its_own(small_artifact, tmp_path):
     """Two artifacts may train the same network by the same recipe on other images: the run's name says nothing of them."""
-    own, other = small_artifact("own", (None,), data="fashion-mnist"), small_artifact("other", (None,), data="folder:/some where")
+    own, other = (
+        small_artifact("own", (None,), data="fashion-mnist"),
+        small_artifact("other", (None,), data="folder:/some where"),
+    )
     runs = needed([own, other], "quick", tmp_path)
     folders = [run.folder.path.relative_to(tmp_path).as_posix() for run in runs]
     assert folders == ["regnety-tiny.quick/seed0", "on-folder--some-where/regnety-tiny.quick/seed0"]
@@ -40,7 +47,10 @@ def test_a_data_set_may_lie_elsewhere(small_artifact, tmp_path):
     (run,) = needed([artifact], "quick", tmp_path, sources=sources)
     words = run.arguments()
     assert words[words.index("--data.source") + 1] == f"cifar10:{tmp_path}/mine" == run.images
-    assert run.spec.data == "cifar10" and run.folder.path == tmp_path / "regnety-tiny.cifar10-2ep" / "seed0"
+    assert (
+        run.spec.data == "cifar10"
+        and run.folder.path == tmp_path / "regnety-tiny.cifar10-2ep" / "seed0"
+    )
     (plain,) = needed([artifact], "quick", tmp_path)
     assert plain.images == "cifar10"
 
@@ -58,21 +68,33 @@ def test_the_full_tier_without_imagenet_starts_nothing(small_artifact, data_home
     command = ["reproduce", "large", "--tier", "full", "--runs_dir", str(tmp_path / "runs")]
     assert main(command) == 2
     out, err = capsys.readouterr()
-    assert err.count("\n") == 1 and "2 of the runs train on imagenet, which is not here" in err and "train/<class>" in err
+    assert (
+        err.count("\n") == 1
+        and "2 of the runs train on imagenet, which is not here" in err
+        and "train/<class>" in err
+    )
     assert "2 to make" in out and not (tmp_path / "runs").exists()
     assert main([*command, "--dry-run"]) == 0
     assert "to be provided: 2 of the runs train on imagenet" in capsys.readouterr().out
 
 
-def test_published_runs_of_the_full_tier_are_not_made_again(small_artifact, data_home, tmp_path, no_law):
+def test_published_runs_of_the_full_tier_are_not_made_again(
+    small_artifact, data_home, tmp_path, no_law
+):
     """Those of the quick tier are: they are there to be repeated."""
-    (record, *_) = (r for r in RecordStore(load_artifact_records()).read() if r.run == "regnety-tiny.quick")
+    (record, *_) = (
+        r for r in RecordStore(load_artifact_records()).read() if r.run == "regnety-tiny.quick"
+    )
     for tier, missing in (("full", False), ("quick", True)):
-        artifact = small_artifact("one", (None,), tier=tier, data="fashion-mnist", seeds=(record.seed,))
+        artifact = small_artifact(
+            "one", (None,), tier=tier, data="fashion-mnist", seeds=(record.seed,)
+        )
         write_snapshot(tmp_path / "one.jsonl", [record])
         (run,) = needed([artifact], tier, tmp_path)
         assert run.missing is missing and run.published == record
-        assert run.cost.seconds == record.values["epoch_time_s"] and "as published" in run.cost.source
+        assert (
+            run.cost.seconds == record.values["epoch_time_s"] and "as published" in run.cost.source
+        )
 
 
 def load_artifact_records():
@@ -96,9 +118,26 @@ def test_an_unknown_cost_is_said(small_artifact, data_home, tmp_path, capsys, no
     assert f"time of 1 of them: {UNKNOWN}" in capsys.readouterr().out
 
 
-def test_a_device_that_was_asked_for_must_be_known(small_artifact, data_home, tmp_path, capsys, no_law):
+def test_a_device_that_was_asked_for_must_be_known(
+    small_artifact, data_home, tmp_path, capsys, no_law
+):
     small_artifact("large", (None,), tier="full", recipe="imagenet-100ep")
-    assert main(["reproduce", "large", "--tier", "full", "--dry-run", "--runs_dir", str(tmp_path), "--device", "abacus"]) == 2
+    assert (
+        main(
+            [
+                "reproduce",
+                "large",
+                "--tier",
+                "full",
+                "--dry-run",
+                "--runs_dir",
+                str(tmp_path),
+                "--device",
+                "abacus",
+            ]
+        )
+        == 2
+    )
     assert "no device is named 'abacus'" in capsys.readouterr().err
 
 
@@ -106,25 +145,56 @@ def test_costs_are_summed(small_artifact, data_home, tmp_path, capsys, monkeypat
     monkeypatch.setattr(cost, "predicted_seconds", lambda *a: 3600.0)
     monkeypatch.setattr(cost, "predicted_memory", lambda *a: 2048.0)
     small_artifact("large", (None, "wg"), tier="full", recipe="imagenet-100ep")
-    assert main(["reproduce", "large", "--tier", "full", "--dry-run", "--runs_dir", str(tmp_path), "--device", "v100"]) == 0
+    assert (
+        main(
+            [
+                "reproduce",
+                "large",
+                "--tier",
+                "full",
+                "--dry-run",
+                "--runs_dir",
+                str(tmp_path),
+                "--device",
+                "v100",
+            ]
+        )
+        == 0
+    )
     out = capsys.readouterr().out
     assert "in all 2.0 h of training predicted for v100" in out and out.count("2.00 GiB") == 2
 
 
 def test_durations():
-    assert [duration(s) for s in (None, 5, 300, 9000, 4e5)] == ["", "5 s", "5.0 min", "2.5 h", "4.6 d"]
+    assert [duration(s) for s in (None, 5, 300, 9000, 4e5)] == [
+        "",
+        "5 s",
+        "5.0 min",
+        "2.5 h",
+        "4.6 d",
+    ]
     assert Cost().source == UNKNOWN
 
 
 def test_list_runs_names_what_fit_takes(capsys, no_law):
     runs = paper_runs()
-    assert len({r.run for r in runs}) == len(runs) and all(parse_run(r.run).arch_name == r.arch for r in runs)
+    assert len({r.run for r in runs}) == len(runs) and all(
+        parse_run(r.run).arch_name == r.arch for r in runs
+    )
     (known,) = (r for r in runs if r.run == "regnety-4gf.dWr-x4.imagenet-100ep")
     assert known.published_error == 17.1 and known.data == "imagenet"
-    planned = {s.run for name in list_artifacts() if (plan := load_artifact(name).plan("full")) for s in plan.runs()}
+    planned = {
+        s.run
+        for name in list_artifacts()
+        if (plan := load_artifact(name).plan("full"))
+        for s in plan.runs()
+    }
     assert planned <= {r.run for r in runs}
     figures = {r.run: (r.published_error, r.figure) for r in runs if r.figure}
-    assert figures["efficientnet-b0.dWr-x11.imagenet-100ep"] == (17.61, "Fig. 6") and known.figure == ""
+    assert (
+        figures["efficientnet-b0.dWr-x11.imagenet-100ep"] == (17.61, "Fig. 6")
+        and known.figure == ""
+    )
     assert figures["efficientnet-b0.r-x5.02.imagenet-100ep"][1] == "Fig. 4"
     assert main(["list", "runs", "regnety-4gf.dWr"]) == 0
     out = capsys.readouterr().out
@@ -136,15 +206,24 @@ def test_list_runs_names_what_fit_takes(capsys, no_law):
     [
         (["list", "runs", "resnet-9000"], "no run of the paper has 'resnet-9000'"),
         (["list", "runs", "a", "b"], "one part of a name"),
-        (["list", "regnetq-4gf"], "no base network has 'regnetq-4gf' in its name; there are, nearest first: regnet"),
+        (
+            ["list", "regnetq-4gf"],
+            "no base network has 'regnetq-4gf' in its name; there are, nearest first: regnet",
+        ),
         (["list", "runs", "--devices", "0"], "at least 1"),
         (["reproduce", "quick", "--jobs", "-1"], "--jobs must be at least 1"),
         (["reproduce", "qick"], "nearest first: quick"),
-        (["reproduce", "quick", "--gpus-per-run", "0"], "--gpus-per-run must be at least 1 without --cluster"),
+        (
+            ["reproduce", "quick", "--gpus-per-run", "0"],
+            "--gpus-per-run must be at least 1 without --cluster",
+        ),
         (["reproduce", "quick", "--gpus-per-run", "64"], "--gpus-per-run 64: this machine has"),
         (["reproduce", "quick", "--budget", "0"], "--budget must be above 0 minutes"),
         (["reproduce", "quick", "--budget", "9", "--cluster", "slurm"], "a cluster has --time"),
-        (["reproduce", "quick", "--data", "imagenet"], "--data imagenet is imagenet; these runs train on fashion-mnist"),
+        (
+            ["reproduce", "quick", "--data", "imagenet"],
+            "--data imagenet is imagenet; these runs train on fashion-mnist",
+        ),
     ],
 )
 def test_unusable(argv, message, capsys, data_home):

@@ -26,8 +26,28 @@ def waited_for(condition, seconds=120):
 
 def test_dry_run_shows_what_would_be_submitted(small_artifact, data_home, tmp_path, capsys):
     small_artifact("made-up", (None, "wg"))
-    options = ["--partition", "gpu", "--gpus-per-run", "16", "--time", "1-12", "--slurm", "account=vision", "--slurm", "nodes=2"]
-    command = ["reproduce", "made-up", "--dry-run", "--runs_dir", str(tmp_path / "runs"), "--cluster", "slurm", *options]
+    options = [
+        "--partition",
+        "gpu",
+        "--gpus-per-run",
+        "16",
+        "--time",
+        "1-12",
+        "--slurm",
+        "account=vision",
+        "--slurm",
+        "nodes=2",
+    ]
+    command = [
+        "reproduce",
+        "made-up",
+        "--dry-run",
+        "--runs_dir",
+        str(tmp_path / "runs"),
+        "--cluster",
+        "slurm",
+        *options,
+    ]
     assert main([*command, "--slurm", "reservation=night"]) == 0
     out = capsys.readouterr().out
     flags = {line.split()[1] for line in out.splitlines() if "#SBATCH" in line}
@@ -35,7 +55,10 @@ def test_dry_run_shows_what_would_be_submitted(small_artifact, data_home, tmp_pa
         "--partition=gpu", "--time=2160", "--account=vision", "--nodes=2", "--ntasks-per-node=8", "--gpus-per-node=8", "--requeue",
         "--reservation=night", "--job-name=NAME",
     }  # fmt: skip
-    assert out.count("srun fastscale fit --run regnety-tiny") == 2 and "--trainer.devices 8 --trainer.num_nodes 2" in out
+    assert (
+        out.count("srun fastscale fit --run regnety-tiny") == 2
+        and "--trainer.devices 8 --trainer.num_nodes 2" in out
+    )
     assert not (tmp_path / "runs").exists()
 
 
@@ -64,7 +87,10 @@ def test_no_cluster_here(small_artifact, imagenet, tmp_path, capsys, monkeypatch
 
 def test_spellings():
     assert parse_minutes("30") == 30 and parse_minutes("2-0:30:01") == 2 * 1440 + 31
-    assert parse_further(["cpus-per-task=8", "comment=a=b"]) == {"cpus_per_task": "8", "comment": "a=b"}
+    assert parse_further(["cpus-per-task=8", "comment=a=b"]) == {
+        "cpus_per_task": "8",
+        "comment": "a=b",
+    }
 
 
 def test_jobs_of_submitits_own_executor(small_artifact, imagenet, tmp_path, capsys, monkeypatch):
@@ -101,8 +127,13 @@ def test_reproduce_on_slurm(slurm, small_artifact, imagenet, tmp_path, capsys, m
             if waited_for(lambda: log.is_file() and "Loading pickle" in log.read_text()):
                 time.sleep(1)
                 subprocess.run(["scancel", "--signal=USR2", job], check=True)
-                waited_for(lambda: (folder / f"{job}_0_log.out").read_text().count("Starting with") == 2)
-                preempted.append((folder / f"{job}_0_log.out").read_text() + (folder / f"{job}_0_log.err").read_text())
+                waited_for(
+                    lambda: (folder / f"{job}_0_log.out").read_text().count("Starting with") == 2
+                )
+                preempted.append(
+                    (folder / f"{job}_0_log.out").read_text()
+                    + (folder / f"{job}_0_log.err").read_text()
+                )
 
     thread = threading.Thread(target=preempt)
     thread.start()
@@ -111,7 +142,9 @@ def test_reproduce_on_slurm(slurm, small_artifact, imagenet, tmp_path, capsys, m
     out, err = capsys.readouterr()
     assert code == 0, (out, err)
     assert "[2/2]" in out and "running" in out and preempted
-    assert "this job is preempted" in preempted[0] and preempted[0].count("Starting with") == 2, preempted
+    assert "this job is preempted" in preempted[0] and preempted[0].count("Starting with") == 2, (
+        preempted
+    )
     assert len(RecordStore(runs_dir / "on-imagenet" / "records.jsonl").read()) == 2
     assert small_artifact.drawn == [("made-up", {"regnety-tiny", "regnety-tiny.wg-x2"})]
 
@@ -130,7 +163,14 @@ def test_fit_under_srun_needs_nothing_extra(slurm, imagenet, tmp_path):
         "--data.source",
         "imagenet",
     ]
-    options = ["--trainer.accelerator", "cpu", "--trainer.devices", "2", "--model.recipe.batch_size", "16"]
+    options = [
+        "--trainer.accelerator",
+        "cpu",
+        "--trainer.devices",
+        "2",
+        "--model.recipe.batch_size",
+        "16",
+    ]
     srun = ["srun", "--job-name=fit", "--nodes=1", "--ntasks-per-node=2", "--time=10"]
     done = subprocess.run([*srun, *fit, *options], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0 and done.stdout.count("top1_error ") == 1, done.stderr

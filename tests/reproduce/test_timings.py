@@ -16,14 +16,34 @@ from fastscale.scaling import arch_named
 def time_record(arch="regnety-tiny", device="made-up accelerator", data="imagenet"):
     env = {"device": device, "date": "2020-01-01T00:00:00Z"}
     fields = network_fields(arch_named(arch), 1000)
-    return Record(kind="time", run=f"{arch}.time", **fields, data=data, values={"epoch_time_min": 1.5}, env=env)
+    return Record(
+        kind="time",
+        run=f"{arch}.time",
+        **fields,
+        data=data,
+        values={"epoch_time_min": 1.5},
+        env=env,
+    )
 
 
 def test_a_plan_that_only_times_shows_its_networks(tmp_path, capsys, data_home):
-    command = ["reproduce", "fig-2", "--tier", "full", "--dry-run", "--device", "v100", "--runs_dir", str(tmp_path)]
+    command = [
+        "reproduce",
+        "fig-2",
+        "--tier",
+        "full",
+        "--dry-run",
+        "--device",
+        "v100",
+        "--runs_dir",
+        str(tmp_path),
+    ]
     assert main(command) == 0
     out = capsys.readouterr().out
-    assert "0 runs" not in out and "135 networks to time, on dummy data: 0 have times, 135 have none" in out
+    assert (
+        "0 runs" not in out
+        and "135 networks to time, on dummy data: 0 have times, 135 have none" in out
+    )
     (line,) = (line.split() for line in out.splitlines() if line.startswith("  efficientnet-b0 "))
     assert line[2] == "min" and line[4] == "GiB" and "predicted for v100, on one device" in out
 
@@ -33,7 +53,9 @@ def test_times_count_where_they_are_of_this_device(small_artifact, tmp_path, mon
     artifact = small_artifact("one", (None, "wg", "d"), tier="full", seeds=(), timings=True)
     names = ["regnety-tiny", "regnety-tiny.wg-x2", "regnety-tiny.d-x2"]
     assert timings.untimed(artifact, "full", tmp_path) == names
-    write_snapshot(tmp_path / "one.jsonl", [time_record(names[0]), time_record(names[1], device="another")])
+    write_snapshot(
+        tmp_path / "one.jsonl", [time_record(names[0]), time_record(names[1], device="another")]
+    )
     assert timings.untimed(artifact, "full", tmp_path) == names[1:]
     RecordStore(tmp_path / "records.jsonl").append(time_record(names[1], device="a cluster's"))
     RecordStore(tmp_path / "records.jsonl").append(time_record(names[2], data="cifar10"))
@@ -41,7 +63,22 @@ def test_times_count_where_they_are_of_this_device(small_artifact, tmp_path, mon
 
 
 def test_a_device_is_checked_though_nothing_is_to_train(tmp_path, capsys, data_home):
-    assert main(["reproduce", "fig-2", "--tier", "full", "--dry-run", "--device", "v10", "--runs_dir", str(tmp_path)]) == 2
+    assert (
+        main(
+            [
+                "reproduce",
+                "fig-2",
+                "--tier",
+                "full",
+                "--dry-run",
+                "--device",
+                "v10",
+                "--runs_dir",
+                str(tmp_path),
+            ]
+        )
+        == 2
+    )
     assert "no device is named 'v10'; there are, nearest first: v100, " in capsys.readouterr().err
     check_device("made-up accelerator", [time_record()])
     with pytest.raises(InputError, match="no device is named"):
@@ -52,8 +89,14 @@ def test_timing_reads_no_images(data_home, tmp_path):
     """So it does not ask for ImageNet's; of other data the size has to be known."""
     plan = load_artifact("fig-2").plan("full")
     words = drawing.time_arguments(plan, tmp_path)
-    assert words[words.index("--images") + 1] == "1281167" and words[words.index("--classes") + 1] == "1000"
-    with pytest.raises(InputError, match=r"how many images make an epoch is not known.*data write folder:\S*photographs$"):
+    assert (
+        words[words.index("--images") + 1] == "1281167"
+        and words[words.index("--classes") + 1] == "1000"
+    )
+    with pytest.raises(
+        InputError,
+        match=r"how many images make an epoch is not known.*data write folder:\S*photographs$",
+    ):
         drawing.time_arguments(replace(plan, data=f"folder:{tmp_path}/photographs"), tmp_path)
 
 

@@ -10,13 +10,28 @@ from fastscale.scaling.scale import round_group_width
 def test_regnets_keep_stem_and_head_efficientnets_scale_them():
     z, b0 = fs.scale("regnetz-4gf", "dWr", 8), fs.scale("efficientnet-b0", "w", 4)
     assert (z.stem_width, z.head_width, z.resolution, z.test_resolution) == (32, 1000, 284, 324)
-    assert (b0.stem_width, b0.head_width, b0.widths, b0.depths) == (64, 2560, (32, 48, 80, 160, 224, 384, 640), (1, 2, 2, 3, 3, 4, 1))
+    assert (b0.stem_width, b0.head_width, b0.widths, b0.depths) == (
+        64,
+        2560,
+        (32, 48, 80, 160, 224, 384, 640),
+        (1, 2, 2, 3, 3, 4, 1),
+    )
 
 
 def test_group_width_is_scaled_only_with_the_letter_g():
     assert set(fs.scale("regnety-4gf", "w", 4).group_widths) == {32}
     assert set(fs.scale("regnety-4gf", "wg", 4).group_widths) == {64}
-    assert [round_group_width(g) for g in (0.2, 1.4, 2.4, 2.6, 5.4, 6, 12, 20, 21)] == [1, 1, 2, 4, 4, 8, 16, 16, 24]
+    assert [round_group_width(g) for g in (0.2, 1.4, 2.4, 2.6, 5.4, 6, 12, 20, 21)] == [
+        1,
+        1,
+        2,
+        4,
+        4,
+        8,
+        16,
+        16,
+        24,
+    ]
 
 
 def test_plain_convs_stay_plain():
@@ -45,15 +60,33 @@ def test_scaled_down_below_its_strides():
 def test_names_mean_what_they_say():
     big = fs.scale("regnetz-500mf", "dWr", 1.85)
     assert big.name == "regnetz-500mf.dWr-x1.85" and fs.arch(big.name) == big
-    for name in ("regnetx-1.6gf.dds.d1_w0.5_r1-x2.5", "regnety-4gf.alpha=2/3-x4", "efficientnet-b0.alpha=0.8-x16"):
+    for name in (
+        "regnetx-1.6gf.dds.d1_w0.5_r1-x2.5",
+        "regnety-4gf.alpha=2/3-x4",
+        "efficientnet-b0.alpha=0.8-x16",
+    ):
         assert fs.arch(name).name == name
     run = parse_run("regnetx-1.6gf.dds.dWr-x1.85.imagenet-100ep")
-    assert (run.base, run.strategy, run.factor, run.recipe) == ("regnetx-1.6gf.dds", "dWr", 1.85, "imagenet-100ep")
+    assert (run.base, run.strategy, run.factor, run.recipe) == (
+        "regnetx-1.6gf.dds",
+        "dWr",
+        1.85,
+        "imagenet-100ep",
+    )
     assert parse_run("regnety-tiny.quick").arch_name == "regnety-tiny"
 
 
 @pytest.mark.parametrize(
-    "name", ["regnety-4gf.dWr", "regnety-4gf.dWr-x", "regnety-4gf.quick", "regnety-4gf.dWr-x4.a.b", "regnety-4gf.foo-x2", ".dWr-x4", ""]
+    "name",
+    [
+        "regnety-4gf.dWr",
+        "regnety-4gf.dWr-x",
+        "regnety-4gf.quick",
+        "regnety-4gf.dWr-x4.a.b",
+        "regnety-4gf.foo-x2",
+        ".dWr-x4",
+        "",
+    ],
 )
 def test_unreadable_names(name):
     with pytest.raises(ValueError, match=r"regnety|strategy"):
@@ -77,12 +110,17 @@ def test_scale_to_meets_its_target(base, strategy, target):
     realised = getattr(found.realised, metric)
     assert realised == getattr(fs.complexity(arch), metric)
     # nothing on a fine independent grid comes nearer than 0.1 %
-    others = [getattr(fs.complexity(fs.scale(base, strategy, factor * (1 + i / 100))), metric) for i in range(-30, 31)]
+    others = [
+        getattr(fs.complexity(fs.scale(base, strategy, factor * (1 + i / 100))), metric)
+        for i in range(-30, 31)
+    ]
     assert abs(realised / wanted - 1) <= min(abs(o / wanted - 1) for o in others) + 1e-3
 
 
 def test_scale_to_prefers_short_factors():
-    factor, arch = fs.scale_to("regnety-4gf", "dWr", flops=fs.complexity("regnety-4gf.dWr-x4").flops)
+    factor, arch = fs.scale_to(
+        "regnety-4gf", "dWr", flops=fs.complexity("regnety-4gf.dWr-x4").flops
+    )
     assert factor == 4 and fs.complexity(arch) == fs.complexity("regnety-4gf.dWr-x4")
 
 

@@ -43,10 +43,18 @@ def test_spellings_of_the_same_strategy():
         for s in map(fs.Strategy.parse, ("dWr", "r1_g8_w8_d1", "alpha=4/5", "d2_w16_g16_r2"))
     ]
     assert set(shares) == {(F(1, 10), F(8, 10), F(1, 10), F(8, 10))}
-    assert fs.Strategy.parse("alpha=2/3").exponents() == fs.Strategy.parse("d1_w4_g4_r1").exponents()
-    assert fs.Strategy.parse("dwgr").group_width == F(1, 3) and fs.Strategy.parse("dwr").group_width == 0
+    assert (
+        fs.Strategy.parse("alpha=2/3").exponents() == fs.Strategy.parse("d1_w4_g4_r1").exponents()
+    )
+    assert (
+        fs.Strategy.parse("dwgr").group_width == F(1, 3)
+        and fs.Strategy.parse("dwr").group_width == 0
+    )
     own = fs.Strategy("mine", 0.25, 0.5, 0.25)
-    assert fs.Strategy.parse(own) is own and fs.scale("regnety-4gf", own, 2).name == "regnety-4gf.mine-x2"
+    assert (
+        fs.Strategy.parse(own) is own
+        and fs.scale("regnety-4gf", own, 2).name == "regnety-4gf.mine-x2"
+    )
 
 
 @pytest.mark.parametrize("name", ["w", "wg", "dwr", "dwgr", "dWr", "alpha=1/3"])
@@ -54,14 +62,32 @@ def test_group_conv_exponents_meet_the_formula(name):
     s = fs.Strategy.parse(name)
     d, w, r, g = s.multipliers(3.0)
     e = s.exponents(group_conv=True)
-    for value, exponent in zip(group_conv_stage(d, w, r, g), (e.flops, e.params, e.acts), strict=True):
+    for value, exponent in zip(
+        group_conv_stage(d, w, r, g), (e.flops, e.params, e.acts), strict=True
+    ):
         assert value == pytest.approx(3.0 ** float(exponent))
     if s.group_width == s.width:
         assert e == s.exponents()
 
 
 @pytest.mark.parametrize(
-    "text", ["", "x", "dd", "D", "d1w2", "d1_d2", "alpha=", "alpha=1.1", "alpha=-0.1", "alpha=1/0", "dWR", "d1_", 3, None]
+    "text",
+    [
+        "",
+        "x",
+        "dd",
+        "D",
+        "d1w2",
+        "d1_d2",
+        "alpha=",
+        "alpha=1.1",
+        "alpha=-0.1",
+        "alpha=1/0",
+        "dWR",
+        "d1_",
+        3,
+        None,
+    ],
 )
 def test_unknown_strategies(text):
     with pytest.raises(ValueError, match="alpha="):

@@ -43,7 +43,16 @@ for name, version in wanted.items():
     (info / "RECORD").write_text(f"{info.name}/INSTALLER,,\\n")
     (info / "INSTALLER").write_text("pip")
 """
-IMPORTED = ("cv2", "numba", "numpy", "torch", "torchmetrics", "pytorch_lightning", "tensorboard", "fastscale")
+IMPORTED = (
+    "cv2",
+    "numba",
+    "numpy",
+    "torch",
+    "torchmetrics",
+    "pytorch_lightning",
+    "tensorboard",
+    "fastscale",
+)
 
 
 class Clone:
@@ -52,10 +61,17 @@ class Clone:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.calls = root.parent / "pip-calls"
-        for name in ("requirements.txt", "pyproject.toml", "tests/requirements.txt", "tests/requirements-parity.txt"):
+        for name in (
+            "requirements.txt",
+            "pyproject.toml",
+            "tests/requirements.txt",
+            "tests/requirements-parity.txt",
+        ):
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, root / name)
-        shutil.copytree(ROOT / "scripts", root / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            ROOT / "scripts", root / "scripts", ignore=shutil.ignore_patterns("__pycache__")
+        )
         self.calls.touch()
 
     @property
@@ -68,23 +84,47 @@ class Clone:
 
     def make_venv(self) -> None:
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", self.venv], check=True)
-        modules = [*(f"{name}.py" for name in IMPORTED), "fvcore/nn.py", "ffcv/loader.py", "ffcv/writer.py"]
-        for name, text in {**dict.fromkeys(modules, ""), "pip/__main__.py": PIP, "pip/__init__.py": ""}.items():
+        modules = [
+            *(f"{name}.py" for name in IMPORTED),
+            "fvcore/nn.py",
+            "ffcv/loader.py",
+            "ffcv/writer.py",
+        ]
+        for name, text in {
+            **dict.fromkeys(modules, ""),
+            "pip/__main__.py": PIP,
+            "pip/__init__.py": "",
+        }.items():
             (self.site / name).parent.mkdir(exist_ok=True)
             (self.site / name).write_text(text)
         self.add_distribution("ffcv", "1.0.2")  # there already: these tests compile nothing
 
     def add_distribution(self, name: str, version: str) -> None:
         environment = {**os.environ, "PIP_CALLS": os.devnull}
-        subprocess.run([self.venv / "bin/python", "-m", "pip", "install", f"{name}=={version}"], check=True, env=environment)
+        subprocess.run(
+            [self.venv / "bin/python", "-m", "pip", "install", f"{name}=={version}"],
+            check=True,
+            env=environment,
+        )
 
     def setup(self, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
         drop = ("PYTHON", "CC", "CXX", "VIRTUAL_ENV", "FASTSCALE_TORCH_INDEX")
         clean = {k: v for k, v in os.environ.items() if k not in drop and not k.startswith("PIP_")}
-        offline = {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull}  # for the real pip, where a test lets one be made
+        offline = {
+            "PIP_NO_INDEX": "1",
+            "PIP_CONFIG_FILE": os.devnull,
+        }  # for the real pip, where a test lets one be made
         env = {**clean, **offline, "PIP_CALLS": str(self.calls), **environment}
         command = [shutil.which("bash") or "bash", str(self.root / "scripts/setup.sh"), *options]
-        return subprocess.run(command, env=env, cwd="/", stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
+        return subprocess.run(
+            command,
+            env=env,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
 
     def pip_calls(self) -> str:
         """How pip was called since the last time this was asked."""

@@ -19,7 +19,11 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def run(tmp_path):
     """run(seed): the folder of a finished run of two epochs, whose first was shown twice, as after an interruption."""
-    template = next(r for r in RecordStore(ROOT / "paper_figures" / "records" / "quick.jsonl").read() if r.kind == "train")
+    template = next(
+        r
+        for r in RecordStore(ROOT / "paper_figures" / "records" / "quick.jsonl").read()
+        if r.kind == "train"
+    )
 
     def make(seed, averaged=True):
         folder = RunFolder(tmp_path / "runs", "regnety-tiny.alpha=2/3-x2.quick", seed)
@@ -30,7 +34,9 @@ def run(tmp_path):
                 if averaged or name != "top1_error_ema":
                     writer.add_scalar(name, error if "error" in name else 1.0, step)
         writer.close()
-        record = replace(template, run=folder.run, seed=seed, epochs=2, values={"top1_error": 40.0 + seed})
+        record = replace(
+            template, run=folder.run, seed=seed, epochs=2, values={"top1_error": 40.0 + seed}
+        )
         folder.finish(record)
         return folder.path, record
 
@@ -38,7 +44,11 @@ def run(tmp_path):
 
 
 def export(*words):
-    return subprocess.run([sys.executable, str(ROOT / "scripts" / "export_curves.py"), *map(str, words)], capture_output=True, text=True)
+    return subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / "export_curves.py"), *map(str, words)],
+        capture_output=True,
+        text=True,
+    )
 
 
 def test_many_runs_in_one_file(run, tmp_path):
@@ -59,7 +69,10 @@ def test_a_file_a_run(run, tmp_path):
     assert export(folder, "--out", tmp_path / "out").returncode == 0
     (path,) = (tmp_path / "out").iterdir()
     assert path.name == "regnety-tiny.alpha=2-over-3-x2.quick-seed0.csv"
-    assert [row["top1_error"] for row in csv.DictReader(path.read_text().splitlines())] == ["50", "40"]
+    assert [row["top1_error"] for row in csv.DictReader(path.read_text().splitlines())] == [
+        "50",
+        "40",
+    ]
 
 
 def test_what_is_no_run_is_one_line_and_leaves_the_file(run, tmp_path):
@@ -67,7 +80,11 @@ def test_what_is_no_run_is_one_line_and_leaves_the_file(run, tmp_path):
     (tmp_path / "all.csv").write_text("kept")
     (folder / "record.json").unlink()
     done = export(folder, "--into", tmp_path / "all.csv")
-    assert done.returncode == 2 and "not a finished run" in done.stderr and done.stderr.count("\n") == 1
+    assert (
+        done.returncode == 2
+        and "not a finished run" in done.stderr
+        and done.stderr.count("\n") == 1
+    )
     assert (tmp_path / "all.csv").read_text() == "kept"
     done = export(folder, "--out", tmp_path)
     assert done.returncode == 2 and "no such curves there (top1_error_ema)" in done.stderr

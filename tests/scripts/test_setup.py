@@ -14,12 +14,30 @@ from packaging.requirements import Requirement
 
 from .conftest import ROOT, Clone
 
-BASE = getattr(sys, "_base_executable", sys.executable)  # the Python that .venv was made from: a GPU torch in .venv would be kept
+BASE = getattr(
+    sys, "_base_executable", sys.executable
+)  # the Python that .venv was made from: a GPU torch in .venv would be kept
 # what a machine without compiler, apt and sudo still has
-COMMANDS = ("bash", "cat", "date", "dirname", "grep", "id", "mkdir", "rm", "sed", "tail", "tee", "uname")
+COMMANDS = (
+    "bash",
+    "cat",
+    "date",
+    "dirname",
+    "grep",
+    "id",
+    "mkdir",
+    "rm",
+    "sed",
+    "tail",
+    "tee",
+    "uname",
+)
 
 
-@pytest.mark.parametrize("script", [*sorted(p.relative_to(ROOT).as_posix() for p in ROOT.glob("scripts/*.sh")), ".ci/run"])
+@pytest.mark.parametrize(
+    "script",
+    [*sorted(p.relative_to(ROOT).as_posix() for p in ROOT.glob("scripts/*.sh")), ".ci/run"],
+)
 def test_scripts_are_bash(script):
     subprocess.run(["bash", "-n", ROOT / script], check=True)
 
@@ -27,7 +45,10 @@ def test_scripts_are_bash(script):
 def test_unknown_option_names_the_options(bare):
     done = bare.setup("--with-test")
     assert done.returncode == 2
-    assert done.stderr == "setup: unknown option '--with-test'; there are --with-tests, --no-ffcv, --ffcv, --dry-run, --help\n"
+    assert (
+        done.stderr
+        == "setup: unknown option '--with-test'; there are --with-tests, --no-ffcv, --ffcv, --dry-run, --help\n"
+    )
 
 
 def test_help_changes_nothing(bare):
@@ -41,7 +62,9 @@ def test_help_changes_nothing(bare):
 def test_complete_set_up_and_then_nothing_to_do(clone):
     first = clone.setup()
     assert first.returncode == 0, first.stderr
-    assert [line[:5] for line in first.stdout.splitlines() if line.startswith("[")] == [f"[{n}/6]" for n in range(1, 7)]
+    assert [line[:5] for line in first.stdout.splitlines() if line.startswith("[")] == [
+        f"[{n}/6]" for n in range(1, 7)
+    ]
     calls = clone.pip_calls()
     assert "install torch==" in calls
     assert f"--editable {clone.root}" in calls
@@ -57,8 +80,13 @@ def test_test_tools_only_when_asked_for(clone):
     assert clone.setup("--with-tests").returncode == 0
     calls = clone.pip_calls()
     assert f"-r {clone.root}/tests/requirements.txt" in calls
-    assert f"--no-deps --target {clone.venv}/parity -r {clone.root}/tests/requirements-parity.txt" in calls
-    assert "nothing to do" in clone.setup().stdout  # what is complete with the tools is complete without
+    assert (
+        f"--no-deps --target {clone.venv}/parity -r {clone.root}/tests/requirements-parity.txt"
+        in calls
+    )
+    assert (
+        "nothing to do" in clone.setup().stdout
+    )  # what is complete with the tools is complete without
     assert "nothing to do" in clone.setup("--with-tests").stdout
 
 
@@ -91,7 +119,9 @@ def test_half_installed_package_is_installed_anew(clone):
     clone.setup()
     (info,) = clone.site.glob("tqdm-*.dist-info")
     (info / "RECORD").unlink()  # pip writes it last
-    (clone.venv / ".fastscale-setup.json").write_text(json.dumps({"ffcv": "yes"}))  # the stamp while a set-up is going on
+    (clone.venv / ".fastscale-setup.json").write_text(
+        json.dumps({"ffcv": "yes"})
+    )  # the stamp while a set-up is going on
     done = clone.setup()
     assert done.returncode == 0
     assert f"{info.name.removesuffix('.dist-info')} was only half installed" in done.stdout
@@ -101,7 +131,9 @@ def test_half_installed_package_is_installed_anew(clone):
 def test_half_made_venv_is_made_anew(clone):
     (clone.venv / ".unfinished").touch()
     (clone.site / "pip/__main__.py").unlink()
-    done = clone.setup("--no-ffcv", PYTHON=BASE)  # the new .venv has the real pip, which finds no torch offline
+    done = clone.setup(
+        "--no-ffcv", PYTHON=BASE
+    )  # the new .venv has the real pip, which finds no torch offline
     assert done.returncode == 1
     assert "No matching distribution found for torch" in done.stderr
     assert not (clone.venv / ".unfinished").exists()
@@ -136,7 +168,9 @@ def test_foreign_folder_is_not_removed(bare):
 def test_failure_ends_with_command_log_and_what_to_do(clone):
     done = clone.setup(PIP_FAILS="install torch==")
     assert done.returncode == 1
-    command, *_, error, advice = [line for line in done.stderr.splitlines() if line.startswith(("  ", "What"))]
+    command, *_, error, advice = [
+        line for line in done.stderr.splitlines() if line.startswith(("  ", "What"))
+    ]
     assert re.fullmatch(r"  \S+/\.venv/bin/python -m pip install torch==\S+", command)
     assert error == "  | ERROR: the index does not answer"
     assert advice.startswith("What to do: no network")
@@ -179,7 +213,9 @@ def test_gpu_torch_in_range_is_kept(clone):
     assert "torch 2.12.0+cu130 (cuda build" in done.stdout
     calls = clone.pip_calls()
     assert "install torch==" not in calls
-    assert "torch==2.12.0+cu130" in (clone.venv / ".requirements.txt").read_text().splitlines()  # pip may not replace it
+    assert (
+        "torch==2.12.0+cu130" in (clone.venv / ".requirements.txt").read_text().splitlines()
+    )  # pip may not replace it
     assert "nothing to do" in clone.setup().stdout
 
 
@@ -195,9 +231,13 @@ def test_untagged_gpu_torch_is_known_by_its_version_file(clone):
     clone.add_distribution("torch", "2.13.0")
     (clone.site / "torch.py").unlink()
     (clone.site / "torch").mkdir()
-    (clone.site / "torch/version.py").write_text("cuda: Optional[str] = '13.0'\nhip: Optional[str] = None\n")
+    (clone.site / "torch/version.py").write_text(
+        "cuda: Optional[str] = '13.0'\nhip: Optional[str] = None\n"
+    )
     assert "(cuda build" in clone.setup("--dry-run").stdout
-    (clone.site / "torch/version.py").write_text("cuda: Optional[str] = None\nhip: Optional[str] = None\n")
+    (clone.site / "torch/version.py").write_text(
+        "cuda: Optional[str] = None\nhip: Optional[str] = None\n"
+    )
     assert "is kept" not in clone.setup("--dry-run").stdout
 
 
@@ -208,15 +248,21 @@ def test_gpu_torch_of_the_active_environment_is_kept(bare, tmp_path):
     path = f"{other.venv}/bin:{os.environ['PATH']}"
     plan = bare.setup("--dry-run", "--no-ffcv", PATH=path, VIRTUAL_ENV=str(other.venv)).stdout
     assert f"torch 2.11.0+cu130 (cuda build, from {other.venv}) is kept" in plan
-    assert bare.setup("--no-ffcv", PATH=path).returncode == 1  # the real pip, offline: but .venv is made by then
+    assert (
+        bare.setup("--no-ffcv", PATH=path).returncode == 1
+    )  # the real pip, offline: but .venv is made by then
     version = "import importlib.metadata as m; print(m.version('torch'))"
-    seen = subprocess.run([bare.venv / "bin/python", "-c", version], capture_output=True, text=True, check=True)
+    seen = subprocess.run(
+        [bare.venv / "bin/python", "-c", version], capture_output=True, text=True, check=True
+    )
     assert seen.stdout.strip() == "2.11.0+cu130"
 
 
 def test_torch_index_is_for_torch_alone(clone):
     clone.setup(FASTSCALE_TORCH_INDEX="file:///index")
-    with_index = [call for call in clone.pip_calls().splitlines() if "--index-url file:///index" in call]
+    with_index = [
+        call for call in clone.pip_calls().splitlines() if "--index-url file:///index" in call
+    ]
     assert len(with_index) == 1
     assert with_index[0].startswith("install torch==")
 
@@ -232,7 +278,9 @@ def test_moved_folder_is_followed(clone):
 
 
 def pins() -> dict[str, list[str]]:
-    lines = [line.split("#")[0].strip() for line in (ROOT / "requirements.txt").read_text().splitlines()]
+    lines = [
+        line.split("#")[0].strip() for line in (ROOT / "requirements.txt").read_text().splitlines()
+    ]
     found: dict[str, list[str]] = {}
     for requirement in map(Requirement, filter(None, lines)):
         (pin,) = requirement.specifier
@@ -248,7 +296,9 @@ def test_pins_lie_in_the_declared_ranges():
     declared = [Requirement(found) for found in re.findall(r'"([^"]+)"', block[1])]
     assert len(declared) >= 10
     for requirement in declared:
-        assert all(version in requirement.specifier for version in pins()[requirement.name.lower()]), requirement
+        assert all(
+            version in requirement.specifier for version in pins()[requirement.name.lower()]
+        ), requirement
 
 
 def test_range_of_torch_is_one_range(monkeypatch):

@@ -49,9 +49,22 @@ def test_killed_and_taken_up_again(tmp_path):
         "  - {bases: [regnety-tiny], strategies: [base, dWr], factors: [2], what: [train, inference],"
         " precision: [32-true], layout: [channels_last], batch: 2}\n"
     )
-    command = [sys.executable, "-m", "fastscale", "time", "--grid", str(grid), "--runs_dir", str(tmp_path), "--device", "cpu"]
+    command = [
+        sys.executable,
+        "-m",
+        "fastscale",
+        "time",
+        "--grid",
+        str(grid),
+        "--runs_dir",
+        str(tmp_path),
+        "--device",
+        "cpu",
+    ]
     store = tmp_path / "records.jsonl"
-    first = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    first = subprocess.Popen(
+        command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
     lines = iter(first.stdout.readline, "")
     for line in lines:
         if line.startswith("[2/4]"):
@@ -101,7 +114,10 @@ def test_a_failure_stops_no_other_and_is_in_the_log(tmp_path):
 
 def test_a_crash_of_the_process_costs_that_setting_alone(tmp_path, monkeypatch):
     grid, store = (
-        a_grid([Network("regnety-tiny")], [SETTING, Setting("inference", "32-true", "contiguous", False, 2)]),
+        a_grid(
+            [Network("regnety-tiny")],
+            [SETTING, Setting("inference", "32-true", "contiguous", False, 2)],
+        ),
         tmp_path / "r.jsonl",
     )
     campaign = Campaign(grid, store, "cpu", None, lambda line: None)
@@ -116,60 +132,138 @@ def test_what_two_parts_share_is_measured_and_counted_once(tmp_path):
     said = []
     better = replace(SETTING, layout="better")
     part = Part((Network("regnety-tiny"),), (SETTING, replace(SETTING, layout="channels_last")))
-    again = Part(part.networks, (SETTING, better, replace(SETTING, batch=1)))  # the second is one of the first part's
+    again = Part(
+        part.networks, (SETTING, better, replace(SETTING, batch=1))
+    )  # the second is one of the first part's
     grid = replace(a_grid(part.networks), parts=(part, again))
     for expected in ((3, 0), (0, 3)):
         campaign = Campaign(grid, tmp_path / "records.jsonl", "cpu", None, said.append)
-        campaign._reference = lambda campaign=campaign: setattr(campaign, "reference_at", time.monotonic())
+        campaign._reference = lambda campaign=campaign: setattr(
+            campaign, "reference_at", time.monotonic()
+        )
         outcome = campaign.run()
         assert (len(outcome.measured), outcome.before) == expected and campaign.total == 3
-    assert any(line.startswith("[3/3]") for line in said) and len(measured(tmp_path / "records.jsonl")) == 3
+    assert (
+        any(line.startswith("[3/3]") for line in said)
+        and len(measured(tmp_path / "records.jsonl")) == 3
+    )
 
 
 def test_time_that_is_up_leaves_the_rest(tmp_path):
-    outcome = Campaign(a_grid(fast_networks(40), round_s=0.5), tmp_path / "records.jsonl", "cpu", 0.12, lambda line: None).run()
+    outcome = Campaign(
+        a_grid(fast_networks(40), round_s=0.5),
+        tmp_path / "records.jsonl",
+        "cpu",
+        0.12,
+        lambda line: None,
+    ).run()
     assert outcome.left > 0 and len(outcome.measured) + outcome.left == 40
-    references = [r for r in RecordStore(tmp_path / "records.jsonl").read() if r.run == "regnety-tiny.reference"]
+    references = [
+        r
+        for r in RecordStore(tmp_path / "records.jsonl").read()
+        if r.run == "regnety-tiny.reference"
+    ]
     assert references[0].values["drift_ratio"] == 1.0
     assert len(references) == (2 if outcome.measured else 1)
     if outcome.measured:
-        ratio = references[1].values["reference_step_time_s"] / references[0].values["reference_step_time_s"]
-        assert outcome.drift == pytest.approx(ratio) == pytest.approx(references[1].values["drift_ratio"])
+        ratio = (
+            references[1].values["reference_step_time_s"]
+            / references[0].values["reference_step_time_s"]
+        )
+        assert (
+            outcome.drift
+            == pytest.approx(ratio)
+            == pytest.approx(references[1].values["drift_ratio"])
+        )
 
 
 def test_the_better_layout_is_the_one_measured_faster(tmp_path):
     from fastscale.records import Record, environment, network_fields
 
     def record(layout, seconds):
-        env = environment(precision="32-true", layout=layout, compile=False, batch=2, threads=1, device="d", **CONDITIONS)
+        env = environment(
+            precision="32-true",
+            layout=layout,
+            compile=False,
+            batch=2,
+            threads=1,
+            device="d",
+            **CONDITIONS,
+        )
         import fastscale as fs
 
         fields = network_fields(fs.arch("regnety-tiny"), 4)
-        return Record(kind="time", run="regnety-tiny.time", **fields, data="imagenet", values={"step_time_s": seconds}, env=env)
+        return Record(
+            kind="time",
+            run="regnety-tiny.time",
+            **fields,
+            data="imagenet",
+            values={"step_time_s": seconds},
+            env=env,
+        )
 
     grid = a_grid([Network("regnety-tiny")])
     asked = replace(SETTING, layout="better")
     for times, best in (((1.0, 2.0), "contiguous"), ((2.0, 1.0), "channels_last")):
-        done = Done(grid, [record("contiguous", times[0]), record("channels_last", times[1])], "d", 1)
+        done = Done(
+            grid, [record("contiguous", times[0]), record("channels_last", times[1])], "d", 1
+        )
         assert done.better_layout("regnety-tiny", grid.parts[0].networks, asked) == best
         assert done.record("regnety-tiny", SETTING) is not None
-    assert Done(grid, [], "d", 1).better_layout("regnety-tiny", grid.parts[0].networks, asked) == "channels_last"
-    assert Done(grid, [record("contiguous", 1.0)], "another", 1).record("regnety-tiny", SETTING) is None
+    assert (
+        Done(grid, [], "d", 1).better_layout("regnety-tiny", grid.parts[0].networks, asked)
+        == "channels_last"
+    )
+    assert (
+        Done(grid, [record("contiguous", 1.0)], "another", 1).record("regnety-tiny", SETTING)
+        is None
+    )
 
 
 def test_a_smaller_batch_answers_what_was_asked_for():
     import fastscale as fs
     from fastscale.records import Record, environment, network_fields
 
-    env = environment(precision="32-true", layout="contiguous", compile=False, batch=1, threads=1, device="d", batch_asked=2, **CONDITIONS)
+    env = environment(
+        precision="32-true",
+        layout="contiguous",
+        compile=False,
+        batch=1,
+        threads=1,
+        device="d",
+        batch_asked=2,
+        **CONDITIONS,
+    )
     fields = network_fields(fs.arch("regnety-tiny"), 4)
-    found = Record(kind="time", run="regnety-tiny.time", **fields, data="imagenet", values={"step_time_s": 1.0}, env=env)
-    assert Done(a_grid([Network("regnety-tiny")]), [found], "d", 1).record("regnety-tiny", SETTING) == found
-    for other in ({"rounds": 2}, {"images": 5}, {"recipe": "quick"}):  # what was measured in another way answers nothing
+    found = Record(
+        kind="time",
+        run="regnety-tiny.time",
+        **fields,
+        data="imagenet",
+        values={"step_time_s": 1.0},
+        env=env,
+    )
+    assert (
+        Done(a_grid([Network("regnety-tiny")]), [found], "d", 1).record("regnety-tiny", SETTING)
+        == found
+    )
+    for other in (
+        {"rounds": 2},
+        {"images": 5},
+        {"recipe": "quick"},
+    ):  # what was measured in another way answers nothing
         named = replace(found, env={**env, "recipe": "imagenet-100ep"})
-        assert Done(a_grid([Network("regnety-tiny")], **other), [named], "d", 1).record("regnety-tiny", SETTING) is None
+        assert (
+            Done(a_grid([Network("regnety-tiny")], **other), [named], "d", 1).record(
+                "regnety-tiny", SETTING
+            )
+            is None
+        )
     older = replace(found, env={**env, "versions": {**env["versions"], "torch": "1.0"}})
-    assert Done(a_grid([Network("regnety-tiny")]), [older], "d", 1).record("regnety-tiny", SETTING) is None
+    assert (
+        Done(a_grid([Network("regnety-tiny")]), [older], "d", 1).record("regnety-tiny", SETTING)
+        is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -179,9 +273,15 @@ def test_a_smaller_batch_answers_what_was_asked_for():
         (["regnety-tiny", "--grid", "cpu"], "give networks, or --grid"),
         (["--grid", "no-such"], "nearest first"),
         (["--grid", "cpu", "--budget", "0"], "above 0 minutes"),
-        (["--grid", "cpu", "--precision", "bf16-mixed"], "--precision bf16-mixed: the grid says that"),
+        (
+            ["--grid", "cpu", "--precision", "bf16-mixed"],
+            "--precision bf16-mixed: the grid says that",
+        ),
         (["--grid", "cpu", "--batch", "4"], "--batch 4: the grid says that"),
-        (["regnety-tiny", "--recipe", "quick", "--loader", "fashion-mnist", "--devices", "8"], "--devices 8: has no part in the loader"),
+        (
+            ["regnety-tiny", "--recipe", "quick", "--loader", "fashion-mnist", "--devices", "8"],
+            "--devices 8: has no part in the loader",
+        ),
         (["--grid", "cpu", "--budget", "nan"], "above 0 minutes"),
         (["regnety-tiny", "--budget", "3"], "--separate"),
         (["regnety-tiny", "--precision", "fp8"], "there are 32-true"),
@@ -193,7 +293,10 @@ def test_a_smaller_batch_answers_what_was_asked_for():
         (["regnety-tiny", "--devices", "0"], "at least 1"),
         (["regnety-tiny", "--recipe", "quick", "--round_s", "inf"], "seconds finite"),
         (["regnety-tiny", "--recipe", "quick", "--round_s", "nan"], "seconds finite"),
-        (["regnety-tiny", "--recipe", "quick", "--loader", "fashion-mnist", "--round_s", "nan"], "seconds finite"),
+        (
+            ["regnety-tiny", "--recipe", "quick", "--loader", "fashion-mnist", "--round_s", "nan"],
+            "seconds finite",
+        ),
         (["regnety-tiny", "--separate", "--round_s", "inf"], "round_s must be a finite number"),
         (["--grid", "cpu", "--device", "cuda:77"], "GPU"),
         (["regnety-tiny", "--device", "cuda:77"], "GPU"),
@@ -229,10 +332,34 @@ def test_timing_needs_no_data_or_training_package(tmp_path):
         "sys.meta_path.insert(0, Block())\n"
     )
     environment = {**ENVIRONMENT, "PYTHONPATH": f"{tmp_path}:{ROOT}"}
-    command = [sys.executable, "-m", "fastscale", "time", "regnety-tiny", "--separate", "--what", "train,inference", "--batch", "2"]
-    command += ["--rounds", "1", "--round_s", "0.01", "--precision", "bf16-mixed", "--device", "cpu", "--runs_dir", str(tmp_path)]
+    command = [
+        sys.executable,
+        "-m",
+        "fastscale",
+        "time",
+        "regnety-tiny",
+        "--separate",
+        "--what",
+        "train,inference",
+        "--batch",
+        "2",
+    ]
+    command += [
+        "--rounds",
+        "1",
+        "--round_s",
+        "0.01",
+        "--precision",
+        "bf16-mixed",
+        "--device",
+        "cpu",
+        "--runs_dir",
+        str(tmp_path),
+    ]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2 measured" in done.stdout and len(measured(tmp_path / "records.jsonl")) == 2
-    probe = subprocess.run([sys.executable, "-c", "import cv2"], env=environment, capture_output=True, text=True)
+    probe = subprocess.run(
+        [sys.executable, "-c", "import cv2"], env=environment, capture_output=True, text=True
+    )
     assert "is blocked" in probe.stderr

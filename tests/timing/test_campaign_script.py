@@ -32,7 +32,15 @@ def campaign(tmp_path):
     started = []
 
     def start(part, there="1"):
-        command = ["bash", str(ROOT / "scripts/campaign_h200.sh"), "--tiny", "--out", str(tmp_path / "out"), "--python", str(python)]
+        command = [
+            "bash",
+            str(ROOT / "scripts/campaign_h200.sh"),
+            "--tiny",
+            "--out",
+            str(tmp_path / "out"),
+            "--python",
+            str(python),
+        ]
         environment = {**os.environ, "PARTS": str(tmp_path / "parts"), "PART": part, "THERE": there}
         # a job in the background, as these tests may be, hands an ignored INT on
         default = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
@@ -64,6 +72,10 @@ def test_stopped_at_once_with_the_part_that_runs(campaign, tmp_path, sent):
 def test_what_is_not_installed_is_left_out(campaign, tmp_path):
     out, _ = (done := campaign("echo a part's own words")).communicate(timeout=60)
     assert done.returncode == 0 and "== parity: left out (it needs timm or torchvision)" in out
-    assert out.count("a part's own words") == 2 == (tmp_path / "out/campaign.log").read_text().count("a part's own words")
+    assert (
+        out.count("a part's own words")
+        == 2
+        == (tmp_path / "out/campaign.log").read_text().count("a part's own words")
+    )
     out, _ = (done := campaign("false", there="0")).communicate(timeout=60)
     assert done.returncode == 1 and "== parity: exit code 1" in out and "loader: left out" in out

@@ -28,14 +28,42 @@ def compared(monkeypatch, tmp_path):
             measured.append(setting)
             layout = script.resolve_layout(recipe.layout)
             env = environment(
-                precision=args.precision, layout=layout, compile=False, batch=args.batch, against="timm 1.0", same_params=True
+                precision=args.precision,
+                layout=layout,
+                compile=False,
+                batch=args.batch,
+                against="timm 1.0",
+                same_params=True,
             )
-            values = {f"{w}_time_ratio{end}": v for w in script.WHOLE for end, v in (("", ratios[setting]), ("_spread", 0.01))}
+            values = {
+                f"{w}_time_ratio{end}": v
+                for w in script.WHOLE
+                for end, v in (("", ratios[setting]), ("_spread", 0.01))
+            }
             fields = network_fields(fs.arch(name), args.classes)
-            return Record(kind="time", run=f"{name}.{project}-{setting}", **fields, data="dummy", values=values, env=env)
+            return Record(
+                kind="time",
+                run=f"{name}.{project}-{setting}",
+                **fields,
+                data="dummy",
+                values=values,
+                env=env,
+            )
 
         monkeypatch.setattr(script, "compare", compare)
-        monkeypatch.setattr(sys, "argv", ["compare_timm.py", "regnetx-400mf.dds", "--device", "cpu", "--runs_dir", str(tmp_path), *options])
+        monkeypatch.setattr(
+            sys,
+            "argv",
+            [
+                "compare_timm.py",
+                "regnetx-400mf.dds",
+                "--device",
+                "cpu",
+                "--runs_dir",
+                str(tmp_path),
+                *options,
+            ],
+        )
         return script.main(), measured
 
     run.script, run.store = script, RecordStore(tmp_path / "parity.jsonl")
@@ -47,7 +75,10 @@ def test_what_was_slower_before_is_slower_still(compared, capsys):
     capsys.readouterr()
     assert compared({}) == (1, [])
     out = capsys.readouterr().out
-    assert out.count("measured before") == 2 and "slower, beyond the noise: regnetx-400mf.dds.timm-equal step: 1.500" in out
+    assert (
+        out.count("measured before") == 2
+        and "slower, beyond the noise: regnetx-400mf.dds.timm-equal step: 1.500" in out
+    )
     assert compared({}, "--slack", "0.6") == (0, [])
 
 
@@ -58,14 +89,21 @@ def test_defaults_are_judged_too(compared, capsys):
 
 
 def test_another_layout_or_number_of_classes_is_measured(compared):
-    assert compared({"equal": 0.9}, "--settings", "equal", "--layout", "contiguous") == (0, ["equal"])
+    assert compared({"equal": 0.9}, "--settings", "equal", "--layout", "contiguous") == (
+        0,
+        ["equal"],
+    )
     assert compared({"equal": 1.5}, "--settings", "equal") == (1, ["equal"])
     assert compared({}, "--settings", "equal", "--layout", "contiguous") == (0, [])
     assert compared({"equal": 0.9}, "--settings", "equal", "--classes", "10") == (0, ["equal"])
     assert len(compared.store.read()) == 3
 
 
-@pytest.mark.parametrize("options", [("--settings", "equal,best"), ("--round_s", "inf"), ("--rounds", "0")])
+@pytest.mark.parametrize(
+    "options", [("--settings", "equal,best"), ("--round_s", "inf"), ("--rounds", "0")]
+)
 def test_mistakes(compared, options):
-    with pytest.raises(fs.InputError, match="'best' cannot be compared; there are equal|seconds finite"):
+    with pytest.raises(
+        fs.InputError, match="'best' cannot be compared; there are equal|seconds finite"
+    ):
         compared({}, *options)

@@ -7,7 +7,14 @@ import pytest
 from fastscale.errors import InputError
 from fastscale.paper import load_artifact
 from fastscale.timing.campaign import campaign_order
-from fastscale.timing.grid import Network, Setting, grid_names, load_grid, make_networks, make_settings
+from fastscale.timing.grid import (
+    Network,
+    Setting,
+    grid_names,
+    load_grid,
+    make_networks,
+    make_settings,
+)
 from fastscale.timing.order import even_order, merged
 
 GRID = """
@@ -38,17 +45,25 @@ def test_committed_grids_load():
         assert {f"{base}.{s}-x96" for s in ("dwr", "dw", "dWr", width)} <= networks
     for base in ("regnety-4gf", "regnetz-4gf"):
         assert base in networks and f"{base}.dWr-x8" in networks
-    assert {s.precision for part in paper.parts for s in part.settings} == {"bf16-mixed", "16-mixed"}
+    assert {s.precision for part in paper.parts for s in part.settings} == {
+        "bf16-mixed",
+        "16-mixed",
+    }
 
 
-@pytest.mark.parametrize("figure", ["fig-1", "fig-2", "fig-4", "fig-5", "fig-6", "fig-7", "large-networks"])
+@pytest.mark.parametrize(
+    "figure", ["fig-1", "fig-2", "fig-4", "fig-5", "fig-6", "fig-7", "large-networks"]
+)
 def test_the_papers_grid_times_every_network_of_its_figures(figure):
     """By the very names under which the figures look for records, in training, eager, in one precision."""
     timed = {
         n.name
         for part in load_grid("paper").parts
         for n in part.networks
-        if any((s.what, s.precision, s.compile) == ("train", "bf16-mixed", False) for s in part.settings)
+        if any(
+            (s.what, s.precision, s.compile) == ("train", "bf16-mixed", False)
+            for s in part.settings
+        )
     }
     assert {name.arch_name for name in load_artifact(figure).plan("full").names()} <= timed
 
@@ -57,18 +72,41 @@ def test_parts_are_measured_side_by_side():
     """Wherever it is cut, the same share of every part; what tells the better layout comes before all that takes it."""
     assert merged([["a", "b", "c", "d"], ["1", "2"], []]) == ["a", "b", "1", "c", "d", "2"]
     order = campaign_order(load_grid("paper").parts)
-    tells, takes = ([any(s.layout == "better" for s in part.settings) == yes for part, _ in order] for yes in (False, True))
+    tells, takes = (
+        [any(s.layout == "better" for s in part.settings) == yes for part, _ in order]
+        for yes in (False, True)
+    )
     assert tells[:5] == [True] * 5 and all(takes[5:])
     first = [network.base for part, network in order[5:60]]
-    assert set(first) >= {"efficientnet-b0", "regnety-500mf", "regnetz-500mf", "regnety-4gf", "regnetz-4gf"}
+    assert set(first) >= {
+        "efficientnet-b0",
+        "regnety-500mf",
+        "regnetz-500mf",
+        "regnety-4gf",
+        "regnetz-4gf",
+    }
     cpu = campaign_order(load_grid("cpu").parts)
-    assert {"regnetx-tiny", "regnety-500mf", "efficientnet-b0"} <= {network.base for _, network in cpu[: len(cpu) // 8]}
+    assert {"regnetx-tiny", "regnety-500mf", "efficientnet-b0"} <= {
+        network.base for _, network in cpu[: len(cpu) // 8]
+    }
 
 
 def test_a_grid_is_every_combination_once(tmp_path):
     grid = load(tmp_path, GRID)
-    assert [n.name for n in grid.parts[0].networks] == ["regnety-tiny", "regnety-tiny.dWr-x2", "regnety-tiny.dWr-x4"]
-    settings = make_settings(["train", "inference"], ["32-true"], ["contiguous", "channels_last"], [False, True], 8, 1, "here")
+    assert [n.name for n in grid.parts[0].networks] == [
+        "regnety-tiny",
+        "regnety-tiny.dWr-x2",
+        "regnety-tiny.dWr-x4",
+    ]
+    settings = make_settings(
+        ["train", "inference"],
+        ["32-true"],
+        ["contiguous", "channels_last"],
+        [False, True],
+        8,
+        1,
+        "here",
+    )
     assert len(settings) == 8 and {s.batch for s in settings if s.what == "inference"} == {1}
     assert str(settings[0]) == "train, 32-true, contiguous, eager, batch 8"
     assert make_settings(["train", "train"], ["32-true"], ["better"], [False], 8, 8, "here") == (
@@ -91,9 +129,17 @@ def test_a_grid_is_every_combination_once(tmp_path):
         ("factors: [2, 4]", "factors: [-1]", "above 0, got -1"),
         ("factors: [2, 4]", "factors: 2", "must be a list"),
         ("    batch: 2\n", "    batch: 0\n", "at least 1, got 0"),
-        ("{network: regnety-tiny, batch: 2}", "{network: nothing, batch: 2}", "no network is named"),
+        (
+            "{network: regnety-tiny, batch: 2}",
+            "{network: nothing, batch: 2}",
+            "no network is named",
+        ),
         ("name: g", "name: g\nrounds: 0", "at least 1"),
-        ("name: g", "name: g\nrounds: many", "rounds must be a whole number of at least 1, got 'many'"),
+        (
+            "name: g",
+            "name: g\nrounds: many",
+            "rounds must be a whole number of at least 1, got 'many'",
+        ),
         ("name: g", "name: g\nrounds: 2.5", "rounds must be a whole number"),
         ("name: g", "name: g\nrounds: true", "rounds must be a whole number"),
         ("name: g", "name: g\nround_s: .nan", "round_s must be a finite number above 0, got nan"),
@@ -123,7 +169,10 @@ def test_an_unknown_grid_names_the_known_ones():
 
 
 def test_wherever_the_order_is_cut_it_covers_evenly():
-    bases, strategies = ["regnety-tiny", "regnetz-tiny", "efficientnet-tiny"], ["d", "wg", "r", "dwgr", "dWr"]
+    bases, strategies = (
+        ["regnety-tiny", "regnetz-tiny", "efficientnet-tiny"],
+        ["d", "wg", "r", "dwgr", "dWr"],
+    )
     networks = make_networks(bases, ["base", *strategies], [2, 4, 8, 16, 32, 64], "here")
     order = even_order(networks)
     assert sorted(n.name for n in order) == sorted(n.name for n in networks)
@@ -134,7 +183,10 @@ def test_wherever_the_order_is_cut_it_covers_evenly():
         for base in bases:
             per_strategy = Counter(n.strategy for n in order[:cut] if n.base == base and n.strategy)
             if per_strategy:
-                assert max(per_strategy.values()) - min(per_strategy.get(s, 0) for s in strategies) <= 1
+                assert (
+                    max(per_strategy.values()) - min(per_strategy.get(s, 0) for s in strategies)
+                    <= 1
+                )
     first = order[: 3 + 3 * 2 * len(strategies)]  # two of each strategy and base
     for base in bases:
         assert len({n.factor for n in first if n.base == base}) >= 6  # of the base and six factors

@@ -11,7 +11,15 @@ from fastscale.errors import InputError
 from fastscale.timing.loader import end_to_end, loading_rate, time_loader
 from fastscale.training import Recipe
 
-RECIPE = Recipe(name="t", data="none", epochs=1, batch_size=8, precision="32-true", warmup_epochs=0, augmentation="none")
+RECIPE = Recipe(
+    name="t",
+    data="none",
+    epochs=1,
+    batch_size=8,
+    precision="32-true",
+    warmup_epochs=0,
+    augmentation="none",
+)
 
 
 class SlowLoader:
@@ -39,7 +47,9 @@ def test_a_single_batch_has_no_rate():
 def test_the_model_waits_for_a_slow_loader():
     def data(wait):
         made = SlowLoader(wait, count=8)
-        return SimpleNamespace(num_classes=4, mean=(1.0, 2.0, 3.0), std=(1.0, 1.0, 1.0), train_dataloader=lambda: made)
+        return SimpleNamespace(
+            num_classes=4, mean=(1.0, 2.0, 3.0), std=(1.0, 1.0, 1.0), train_dataloader=lambda: made
+        )
 
     rate, waited = end_to_end(fs.arch("regnety-tiny"), RECIPE, data(0.2), 4, "cpu", 1.0)
     assert waited > 0.3 and rate <= 4 / 0.2
@@ -47,9 +57,19 @@ def test_the_model_waits_for_a_slow_loader():
 
 
 def test_one_record_of_all_three(image_folder):
-    options = {"batch": 8, "device": "cpu", "rounds": 1, "seconds": 0.2, "workers": 1, "loader": "plain"}
+    options = {
+        "batch": 8,
+        "device": "cpu",
+        "rounds": 1,
+        "seconds": 0.2,
+        "workers": 1,
+        "loader": "plain",
+    }
     record = time_loader(fs.arch("regnety-tiny"), RECIPE, str(image_folder), **options)
     assert record.run == "regnety-tiny.end-to-end" and record.data_hash and record.num_classes == 3
     assert (record.env["images"], record.env["loader"], record.env["batch"]) == ("real", "plain", 8)
     v = record.values
-    assert min(v["loader_images_per_s"], v["images_per_s"], v["end_to_end_images_per_s"]) > 0 and 0 <= v["data_wait_share"] <= 1
+    assert (
+        min(v["loader_images_per_s"], v["images_per_s"], v["end_to_end_images_per_s"]) > 0
+        and 0 <= v["data_wait_share"] <= 1
+    )

@@ -12,7 +12,14 @@ from fastscale.timing.memory import PeakMemory, fitting_batch, out_of_memory
 from fastscale.training import Recipe
 
 RECIPE = Recipe(name="t", data="none", epochs=1, batch_size=8, precision="32-true", warmup_epochs=0)
-MEASURE = {"data": "made-up", "images": 640, "num_classes": 4, "device": "cpu", "rounds": 1, "round_s": 0.001}
+MEASURE = {
+    "data": "made-up",
+    "images": 640,
+    "num_classes": 4,
+    "device": "cpu",
+    "rounds": 1,
+    "round_s": 0.001,
+}
 
 
 def small_memory(limit):
@@ -33,10 +40,14 @@ def test_a_batch_that_does_not_fit_is_halved_and_named(monkeypatch, what):
     (record,) = time_epochs([fs.arch("regnety-tiny")], RECIPE, batch=16, what=what, **MEASURE)
     assert (record.env["batch"], record.env["batch_asked"]) == (4, 16)
     if what == "train":
-        assert record.values["epoch_time_min"] == pytest.approx(record.values["step_time_s"] * 160 / 60)
+        assert record.values["epoch_time_min"] == pytest.approx(
+            record.values["step_time_s"] * 160 / 60
+        )
         assert record.values["images_per_s"] == pytest.approx(4 / record.values["step_time_s"])
     else:
-        assert record.values["inference_images_per_s"] == pytest.approx(4 / record.values["inference_time_s"])
+        assert record.values["inference_images_per_s"] == pytest.approx(
+            4 / record.values["inference_time_s"]
+        )
 
 
 def test_a_batch_that_fits_is_not_spoken_of():
@@ -60,7 +71,11 @@ def test_other_errors_are_not_taken_for_it():
     with pytest.raises(RuntimeError, match="a bug"):
         fitting_batch(8, attempt)
     assert tried == [8]
-    assert out_of_memory(RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: not enough memory: you tried"))
+    assert out_of_memory(
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: not enough memory: you tried"
+        )
+    )
     for text in (
         "DefaultCPUAllocator: can't allocate memory: you tried",
         "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
@@ -94,7 +109,11 @@ def test_what_cudnn_tries_in_the_warm_up_is_no_part_of_a_gpus_peak(monkeypatch):
     monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", reset)
     monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: state["now"] * 2**20)
     asked = []
-    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: asked.append(device) or state["peak"] * 2**20)
+    monkeypatch.setattr(
+        torch.cuda,
+        "max_memory_allocated",
+        lambda device: asked.append(device) or state["peak"] * 2**20,
+    )
     peak = PeakMemory(torch.device("cuda:1"))
     state["now"] += 50  # the network
     take(4000)  # kernels tried
@@ -133,7 +152,9 @@ def test_devices_are_named_where_they_are_counted_in():
     (eight,) = time_epochs([fs.arch("regnety-tiny")], RECIPE, batch=2, devices=8, **MEASURE)
     assert "epoch_time_normalised_min" not in one.values and "normalised_to_devices" not in one.env
     assert eight.env["normalised_to_devices"] == 8
-    assert eight.values["epoch_time_normalised_min"] == pytest.approx(eight.values["epoch_time_min"] / 8)
+    assert eight.values["epoch_time_normalised_min"] == pytest.approx(
+        eight.values["epoch_time_min"] / 8
+    )
 
 
 def test_drift_beyond_the_bound_is_said():

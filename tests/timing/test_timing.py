@@ -21,7 +21,9 @@ def test_a_step_trains():
     step = TrainingStep(fs.arch("regnety-tiny"), RECIPE, batch=8, num_classes=4, device="cpu")
     before = step.net.head.fc.weight.detach().clone()
     found = step.round(2)
-    assert min(found.values()) > 0 and found["step_time_s"] == pytest.approx(sum(found[part] for part in step.parts), rel=0.05)
+    assert min(found.values()) > 0 and found["step_time_s"] == pytest.approx(
+        sum(found[part] for part in step.parts), rel=0.05
+    )
     assert not torch.equal(before, step.net.head.fc.weight)
 
 
@@ -36,7 +38,15 @@ def test_networks_are_measured_in_turns(monkeypatch):
     monkeypatch.setattr(TrainingStep, "round", one_round)
     done = []
     archs = [fs.arch("regnety-tiny"), fs.arch("regnety-tiny.dWr-x4")]
-    found = time_steps(archs, RECIPE, batch=2, num_classes=4, rounds=3, round_s=0.001, progress=lambda i, n: done.append((i, n)))
+    found = time_steps(
+        archs,
+        RECIPE,
+        batch=2,
+        num_classes=4,
+        rounds=3,
+        round_s=0.001,
+        progress=lambda i, n: done.append((i, n)),
+    )
     assert turns == [32, 32, 36, 36] + [32, 36] * 3  # warm-up, one step to size a round, then turns
     assert list(found) == [a.name for a in archs] and done[-1] == (8, 8)
     assert all(t.rounds == 3 and t.median_s > 0 for t in found.values())
@@ -48,11 +58,22 @@ def compiled(monkeypatch):
     graphs = []
 
     def backend(module, inputs):
-        graphs.append(any(isinstance(size, torch.SymInt) for value in inputs if isinstance(value, torch.Tensor) for size in value.shape))
+        graphs.append(
+            any(
+                isinstance(size, torch.SymInt)
+                for value in inputs
+                if isinstance(value, torch.Tensor)
+                for size in value.shape
+            )
+        )
         return module.forward
 
     original = torch.nn.Module.compile
-    monkeypatch.setattr(torch.nn.Module, "compile", lambda self, **options: original(self, backend=backend, **options))
+    monkeypatch.setattr(
+        torch.nn.Module,
+        "compile",
+        lambda self, **options: original(self, backend=backend, **options),
+    )
     with torch._dynamo.config.patch(recompile_limit=2):
         yield graphs
     torch._dynamo.reset()
@@ -61,23 +82,50 @@ def compiled(monkeypatch):
 def test_networks_compiled_one_after_another_are_compiled_each(compiled):
     names = ["regnety-tiny", "regnety-tiny.r-x2", "regnety-tiny.r-x3"]
     for done, name in enumerate(names, start=1):
-        time_steps([fs.arch(name)], replace(RECIPE, compile=True), batch=2, num_classes=4, rounds=1, round_s=0.001)
+        time_steps(
+            [fs.arch(name)],
+            replace(RECIPE, compile=True),
+            batch=2,
+            num_classes=4,
+            rounds=1,
+            round_s=0.001,
+        )
         assert len(compiled) == done and not any(compiled)
 
 
 def test_several_compiled_networks_are_refused(compiled):
     archs = [fs.arch("regnety-tiny"), fs.arch("regnety-tiny.dWr-x4")]
     with pytest.raises(InputError, match="--separate"):
-        time_steps(archs, replace(RECIPE, compile=True), batch=2, num_classes=4, rounds=1, round_s=0.001)
+        time_steps(
+            archs, replace(RECIPE, compile=True), batch=2, num_classes=4, rounds=1, round_s=0.001
+        )
 
 
 def test_epoch_records():
-    (record,) = time_epochs([fs.arch("regnety-tiny.dWr-x4")], RECIPE, data="made-up", images=800, num_classes=4, device="cpu", rounds=1)
+    (record,) = time_epochs(
+        [fs.arch("regnety-tiny.dWr-x4")],
+        RECIPE,
+        data="made-up",
+        images=800,
+        num_classes=4,
+        device="cpu",
+        rounds=1,
+    )
     cx = fs.complexity("regnety-tiny.dWr-x4", num_classes=4)
-    assert (record.kind, record.strategy, record.factor, record.data) == ("time", "dWr", 4.0, "made-up")
+    assert (record.kind, record.strategy, record.factor, record.data) == (
+        "time",
+        "dWr",
+        4.0,
+        "made-up",
+    )
     assert (record.flops, record.params, record.acts) == (cx.flops, cx.params, cx.acts)
     assert record.values["epoch_time_min"] == pytest.approx(record.values["step_time_s"] * 100 / 60)
-    assert (record.env["batch"], record.env["precision"], record.env["layout"], record.env["images"]) == (
+    assert (
+        record.env["batch"],
+        record.env["precision"],
+        record.env["layout"],
+        record.env["images"],
+    ) == (
         8,
         "32-true",
         "channels_last",
@@ -89,9 +137,15 @@ def test_spread_is_half_the_quartile_distance():
     assert spread([1.0, 2.0, 3.0, 4.0, 5.0]) == 1.0 and spread([3.0]) == 0.0
 
 
-@pytest.mark.parametrize("bad", [{"images": 0}, {"num_classes": 0}, {"rounds": 0}, {"device": "cuda:99"}])
+@pytest.mark.parametrize(
+    "bad", [{"images": 0}, {"num_classes": 0}, {"rounds": 0}, {"device": "cuda:99"}]
+)
 def test_bad_sizes(bad):
     if torch.cuda.is_available() and "device" in bad:
         bad = {"images": -1}
     with pytest.raises(ValueError, match="at least 1|no GPU"):
-        time_epochs([fs.arch("regnety-tiny")], RECIPE, **{"data": "x", "images": 8, "num_classes": 4, "device": "cpu", "rounds": 1, **bad})
+        time_epochs(
+            [fs.arch("regnety-tiny")],
+            RECIPE,
+            **{"data": "x", "images": 8, "num_classes": 4, "device": "cpu", "rounds": 1, **bad},
+        )

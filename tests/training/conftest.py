@@ -35,7 +35,17 @@ def fit_arguments(source):
     """fit_arguments(runs, *options, **recipe) -> what follows `fastscale`."""
 
     def arguments(runs, *options, **recipe):
-        words = ["fit", "--run", RUN, "--runs_dir", str(runs), "--data.source", source, "--data.workers", "1"]
+        words = [
+            "fit",
+            "--run",
+            RUN,
+            "--runs_dir",
+            str(runs),
+            "--data.source",
+            source,
+            "--data.workers",
+            "1",
+        ]
         for name, value in {**RECIPE, **recipe}.items():
             words += [f"--model.recipe.{name}", str(value)]
         return [*words, *options]
@@ -54,7 +64,11 @@ def fit_process(fit_arguments):
     """fit_process(runs, *options, environment, **recipe) -> the ended process of `fastscale fit`, one thread in each of its processes."""
 
     def start(runs, *options, environment=None, **recipe):
-        command = [sys.executable, str(Path(__file__).with_name("fit_main.py")), *fit_arguments(runs, *options, **recipe)]
+        command = [
+            sys.executable,
+            str(Path(__file__).with_name("fit_main.py")),
+            *fit_arguments(runs, *options, **recipe),
+        ]
         variables = {**os.environ, "OMP_NUM_THREADS": "1", **(environment or {})}
         return subprocess.run(command, capture_output=True, text=True, timeout=300, env=variables)
 

@@ -48,16 +48,28 @@ def test_a_loss_that_is_no_number(fit_here, tmp_path, said, monkeypatch):
         assert fit_here(tmp_path, epochs=4) == 1
     line, folder = said(), tmp_path / RUN / "seed0"
     assert "the loss is nan at step 50 (epoch 3, learning rate 0.0" in line
-    assert f"the last good checkpoint is {folder}/last.ckpt (step 36, epoch 2)" in line and "--model.recipe.lr" in line
+    assert (
+        f"the last good checkpoint is {folder}/last.ckpt (step 36, epoch 2)" in line
+        and "--model.recipe.lr" in line
+    )
     content = read_checkpoint(folder)
-    assert all(torch.isfinite(v).all() for v in content["state_dict"].values()) and not (tmp_path / "records.jsonl").exists()
+    assert (
+        all(torch.isfinite(v).all() for v in content["state_dict"].values())
+        and not (tmp_path / "records.jsonl").exists()
+    )
     assert fit_here(tmp_path, epochs=4) == 0
 
 
 def test_in_float16_one_overflow_is_passed_over():
     """GradScaler leaves such a step out; only a second reading in a row is an error."""
     module = ImageClassifier("regnety-tiny", num_classes=3)
-    module.trainer = SimpleNamespace(precision="16-mixed", checkpoint_callbacks=[], current_epoch=0, global_step=50, optimizers=[OPTIMIZER])
+    module.trainer = SimpleNamespace(
+        precision="16-mixed",
+        checkpoint_callbacks=[],
+        current_epoch=0,
+        global_step=50,
+        optimizers=[OPTIMIZER],
+    )
     for loss in (float("inf"), 1.0, float("nan")):
         module.check(loss)
     with pytest.raises(RunError, match="the loss is nan at step 50"):
@@ -70,7 +82,9 @@ def test_weights_that_are_no_numbers_are_not_saved(fit_here, tmp_path, said, mon
             next(self.net.parameters()).data.fill_(float("inf"))
             self.eval()  # no loss that shows it
 
-    monkeypatch.setattr(ImageClassifier, "on_train_batch_start", on_train_batch_start, raising=False)
+    monkeypatch.setattr(
+        ImageClassifier, "on_train_batch_start", on_train_batch_start, raising=False
+    )
     monkeypatch.setattr(ImageClassifier, "check", lambda self, loss: None)
     assert fit_here(tmp_path) == 1
     assert "the weights are not finite after step 36" in said()
@@ -81,7 +95,9 @@ def test_a_real_divergence(fit_here, tmp_path, said):
     """Before any checkpoint."""
     assert fit_here(tmp_path, lr=1e30, epochs=1) == 1
     line = said()
-    assert "the loss is nan at step 18 (epoch 1" in line and "no checkpoint was written before" in line
+    assert (
+        "the loss is nan at step 18 (epoch 1" in line and "no checkpoint was written before" in line
+    )
 
 
 def test_out_of_memory(fit_here, tmp_path, said, monkeypatch):
@@ -122,7 +138,18 @@ def test_an_image_that_cannot_be_read(fit_here, image_folder, tmp_path, said, wo
     broken = tmp_path / "images"
     shutil.copytree(image_folder, broken)
     (broken / "train" / "red" / "07.png").write_bytes(b"no image")
-    assert fit_here(tmp_path / "runs", "--data.source", f"folder:{broken}", "--data.loader", "plain", "--data.workers", workers) == 1
+    assert (
+        fit_here(
+            tmp_path / "runs",
+            "--data.source",
+            f"folder:{broken}",
+            "--data.loader",
+            "plain",
+            "--data.workers",
+            workers,
+        )
+        == 1
+    )
     line = said()
     assert "07.png" in line and "no checkpoint was written before" in line
 
@@ -148,10 +175,19 @@ def test_a_written_image_that_is_damaged(fit_here, image_folder, data_home, tmp_
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--model.recipe.batch_size", "1000"], "batch_size 1000 is more than the 144 training images"),
+        (
+            ["--model.recipe.batch_size", "1000"],
+            "batch_size 1000 is more than the 144 training images",
+        ),
         (["--data.source", "folder:/no/such/folder"], "/no/such/folder"),
-        (["--seed_everything", "-1"], "--seed_everything must be a whole number from 0 to 4294967295, got -1"),
-        (["--trainer.max_epochs", "3"], "--trainer.max_epochs follows from the recipe's --model.recipe.epochs: give that"),
+        (
+            ["--seed_everything", "-1"],
+            "--seed_everything must be a whole number from 0 to 4294967295, got -1",
+        ),
+        (
+            ["--trainer.max_epochs", "3"],
+            "--trainer.max_epochs follows from the recipe's --model.recipe.epochs: give that",
+        ),
         (["--trainer.accumulate_grad_batches=2"], "the recipe's --model.recipe.accumulate"),
         (["--data.batch_size", "4"], "the recipe's --model.recipe.batch_size"),
         (["--model.num_classes", "10"], "the data that --data.source names"),
@@ -177,7 +213,12 @@ def test_classes_that_are_wrong(fit_here, image_folder, tmp_path, said):
         shutil.rmtree(folder / change)
         if name == "empty":
             (folder / change).mkdir()
-        assert fit_here(tmp_path / "runs", "--data.source", f"folder:{folder}", "--data.loader", "plain") == 2
+        assert (
+            fit_here(
+                tmp_path / "runs", "--data.source", f"folder:{folder}", "--data.loader", "plain"
+            )
+            == 2
+        )
         assert "green" in said()
 
 
@@ -187,10 +228,33 @@ def test_a_port_in_use(fit_here, tmp_path, said, monkeypatch):
         taken.bind(("", 0))
         taken.listen()
         monkeypatch.setenv("MASTER_PORT", str(taken.getsockname()[1]))
-        assert fit_here(tmp_path, "--trainer.accelerator", "cpu", "--trainer.devices", "2", "--trainer.strategy", "ddp") == 2
+        assert (
+            fit_here(
+                tmp_path,
+                "--trainer.accelerator",
+                "cpu",
+                "--trainer.devices",
+                "2",
+                "--trainer.strategy",
+                "ddp",
+            )
+            == 2
+        )
     assert "MASTER_PORT=" in (line := said()) and "a free one is found" in line
 
 
 def test_a_batch_that_processes_cannot_share(fit_here, tmp_path, said):
-    assert fit_here(tmp_path, "--trainer.accelerator", "cpu", "--trainer.devices", "2", "--trainer.strategy", "ddp", batch_size=9) == 2
+    assert (
+        fit_here(
+            tmp_path,
+            "--trainer.accelerator",
+            "cpu",
+            "--trainer.devices",
+            "2",
+            "--trainer.strategy",
+            "ddp",
+            batch_size=9,
+        )
+        == 2
+    )
     assert "batch_size 9 cannot be shared by 2 processes" in said()

@@ -11,7 +11,16 @@ from fastscale.training.checkpoint_io import read_checkpoint
 from fastscale.training.evaluate import evaluate
 
 RUN = "regnety-tiny.wg-x2.quick"
-TWO = ["--trainer.accelerator", "cpu", "--trainer.devices", "2", "--trainer.strategy", "ddp", "--data.eval_batch_size", "4"]
+TWO = [
+    "--trainer.accelerator",
+    "cpu",
+    "--trainer.devices",
+    "2",
+    "--trainer.strategy",
+    "ddp",
+    "--data.eval_batch_size",
+    "4",
+]
 PART = 2  # images of a process in a step: 36 steps an epoch
 RECIPE = {"batch_size": 2 * PART, "mixup": 0, "lr": 0.05}
 
@@ -37,7 +46,10 @@ def test_two_processes(fit_here, fit_process, source, tmp_path, monkeypatch):
 def check_images(seen):
     """Each training image once an epoch, half of them in each process."""
     for epoch in (0, 1):
-        batches = [[line.split() for line in (seen / f"rank{k}.txt").read_text().splitlines()] for k in (0, 1)]
+        batches = [
+            [line.split() for line in (seen / f"rank{k}.txt").read_text().splitlines()]
+            for k in (0, 1)
+        ]
         images = [[i for e, *batch in mine if int(e) == epoch for i in batch] for mine in batches]
         assert Counter(images[0] + images[1]) == Counter(map(str, range(144)))
         assert len(images[0]) == len(images[1]) == 72
@@ -47,7 +59,10 @@ def check_metric(runs, source):
     """One process finds the same errors in the checkpoint: each of the 21 images was counted once, in batches of 4 and a last one of 2 or
     3, and both processes scored with the statistics of the first."""
     record, errors = ends(runs)
-    assert record.env["devices"] == 2 and evaluate(runs / RUN / "seed0", source, ["--trainer.accelerator", "cpu"]) == errors
+    assert (
+        record.env["devices"] == 2
+        and evaluate(runs / RUN / "seed0", source, ["--trainer.accelerator", "cpu"]) == errors
+    )
     assert all(abs(v * 21 / 100 - round(v * 21 / 100)) < 1e-3 for v in errors.values())
 
 
@@ -71,22 +86,40 @@ def check_weights(fit_here, folder, monkeypatch):
     names = [k for k in a if a[k].is_floating_point() and "running" not in k]
 
     def apart(x, y):
-        return max(float((x[k] - y[k]).abs().max() / x[k].abs().max().clamp(min=1e-2)) for k in names)
+        return max(
+            float((x[k] - y[k]).abs().max() / x[k].abs().max().clamp(min=1e-2)) for k in names
+        )
 
-    assert apart(a, b) < 1e-4 < 1e-2 < apart(a, c), (apart(a, b), apart(a, c))  # other parts of the same batches: other statistics
+    assert apart(a, b) < 1e-4 < 1e-2 < apart(a, c), (
+        apart(a, b),
+        apart(a, c),
+    )  # other parts of the same batches: other statistics
     assert not torch.equal(a["net.stem.norm.running_mean"], b["net.stem.norm.running_mean"])
 
 
 def check_resume(fit_process, folder):
     """The second process dies in step 60, after both had saved step 50: one line says so, and the run goes on from there."""
-    killed = fit_process(folder / "cut", *TWO, "--checkpoint_every", "0", environment={"TEST_KILL": "1:60:SIGKILL"}, **RECIPE)
+    killed = fit_process(
+        folder / "cut",
+        *TWO,
+        "--checkpoint_every",
+        "0",
+        environment={"TEST_KILL": "1:60:SIGKILL"},
+        **RECIPE,
+    )
     assert killed.returncode == 1, killed.stderr
     (line,) = [line for line in killed.stderr.splitlines() if line.startswith("error: ")]
-    assert "another process of this run has ended" in line and "(step 50, epoch 2)" in line and "Traceback" not in killed.stderr
+    assert (
+        "another process of this run has ended" in line
+        and "(step 50, epoch 2)" in line
+        and "Traceback" not in killed.stderr
+    )
     resumed = fit_process(folder / "cut", *TWO, **RECIPE)
     assert resumed.returncode == 0 and "after step 50" in resumed.stdout, resumed.stderr
     a, b = weights(folder / "two"), weights(folder / "cut")
     assert all(torch.equal(a[k], b[k]) for k in a)
     (one, errors), (other, same) = ends(folder / "two"), ends(folder / "cut")
     assert errors == same
-    assert one.values["train_loss"] == pytest.approx(other.values["train_loss"], rel=1e-6)  # a sum in another order
+    assert one.values["train_loss"] == pytest.approx(
+        other.values["train_loss"], rel=1e-6
+    )  # a sum in another order

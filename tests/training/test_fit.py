@@ -13,11 +13,34 @@ from fastscale.records import RecordStore
 from fastscale.training.checkpoint_io import read_checkpoint
 
 RUN = "regnety-tiny.wg-x2.quick"
-SMALL = ["--model.recipe.batch_size", "8", "--model.recipe.epochs", "2", "--model.recipe.lr", "0.05", "--model.recipe.mixup", "0.2"]
+SMALL = [
+    "--model.recipe.batch_size",
+    "8",
+    "--model.recipe.epochs",
+    "2",
+    "--model.recipe.lr",
+    "0.05",
+    "--model.recipe.mixup",
+    "0.2",
+]
 
 
 def fit(source, runs, *extra):
-    return main(["fit", "--run", RUN, "--runs_dir", str(runs), "--data.source", source, "--data.workers", "1", *SMALL, *extra])
+    return main(
+        [
+            "fit",
+            "--run",
+            RUN,
+            "--runs_dir",
+            str(runs),
+            "--data.source",
+            source,
+            "--data.workers",
+            "1",
+            *SMALL,
+            *extra,
+        ]
+    )
 
 
 def test_fit_evaluate_load(source, tmp_path, capsys):
@@ -28,32 +51,75 @@ def test_fit_evaluate_load(source, tmp_path, capsys):
     assert (record.kind, record.run, record.arch, record.strategy, record.factor, record.seed, record.epochs) == (
         "train", RUN, "regnety-tiny.wg-x2", "wg", 2.0, 0, 2,
     )  # fmt: skip
-    assert record.num_classes == 3 and record.flops == fs.complexity("regnety-tiny.wg-x2", num_classes=3).flops
-    assert {"top1_error", "top1_error_ema", "train_loss", "epoch_time_s", "images_per_s", "data_wait_share"} <= set(record.values)
-    assert record.env["loader"] == "ffcv" and record.env["layout"] == "channels_last" and record.env["precision"] == "32-true"
+    assert (
+        record.num_classes == 3
+        and record.flops == fs.complexity("regnety-tiny.wg-x2", num_classes=3).flops
+    )
+    assert {
+        "top1_error",
+        "top1_error_ema",
+        "train_loss",
+        "epoch_time_s",
+        "images_per_s",
+        "data_wait_share",
+    } <= set(record.values)
+    assert (
+        record.env["loader"] == "ffcv"
+        and record.env["layout"] == "channels_last"
+        and record.env["precision"] == "32-true"
+    )
     assert (folder / "record.json").read_text() == record.to_json() + "\n"
 
     capsys.readouterr()
-    assert main(["evaluate", str(folder)]) == 0  # on what it was trained on, which the recipe does not know
-    printed = dict(line.split()[:2] for line in capsys.readouterr().out.splitlines() if "error" in line)
-    assert {k: float(v) for k, v in printed.items()} == {k: v for k, v in record.values.items() if "error" in k}
+    assert (
+        main(["evaluate", str(folder)]) == 0
+    )  # on what it was trained on, which the recipe does not know
+    printed = dict(
+        line.split()[:2] for line in capsys.readouterr().out.splitlines() if "error" in line
+    )
+    assert {k: float(v) for k, v in printed.items()} == {
+        k: v for k, v in record.values.items() if "error" in k
+    }
 
     content = read_checkpoint(folder)
     net = fs.load(folder)
-    assert not net.training and net.arch == fs.arch("regnety-tiny.wg-x2") and net(torch.zeros(1, 3, 32, 32)).shape == (1, 3)
-    torch.testing.assert_close(net.state_dict()["head.fc.weight"], content["state_dict"]["ema.head.fc.weight"])
+    assert (
+        not net.training
+        and net.arch == fs.arch("regnety-tiny.wg-x2")
+        and net(torch.zeros(1, 3, 32, 32)).shape == (1, 3)
+    )
+    torch.testing.assert_close(
+        net.state_dict()["head.fc.weight"], content["state_dict"]["ema.head.fc.weight"]
+    )
 
     board = EventAccumulator(str(folder), size_guidance={"tensors": 0}).Reload()
     scalars = set(board.Tags()["scalars"])
-    assert {"train_loss", "top1_error", "top1_error_ema", "images_per_s", "data_wait_share", "epoch_time_s", "learning_rate"} <= scalars
+    assert {
+        "train_loss",
+        "top1_error",
+        "top1_error_ema",
+        "images_per_s",
+        "data_wait_share",
+        "epoch_time_s",
+        "learning_rate",
+    } <= scalars
     assert board.Tags()["images"] == ["train_images"]
     hparams = board.summary_metadata["_hparams_/session_start_info"].plugin_data.content
     for name in (b"strategy", b"factor", b"flops", b"params", b"acts"):
         assert name in hparams
 
-    assert main(["fit", "--config", str(folder / "config.yaml"), "--runs_dir", str(tmp_path / "again")]) == 0
+    assert (
+        main(
+            ["fit", "--config", str(folder / "config.yaml"), "--runs_dir", str(tmp_path / "again")]
+        )
+        == 0
+    )
     (again,) = RecordStore(tmp_path / "again" / "records.jsonl").read()
-    assert (again.run, again.recipe_hash, again.values["train_loss"]) == (record.run, record.recipe_hash, record.values["train_loss"])
+    assert (again.run, again.recipe_hash, again.values["train_loss"]) == (
+        record.run,
+        record.recipe_hash,
+        record.values["train_loss"],
+    )
 
     before = json.loads((folder / "settings.json").read_text())
     assert fit(source, runs) == 0 and "finished before" in capsys.readouterr().out
@@ -77,7 +143,12 @@ def test_a_step_does_not_wait_for_the_device(source, tmp_path, monkeypatch):
     from fastscale.training.classifier import ImageClassifier
 
     seen: list[int] = []
-    monkeypatch.setattr(ImageClassifier, "on_train_batch_start", lambda self, batch, i: seen.append(Reads.count), raising=False)
+    monkeypatch.setattr(
+        ImageClassifier,
+        "on_train_batch_start",
+        lambda self, batch, i: seen.append(Reads.count),
+        raising=False,
+    )
     with Reads():
         assert fit(source, tmp_path, "--model.recipe.epochs", "6") == 0
     steps = [later - earlier for earlier, later in pairwise(seen)]
@@ -88,12 +159,21 @@ def test_a_step_does_not_wait_for_the_device(source, tmp_path, monkeypatch):
 
 def test_accumulation_and_precise_statistics(source, tmp_path):
     """A batch of 16 in two parts of 8: half the steps. Precise statistics change what is evaluated, not what is trained."""
-    more = ["--model.recipe.batch_size", "16", "--model.recipe.accumulate", "2", "--model.recipe.mixup", "0"]
+    more = [
+        "--model.recipe.batch_size",
+        "16",
+        "--model.recipe.accumulate",
+        "2",
+        "--model.recipe.mixup",
+        "0",
+    ]
     assert fit(source, tmp_path / "plain", *more) == 0
     assert fit(source, tmp_path / "precise", *more, "--model.recipe.precise_bn", "64") == 0
     plain, precise = (read_checkpoint(tmp_path / k / RUN / "seed0") for k in ("plain", "precise"))
     assert plain["global_step"] == precise["global_step"] == 2 * 9
-    assert torch.equal(plain["state_dict"]["net.head.fc.weight"], precise["state_dict"]["net.head.fc.weight"])
+    assert torch.equal(
+        plain["state_dict"]["net.head.fc.weight"], precise["state_dict"]["net.head.fc.weight"]
+    )
     for prefix in ("net.", "ema."):
         key = prefix + "stem.norm.running_mean"
         assert not torch.equal(plain["state_dict"][key], precise["state_dict"][key])
@@ -102,7 +182,10 @@ def test_accumulation_and_precise_statistics(source, tmp_path):
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        (["--trainer.limit_train_batches", "1"], "limit_train_batches would leave a part of the run out"),
+        (
+            ["--trainer.limit_train_batches", "1"],
+            "limit_train_batches would leave a part of the run out",
+        ),
         (["--trainer.fast_dev_run", "true"], "fast_dev_run"),
         (["--trainer.limit_val_batches", "0"], "without its result"),
         (["--model.arch", "regnety-tiny"], "give one of them"),
@@ -117,7 +200,9 @@ def test_damaged_files_of_a_run_are_named(source, tmp_path, capsys):
     folder = tmp_path / RUN / "seed0"
     assert fit(source, tmp_path) == 0
     for name, keep in (("record.json", 40), ("last.ckpt", 5000), ("settings.json", 30)):
-        (folder / "record.json").unlink(missing_ok=name != "record.json") if name != "record.json" else None
+        (folder / "record.json").unlink(
+            missing_ok=name != "record.json"
+        ) if name != "record.json" else None
         whole = (folder / name).read_bytes()
         (folder / name).write_bytes(whole[:keep])
         capsys.readouterr()
@@ -130,7 +215,9 @@ def test_damaged_files_of_a_run_are_named(source, tmp_path, capsys):
 def test_both_loaders_train_and_score_alike(source, tmp_path):
     for loader in ("ffcv", "plain"):
         assert fit(source, tmp_path / loader, "--data.loader", loader) == 0
-    values = [RecordStore(tmp_path / k / "records.jsonl").read()[0].values for k in ("ffcv", "plain")]
+    values = [
+        RecordStore(tmp_path / k / "records.jsonl").read()[0].values for k in ("ffcv", "plain")
+    ]
     assert values[0]["train_loss"] == pytest.approx(values[1]["train_loss"], rel=1e-3)
     assert values[0]["top1_error"] == pytest.approx(values[1]["top1_error"], abs=10)
 
@@ -139,7 +226,10 @@ def test_both_loaders_train_and_score_alike(source, tmp_path):
     ("arguments", "message"),
     [
         (["--run", "regnety-tiny.wg-x2"], "names no recipe"),
-        (["--run", "regnety-tiny.wg-x2.quik"], "no recipe is named 'quik'; there are, nearest first: quick"),
+        (
+            ["--run", "regnety-tiny.wg-x2.quik"],
+            "no recipe is named 'quik'; there are, nearest first: quick",
+        ),
         (["--run", "regnety-tini.quick"], "no network is named 'regnety-tini"),
         (["--run", "regnety-tiny.wgx-x2.quick"], "unknown strategy 'wgx'"),
         (["--run", "regnety-tiny.quick", "--model.recipe.lr", "fast"], "lr"),
@@ -151,7 +241,9 @@ def test_both_loaders_train_and_score_alike(source, tmp_path):
         (["--run", "regnety-tiny.quick", "--trainer.nonsense", "1"], "nonsense"),
     ],
 )
-def test_unusable_input_is_one_line_and_exit_code_2(arguments, message, data_home, tmp_path, capsys):
+def test_unusable_input_is_one_line_and_exit_code_2(
+    arguments, message, data_home, tmp_path, capsys
+):
     assert main(["fit", "--runs_dir", str(tmp_path), *arguments]) == 2
     err = capsys.readouterr().err.splitlines()
     assert len(err) == 1 and message in err[0], err

@@ -28,7 +28,11 @@ def test_ema_covers_every_parameter_and_buffer():
     before = copy.deepcopy(averaged.state_dict())
     update_ema(averaged, raw, 0.25)
     for k, v in averaged.state_dict().items():
-        expected = raw.state_dict()[k] if not v.is_floating_point() else 0.75 * before[k] + 0.25 * raw.state_dict()[k]
+        expected = (
+            raw.state_dict()[k]
+            if not v.is_floating_point()
+            else 0.75 * before[k] + 0.25 * raw.state_dict()[k]
+        )
         torch.testing.assert_close(v, expected)
     assert averaged.state_dict()["stem.norm.num_batches_tracked"] == 1
 
@@ -36,7 +40,9 @@ def test_ema_covers_every_parameter_and_buffer():
 def test_mixup_shares_follow_beta_and_depend_on_seed_and_step_only():
     recipe = Recipe(mixup=0.2)
     shares = np.array([draw_mix(recipe, 0, step).share for step in range(4000)])
-    assert abs(shares.mean() - 0.5) < 0.03 and abs(shares.var() - 0.25 / 1.4) < 0.01  # Beta(a, a): variance 1 / (4 (2a + 1))
+    assert (
+        abs(shares.mean() - 0.5) < 0.03 and abs(shares.var() - 0.25 / 1.4) < 0.01
+    )  # Beta(a, a): variance 1 / (4 (2a + 1))
     assert draw_mix(recipe, 3, 7) == draw_mix(recipe, 3, 7) != draw_mix(recipe, 4, 7)
     assert draw_mix(Recipe(mixup=0.0), 3, 7) == Mix(1.0, None)
 
@@ -47,7 +53,9 @@ def test_mixed_images_and_loss():
     torch.testing.assert_close(mixed, 0.7 * images + 0.3 * images.flip(0))
     assert share == 0.7 and apply_mix(images, Mix(1.0))[0] is images
     loss = mixed_loss(torch.nn.CrossEntropyLoss(), logits, labels, 0.7)
-    soft = 0.7 * torch.nn.functional.one_hot(labels, 3) + 0.3 * torch.nn.functional.one_hot(labels.flip(0), 3)
+    soft = 0.7 * torch.nn.functional.one_hot(labels, 3) + 0.3 * torch.nn.functional.one_hot(
+        labels.flip(0), 3
+    )
     torch.testing.assert_close(loss, -(soft * logits.log_softmax(1)).sum(1).mean())
 
 
@@ -59,7 +67,9 @@ def test_cutmix_pastes_a_box_of_the_drawn_share():
         mixed, share = apply_mix(images, mix)
         own = (mixed == images).float().mean((1, 2, 3))
         torch.testing.assert_close(own, torch.full((4,), share))  # no image is its own partner
-        assert share >= mix.share - 0.1  # a box over the edge is cut, so the first image keeps at least its share
+        assert (
+            share >= mix.share - 0.1
+        )  # a box over the edge is cut, so the first image keeps at least its share
     both = Recipe(mixup=0.2, cutmix=1.0)
     assert [draw_mix(both, 0, step).box is None for step in range(4)] == [True, False, True, False]
 
@@ -71,7 +81,13 @@ def test_drop_path_keeps_the_expectation_and_is_off_in_evaluation():
     mask = drop_mask(torch.zeros(20000, 3, 2, 2), 0.2)
     assert set(mask.unique().tolist()) == {0.0, 1.25} and abs(mask.mean().item() - 1) < 0.02
     net = build(fs.arch("regnety-tiny"), 5, drop_path=0.5)
-    assert [round(b.drop_path, 3) for stage in net.stages for b in stage] == [0.0, 0.125, 0.25, 0.375, 0.5]
+    assert [round(b.drop_path, 3) for stage in net.stages for b in stage] == [
+        0.0,
+        0.125,
+        0.25,
+        0.375,
+        0.5,
+    ]
     x = torch.randn(2, 3, 32, 32)
     assert not torch.equal(net(x), net(x))
     net.eval()
@@ -87,13 +103,20 @@ def test_the_rate_follows_the_batch():
 
 def test_weight_decay_by_family_and_never_on_batch_norm():
     recipe = Recipe()
-    assert weight_decay(recipe, fs.arch("regnety-4gf")) == 2e-5 and weight_decay(recipe, fs.arch("efficientnet-b0")) == 1e-5
+    assert (
+        weight_decay(recipe, fs.arch("regnety-4gf")) == 2e-5
+        and weight_decay(recipe, fs.arch("efficientnet-b0")) == 1e-5
+    )
     assert weight_decay(Recipe(weight_decay=5e-4), fs.arch("efficientnet-b0")) == 5e-4
     net = fs.build("regnety-tiny", 5)
     decayed, plain = sgd(net, recipe, 2e-5).param_groups
     norms = [m for m in net.modules() if isinstance(m, torch.nn.BatchNorm2d)]
-    assert plain["weight_decay"] == 0 and {id(p) for p in plain["params"]} == {id(p) for m in norms for p in (m.weight, m.bias)}
-    assert decayed["weight_decay"] == 2e-5 and len(decayed["params"]) + len(plain["params"]) == len(list(net.parameters()))
+    assert plain["weight_decay"] == 0 and {id(p) for p in plain["params"]} == {
+        id(p) for m in norms for p in (m.weight, m.bias)
+    }
+    assert decayed["weight_decay"] == 2e-5 and len(decayed["params"]) + len(plain["params"]) == len(
+        list(net.parameters())
+    )
 
 
 def test_precise_statistics_are_those_of_the_images():
@@ -106,6 +129,10 @@ def test_precise_statistics_are_those_of_the_images():
     for net in nets:
         outputs = [net.stem.conv(x) for x in batches[:4]]
         torch.testing.assert_close(net.stem.norm.running_mean, torch.cat(outputs).mean((0, 2, 3)))
-        torch.testing.assert_close(net.stem.norm.running_var, torch.cat(outputs).var((0, 2, 3)), rtol=1e-3, atol=1e-3)
-    assert [net.training for net in nets] == [net.stem.norm.training for net in nets] == [True, False]
+        torch.testing.assert_close(
+            net.stem.norm.running_var, torch.cat(outputs).var((0, 2, 3)), rtol=1e-3, atol=1e-3
+        )
+    assert (
+        [net.training for net in nets] == [net.stem.norm.training for net in nets] == [True, False]
+    )
     assert not any(p.grad is not None for net in nets for p in net.parameters())

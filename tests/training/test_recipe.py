@@ -20,8 +20,20 @@ def test_the_imagenet_recipes_are_the_papers():
             0.02,
             "epoch",
         )
-        assert (r.momentum, r.nesterov, r.label_smoothing, r.mixup, r.augmentation) == (0.9, True, 0.1, 0.2, "autoaugment")
-        assert (r.warmup_epochs, r.warmup_start, r.ema_rate, r.ema_every, r.weight_decay) == (5, 0.1, 1e-5, 32, None)
+        assert (r.momentum, r.nesterov, r.label_smoothing, r.mixup, r.augmentation) == (
+            0.9,
+            True,
+            0.1,
+            0.2,
+            "autoaugment",
+        )
+        assert (r.warmup_epochs, r.warmup_start, r.ema_rate, r.ema_every, r.weight_decay) == (
+            5,
+            0.1,
+            1e-5,
+            32,
+            None,
+        )
         assert r.crop_area == (0.08, 1.0) and r.precision == "16-mixed"
 
 

@@ -24,8 +24,16 @@ def same_end(one, other):
     """Weights, errors, loss."""
     a, b = weights(one), weights(other)
     (r,), (s,) = (RecordStore(runs / "records.jsonl").read() for runs in (one, other))
-    ends = [{k: v for k, v in record.values.items() if "error" in k or k == "train_loss"} for record in (r, s)]
-    return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a) and ends[0] == ends[1] and "train_loss" in ends[0]
+    ends = [
+        {k: v for k, v in record.values.items() if "error" in k or k == "train_loss"}
+        for record in (r, s)
+    ]
+    return (
+        a.keys() == b.keys()
+        and all(torch.equal(a[k], b[k]) for k in a)
+        and ends[0] == ends[1]
+        and "train_loss" in ends[0]
+    )
 
 
 class Killed(BaseException):
@@ -41,7 +49,9 @@ def end_at(monkeypatch):
             if self.global_step == step:
                 end()
 
-        monkeypatch.setattr(ImageClassifier, "on_train_batch_start", on_train_batch_start, raising=False)
+        monkeypatch.setattr(
+            ImageClassifier, "on_train_batch_start", on_train_batch_start, raising=False
+        )
 
     return patch
 
@@ -51,7 +61,11 @@ def killed():
 
 
 @pytest.mark.parametrize(
-    ("loader", "changes"), [("ffcv", {"lr_every": "epoch", "drop_path": 0.2}), ("plain", {"accumulate": 2, "lr_every": "step"})]
+    ("loader", "changes"),
+    [
+        ("ffcv", {"lr_every": "epoch", "drop_path": 0.2}),
+        ("plain", {"accumulate": 2, "lr_every": "step"}),
+    ],
 )
 def test_stopped_within_an_epoch_and_at_its_end(fit_here, tmp_path, end_at, loader, changes):
     """After step 7 of 18, and again after step 18, from which nothing was saved but the epoch's end."""
@@ -87,7 +101,9 @@ def test_terminated_in_a_job_saves_and_goes_on(fit_here, tmp_path, end_at, monke
     """submitit requeues on another signal, which follows."""
     monkeypatch.setenv("SUBMITIT_EXECUTOR", "slurm")
     saved = []
-    monkeypatch.setattr(RunCheckpoint, "save", lambda self, trainer: saved.append(trainer.global_step))
+    monkeypatch.setattr(
+        RunCheckpoint, "save", lambda self, trainer: saved.append(trainer.global_step)
+    )
     end_at(5, lambda: os.kill(os.getpid(), signal.SIGTERM))
     assert fit_here(tmp_path) == 0 and saved == [6, 18, 36]
 
@@ -102,8 +118,13 @@ def test_terminated_in_the_last_step_of_an_epoch(fit_here, tmp_path, end_at):
 def test_killed(fit_here, fit_process, tmp_path):
     """kill -9, the whole process: what lies there is whole."""
     assert fit_here(tmp_path / "whole") == 0
-    cut = fit_process(tmp_path / "cut", "--checkpoint_every", "0", environment={"TEST_KILL": "0:25:SIGKILL"})
-    assert cut.returncode == -signal.SIGKILL and read_checkpoint(tmp_path / "cut" / RUN / "seed0")["global_step"] == 25
+    cut = fit_process(
+        tmp_path / "cut", "--checkpoint_every", "0", environment={"TEST_KILL": "0:25:SIGKILL"}
+    )
+    assert (
+        cut.returncode == -signal.SIGKILL
+        and read_checkpoint(tmp_path / "cut" / RUN / "seed0")["global_step"] == 25
+    )
     assert fit_here(tmp_path / "cut") == 0
     assert same_end(tmp_path / "whole", tmp_path / "cut")
 
@@ -113,8 +134,24 @@ def test_the_saved_config_starts_the_run_again(fit_here, tmp_path):
     assert fit_here(tmp_path / "first") == 0
     config = str(tmp_path / "first" / RUN / "seed0" / "config.yaml")
     assert main(["fit", "--config", config, "--runs_dir", str(tmp_path / "again")]) == 0
-    assert main(["fit", "--config", config, "--runs_dir", str(tmp_path / "other"), "--model.recipe.lr", "0.02"]) == 0
+    assert (
+        main(
+            [
+                "fit",
+                "--config",
+                config,
+                "--runs_dir",
+                str(tmp_path / "other"),
+                "--model.recipe.lr",
+                "0.02",
+            ]
+        )
+        == 0
+    )
     assert same_end(tmp_path / "first", tmp_path / "again")
-    settings = [json.loads((tmp_path / k / RUN / "seed0" / "settings.json").read_text()) for k in ("first", "other")]
+    settings = [
+        json.loads((tmp_path / k / RUN / "seed0" / "settings.json").read_text())
+        for k in ("first", "other")
+    ]
     assert settings[0].pop("recipe")["lr"] == 0.05 and settings[1].pop("recipe")["lr"] == 0.02
     assert settings[0] == settings[1]

@@ -13,15 +13,22 @@ from fastscale.training.runs import RunFolder, differences
 
 
 def test_folders_are_one_level_a_name(tmp_path):
-    assert RunFolder(tmp_path, "regnety-tiny.alpha=2/3-x4.quick", 1).path == tmp_path / "regnety-tiny.alpha=2-over-3-x4.quick" / "seed1"
+    assert (
+        RunFolder(tmp_path, "regnety-tiny.alpha=2/3-x4.quick", 1).path
+        == tmp_path / "regnety-tiny.alpha=2-over-3-x4.quick" / "seed1"
+    )
 
 
 def test_a_second_process_is_kept_out(tmp_path):
     folder = RunFolder(tmp_path, "a", 0)
     code = "import sys; from fastscale.training.runs import RunFolder\nwith RunFolder(sys.argv[1], 'a', 0).locked(): pass"
     with folder.locked():
-        held = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True)
-    free = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True)
+        held = subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True
+        )
+    free = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True
+    )
     assert held.returncode == 1 and "another process is training this run" in held.stderr
     assert free.returncode == 0
 
@@ -40,7 +47,9 @@ def test_a_folder_belongs_to_one_setting(tmp_path):
 
 
 def test_differences_are_named():
-    assert sorted(differences({"a": 1, "b": {"c": 1, "d": 2}}, {"a": 1, "b": {"c": 2, "d": 2}, "e": 0})) == ["b.c", "e"]
+    assert sorted(
+        differences({"a": 1, "b": {"c": 1, "d": 2}}, {"a": 1, "b": {"c": 2, "d": 2}, "e": 0})
+    ) == ["b.c", "e"]
 
 
 def test_checkpoints_are_whole_or_absent(tmp_path, monkeypatch):
@@ -71,7 +80,10 @@ def test_checkpoints_that_would_run_code_are_refused(tmp_path, capfd):
     assert "code ran" not in capfd.readouterr().err
 
 
-@pytest.mark.parametrize(("content", "message"), [(b"", "cut short"), (b"PK\x03\x04 nonsense", "cut short"), (None, "no such checkpoint")])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"", "cut short"), (b"PK\x03\x04 nonsense", "cut short"), (None, "no such checkpoint")],
+)
 def test_unreadable_checkpoints(tmp_path, content, message):
     path = tmp_path / "last.ckpt"
     if content is not None:

@@ -19,7 +19,9 @@ from fastscale.data.augment import kernels
 from fastscale.data.augment.policy import Op
 
 KINDS = {
-    **dict.fromkeys(("brightness", "invert", "posterize", "solarize", "solarize_add"), kernels.FIXED),
+    **dict.fromkeys(
+        ("brightness", "invert", "posterize", "solarize", "solarize_add"), kernels.FIXED
+    ),
     "equalize": kernels.EQUALIZE,
     "autocontrast": kernels.AUTOCONTRAST,
 }
@@ -52,7 +54,11 @@ def apply(image: np.ndarray, operations: Sequence[Op], spare: np.ndarray) -> Non
                 _translate(image, value, spare)
             else:
                 np.copyto(spare, image)
-                kernels.move(spare.reshape(-1, 3), _positions(name, value, image.shape[0], image.shape[1]), image.reshape(-1, 3))
+                kernels.move(
+                    spare.reshape(-1, 3),
+                    _positions(name, value, image.shape[0], image.shape[1]),
+                    image.reshape(-1, 3),
+                )
 
 
 @lru_cache(maxsize=256)
@@ -97,7 +103,10 @@ def _positions(name: str, value: float, height: int, width: int) -> np.ndarray:
     else:
         matrix[{"shear_x": 1, "shear_y": 3}[name]] = value
     a, b, c, d, e, f = matrix
-    a, b, c, d, e, f = (math.floor(v * 65536 + 0.5) for v in (a, b, c + a * 0.5 + b * 0.5, d, e, f + d * 0.5 + e * 0.5))
+    a, b, c, d, e, f = (
+        math.floor(v * 65536 + 0.5)
+        for v in (a, b, c + a * 0.5 + b * 0.5, d, e, f + d * 0.5 + e * 0.5)
+    )
     column, row = np.arange(width), np.arange(height)[:, None]
     column, row = (a * column + b * row + c) >> 16, (d * column + e * row + f) >> 16
     inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
@@ -123,7 +132,9 @@ def _color(image: np.ndarray, value: float, spare: np.ndarray) -> None:
 def _contrast(image: np.ndarray, value: float) -> None:
     """Away from the image's mean grey: PIL's is the mean of rounded grey pixels, this of the channels' means."""
     mean, factor = np.float32(int(LUMA @ cv2.mean(image)[:3] + 0.5)), np.float32(value)
-    levels = np.clip(mean + factor * (np.arange(256, dtype=np.float32) - mean), 0, 255).astype(np.uint8)
+    levels = np.clip(mean + factor * (np.arange(256, dtype=np.float32) - mean), 0, 255).astype(
+        np.uint8
+    )
     kernels.look_up(image.reshape(-1, 3), False, _ONE_FIXED, levels[None])
 
 

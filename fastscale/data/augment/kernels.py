@@ -20,7 +20,9 @@ FIXED, EQUALIZE, AUTOCONTRAST = range(3)  # how the table of an operation is mad
 def _compiled(function: Callable[..., Any]) -> Any:
     try:
         return njit(nogil=True, cache=True)(function)
-    except RuntimeError:  # no folder to keep it in: neither beside this file nor in the user's cache
+    except (
+        RuntimeError
+    ):  # no folder to keep it in: neither beside this file nor in the user's cache
         return njit(nogil=True)(function)
 
 
@@ -72,7 +74,9 @@ def look_up(pixels: np.ndarray, measured: bool, kinds: np.ndarray, fixed: np.nda
         for channel in range(3):
             for level in range(256):
                 before = table[channel, level]
-                table[channel, level] = fixed[k, before] if kinds[k] == FIXED else step[channel, before]
+                table[channel, level] = (
+                    fixed[k, before] if kinds[k] == FIXED else step[channel, before]
+                )
     red, green, blue = table[0], table[1], table[2]
     for i in range(uint64(len(pixels))):
         pixels[i, 0] = red[pixels[i, 0]]
@@ -107,4 +111,6 @@ def _autocontrast(counts: np.ndarray, table: np.ndarray) -> None:
             high -= 1
         scale = 255.0 / max(high - low, 1)
         for level in range(256):
-            table[channel, level] = min(max(int(level * scale + -low * scale), 0), 255) if high > low else level
+            table[channel, level] = (
+                min(max(int(level * scale + -low * scale), 0), 255) if high > low else level
+            )

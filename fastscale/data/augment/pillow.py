@@ -13,7 +13,9 @@ FILL = (128, 128, 128)
 
 
 def _affine(image: Image.Image, *matrix: float) -> Image.Image:
-    return image.transform(image.size, Image.Transform.AFFINE, matrix, Image.Resampling.NEAREST, fillcolor=FILL)
+    return image.transform(
+        image.size, Image.Transform.AFFINE, matrix, Image.Resampling.NEAREST, fillcolor=FILL
+    )
 
 
 def _solarize_add(image: Image.Image, value: float) -> Image.Image:

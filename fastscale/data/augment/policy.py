@@ -21,7 +21,9 @@ import numpy as np
 from fastscale.errors import InputError
 
 Op = tuple[str, float]
-Choice = tuple[float, tuple[Op | None, Op | None]]  # probability; the operation with either sign, None: leave the image as it is
+Choice = tuple[
+    float, tuple[Op | None, Op | None]
+]  # probability; the operation with either sign, None: leave the image as it is
 AUGMENTATIONS = ("none", "autoaugment", "autoaugment-v0", "randaugment")
 DRAWS = 5  # random numbers that an image needs at most
 
@@ -89,7 +91,13 @@ RAND = ("identity", "shear_x", "shear_y", "translate_x", "translate_y", "rotate"
         "posterize", "solarize", "autocontrast", "equalize")  # fmt: skip
 
 # (lowest value, highest value): plain, or with a sign, or as a factor 1 + value or 1 - value
-_SIGNED = {"shear_x": 0.3, "shear_y": 0.3, "translate_x": 150 / 331, "translate_y": 150 / 331, "rotate": 30.0}
+_SIGNED = {
+    "shear_x": 0.3,
+    "shear_y": 0.3,
+    "translate_x": 150 / 331,
+    "translate_y": 150 / 331,
+    "rotate": 30.0,
+}
 _FACTORS = ("brightness", "color", "contrast", "sharpness")
 _FIXED = ("autocontrast", "equalize", "invert")
 
@@ -128,7 +136,9 @@ def efficientnet(name: str, share: float) -> tuple[Op | None, Op | None]:
     return (name, values[name]), (name, values[name])
 
 
-def _read(table: str, values: Callable[[str, float], tuple[Op | None, Op | None]], top: int) -> tuple[tuple[Choice, Choice], ...]:
+def _read(
+    table: str, values: Callable[[str, float], tuple[Op | None, Op | None]], top: int
+) -> tuple[tuple[Choice, Choice], ...]:
     policy = []
     for line in table.strip().splitlines():
         name, chance, level, name2, chance2, level2 = line.split()
@@ -140,7 +150,11 @@ def _read(table: str, values: Callable[[str, float], tuple[Op | None, Op | None]
 @cache
 def policy(augmentation: str) -> tuple[tuple[Choice, Choice], ...]:
     """The sub-policies of an AutoAugment."""
-    return _read(IMAGENET, published, 9) if augmentation == "autoaugment" else _read(EFFICIENTNET_V0, efficientnet, 10)
+    return (
+        _read(IMAGENET, published, 9)
+        if augmentation == "autoaugment"
+        else _read(EFFICIENTNET_V0, efficientnet, 10)
+    )
 
 
 @cache
@@ -167,12 +181,18 @@ def operations(augmentation: str, draws: np.ndarray) -> list[list[Op]]:
     if augmentation == "randaugment":
         choices = rand_choices()
         for u in draws.tolist():
-            drawn = [choices[int(u[2 * k] * len(choices))][u[2 * k + 1] >= 0.5] for k in range(RAND_OPS)]
+            drawn = [
+                choices[int(u[2 * k] * len(choices))][u[2 * k + 1] >= 0.5] for k in range(RAND_OPS)
+            ]
             out.append([op for op in drawn if op is not None])
         return out
     subpolicies = policy(augmentation)
     for u in draws.tolist():
         pair = subpolicies[int(u[0] * len(subpolicies))]
-        drawn = [ops[u[2 * k + 2] >= 0.5] for k, (chance, ops) in enumerate(pair) if u[2 * k + 1] < chance]
+        drawn = [
+            ops[u[2 * k + 2] >= 0.5]
+            for k, (chance, ops) in enumerate(pair)
+            if u[2 * k + 1] < chance
+        ]
         out.append([op for op in drawn if op is not None])
     return out

@@ -9,7 +9,17 @@ from fastscale.paper.looks import IN_WORDS
 STRATEGIES = ("base", *IN_WORDS)
 FAMILIES = ("EfficientNet", "RegNetX", "RegNetY", "RegNetZ", "ResNet", "ResNeXt")
 # Okabe and Ito's, in the order in which groups take them; a marker goes with each, so that none is told by its colour alone
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", "#7F7F7F", "#000000")
+PALETTE = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    "#8C6D31",
+    "#7F7F7F",
+    "#000000",
+)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", "*", "h", "p", ">", "d")
 SPARE_MARKERS = ("p", ">", "d", "8")
 
@@ -32,12 +42,16 @@ def strategy_look(strategy: str | None) -> Look:
 def looks(facet: str, names: Sequence[str]) -> list[Look]:
     """A look for each name, no two alike (of strategies: as long as there are markers to spare)."""
     if facet != "strategy":
-        return [Look(PALETTE[i % len(PALETTE)], MARKERS[i % len(MARKERS)]) for i in range(len(names))]
+        return [
+            Look(PALETTE[i % len(PALETTE)], MARKERS[i % len(MARKERS)]) for i in range(len(names))
+        ]
     found: list[Look] = []
     for name in names:
         colour, marker, words = strategy_look(name)
         taken = {look[:2] for look in found}
         if (colour, marker) in taken:
-            marker = next((other for other in SPARE_MARKERS if (colour, other) not in taken), marker)
+            marker = next(
+                (other for other in SPARE_MARKERS if (colour, other) not in taken), marker
+            )
         found.append(Look(colour, marker, words))
     return found

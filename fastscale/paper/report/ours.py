@@ -12,13 +12,19 @@ SOURCE = "ours"
 
 def committed_records(root: Path) -> list[Record]:
     """Every committed record, each once, in the order of the files. Raises InputError that names file and line of a bad one."""
-    return each_once(r for path in sorted((root / "paper_figures" / "records").glob("*.jsonl")) for r in read_records(path))
+    return each_once(
+        r
+        for path in sorted((root / "paper_figures" / "records").glob("*.jsonl"))
+        for r in read_records(path)
+    )
 
 
 def local_records(runs_dir: Path) -> list[Record]:
     """Every record of a folder of runs: its stores, and the finished runs' own files. Raises InputError where there is no such folder."""
     if not runs_dir.is_dir():
-        raise InputError(f"{runs_dir}: no such folder of runs; `fastscale fit` and `fastscale time` make one")
+        raise InputError(
+            f"{runs_dir}: no such folder of runs; `fastscale fit` and `fastscale time` make one"
+        )
     found = [r for path in sorted(runs_dir.glob("*.jsonl")) for r in read_records(path)]
     for path in sorted(runs_dir.glob("*/*/record.json")):
         found += read_records(path)
@@ -31,7 +37,10 @@ def record_points(records: Iterable[Record]) -> list[Point]:
     for record in each_once(records):
         fact = key(record)
         groups.setdefault((*fact[:9], *fact[10:]), []).append(record)  # without the seed
-    return [_point(sorted(group, key=lambda r: (r.seed is None, r.seed or 0, r.env["date"], r.id))) for group in groups.values()]
+    return [
+        _point(sorted(group, key=lambda r: (r.seed is None, r.seed or 0, r.env["date"], r.id)))
+        for group in groups.values()
+    ]
 
 
 def _point(group: Sequence[Record]) -> Point:
@@ -60,12 +69,16 @@ def _point(group: Sequence[Record]) -> Point:
 
 def _values(group: Sequence[Record]) -> dict[str, Value]:
     first = group[0]
-    found: dict[str, Value | None] = {name: Value(getattr(first, name)) for name in ("flops", "params", "acts")}
+    found: dict[str, Value | None] = {
+        name: Value(getattr(first, name)) for name in ("flops", "params", "acts")
+    }
     by_step = [r.values["epoch_time_min"] for r in group if "epoch_time_min" in r.values]
     by_clock = [r.values["epoch_time_s"] / 60 for r in group if "epoch_time_s" in r.values]
     found["epoch_time"] = pooled(by_step or by_clock)
     found["time_per_image"] = pooled([1000 / speed for r in group if (speed := _speed(r))])
-    found["memory"] = pooled([r.values["peak_memory_mib"] for r in group if "peak_memory_mib" in r.values])
+    found["memory"] = pooled(
+        [r.values["peak_memory_mib"] for r in group if "peak_memory_mib" in r.values]
+    )
     found["error"] = pooled([r.values["top1_error"] for r in group if "top1_error" in r.values])
     for what in ("step_time", "inference_time"):
         repeats = first.values.get(f"{what}_spread_s", 0) / first.values.get(f"{what}_s", 1)
@@ -79,7 +92,12 @@ def _values(group: Sequence[Record]) -> dict[str, Value]:
 def _speed(record: Record) -> float | None:
     """Images a second of what the record is about: training with its loader, inference, or the step alone."""
     return next(
-        (v for name in ("end_to_end_images_per_s", "inference_images_per_s", "images_per_s") if (v := record.values.get(name))), None
+        (
+            v
+            for name in ("end_to_end_images_per_s", "inference_images_per_s", "images_per_s")
+            if (v := record.values.get(name))
+        ),
+        None,
     )
 
 
@@ -98,7 +116,12 @@ def _setting(record: Record) -> str:
         how = "steps with their loader"
     elif "inference_time_s" in record.values:
         how = "median pass on dummy data"
-    parts = [how, env.get("precision"), env.get("layout"), "compiled" if env.get("compile") else "eager"]
+    parts = [
+        how,
+        env.get("precision"),
+        env.get("layout"),
+        "compiled" if env.get("compile") else "eager",
+    ]
     if env.get("batch"):  # a network that needed a smaller one is still of the same setting
         parts.append(f"batch {env.get('batch_asked') or env['batch']}")
     if env.get("threads") and env.get("device_type", "cpu") == "cpu":
@@ -112,7 +135,11 @@ def _provenance(group: Sequence[Record]) -> str:
     commits = dict.fromkeys(_commit(record) for record in group)
     dates = sorted({record.env["date"][:10] for record in group})
     seeds = [str(record.seed) for record in group if record.seed is not None]
-    parts = [f"record {ids}" if len(group) == 1 else f"records {ids}", f"commit {', '.join(commits)}", ", ".join(dates)]
+    parts = [
+        f"record {ids}" if len(group) == 1 else f"records {ids}",
+        f"commit {', '.join(commits)}",
+        ", ".join(dates),
+    ]
     if group[0].env.get("batch_asked"):
         parts.append(f"batch {group[0].env['batch']}: no larger one fitted")
     if seeds:

@@ -14,7 +14,13 @@ from typing import Any
 
 from fastscale.paper.places import checkout, write_text
 from fastscale.paper.report.look import FAMILIES, STRATEGIES, looks
-from fastscale.paper.report.ours import SOURCE, committed_records, each_once, local_records, record_points
+from fastscale.paper.report.ours import (
+    SOURCE,
+    committed_records,
+    each_once,
+    local_records,
+    record_points,
+)
 from fastscale.paper.report.point import MEASURES, Point
 from fastscale.paper.report.references import PAPER, TIMM, XIAO, ZOO, Reference, references
 from fastscale.records import Record
@@ -37,10 +43,34 @@ VIEWS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("All epoch times", {}),
     ("The claim: time follows acts", {"x": "acts", **_CLAIM}),
     ("… not flops", {"x": "flops", **_CLAIM}),
-    ("The authors' zoo, 8 V100", {"x": "acts", "y": "epoch_time", "source": [ZOO], "mode": ["training"], "colour": "family"}),
-    ("Today's GPUs, inference", {"x": "acts", "y": "time_per_image", "source": [TIMM], "gpu": ["inference"], "colour": "device"}),
-    ("CPUs, for contrast", {"x": "flops", "y": "time_per_image", "source": [TIMM], "cpu": ["inference"], "colour": "device"}),
-    ("Error against flops", {"x": "flops", "y": "error", "source": [PAPER, XIAO, ZOO], "colour": "family"}),
+    (
+        "The authors' zoo, 8 V100",
+        {"x": "acts", "y": "epoch_time", "source": [ZOO], "mode": ["training"], "colour": "family"},
+    ),
+    (
+        "Today's GPUs, inference",
+        {
+            "x": "acts",
+            "y": "time_per_image",
+            "source": [TIMM],
+            "gpu": ["inference"],
+            "colour": "device",
+        },
+    ),
+    (
+        "CPUs, for contrast",
+        {
+            "x": "flops",
+            "y": "time_per_image",
+            "source": [TIMM],
+            "cpu": ["inference"],
+            "colour": "device",
+        },
+    ),
+    (
+        "Error against flops",
+        {"x": "flops", "y": "error", "source": [PAPER, XIAO, ZOO], "colour": "family"},
+    ),
     ("Ours", {"x": "acts", "y": "epoch_time", "source": [SOURCE]}),
 )
 
@@ -54,15 +84,24 @@ def report_page(root: Path | None = None, runs_dir: Path | None = None) -> str:
     return _page(_data(points, records, found))
 
 
-def write_report(out: Path | None = None, runs_dir: Path | None = None, root: Path | None = None) -> Path:
+def write_report(
+    out: Path | None = None, runs_dir: Path | None = None, root: Path | None = None
+) -> Path:
     """Writes the page and returns where: paper_figures/report.html of the checkout, or report.html in the folder of runs."""
     if out is None:
-        out = runs_dir / "report.html" if runs_dir else checkout(root) / "paper_figures" / "report.html"
+        out = (
+            runs_dir / "report.html"
+            if runs_dir
+            else checkout(root) / "paper_figures" / "report.html"
+        )
     return write_text(out, report_page(root, runs_dir))
 
 
 def _page(data: str) -> str:
-    parts = {name: Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("page.html", "style.css", *SCRIPTS)}
+    parts = {
+        name: Path(__file__).with_name(name).read_text(encoding="utf-8")
+        for name in ("page.html", "style.css", *SCRIPTS)
+    }
     style_text = "\n" + parts["style.css"]
     script = '\n"use strict";\n' + "\n".join(parts[name] for name in SCRIPTS)
     allowed = f"style-src {_hash(style_text)}; script-src {_hash(script)}"
@@ -74,30 +113,56 @@ def _page(data: str) -> str:
 
 def _data(points: Sequence[Point], records: Sequence[Record], found: Sequence[Reference]) -> str:
     """JSON, an entry a line, that no text in it can end: every < is written as its escape."""
-    lookups = {name: list(dict.fromkeys(getattr(point, name) for point in points)) for name in TEXTS}
+    lookups = {
+        name: list(dict.fromkeys(getattr(point, name) for point in points)) for name in TEXTS
+    }
     for name, order in (("strategy", STRATEGIES), ("family", FAMILIES)):
-        lookups[name] = [text for text in order if text in lookups[name]] + [text for text in lookups[name] if text not in order]
+        lookups[name] = [text for text in order if text in lookups[name]] + [
+            text for text in lookups[name] if text not in order
+        ]
     index = {name: {text: i for i, text in enumerate(texts)} for name, texts in lookups.items()}
     rows = [_row(point, index) for point in points]
     top: dict[str, Any] = {
         "measures": [vars(measure) for measure in MEASURES],
-        "looks": {name: [look._asdict() for look in looks(name, lookups[name])] for name in COLOURINGS},
+        "looks": {
+            name: [look._asdict() for look in looks(name, lookups[name])] for name in COLOURINGS
+        },
         "views": [[label, _view(wanted, points)] for label, wanted in VIEWS],
         "texts": lookups,
         "columns": [*FACTS, *TEXTS, "cpu", "ours", "values", "spreads"],
     }
     lines = [f'"{name}":{_json(value)}' for name, value in top.items()]
     lines.append('"points":[\n' + ",\n".join(_json(row) for row in rows) + "\n]")
-    lines.append('"records":{\n' + ",\n".join(f'"record-{r.id}":{_escape(r.to_json())}' for r in records) + "\n}")
-    lines.append('"references":{\n' + ",\n".join(f'"{r.name}":{_compact(r.rows)}' for r in found) + "\n}")
+    lines.append(
+        '"records":{\n'
+        + ",\n".join(f'"record-{r.id}":{_escape(r.to_json())}' for r in records)
+        + "\n}"
+    )
+    lines.append(
+        '"references":{\n' + ",\n".join(f'"{r.name}":{_compact(r.rows)}' for r in found) + "\n}"
+    )
     return "{\n" + ",\n".join(lines) + "\n}"
 
 
 def _row(point: Point, index: dict[str, dict[str, int]]) -> list:
-    facts: list[Any] = [point.id, point.network, point.written, point.provenance, list(point.members), point.n]
+    facts: list[Any] = [
+        point.id,
+        point.network,
+        point.written,
+        point.provenance,
+        list(point.members),
+        point.n,
+    ]
     texts = [index[name][getattr(point, name)] for name in TEXTS]
-    values = [_number(point.values[m.key].value, m.counted) if m.key in point.values else None for m in MEASURES]
-    spreads = {m.key: _number(v.spread) for m in MEASURES if (v := point.values.get(m.key)) and v.spread is not None}
+    values = [
+        _number(point.values[m.key].value, m.counted) if m.key in point.values else None
+        for m in MEASURES
+    ]
+    spreads = {
+        m.key: _number(v.spread)
+        for m in MEASURES
+        if (v := point.values.get(m.key)) and v.spread is not None
+    }
     return [*facts, *texts, int(point.cpu), int(point.ours), values, spreads]
 
 
@@ -106,7 +171,11 @@ def _view(wanted: dict[str, Any], points: Sequence[Point]) -> list[list[str]]:
     pairs = []
     for name, value in wanted.items():
         if name in ("gpu", "cpu"):
-            shown = [p for p in points if p.cpu == (name == "cpu") and p.source in wanted["source"] and p.mode in value]
+            shown = [
+                p
+                for p in points
+                if p.cpu == (name == "cpu") and p.source in wanted["source"] and p.mode in value
+            ]
             devices = dict.fromkeys(p.device for p in shown)
             pairs += [["mode", mode] for mode in value] + [["device", device] for device in devices]
         else:
@@ -121,7 +190,11 @@ def _compact(rows: Sequence[dict[str, str]]) -> str:
         texts = [row[name] for row in rows]
         distinct = list(dict.fromkeys(texts))
         few = len(distinct) < len(texts) / 2
-        columns[name] = {"texts": distinct, "rows": [distinct.index(text) for text in texts]} if few else {"texts": texts}
+        columns[name] = (
+            {"texts": distinct, "rows": [distinct.index(text) for text in texts]}
+            if few
+            else {"texts": texts}
+        )
     return _json(columns)
 
 

@@ -65,7 +65,14 @@ class Point:
 def family_of(network: str) -> str:
     """The family that a network's name says: the zoo's, timm's and our own names all start with it."""
     name = network.lower().removeprefix("tf_")
-    return next((family for family in sorted(FAMILIES, key=len, reverse=True) if name.startswith(family.lower())), "other")
+    return next(
+        (
+            family
+            for family in sorted(FAMILIES, key=len, reverse=True)
+            if name.startswith(family.lower())
+        ),
+        "other",
+    )
 
 
 def strategy_of(written: str | None) -> str:

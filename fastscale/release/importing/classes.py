@@ -38,5 +38,7 @@ def outputs_of(wnids: tuple[str, ...]) -> tuple[int, ...]:
     number = {wnid: i for i, wnid in enumerate(imagenet_wnids())}
     for wnid in wnids:
         if wnid not in number:
-            raise InputError(f"{wnid!r} is no class of ImageNet; its classes are WordNet ids, as n01440764")
+            raise InputError(
+                f"{wnid!r} is no class of ImageNet; its classes are WordNet ids, as n01440764"
+            )
     return tuple(number[wnid] for wnid in wnids)

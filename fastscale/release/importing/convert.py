@@ -31,7 +31,14 @@ IMAGENET_MEAN: Three = (123.675, 116.28, 103.53)
 IMAGENET_STD: Three = (58.395, 57.12, 57.375)
 HALF: Three = (127.5, 127.5, 127.5)
 COUNTER = ".num_batches_tracked"
-NOT_FOLLOWED = ("input_size", "test_input_size", "crop_pct", "test_crop_pct", "crop_mode", "interpolation")  # of timm's preprocessing
+NOT_FOLLOWED = (
+    "input_size",
+    "test_input_size",
+    "crop_pct",
+    "test_crop_pct",
+    "crop_mode",
+    "interpolation",
+)  # of timm's preprocessing
 TORCHVISION_EPS_1E3 = ("efficientnet-b5", "efficientnet-b6", "efficientnet-b7")
 
 
@@ -53,7 +60,11 @@ class ImportedWeights:
 
 
 def import_file(
-    path: str | os.PathLike, source_format: str, arch_name: str | None = None, licence: str | None = None, say: Say = say
+    path: str | os.PathLike,
+    source_format: str,
+    arch_name: str | None = None,
+    licence: str | None = None,
+    say: Say = say,
 ) -> ImportedWeights:
     """The weights in a file of another project, without running anything from it.
 
@@ -69,15 +80,26 @@ def import_file(
     found = import_tensors(read_tensors(path), source_format, arch_name, str(path), told, licence)
     pretrained = config.get("pretrained_cfg", {})
     if not isinstance(pretrained, dict):
-        raise InputError(f"{path}: pretrained_cfg in the config.json beside it is no object of settings")
-    if ignored := {name: pretrained[name] for name in NOT_FOLLOWED if pretrained.get(name) is not None}:
+        raise InputError(
+            f"{path}: pretrained_cfg in the config.json beside it is no object of settings"
+        )
+    if ignored := {
+        name: pretrained[name] for name in NOT_FOLLOWED if pretrained.get(name) is not None
+    }:
         arch = arch_named(found.arch_name)
-        said = ", ".join(f"{name} {' '.join(str(value).split())[:40]}" for name, value in ignored.items())
+        said = ", ".join(
+            f"{name} {' '.join(str(value).split())[:40]}" for name, value in ignored.items()
+        )
         own = f"a shorter side of {arch.test_resolution} px by area, {arch.resolution} px of it"
-        say(f"{path.parent / 'config.json'}: not followed: {said}; test images have {own}, so errors may differ from the published")
+        say(
+            f"{path.parent / 'config.json'}: not followed: {said}; test images have {own}, so errors may differ from the published"
+        )
     if not {"mean", "std"} <= set(pretrained):
         return found
-    mean, std = (_three(pretrained[name], least, name, path) for name, least in (("mean", 0.0), ("std", 1e-3)))
+    mean, std = (
+        _three(pretrained[name], least, name, path)
+        for name, least in (("mean", 0.0), ("std", 1e-3))
+    )
     return ImportedWeights(**{**vars(found), "mean": mean, "std": std})
 
 
@@ -106,7 +128,16 @@ def import_tensors(
     classes = state["head.fc.weight"].shape[0]
     half = isinstance(arch, EffNet) and arch.padding == "same"
     mean, std = (HALF, HALF) if half else (IMAGENET_MEAN, IMAGENET_STD)
-    return ImportedWeights(arch.name, state, classes, mean, std, imagenet_names() if classes == 1000 else None, source, licence)
+    return ImportedWeights(
+        arch.name,
+        state,
+        classes,
+        mean,
+        std,
+        imagenet_names() if classes == 1000 else None,
+        source,
+        licence,
+    )
 
 
 def recognise(tensors: dict[str, Tensor], source_format: str, source: str = "tensors") -> Arch:
@@ -128,9 +159,17 @@ def misfit(arch: Arch, source_format: str, tensors: dict[str, Tensor]) -> str:
         names = tensor_names(arch, source_format)
     except KeyError:
         return f"{source_format} has no network built like {arch.name}"
-    missing = [theirs for theirs in names.values() if theirs not in tensors and not theirs.endswith(COUNTER)]
+    missing = [
+        theirs
+        for theirs in names.values()
+        if theirs not in tensors and not theirs.endswith(COUNTER)
+    ]
     extra = sorted(set(tensors) - set(names.values()))
-    said = [f"{len(some)} {word}: {_first(some)}" for word, some in (("missing", missing), ("left over", extra)) if some]
+    said = [
+        f"{len(some)} {word}: {_first(some)}"
+        for word, some in (("missing", missing), ("left over", extra))
+        if some
+    ]
     if said:
         return "; ".join(said)
     fc = tensors[names["head.fc.weight"]]
@@ -147,7 +186,11 @@ def _distance(arch: Arch, source_format: str, tensors: dict[str, Tensor]) -> int
         names, shapes = tensor_names(arch, source_format), tensor_shapes(arch, 1000)
     except KeyError:
         return 1 << 30
-    wrong = sum(tuple(tensors[theirs].shape) != shapes[ours] for ours, theirs in names.items() if theirs in tensors)
+    wrong = sum(
+        tuple(tensors[theirs].shape) != shapes[ours]
+        for ours, theirs in names.items()
+        if theirs in tensors
+    )
     return len(set(names.values()) ^ set(tensors)) + wrong
 
 
@@ -159,7 +202,12 @@ def _plain(tensor: Tensor | None, name: str) -> Tensor:
     """float32 weights and int64 counters in memory of their own; a counter that an old file lacks is 0."""
     if tensor is None:
         return torch.zeros((), dtype=torch.int64)
-    return tensor.detach().to(torch.int64 if name.endswith(COUNTER) else torch.float32).clone().contiguous()
+    return (
+        tensor.detach()
+        .to(torch.int64 if name.endswith(COUNTER) else torch.float32)
+        .clone()
+        .contiguous()
+    )
 
 
 def _check_padding(arch: Arch, source_format: str, told: str, source: str, named: bool) -> None:
@@ -180,6 +228,12 @@ def _check_padding(arch: Arch, source_format: str, told: str, source: str, named
 
 def _three(values: object, least: float, name: str, path: Path) -> Three:
     """timm's scale is 0 to 1."""
-    if not isinstance(values, list) or len(values) != 3 or not all(is_number(v, least, 1) for v in values):
-        raise InputError(f"{path}: {name} in the config.json beside it must be three numbers from {least:g} to 1")
+    if (
+        not isinstance(values, list)
+        or len(values) != 3
+        or not all(is_number(v, least, 1) for v in values)
+    ):
+        raise InputError(
+            f"{path}: {name} in the config.json beside it must be three numbers from {least:g} to 1"
+        )
     return (255.0 * values[0], 255.0 * values[1], 255.0 * values[2])

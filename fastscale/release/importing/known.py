@@ -49,7 +49,9 @@ def known_weights() -> dict[str, Known]:
     return {row["name"]: Known(**{**row, "top1_error": float(row["top1_error"])}) for row in rows}  # type: ignore[arg-type]
 
 
-def load_known(name: str, cache: str | os.PathLike[str] | None = None, say: Say = print) -> ImportedWeights:
+def load_known(
+    name: str, cache: str | os.PathLike[str] | None = None, say: Say = print
+) -> ImportedWeights:
     """The weights of that name under our names; downloaded to `cache` (default: weights in $FASTSCALE_DATA) unless they are there.
 
     InputError for an unknown name, a file that cannot be had (FASTSCALE_OFFLINE forbids to ask), has a wrong hash, or other tensors.
@@ -57,7 +59,9 @@ def load_known(name: str, cache: str | os.PathLike[str] | None = None, say: Say 
     try:
         found = known_weights()[name]
     except KeyError:
-        raise InputError(f"no public weights are named {name!r}; there are, nearest first: {nearest(name, known_weights())}") from None
+        raise InputError(
+            f"no public weights are named {name!r}; there are, nearest first: {nearest(name, known_weights())}"
+        ) from None
     if found.url.startswith(PACKAGE):
         path = _packaged(found)
     else:
@@ -76,9 +80,13 @@ def _packaged(found: Known) -> Path:
         ) from None
     path = next((Path(str(file.locate())) for file in files if str(file).endswith(inside)), None)
     if path is None or not path.is_file():
-        raise InputError(f"{found.name}: the package {distribution} holds no {inside}; install it again")
+        raise InputError(
+            f"{found.name}: the package {distribution} holds no {inside}; install it again"
+        )
     if (digest := file_hash(path)) != found.sha256:
-        raise InputError(f"{path}: its sha256 is {digest}, wanted {found.sha256}; install {distribution} again")
+        raise InputError(
+            f"{path}: its sha256 is {digest}, wanted {found.sha256}; install {distribution} again"
+        )
     return path
 
 
@@ -88,13 +96,19 @@ def _fetched(found: Known, folder: Path, say: Say) -> Path:
     with lock(path.with_name(f".{path.name}.lock"), say):
         wanted = found.sha256 or (kept.read_text().strip() if kept.is_file() else "")
         if path.is_file() and wanted and not file_hash(path).startswith(wanted):
-            raise InputError(f"{path}: its sha256 is not {wanted}: damaged or exchanged; delete it and {kept.name}, and load again")
+            raise InputError(
+                f"{path}: its sha256 is not {wanted}: damaged or exchanged; delete it and {kept.name}, and load again"
+            )
         if not path.is_file():
             if os.environ.get("FASTSCALE_OFFLINE", "0").lower() not in ("", "0", "false", "no"):
-                raise InputError(f"{found.name} is not in {path.parent}, and FASTSCALE_OFFLINE is set: fetch {found.url} and put it there")
+                raise InputError(
+                    f"{found.name} is not in {path.parent}, and FASTSCALE_OFFLINE is set: fetch {found.url} and put it there"
+                )
             download([found.url], path, sha256=wanted or None, say=say, unhashed=not wanted)
         if not wanted:
             digest = file_hash(path)
             kept.write_text(digest + "\n")
-            say(f"{found.name}: nobody published its hash; sha256 {digest} is wanted from now on ({kept})")
+            say(
+                f"{found.name}: nobody published its hash; sha256 {digest} is wanted from now on ({kept})"
+            )
     return path

@@ -36,18 +36,26 @@ def _se(reduce: str, expand: str) -> dict[str, Pair]:
 
 _PYCLS = {
     "proj": ("proj", "bn"),
-    **{ours: (f"f.{theirs}", f"f.{theirs}_bn") for ours, theirs in (("conv1", "a"), ("conv2", "b"), ("conv3", "c"))},
+    **{
+        ours: (f"f.{theirs}", f"f.{theirs}_bn")
+        for ours, theirs in (("conv1", "a"), ("conv2", "b"), ("conv3", "c"))
+    },
     **_se("f.se.f_ex.0", "f.se.f_ex.2"),
 }
 _RESNET = Scheme(
     stem=("conv1", "bn1"),
     block="layer{I}.{j}.",
-    body={"proj": ("downsample.0", "downsample.1"), **{f"conv{k}": (f"conv{k}", f"bn{k}") for k in (1, 2, 3)}},
+    body={
+        "proj": ("downsample.0", "downsample.1"),
+        **{f"conv{k}": (f"conv{k}", f"bn{k}") for k in (1, 2, 3)},
+    },
     fc="fc",
 )
 
 SCHEMES: dict[tuple[str, str], Scheme] = {
-    ("pycls", "regnet"): Scheme(("stem.conv", "stem.bn"), "s{I}.b{J}.", _PYCLS, "head.fc", ("head.conv", "head.bn")),
+    ("pycls", "regnet"): Scheme(
+        ("stem.conv", "stem.bn"), "s{I}.b{J}.", _PYCLS, "head.fc", ("head.conv", "head.bn")
+    ),
     ("pycls", "resnet"): Scheme(("stem.conv", "stem.bn"), "s{I}.b{J}.", _PYCLS, "head.fc"),
     ("pycls", "efficientnet"): Scheme(
         ("stem.conv", "stem.bn"),
@@ -91,7 +99,10 @@ SCHEMES: dict[tuple[str, str], Scheme] = {
         "trunk_output.block{I}.block{I}-{j}.",
         {
             "proj": ("proj.0", "proj.1"),
-            **{ours: (f"f.{theirs}.0", f"f.{theirs}.1") for ours, theirs in (("conv1", "a"), ("conv2", "b"), ("conv3", "c"))},
+            **{
+                ours: (f"f.{theirs}.0", f"f.{theirs}.1")
+                for ours, theirs in (("conv1", "a"), ("conv2", "b"), ("conv3", "c"))
+            },
             **_se("f.se.fc1", "f.se.fc2"),
         },
         "fc",
@@ -100,7 +111,12 @@ SCHEMES: dict[tuple[str, str], Scheme] = {
     ("torchvision", "efficientnet"): Scheme(
         ("features.0.0", "features.0.1"),
         "features.{I}.{j}.block.",
-        {"conv1": ("0.0", "0.1"), "conv2": ("1.0", "1.1"), "conv3": ("3.0", "3.1"), **_se("2.fc1", "2.fc2")},
+        {
+            "conv1": ("0.0", "0.1"),
+            "conv2": ("1.0", "1.1"),
+            "conv3": ("3.0", "3.1"),
+            **_se("2.fc1", "2.fc2"),
+        },
         "classifier.1",
         ("features.{S}.0", "features.{S}.1"),
         short={"conv2": ("0.0", "0.1"), "conv3": ("2.0", "2.1"), **_se("1.fc1", "1.fc2")},
@@ -108,7 +124,11 @@ SCHEMES: dict[tuple[str, str], Scheme] = {
     ("efficientnet-lite", "efficientnet"): Scheme(
         ("_conv_stem", "_bn0"),
         "_blocks.{n}.",
-        {"conv1": ("_expand_conv", "_bn0"), "conv2": ("_depthwise_conv", "_bn1"), "conv3": ("_project_conv", "_bn2")},
+        {
+            "conv1": ("_expand_conv", "_bn0"),
+            "conv2": ("_depthwise_conv", "_bn1"),
+            "conv3": ("_project_conv", "_bn2"),
+        },
         "_fc",
         ("_conv_head", "_bn1"),
     ),
@@ -147,14 +167,19 @@ def tensor_names(arch: Arch, source_format: str) -> dict[str, str]:
     if arch.head_width and not scheme.head[0]:
         raise KeyError(f"{source_format} has no {family(arch)} with a conv before pooling")
     of_arch = [layer for layer in layers(arch) if layer.kind != "maxpool"]
-    with_conv1 = {layer.name.rpartition(".")[0] for layer in of_arch if layer.name.endswith(".conv1")}
+    with_conv1 = {
+        layer.name.rpartition(".")[0] for layer in of_arch if layer.name.endswith(".conv1")
+    }
     numbers: dict[str, int] = {}
     named: dict[str, str] = {}
     for layer in of_arch:
         if layer.name == "stem.conv":
             theirs = scheme.stem
         elif layer.name == "head.conv":
-            theirs = (scheme.head[0].format(S=len(arch.depths) + 1), scheme.head[1].format(S=len(arch.depths) + 1))
+            theirs = (
+                scheme.head[0].format(S=len(arch.depths) + 1),
+                scheme.head[1].format(S=len(arch.depths) + 1),
+            )
         elif layer.name == "head.fc":
             theirs = (scheme.fc, "")
         else:

@@ -30,7 +30,9 @@ def read_tensors(path: str | os.PathLike) -> dict[str, Tensor]:
             content = content[wrapper]
             break
     if not isinstance(content, dict) or not content:
-        raise InputError(f"{path}: holds no state dict, but {'nothing' if isinstance(content, dict) else type(content).__name__}")
+        raise InputError(
+            f"{path}: holds no state dict, but {'nothing' if isinstance(content, dict) else type(content).__name__}"
+        )
     for name, value in content.items():
         if problem := flaw(value) if isinstance(name, str) else "no name":
             raise InputError(f"{path}: {str(name)[:80]!r} is {problem}: not a network's weights")
@@ -56,12 +58,20 @@ def _torch(path: Path) -> object:
     except Exception as error:
         code = re.search(r"GLOBAL (\S+)", str(error))
         if code:
-            raise InputError(f"{path}: refused: reading it would run code ({code[1]}); weights are tensors only") from None
-        raise InputError(f"{path}: not a file of weights, or cut short ({type(error).__name__}: {_line(error)})") from None
+            raise InputError(
+                f"{path}: refused: reading it would run code ({code[1]}); weights are tensors only"
+            ) from None
+        raise InputError(
+            f"{path}: not a file of weights, or cut short ({type(error).__name__}: {_line(error)})"
+        ) from None
 
 
 def _line(error: Exception) -> str:
-    text = re.sub(r"Weights only load failed.*?Error: | Check the documentation.*", "", " ".join(str(error).split()))
+    text = re.sub(
+        r"Weights only load failed.*?Error: | Check the documentation.*",
+        "",
+        " ".join(str(error).split()),
+    )
     return text[:120]
 
 

@@ -11,7 +11,14 @@ from pathlib import Path
 
 import pytest
 
-CHROMIUM = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
+CHROMIUM = next(
+    (
+        found
+        for name in ("chromium", "chromium-browser", "google-chrome")
+        if (found := shutil.which(name))
+    ),
+    None,
+)
 PATIENCE = 60.0  # seconds for one answer on a busy machine
 
 
@@ -22,14 +29,39 @@ class Browser:
         reading, theirs_out = os.pipe()
         theirs_in, self._writing = os.pipe()
         self._reading, self._buffer, self._number = reading, b"", 0
-        options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-extensions"]
-        options += ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--remote-debugging-pipe"]
+        options = [
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--no-first-run",
+            "--disable-extensions",
+        ]
+        options += [
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--remote-debugging-pipe",
+        ]
         # the protocol reads from descriptor 3 and writes to 4
         script = f'exec "$0" "$@" 3<&{theirs_in} 4>&{theirs_out}'
         self.process = subprocess.Popen(
-            ["bash", "-c", script, CHROMIUM or "", *options, f"--user-data-dir={home}/profile", "about:blank"],
+            [
+                "bash",
+                "-c",
+                script,
+                CHROMIUM or "",
+                *options,
+                f"--user-data-dir={home}/profile",
+                "about:blank",
+            ],
             pass_fds=(theirs_in, theirs_out),
-            env={**os.environ, "HOME": str(home), "XDG_CONFIG_HOME": str(home), "XDG_CACHE_HOME": str(home)},
+            env={
+                **os.environ,
+                "HOME": str(home),
+                "XDG_CONFIG_HOME": str(home),
+                "XDG_CACHE_HOME": str(home),
+            },
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -39,7 +71,9 @@ class Browser:
         self.requests: list[str] = []
         self._session: str | None = None
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
-        self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)[
+            "sessionId"
+        ]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
 
@@ -60,9 +94,18 @@ class Browser:
     def open(self, url: str, width: int = 1600, height: int = 1000, dark: bool = False) -> None:
         """Loads a page anew (also where only what follows # differs) in a window of that size, and waits until it is drawn."""
         mobile = width < 600
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile)
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=mobile,
+        )
         scheme = "dark" if dark else "light"
-        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+        self.call(
+            "Emulation.setEmulatedMedia",
+            features=[{"name": "prefers-color-scheme", "value": scheme}],
+        )
         self.call("Page.navigate", url="about:blank")
         self.wait("location.href === 'about:blank'")
         self.call("Page.navigate", url=url)
@@ -70,7 +113,9 @@ class Browser:
 
     def js(self, expression: str):
         """The value of an expression in the page."""
-        result = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        result = self.call(
+            "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
+        )
         assert "exceptionDetails" not in result, result["exceptionDetails"]
         return result["result"].get("value")
 
@@ -78,13 +123,22 @@ class Browser:
         """Until the expression is true in the page."""
         deadline = time.monotonic() + PATIENCE
         while not self.js(expression):
-            assert time.monotonic() < deadline, f"{expression} did not become true; console: {self.errors}"
+            assert time.monotonic() < deadline, (
+                f"{expression} did not become true; console: {self.errors}"
+            )
             time.sleep(0.02)
 
     def mouse(self, kind: str, x: float, y: float) -> None:
         """A pointer event of the page: mouseMoved, mousePressed, mouseReleased."""
         button = "none" if kind == "mouseMoved" else "left"
-        self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button=button, clickCount=0 if button == "none" else 1)
+        self.call(
+            "Input.dispatchMouseEvent",
+            type=kind,
+            x=x,
+            y=y,
+            button=button,
+            clickCount=0 if button == "none" else 1,
+        )
 
     def press(self, key: str) -> None:
         """One key, down and up."""
@@ -106,7 +160,9 @@ class Browser:
 
     def _receive(self, deadline: float) -> dict:
         while b"\0" not in self._buffer:
-            ready, _, _ = select.select([self._reading], [], [], max(0.0, deadline - time.monotonic()))
+            ready, _, _ = select.select(
+                [self._reading], [], [], max(0.0, deadline - time.monotonic())
+            )
             assert ready, "the browser does not answer"
             chunk = os.read(self._reading, 1 << 16)
             assert chunk, f"the browser ended with exit code {self.process.wait()}"
@@ -118,10 +174,16 @@ class Browser:
 
     def _note(self, method: str | None, params: dict) -> None:
         if method == "Runtime.exceptionThrown":
-            self.errors.append(str(params["exceptionDetails"].get("exception", params["exceptionDetails"])))
+            self.errors.append(
+                str(params["exceptionDetails"].get("exception", params["exceptionDetails"]))
+            )
         elif method == "Log.entryAdded" and params["entry"]["level"] in ("error", "warning"):
             self.errors.append(params["entry"]["text"])
-        elif method == "Runtime.consoleAPICalled" and params["type"] in ("error", "warning", "assert"):
+        elif method == "Runtime.consoleAPICalled" and params["type"] in (
+            "error",
+            "warning",
+            "assert",
+        ):
             self.errors.append(str(params["args"]))
         elif method == "Network.requestWillBeSent":
             self.requests.append(params["request"]["url"])

@@ -26,12 +26,20 @@ def url():
 @pytest.fixture(scope="module")
 def points():
     """Every point that the page is made from."""
-    return record_points(committed_records(checkout())) + [point for found in references() for point in found.points]
+    return record_points(committed_records(checkout())) + [
+        point for found in references() for point in found.points
+    ]
 
 
 def both(points, x, y, **filters):
     """Those with both values that pass the filters."""
-    return [p for p in points if x in p.values and y in p.values and all(getattr(p, name) in wanted for name, wanted in filters.items())]
+    return [
+        p
+        for p in points
+        if x in p.values
+        and y in p.values
+        and all(getattr(p, name) in wanted for name, wanted in filters.items())
+    ]
 
 
 def centre(page, index=0):
@@ -54,17 +62,27 @@ def centre(page, index=0):
         ("acts", "epoch_time", {"data": ["fashion-mnist"]}),
     ],
 )
-def test_every_point_with_both_values_is_drawn_and_r_is_that_of_the_points(page, url, points, x, y, filters):
-    pairs = [("x", x), ("y", y), *((name, value) for name, values in filters.items() for value in values)]
+def test_every_point_with_both_values_is_drawn_and_r_is_that_of_the_points(
+    page, url, points, x, y, filters
+):
+    pairs = [
+        ("x", x),
+        ("y", y),
+        *((name, value) for name, values in filters.items() for value in values),
+    ]
     page.open(f"{url}#{urlencode(pairs)}")
     expected = both(points, x, y, **filters)
     assert page.js(MARKS) == len(expected) > 0
-    assert page.js("document.querySelectorAll('.mark.ours').length") >= sum(p.ours for p in expected)
+    assert page.js("document.querySelectorAll('.mark.ours').length") >= sum(
+        p.ours for p in expected
+    )
     xs, ys = ([p.values[name].value for p in expected] for name in (x, y))
     r = pearson(xs, ys)
     shown = page.js("document.getElementById('r-linear').textContent").replace("−", "-")
     assert r is not None and float(shown) == pytest.approx(r, abs=6e-4)
-    assert {request.split("#")[0] for request in page.requests} - {"about:blank"} == {url}  # nothing else is fetched
+    assert {request.split("#")[0] for request in page.requests} - {"about:blank"} == {
+        url
+    }  # nothing else is fetched
 
 
 def test_hollow_is_published_and_filled_is_ours(page, url):
@@ -82,8 +100,13 @@ def test_filters_axes_and_colour_change_plot_table_and_address(page, url, points
     assert page.js(MARKS) == len(expected) < before
     assert page.js(f"{BODY}.rows.length") == len(expected)
     assert page.js("location.hash") == "#family=RegNetZ"
-    page.js("const s = document.getElementById('choose-x'); s.value = 'params'; s.dispatchEvent(new Event('change'))")
-    assert page.js("document.getElementById('plot-heading').textContent") == "epoch time against params"
+    page.js(
+        "const s = document.getElementById('choose-x'); s.value = 'params'; s.dispatchEvent(new Event('change'))"
+    )
+    assert (
+        page.js("document.getElementById('plot-heading').textContent")
+        == "epoch time against params"
+    )
     page.js(
         "document.getElementById('choose-xs').value = 'linear'; document.getElementById('choose-xs').dispatchEvent(new Event('change'))"
     )
@@ -91,7 +114,9 @@ def test_filters_axes_and_colour_change_plot_table_and_address(page, url, points
     page.js("document.getElementById('clear').click()")
     assert page.js(MARKS) == len(both(points, "params", "epoch_time"))
     page.js("history.replaceState(null, '', '#family=NoSuch'); refresh()")
-    assert page.js(MARKS) == 0 and "No point has both values" in page.js("document.getElementById('plot').textContent")
+    assert page.js(MARKS) == 0 and "No point has both values" in page.js(
+        "document.getElementById('plot').textContent"
+    )
 
 
 def test_a_click_on_a_heading_sorts_and_blanks_come_last(page, url, points):
@@ -104,7 +129,12 @@ def test_a_click_on_a_heading_sorts_and_blanks_come_last(page, url, points):
     for direction, wanted in (("ascending", errors), ("descending", errors[::-1])):
         page.js("document.querySelector('[data-sort=error]').click()")
         assert page.js(cells) == [f"{value:.2f}" for value in wanted] + blanks
-        assert page.js("document.querySelector('[data-sort=error]').parentElement.getAttribute('aria-sort')") == direction
+        assert (
+            page.js(
+                "document.querySelector('[data-sort=error]').parentElement.getAttribute('aria-sort')"
+            )
+            == direction
+        )
     assert "dir=desc" in page.js("location.hash")
     assert page.js("document.activeElement.dataset.sort") == "error"
 
@@ -124,7 +154,16 @@ def test_hover_says_the_network_and_where_it_comes_from(page, url, points):
     tip = page.js("document.getElementById('tip').innerText")
     index = page.js("document.querySelector('.marks a').getAttribute('href')").split("record=")[1]
     (point,) = [p for p in points if p.id == index]
-    for text in (point.network, "top-1 error", f"n = {point.n}", "commit", "2026-", "CPU", point.members[0].removeprefix("record-"), "±"):
+    for text in (
+        point.network,
+        "top-1 error",
+        f"n = {point.n}",
+        "commit",
+        "2026-",
+        "CPU",
+        point.members[0].removeprefix("record-"),
+        "±",
+    ):
         assert text in tip
     page.mouse("mouseMoved", 2, 2)
     assert page.js("document.getElementById('tip').hidden")
@@ -141,13 +180,15 @@ def test_a_click_opens_the_whole_record_and_back_returns(page, url):
     page.wait("!document.getElementById('record').hidden")
     (anchor, *_) = page.js("[...document.querySelectorAll('#record article')].map(a => a.id)")
     records = {f"record-{r.id}": r for r in committed_records(checkout())}
-    assert page.js(f"JSON.stringify(JSON.parse(document.querySelector('#{anchor} pre').textContent))") == page.js(
-        f"JSON.stringify({records[anchor].to_json()})"
-    )
+    assert page.js(
+        f"JSON.stringify(JSON.parse(document.querySelector('#{anchor} pre').textContent))"
+    ) == page.js(f"JSON.stringify({records[anchor].to_json()})")
     page.js("history.back()")
     page.wait("document.getElementById('record').hidden")
     page.open(f"{url}#{anchor}")  # an anchor alone is a link as well
-    assert page.js(f"document.getElementById('{anchor}') !== null && document.activeElement.id === '{anchor}'")
+    assert page.js(
+        f"document.getElementById('{anchor}') !== null && document.activeElement.id === '{anchor}'"
+    )
 
 
 def test_every_mark_and_row_links_to_an_anchor_that_exists(page, url):
@@ -159,7 +200,10 @@ def test_every_mark_and_row_links_to_an_anchor_that_exists(page, url):
     )
     assert missing == []
     page.open(f"{url}#record=pycls_zoo-2")
-    assert page.js("JSON.parse(document.querySelector('#pycls_zoo-2 pre').textContent)") == references()[1].rows[0]
+    assert (
+        page.js("JSON.parse(document.querySelector('#pycls_zoo-2 pre').textContent)")
+        == references()[1].rows[0]
+    )
     page.open(f"{url}#no-such-record")
     assert "no-such-record" in page.js("document.getElementById('record').textContent")
 
@@ -170,14 +214,24 @@ def test_keys_alone_are_enough(page, url):
     page.press("ArrowRight")
     first = page.js("document.getElementById('announce').textContent")
     page.press("ArrowRight")
-    assert "acts" in first and "CPU" in first and page.js("document.getElementById('announce').textContent") != first
+    assert (
+        "acts" in first
+        and "CPU" in first
+        and page.js("document.getElementById('announce').textContent") != first
+    )
     page.press("Enter")
     page.wait("!document.getElementById('record').hidden")
     assert page.js("document.activeElement.tagName") == "ARTICLE"
     named = (
-        "e => (e.labels && e.labels.length) || e.textContent.trim() || e.getAttribute('aria-label') || e.getAttribute('aria-labelledby')"
+        "e => (e.labels && e.labels.length) || e.textContent.trim() || "
+        "e.getAttribute('aria-label') || e.getAttribute('aria-labelledby')"
     )
-    assert page.js(f"[...document.querySelectorAll('a[href], button, select, input, [tabindex]')].filter(e => !({named})(e)).length") == 0
+    assert (
+        page.js(
+            f"[...document.querySelectorAll('a[href], button, select, input, [tabindex]')].filter(e => !({named})(e)).length"
+        )
+        == 0
+    )
 
 
 def test_cpu_times_are_said_to_be_cpu_times(page, url):
@@ -186,8 +240,13 @@ def test_cpu_times_are_said_to_be_cpu_times(page, url):
     page.open(f"{url}#{urlencode([('y', 'time_per_image'), ('device', 'RTX 4090')])}")
     assert "CPU" not in page.js("document.getElementById('caution').textContent")
     page.open(f"{url}#x=flops&y=error")
-    said = re.search(r"Errors on (\d+) data sets cannot be compared", page.js("document.getElementById('caution').textContent"))
-    trained = {r.data for r in committed_records(checkout()) if any("error" in name for name in r.values)}
+    said = re.search(
+        r"Errors on (\d+) data sets cannot be compared",
+        page.js("document.getElementById('caution').textContent"),
+    )
+    trained = {
+        r.data for r in committed_records(checkout()) if any("error" in name for name in r.values)
+    }
     assert said and int(said[1]) == len(trained | {"imagenet"})
     page.open(f"{url}#x=flops&y=error&data=imagenet")
     assert page.js("document.getElementById('caution').hidden")
@@ -197,7 +256,9 @@ def test_every_view_has_points(page, url):
     page.open(url)
     for i in range(page.js("document.querySelectorAll('#views a').length")):
         page.js(f"document.querySelectorAll('#views a')[{i}].click()")
-        page.wait(f"document.querySelectorAll('#views a')[{i}].getAttribute('aria-current') === 'page'")
+        page.wait(
+            f"document.querySelectorAll('#views a')[{i}].getAttribute('aria-current') === 'page'"
+        )
         assert page.js(MARKS) >= 3
 
 
@@ -205,16 +266,24 @@ def test_columns_without_a_value_are_not_shown(page, url):
     shown = "[...document.querySelectorAll('#table thead button')].map(b => b.dataset.sort)"
     page.open(f"{url}#{urlencode([('x', 'flops'), ('y', 'error'), ('source', PAPER)])}")
     columns = page.js(shown)
-    assert {"network", "flops", "error", "epoch_time"} <= set(columns) and not {"memory", "n"} & set(columns)
+    assert {"network", "flops", "error", "epoch_time"} <= set(columns) and not {
+        "memory",
+        "n",
+    } & set(columns)
     assert page.js(f"{BODY}.rows[0].cells.length") == len(columns)
 
 
-@pytest.mark.parametrize(("width", "dark"), [(1600, False), (1600, True), (800, False), (500, False), (390, False), (390, True)])
+@pytest.mark.parametrize(
+    ("width", "dark"),
+    [(1600, False), (1600, True), (800, False), (500, False), (390, False), (390, True)],
+)
 def test_it_fits_the_screen_and_follows_its_colours(page, url, width, dark):
     page.open(f"{url}#x=flops&y=error&colour=family", width=width, height=900, dark=dark)
     assert page.js("document.documentElement.scrollWidth") <= width
     assert page.js("document.querySelector('#plot svg').getBoundingClientRect().right") <= width
-    brightness = page.js("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number).reduce((a, b) => a + b) / 3")
+    brightness = page.js(
+        "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number).reduce((a, b) => a + b) / 3"
+    )
     assert (brightness < 60) == dark
     assert page.js("document.getElementById('filters').open") == (width > 900)
 
@@ -227,5 +296,8 @@ def test_names_that_try_to_break_out_are_only_text(page, checkout_copy, syntheti
     page.open(write_report(root=root).as_uri() + f"#source=ours&record=record-{record.id}")
     assert page.js(MARKS) == 1 and "broken" not in page.js("document.title")
     assert page.js("document.querySelector('#table th a').textContent") == nasty
-    assert page.js(f"JSON.parse(document.querySelector('#record-{record.id} pre').textContent).run") == nasty
+    assert (
+        page.js(f"JSON.parse(document.querySelector('#record-{record.id} pre').textContent).run")
+        == nasty
+    )
     assert page.js("document.querySelectorAll('img, b').length") == 0

@@ -17,7 +17,9 @@ from fastscale.records import RecordStore
 
 def data_of(page):
     """What the page's script reads, found as a browser finds it: up to the first end of a script element."""
-    return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script', page, re.DOTALL)[1])
+    return json.loads(
+        re.search(r'<script type="application/json" id="data">(.*?)</script', page, re.DOTALL)[1]
+    )
 
 
 def test_the_command_shows_an_example(capsys):
@@ -39,7 +41,10 @@ def test_same_inputs_same_bytes(page):
 
 def test_nothing_is_fetched(page):
     assert "default-src 'none'" in page
-    assert not re.search(r"<(link|img|iframe|object|embed|base)\b|\bsrc=|@import|url\(|\bfetch\(|XMLHttpRequest|unsafe-inline", page)
+    assert not re.search(
+        r"<(link|img|iframe|object|embed|base)\b|\bsrc=|@import|url\(|\bfetch\(|XMLHttpRequest|unsafe-inline",
+        page,
+    )
 
 
 def test_every_point_leads_to_its_record_or_row(page):
@@ -53,7 +58,10 @@ def test_every_point_leads_to_its_record_or_row(page):
                 assert f"record-{line}" in data["records"]
             else:
                 columns = data["references"][file].values()
-                assert all(0 <= int(line) - 2 < len(column.get("rows", column["texts"])) for column in columns)
+                assert all(
+                    0 <= int(line) - 2 < len(column.get("rows", column["texts"]))
+                    for column in columns
+                )
 
 
 def test_every_marker_can_be_drawn_and_no_two_names_look_alike(page):
@@ -71,7 +79,10 @@ def test_no_name_breaks_out_of_the_page(checkout_copy, synthetic):
     RecordStore(root / "paper_figures" / "records" / "bad.jsonl").append(record)
     page = report_page(root)
     assert data_of(page)["records"][f"record-{record.id}"]["run"] == nasty
-    assert page.count("<script") == report_page(checkout()).count("<script") and "alert(1)</script>" not in page
+    assert (
+        page.count("<script") == report_page(checkout()).count("<script")
+        and "alert(1)</script>" not in page
+    )
     assert page.count("function refresh") == 1
 
 
@@ -101,7 +112,11 @@ def test_the_command_writes_a_local_page_beside_the_runs(capsys, tmp_path, synth
     assert f"{tmp_path / 'report.html'} (" in capsys.readouterr().out
     assert f"record-{record.id}" in data_of((tmp_path / "report.html").read_text())["records"]
     assert main(["report", "--out", str(tmp_path / "deep" / "it.html")]) == 0
-    assert (tmp_path / "deep" / "it.html").read_bytes() == before == (checkout() / "paper_figures" / "report.html").read_bytes()
+    assert (
+        (tmp_path / "deep" / "it.html").read_bytes()
+        == before
+        == (checkout() / "paper_figures" / "report.html").read_bytes()
+    )
     assert main(["report", "--runs_dir", str(tmp_path / "absent")]) == 2
     assert "no such folder of runs" in capsys.readouterr().err
 

@@ -1,0 +1,287 @@
+"""Files written whole, files read within bounds, text that is safe to show: what every room needs and none owns.
+
+Knows no other room but `errors`. Nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import math
+import os
+import re
+import socket
+import stat
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any
+
+from fastscale.errors import InputError
+
+MIB = 1 << 20
+MAX_DEPTH = 50  # of nested lists and mappings in a file: no file of ours has more than six
+MAX_NODES = 200_000  # values in a YAML file after its aliases are expanded
+_PART = re.compile(r"\.(?P<host>[0-9a-f]{4})-(?P<pid>\d+)\.part\Z")
+
+
+# ---- writing ----------------------------------------------------------------------------------
+
+
+@contextmanager
+def whole_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """A new binary file that takes its name `path` only when the block ends without an error.
+
+    It is written beside, flushed to the disk, then renamed. A link at `path` is replaced, never
+    followed. When the block or the disk fails, nothing is left behind and `path` stays as it was.
+    What a killed process left of an earlier try is removed. Raises OSError.
+    """
+    path = Path(path)
+    part = path.with_name(f"{path.name}.{_host()}-{os.getpid()}.part")
+    _remove_stale(path)
+    with suppress(FileNotFoundError):
+        os.unlink(part)
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
+    with os.fdopen(os.open(part, flags, 0o666), "w+b") as file:
+        try:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            os.replace(part, path)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(part)
+            raise
+
+
+def write_whole(path: str | os.PathLike[str], content: bytes | str) -> Path:
+    """Writes `content` (text as UTF-8, its newlines as they are) by `whole_file`. Raises OSError."""
+    with whole_file(path) as file:
+        file.write(content.encode("utf-8") if isinstance(content, str) else content)
+    return Path(path)
+
+
+def open_to_append(path: str | os.PathLike[str]) -> int:
+    """A descriptor that appends to the plain file `path`, made when needed. Closed by the caller.
+
+    InputError for a link, folder, pipe or device in its place: what lies behind is not ours.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    try:
+        descriptor = os.open(path, flags, 0o644)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO, errno.EISDIR):
+            raise InputError(f"{path}: not a plain file, so it is not written to") from None
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise InputError(f"{path}: not a plain file, so it is not written to")
+    return descriptor
+
+
+def _host() -> str:
+    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:4]
+
+
+def _remove_stale(path: Path) -> None:
+    """Removes parts of `path` that processes of this machine left which are no longer alive."""
+    with suppress(OSError):
+        for entry in os.scandir(path.parent):
+            if not entry.name.startswith(path.name):
+                continue
+            found = _PART.fullmatch(entry.name, len(path.name))
+            if found and found["host"] == _host() and not _alive(int(found["pid"])):
+                os.unlink(entry.path)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+# ---- reading ----------------------------------------------------------------------------------
+
+
+def read_bytes(path: str | os.PathLike[str], most: int = 16 * MIB) -> bytes:
+    """The content of a plain file of at most `most` bytes.
+
+    InputError for a pipe, device or larger file; OSError where it cannot be read.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe must not wait
+    with os.fdopen(descriptor, "rb") as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            raise InputError(f"{path}: not a plain file")
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise InputError(f"{path}: larger than {most:,} bytes, which no such file is")
+    return content
+
+
+def read_text(path: str | os.PathLike[str], most: int = 16 * MIB) -> str:
+    """The same as UTF-8 text; InputError where it is not."""
+    try:
+        return read_bytes(path, most).decode("utf-8")
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not UTF-8 text") from None
+
+
+def parse_json(text: str, where: str | os.PathLike[str], constants: bool = False) -> Any:
+    """The value of a JSON text; InputError for anything else, for NaN and infinity (but with
+    `constants`), for a key twice in one object and for values nested deeper than 50."""
+    try:
+        value = json.loads(
+            text,
+            parse_constant=None if constants else _refuse_constant,
+            parse_int=_whole_number,
+            object_pairs_hook=_no_duplicates,
+        )
+    except (ValueError, RecursionError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else error
+        raise InputError(f"{where}: not JSON ({reason})") from None
+    if _deeper_than(value, MAX_DEPTH):
+        raise InputError(f"{where}: not JSON (nested too deeply)")
+    return value
+
+
+def read_json(path: str | os.PathLike[str], most: int = 16 * MIB) -> Any:
+    """The value in a JSON file; InputError as in `parse_json` and `read_text`, or OSError."""
+    return parse_json(read_text(path, most), path)
+
+
+def parse_yaml(text: str, where: str | os.PathLike[str]) -> Any:
+    """The value of a YAML text, loaded safely; InputError for anything else.
+
+    Depth, and the size after aliases are expanded, are bounded before anything is built.
+    """
+    import yaml
+
+    try:
+        _check_yaml(text, where)
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError, OverflowError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{where}: not YAML ({' '.join(str(error).split())})") from None
+
+
+def read_yaml(path: str | os.PathLike[str], most: int = 4 * MIB) -> Any:
+    """The value in a YAML file; InputError as in `parse_yaml` and `read_text`, or OSError."""
+    return parse_yaml(read_text(path, most), path)
+
+
+def _check_yaml(text: str, where: str | os.PathLike[str]) -> None:
+    import yaml
+
+    sizes: dict[str, int] = {}  # nodes under each anchor, its own aliases expanded
+    open_nodes: list[tuple[str | None, int]] = []
+    total = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            open_nodes.append((event.anchor, total))
+            total += 1
+            if len(open_nodes) > MAX_DEPTH:
+                raise InputError(f"{where}: not YAML (nested too deeply)")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            anchor, before = open_nodes.pop()
+            if anchor:
+                sizes[anchor] = total - before
+        elif isinstance(event, yaml.AliasEvent):
+            if any(anchor == event.anchor for anchor, _ in open_nodes):
+                raise InputError(f"{where}: not YAML (alias {event.anchor!r} holds itself)")
+            total += sizes.get(event.anchor or "", 1)
+        elif isinstance(event, yaml.ScalarEvent):
+            total += 1
+            if event.anchor:
+                sizes[event.anchor] = 1
+        if total > MAX_NODES:
+            raise InputError(
+                f"{where}: not YAML that is read here (more than {MAX_NODES:,} values)"
+            )
+
+
+def _refuse_constant(text: str) -> float:
+    raise ValueError(f"{text} is not a number")
+
+
+def _whole_number(text: str) -> int:
+    if len(text) > 30:
+        raise ValueError(f"{text[:12]}... is too large a number")
+    return int(text)
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(k for k, _ in pairs if sum(k == other for other, _ in pairs) > 1)
+        raise ValueError(f"{twice!r} stands there twice")
+    return found
+
+
+def _deeper_than(value: Any, most: int) -> bool:
+    level = [value]
+    for _ in range(most + 1):
+        level = [v for v in level if isinstance(v, dict | list)]
+        level = [
+            v for outer in level for v in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    return bool(level)
+
+
+# ---- numbers and text -------------------------------------------------------------------------
+
+
+def number(value: Any, least: float, most: float, whole: bool = False) -> int | float:
+    """`value` (a number, or the text of one) as a number from `least` to `most`.
+
+    A whole number may be written `1e6`. ValueError says in words what was wanted.
+    """
+    kind = "a whole number" if whole else "a number"
+    said = f"wanted {kind} from {least:,} to {most:,}, got {plain(str(value))[:40]!r}"
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError(said)
+    try:
+        found = float(value)
+        exact = (
+            int(value)
+            if isinstance(value, str) and value.strip().lstrip("+-").isdecimal()
+            else value
+        )
+    except (ValueError, OverflowError):
+        raise ValueError(said) from None
+    if not math.isfinite(found) or not least <= found <= most or (whole and found != int(found)):
+        raise ValueError(said)
+    return (exact if isinstance(exact, int) else int(found)) if whole else found
+
+
+def plain(text: str) -> str:
+    """`text` with control characters, direction marks and lone surrogates written out as `\\x1b`:
+    a name from a file or a server never drives the terminal. Newlines and tabs stay.
+
+    >>> print(plain("a\\x1b[31mb"))
+    a\\x1b[31mb
+    """
+    return "".join(
+        c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs") else _written_out(c)
+        for c in text
+    )
+
+
+def _written_out(char: str) -> str:
+    code = ord(char)
+    if 0xDC80 <= code <= 0xDCFF:  # a byte of a file name that is not UTF-8
+        return f"\\x{code - 0xDC00:02x}"
+    return (
+        f"\\x{code:02x}"
+        if code < 0x100
+        else f"\\u{code:04x}"
+        if code < 0x10000
+        else f"\\U{code:08x}"
+    )

@@ -1,0 +1,145 @@
+"""Files are whole or absent, reads are bounded, numbers are numbers, text is text."""
+
+import errno
+import os
+import subprocess
+import sys
+
+import pytest
+
+from fastscale.common import (
+    number,
+    open_to_append,
+    parse_json,
+    parse_yaml,
+    plain,
+    read_bytes,
+    read_text,
+    whole_file,
+    write_whole,
+)
+from fastscale.errors import InputError
+
+
+def test_a_failed_write_leaves_the_file_before_and_nothing_else(tmp_path):
+    path = write_whole(tmp_path / "a.txt", "before")
+    with pytest.raises(OSError), whole_file(path) as file:
+        file.write(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert path.read_text() == "before"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_links_are_replaced_not_followed(tmp_path):
+    victim = tmp_path / "victim"
+    victim.write_text("untouched")
+    link = tmp_path / "out.json"
+    link.symlink_to(victim)
+    for suffix in (".part", f".{os.getpid()}.part"):
+        (tmp_path / f"out.json{suffix}").symlink_to(victim)
+    write_whole(link, "{}")
+    assert victim.read_text() == "untouched"
+    assert link.read_text() == "{}" and not link.is_symlink()
+
+
+def test_what_a_killed_writer_left_goes_with_the_next_write(tmp_path):
+    code = (
+        "import os, signal, sys; from fastscale.common import whole_file\n"
+        "with whole_file(sys.argv[1]) as f: f.write(b'half'); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    path = tmp_path / "out"
+    assert subprocess.run([sys.executable, "-c", code, path]).returncode == -9
+    assert len(list(tmp_path.iterdir())) == 1 and not path.exists()
+    write_whole(path, "whole")
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_appending_follows_no_link_and_waits_for_no_pipe(tmp_path):
+    (tmp_path / "text").write_text("a line without an end")
+    (tmp_path / "link").symlink_to(tmp_path / "text")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("link", "pipe"):
+        with pytest.raises(InputError, match="not a plain file"):
+            open_to_append(tmp_path / name)
+    with pytest.raises(InputError, match="not a plain file"):
+        read_bytes(tmp_path / "pipe")
+    assert (tmp_path / "text").read_text() == "a line without an end"
+
+
+def test_reads_are_bounded(tmp_path):
+    (tmp_path / "big").write_bytes(bytes(100))
+    (tmp_path / "latin").write_bytes(b"caf\xe9")
+    assert len(read_bytes(tmp_path / "big", 100)) == 100
+    with pytest.raises(InputError, match="larger than 99 bytes"):
+        read_bytes(tmp_path / "big", 99)
+    with pytest.raises(InputError, match="not UTF-8"):
+        read_text(tmp_path / "latin")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 50_000,
+        "[" * 60 + "]" * 60,
+        "NaN",
+        '{"a": Infinity}',
+        '{"a": 1, "a": 2}',
+        "{",
+        "",
+        "9" * 5000,
+    ],
+)
+def test_json_that_is_refused(text):
+    with pytest.raises(InputError, match="not JSON"):
+        parse_json(text, "here")
+
+
+BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "\n".join(
+    f"{b}: &{b} [{', '.join(f'*{a}' for _ in range(9))}]"
+    for a, b in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 50_000,
+        BOMB,
+        "a: &a [*a]",
+        "a: [",
+        "!!python/object/apply:os.system [ls]",
+        "a: *b",
+        "\x00",
+    ],
+)
+def test_yaml_that_is_refused(text):
+    with pytest.raises(InputError, match="YAML"):
+        parse_yaml(text, "here")
+
+
+def test_yaml_with_anchors_and_merges_is_read():
+    assert parse_yaml("a: &a {x: 1}\nb: {<<: *a, y: 2}\nc: *a", "here") == {
+        "a": {"x": 1},
+        "b": {"x": 1, "y": 2},
+        "c": {"x": 1},
+    }
+
+
+@pytest.mark.parametrize(
+    "value", ["nan", "inf", "-1", "1e308", "", "x", "2.5", "1e20", True, None, "9" * 400]
+)
+def test_numbers_that_are_refused(value):
+    with pytest.raises(ValueError, match="wanted a whole number from 0 to 1,000"):
+        number(value, 0, 1000, whole=True)
+
+
+def test_numbers_that_are_taken():
+    assert number("1e3", 0, 1000, whole=True) == 1000 and type(number("7", 0, 9, True)) is int
+    assert number("0.5", 0, 1) == 0.5 and number(0, 0, 1) == 0
+    assert number(str(2**53 + 1), 0, 2**60, whole=True) == 2**53 + 1
+
+
+def test_control_characters_are_written_out():
+    assert plain("a\x1b[2J\u202eb\x07\r\u200b") == r"a\x1b[2J\u202eb\x07\x0d\u200b"
+    assert plain(os.fsdecode(b"caf\xe9")) == r"caf\xe9"
+    assert plain("Größe, 模型 ±\n\t") == "Größe, 模型 ±\n\t"
