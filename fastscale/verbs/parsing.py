@@ -73,6 +73,16 @@ def _bounded(least: float, most: float, is_whole: bool) -> Callable[[str], float
     return read
 
 
+def add_weights(p: argparse.ArgumentParser) -> None:
+    """The option `--weights auto|raw|ema`."""
+    p.add_argument(
+        "--weights",
+        choices=("auto", "raw", "ema"),
+        default="auto",
+        help="raw or averaged (EMA) ones; default: auto, the better by recorded error",
+    )
+
+
 def runs_dir() -> str:
     """Where runs are kept."""
     return os.environ.get("FASTSCALE_RUNS", "runs")
