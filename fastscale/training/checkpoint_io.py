@@ -9,7 +9,6 @@ import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import Tensor, nn
 
-from fastscale.common import check_zip
 from fastscale.errors import InputError
 from fastscale.training.recipe import Recipe
 
@@ -53,7 +52,6 @@ def read_checkpoint(path: str | os.PathLike) -> dict[str, Any]:
         raise InputError(
             f"{path}: no such checkpoint; give a .ckpt file or a run's folder, as in runs/<run>/seed0"
         )
-    check_zip(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
