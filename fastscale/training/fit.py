@@ -275,6 +275,7 @@ def quiet() -> None:
         "sync_dist",  # torchmetrics gathers by itself
         "your dataloader is not resumable",  # it is, in our way
         "The `srun` command is available",
+        "method of metric MeanMetric was called before",  # a resumed epoch's loss is set
     ):
         warnings.filterwarnings("ignore", f".*{text}.*")
     for name in ("pytorch_lightning", "lightning_fabric", "lightning.fabric"):

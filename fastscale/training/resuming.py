@@ -28,7 +28,10 @@ def checkpoint_of(
     """
     if not path.exists():
         return None
-    content = read_checkpoint(path, prove=False)
+    try:
+        content = read_checkpoint(path, prove=False)
+    except InputError as error:
+        raise InputError(f"{error}; {HOW}") from None
     if found := differences_to(content, module, same_data):
         raise InputError(f"{path}: the checkpoint of another run ({'; '.join(found[:6])}): {HOW}")
     content = read_checkpoint(path)

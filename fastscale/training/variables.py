@@ -3,7 +3,7 @@ reads them when it is imported, turns one that is no number into a traceback."""
 
 import os
 
-from fastscale.common import number
+from fastscale.common import number, plain
 from fastscale.errors import InputError
 
 RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "SLURM_LOCALID", "JSM_NAMESPACE_RANK")
@@ -23,9 +23,13 @@ def check_variables() -> None:
     for name, (least, most) in limits.items():
         if (text := os.environ.get(name)) is not None:
             try:
-                number(text, least, most, whole=True)
-            except ValueError as error:
-                raise InputError(f"the environment variable {name}: {error}") from None
+                # those who read it know no 1e3
+                number(text if text.isdecimal() else "no number", least, most, whole=True)
+            except ValueError:
+                raise InputError(
+                    f"the environment variable {name}: wanted a whole number from {least:,} to "
+                    f"{most:,}, got {plain(text)[:40]!r}"
+                ) from None
     rank, size = (os.environ.get(name) for name in ("RANK", "WORLD_SIZE"))
     if rank is None:
         return
