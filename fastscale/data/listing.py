@@ -75,11 +75,11 @@ def differences(
     now = {state[0]: (k, state) for k, state in enumerate(states)}
     labels = [images.classes[int(label)] for label in images.labels]
     found = dict.fromkeys(("added", "removed", "changed", "relabelled", "renamed"), 0)
-    gone: dict[tuple[str, int, int], list[Listed]] = {}
+    gone: dict[tuple[int, int], list[Listed]] = {}
     hashed = 0
     for old in before:
         if old.file not in now:
-            gone.setdefault((os.path.basename(old.file), old.size, old.time), []).append(old)
+            gone.setdefault((old.size, old.time), []).append(old)
             continue
         k, (_, size, time) = now.pop(old.file)
         if size == old.size and time != old.time and hashed < HASHED:
@@ -90,11 +90,14 @@ def differences(
         if labels[k] != old.label:
             found["relabelled"] += 1
     for file, (k, (_, size, time)) in now.items():
-        moved = gone.get((os.path.basename(file), size, time))
+        moved = gone.get((size, time))
         if not moved:
             found["added"] += 1
-        else:
-            found["renamed" if moved.pop().label == labels[k] else "relabelled"] += 1
+            continue
+        name = os.path.basename(file)
+        same = next((m for m in moved if os.path.basename(m.file) == name), moved[-1])
+        moved.remove(same)
+        found["renamed" if same.label == labels[k] else "relabelled"] += 1
     found["removed"] = sum(map(len, gone.values()))
     return {name: count for name, count in found.items() if count}
 
