@@ -213,7 +213,11 @@ def check_content(content: Any, where: str | os.PathLike) -> None:
     for name, value in weights.items():
         if problem := flaw(value):
             raise InputError(f"{where}: {name!r} in its state_dict is {problem}")
-    Recipe.from_dict(recipe, str(where))
+    try:
+        Recipe.from_dict(recipe, str(where))
+    except InputError as error:  # of a value it names the recipe only
+        said = str(error).removeprefix(f"{where}: ")
+        raise InputError(f"{where}: {said}") from None
 
 
 def _rules_of_origin(content: dict[str, Any]) -> dict[str, tuple[bool, str]]:
