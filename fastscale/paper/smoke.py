@@ -8,6 +8,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from fastscale.paper.artifacts import list_artifacts, load_artifact
+from fastscale.paper.links import broken_links
 from fastscale.paper.places import checkout
 from fastscale.paper.produce import produce
 from fastscale.paper.published import zoo_counts
@@ -48,7 +49,7 @@ def smoke(out: Path | None = None, check: bool = True, root: Path | None = None)
             for p in found
             if p.relative_to(committed) not in expected
         ]
-    return sorted(differences)
+    return sorted(differences) + broken_links(root)
 
 
 def count_differences(root: Path) -> list[str]:
