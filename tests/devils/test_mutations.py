@@ -1,0 +1,19 @@
+"""Hundreds of mutated inputs to names, numbers, options, readers and files, in one process: each is
+refused in one line or gives what is right."""
+
+import pytest
+
+from tests.devils import files, names, numbers, readers
+from tests.devils.rule import hold
+
+CASES = [*names.cases(), *numbers.cases(), *readers.cases(), *files.cases()]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_mutated(case, place):
+    hold(case, place)
+
+
+def test_so_many_cases_and_no_two_alike():
+    assert len(CASES) >= 250
+    assert len({case.id for case in CASES}) == len(CASES)
