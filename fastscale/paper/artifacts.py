@@ -19,9 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from fastscale.archs.registry import nearest
+from fastscale.common import read_yaml
 from fastscale.errors import InputError
 from fastscale.paper.claim import Claim, read_claim
 from fastscale.paper.places import checkout
@@ -100,11 +99,7 @@ def load_artifact(name: str, root: Path | None = None) -> Artifact:
         )
     path = checkout(root) / "configs" / "artifacts" / f"{name}.yaml"
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise InputError(f"{path.name}: not YAML ({' '.join(str(error).split())})") from None
-    try:
-        return _artifact(content, name)
+        return _artifact(read_yaml(path), name)
     except InputError as error:
         raise InputError(f"configs/artifacts/{path.name}: {error}") from None
 

@@ -7,7 +7,17 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 from fastscale import api
-from fastscale.verbs.parsing import Verbs
+from fastscale.verbs.parsing import (
+    MOST_BATCH,
+    MOST_CLASSES,
+    MOST_COUNT,
+    MOST_DEVICES,
+    MOST_IMAGES,
+    MOST_MINUTES,
+    Verbs,
+    real,
+    whole,
+)
 
 if TYPE_CHECKING:
     from fastscale.planning import Plan
@@ -43,17 +53,19 @@ def add(verbs: Verbs) -> None:
         metavar="S",
         help="d wg r dw dwr dwgr alpha=2/3 dWr unless given; `family`: alpha from 0 to 1",
     )
-    p.add_argument("--flops", type=float, help="multiply-adds of one image")
-    p.add_argument("--params", type=float)
-    p.add_argument("--acts", type=float)
+    p.add_argument("--flops", type=real(1, MOST_COUNT), help="multiply-adds of one image")
+    p.add_argument("--params", type=real(1, MOST_COUNT))
+    p.add_argument("--acts", type=real(1, MOST_COUNT))
     p.add_argument(
         "--epoch-time-min",
-        type=float,
+        type=real(1e-6, MOST_MINUTES),
         help="minutes of a training epoch, on a device measured in training",
     )
-    p.add_argument("--memory-mib", type=float, help="training memory of one device")
+    p.add_argument("--memory-mib", type=real(1, 1e12), help="training memory of one device")
     p.add_argument(
-        "--latency-ms", type=float, help="time of one batch, on a device measured at inference"
+        "--latency-ms",
+        type=real(1e-6, 1e12),
+        help="time of one batch, on a device measured at inference",
     )
     p.add_argument(
         "--device",
@@ -61,20 +73,28 @@ def add(verbs: Verbs) -> None:
         help="v100, rtx-4090, ..., a file of time records, or a name in records; twice to train and serve",
     )
     p.add_argument(
-        "--batch", type=int, help="images a step on one device; as measured there unless given"
+        "--batch",
+        type=whole(1, MOST_BATCH),
+        help="images a training step on one device (of inference where only that is planned for); "
+        "default: as measured there",
     )
     p.add_argument(
         "--latency-batch",
-        type=int,
-        help="images a step at inference; --batch, or as measured there, unless given",
+        type=whole(1, MOST_BATCH),
+        help="images a step at inference; default: as measured there",
     )
     p.add_argument(
-        "--devices", type=int, help="that share an epoch; 8 for named devices, 1 for records"
+        "--devices",
+        type=whole(1, MOST_DEVICES),
+        help="that share an epoch; 8 for named devices, 1 for records",
     )
     p.add_argument(
-        "--images", type=int, default=1_281_167, help="of an epoch (ImageNet's unless given)"
+        "--images",
+        type=whole(1, MOST_IMAGES),
+        default=1_281_167,
+        help="of an epoch; default: ImageNet's",
     )
-    p.add_argument("--classes", type=int, default=1000)
+    p.add_argument("--classes", type=whole(1, MOST_CLASSES), default=1000)
     p.add_argument(
         "--precision", help="which records, where they differ: 32-true, 16-mixed, bf16-mixed"
     )

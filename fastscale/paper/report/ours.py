@@ -6,6 +6,7 @@ from pathlib import Path
 from fastscale.errors import InputError
 from fastscale.paper.report.point import Point, Value, family_of, pooled, strategy_of
 from fastscale.records import Record, key, read_records
+from fastscale.scaling import factor_text
 
 SOURCE = "ours"
 
@@ -52,7 +53,7 @@ def _point(group: Sequence[Record]) -> Point:
         network=first.arch,
         family=family_of(first.base),
         strategy=strategy_of(first.strategy),
-        written=f"{first.strategy} x{first.factor:g}" if scaled else "base",
+        written=f"{first.strategy} x{factor_text(first.factor)}" if scaled else "base",
         data=first.data or "none",
         device=_device(first, cpu),
         cpu=cpu,
