@@ -79,9 +79,14 @@ def beton_cases() -> Iterator[Case]:
     dice = random.Random(0)
     for k in range(16):
         share, bit = dice.random(), dice.randrange(8)
-        yield Case(f"beton-cut-{k}", lambda place, s=share: beton(place, lambda d: d[: int(s * len(d))]))
+        yield Case(
+            f"beton-cut-{k}", lambda place, s=share: beton(place, lambda d: d[: int(s * len(d))])
+        )
         if k < 6:
-            yield Case(f"beton-flip-head-{k}", lambda place, s=share, b=bit: beton(place, flip(s * 20e-6, b)))
+            yield Case(
+                f"beton-flip-head-{k}",
+                lambda place, s=share, b=bit: beton(place, flip(s * 20e-6, b)),
+            )
     for name, change in {
         "grown": lambda d: d + bytes(100), "empty": lambda d: bytearray(1)[:0] or bytearray(b"x"), "in-pages": in_pages, "last-byte": flip(1.0, 0),
         "middle": zero(0.0, 4096), "end": zero(1.0, 64), "mode": at_row(0, 7), "width": at_row(1, 255), "height": at_row(3, 0),
@@ -263,7 +268,9 @@ def load_file(place: Any, data: bytes) -> Any:
 # ---- images -----------------------------------------------------------------------------------
 
 
-def picture(kind: str = "PNG", size: tuple[int, int] = (40, 36), mode: str = "RGB", **more: Any) -> bytes:
+def picture(
+    kind: str = "PNG", size: tuple[int, int] = (40, 36), mode: str = "RGB", **more: Any
+) -> bytes:
     out = io.BytesIO()
     image = Image.effect_noise(size, 60).convert(mode)
     image.save(out, kind, **more)
@@ -279,7 +286,9 @@ def png_header(width: int, height: int) -> bytes:
     import zlib
 
     chunk = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    return (
+        b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    )
 
 
 def images() -> dict[str, tuple[str, bytes]]:
@@ -331,14 +340,23 @@ def image_cases() -> Iterator[Case]:
     for kind, (name, data) in images().items():
         yield Case(f"image-predict-{kind}", lambda place, n=name, d=data: predict(place, n, d))
         if kind not in ("html", "svg", "zero", "random"):
-            yield Case(f"image-write-{kind}", lambda place, n=name, d=data: lines(write(place, n, d)))
+            yield Case(
+                f"image-write-{kind}", lambda place, n=name, d=data: lines(write(place, n, d))
+            )
     for mode in ("L", "P", "RGBA", "CMYK", "1", "I;16"):
         kind = "JPEG" if mode == "CMYK" else "PNG"
         make = lambda m=mode, k=kind: sixteen() if m == "I;16" else picture(k, mode=m)  # noqa: E731
         yield Case(f"image-mode-{mode}", lambda place, f=make: predict(place, "a.png", f()), NEVER)
     for number in range(1, 10):
         yield Case(f"image-exif-{number}", lambda place, n=number: upright(place, n), NEVER, bool)
-    for name in (".DS_Store", "ant/.DS_Store", "ant/._00.png", "ant/Thumbs.db", "desktop.ini", "ant/notes.txt"):
+    for name in (
+        ".DS_Store",
+        "ant/.DS_Store",
+        "ant/._00.png",
+        "ant/Thumbs.db",
+        "desktop.ini",
+        "ant/notes.txt",
+    ):
         yield Case(
             f"image-beside-{name.replace('/', '-')}",
             lambda place, n=name: odd_write(place, n),

@@ -111,10 +111,19 @@ def cases() -> Iterator[Case]:
                 lambda place, v=verb, n=name: command("checkpoint", v, n),
             )
         yield Case(
-            f"name-checkpoint-list-{kind}", lambda place, n=name: command("checkpoint", "list", n), MAY
+            f"name-checkpoint-list-{kind}",
+            lambda place, n=name: command("checkpoint", "list", n),
+            MAY,
         )
-        yield Case(f"name-publish-{kind}", lambda place, n=name: command("checkpoint", "publish", n))
+        yield Case(
+            f"name-publish-{kind}", lambda place, n=name: command("checkpoint", "publish", n)
+        )
         yield Case(f"name-reproduce-{kind}", lambda place, n=name: command("reproduce", n))
         yield Case(f"name-report-{kind}", lambda place, n=name: command("report", "--runs_dir", n, "--out", "r.html"), MAY)  # fmt: skip
-    yield Case("name-right", lambda place: api().arch("regnety-4gf.dWr-x4").resolution, NEVER, lambda v: v == 256)
+    yield Case(
+        "name-right",
+        lambda place: api().arch("regnety-4gf.dWr-x4").resolution,
+        NEVER,
+        lambda v: v == 256,
+    )
     yield Case("name-info-right", lambda place: command("info", "regnety-tiny.dWr-x1.5"), NEVER)

@@ -122,18 +122,34 @@ def cases() -> Iterator[Case]:
     for name, (call, huge_is_right) in calls().items():
         for kind, value in {**NEVER_GOOD, **TOO_LARGE}.items():
             lenient = huge_is_right and kind in (*TOO_LARGE, "10^400")
-            yield Case(f"api-{name}-{kind}", lambda place, c=call, v=value: c(v), MAY if lenient else MUST)
+            yield Case(
+                f"api-{name}-{kind}", lambda place, c=call, v=value: c(v), MAY if lenient else MUST
+            )
         for kind, value in {"true": True, "fraction": Fraction(1, 3), "string": "4"}.items():
             yield Case(f"api-{name}-{kind}", lambda place, c=call, v=value: c(v), MAY)
     for name in recipe_numbers():
         for kind in ("nan", "inf", "minus-inf", "10^400", "1e308", "text", "list", "object"):
             value = {**NEVER_GOOD, **TOO_LARGE}[kind]
-            yield Case(f"recipe-{name}-{kind}", lambda place, n=name, v=value: recipe_with(n, v), names=(name,))
+            yield Case(
+                f"recipe-{name}-{kind}",
+                lambda place, n=name, v=value: recipe_with(n, v),
+                names=(name,),
+            )
         yield Case(f"recipe-{name}-minus", lambda place, n=name: recipe_with(n, -1), names=(name,))
-    for name in ("batch_size", "eval_batch_size", "workers", "resolution", "test_resolution", "limit_train", "seed"):
+    for name in (
+        "batch_size",
+        "eval_batch_size",
+        "workers",
+        "resolution",
+        "test_resolution",
+        "limit_train",
+        "seed",
+    ):
         for kind in ("nan", "inf", "1e20", "10^30", "text", "half"):
             value = {**NEVER_GOOD, **TOO_LARGE, "half": 0.5}[kind]
-            yield Case(f"data-{name}-{kind}", lambda place, n=name, v=value: data_with(place, **{n: v}))
+            yield Case(
+                f"data-{name}-{kind}", lambda place, n=name, v=value: data_with(place, **{n: v})
+            )
     for path, level in leaves(parser()):
         for action in level._actions:
             if (kind_of := is_numeric(action)) is None:

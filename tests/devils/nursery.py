@@ -4,6 +4,7 @@
 the process's number when it was started, its exit code when it ended. The tests' side is `Nursery`.
 """
 
+import faulthandler
 import importlib
 import json
 import os
@@ -66,6 +67,7 @@ def become(order: dict[str, Any]) -> None:
     for name, value in order.get("attributes", {}).items():
         module, _, attribute = name.partition(":")
         setattr(importlib.import_module(module), attribute, value)
+    faulthandler.register(signal.SIGUSR1)  # says where one hangs
     from fastscale import common
 
     for path, target in order.get("links", {}).items():
@@ -105,6 +107,8 @@ class Process:
         """Its end; killed and AssertionError when that does not come."""
         code = self.nursery.code_of(self.number, seconds)
         if code is None:
+            self.signal(signal.SIGUSR1)
+            time.sleep(0.5)
             os.killpg(self.number, signal.SIGKILL)
             self.nursery.code_of(self.number, 10)
             raise AssertionError(f"no end after {seconds} s: {self.read(0)} {self.read(1)}")
@@ -218,6 +222,5 @@ if __name__ == "__main__":
     order = serve()
     become(order)
     sys.argv = ["fastscale", *order["words"]]
-    from fastscale.cli import main
-
-    sys.exit(main(order["words"]))
+    module, _, function = order.get("call", "fastscale.cli:main").partition(":")
+    sys.exit(getattr(importlib.import_module(module), function)(order["words"]))

@@ -237,7 +237,20 @@ def without(place: Any, file: str, key: str) -> Any:
 
 def cases() -> Iterator[Case]:
     """Broken texts for each reader, then one wrong value in files that are right."""
-    in_json = (settings, record, progress, store, manifest, info, val_info, header, metadata, foreign_config, hub_index, device)
+    in_json = (
+        settings,
+        record,
+        progress,
+        store,
+        manifest,
+        info,
+        val_info,
+        header,
+        metadata,
+        foreign_config,
+        hub_index,
+        device,
+    )
     for read in in_json:
         for kind, content in BROKEN_JSON.items():
             lenient = read in (progress,) or (read is metadata and kind in ("empty",))
@@ -252,10 +265,14 @@ def cases() -> Iterator[Case]:
         for kind, content in BROKEN_YAML.items():
             yield Case(f"yaml-{read.__name__}-{kind}", lambda place, r=read, c=content: r(place, c))
     for file, keys in FIELDS.items():
-        yield Case(f"right-{file}", lambda place, f=file: RIGHT[f][1](place, RIGHT[f][0](place)), NEVER)
+        yield Case(
+            f"right-{file}", lambda place, f=file: RIGHT[f][1](place, RIGHT[f][0](place)), NEVER
+        )
         for key, kind_of in keys.items():
             if file != "description":
-                yield Case(f"{file}-without-{key}", lambda place, f=file, k=key: without(place, f, k))
+                yield Case(
+                    f"{file}-without-{key}", lambda place, f=file, k=key: without(place, f, k)
+                )
             for kind, (value, of) in SWAPS.items():
                 if kind_of in of and kind not in MEANT_AS.get(key, ()):
                     yield Case(

@@ -142,5 +142,3 @@ def tree(folder: Path) -> dict[str, tuple]:
         size = s.st_size if path.is_file() else 0
         found[str(path.relative_to(folder))] = (s.st_mode, size, s.st_mtime_ns, target)
     return found
-
-
