@@ -1,4 +1,4 @@
-"""A place for each case, and what all of them mutate: images, a store, a finished run, a release."""
+"""A place for each case, and what all of them mutate: images, a store, a run, a release."""
 
 import functools
 import importlib
@@ -80,8 +80,13 @@ class Made:
         net = fs.build("regnety-tiny", 3)
         net(torch.randn(8, 3, 32, 32))
         about = describe(
-            net.arch, num_classes=3, mean=(120.0,) * 3, std=(60.0,) * 3, weights="raw", classes=CLASSES
-        )  # fmt: skip
+            net.arch,
+            num_classes=3,
+            mean=(120.0,) * 3,
+            std=(60.0,) * 3,
+            weights="raw",
+            classes=CLASSES,
+        )
         path = self.home / "tiny.safetensors"
         path.write_bytes(to_bytes(about, net.eval().state_dict()))
         return path
@@ -158,6 +163,7 @@ def checkout_untouched():
     """No case of the session changed what is committed."""
     before = {name: tree(ROOT / name) for name in WATCHED}
     yield
+    assert not Path("/tmp/fastscale-canary").exists()  # of archives with an absolute path
     for name in WATCHED:
         assert tree(ROOT / name) == before[name], f"{name} of the checkout was changed"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def draw_quick(words: Sequence[str]) -> int:
-    """Draws the artifact `quick` in the checkout words[0] of the records that are committed there."""
+    """Draws the artifact `quick` in the checkout words[0], of the records committed there."""
     from fastscale.paper import draw_artifact, load_artifact, snapshot
     from fastscale.records import read_records
 

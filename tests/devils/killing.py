@@ -1,8 +1,8 @@
-"""Kills this process and all that it started before its n-th write in a folder, as a power cut does.
+"""Kills this process and all that it started before its n-th write in a folder: a power cut.
 
-What is counted: every call of Python that changes the folder's files: opening for writing, write to
-a descriptor, flush to the disk, truncation, renaming, removing, making a folder or link. TensorBoard's
-event files and locks are left out: a thread of their own writes them, so their order is no one's.
+What is counted: every call of Python that changes the folder's files: opening for writing, write
+to a descriptor, flush to the disk, truncation, renaming, removing, making a folder or link.
+TensorBoard's event files are left out, whose thread writes when it likes, and so are locks.
 """
 
 import builtins

@@ -45,10 +45,25 @@ BAD = {
     "nan": float("nan"),
 }
 STRATEGIES = {
-    "empty": "", "dd": "dd", "upper": "DWR", "alpha": "alpha=", "alpha-inf": "alpha=inf", "alpha-exp": "alpha=1e-400000",
-    "alpha-minus": "alpha=-0.1", "under": "_", "pair-twice": "d1_d2", "minus": "d-1", "nan": "dnan", "digits": "d" + "9" * 4400,
-    "arabic": "d\u0661", "none": None, "number": 3, "zero": "d0_w0_g0_r0", "g-alone": "g", "escape": "d\x1b[2J",
-}  # fmt: skip
+    "empty": "",
+    "dd": "dd",
+    "upper": "DWR",
+    "alpha": "alpha=",
+    "alpha-inf": "alpha=inf",
+    "alpha-exp": "alpha=1e-400000",
+    "alpha-minus": "alpha=-0.1",
+    "under": "_",
+    "pair-twice": "d1_d2",
+    "minus": "d-1",
+    "nan": "dnan",
+    "digits": "d" + "9" * 4400,
+    "arabic": "d\u0661",
+    "none": None,
+    "number": 3,
+    "zero": "d0_w0_g0_r0",
+    "g-alone": "g",
+    "escape": "d\x1b[2J",
+}
 
 
 def api() -> Any:
@@ -89,7 +104,18 @@ def cases() -> Iterator[Case]:
         for kind, name in BAD.items():
             yield Case(f"name-{reader}-{kind}", lambda place, r=reader, n=name: readers()[r](n))
     for reader in ("recipe", "artifact", "grid", "device"):
-        for kind in ("empty", "nul", "escape", "surrogate", "long", "up", "absolute", "number", "none", "list"):  # fmt: skip
+        for kind in (
+            "empty",
+            "nul",
+            "escape",
+            "surrogate",
+            "long",
+            "up",
+            "absolute",
+            "number",
+            "none",
+            "list",
+        ):
             yield Case(
                 f"name-{reader}-{kind}", lambda place, r=reader, k=kind: readers()[r](BAD[k])
             )
@@ -119,7 +145,11 @@ def cases() -> Iterator[Case]:
             f"name-publish-{kind}", lambda place, n=name: command("checkpoint", "publish", n)
         )
         yield Case(f"name-reproduce-{kind}", lambda place, n=name: command("reproduce", n))
-        yield Case(f"name-report-{kind}", lambda place, n=name: command("report", "--runs_dir", n, "--out", "r.html"), MAY)  # fmt: skip
+        yield Case(
+            f"name-report-{kind}",
+            lambda place, n=name: command("report", "--runs_dir", n, "--out", "r.html"),
+            MAY,
+        )
     yield Case(
         "name-right",
         lambda place: api().arch("regnety-4gf.dWr-x4").resolution,

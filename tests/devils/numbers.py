@@ -11,20 +11,41 @@ from tests.devils.rule import MAY, MUST, Case, command
 
 HUGE = 10**400
 NEVER_GOOD: dict[str, Any] = {
-    "nan": float("nan"), "inf": float("inf"), "minus-inf": -float("inf"), "minus": -1, "zero": 0, "10^400": HUGE,
-    "minus-10^400": -HUGE, "text": "abc", "empty": "", "list": [], "complex": 2 + 3j, "bytes": b"4", "object": object(),
-}  # fmt: skip
+    "nan": float("nan"),
+    "inf": float("inf"),
+    "minus-inf": -float("inf"),
+    "minus": -1,
+    "zero": 0,
+    "10^400": HUGE,
+    "minus-10^400": -HUGE,
+    "text": "abc",
+    "empty": "",
+    "list": [],
+    "complex": 2 + 3j,
+    "bytes": b"4",
+    "object": object(),
+}
 TOO_LARGE: dict[str, Any] = {"1e308": 1e308, "1e20": 1e20, "10^30": 10**30}
 TEXTS = {
-    "nan": "nan", "inf": "inf", "minus-inf": "-inf", "1e308": "1e308", "10^400": str(HUGE), "text": "abc", "empty": "",
-    "hex": "0x10", "escape": "\x1b[31m", "comma": "1,5", "two": "1 2", "1e400": "1e400",
-}  # fmt: skip
+    "nan": "nan",
+    "inf": "inf",
+    "minus-inf": "-inf",
+    "1e308": "1e308",
+    "10^400": str(HUGE),
+    "text": "abc",
+    "empty": "",
+    "hex": "0x10",
+    "escape": "\x1b[31m",
+    "comma": "1,5",
+    "two": "1 2",
+    "1e400": "1e400",
+}
 DOUBTFUL = {"minus": "-1", "zero": "0", "1e20": "1e20", "half": "0.5"}
 MAY_BE_MINUS = ("workers",)
 
 
 def calls() -> dict[str, tuple[Callable[[Any], Any], bool]]:
-    """Functions of one number, and whether a huge one may be right (a budget that binds nothing)."""
+    """Functions of one number, and whether a huge one may be right (as a budget)."""
     fs = api()
     found: dict[str, tuple[Callable[[Any], Any], bool]] = {
         "scale": (lambda v: fs.scale("regnety-tiny", "dWr", v), False),
@@ -33,25 +54,36 @@ def calls() -> dict[str, tuple[Callable[[Any], Any], bool]]:
         "build-classes": (lambda v: fs.build("regnety-tiny", num_classes=v), False),
         "device-batch": (lambda v: fs.predict_time("regnety-4gf", "v100", v), False),
         **{
-            f"predict-{name}": (lambda v, n=name: fs.predict_time("regnety-4gf", "v100", **{n: v}), False)
+            f"predict-{name}": (
+                lambda v, n=name: fs.predict_time("regnety-4gf", "v100", **{n: v}),
+                False,
+            )
             for name in ("images", "devices", "resolution", "num_classes")
         },
         **{
-            f"scale_to-{name}": (lambda v, n=name: fs.scale_to("regnety-tiny", "dWr", **{n: v}), False)
+            f"scale_to-{name}": (
+                lambda v, n=name: fs.scale_to("regnety-tiny", "dWr", **{n: v}),
+                False,
+            )
             for name in ("flops", "params", "acts")
         },
         **{
-            f"plan-{name}": (lambda v, n=name: fs.plan("regnety-500mf", "dWr", device="v100", **{n: v}), True)
+            f"plan-{name}": (
+                lambda v, n=name: fs.plan("regnety-500mf", "dWr", device="v100", **{n: v}),
+                True,
+            )
             for name in ("flops", "params", "acts", "epoch_time_min", "memory_mib")
         },
         **{
             f"plan-{name}": (
-                lambda v, n=name: fs.plan("regnety-500mf", "dWr", device="v100", epoch_time_min=10, **{n: v}),
+                lambda v, n=name: fs.plan(
+                    "regnety-500mf", "dWr", device="v100", epoch_time_min=10, **{n: v}
+                ),
                 False,
             )
             for name in ("batch", "images", "devices", "num_classes")
         },
-    }  # fmt: skip
+    }
     return found
 
 
@@ -68,8 +100,10 @@ def recipe_numbers() -> dict[str, Any]:
     from fastscale.training.recipe import Recipe
 
     return {
-        f.name: f.default for f in fields(Recipe) if type(f.default) in (int, float) or "None" in str(f.type)
-    }  # fmt: skip
+        f.name: f.default
+        for f in fields(Recipe)
+        if type(f.default) in (int, float) or "None" in str(f.type)
+    }
 
 
 def data_with(place: Any, **changes: Any) -> Any:
@@ -104,7 +138,9 @@ def is_numeric(action: argparse.Action) -> type | None:
     return None
 
 
-def words(path: tuple[str, ...], level: argparse.ArgumentParser, action: argparse.Action, text: str) -> list[str]:  # fmt: skip
+def words(
+    path: tuple[str, ...], level: argparse.ArgumentParser, action: argparse.Action, text: str
+) -> list[str]:
     """A command line with that number in its place, and nothing that could be done otherwise."""
     out = list(path)
     for other in level._actions:
@@ -158,9 +194,10 @@ def cases() -> Iterator[Case]:
             for kind, text in {**TEXTS, **DOUBTFUL}.items():
                 strict = kind in TEXTS or (kind == "minus" and action.dest not in MAY_BE_MINUS)
                 strict |= kind in ("1e20", "half") and kind_of is int
+                line = words(path, level, action, text)
                 yield Case(
                     f"option-{'-'.join(path)}-{own.strip('-')}-{kind}",
-                    lambda place, w=words(path, level, action, text): command(*w),
+                    lambda place, line=line: command(*line),
                     MUST if strict else MAY,
                     names=(own, action.dest) if strict else (),
                 )

@@ -1,4 +1,4 @@
-"""Processes of `fastscale` that start in milliseconds: forked from one that has imported everything.
+"""Processes of `fastscale` that start in milliseconds: forked from one that has all imports.
 
 `python -m tests.devils.nursery` reads orders, a line of JSON each, and answers with lines of JSON:
 the process's number when it was started, its exit code when it ended. The tests' side is `Nursery`.

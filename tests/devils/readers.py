@@ -10,23 +10,60 @@ from tests.devils.rule import MAY, MUST, NEVER, Case, command
 
 DEEP = 50_000
 BROKEN_JSON: dict[str, bytes] = {
-    "empty": b"", "nul": b"\0" * 100, "latin": b'{"a": "\xe9"}', "utf16": '{"a": 1}'.encode("utf-16"), "list": b"[1]",
-    "null": b"null", "number": b"1", "text": b'"x"', "open": b'{"a": ', "deep-list": b"[" * DEEP, "deep-object": b'{"a":' * DEEP,
-    "deep-closed": b"[" * DEEP + b"]" * DEEP, "deep-60": b'{"a":' * 60 + b"1" + b"}" * 60, "nan": b'{"a": NaN}',
-    "infinity": b'{"a": -Infinity}', "1e999": b'{"a": 1e999}', "10^400": b'{"a": 1' + b"0" * 400 + b"}",
-    "10^5000": b'{"a": 1' + b"0" * 5000 + b"}", "twice": b'{"a": 1, "a": 2}', "surrogate": b'{"a": "\\ud800"}',
-    "escape": b'{"\\u001b[31m": 1}', "html": b"<!DOCTYPE html><html></html>", "huge": b'{"a": "' + b"x" * (17 << 20) + b'"}',
-}  # fmt: skip
+    "empty": b"",
+    "nul": b"\0" * 100,
+    "latin": b'{"a": "\xe9"}',
+    "utf16": '{"a": 1}'.encode("utf-16"),
+    "list": b"[1]",
+    "null": b"null",
+    "number": b"1",
+    "text": b'"x"',
+    "open": b'{"a": ',
+    "deep-list": b"[" * DEEP,
+    "deep-object": b'{"a":' * DEEP,
+    "deep-closed": b"[" * DEEP + b"]" * DEEP,
+    "deep-60": b'{"a":' * 60 + b"1" + b"}" * 60,
+    "nan": b'{"a": NaN}',
+    "infinity": b'{"a": -Infinity}',
+    "1e999": b'{"a": 1e999}',
+    "10^400": b'{"a": 1' + b"0" * 400 + b"}",
+    "10^5000": b'{"a": 1' + b"0" * 5000 + b"}",
+    "twice": b'{"a": 1, "a": 2}',
+    "surrogate": b'{"a": "\\ud800"}',
+    "escape": b'{"\\u001b[31m": 1}',
+    "html": b"<!DOCTYPE html><html></html>",
+    "huge": b'{"a": "' + b"x" * (17 << 20) + b'"}',
+}
 BROKEN_YAML: dict[str, bytes] = {
-    "empty": b"", "nul": b"a: \0", "latin": b"a: \xe9", "list": b"- 1", "number": b"1", "open": b"{a: [", "tab": b"a:\n\t- b",
-    "deep": b"[" * DEEP, "deep-closed": b"[" * DEEP + b"]" * DEEP, "code": b"!!python/object/apply:os.system [exit 3]",
-    "bomb": b"a: &a [x,x,x,x,x,x,x,x,x]\n" + b"".join(
-        b"%c: &%c [%s]\n" % (c + 1, c + 1, b",".join([b"*%c" % c] * 9)) for c in range(97, 106)),
-    "loop": b"&a [*a]", "merge": b"a: &a {<<: *a}", "date": b"2020-01-01", "nan": b"recipe: {lr: .nan}", "inf": b"recipe: {lr: .inf}",
-    "10^5000": b"recipe: {epochs: 1" + b"0" * 5000 + b"}", "sexagesimal": b"recipe: {epochs: 1:2:3:4:5:6:7:8:9:9:9:9:9:9}",
-    "escape": b'"\\e[31m": 1', "set": b"!!set {a, b}", "binary": b"recipe: !!binary aGVsbG8=", "huge": b"a: " + b"x" * (5 << 20),
-    "number-keys": b"recipe: {1: 2}", "null-recipe": b"recipe:", "documents": b"a: 1\n---\nb: 2\n",
-}  # fmt: skip
+    "empty": b"",
+    "nul": b"a: \0",
+    "latin": b"a: \xe9",
+    "list": b"- 1",
+    "number": b"1",
+    "open": b"{a: [",
+    "tab": b"a:\n\t- b",
+    "deep": b"[" * DEEP,
+    "deep-closed": b"[" * DEEP + b"]" * DEEP,
+    "code": b"!!python/object/apply:os.system [exit 3]",
+    "bomb": b"a: &a [x,x,x,x,x,x,x,x,x]\n"
+    + b"".join(
+        b"%c: &%c [%s]\n" % (c + 1, c + 1, b",".join([b"*%c" % c] * 9)) for c in range(97, 106)
+    ),
+    "loop": b"&a [*a]",
+    "merge": b"a: &a {<<: *a}",
+    "date": b"2020-01-01",
+    "nan": b"recipe: {lr: .nan}",
+    "inf": b"recipe: {lr: .inf}",
+    "10^5000": b"recipe: {epochs: 1" + b"0" * 5000 + b"}",
+    "sexagesimal": b"recipe: {epochs: 1:2:3:4:5:6:7:8:9:9:9:9:9:9}",
+    "escape": b'"\\e[31m": 1',
+    "set": b"!!set {a, b}",
+    "binary": b"recipe: !!binary aGVsbG8=",
+    "huge": b"a: " + b"x" * (5 << 20),
+    "number-keys": b"recipe: {1: 2}",
+    "null-recipe": b"recipe:",
+    "documents": b"a: 1\n---\nb: 2\n",
+}
 # instead of a value in a file that is right but for this; `of` says for which values it is wrong
 SWAPS: dict[str, tuple[Any, tuple[type, ...]]] = {
     "number-for-text": (5, (str,)),
@@ -207,20 +244,63 @@ RIGHT: dict[str, tuple[Callable[[Any], dict], Callable[[Any, dict], Any], tuple[
 }
 FIELDS: dict[str, dict[str, type]] = {
     "record": {
-        "kind": str, "run": str, "arch": str, "base": str, "factor": float, "resolution": int, "num_classes": int, "flops": int,
-        "params": int, "acts": int, "data": str, "data_hash": str, "recipe": str, "recipe_hash": str, "seed": int, "epochs": int,
-        "values": dict, "env": dict, "schema": int,
+        "kind": str,
+        "run": str,
+        "arch": str,
+        "base": str,
+        "factor": float,
+        "resolution": int,
+        "num_classes": int,
+        "flops": int,
+        "params": int,
+        "acts": int,
+        "data": str,
+        "data_hash": str,
+        "recipe": str,
+        "recipe_hash": str,
+        "seed": int,
+        "epochs": int,
+        "values": dict,
+        "env": dict,
+        "schema": int,
     },
     "info": {
-        "source": str, "split": str, "classes": list, "count": int, "class_counts": list, "mean": list, "std": list,
-        "bytes": int, "version": int,
+        "source": str,
+        "split": str,
+        "classes": list,
+        "count": int,
+        "class_counts": list,
+        "mean": list,
+        "std": list,
+        "bytes": int,
+        "version": int,
     },
     "entry": {
-        "name": str, "sha256": str, "bytes": int, "urls": list, "arch": str, "num_classes": int, "resolution": int, "flops": int,
-        "weights": str, "dtype": str, "epochs": int, "errors": dict, "tolerance": float, "record_ids": list, "date": str,
+        "name": str,
+        "sha256": str,
+        "bytes": int,
+        "urls": list,
+        "arch": str,
+        "num_classes": int,
+        "resolution": int,
+        "flops": int,
+        "weights": str,
+        "dtype": str,
+        "epochs": int,
+        "errors": dict,
+        "tolerance": float,
+        "record_ids": list,
+        "date": str,
     },
-    "description": {"num_classes": int, "resolution": int, "mean": list, "std": list, "classes": list, "format_version": int},
-}  # fmt: skip
+    "description": {
+        "num_classes": int,
+        "resolution": int,
+        "mean": list,
+        "std": list,
+        "classes": list,
+        "format_version": int,
+    },
+}
 FIELDS["store"] = FIELDS["record"]
 MEANT_AS = {"seed": ("10^30",)}  # a seed may be any whole number here
 
@@ -260,7 +340,7 @@ def cases() -> Iterator[Case]:
                 lambda place, r=read, c=content: r(place, c),
                 MAY if lenient else MUST,
                 lambda value: value is None or (isinstance(value, float) and 0 <= value <= 1),
-            )  # fmt: skip
+            )
     for read in (recipe, grid, artifact, config, reference):
         for kind, content in BROKEN_YAML.items():
             yield Case(f"yaml-{read.__name__}-{kind}", lambda place, r=read, c=content: r(place, c))

@@ -1,7 +1,7 @@
 """What every case of this room is held to: a value that is right, or one line; nothing else.
 
 A case is refused by an InputError or RunError whose text is one line without control characters, or
-(a command) by exit code 2 or 1 with that line on stderr. It never hangs, and touches nothing outside.
+(a command) by exit code 2 or 1 with that line on stderr. It never hangs, touches nothing outside.
 """
 
 import io

@@ -216,7 +216,10 @@ def test_killed_at_every_write(name, tmp_path, made, nursery):
 
 def same(left: Any, wanted: Any, folder: Path, whole: Path) -> bool:
     """Equal, the folder's own name apart."""
-    own = {k: v.replace(bytes(folder), bytes(whole)) if isinstance(v, bytes) else v for k, v in left.items()}  # fmt: skip
+    own = {
+        k: v.replace(bytes(folder), bytes(whole)) if isinstance(v, bytes) else v
+        for k, v in left.items()
+    }
     return own == wanted
 
 

@@ -3,10 +3,11 @@ refused in one line or gives what is right."""
 
 import pytest
 
-from tests.devils import files, names, numbers, readers
+from tests.devils import images, names, numbers, readers, stores, weights
 from tests.devils.rule import hold
 
-CASES = [*names.cases(), *numbers.cases(), *readers.cases(), *files.cases()]
+ROOMS = (names, numbers, readers, stores, weights, images)
+CASES = [case for room in ROOMS for case in room.cases()]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)

@@ -37,16 +37,34 @@ def verb(made, tmp_path):
         "time": [*timed, *quick],
         "time-separate": [*timed, *quick, "--separate"],
         "time-long": [*timed, "--separate", "--rounds", "99", "--round_s", "50", "--batch", "2"],
-        "publish": ["checkpoint", "publish", made.run, "--out", "out", "--data", made.source,
-                    "--data.data_dir", made.home / "data", "--data.workers", "1"],
+        "publish": [
+            "checkpoint",
+            "publish",
+            made.run,
+            "--out",
+            "out",
+            "--data",
+            made.source,
+            "--data.data_dir",
+            made.home / "data",
+            "--data.workers",
+            "1",
+        ],
         "report": ["report", "--out", "report.html"],
-        "evaluate": ["evaluate", made.run, "--data", made.source, "--data.data_dir", made.home / "data"],
+        "evaluate": [
+            "evaluate",
+            made.run,
+            "--data",
+            made.source,
+            "--data.data_dir",
+            made.home / "data",
+        ],
         "predict": ["predict", made.images / "val" / "ant", "--checkpoint", made.release],
         "export": ["export", made.release, "tiny.pt2", "--to", "torch"],
         "import": ["checkpoint", "import", made.release, "--from", "timm"],
         "list": ["list"],
         "info": ["info", "regnety-tiny"],
-    }  # fmt: skip
+    }
     return lambda name: words[name]
 
 
@@ -81,11 +99,20 @@ def until(condition, seconds=60):
 # ---- a full disk ------------------------------------------------------------------------------
 
 FULL = [
-    ("fit", 300), ("fit", 20_000), ("fit", 200_000), ("fit", 700_000),
-    ("write", 1_000), ("write", 3_000_000), ("write-2", 100_000),
-    ("publish", 500), ("publish", 100_000), ("report", 100), ("report", 600_000),
-    ("time", 200), ("export", 10_000),
-]  # fmt: skip
+    ("fit", 300),
+    ("fit", 20_000),
+    ("fit", 200_000),
+    ("fit", 700_000),
+    ("write", 1_000),
+    ("write", 3_000_000),
+    ("write-2", 100_000),
+    ("publish", 500),
+    ("publish", 100_000),
+    ("report", 100),
+    ("report", 600_000),
+    ("time", 200),
+    ("export", 10_000),
+]
 
 
 @pytest.mark.parametrize(("name", "room"), FULL, ids=lambda value: str(value))
@@ -105,8 +132,17 @@ def test_a_full_disk(name, room, verb, nursery, tmp_path):
 
 # ---- few files --------------------------------------------------------------------------------
 
-FEW = [("fit-plain", 16), ("fit-plain", 32), ("fit", 16), ("write-2", 16), ("write-2", 32), ("report", 16),
-       ("evaluate", 32), ("predict", 16), ("time-separate", 32)]  # fmt: skip
+FEW = [
+    ("fit-plain", 16),
+    ("fit-plain", 32),
+    ("fit", 16),
+    ("write-2", 16),
+    ("write-2", 32),
+    ("report", 16),
+    ("evaluate", 32),
+    ("predict", 16),
+    ("time-separate", 32),
+]
 
 
 @pytest.mark.parametrize(("name", "most"), FEW, ids=lambda value: str(value))
@@ -119,9 +155,13 @@ def test_few_open_files(name, most, verb, nursery, tmp_path):
 # ---- signals ----------------------------------------------------------------------------------
 
 SIGNALS = [
-    ("fit-long", INT, 130), ("fit-long", TERM, 143), ("fit-long", KILL, -9), ("fit-plain-long", INT, 130),
-    ("fit-plain-long", TERM, 143), ("fit-plain-long", KILL, -9),
-]  # fmt: skip
+    ("fit-long", INT, 130),
+    ("fit-long", TERM, 143),
+    ("fit-long", KILL, -9),
+    ("fit-plain-long", INT, 130),
+    ("fit-plain-long", TERM, 143),
+    ("fit-plain-long", KILL, -9),
+]
 
 
 @pytest.mark.parametrize(("name", "number", "code"), SIGNALS, ids=lambda value: str(value))
@@ -195,15 +235,25 @@ FIT_FILES = (
 )
 LINKS = [
     *[("fit", f"runs/{RUN}/seed0/{name}{end}") for name in FIT_FILES for end in (".part", PART)],
-    *[("write", f"store/{name}{end}") for name in ("train.beton", "train.json") for end in ("", ".part", PART)],
-    ("report", "report.html"), ("report", "report.html.part"), ("report", "report.html" + PART),
-    *[("publish", f"out/{name}{end}") for name in ("manifest.json", "records.jsonl", "README.md") for end in (".part", PART)],
-]  # fmt: skip
+    *[
+        ("write", f"store/{name}{end}")
+        for name in ("train.beton", "train.json")
+        for end in ("", ".part", PART)
+    ],
+    ("report", "report.html"),
+    ("report", "report.html.part"),
+    ("report", "report.html" + PART),
+    *[
+        ("publish", f"out/{name}{end}")
+        for name in ("manifest.json", "records.jsonl", "README.md")
+        for end in (".part", PART)
+    ],
+]
 
 
 @pytest.mark.parametrize("name", ["fit", "write", "report", "publish"])
 def test_links_at_every_temporary_name(name, verb, nursery, tmp_path, canary):
-    """All planted at once: none is followed (the canary is as it was), and the command ends well."""
+    """All planted at once: none is followed (the canary is as it was), the command ends well."""
     links = {str(tmp_path / path): str(canary / "text") for verb_, path in LINKS if verb_ == name}
     for path in links:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -239,7 +289,10 @@ def test_a_link_at_a_final_name(name, path, target, verb, nursery, tmp_path, can
 @pytest.mark.parametrize(
     ("name", "path"),
     [
-        *[("fit", f"runs/{RUN}/seed0/{file}") for file in ("settings.json", "record.json", "last.ckpt")],
+        *[
+            ("fit", f"runs/{RUN}/seed0/{file}")
+            for file in ("settings.json", "record.json", "last.ckpt")
+        ],
         ("fit", "runs/records.jsonl"),
         ("time", "runs/records.jsonl"),
         ("write", "store/train.beton"),
@@ -248,7 +301,7 @@ def test_a_link_at_a_final_name(name, path, target, verb, nursery, tmp_path, can
         ("publish", "out/manifest.json"),
     ],
     ids=lambda value: str(value).replace("/", "-"),
-)  # fmt: skip
+)
 def test_a_pipe_in_place_of_a_file(name, path, verb, nursery, tmp_path):
     """Nobody writes into it, so a reader would wait for ever."""
     (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
@@ -292,9 +345,18 @@ def test_a_reader_that_goes_away(tmp_path):
 
 
 VARIABLES = [
-    {"RANK": "abc"}, {"LOCAL_RANK": "x", "WORLD_SIZE": "2"}, {"SLURM_PROCID": "x"}, {"WORLD_SIZE": "-1", "RANK": "0"},
-    {"MASTER_PORT": "x", "WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "0", "MASTER_ADDR": "127.0.0.1"},
-]  # fmt: skip
+    {"RANK": "abc"},
+    {"LOCAL_RANK": "x", "WORLD_SIZE": "2"},
+    {"SLURM_PROCID": "x"},
+    {"WORLD_SIZE": "-1", "RANK": "0"},
+    {
+        "MASTER_PORT": "x",
+        "WORLD_SIZE": "2",
+        "RANK": "0",
+        "LOCAL_RANK": "0",
+        "MASTER_ADDR": "127.0.0.1",
+    },
+]
 
 
 @pytest.mark.parametrize("variables", VARIABLES, ids=lambda value: "-".join(value))
@@ -312,11 +374,16 @@ def test_variables_of_a_cluster(variables, verb, tmp_path, made):
 @pytest.mark.parametrize(
     "variables",
     [
-        {"FASTSCALE_DATA": "/dev/null"}, {"FASTSCALE_RUNS": "/dev/null"}, {"FASTSCALE_CHECKPOINTS": "/dev/null"},
-        {"HOME": ""}, {"FASTSCALE_DATA": ""}, {"COLUMNS": "x"}, {"TMPDIR": "/nothing"},
+        {"FASTSCALE_DATA": "/dev/null"},
+        {"FASTSCALE_RUNS": "/dev/null"},
+        {"FASTSCALE_CHECKPOINTS": "/dev/null"},
+        {"HOME": ""},
+        {"FASTSCALE_DATA": ""},
+        {"COLUMNS": "x"},
+        {"TMPDIR": "/nothing"},
     ],
     ids=lambda value: "-".join(f"{k}={v}" for k, v in value.items()).replace("/", "_"),
-)  # fmt: skip
+)
 @pytest.mark.parametrize("words", [("checkpoint", "list"), ("data", "write", "fashion-mnist")])
 def test_variables_of_our_own(variables, words, nursery, tmp_path):
     given = {"FASTSCALE_OFFLINE": "1", "FASTSCALE_DATA": str(tmp_path / "data"), **variables}
