@@ -7,6 +7,7 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 from fastscale import api
+from fastscale.planning.evidence import WHY
 from fastscale.verbs.parsing import (
     MOST_BATCH,
     MOST_CLASSES,
@@ -20,7 +21,7 @@ from fastscale.verbs.parsing import (
 )
 
 if TYPE_CHECKING:
-    from fastscale.planning import Plan
+    from fastscale.planning import Plan, Prediction
 
 
 # budget -> (as text, unit)
@@ -151,7 +152,8 @@ def _lines(plan: "Plan", recipe: str) -> list[str]:
     if wanted:
         notes.insert(
             0,
-            "* nothing here does more multiply-adds at no more cost (within 5 %). They stand for accuracy, which is not predicted.",
+            "* of the best supported, none does more multiply-adds at no more cost (within 5 %). "
+            "Accuracy is not predicted. " + WHY,
         )
     for (base, strategy), reason in plan.missing.items():
         if not reason.startswith("the same network"):
@@ -161,9 +163,14 @@ def _lines(plan: "Plan", recipe: str) -> list[str]:
         for note in notes
         for line in textwrap.wrap(note, 118, subsequent_indent="  ", break_on_hyphens=False)
     ]
-    command = (
-        ["", f"train the first: fastscale fit --run {plan.best.run(recipe)}"] if wanted else []
-    )
+    best = plan.best
+    command = ["", f"train the first: fastscale fit --run {best.run(recipe)}"] if wanted else []
+    if wanted and best.far:
+        command = [
+            "",
+            f"nothing recommended: the first is outside of what was measured: {_three(best.beyond)} x; "
+            f"measure it: fastscale time {best.arch.name}",
+        ]
     return [
         f"largest networks within {wanted}" if wanted else "networks as they are",
         "",
@@ -186,9 +193,7 @@ def _columns(plan: "Plan") -> dict[str, list[str]]:
     }
     training = [p for c in cs if (p := c.training) is not None]
     if training:
-        columns["epoch, min"] = [
-            _three(p.epoch_of(p.image_time_s)) + "!" * p.extrapolated for p in training
-        ]
+        columns["epoch, min"] = [_three(p.epoch_of(p.image_time_s)) + _sure(p) for p in training]
         columns["90 % interval"] = [
             f"{_three(p.epoch_of(p.low))} to {_three(p.epoch_of(p.high))}" for p in training
         ]
@@ -197,9 +202,7 @@ def _columns(plan: "Plan") -> dict[str, list[str]]:
         ]
     inference = [p for c in cs if (p := c.inference) is not None]
     if inference:
-        columns["latency, ms"] = [
-            _three(1e3 * p.step_time_s) + "!" * p.extrapolated for p in inference
-        ]
+        columns["latency, ms"] = [_three(1e3 * p.step_time_s) + _sure(p) for p in inference]
         columns["90 % interval "] = [
             f"{_three(1e3 * p.low * p.batch)} to {_three(1e3 * p.high * p.batch)}"
             for p in inference
@@ -214,6 +217,11 @@ def _columns(plan: "Plan") -> dict[str, list[str]]:
             for c in cs
         ]
     return {header: cells for header, cells in columns.items() if any(cells)}
+
+
+def _sure(prediction: "Prediction") -> str:
+    """Behind a predicted time: `!` where the law extrapolates, `!!` where it does so far."""
+    return "!" * (prediction.extrapolated + prediction.far)
 
 
 def _three(value: float) -> str:
@@ -270,7 +278,14 @@ def _notes(plan: "Plan") -> list[str]:
     }
     if outside:
         notes.append(
-            f"! {', '.join(sorted(outside))} outside of what was measured: the law extrapolates, the interval is too narrow."
+            f"! {', '.join(sorted(outside))} outside of what was measured: the law extrapolates, "
+            "the interval widens with the distance."
+        )
+    if plan.budgets and (far := [c for c in plan.candidates if c.far]):
+        named = ", ".join(f"{c.arch.name} {_three(c.beyond)} x" for c in far)
+        notes.append(
+            f"!! outside of what was measured (or of the paper's factors): {named}. Not to be "
+            "relied on, so listed last."
         )
     training = plan.conditions.training
     fitted = training.law("training") if training else None
