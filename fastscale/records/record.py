@@ -31,6 +31,7 @@ import re
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from fastscale.common import parse_json
 from fastscale.errors import InputError
 
 SCHEMA = 1
@@ -38,6 +39,9 @@ KINDS = ("train", "time", "evaluate")
 # What of the envelope changes a measurement. Two records that differ in one of these are two facts, not an old and a new one.
 CONDITIONS = ("device", "precision", "layout", "compile", "batch", "threads")
 _VALUE_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+# no count of a network is larger: what is, is damage
+_MOST = {"resolution": 100_000, "num_classes": 10**7, "epochs": 10**7, "seed": 2**64}
+_MOST_COUNT = 10**18
 _NEVER_ZERO = re.compile(r"(step|epoch|inference)_time|_per_s\Z|_ratio")
 
 
@@ -78,6 +82,14 @@ class Record:
         )
 
     @property
+    def early(self) -> bool:
+        """Whether the run ended before its recipe says; `epochs` are those that were made.
+
+        Comparisons leave such records out unless asked for them.
+        """
+        return self.env.get("finished") == "early"
+
+    @property
     def id(self) -> str:
         """The first 12 hex digits of the SHA-256 of the canonical line: the same content has the same id."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:12]
@@ -91,10 +103,7 @@ class Record:
     @classmethod
     def from_json(cls, line: str) -> "Record":
         """The record of one line. Raises InputError for anything that is not a whole, valid record."""
-        try:
-            content = json.loads(line, parse_constant=_refuse_constant)
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"not a line of JSON ({error})") from None
+        content = parse_json(line, "a record's line")
         if not isinstance(content, dict):
             raise InputError(f"a record is a JSON object, not {type(content).__name__}")
         names = {f.name for f in fields(cls)}
@@ -143,8 +152,8 @@ def check(record: Record) -> None:
     for name in ("seed", "epochs"):
         if getattr(record, name) is not None:
             _whole(name, getattr(record, name), least=0)
-    if not _finite(record.factor) or record.factor <= 0:
-        raise InputError(f"factor must be a number above 0, not {record.factor!r}")
+    if not _finite(record.factor) or not 0 < record.factor <= 1e12:
+        raise InputError(f"factor must be a number above 0, not {_short(record.factor)}")
     if record.strategy is None and record.factor != 1:
         raise InputError(
             f"a record without a strategy is of an unscaled network: factor must be 1, not {record.factor!r}"
@@ -163,7 +172,7 @@ def check(record: Record) -> None:
         _text(f"env.{name}", record.env.get(name))
     try:
         json.dumps(record.env, allow_nan=False)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise InputError(f"env holds what JSON cannot: {error}") from None
 
 
@@ -171,7 +180,8 @@ def _measured(name: str, value: float) -> None:
     """What the value's name says it can be: an error in percent, a share, a time or a speed; only a loss may be below 0."""
     if not _finite(value):
         raise InputError(
-            f"value {name} must be a finite number, not {value!r}; leave out what was not measured"
+            f"value {name} must be a finite number, not {_short(value)}; "
+            "leave out what was not measured"
         )
     most = 100 if "_error" in name else 1 if name.endswith("_share") else math.inf
     if name != "train_loss" and not 0 <= value <= most:
@@ -190,12 +200,19 @@ def _text(name: str, value: object) -> None:
 
 def _whole(name: str, value: object, least: int) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise InputError(f"{name} must be a whole number of at least {least}, not {value!r}")
+        raise InputError(f"{name} must be a whole number of at least {least}, not {_short(value)}")
+    if value > (most := _MOST.get(name, _MOST_COUNT)):
+        raise InputError(f"{name} must be at most {most}, not {_short(value)}")
 
 
 def _finite(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return math.isfinite(value) if isinstance(value, float) else abs(value) < 10**300
 
 
-def _refuse_constant(text: str) -> float:
-    raise ValueError(f"{text} is not a number")
+def _short(value: object) -> str:
+    """The value in a message, which a number of a thousand digits must not fill."""
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**30:
+        return f"a number of more than {30} digits"
+    return repr(value)[:80]

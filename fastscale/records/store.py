@@ -7,12 +7,17 @@ is not a valid record is an InputError that names the file and the line: a store
 
 import fcntl
 import os
+import stat
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
+from fastscale.common import open_to_append, write_whole
 from fastscale.errors import InputError
 from fastscale.records.record import Record, key
+
+MOST = 1 << 30  # bytes of a store: a million records
+FIRST = b'{"acts":'  # what every record's line begins with: its keys are sorted
 
 
 class RecordStore:
@@ -22,13 +27,20 @@ class RecordStore:
         self.path = Path(path)
 
     def append(self, record: Record) -> Record:
-        """Adds one record and returns it. Raises OSError, leaving the file as it was, where the line could not be written whole."""
+        """Adds one record and returns it; one that is there already is not added again.
+
+        Raises OSError, leaving the file as it was, where the line could not be written whole, and
+        InputError where something other than a plain file, or other text, is in its place.
+        """
         line = (record.to_json() + "\n").encode("ascii")
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        descriptor = open_to_append(self.path)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            end = self._mend(descriptor)
+            content = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
+            end = self._mend(descriptor, content)
+            if b"\n" + line in b"\n" + content + b"\n":
+                return record
             written = -1
             try:
                 written = os.write(descriptor, line)
@@ -45,22 +57,35 @@ class RecordStore:
     def read(self) -> list[Record]:
         """Every record in the order written; an absent file has none. Raises InputError naming file and line of what is no record."""
         try:
-            with open(self.path, "rb") as file:
-                fcntl.flock(file, fcntl.LOCK_SH)
-                content = file.read()
+            descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except FileNotFoundError:
             return []
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise InputError(f"{self.path}: not a plain file")
+            fcntl.flock(file, fcntl.LOCK_SH)
+            content = file.read(MOST + 1)
+        if len(content) > MOST:
+            raise InputError(f"{self.path}: larger than {MOST:,} bytes, which no store is")
         return _parse(content, self.path)
 
-    def _mend(self, descriptor: int) -> int:
-        """Removes a half line from the end (or ends it, if it is whole but for its newline). Returns the length of the file."""
-        end = os.fstat(descriptor).st_size
-        if end == 0 or os.pread(descriptor, 1, end - 1) == b"\n":
-            return end
-        content = os.pread(descriptor, end, 0)
+    def _mend(self, descriptor: int, content: bytes) -> int:
+        """Removes a half line from the end (or ends it, if it is whole but for its newline).
+
+        Returns the length of the file. Text that is no record's is not ours: InputError.
+        """
+        end = len(content)
         start = content.rfind(b"\n") + 1
-        if _record_or_none(content[start:]) is not None:
+        if start == end:
+            return end
+        half = content[start:]
+        if _record_or_none(half) is not None:
             return end + os.write(descriptor, b"\n")
+        if half[: len(FIRST)] != FIRST[: len(half)]:
+            raise InputError(
+                f"{self.path}: its last line is no record, so nothing is added; "
+                "remove that line, or the file"
+            )
         warnings.warn(
             f"{self.path}: removed half a line of {end - start} bytes that an interrupted writer left",
             stacklevel=3,
@@ -90,16 +115,7 @@ def write_snapshot(path: str | os.PathLike, records: Iterable[Record]) -> Path:
     unique = {record.id: record for record in records}
     ordered = sorted(unique.values(), key=_order)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "w", encoding="ascii", newline="\n") as file:
-            file.writelines(record.to_json() + "\n" for record in ordered)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path
+    return write_whole(path, "".join(record.to_json() + "\n" for record in ordered))
 
 
 def _order(record: Record) -> tuple:

@@ -16,6 +16,7 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from fastscale.errors import RunError
 from fastscale.models import build
+from fastscale.models.finite import not_finite
 from fastscale.scaling import arch_named
 from fastscale.training.ema import ema_weight, update_ema
 from fastscale.training.layout import memory_format, to_layout
@@ -23,11 +24,12 @@ from fastscale.training.mixup import apply_mix, draw_mix, mixed_loss
 from fastscale.training.optimizer import sgd, weight_decay
 from fastscale.training.precise_bn import recompute_statistics
 from fastscale.training.recipe import Recipe
-from fastscale.training.run_checkpoint import RunCheckpoint, kept
 from fastscale.training.schedule import lr_multiplier
 
 # the names under which validation errors are logged, in %
 ERRORS = ("top1_error", "top5_error", "top1_error_ema", "top5_error_ema")
+ERROR_DIGITS = 4  # of percent: one image of a million
+FINE = 1e9  # no validation has so many batches
 PAPER = Recipe()
 IMAGENET_MEAN, IMAGENET_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 
@@ -81,6 +83,12 @@ class ImageClassifier(pl.LightningModule):
             {"top1": 1, "top5": 5} if num_classes > 5 else {"top1": 1}
         )  # of 5 classes the right one is always among the first 5
         self.bad_losses = 0  # readings in a row that were no numbers
+        self.rate = 0.0  # learning rate of the last step
+        self.epoch_loss: float | None = None  # of the last whole epoch
+        self.errors: dict[str, float] = {}  # of the weights after step `measured_at`, in %
+        self.measured_at = -1
+        self.precise = False  # whether `validate` computes precise statistics first, as `fit` does
+        self.bad: dict[str, Tensor] = {}  # the first batch whose logits were not finite
         self.trained_with: dict[
             str, Any
         ] = {}  # data source and classes, loader and precision of the run, for its checkpoint
@@ -120,6 +128,9 @@ class ImageClassifier(pl.LightningModule):
         """Settings as plain values: the checkpoint loads with weights_only=True."""
         checkpoint[self.CHECKPOINT_HYPER_PARAMS_KEY] = self.settings
         checkpoint["trained_with"] = self.trained_with
+        measured = self.measured_at == self.trainer.global_step
+        checkpoint["errors"] = self.errors if measured else {}
+        checkpoint["epoch_loss"] = self.epoch_loss
         with self.train_loss.sync_context():  # over all processes, of an epoch under way
             checkpoint["train_loss"] = [
                 float(self.train_loss.mean_value),
@@ -127,7 +138,8 @@ class ImageClassifier(pl.LightningModule):
             ]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """The loss of the epoch under way: one process has all of it."""
+        """The loss of the epoch before, and of the one under way: one process has all of it."""
+        self.epoch_loss = checkpoint.get("epoch_loss")
         total, count = (
             checkpoint.get("train_loss", [0.0, 0.0]) if self.global_rank == 0 else (0.0, 0.0)
         )
@@ -159,11 +171,16 @@ class ImageClassifier(pl.LightningModule):
         loader: Any = self.trainer.train_dataloader
         loader.next_epoch = self.current_epoch
         if self.trainer.fit_loop.restarting:  # within an epoch
-            loader.first_batch = self.trainer.fit_loop.epoch_loop.batch_progress.current.ready
+            done = self.trainer.fit_loop.epoch_loop.batch_progress.current.ready
+            if done < self.trainer.num_training_batches:
+                loader.first_batch = done
+            else:  # stopped in the validation after its last batch: the next loop is the next epoch
+                loader.next_epoch += 1
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Loss of a batch, mixed where the recipe says so."""
         images, labels = batch
+        self.rate = float(self.trainer.optimizers[0].param_groups[0]["lr"])
         part = self.global_step * self.recipe.accumulate + batch_idx % self.recipe.accumulate
         if (
             self.recipe.drop_path
@@ -174,18 +191,27 @@ class ImageClassifier(pl.LightningModule):
         self.train_loss.update(loss.detach())
         return loss
 
+    def optimizer_step(
+        self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None
+    ) -> None:
+        """A step; then the average takes its weights, after an epoch's first step and every
+        `ema_every`-th from there, as in the authors' code. Here, and not at the batch's end, it is
+        part of the step before anything is saved."""
+        super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
+        step = batch_idx // self.recipe.accumulate
+        if self.recipe.ema_rate and step % self.recipe.ema_every == 0:
+            update_ema(self.ema, self.net, ema_weight(self.recipe, epoch))
+
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Averages the weights every `ema_every` steps; shows loss and rate every `log_every_n_steps`, the only wait for the device."""
+        """Shows loss and rate every `log_every_n_steps`, the only wait for the device."""
         if (batch_idx + 1) % self.recipe.accumulate:  # no step was made
             return
-        if self.recipe.ema_rate and self.global_step % self.recipe.ema_every == 0:
-            update_ema(self.ema, self.net, ema_weight(self.recipe, self.current_epoch))
         if self.global_step % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
-            loss = float(self.over_processes(outputs["loss"]))
+            loss = float(self.over_processes(outputs["loss"])) * self.recipe.accumulate
             self.check(loss)
             if self.logger is not None:
                 self.logger.log_metrics(
-                    {"loss": loss, "learning_rate": self.learning_rate}, self.global_step
+                    {"loss": loss, "learning_rate": self.rate}, self.global_step
                 )
 
     def over_processes(self, value: Tensor) -> Tensor:
@@ -199,17 +225,10 @@ class ImageClassifier(pl.LightningModule):
         """
         self.bad_losses = 0 if math.isfinite(loss) else self.bad_losses + 1
         if self.bad_losses > self.float16:
-            saved = [
-                c.path for c in self.trainer.checkpoint_callbacks if isinstance(c, RunCheckpoint)
-            ]
             raise RunError(
-                f"the loss is {loss} at step {self.global_step} (epoch {self.current_epoch + 1}, learning rate {self.learning_rate:.4g}); "
-                + "; ".join(
-                    [
-                        *map(kept, saved),
-                        "a lower --model.recipe.lr or a longer --model.recipe.warmup_epochs may help",
-                    ]
-                )
+                f"the loss is {loss} at step {self.global_step} (epoch {self.current_epoch + 1}, "
+                f"learning rate {self.rate:.4g}); a lower --model.recipe.lr or a longer "
+                "--model.recipe.warmup_epochs may help"
             )
 
     @property
@@ -217,22 +236,22 @@ class ImageClassifier(pl.LightningModule):
         """Whether a step may overflow without harm."""
         return self.trainer.precision == "16-mixed"
 
-    @property
-    def learning_rate(self) -> float:
-        """Of the current step."""
-        return float(self.trainer.optimizers[0].param_groups[0]["lr"])
-
     def on_train_epoch_end(self) -> None:
         """One read of the epoch's mean loss."""
         loss = self.train_loss.compute()
+        self.epoch_loss = float(loss)
         if not self.float16:  # one step that was passed over spoils the mean
-            self.check(float(loss))
-        self.log_dict({"train_loss": loss, "learning_rate": self.learning_rate})
+            self.check(self.epoch_loss)
+        self.log_dict({"train_loss": loss, "learning_rate": self.rate})
         self.train_loss.reset()
 
     def on_validation_start(self) -> None:
-        """Precise batch norm, where the recipe wants it, in training only."""
-        if self.recipe.precise_bn and self.trainer.state.fn == "fit":
+        """Precise batch norm, where the recipe wants it: in training, and once after it where the
+        last validation was of earlier weights."""
+        self.bad = {}
+        if self.trainer.sanity_checking:
+            return
+        if self.recipe.precise_bn and (self.precise or self.trainer.state.fn == "fit"):
             data: Any = getattr(self.trainer, "datamodule")  # noqa: B009  (Lightning sets it, its type does not say so)
             loader = data.train_dataloader()
             loader.next_epoch = (
@@ -242,20 +261,22 @@ class ImageClassifier(pl.LightningModule):
             wanted = -(-self.recipe.precise_bn * self.recipe.accumulate // self.recipe.batch_size)
             nets = [self.net, self.ema] if self.recipe.ema_rate else [self.net]
             reduce = self.trainer.strategy.reduce
-            recompute_statistics(
-                nets,
-                batches,
-                min(wanted, len(loader)),
-                lambda t: cast(Tensor, reduce(t, reduce_op="mean")),
-            )
+            with torch.inference_mode(False), torch.no_grad():
+                recompute_statistics(
+                    nets,
+                    batches,
+                    min(wanted, len(loader)),
+                    lambda t: cast(Tensor, reduce(t, reduce_op="mean")),
+                )
         elif (
             self.trainer.world_size > 1
         ):  # each process has statistics of its own images: all score with those that the checkpoint holds
             for buffer in self.buffers():
                 torch.distributed.broadcast(buffer, src=0)
 
-    def validation_step(self, batch: tuple[Tensor, Tensor], _batch_idx: int) -> None:
-        """Counts right answers of raw and averaged weights."""
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """Counts right answers of raw and averaged weights; notes, without a wait, which batch had
+        logits that are no numbers."""
         images, labels = batch
         logits = {"": self.net(images)}
         if self.recipe.ema_rate:
@@ -263,25 +284,57 @@ class ImageClassifier(pl.LightningModule):
         for suffix, scores in logits.items():
             for k in self.top:
                 self.accuracies[f"{k}_error{suffix}"].update(scores, labels)
+            before = self.bad.get(suffix)
+            if before is None:
+                before = torch.full((), FINE, device=scores.device)
+            self.bad[suffix] = torch.where(
+                scores.isfinite().all(), before, before.clamp(max=float(batch_idx))
+            )
 
     def on_validation_epoch_end(self) -> None:
-        """Errors in %, over every validation image exactly once."""
+        """Errors in %, over every validation image exactly once; RunError where there are none."""
+        self.check_numbers()
+        errors: dict[str, float] = {}
         for name, accuracy in self.accuracies.items():
             if name.endswith("_ema") and not self.recipe.ema_rate:
                 continue
-            self.log(
-                name, 100.0 * (1.0 - accuracy.compute().double()), prog_bar=name.startswith("top1")
-            )
+            error = 100.0 * (1.0 - accuracy.compute().double())
+            self.log(name, error, prog_bar=name.startswith("top1"))
+            errors[name] = round(float(error.float()), ERROR_DIGITS)
             accuracy.reset()
+        if not self.trainer.sanity_checking:
+            self.errors, self.measured_at = errors, self.trainer.global_step
+
+    def check_numbers(self) -> None:
+        """RunError that names the parameter, the statistic or the batch whose numbers are none; all
+        processes find the same."""
+        if name := not_finite(self.state_dict()):
+            if self.trainer.state.fn == "fit":
+                raise RunError(
+                    f"the weights are not finite after step {self.trainer.global_step} ({name}); "
+                    "a lower --model.recipe.lr may help"
+                )
+            raise RunError(f"{name} is not finite, so there is no error to tell")
+        for suffix, first in self.bad.items():
+            batch = float(self.trainer.strategy.reduce(first, reduce_op="min"))
+            if batch < FINE:
+                weights = "averaged" if suffix else "raw"
+                raise RunError(
+                    f"the {weights} weights give logits that are not finite, first in validation "
+                    f"batch {int(batch)}, so there is no error to tell"
+                )
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of this trainer: the recipe's, fewer for a run that ended early."""
+        return self.trainer.max_epochs or self.recipe.epochs
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """SGD and its schedule, stepped every epoch or every step as the recipe says."""
         optimizer = sgd(self.net, self.recipe, weight_decay(self.recipe, self.arch))
         per_epoch = self.recipe.lr_every == "epoch"
         steps = (
-            1
-            if per_epoch
-            else max(1, self.trainer.estimated_stepping_batches // self.recipe.epochs)
+            1 if per_epoch else max(1, int(self.trainer.estimated_stepping_batches) // self.epochs)
         )
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda t: lr_multiplier(self.recipe, t / steps)

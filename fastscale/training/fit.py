@@ -1,49 +1,41 @@
-"""`fastscale fit`: one run, from its name to its record; taken up again by itself where it was interrupted."""
+"""`fastscale fit`: one run, from its name to its record; it resumes by itself where it was
+interrupted."""
 
 import logging
-import resource
+import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-import torch
 from pytorch_lightning import Trainer
 from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.utilities import rank_zero_only
-from pytorch_lightning.utilities.exceptions import MisconfigurationException, SIGTERMException
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
+from fastscale.common import write_whole
 from fastscale.errors import InputError, RunError
-from fastscale.records import Record, RecordStore, environment, network_fields
+from fastscale.records import Record, RecordStore
 from fastscale.scaling import parse_run
-from fastscale.training.checkpoint_io import read_checkpoint
-from fastscale.training.classifier import ImageClassifier
-from fastscale.training.layout import resolve_layout
 from fastscale.training.monitor import BoardExtras
-from fastscale.training.processes import check_processes, own_cluster, what_ended
+from fastscale.training.options import check_trainer, decisive
+from fastscale.training.outcome import make_record, measure, stored
+from fastscale.training.processes import (
+    check_processes,
+    end_with_parent,
+    named_as_parent,
+    own_cluster,
+    what_ended,
+)
 from fastscale.training.recipe import load_recipe
-from fastscale.training.run_checkpoint import STOPPED, RunCheckpoint, kept
-from fastscale.training.runs import RunFolder, write_atomically
-from fastscale.training.trainer_cli import TrainerCLI, final_errors, run_config
+from fastscale.training.resuming import check_progress, check_steps, checkpoint_of
+from fastscale.training.run_checkpoint import RunCheckpoint, kept
+from fastscale.training.runs import RunFolder
+from fastscale.training.stopping import Stopped, Stopping
+from fastscale.training.trainer_cli import TrainerCLI, run_config
 
-# trainer options that decide a result, kept with the run's settings; and those that would leave a part of it out
-DECISIVE = (
-    "precision",
-    "gradient_clip_val",
-    "gradient_clip_algorithm",
-    "deterministic",
-    "sync_batchnorm",
-)
 CHECKPOINT_EVERY = 60.0  # seconds at least between two checkpoints within an epoch
-HALF_RUNS = (
-    "fast_dev_run",
-    "limit_train_batches",
-    "limit_val_batches",
-    "overfit_batches",
-    "max_steps",
-    "max_time",
-)
 
 
 def fit(
@@ -53,128 +45,206 @@ def fit(
     restart: bool = False,
     checkpoint_every: float = CHECKPOINT_EVERY,
 ) -> Record:
-    """Trains `run` (or what `--config` in `arguments` says) and returns its record; a finished run's record is returned as it is.
+    """Trains `run` (or what `--config` in `arguments` says) and returns its record; a finished
+    run's record is returned as it is.
 
-    `arguments` are LightningCLI's. `checkpoint_every`: seconds (see RunCheckpoint). InputError for an unusable name, setting or data set,
-    or a folder that holds another run; RunError for a run that could not go on.
+    `arguments` are LightningCLI's. `checkpoint_every`: seconds (see RunCheckpoint). InputError for
+    an unusable name, setting or data set, or a folder that holds another run; RunError for a run
+    that could not go on. SystemExit 130 or 143 after Ctrl-C or SIGTERM, when all is saved.
     """
-    with one_speaks():
-        quiet()
-        return _fit(run, arguments, runs_dir, restart, checkpoint_every)
+    stopping = Stopping()
+    with one_speaks(), stopping.listening():
+        try:
+            end_with_parent()
+            quiet()
+            return _Run(run, arguments, runs_dir, stopping).fit(restart, checkpoint_every)
+        except Stopped as stop:
+            if speaks():
+                print(stopping.line, file=sys.stderr, flush=True)
+            raise SystemExit(stop.code) from None
 
 
-def _fit(
-    run: str | None, arguments: list[str], runs_dir: str, restart: bool, checkpoint_every: float
-) -> Record:
-    config: dict[str, Any] = {}
+class _Run:
+    """A run of which name, settings and data are known to be usable."""
+
+    def __init__(
+        self, run: str | None, arguments: list[str], runs_dir: str, stopping: Stopping
+    ) -> None:
+        self.stopping, self.first = stopping, speaks()
+        self.cli = TrainerCLI(_config(run, arguments), arguments)
+        self.module, self.data = self.cli.model, self.cli.datamodule
+        self.options = self.cli.config["trainer"]
+        arch, recipe = self.module.arch.name, self.module.recipe
+        if run is not None and arch != parse_run(run).arch_name:
+            raise InputError(
+                f"--run {run} is of {parse_run(run).arch_name}, --model.arch says {arch}: "
+                "give one of them"
+            )
+        check_trainer(self.options)
+        check_processes(self.options)
+        self.data.share_of(1)  # a batch larger than the data is said before anything is written
+        self.store = RecordStore(Path(runs_dir) / "records.jsonl")
+        self.folder = RunFolder(runs_dir, run or f"{arch}.{recipe.name}", self.module.seed)
+        self.same_data: Callable[[str | None], bool] = getattr(
+            self.data, "same_data", lambda found: found == self.data.data_hash
+        )
+        self.module.trained_with = {
+            "run": self.folder.run,
+            "source": self.cli.config["data"]["source"],
+            "data": self.data.data_name,
+            "data_hash": self.data.data_hash,
+            "stored": stored(self.data),
+            "loader": self.data.loader_name,
+            "precision": self.options["precision"],
+            "trainer": decisive(self.options),
+            "classes": list(self.data.classes),
+        }
+
+    def fit(self, restart: bool, checkpoint_every: float) -> Record:
+        """Trains it, or resumes, or returns the record that is there."""
+        with self.folder.locked() if self.first else nullcontext():
+            if self.first:
+                self._claim(restart)
+            recipe = self.module.recipe
+            found = self.folder.finished(
+                self.module.arch.name, recipe.digest, self.data.data_name, self.same_data
+            )
+            if found is not None:
+                if self.first:  # it may have died between the two
+                    self.store.append(found)
+                print(f"{self.folder.path}: finished before; --restart trains it anew")
+                return found
+            if self.first:
+                write_whole(self.folder.path / "config.yaml", self.cli.saved_config())
+            content = checkpoint_of(self.folder.checkpoint, self.module, self.same_data)
+            trainer = self._trainer(content, checkpoint_every)
+            steps = self._steps(trainer)
+            if content is not None:
+                self._check_resumed(content, trainer, steps)
+            with named_as_parent(), in_one_line(self):
+                trainer.fit(
+                    self.module,
+                    self.data,
+                    ckpt_path=self.folder.checkpoint if content is not None else None,
+                    weights_only=True,
+                )
+                if trainer.interrupted:
+                    raise KeyboardInterrupt
+                self.stopping.end_if_asked()
+                measure(trainer, self.module, self.data, self.folder.checkpoint)
+            record = make_record(
+                self.folder.run, trainer, self.module, self.data, self.cli.speed.summary(), steps
+            )
+            if self.first:
+                self.folder.finish(record)  # first: the store is brought up to it, not the reverse
+                self.store.append(record)
+        return record
+
+    def _claim(self, restart: bool) -> None:
+        own = self.module.trained_with
+        settings = {k: own[k] for k in ("data", "data_hash", "loader", "stored")}
+        if not settings["stored"]:
+            del settings["stored"]
+        self.folder.claim(
+            {**self.module.settings, **settings, **own["trainer"]}, restart, self.same_data
+        )
+
+    def _trainer(self, content: dict[str, Any] | None, checkpoint_every: float) -> Trainer:
+        steps = content["global_step"] if content is not None else 0
+        callback = RunCheckpoint(
+            self.folder.checkpoint, checkpoint_every, self.stopping, self.cli.speed
+        )
+        ended = content is not None and content.get("ended") is True
+        trainer = self.cli.trainer_for(
+            logger=self.options.get("logger") or board(self.folder, steps),
+            callbacks=[
+                callback,
+                BoardExtras(self.data.data_name),
+                *(self.cli.config_init["trainer"].get("callbacks") or []),
+            ],
+            plugins=own_cluster(),
+            default_root_dir=self.folder.path,
+            # a run that ended early has no more epochs to make
+            **({"max_epochs": content["epoch"] + 1} if content is not None and ended else {}),
+        )
+        # SIGINT and SIGTERM are ours
+        trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
+        self.callback = callback
+        return trainer
+
+    def _steps(self, trainer: Trainer) -> int:
+        """Steps of an epoch. What is left of one is dropped: Lightning would make a step of it,
+        with a part of the loss."""
+        recipe, world = self.module.recipe, trainer.world_size
+        share = self.data.share_of(world)  # said before processes are started
+        steps = self.data.train_size // world // share // recipe.accumulate
+        if steps < 1:
+            raise InputError(
+                f"batch_size {recipe.batch_size} is more than the {self.data.train_size} training "
+                f"images of {self.data.data_name}"
+            )
+        if recipe.accumulate > 1:
+            trainer.limit_train_batches = steps * recipe.accumulate
+        return steps
+
+    def _check_resumed(self, content: dict[str, Any], trainer: Trainer, steps: int) -> None:
+        path, step = self.folder.checkpoint, content["global_step"]
+        loops = trainer.fit_loop.state_dict()
+        check_progress(content, self.module, loops, path)
+        check_steps(content, steps * self.module.recipe.epochs, path)
+        self.stopping.line = f"stopped; the same command resumes after step {step}"
+        if self.first:
+            print(
+                f"{self.folder.path}: resumes from its last checkpoint, after step {step}",
+                flush=True,
+            )
+
+
+def _config(run: str | None, arguments: list[str]) -> dict[str, Any]:
     if run is not None:
         name = parse_run(run)
         if name.recipe is None:
             raise InputError(
-                f"{run!r} names no recipe: write <base>[.<strategy>-x<factor>].<recipe>, as in {run}.imagenet-100ep"
+                f"{run!r} names no recipe: write <base>[.<strategy>-x<factor>].<recipe>, as in "
+                f"{run}.imagenet-100ep"
             )
-        config = run_config(name.arch().name, load_recipe(name.recipe))
-    elif not any(a == "--config" or a.startswith("--config=") for a in arguments):
+        return run_config(name.arch().name, load_recipe(name.recipe))
+    if not any(a == "--config" or a.startswith("--config=") for a in arguments):
         raise InputError(
             "say what to train: --run <base>[.<strategy>-x<factor>].<recipe>, or --config FILE"
         )
-    cli = TrainerCLI(config, arguments)
-    module, data, seed = cli.model, cli.datamodule, cli.config["seed_everything"]
-    folder = RunFolder(runs_dir, run or f"{module.arch.name}.{module.recipe.name}", seed)
-    first = speaks()
-    if run is not None and module.arch.name != parse_run(run).arch_name:
-        raise InputError(
-            f"--run {run} is of {parse_run(run).arch_name}, --model.arch says {module.arch.name}: give one of them"
-        )
-    refuse_half_runs(cli.config["trainer"])
-    check_processes(cli.config["trainer"])
-    data.share_of(1)  # a batch larger than the data is said before anything is written
-    module.trained_with = {
-        "source": cli.config["data"]["source"],
-        "loader": data.loader_name,
-        "precision": cli.config["trainer"]["precision"],
-        "classes": list(data.classes),
-    }
-    with folder.locked() if first else nullcontext():
-        if first:
-            trainer_settings = {k: cli.config["trainer"].get(k) or None for k in DECISIVE}
-            data_settings = {
-                "data": data.data_name,
-                "data_hash": data.data_hash,
-                "loader": data.loader_name,
-            }
-            folder.claim({**module.settings, **data_settings, **trainer_settings}, restart)
-        if folder.record is not None:
-            print(f"{folder.path}: finished before; --restart trains it anew")
-            return folder.record
-        if first:
-            write_atomically(folder.path / "config.yaml", cli.saved_config())
-        resume = folder.checkpoint if folder.checkpoint.is_file() else None
-        # one cut short is said so here; --restart begins anew
-        steps = read_checkpoint(resume)["global_step"] if resume else 0
-        trainer = cli.trainer_for(
-            logger=cli.config["trainer"].get("logger") or board(folder, steps),
-            callbacks=[
-                RunCheckpoint(folder.checkpoint, checkpoint_every),
-                BoardExtras(data.data_name),
-                *(cli.config_init["trainer"].get("callbacks") or []),
-            ],
-            plugins=own_cluster(),
-            default_root_dir=folder.path,
-        )
-        data.share_of(trainer.world_size)  # said before processes are started
-        if resume and first:
-            print(
-                f"{folder.path}: taken up from its last checkpoint, after step {steps}", flush=True
-            )
-        try:
-            trainer.fit(module, data, ckpt_path=resume, weights_only=True)
-        except SIGTERMException:  # before the first step, when Lightning still listens
-            raise SystemExit(STOPPED) from None
-        except MisconfigurationException as error:
-            raise InputError(f"--trainer: {error}") from None
-        except ValueError as error:
-            if "SLURM" in str(error):  # tasks and --trainer.devices differ
-                raise InputError(f"srun: {error}") from None
-            raise
-        except RunError as error:
-            raise (
-                error
-                if "checkpoint" in str(error)
-                else RunError(f"{error}; {kept(folder.checkpoint)}")
-            ) from error
-        except RuntimeError as error:
-            if text := what_ended(error, module.recipe):
-                raise RunError(f"{text}; {kept(folder.checkpoint)}") from error
-            raise
-        if trainer.interrupted:
-            raise KeyboardInterrupt
-        if "top1_error" not in trainer.callback_metrics:  # taken up after its last epoch
-            trainer.validate(module, data, verbose=False)
-        values = {
-            **final_errors(trainer),
-            **cli.speed.summary(),
-            "peak_memory_mib": peak_memory_mib(),
-        }
-        if "train_loss" in trainer.callback_metrics:
-            values["train_loss"] = float(trainer.callback_metrics["train_loss"])
-        record = make_record(folder, trainer, module, data, values)
-        if first:
-            RecordStore(Path(runs_dir) / "records.jsonl").append(record)
-            folder.finish(record)
-    return record
+    return {}
 
 
-def refuse_half_runs(trainer: Any) -> None:
-    """InputError for trainer options that would make something else of a run than its recipe says."""
-    for option in HALF_RUNS:
-        if trainer.get(option) not in (None, False, 0.0, -1):
-            instead = "--model.recipe.epochs and --model.recipe.limit_train make a run short"
+@contextmanager
+def in_one_line(run: _Run) -> Iterator[None]:
+    """What ends a run that was started is said in a line, with what remains of it."""
+    path = run.folder.checkpoint
+    try:
+        yield
+    except MisconfigurationException as error:
+        raise InputError(f"--trainer: {error}") from None
+    except (InputError, Stopped):
+        raise
+    except RunError as error:
+        raise (
+            error if "checkpoint" in str(error) else RunError(f"{error}; {kept(path)}")
+        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RuntimeError) as error:
+        if "SLURM" in str(error):  # tasks and --trainer.devices differ
+            raise InputError(f"srun: {error}") from None
+        if text := what_ended(error, run.module.recipe):
+            raise RunError(f"{text}; {kept(path)}") from error
+        if run.callback.loading:
             raise InputError(
-                f"--trainer.{option} would leave a part of the run out and its record would not show it; {instead}"
-            )
-    if trainer.get("limit_val_batches") == 0:
-        raise InputError("--trainer.limit_val_batches 0 would leave the run without its result")
+                f"{path}: damaged: training cannot go on from it ({type(error).__name__}: "
+                f"{error!s:.100}); give --restart to begin this run anew"
+            ) from error
+        raise
+    except OSError as error:
+        if text := what_ended(error, run.module.recipe):
+            raise RunError(f"{text}; {kept(path)}") from error
+        raise
 
 
 @contextmanager
@@ -205,6 +275,7 @@ def quiet() -> None:
         "sync_dist",  # torchmetrics gathers by itself
         "your dataloader is not resumable",  # it is, in our way
         "The `srun` command is available",
+        "method of metric MeanMetric was called before",  # a resumed epoch's loss is set
     ):
         warnings.filterwarnings("ignore", f".*{text}.*")
     for name in ("pytorch_lightning", "lightning_fabric", "lightning.fabric"):
@@ -223,42 +294,3 @@ def board(folder: RunFolder, steps: int = 0) -> TensorBoardLogger:
     if steps:
         place["purge_step"] = steps
     return TensorBoardLogger(folder.path.parent, **place)
-
-
-def peak_memory_mib() -> float:
-    """Peak memory of the device, or of this process where the device is the CPU."""
-    if torch.cuda.is_initialized():
-        return torch.cuda.max_memory_allocated() / 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def make_record(
-    folder: RunFolder,
-    trainer: Trainer,
-    module: ImageClassifier,
-    data: Any,
-    values: dict[str, float],
-) -> Record:
-    """The finished run as one record."""
-    recipe = module.recipe
-    return Record(
-        kind="train",
-        run=folder.run,
-        **network_fields(module.arch, module.num_classes),
-        data=data.data_name,
-        data_hash=data.data_hash,
-        recipe=recipe.name,
-        recipe_hash=recipe.digest,
-        seed=module.seed,
-        epochs=recipe.epochs,
-        values=values,
-        env=environment(
-            precision=trainer.precision,
-            layout=resolve_layout(recipe.layout),
-            compile=recipe.compile,
-            batch=recipe.batch_size,
-            devices=trainer.world_size,
-            loader=data.loader_name,
-            augmentation=recipe.augmentation,
-        ),
-    )

@@ -3,6 +3,8 @@
 import math
 import statistics
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytorch_lightning as pl
@@ -13,60 +15,114 @@ from torch import Tensor
 from torch.utils.tensorboard.summary import hparams
 
 from fastscale.counts import complexity
+from fastscale.errors import InputError
 from fastscale.scaling import parse_run
+from fastscale.training.checkpoint_io import is_number
 from fastscale.training.classifier import ERRORS, ImageClassifier
+
+SUMS = ("seconds", "busy", "waited", "images")  # of an epoch under way
+EPOCH = ("epoch_time_s", "images_per_s", "data_wait_share")  # of a whole one
+
+
+class Clock:
+    """Seconds for which it ran; it can be stopped and go on."""
+
+    def __init__(self) -> None:
+        self.total, self.since = 0.0, math.nan
+
+    @property
+    def running(self) -> bool:
+        """Whether it counts now."""
+        return not math.isnan(self.since)
+
+    def go(self) -> None:
+        """Goes on."""
+        if not self.running:
+            self.since = time.perf_counter()
+
+    def stop(self) -> None:
+        """Stops, once the device has done what it was told before."""
+        if self.running:
+            if torch.cuda.is_initialized():
+                torch.cuda.synchronize()
+            self.total, self.since = self.read(), math.nan
+
+    def read(self) -> float:
+        """Seconds so far."""
+        return self.total + (time.perf_counter() - self.since if self.running else 0.0)
 
 
 class SpeedMonitor(Callback):
-    """Images/s, seconds an epoch and data-wait share of each training epoch, by the host's clock; no device sync inside an epoch.
+    """Images/s, seconds an epoch and data-wait share of each training epoch, by the host's clock.
 
-    The first batch of an epoch (in which a loader starts up) is left out of the rate and of the wait, and in the epoch's seconds.
+    Of training batches only: the clock stands during validation with its precise batch norm, and
+    while a checkpoint is saved. No device sync inside an epoch but where the clock stops. The first
+    batch of an epoch (in which a loader starts up) is left out of the rate and of the wait, and in
+    the epoch's seconds.
     """
 
     def __init__(self) -> None:
         self.epochs: list[dict[str, float]] = []
         self.begun: dict[str, float] | None = None  # sums of the epoch under way
+        self.start({})
+        self.begun = None
 
     def state_dict(self) -> dict[str, Any]:
-        """Kept in the checkpoint, so that a resumed run reports all its epochs, and the one it was stopped in as a whole."""
+        """Kept in the checkpoint, so that a resumed run reports all its epochs, and the one it was
+        stopped in as a whole."""
         return {"epochs": self.epochs, "begun": self.begun and self.sums()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes up what the interrupted run had measured."""
-        self.epochs, self.begun = list(state_dict["epochs"]), state_dict.get("begun")
+        """Resumes with what the interrupted run had measured; InputError if it is not that."""
+        epochs, begun = state_dict.get("epochs"), state_dict.get("begun")
+        if not (
+            isinstance(epochs, list)
+            and all(_is_numbers(e, EPOCH) for e in epochs)
+            and (begun is None or _is_numbers(begun, SUMS))
+        ):
+            raise InputError("the checkpoint is damaged: what it says of speed are no numbers")
+        self.epochs, self.begun = list(epochs), begun
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Starts the clock again for an epoch that is taken up."""
+        """Starts the clock again for an epoch that is resumed."""
         if self.begun is not None:
             self.start(self.begun)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Starts the clock; Lightning does not call this for an epoch that is taken up."""
-        self.start({"seconds": 0.0, "busy": 0.0, "waited": 0.0, "images": 0})
+        """Starts the clock; Lightning does not call this for an epoch that is resumed."""
+        self.start(dict.fromkeys(SUMS, 0.0))
 
     def start(self, begun: dict[str, float]) -> None:
         """Sums of the epoch so far, to which what follows is added."""
-        self.begun, self.started = begun, time.perf_counter()
+        self.begun, self.clock = begun, Clock()
         self.first_batch = self.last_end = math.nan
-        self.waited, self.images = 0.0, 0
+        self.waited, self.images, self.over = 0.0, 0, False
+        self.clock.go()
 
     def sums(self) -> dict[str, float]:
         """Of the epoch until now, in seconds and images."""
         assert self.begun is not None
-        now = time.perf_counter()
-        here = {
-            "seconds": now - self.started,
-            "busy": now - self.first_batch,
-            "waited": self.waited,
-            "images": self.images,
+        now = self.clock.read()
+        here = (now, now - self.first_batch, self.waited, self.images)
+        return {
+            k: self.begun[k] + (0.0 if math.isnan(v) else v)
+            for k, v in zip(SUMS, here, strict=True)
         }
-        return {k: self.begun[k] + (0.0 if math.isnan(v) else v) for k, v in here.items()}
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """The clock stands while the block runs."""
+        running = self.clock.running
+        self.clock.stop()
+        yield
+        if running:
+            self.clock.go()
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """The time since the last step ended was spent waiting for this batch."""
-        now = time.perf_counter()
+        now = self.clock.read()
         if math.isnan(self.first_batch):
             self.first_batch = now
         else:
@@ -80,24 +136,33 @@ class SpeedMonitor(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Counts the batch's images over all processes."""
+        """Counts the batch's images over all processes; the last batch stops the clock."""
         self.images += batch[0].shape[0] * trainer.world_size
-        self.last_end = time.perf_counter()
+        if batch_idx + 1 >= trainer.num_training_batches:
+            self.over = True
+            self.clock.stop()
+        self.last_end = self.clock.read()
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Callbacks are called before the module, which computes precise statistics here."""
+        self.clock.stop()
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Training goes on, if there is more of this epoch."""
+        if self.begun is not None and not self.over:
+            self.clock.go()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Logs the epoch's figures."""
-        if torch.cuda.is_initialized():
-            torch.cuda.synchronize()  # once an epoch: the clock must see the last step's end
+        self.clock.stop()
         sums = self.sums()
         busy = max(sums["busy"], 1e-9)
-        epoch = {
-            "epoch_time_s": sums["seconds"],
-            "images_per_s": sums["images"] / busy,
-            "data_wait_share": sums["waited"] / busy,
-        }
-        self.epochs.append(epoch)
+        here = (sums["seconds"], sums["images"] / busy, min(1.0, sums["waited"] / busy))
+        epoch = dict(zip(EPOCH, here, strict=True))
         self.begun = None
-        pl_module.log_dict(epoch)
+        if sums["images"]:
+            self.epochs.append(epoch)
+            pl_module.log_dict(epoch)
 
     def summary(self) -> dict[str, float]:
         """Median over the epochs of each figure."""
@@ -105,6 +170,14 @@ class SpeedMonitor(Callback):
             k: statistics.median(e[k] for e in self.epochs)
             for k in (self.epochs[0] if self.epochs else ())
         }
+
+
+def _is_numbers(value: object, names: tuple[str, ...]) -> bool:
+    return (
+        isinstance(value, dict)
+        and set(value) == set(names)
+        and all(is_number(v, 0, 1e15) for v in value.values())
+    )
 
 
 class BoardExtras(Callback):

@@ -1,7 +1,13 @@
 """One run in several processes: what Lightning detects by itself (torchrun, srun), what can be wrong, and how a process's end is said."""
 
+import ctypes
+import errno
 import os
+import signal
 import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -10,6 +16,7 @@ from pytorch_lightning.plugins.environments import SLURMEnvironment
 from fastscale.errors import InputError
 from fastscale.training.recipe import Recipe
 
+PARENT = "FASTSCALE_PARENT"  # environment variable: which process starts those of a run
 # parts of messages by which the other processes of a run are missed
 LOST = (
     "Connection closed by peer",
@@ -19,6 +26,26 @@ LOST = (
     "remote process exited",
     "NCCL error",
 )
+
+
+def end_with_parent() -> None:
+    """A process that Lightning started for a run of several ends with the one that started it, also
+    where that is killed; on Linux."""
+    parent = os.environ.get(PARENT)
+    if sys.platform == "linux" and parent == str(os.getppid()):
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+        if os.getppid() != int(parent):  # it died before
+            os._exit(1)
+
+
+@contextmanager
+def named_as_parent() -> Iterator[None]:
+    """Processes that are started while the block runs know that this one did."""
+    os.environ[PARENT] = str(os.getpid())
+    try:
+        yield
+    finally:
+        os.environ.pop(PARENT, None)
 
 
 def own_cluster() -> list[Any]:
@@ -53,7 +80,7 @@ def check_processes(trainer: Any) -> None:
             ) from None
 
 
-def what_ended(error: RuntimeError, recipe: Recipe) -> str | None:
+def what_ended(error: Exception, recipe: Recipe) -> str | None:
     """In one line what ended a run, where that is known; None for what is a mistake of the program's."""
     text = " ".join(str(error).split())
     if (
@@ -68,6 +95,10 @@ def what_ended(error: RuntimeError, recipe: Recipe) -> str | None:
             f"out of memory with {recipe.batch_size // recipe.accumulate} images at once: --model.recipe.accumulate {parts} halves that "
             "and leaves the batch and the rate as they are (or more --trainer.devices)"
         )
+    if "DataLoader worker" in text:  # torch says so wherever the program stands just then
+        return f"a process that loads data has ended ({text[:160]})"
+    if "Too many open files" in text or getattr(error, "errno", 0) == errno.EMFILE:
+        return "too many open files: raise the limit (`ulimit -n 1024`), or lower --data.workers"
     if "address already in use" in text.lower() or "EADDRINUSE" in text:
         return f"the port on which the processes of this run meet is in use: set MASTER_PORT to another ({text[:160]})"
     if any(part in text for part in LOST):

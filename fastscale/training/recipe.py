@@ -3,13 +3,13 @@
 import hashlib
 import json
 import math
+import re
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from fastscale.archs.registry import nearest
+from fastscale.common import read_yaml
 from fastscale.errors import InputError
 
 RECIPES = Path(__file__).parents[2] / "configs" / "recipes"
@@ -17,6 +17,35 @@ SCHEDULES = ("exponential", "cosine")
 AUGMENTATIONS = ("none", "autoaugment", "autoaugment-v0", "randaugment")  # data/augment/policy.py
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed")
 LAYOUTS = ("auto", "contiguous", "channels_last")
+# what a number may be: wide enough for any experiment, too narrow for a slip of the keyboard
+LIMITS: dict[str, tuple[float, float]] = {
+    "epochs": (1, 100_000),
+    "batch_size": (1, 1_000_000),
+    "accumulate": (1, 1_000_000),
+    "lr": (0, 1e30),
+    "lr_batch": (1, 1_000_000),
+    "lr_end": (0, 1),
+    "warmup_epochs": (0, 100_000),
+    "warmup_start": (0, 1),
+    "momentum": (0, 1),
+    "weight_decay": (0, 1000),
+    "label_smoothing": (0, 1),
+    "mixup": (0, 1000),
+    "cutmix": (0, 1000),
+    "drop_path": (0, 1),
+    "ema_rate": (0, 1e6),
+    "ema_every": (1, 1_000_000_000),
+    "precise_bn": (0, 1_000_000_000),
+    "limit_train": (1, 1_000_000_000),
+}
+# the fields of which the digest has always covered every one, defaults too (schema 1)
+FIRST_FIELDS = {
+    *("name", "data", "epochs", "batch_size", "accumulate", "lr", "lr_batch", "schedule"),
+    *("lr_end", "lr_every", "warmup_epochs", "warmup_start", "momentum", "nesterov"),
+    *("weight_decay", "label_smoothing", "mixup", "cutmix", "drop_path", "augmentation"),
+    *("crop_area", "flip", "ema_rate", "ema_every", "precise_bn", "precision", "layout"),
+    *("compile", "limit_train"),
+}
 
 
 @dataclass(frozen=True)
@@ -63,56 +92,60 @@ class Recipe:
     limit_train: int | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "crop_area", tuple(self.crop_area))
+        if isinstance(self.crop_area, list):
+            object.__setattr__(self, "crop_area", tuple(self.crop_area))
+        for f in fields(self):
+            value, kind = getattr(self, f.name), re.sub(r"<class '(\w+)'>", r"\1", str(f.type))
+            if not _is_of_type(value, kind):
+                raise InputError(
+                    f"recipe {_short(self.name)}: a setting has the wrong type: {f.name} must be "
+                    f"{_TYPES[kind]}, got {_short(value)}"
+                )
+        for name, (holds, right) in self._rules().items():
+            if not holds:
+                raise InputError(
+                    f"recipe {_short(self.name)}: {name} must be {right}, "
+                    f"got {_short(getattr(self, name))}"
+                )
+        for name, (least, most) in LIMITS.items():
+            value = getattr(self, name)
+            if value is not None and not least <= value <= most:
+                raise InputError(
+                    f"recipe {_short(self.name)}: {name} must be from {least:g} to {most:g}, "
+                    f"got {_short(value)}"
+                )
+
+    def _rules(self) -> dict[str, tuple[bool, str]]:
+        """What must hold beyond types and `LIMITS`, and what is right instead."""
+        low, high = self.crop_area
         rules = {
-            "epochs": (self.epochs >= 1, "at least 1"),
-            "batch_size": (self.batch_size >= 1, "at least 1"),
+            "lr": (self.lr > 0, "finite and > 0"),
             "accumulate": (
                 self.accumulate >= 1 and self.batch_size % self.accumulate == 0,
                 "at least 1 and a divisor of batch_size",
             ),
-            "lr_batch": (self.lr_batch is None or self.lr_batch >= 1, "at least 1 or null"),
-            "lr": (math.isfinite(self.lr) and self.lr > 0, "finite and > 0"),
             "lr_end": (
-                0 <= self.lr_end <= 1 and (self.lr_end > 0 or self.schedule != "exponential"),
+                self.lr_end > 0 or self.schedule != "exponential",
                 "from 0 (exponential: above 0) to 1",
             ),
             "lr_every": (self.lr_every in ("epoch", "step"), "epoch or step"),
-            "warmup_epochs": (0 <= self.warmup_epochs <= self.epochs, "from 0 to epochs"),
-            "warmup_start": (0 <= self.warmup_start <= 1, "from 0 to 1"),
+            "warmup_epochs": (self.warmup_epochs <= self.epochs, "from 0 to epochs"),
             "momentum": (
-                0 <= self.momentum < 1 and (self.momentum > 0 or not self.nesterov),
+                self.momentum < 1 and (self.momentum > 0 or not self.nesterov),
                 "from 0 to below 1 (Nesterov: above 0)",
             ),
-            "weight_decay": (self.weight_decay is None or self.weight_decay >= 0, ">= 0 or null"),
-            "label_smoothing": (0 <= self.label_smoothing < 1, "from 0 to below 1"),
-            "mixup": (self.mixup >= 0, ">= 0"),
-            "cutmix": (self.cutmix >= 0, ">= 0"),
-            "drop_path": (0 <= self.drop_path < 1, "from 0 to below 1"),
-            "precise_bn": (self.precise_bn >= 0, ">= 0"),
-            "crop_area": (
-                len(self.crop_area) == 2 and 0 < self.crop_area[0] <= self.crop_area[1] <= 1,
-                "two numbers, 0 < low <= high <= 1",
-            ),
-            "ema_rate": (self.ema_rate >= 0, ">= 0 (0: no averaging)"),
-            "ema_every": (self.ema_every >= 1, "at least 1"),
-            "limit_train": (
-                self.limit_train is None or self.limit_train >= 1,
-                "at least 1 or null",
-            ),
+            "label_smoothing": (self.label_smoothing < 1, "from 0 to below 1"),
+            "drop_path": (self.drop_path < 1, "from 0 to below 1"),
+            "crop_area": (0 < low <= high <= 1, "two numbers, 0 < low <= high <= 1"),
         }
-        for field, known in (
+        for name, known in (
             ("schedule", SCHEDULES),
             ("augmentation", AUGMENTATIONS),
             ("precision", PRECISIONS),
             ("layout", LAYOUTS),
         ):
-            rules[field] = (getattr(self, field) in known, "one of " + ", ".join(known))
-        for field, (holds, right) in rules.items():
-            if not holds:
-                raise InputError(
-                    f"recipe {self.name!r}: {field} must be {right}, got {getattr(self, field)!r}"
-                )
+            rules[name] = (getattr(self, name) in known, "one of " + ", ".join(known))
+        return rules
 
     @property
     def first_lr(self) -> float:
@@ -128,19 +161,59 @@ class Recipe:
         """A recipe from plain values; InputError naming an unknown or unusable one."""
         known = [f.name for f in fields(cls)]
         for key in values:
+            if not isinstance(key, str):
+                raise InputError(f"{where}: a setting is named by text, got {_short(key)}")
             if key not in known:
                 raise InputError(
                     f"{where}: no setting is named {key!r}; there are, nearest first: {nearest(key, known)}"
                 )
-        try:
-            return cls(**values)
-        except TypeError as error:
-            raise InputError(f"{where}: a setting has the wrong type ({error})") from None
+        return cls(**values)
 
     @property
     def digest(self) -> str:
-        """Short hash of all settings: equal only for equal training."""
-        return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()[:12]
+        """Short hash of the settings: equal only for equal training.
+
+        Of a field that is not in `FIRST_FIELDS` only what differs from its default counts: a new
+        one, whose default is what was done before, changes no recipe's digest.
+        """
+        defaults = {f.name: f.default for f in fields(self)}
+        values = self.as_dict()
+        counted = {k: v for k, v in values.items() if k in FIRST_FIELDS or v != defaults[k]}
+        return hashlib.sha256(json.dumps(counted, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _is_of_type(value: object, kind: str) -> bool:
+    """Whether a setting has the type of its field."""
+    if kind.endswith(" | None"):
+        return value is None or _is_of_type(value, kind.removesuffix(" | None"))
+    if kind.startswith("tuple"):
+        return (
+            isinstance(value, tuple)
+            and len(value) == 2
+            and all(_is_of_type(v, "float") for v in value)
+        )
+    if kind in ("bool", "str"):
+        return type(value).__name__ == kind
+    if isinstance(value, bool) or not isinstance(value, int if kind == "int" else int | float):
+        return False
+    return isinstance(value, int) or math.isfinite(value)
+
+
+_TYPES = {
+    "str": "a text",
+    "bool": "true or false",
+    "int": "a whole number",
+    "int | None": "a whole number or null",
+    "float": "a finite number",
+    "float | None": "a finite number or null",
+    "tuple[float, float]": "two numbers",
+}
+
+
+def _short(value: object) -> str:
+    """A value in a message, which a number of a thousand digits must not fill."""
+    large = isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**30
+    return "a number of more than 30 digits" if large else repr(value)[:80]
 
 
 def recipe_names() -> list[str]:
@@ -159,10 +232,7 @@ def load_recipe(name: str) -> Recipe:
         raise InputError(
             f"no recipe is named {name!r}; there are, nearest first: {nearest(name, recipe_names())}"
         )
-    try:
-        content = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise InputError(f"{path}: not YAML ({' '.join(str(error).split())})") from None
+    content = read_yaml(path)
     if (
         not isinstance(content, dict)
         or not isinstance(content.get("recipe"), dict)

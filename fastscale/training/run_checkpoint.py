@@ -1,14 +1,12 @@
-"""When a run's state is saved: after every epoch, within long epochs, and when the process is told to stop; always the same one file.
+"""When a run's state is saved: after its first step, within long epochs, after every epoch, and
+when the process is told to stop; always the same one file.
 
-Saving never takes more than a hundredth of the time. What is saved within an epoch goes on with the next batch: the loader starts there,
-and everything random is a function of seed, epoch, image or step.
+Saving never takes more than a hundredth of the time, the first save apart. What is saved within an
+epoch goes on with the next batch: the loader starts there, and everything random is a function of
+seed, epoch, image or step.
 """
 
 import json
-import os
-import signal
-import sys
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -16,39 +14,59 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Checkpoint
-from torch import nn
+from torch import Tensor
 
+from fastscale.common import write_whole
 from fastscale.errors import RunError
-from fastscale.training.runs import write_atomically
+from fastscale.models.finite import not_finite
+from fastscale.training.monitor import SpeedMonitor
+from fastscale.training.stopping import Stopped, Stopping, in_a_cluster_job
 
 SHARE = 0.01  # of the time that saving may take
-ASKED_EVERY = 50  # steps after which several processes agree on whether to save; they wait for each other then
-STOPPED = 143  # exit code of a process that SIGTERM ended
+SOONEST = 2.0  # seconds between two saves within an epoch, at least
+ASKED_EVERY = 50  # steps after which several processes agree on whether to save: they wait then
 
 
 class RunCheckpoint(Checkpoint):
-    """Saves to `path` at every epoch's end, and within one when `every` seconds have passed (0: after every step, whatever it takes).
+    """Saves to `path` at every epoch's end, and within one after the first step, then after as long
+    as the process has run, at most every `every` seconds (0: after every step).
 
-    SIGTERM: saves after the step under way, then ends the process; several processes do so together within 50 steps. In a job of submitit
-    it only saves: SIGTERM announces there that the job will be pre-empted, and the signal that has it requeued follows.
-    A state that is not finite is not saved: RunError, and the one before stays.
+    A signal: saves after the step under way, then ends the process; several processes do so
+    together within 50 steps. During validation it saves the state before it, so that the resumed
+    run validates first. A state that is not finite is not saved: RunError, and the one before
+    stays.
     """
 
-    def __init__(self, path: Path, every: float = 60.0):
-        self.path, self.every = path, every
-        self.saved_at, self.took = time.monotonic(), 0.0
-        self.asked = False
+    def __init__(self, path: Path, every: float, stopping: Stopping, speed: SpeedMonitor):
+        self.path, self.every, self.stopping, self.speed = path, every, stopping, speed
+        self.saved_at, self.took, self.began = time.monotonic(), 0.0, time.monotonic()
+        self.saved_here = False  # by this process
+        self.loading = False  # of a checkpoint, until the first step
+        self.unvalidated = False  # the loaded state was saved during validation
+        self.statistics: dict[str, Tensor] | None = None  # as they were before validation
+
+    def on_load_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """The run resumes."""
+        self.loading, self.unvalidated = True, checkpoint.get("unvalidated") is True
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Takes SIGTERM over from Lightning, which has all processes talk about it in every step, and waits for the device to do so."""
-        self.saved_at = time.monotonic()
-        trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None  # type: ignore[method-assign]
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, self.stop)
+        """Starts the clock; validates where the run was stopped in its validation."""
+        self.saved_here, self.loading = self.loading, False
+        self.saved_at = self.began = time.monotonic()
+        if trainer.world_size > 1:  # Lightning would have all of them talk about it in every step
+            loop: Any = trainer.fit_loop.epoch_loop
+            loop._broadcast_sigterm_tensor = lambda: None
+        if self.unvalidated:
+            self.unvalidated = False
+            validate_now(trainer)
 
-    def stop(self, *_: Any) -> None:
-        """Save at the next step, then end."""
-        self.asked = True
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """From here on there is a step to be saved."""
+        self.stopping.patient = True
 
     def on_train_batch_end(
         self,
@@ -58,70 +76,144 @@ class RunCheckpoint(Checkpoint):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Saves if it is time to, between two steps: never between the parts of one, and never at an epoch's end, which saves anyway."""
-        if (
-            batch_idx + 1
-        ) % trainer.accumulate_grad_batches or batch_idx + 1 >= trainer.num_training_batches:
+        """Saves if it is time to, between two steps: never between the parts of one, and never
+        where the epoch ends or a validation follows, after which it saves anyway."""
+        if (batch_idx + 1) % trainer.accumulate_grad_batches:
             return
-        if trainer.world_size > 1 and trainer.global_step % ASKED_EVERY:
+        loop: Any = trainer.fit_loop
+        if batch_idx + 1 >= trainer.num_training_batches or loop.epoch_loop._should_check_val_fx(
+            loop._data_fetcher
+        ):
             return
-        due = self.every == 0 or time.monotonic() - self.saved_at >= max(
-            self.every, self.took / SHARE
-        )
-        if trainer.strategy.broadcast(due or self.asked):
-            self.save(trainer)
+        if trainer.world_size > 1 and self.saved_here and trainer.global_step % ASKED_EVERY:
+            return
+        if trainer.strategy.broadcast(self.due() or bool(self.stopping.came)):
+            self.save_timed(trainer)
             self.end_if_asked(trainer)
+
+    def due(self) -> bool:
+        """Whether it is time to save: a young run often, so that it loses little; an old one every
+        `every` seconds; none so often that saving takes more than its share."""
+        if not self.saved_here or self.every == 0:
+            return True
+        wait = min(self.every, max(self.saved_at - self.began, SOONEST))
+        return time.monotonic() - self.saved_at >= max(wait, self.took / SHARE)
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Several processes cannot leave it apart from each other; one can at any moment."""
+        if trainer.sanity_checking or trainer.state.fn != "fit":
+            return
+        self.statistics = {}
+        if getattr(pl_module, "recipe").precise_bn:  # noqa: B009  (a LightningModule has none)
+            self.statistics = {k: v.clone() for k, v in pl_module.named_buffers()}
+        self.stopping.patient = trainer.world_size > 1
+        if not self.stopping.patient:
+            self.stopping.end_if_asked()
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Training goes on, or the epoch's end saves."""
+        if self.statistics is not None:
+            self.stopping.patient, self.statistics = True, None
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Saves after the epoch's validation; Lightning calls this after all other callbacks."""
-        self.save(trainer)
-        if trainer.current_epoch + 1 < (trainer.max_epochs or 0):
+        self.save_timed(trainer)
+        if trainer.current_epoch + 1 < (trainer.max_epochs or 0) and not trainer.should_stop:
             self.end_if_asked(trainer)
 
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """All is saved."""
+        self.stopping.patient = False
+        self.stopping.line = "stopped after the last step; the same command finishes the run"
+
+    def on_exception(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
+    ) -> None:
+        """Stopped during validation: the state before it is saved."""
+        if isinstance(exception, Stopped) and self.statistics is not None:
+            buffers = dict(pl_module.named_buffers())
+            with torch.no_grad():
+                for name, value in self.statistics.items():
+                    buffers[name].copy_(value)
+            self.unvalidated, pl_module.errors = True, {}  # type: ignore[assignment]
+            self.save(trainer)
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Says whether a validation is due first, and whether training has ended, early or not."""
+        checkpoint["unvalidated"] = self.unvalidated
+        progress: Any = trainer.fit_loop.epoch_progress.current
+        checkpoint["ended"] = bool(
+            not self.unvalidated
+            and trainer.should_stop
+            and trainer.fit_loop._can_stop_early
+            and progress.processed > progress.completed
+        )
+
     def end_if_asked(self, trainer: pl.Trainer) -> None:
-        """Ends all processes after a SIGTERM to the first."""
-        asked = trainer.strategy.broadcast(self.asked and "SUBMITIT_EXECUTOR" not in os.environ)
-        self.asked = False
+        """Ends all processes after a signal to the first."""
+        asked = trainer.strategy.broadcast(self.stopping.asked)
+        if self.stopping.came and in_a_cluster_job():
+            self.stopping.came = 0  # saved; the next one is another
+        if asked and trainer.is_global_zero:
+            raise Stopped(self.stopping.came)
         if asked:
-            if trainer.is_global_zero:
-                print(
-                    f"stopped and saved after step {trainer.global_step}; the same command takes up from there",
-                    file=sys.stderr,
-                    flush=True,
-                )
-            raise SystemExit(STOPPED if trainer.is_global_zero else 0)
+            raise SystemExit(0)
+
+    def save_timed(self, trainer: pl.Trainer) -> None:
+        """Saves, while the training's clock stands."""
+        with self.speed.paused():
+            began = time.monotonic()
+            self.save(trainer)
+            self.saved_at, self.saved_here = time.monotonic(), True
+            self.took = self.saved_at - began
 
     def save(self, trainer: pl.Trainer) -> None:
         """The run's state in place of the one before."""
-        began = time.monotonic()
-        if not finite(trainer.lightning_module):
+        step = trainer.global_step
+        if name := not_finite(trainer.lightning_module.state_dict()):
             raise RunError(
-                f"the weights are not finite after step {trainer.global_step}; {kept(self.path)}; a lower --model.recipe.lr may help"
+                f"the weights are not finite after step {step} ({name}); {kept(self.path)}; "
+                "a lower --model.recipe.lr may help"
             )
-        trainer.save_checkpoint(self.path)
-        if trainer.is_global_zero:
-            done = {
-                "step": trainer.global_step,
-                "steps": trainer.estimated_stepping_batches,
-                "epoch": trainer.current_epoch,
-            }
-            write_atomically(self.path.with_name("progress.json"), json.dumps(done) + "\n")
-        self.saved_at = time.monotonic()
-        self.took = self.saved_at - began
+        self.stopping.saving = True
+        try:
+            trainer.save_checkpoint(self.path)
+            if trainer.is_global_zero:
+                steps = trainer.estimated_stepping_batches
+                done = {"step": step, "steps": steps, "epoch": trainer.current_epoch}
+                write_whole(self.path.with_name("progress.json"), json.dumps(done) + "\n")
+        except OSError as error:
+            raise RunError(
+                f"{self.path}: could not be saved after step {step} "
+                f"({error.strerror or error}); {kept(self.path)}"
+            ) from None
+        finally:
+            self.stopping.saving = False
+        self.stopping.line = (
+            f"stopped and saved after step {step}; the same command resumes from there"
+        )
 
 
-@torch.no_grad()
-def finite(module: nn.Module) -> bool:
-    """Whether every parameter is; waits for the device."""
-    return bool(torch.stack(torch._foreach_norm(list(module.parameters()))).isfinite().all())
+def validate_now(trainer: pl.Trainer) -> None:
+    """The validation that a stopped run had not ended; then Lightning goes on after it."""
+    loop: Any = trainer.fit_loop.epoch_loop.val_loop
+    loop.restarting = False
+    trainer.validating = True
+    loop.run()
+    trainer.training = True
+    loop.reset_restart_stage()
+    loop._has_run = False  # so that the epoch's loop passes the end of the validation itself
 
 
 def kept(path: Path) -> str:
     """What remains of a run that fails, in words."""
     if not path.is_file():
         return "no checkpoint was written before"
-    step, epoch = (
-        torch.load(path, map_location="cpu", weights_only=True, mmap=True)[k]
-        for k in ("global_step", "epoch")
-    )
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        step, epoch = found["global_step"], found["epoch"]
+    except Exception:  # what failed is said already
+        return f"the checkpoint {path} cannot be read"
     return f"the last good checkpoint is {path} (step {step}, epoch {epoch + 1})"

@@ -5,15 +5,18 @@ runs/<run>/seed<k>/ holds settings.json, last.ckpt, TensorBoard's event files an
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
+from fastscale.common import read_json, read_text, write_whole
 from fastscale.errors import InputError
 from fastscale.records import Record
+
+MOST = 1 << 20  # bytes of a record or of settings
 
 
 class RunFolder:
@@ -31,16 +34,45 @@ class RunFolder:
 
     @property
     def record(self) -> Record | None:
-        """The finished run's record; None while it is not finished."""
+        """The finished run's record; None while it is not finished. InputError if it is damaged, or
+        another run's."""
         file = self.path / "record.json"
+        if not file.exists():
+            return None
         try:
-            return Record.from_json(file.read_text()) if file.is_file() else None
+            record = Record.from_json(read_text(file, MOST))
         except InputError as error:
             raise InputError(f"{file}: {error}; remove it to train the run again") from None
+        if (record.kind, record.run, record.seed) != ("train", self.run, self.seed):
+            raise InputError(
+                f"{file}: the record of {record.run}, seed {record.seed}, not of {self.run}, "
+                f"seed {self.seed}; remove it to train this run"
+            )
+        return record
+
+    def finished(
+        self, arch: str, recipe_hash: str, data: str, same_data: Callable[[str | None], bool]
+    ) -> Record | None:
+        """`record`, if it is of this network, recipe and data; InputError if it is of others."""
+        record = self.record
+        if record is None:
+            return None
+        holds = {
+            f"the network {record.arch}": record.arch == arch,
+            f"other settings of the recipe {record.recipe}": record.recipe_hash == recipe_hash,
+            f"the data {record.data}": record.data == data,
+            "other images, labels or classes": same_data(record.data_hash),
+        }
+        if others := ", ".join(what for what, same in holds.items() if not same):
+            raise InputError(
+                f"{self.path / 'record.json'}: the record of a run with {others}; remove it to "
+                "train this run, or give --restart"
+            )
+        return record
 
     def finish(self, record: Record) -> None:
         """Marks the run as finished."""
-        write_atomically(self.path / "record.json", record.to_json() + "\n")
+        write_whole(self.path / "record.json", record.to_json() + "\n")
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -58,29 +90,46 @@ class RunFolder:
         finally:
             lock.release()
 
-    def claim(self, settings: dict[str, Any], restart: bool = False) -> None:
-        """Notes what this folder is a run of; InputError if it already is one of something else, unless it may be thrown away."""
+    def claim(
+        self,
+        settings: dict[str, Any],
+        restart: bool = False,
+        same_data: Callable[[str | None], bool] | None = None,
+    ) -> None:
+        """Notes what this folder is a run of; InputError if it already is one of something else,
+        unless it may be thrown away. `same_data` compares a data_hash by its own scheme."""
         settings = json.loads(json.dumps(settings))
         file = self.path / "settings.json"
         if restart:
             self.clear()
-        elif file.is_file():
-            try:
-                there = json.loads(file.read_text())
-            except ValueError:
-                raise InputError(
-                    f"{file}: damaged; give --restart to begin this run anew"
-                ) from None
+        elif file.exists():
+            there = self._settings(file)
+            before = there.get("data_hash")
+            if same_data is not None and before is not None and same_data(before):
+                there["data_hash"] = settings["data_hash"]
+            if "stored" not in there and "stored" in settings:  # written before it was noted
+                there["stored"] = settings["stored"]
             if changed := ", ".join(sorted(differences(there, settings))):
                 raise InputError(
-                    f"{self.path}: holds a run with other settings ({changed}); give --restart to replace it, or another --runs_dir"
+                    f"{self.path}: holds a run with other settings ({changed}); give --restart to "
+                    "replace it, or another --runs_dir"
                 )
-        write_atomically(file, json.dumps(settings, indent=1) + "\n")
+        write_whole(file, json.dumps(settings, indent=1) + "\n")
+
+    @staticmethod
+    def _settings(file: Path) -> dict[str, Any]:
+        try:
+            there = read_json(file, MOST)
+        except InputError as error:
+            raise InputError(f"{error}; give --restart to begin this run anew") from None
+        if not isinstance(there, dict) or not isinstance(there.get("data_hash", ""), str | None):
+            raise InputError(f"{file}: damaged; give --restart to begin this run anew")
+        return there
 
     def clear(self) -> None:
         """Removes what a former run left."""
         for file in self.path.iterdir():
-            if file.is_file() and file.name != ".lock":
+            if (file.is_symlink() or file.is_file()) and file.name != ".lock":
                 file.unlink()
 
 
@@ -99,14 +148,8 @@ def differences(a: dict[str, Any], b: dict[str, Any], prefix: str = "") -> list[
 def progress(folder: Path) -> float:
     """How much of the run in `folder` its last checkpoint holds, 0 to 1."""
     try:
-        found = json.loads((folder / "progress.json").read_text())
-        return min(1.0, found["step"] / max(1, found["steps"]))
-    except (OSError, ValueError, KeyError, TypeError):
+        found = read_json(folder / "progress.json", MOST)
+        share = found["step"] / max(1, found["steps"])
+        return min(1.0, max(0.0, float(share)))
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return 0.0
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(text)
-    os.replace(part, path)

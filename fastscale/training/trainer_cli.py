@@ -13,8 +13,9 @@ from fastscale.data.module import ImageData
 from fastscale.errors import InputError
 from fastscale.scaling import arch_named
 from fastscale.training.checkpoint_io import AtomicCheckpointIO
-from fastscale.training.classifier import ERRORS, ImageClassifier
+from fastscale.training.classifier import ERROR_DIGITS, ERRORS, ImageClassifier
 from fastscale.training.monitor import SpeedMonitor
+from fastscale.training.options import check_arguments
 from fastscale.training.recipe import Recipe
 
 TRAINER_DEFAULTS = {
@@ -39,7 +40,6 @@ LINKED = {
         ("--model.num_classes", "--model.mean", "--model.std"), "the data that --data.source names"
     ),
 }
-ERROR_DIGITS = 4  # of percent: one image of a million
 
 
 class TrainerCLI(LightningCLI):
@@ -50,6 +50,7 @@ class TrainerCLI(LightningCLI):
         for argument in arguments:
             if instead := LINKED.get(argument.split("=")[0]):
                 raise InputError(f"{argument.split('=')[0]} follows from {instead}: give that")
+        check_arguments(arguments)
         typed, sys.argv = (
             sys.argv,
             sys.argv[:1],
@@ -71,6 +72,8 @@ class TrainerCLI(LightningCLI):
             )
         except ArgumentError as error:
             raise InputError(" ".join(str(error).split())) from None
+        except MisconfigurationException as error:  # of a logger or callback
+            raise InputError(f"--trainer: {' '.join(str(error).split())}") from None
         finally:
             sys.argv = typed
 
@@ -86,7 +89,7 @@ class TrainerCLI(LightningCLI):
         )
         sizes = ("model.recipe.batch_size", "model.recipe.accumulate")
         parser.link_arguments(
-            sizes, "data.batch_size", compute_fn=lambda batch, parts: batch // parts
+            sizes, "data.batch_size", compute_fn=lambda batch, parts: batch // max(1, parts)
         )
         for name in ("crop_area", "flip", "limit_train", "augmentation"):
             parser.link_arguments(f"model.recipe.{name}", f"data.{name}")
@@ -99,7 +102,13 @@ class TrainerCLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Lightning uses the seed at once: one that it would not take is said here."""
-        super().parse_arguments(parser, args)
+        try:
+            super().parse_arguments(parser, args)
+        except InputError:
+            raise
+        except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
+            text = " ".join(str(error).split())  # a configuration of another shape
+            raise InputError(f"the settings cannot be read ({text[:300]})") from None
         seed = self.config["seed_everything"]
         if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
             raise InputError(

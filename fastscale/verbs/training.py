@@ -3,7 +3,7 @@
 import argparse
 import os
 
-from fastscale.verbs.parsing import Verbs, runs_dir
+from fastscale.verbs.parsing import Verbs, real, runs_dir
 
 
 def add(verbs: Verbs) -> None:
@@ -13,7 +13,7 @@ def add(verbs: Verbs) -> None:
     p = verbs.verb(
         "fit",
         cmd_fit,
-        "Train a network; an interrupted run is taken up from its last checkpoint.",
+        "Train a network; an interrupted run resumes from its last checkpoint.",
         "fastscale fit --run regnety-500mf.dWr-x4.imagenet-100ep --trainer.devices 8" + lightning,
         further=True,
     )
@@ -22,10 +22,11 @@ def add(verbs: Verbs) -> None:
     p.add_argument("--restart", action="store_true", help="throw away what this run has so far")
     p.add_argument(
         "--checkpoint_every",
-        type=float,
+        type=real(0, 1e7),
         default=60.0,
         metavar="SECONDS",
-        help="between checkpoints within an epoch, at least (60); saving never takes over 1 %% of the time",
+        help="at most between checkpoints within an epoch (default: 60; 0: after every step); "
+        "a young run saves sooner, and saving never takes over 1 %% of the time",
     )
 
     p = verbs.verb(
@@ -42,18 +43,25 @@ def add(verbs: Verbs) -> None:
 
 
 def cmd_fit(args: argparse.Namespace, rest: list[str]) -> int:
-    """Trains a run, or takes it up again."""
+    """Trains a run, or resumes it."""
+    from fastscale.training.variables import check_variables
+
+    check_variables()
     from fastscale.training.fit import fit, speaks
 
     record = fit(args.run, rest, args.runs_dir, args.restart, args.checkpoint_every)
     shown = ", ".join(f"{k} {v:.2f} %" for k, v in record.values.items() if "error" in k)
     if speaks():
-        print(f"{record.run}, seed {record.seed}: {shown}")
+        early = f", ended early after {record.epochs} epochs" if record.early else ""
+        print(f"{record.run}, seed {record.seed}: {shown}{early}")
     return 0
 
 
 def cmd_evaluate(args: argparse.Namespace, rest: list[str]) -> int:
     """Errors of a checkpoint."""
+    from fastscale.training.variables import check_variables
+
+    check_variables()
     from fastscale.training.fit import speaks
 
     for name, value in errors(args.checkpoint, args.data, rest).items():

@@ -87,6 +87,14 @@ def test_weights_made_elsewhere_are_evaluated_without_a_recipe(made_up):
         ({"env": {"device": "toy", "date": "2020", "lr": math.nan}}, "env holds"),
         ({"env": {"device": "toy", "date": "2020", "where": object()}}, "env holds"),
         ({"schema": 2}, "schema must be 1"),
+        ({"flops": 10**400}, "flops must be at most"),
+        ({"params": 10**19}, "params must be at most"),
+        ({"epochs": 10**400}, "epochs must be at most"),
+        ({"seed": 10**400}, "seed must be at most"),
+        ({"resolution": 10**9}, "resolution must be at most"),
+        ({"factor": 10**400}, "factor must be"),
+        ({"factor": 1e300}, "factor must be"),
+        ({"values": {"train_loss": 10**400}}, "train_loss must be a finite number"),
     ],
 )
 def test_wrong_fields_are_refused_by_name(made_up, changes, said):
@@ -147,3 +155,10 @@ def test_key_is_the_fact_and_its_conditions(made_up):
         assert key(record) != key(made_up(**change))
     for name in ("device", "threads", "precision", "layout", "compile", "batch"):
         assert key(record) != key(made_up(env={**record.env, name: "another"}))
+
+
+def test_a_run_that_ended_early_says_so(made_up):
+    record = made_up()
+    early = made_up(epochs=1, env={**record.env, "finished": "early", "steps": 7})
+    assert early.early and not record.early and key(early) != key(record)
+    assert Record.from_json(early.to_json()) == early

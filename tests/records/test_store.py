@@ -1,5 +1,6 @@
 """The store: append-only, one whole line a record, whatever happens to its writers."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -127,3 +128,29 @@ def test_snapshot_is_sorted_unique_and_whole(tmp_path, made_up):
 def test_a_snapshot_has_to_exist(tmp_path, made_up):
     with pytest.raises(InputError, match="no such record file"):
         read_records(tmp_path / "none.jsonl")
+
+
+def test_a_record_that_is_there_is_not_added_again(tmp_path, made_up):
+    store = RecordStore(tmp_path / "records.jsonl")
+    for seed in (0, 1, 0, 1, 0):
+        store.append(made_up(seed=seed))
+    assert store.read() == [made_up(seed=0), made_up(seed=1)]
+    store.path.write_text(made_up(seed=0).to_json())  # whole, but for its newline
+    store.append(made_up(seed=0))
+    assert store.read() == [made_up(seed=0)]
+
+
+def test_what_is_no_store_is_left_as_it_is(tmp_path, made_up):
+    text = tmp_path / "letter.txt"
+    text.write_text("Dear reader, this has no last newline")
+    link = tmp_path / "records.jsonl"
+    link.symlink_to(text)
+    for path in (link, text, tmp_path):
+        with pytest.raises((InputError, IsADirectoryError)):
+            RecordStore(path).append(made_up())
+    assert text.read_text() == "Dear reader, this has no last newline"
+    pipe = tmp_path / "pipe.jsonl"
+    os.mkfifo(pipe)
+    for use in (RecordStore(pipe).read, lambda: RecordStore(pipe).append(made_up())):
+        with pytest.raises(InputError, match="not a plain file"):
+            use()

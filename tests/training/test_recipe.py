@@ -1,9 +1,10 @@
 """Recipes: the paper's settings, strict reading, and the schedule they give."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 
+from fastscale.errors import InputError
 from fastscale.training import Recipe, load_recipe, recipe_names
 from fastscale.training.schedule import lr_multiplier
 
@@ -90,3 +91,71 @@ def test_cosine_schedule():
 def test_a_recipe_is_named_by_text():
     with pytest.raises(ValueError, match="named by text, got 5; there are: "):
         load_recipe(5)
+
+
+# of the committed recipes, in records that were committed with them
+DIGESTS = {
+    "cifar10-2ep": "15d4a7c91d44",
+    "imagenet-100ep": "38426d53e517",
+    "imagenet-200ep": "f4ec9de95a56",
+    "imagenet-400ep": "9cba416005ff",
+    "imagenette-60ep": "47ce73fd4354",
+    "quick": "0d6a2a753e65",
+}
+
+
+def test_digests_of_committed_recipes_stay():
+    assert {name: load_recipe(name).digest for name in DIGESTS} == DIGESTS
+    assert Recipe().digest == "41714c3414de"
+
+
+def test_a_new_field_with_a_default_changes_no_digest():
+    @dataclass(frozen=True)
+    class Later(Recipe):
+        blur: float = 0.0
+
+    assert Later().digest == Recipe().digest
+    assert Later(blur=0.5).digest not in (Recipe().digest, Later(blur=0.6).digest)
+
+
+HUGE = 10**400
+NONSENSE = {
+    "epochs": [0, -1, 2.5, True, "3", HUGE, float("nan"), None],
+    "batch_size": [0, -8, 1e3, HUGE, [8]],
+    "accumulate": [0, -1, 3, HUGE],
+    "lr": [0, -1, float("inf"), float("nan"), "1e-1", HUGE, True],
+    "lr_end": [0, -0.1, 1.1, float("nan")],
+    "warmup_epochs": [-1, 101, float("inf")],
+    "momentum": [1, -0.1, 0, float("nan")],
+    "nesterov": [1, "yes"],
+    "weight_decay": [-1, float("inf"), 1e9],
+    "label_smoothing": [1, -1],
+    "mixup": [float("inf"), -1, 1e300, {}],
+    "cutmix": [float("nan"), -0.5],
+    "drop_path": [1, -1],
+    "crop_area": [(0.5,), (0, 1), (1, 0.5), "ab", (float("nan"), 1), 3],
+    "ema_rate": [float("inf"), -1, HUGE],
+    "ema_every": [0, -1, 1.5],
+    "precise_bn": [-1, HUGE, float("nan")],
+    "limit_train": [0, -1, HUGE],
+    "schedule": ["linear", None, 3],
+    "name": [None, 5],
+    "layout": ["nchw"],
+}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [(k, v) for k, values in NONSENSE.items() for v in values]
+)
+def test_nonsense_is_refused_in_one_short_line(field, value):
+    with pytest.raises(InputError, match=field) as caught:
+        Recipe.from_dict({field: value})
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("content", [b"\xff", b"[" * 100_000, b"a: &a [*a]", b"1: 2", b"", b"[]"])
+def test_files_that_are_no_recipe(tmp_path, content):
+    path = tmp_path / "mine.yaml"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"mine\.yaml"):
+        load_recipe(str(path))

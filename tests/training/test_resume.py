@@ -11,9 +11,10 @@ from fastscale.cli import main
 from fastscale.records import RecordStore
 from fastscale.training.checkpoint_io import read_checkpoint
 from fastscale.training.classifier import ImageClassifier
-from fastscale.training.run_checkpoint import STOPPED, RunCheckpoint
+from fastscale.training.run_checkpoint import RunCheckpoint
 
 RUN = "regnety-tiny.wg-x2.quick"
+STOPPED = 143
 
 
 def weights(runs):
@@ -92,7 +93,7 @@ def test_terminated_saves_first(fit_here, tmp_path, end_at, capsys):
     assert read_checkpoint(tmp_path / "cut" / RUN / "seed0")["global_step"] == 6
     end_at(-1, killed)
     assert fit_here(tmp_path / "cut", epochs=1) == 0
-    assert "taken up from its last checkpoint, after step 6" in capsys.readouterr().out
+    assert "resumes from its last checkpoint, after step 6" in capsys.readouterr().out
     assert same_end(tmp_path / "whole", tmp_path / "cut")
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
@@ -105,7 +106,7 @@ def test_terminated_in_a_job_saves_and_goes_on(fit_here, tmp_path, end_at, monke
         RunCheckpoint, "save", lambda self, trainer: saved.append(trainer.global_step)
     )
     end_at(5, lambda: os.kill(os.getpid(), signal.SIGTERM))
-    assert fit_here(tmp_path) == 0 and saved == [6, 18, 36]
+    assert fit_here(tmp_path) == 0 and saved == [1, 6, 18, 36]
 
 
 def test_terminated_in_the_last_step_of_an_epoch(fit_here, tmp_path, end_at):

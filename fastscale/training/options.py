@@ -1,0 +1,148 @@
+"""What Lightning's options may be: checked in one place, before anything is started."""
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from fastscale.common import number, parse_yaml, read_yaml
+from fastscale.errors import InputError
+
+MOST_TEXT = 100_000  # characters of one argument
+NOT_CONFIGS = ("--data.source", "--data.data_dir", "--trainer.default_root_dir")
+# options that decide a result: kept with the run's settings and in its checkpoint
+DECISIVE = (
+    "precision",
+    "gradient_clip_val",
+    "gradient_clip_algorithm",
+    "deterministic",
+    "sync_batchnorm",
+    "callbacks",
+)
+# options that would leave a part of a run out
+HALF_RUNS = (
+    "fast_dev_run",
+    "limit_train_batches",
+    "limit_val_batches",
+    "overfit_batches",
+    "max_steps",
+    "max_time",
+    "barebones",
+)
+
+
+def check_arguments(arguments: Sequence[str]) -> None:
+    """InputError for a value, or a configuration that an option names, which is too large or too
+    deep to be read: the parser of YAML behind Lightning's command line would end the process."""
+    option = ""
+    for argument in arguments:
+        value = argument
+        if argument.startswith("--"):
+            option, equals, value = argument.partition("=")
+            if not equals:
+                continue
+        if len(value) > MOST_TEXT:
+            raise InputError(f"{option or value[:40]}: longer than {MOST_TEXT:,} characters")
+        _check_value(option, value)
+
+
+def _check_value(option: str, value: str) -> None:
+    path = Path(value)
+    try:
+        is_file = option not in NOT_CONFIGS and path.exists() and not path.is_dir()
+    except (OSError, ValueError):  # a text too long, or with a zero byte, for a name
+        is_file = False
+    if is_file:
+        read_yaml(path)
+    else:
+        try:
+            parse_yaml(value, option)
+        except InputError as error:
+            if "not YAML (" not in str(error) or "nested" in str(error) or "holds it" in str(error):
+                raise  # bounds; other texts that are not YAML are for the option to judge
+
+
+def check_trainer(trainer: Mapping[str, Any]) -> None:
+    """InputError for a trainer option that Lightning would take, or fail on late, and that cannot
+    be meant; and for one that would make something else of a run than its recipe says."""
+    for name, (holds, right) in RULES.items():
+        value = trainer.get(name)
+        if value is not None and not holds(value):
+            raise InputError(f"--trainer.{name} must be {right}, got {value!r:.60}")
+    for name in HALF_RUNS:
+        if trainer.get(name) not in (None, False, 0.0, -1):
+            instead = "--model.recipe.epochs and --model.recipe.limit_train make a run short"
+            raise InputError(
+                f"--trainer.{name} would leave a part of the run out and its record would not "
+                f"show it; {instead}"
+            )
+    if trainer.get("limit_val_batches") == 0:
+        raise InputError("--trainer.limit_val_batches 0 would leave the run without its result")
+
+
+def decisive(trainer: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that decide a result, as plain values; those that say nothing are left out."""
+    found = {k: _as_plain(trainer.get(k)) for k in DECISIVE}
+    if found["callbacks"]:
+        found["callbacks"] = [json.dumps(c, sort_keys=True) for c in found["callbacks"]]
+    return {k: v for k, v in found.items() if v}
+
+
+def _as_plain(value: Any) -> Any:
+    if hasattr(value, "as_dict"):
+        value = value.as_dict()
+    if isinstance(value, Mapping):
+        return {str(k): _as_plain(v) for k, v in value.items() if v is not None}
+    if isinstance(value, list | tuple):
+        return [_as_plain(v) for v in value]
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def _between(least: float, most: float, whole: bool = True) -> Callable[[Any], bool]:
+    def holds(value: Any) -> bool:
+        if isinstance(value, str):
+            return False
+        try:
+            number(value, least, most, whole)
+        except ValueError:
+            return False
+        return True
+
+    return holds
+
+
+def _devices(value: Any) -> bool:
+    if isinstance(value, str) and not value.lstrip("-").isdecimal():
+        parts = [part.strip() for part in value.split(",")]
+        return value == "auto" or all(part.isdecimal() for part in parts if part)
+    if isinstance(value, list | tuple):
+        return bool(value) and all(_between(0, 1024)(v) for v in value)
+    return int(value) == -1 or 1 <= int(value) <= 1024
+
+
+def _interval(value: Any) -> bool:
+    """A share of an epoch, a number of batches, or a time."""
+    if isinstance(value, str | timedelta | Mapping):
+        return not isinstance(value, str) or value.count(":") == 3
+    return 0 < value <= 1 if isinstance(value, float) else _between(1, 10**9)(value)
+
+
+def _finite_or_zero(value: Any) -> bool:
+    return not isinstance(value, bool) and math.isfinite(value) and 0 <= value <= 1e12
+
+
+RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "devices": (_devices, "a number from 1, -1 or auto (all), or a list as 0,1"),
+    "num_nodes": (_between(1, 100_000), "a whole number from 1"),
+    "check_val_every_n_epoch": (_between(1, 10**9), "a whole number from 1"),
+    "val_check_interval": (_interval, "above 0 to 1.0 of an epoch, batches from 1, or a time"),
+    "log_every_n_steps": (_between(1, 10**9), "a whole number from 1"),
+    "num_sanity_val_steps": (_between(-1, 10**9), "a whole number from -1"),
+    "reload_dataloaders_every_n_epochs": (_between(0, 10**9), "a whole number from 0"),
+    "min_epochs": (_between(0, 10**9), "a whole number from 0"),
+    "min_steps": (_between(0, 10**12), "a whole number from 0"),
+    "gradient_clip_val": (_finite_or_zero, "a finite number from 0 (0: no clipping)"),
+    "gradient_clip_algorithm": (lambda v: v in ("norm", "value"), "norm or value"),
+}
