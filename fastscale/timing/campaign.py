@@ -252,6 +252,7 @@ class Campaign:
             if "batch_asked" in record.env
             else ""
         )
+        less += f"  (disturbed: {record.env['disturbed']})" if "disturbed" in record.env else ""
         count = len(self.outcome.measured) + self.outcome.before
         self.say(
             f"[{count:{len(str(self.total))}}/{self.total}] {record.arch:32}{1e3 * value:10.2f} ms{memory}  {setting}{less}"

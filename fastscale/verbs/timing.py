@@ -328,6 +328,10 @@ def show(records: "list[Record]") -> None:
             else ""
         )
         print(f"{r.arch:32}{time:>14.2f}{spread:>9.2f}{rate:>11.0f}{epoch}{less}")
+    for r in records:
+        if "disturbed" in r.env:
+            said = f"{r.arch} was measured twice and disturbed both times ({r.env['disturbed']})"
+            print(f"warning: {said}: the record says so; measure again in quiet", file=sys.stderr)
 
 
 def progress(done: int, total: int) -> None:
