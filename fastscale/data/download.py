@@ -248,7 +248,7 @@ def _wrong(part: Path, wanted: dict[str, str]) -> str:
 
 
 def _without_login(url: str, text: str) -> str:
-    login = urlsplit(url).netloc.rpartition("@")[0]
+    login = url.partition("//")[2].partition("/")[0].rpartition("@")[0]
     return text.replace(f"{login}@", "") if login else text
 
 

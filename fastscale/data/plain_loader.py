@@ -128,12 +128,14 @@ class PlainLoader:
             with _no_interruption():
                 iterator = iter(loader)
             yield from iterator
-        except (RuntimeError, OSError) as e:
+        except (RuntimeError, OSError, EOFError) as e:
             if too_many_files(e):
                 raise RunError(OPEN_FILES) from e
+            if isinstance(e, OSError | EOFError):  # its end of a socket is closed, or its file gone
+                raise RunError(KILLED) from e
             # of a worker process comes its whole traceback, whose last line says what was wrong
             last = (str(e).strip() or type(e).__name__).splitlines()[-1]
-            raise RunError(_KILLED.sub(_killed, last.removeprefix("RuntimeError: "))) from e
+            raise RunError(_WORDS.sub(KILLED, last.removeprefix("RuntimeError: "))) from e
 
 
 def _start_worker(parent: int, number: int) -> None:
@@ -152,11 +154,5 @@ def _no_interruption() -> Iterator[None]:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL if before is None else before)
 
 
-_KILLED = re.compile(r"DataLoader worker \(pid(?:\(s\))? ([\d, ]+)\).*")
-
-
-def _killed(found: re.Match[str]) -> str:
-    return (
-        f"a process that loads images was killed ({found[1]}; out of memory?): "
-        "try again with fewer workers"
-    )
+KILLED = "a process that loads images was killed (out of memory?): try again with fewer workers"
+_WORDS = re.compile(r"DataLoader worker \(pid.*")  # torch's
