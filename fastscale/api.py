@@ -72,18 +72,24 @@ def build(network: str | Arch, num_classes: int = 1000) -> "torch.nn.Module":
 
 
 def load(
-    name: str | Path, num_classes: int | None = None, fused: bool = False
+    name: str | Path,
+    num_classes: int | None = None,
+    fused: bool = False,
+    weights: str = "auto",
 ) -> "torch.nn.Module":
-    """The trained network of that name, in eval mode on the CPU; its file's hash was checked before anything was read.
+    """The trained network of that name, in eval mode on the CPU.
 
-    `name`: a released name (`fastscale checkpoint list`; with or without its hash), a `.safetensors` file, an address, `hf:org/name` on a
-    model hub, `pycls/<network>` and other known public weights, a training checkpoint or a run's folder. `num_classes`: another number than
-    its own gives it a freshly initialised last layer. `fused`: batch norms folded into convs, for inference. InputError for what cannot
-    be loaded.
+    Its file's hash was checked before anything was read. `name`: a released name (`fastscale
+    checkpoint list`; with or without its hash), a `.safetensors` file, an address, `hf:org/name` on
+    a model hub, `pycls/<network>` and other known public weights, a training checkpoint or a run's
+    folder. `num_classes`: another number than its own gives it a freshly initialised last layer.
+    `fused`: batch norms folded into convs, for inference. `weights` of a training checkpoint: "raw",
+    "ema" (averaged), or "auto": those of the lower recorded top-1 error, with a line on stderr where
+    they are more than a point apart. InputError for what cannot be loaded.
     """
     from fastscale.release.load import load as load_released
 
-    return load_released(name, num_classes, fused)
+    return load_released(name, num_classes, fused, weights)
 
 
 def transforms(name: str | Path) -> "Preprocessing":

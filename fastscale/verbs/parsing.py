@@ -82,6 +82,16 @@ MOST_COUNT = 1e15  # flops, params, acts
 MOST_MINUTES = 1e7  # nineteen years
 
 
+def add_weights(p: argparse.ArgumentParser) -> None:
+    """The option `--weights auto|raw|ema`."""
+    p.add_argument(
+        "--weights",
+        choices=("auto", "raw", "ema"),
+        default="auto",
+        help="raw or averaged (EMA) ones; default: auto, the better by recorded error",
+    )
+
+
 def runs_dir() -> str:
     """Where runs are kept."""
     return os.environ.get("FASTSCALE_RUNS", "runs")
