@@ -219,6 +219,7 @@ if __name__ == "__main__":
 
     for name in IMPORTED:
         importlib.import_module(name)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: the tests close it
     order = serve()
     become(order)
     sys.argv = ["fastscale", *order["words"]]
