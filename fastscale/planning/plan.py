@@ -23,6 +23,7 @@ from fastscale.scaling import Strategy, parse_run
 BUDGETS = ("flops", "params", "acts", "epoch_time_min", "memory_mib", "latency_ms")
 STRATEGIES = ("d", "wg", "r", "dw", "dwr", "dwgr", "alpha=2/3", "dWr")
 FAMILY = tuple(f"alpha={i / 10:g}" for i in range(11))
+_MOST_BUDGET = 1e30  # of anything: a larger one is a slip of the keyboard
 _ALIKE = 1.05  # costs less than 5 % apart count as equal: no law is better than that
 _BATCH = 128  # images a step on one device, where no device says: the paper's 1024 over 8 GPUs
 
@@ -274,8 +275,9 @@ def _check(budgets: dict[str, float], conditions: Conditions) -> None:
         num_classes=conditions.num_classes,
     )
     for name, value in budgets.items():
-        if not (isinstance(value, int | float) and 0 < value < float("inf")):
-            raise InputError(f"{name} must be a finite number > 0, got {value!r}")
+        if not (isinstance(value, int | float) and 0 < value <= _MOST_BUDGET):
+            got = f"{value!r}"[:40]
+            raise InputError(f"{name} must be a finite number > 0, got {got}")
     if "epoch_time_min" in budgets and conditions.training is None:
         raise InputError(
             "a budget of epoch time needs a device that was measured in training: v100, or a file of time records"

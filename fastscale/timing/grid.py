@@ -20,6 +20,7 @@ An unknown or missing key is an InputError that names it.
 """
 
 import math
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -119,8 +120,10 @@ def grid_names() -> list[str]:
 
 def load_grid(name: str) -> Grid:
     """The grid of that name, or of a YAML file; InputError that says what is wrong with it."""
+    if not isinstance(name, str):
+        raise InputError(f"a grid is named by text, got {name!r}; there are: {grid_names()}")
     path = Path(name) if name.endswith((".yaml", ".yml")) else GRIDS / f"{name}.yaml"
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise InputError(
             f"no grid is named {name!r}; there are, nearest first: {nearest(name, grid_names())}; or give a YAML file"
         )
