@@ -159,11 +159,14 @@ def plan(
     layout: str | None = None,
     compile: bool | None = None,
 ) -> "Plan":
-    """For each base and strategy the largest network within all budgets: `.candidates` (most flops first), `.best`, `.pareto`, `.missing`.
+    """For each base and strategy the largest network within all budgets: `.candidates` (the best
+    supported by evidence first, then most flops),
+    `.best`, `.pareto`, `.missing`.
 
     `strategies`: names, "family" for alpha from 0 to 1, the usual eight unless given. Budgets: counts of one image; minutes of an epoch of
-    `images` on `devices` devices; training memory of one device; latency of one step of `latency_batch` images (`batch`, or
-    as measured there, unless given).
+    `images` on `devices` devices; training memory of one device; latency of one step of `latency_batch` images (default: as
+    measured there).
+    `batch` is that of training, and of inference only where nothing of training is planned (a latency budget alone).
     `device`: as in `predict_time`, or several: the first that was measured in training tells epoch times, the first at inference latencies.
     Without a budget: the bases as they are. InputError where no network meets a budget (says the smallest that would).
 

@@ -12,7 +12,9 @@ import os
 import shutil
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterator
+from lzma import LZMAError
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO
 
@@ -34,6 +36,8 @@ _DAMAGED = (
     ValueError,
     NotImplementedError,
     RuntimeError,
+    zlib.error,
+    LZMAError,
 )
 
 
@@ -43,9 +47,6 @@ def is_archive(path: Path) -> bool:
 
 def _members(path: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
     """(name, opened file) of every member; None for a folder. A link or device is refused: no image set needs one."""
-    import zlib
-    from lzma import LZMAError
-
     try:
         if path.name.lower().endswith(".zip"):
             with zipfile.ZipFile(path) as z:

@@ -23,6 +23,13 @@ from fastscale.data.write import cores
 from fastscale.errors import InputError
 
 LOADERS = ("auto", "ffcv", "plain")
+MOST = {  # whole numbers that an argument may be
+    **dict.fromkeys(("resolution", "test_resolution"), 1 << 14),
+    **dict.fromkeys(("batch_size", "eval_batch_size"), 1_000_000),
+    "workers": 10_000,
+    "limit_train": 1 << 40,
+    "seed": 1 << 62,
+}
 
 
 def have_ffcv() -> bool:
@@ -98,12 +105,14 @@ class ImageData(pl.LightningDataModule):
             batch_size,
             batch_size if eval_batch_size is None else eval_batch_size,
         )
-        for name, value in (
-            ("batch_size", self.batch_size),
-            ("eval_batch_size", self.eval_batch_size),
-            ("limit_train", limit_train),
-        ):
-            if value is not None and value < 1:
+        sizes = {"resolution": resolution, "test_resolution": test_resolution, "seed": seed}
+        sizes |= {"batch_size": batch_size, "workers": workers, "limit_train": limit_train}
+        for name, value in {**sizes, "eval_batch_size": self.eval_batch_size}.items():
+            if value is not None and (type(value) is not int or abs(value) > MOST[name]):
+                raise InputError(
+                    f"{name} {str(value)[:40]}: wanted a whole number to {MOST[name]:,}"
+                )
+            if value is not None and value < 1 and name not in ("workers", "seed"):
                 raise InputError(f"{name} {value}: wanted at least 1")
         if workers < -1:
             raise InputError(f"workers {workers}: wanted -1 (all cores) or the number")

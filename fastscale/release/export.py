@@ -133,8 +133,7 @@ def _network(network: "nn.Module | str", fused: bool, weights: str) -> Any:
     if not isinstance(network, nn.Module):
         from fastscale.api import load
 
-        chosen: dict[str, Any] = {} if weights == "auto" else {"weights": weights}
-        network = load(network, **chosen)
+        network = load(network, weights=weights)
     if not hasattr(network, "arch"):
         raise InputError(
             f"{type(network).__name__}: not a network of fastscale.build or fastscale.load"

@@ -65,15 +65,15 @@ def _opened(what: str | os.PathLike, weights: str) -> Checkpoint:
             return from_imported(load_known(text, cache=places.cache(), say=places.say, **chosen))
     path = Path(text).expanduser()
     looks_like_path = os.sep in text or text.endswith((SUFFIX, ".ckpt", *FOREIGN))
-    if (text and path.is_dir()) or text.endswith(".ckpt"):
+    if (text and os.path.isdir(path)) or text.endswith(".ckpt"):
         return read_training(path, weights)
-    if path.is_file() and not text.endswith(FOREIGN):
+    if os.path.isfile(path) and not text.endswith(FOREIGN):
         return (
             read_file(path, known_hash(path))
             if text.endswith(SUFFIX)
             else read_training(path, weights)
         )
-    if text.endswith(FOREIGN) and path.is_file():
+    if text.endswith(FOREIGN) and os.path.isfile(path):
         raise InputError(
             f"{path}: another project's weights? `fastscale checkpoint import {path.name} --from timm` reads them"
         )

@@ -103,8 +103,8 @@ def check(e: Entry) -> None:
             lambda v: isinstance(v, tuple) and all(map(is_url, v)),
             "a list of http(s) addresses",
         ),
-        "weights": (lambda v: v in WEIGHTS, f"one of {', '.join(WEIGHTS)}"),
-        "dtype": (lambda v: v in FLOATS, f"one of {', '.join(FLOATS)}"),
+        "weights": (lambda v: _text(v) and v in WEIGHTS, f"one of {', '.join(WEIGHTS)}"),
+        "dtype": (lambda v: _text(v) and v in FLOATS, f"one of {', '.join(FLOATS)}"),
         "errors": (
             _errors,
             "top1_error and perhaps top5_error: value, n, mean, std (null for n 1) in %, a seed for each of n",

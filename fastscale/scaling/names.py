@@ -11,7 +11,8 @@ from fastscale.scaling.strategy import Strategy
 LONGEST = 200  # characters of a name
 # the shortest strategy, then the longest number: 'dWr-x1.85'
 _STEP = re.compile(
-    r"\.(?P<strategy>[^.\s]+?(?:\.\d+[^.\s]*?)*)-x(?P<factor>\d+(?:\.\d+)?(?:e-?\d+)?)(?=\.|$)"
+    r"\.(?P<strategy>[^.\s]+?(?:\.\d+[^.\s]*?)*)-x(?P<factor>\d+(?:\.\d+)?(?:e-?\d+)?)(?=\.|$)",
+    re.ASCII,  # another script's digits would be a second name of the same network
 )
 _RECIPE = re.compile(r"\.(?P<recipe>[a-z0-9][a-z0-9-]*)")
 
