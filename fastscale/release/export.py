@@ -133,7 +133,8 @@ def _network(network: "nn.Module | str", fused: bool, weights: str) -> Any:
     if not isinstance(network, nn.Module):
         from fastscale.api import load
 
-        network = load(network, weights=weights)
+        chosen: dict[str, Any] = {} if weights == "auto" else {"weights": weights}
+        network = load(network, **chosen)
     if not hasattr(network, "arch"):
         raise InputError(
             f"{type(network).__name__}: not a network of fastscale.build or fastscale.load"
