@@ -187,7 +187,7 @@ def bad_files(data):
     yield (
         "huge setting",
         metadata(recipe=f'{{"lr": {10**400}}}'),
-        "recipe must be an object of settings",
+        "recipe in its header is not JSON",
     )
     yield "NaN weights", data[:-4] + b"\xff" * 4, "holds NaN or infinity"
     yield (
