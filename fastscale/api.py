@@ -72,18 +72,24 @@ def build(network: str | Arch, num_classes: int = 1000) -> "torch.nn.Module":
 
 
 def load(
-    name: str | Path, num_classes: int | None = None, fused: bool = False
+    name: str | Path,
+    num_classes: int | None = None,
+    fused: bool = False,
+    weights: str = "auto",
 ) -> "torch.nn.Module":
-    """The trained network of that name, in eval mode on the CPU; its file's hash was checked before anything was read.
+    """The trained network of that name, in eval mode on the CPU.
 
-    `name`: a released name (`fastscale checkpoint list`; with or without its hash), a `.safetensors` file, an address, `hf:org/name` on a
-    model hub, `pycls/<network>` and other known public weights, a training checkpoint or a run's folder. `num_classes`: another number than
-    its own gives it a freshly initialised last layer. `fused`: batch norms folded into convs, for inference. InputError for what cannot
-    be loaded.
+    Its file's hash was checked before anything was read. `name`: a released name (`fastscale
+    checkpoint list`; with or without its hash), a `.safetensors` file, an address, `hf:org/name` on
+    a model hub, `pycls/<network>` and other known public weights, a training checkpoint or a run's
+    folder. `num_classes`: another number than its own gives it a freshly initialised last layer.
+    `fused`: batch norms folded into convs, for inference. `weights` of a training checkpoint: "raw",
+    "ema" (averaged), or "auto": those of the lower recorded top-1 error, with a line on stderr where
+    they are more than a point apart. InputError for what cannot be loaded.
     """
     from fastscale.release.load import load as load_released
 
-    return load_released(name, num_classes, fused)
+    return load_released(name, num_classes, fused, weights)
 
 
 def transforms(name: str | Path) -> "Preprocessing":
@@ -153,11 +159,14 @@ def plan(
     layout: str | None = None,
     compile: bool | None = None,
 ) -> "Plan":
-    """For each base and strategy the largest network within all budgets: `.candidates` (most flops first), `.best`, `.pareto`, `.missing`.
+    """For each base and strategy the largest network within all budgets: `.candidates` (the best
+    supported by evidence first, then most flops),
+    `.best`, `.pareto`, `.missing`.
 
     `strategies`: names, "family" for alpha from 0 to 1, the usual eight unless given. Budgets: counts of one image; minutes of an epoch of
-    `images` on `devices` devices; training memory of one device; latency of one step of `latency_batch` images (`batch`, or
-    as measured there, unless given).
+    `images` on `devices` devices; training memory of one device; latency of one step of `latency_batch` images (default: as
+    measured there).
+    `batch` is that of training, and of inference only where nothing of training is planned (a latency budget alone).
     `device`: as in `predict_time`, or several: the first that was measured in training tells epoch times, the first at inference latencies.
     Without a budget: the bases as they are. InputError where no network meets a budget (says the smallest that would).
 

@@ -13,6 +13,7 @@ import os
 import re
 import socket
 import stat
+import struct
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -233,6 +234,25 @@ def _deeper_than(value: Any, most: int) -> bool:
             v for outer in level for v in (outer.values() if isinstance(outer, dict) else outer)
         ]
     return bool(level)
+
+
+def check_zip(path: str | os.PathLike[str], ratio: float = 4.0) -> None:
+    """InputError for a zip file (as torch.save writes) that unpacks to over `ratio` times its size.
+
+    Weights are stored as they are: only a bomb is larger inside. Anything else passes.
+    """
+    import zipfile
+
+    try:
+        with open(path, "rb") as file:
+            if file.read(4) != b"PK\x03\x04":
+                return
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(member.file_size for member in archive.infolist())
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error):
+        return  # whoever reads it says what is wrong
+    if unpacked > ratio * os.path.getsize(path) + MIB:
+        raise InputError(f"{path}: refused: it would unpack to {unpacked:,} bytes")
 
 
 # ---- numbers and text -------------------------------------------------------------------------

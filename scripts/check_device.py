@@ -11,11 +11,11 @@ import json
 import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 
 import fastscale as fs
+from fastscale.common import write_whole
 from fastscale.errors import InputError
 from fastscale.records import environment
 from fastscale.timing.device import usable_device
@@ -115,9 +115,8 @@ def main() -> int:
             )
             print(label + ", ".join(f"{k} {v}" for k, v in result.items()), flush=True)
     if args.out:
-        Path(args.out).write_text(
-            json.dumps({"env": environment(batch=batch), "cases": found}, indent=1) + "\n"
-        )
+        cases = {"env": environment(batch=batch), "cases": found}
+        write_whole(args.out, json.dumps(cases, indent=1) + "\n")
     print(
         f"{len(found) - failed} fine, {failed} failed, {left} left out; {torch.__version__}, {environment()['device']}"
     )

@@ -21,8 +21,8 @@ from fastscale.data.module import ImageData
 from fastscale.records import Record, RecordStore, environment, network_fields
 from fastscale.release.fuse import fuse
 from fastscale.release.importing import ImportedWeights
-from fastscale.release.importing.classes import outputs_of
 from fastscale.release.importing.known import load_known
+from fastscale.training.classes import outputs_of
 
 NETWORKS = ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2")
 

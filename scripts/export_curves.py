@@ -6,11 +6,13 @@
 
 import argparse
 import csv
+import io
 import sys
 from pathlib import Path
 
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from fastscale.common import write_whole
 from fastscale.errors import InputError
 from fastscale.paper.curves import COLUMNS, TOGETHER
 from fastscale.training.runs import RunFolder
@@ -37,10 +39,9 @@ def curve(run: Path, names: list[str]) -> list[list[str]]:
 def write(path: Path, columns: tuple[str, ...], rows: list[list[str]]) -> None:
     """In place of the file, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    with open(part, "w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows([columns, *rows])
-    part.replace(path)
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows([columns, *rows])
+    write_whole(path, text.getvalue())
     print(f"{path}: {len(rows)} epochs")
 
 

@@ -10,6 +10,7 @@ The ImageNet column is bytes an image times 1,331,167 images, train and val: an 
 
 import argparse
 import csv
+import io
 import statistics
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from fastscale.common import write_whole
 from fastscale.data import Framing, source
 from fastscale.data.ffcv_loader import GuardedLoader
 from fastscale.data.images import ImageSet, spread
@@ -158,10 +160,11 @@ def main() -> int:
             + "".join(f"{value:>14}" for key, value in row.items() if key != "stored")
         )
     if args.out:
-        with open(args.out, "w", newline="", encoding="utf-8") as out:
-            writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+        out = io.StringIO(newline="")
+        writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_whole(args.out, out.getvalue())
     return 0
 
 

@@ -3,7 +3,14 @@
 from dataclasses import dataclass
 from math import prod
 
-from fastscale.archs.check import check_choice, check_resolution, check_stages, check_whole
+from fastscale.archs.check import (
+    MOST_TEST_RESOLUTION,
+    check_choice,
+    check_resolution,
+    check_size,
+    check_stages,
+    check_whole,
+)
 from fastscale.archs.compatibility import bottleneck_width
 
 BLOCKS = ("bottleneck", "inverted")
@@ -59,8 +66,10 @@ class AnyNet:
         check_choice(self.name, "stem", self.stem, STEMS)
         check_choice(self.name, "activation", self.activation, ACTIVATIONS)
         self.bottleneck_widths  # noqa: B018  (checks that the group widths fit)
+        stem = max(self.stem_width, self.head_width)
+        check_size(self.name, self.depths, self.widths, self.bottleneck_ratios, stem)
         check_resolution(self.name, self.resolution, self.total_stride)
-        check_resolution(self.name, self.test_resolution, self.resolution)
+        check_resolution(self.name, self.test_resolution, self.resolution, MOST_TEST_RESOLUTION)
 
     @property
     def bottleneck_widths(self) -> tuple[int, ...]:

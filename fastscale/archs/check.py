@@ -5,6 +5,15 @@ from collections.abc import Mapping, Sequence
 
 from fastscale.errors import InputError
 
+# Beyond what anyone has trained (the paper's largest: 100 blocks, 10^9 params, 700 px), and small
+# enough to be counted and refused at once. A name or a checkpoint must not ask for more.
+MOST_BLOCKS = 10_000
+MOST_WIDTH = 1_000_000  # channels
+MOST_PARAMS = 10**11
+MOST_CLASSES = 1_000_000
+LEAST_RESOLUTION, MOST_RESOLUTION = 8, 4096  # pixels
+MOST_TEST_RESOLUTION = 2 * MOST_RESOLUTION
+
 
 def check_stages(name: str, per_stage: Mapping[str, Sequence[float]]) -> None:
     """InputError unless every per-stage list has one positive, finite value for each of at least one stage."""
@@ -34,9 +43,57 @@ def check_choice(name: str, field: str, value: str, known: Sequence[str]) -> Non
         raise InputError(f"{name}: {field} {value!r} is unknown, use one of {', '.join(known)}")
 
 
-def check_resolution(name: str, resolution: int, total_stride: int) -> None:
-    """InputError unless an input of `resolution` pixels is left with at least one pixel after every stride."""
-    if not isinstance(resolution, int) or isinstance(resolution, bool) or resolution < total_stride:
+def check_size(
+    name: str, depths: Sequence[int], widths: Sequence[int], ratios: Sequence[float], stem: int
+) -> None:
+    """InputError for a network far beyond any that can be built; nothing is counted or built for it.
+
+    `ratios`: hidden width / width. The params of a stage are at least those of its blocks' 1x1
+    convs, two a block, of which the first block's first may be narrower.
+    """
+    if (blocks := sum(depths)) > MOST_BLOCKS:
+        raise InputError(f"{name}: {said_number(blocks)} blocks: give at most {MOST_BLOCKS:,}")
+    if (widest := max(*widths, stem)) > MOST_WIDTH:
+        raise InputError(f"{name}: {said_number(widest)} channels: give at most {MOST_WIDTH:,}")
+    stages = zip(depths, widths, ratios, strict=True)
+    params = int(sum((2 * d - 1) * w * w * ratio for d, w, ratio in stages))
+    if params > MOST_PARAMS:
+        raise InputError(f"{name}: over {said_number(params)} params: give at most {MOST_PARAMS:,}")
+
+
+def check_classes(num_classes: object) -> None:
+    """InputError unless it is a number of classes that a network can have."""
+    whole = isinstance(num_classes, int) and not isinstance(num_classes, bool)
+    if not whole or not 1 <= num_classes <= MOST_CLASSES:  # type: ignore[operator]
         raise InputError(
-            f"{name}: resolution {resolution} is too small for the network's total stride: give a whole number >= {total_stride}"
+            f"num_classes must be a whole number >= 1 and at most {MOST_CLASSES:,}, "
+            f"got {said_number(num_classes)}"
         )
+
+
+def check_resolution(
+    name: str, resolution: int, total_stride: int, most: int = MOST_RESOLUTION
+) -> None:
+    """InputError unless an input of `resolution` pixels is left with at least one pixel after every
+    stride, and is of a size that images have."""
+    least = max(LEAST_RESOLUTION, total_stride)
+    if not isinstance(resolution, int) or isinstance(resolution, bool):
+        said = said_number(resolution)
+        raise InputError(f"{name}: resolution {said}: give a whole number >= {least}")
+    if resolution < least:
+        raise InputError(
+            f"{name}: resolution {resolution} is too small for the network's total stride: "
+            f"give a whole number >= {least}"
+        )
+    if resolution > most:
+        said = said_number(resolution)
+        raise InputError(f"{name}: resolution {said} is too large: give at most {most:,}")
+
+
+def said_number(value: object) -> str:
+    """A value for a message: short, however many digits it has (Python refuses to print 5,000)."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        return repr(value)[:40]
+    if abs(value) < 10**15:
+        return f"{value:,}"
+    return f"about {'-' * (value < 0)}10^{int(value.bit_length() * math.log10(2))}"

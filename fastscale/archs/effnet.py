@@ -3,7 +3,14 @@
 from dataclasses import dataclass
 from math import prod
 
-from fastscale.archs.check import check_choice, check_resolution, check_stages, check_whole
+from fastscale.archs.check import (
+    MOST_TEST_RESOLUTION,
+    check_choice,
+    check_resolution,
+    check_size,
+    check_stages,
+    check_whole,
+)
 from fastscale.errors import InputError
 
 ACTIVATIONS = ("silu", "relu6")
@@ -56,8 +63,10 @@ class EffNet:
             raise InputError(
                 f"{self.name}: norm_eps must be above 0 and below 1, got {self.norm_eps}"
             )
+        stem = max(self.stem_width, self.head_width)
+        check_size(self.name, self.depths, self.widths, self.expansions, stem)
         check_resolution(self.name, self.resolution, self.total_stride)
-        check_resolution(self.name, self.test_resolution, self.resolution)
+        check_resolution(self.name, self.test_resolution, self.resolution, MOST_TEST_RESOLUTION)
 
     @property
     def total_stride(self) -> int:

@@ -22,7 +22,7 @@ def base_names() -> list[str]:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """`known`, the nearest to `name` first, in one line."""
-    known = list(known)
+    name, known = name[:200], list(known)  # a text of megabytes would take for ever
     score = {k: difflib.SequenceMatcher(None, name.lower(), k).ratio() for k in known}
     return ", ".join(sorted(known, key=lambda k: (-score[k], known.index(k))))
 

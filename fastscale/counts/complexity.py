@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from fastscale.archs import Arch
+from fastscale.archs.check import check_classes
 from fastscale.counts.walk import parts
-from fastscale.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,7 @@ def complexity(arch: Arch, resolution: int | None = None, num_classes: int = 100
     >>> complexity(base_arch("resnet-50"))
     Complexity(flops=4089185256, params=25557032, acts=11315688)
     """
-    if not isinstance(num_classes, int) or num_classes < 1:
-        raise InputError(f"num_classes must be a whole number >= 1, got {num_classes!r}")
+    check_classes(num_classes)
     flops = params = acts = 0
     for _, repeats, block in parts(arch, resolution, num_classes):
         for layer in block:

@@ -1,8 +1,9 @@
 """Images into batches: sources, `.beton` files, two loaders with one semantics, one LightningDataModule. Reading order:
 
-    paths, images, sources (folder, archives, download, fashion_mnist, cifar10, imagenette)    where images come from
-    beton, beton_file, write                                                                   the stored form
-    framing, augment, ffcv_loader, plain_loader, module                                        the batches
+    paths, images, sources (scan, folder, archives, download, ...)   where images come from
+    info, beton, beton_file, encode, write, upgrade                  the stored form
+    identity, listing, stale, verify                                 whether it still is its source
+    framing, augment, ffcv_loader, plain_loader, workers, module     the batches
 
 Importing this package is cheap: torch, Lightning and FFCV are imported by the names that need them, when these are used.
 """

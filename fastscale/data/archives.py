@@ -1,4 +1,10 @@
-"""Archives (tar, tar.gz, tar.xz, tar.bz2, zip) unpacked safely: only plain files, only inside the target, whole or not at all."""
+"""Archives (tar, tar.gz, tar.xz, tar.bz2, zip) unpacked safely: only plain files, only inside the
+target, whole or not at all, and none that unpacks to more than an archive of images does.
+
+Images hardly compress: an archive that unpacks to more than PLAIN bytes and RATIO times its own size
+is refused, and so is one of more than MOST_FILES files, of paths deeper than DEPTH folders, of the
+same file twice, or that does not fit on the disk. What a Mac or Windows adds is left out.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +12,22 @@ import os
 import shutil
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterator
+from lzma import LZMAError
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO
 
 from fastscale.data.images import Say
 from fastscale.data.progress import Progress
+from fastscale.data.scan import is_system, one_line
 from fastscale.errors import InputError
 
 SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".zip")
+PLAIN, RATIO = 100_000_000, 200  # bytes that any archive may unpack to; times its own size
+MOST_FILES = 20_000_000  # ImageNet-21k has 14 million
+DEPTH, NAME = 16, 255  # folders of a path; bytes of a name, which is what file systems take
+BLOCK = 1 << 20
 _DAMAGED = (
     tarfile.TarError,
     zipfile.BadZipFile,
@@ -23,6 +36,8 @@ _DAMAGED = (
     ValueError,
     NotImplementedError,
     RuntimeError,
+    zlib.error,
+    LZMAError,
 )
 
 
@@ -32,9 +47,6 @@ def is_archive(path: Path) -> bool:
 
 def _members(path: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
     """(name, opened file) of every member; None for a folder. A link or device is refused: no image set needs one."""
-    import zlib
-    from lzma import LZMAError
-
     try:
         if path.name.lower().endswith(".zip"):
             with zipfile.ZipFile(path) as z:
@@ -44,7 +56,7 @@ def _members(path: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
                         continue
                     if (info.external_attr >> 16) & 0o170000 not in (0, 0o100000):
                         raise InputError(
-                            f"{path}: {info.filename} is a link or device; only plain files are unpacked"
+                            f"{path}: {one_line(info.filename)} is a link or device; only plain files are unpacked"
                         )
                     with z.open(info) as f:
                         yield info.filename, f
@@ -53,7 +65,7 @@ def _members(path: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
                 for member in t:
                     if not (member.isreg() or member.isdir()):
                         raise InputError(
-                            f"{path}: {member.name} is a link or device; only plain files are unpacked"
+                            f"{path}: {one_line(member.name)} is a link or device; only plain files are unpacked"
                         )
                     yield member.name, t.extractfile(member)
     except (zlib.error, LZMAError) as e:
@@ -64,36 +76,85 @@ def _inside(path: Path, name: str) -> PurePosixPath:
     pure = PurePosixPath(name.replace("\\", "/"))
     if pure.is_absolute() or ".." in pure.parts or PureWindowsPath(name).drive or "\0" in name:
         raise InputError(
-            f"{path}: member {name!r} points outside of the archive; it is not unpacked"
+            f"{path}: member {one_line(name)!r} points outside of the archive; it is not unpacked"
+        )
+    long = any(len(p.encode("utf-8", "surrogateescape")) > NAME for p in pure.parts)
+    if long or len(pure.parts) > DEPTH:
+        raise InputError(
+            f"{path}: member {one_line(name)[:80]!r}...: a name longer than {NAME} bytes, or more "
+            f"than {DEPTH} folders deep; it is not unpacked"
         )
     return pure
 
 
+class _Budget:
+    """How much may still be unpacked from the archive `path` into `folder`."""
+
+    def __init__(self, path: Path, folder: Path):
+        self.path = path
+        packed = path.stat().st_size
+        self.bytes = max(PLAIN, RATIO * packed)
+        self.reason = f"unpacks to more than {RATIO} times its {packed:,} bytes"
+        free = shutil.disk_usage(folder).free
+        if free < self.bytes:
+            self.bytes, self.reason = free, f"needs more than the {free / 1e9:.1f} GB free there"
+        self.files = 0
+
+    def file(self) -> None:
+        self.files += 1
+        if self.files > MOST_FILES:
+            raise InputError(f"{self.path}: holds more than {MOST_FILES:,} files; not unpacked")
+
+    def copy(self, file: IO[bytes], out: IO[bytes] | None) -> None:
+        """All of `file` into `out`; None: nowhere, but within the same limits."""
+        while block := file.read(BLOCK):
+            self.bytes -= len(block)
+            if self.bytes < 0:
+                raise InputError(f"{self.path}: {self.reason}; it is not unpacked")
+            if out is not None:
+                out.write(block)
+
+
 def unpack(path: Path, target: Path, say: Say = print) -> Path:
-    """Unpack the archive `path` as the new folder `target`: to a temporary name, then renamed. A failure leaves nothing."""
+    """Unpack the archive `path` as the new folder `target`: to a temporary name, then renamed. A
+    failure leaves nothing. InputError for one that is damaged, hostile or too large."""
     part = target.with_name(target.name + ".part")
+    if part.is_symlink() or part.is_file():
+        part.unlink()  # what a link points to is not ours
     shutil.rmtree(part, ignore_errors=True)  # what a killed run left
-    part.mkdir(parents=True)
     progress = Progress(f"unpacking {path.name}", None, "files", say)
     try:
+        part.mkdir(parents=True)
+        budget = _Budget(path, part)
         for name, file in _members(path):
-            to = part / _inside(path, name)
+            pure = _inside(path, name)
+            budget.file()
+            if any(is_system(p) for p in pure.parts):
+                if file is not None:
+                    budget.copy(file, None)
+                continue
+            to = part / pure
             if file is None:
                 to.mkdir(parents=True, exist_ok=True)
                 continue
             to.parent.mkdir(parents=True, exist_ok=True)
-            with open(to, "wb") as out:
-                shutil.copyfileobj(file, out, 1 << 20)
+            try:
+                with open(to, "xb") as out:
+                    budget.copy(file, out)
+            except FileExistsError:
+                raise InputError(
+                    f"{path}: holds {one_line(name)!r} twice; it is not unpacked"
+                ) from None
             progress.step(1)
         os.rename(part, target)
     except InputError:
         raise
     except _DAMAGED as e:
-        if (
-            isinstance(e, OSError) and e.errno is not None
-        ):  # the system's: a full disk, say; a damaged archive's has no number
+        if isinstance(e, OSError) and e.errno is not None:
+            # the system's: a full disk, say; a damaged archive's has no number
             raise InputError(f"cannot unpack {path} into {target.parent}: {e.strerror}") from e
-        raise InputError(f"{path}: not a whole {', '.join(SUFFIXES)} archive ({e})") from e
+        reason = one_line(" ".join(str(e).split()))[:200]
+        raise InputError(f"{path}: not a whole {', '.join(SUFFIXES)} archive ({reason})") from e
     finally:
         shutil.rmtree(part, ignore_errors=True)
     say(f"unpacked {path.name}: {progress.done} files in {progress.took()}")

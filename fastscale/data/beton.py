@@ -6,14 +6,16 @@ says where each sample's data lies. The types are repeated here so that a file c
 
 from __future__ import annotations
 
+import errno
 import hashlib
-import json
-from dataclasses import asdict, dataclass, fields
+import os
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 import numpy as np
 
+from fastscale.data.identity import labels_digest
+from fastscale.data.info import BetonInfo, info_path, parse_info, unreadable
 from fastscale.errors import InputError
 
 FFCV_VERSION = 2  # of the file format
@@ -36,7 +38,6 @@ ROW = np.dtype([("image", IMAGE), ("label", "<i8")], align=True)
 TABLE = np.dtype([("sample", "<u8"), ("pointer", "<u8"), ("size", "<u8")])
 JPG, RAW = 0, 1
 ROWS_AT = HEADER.itemsize + len(FIELDS) * FIELD.itemsize
-INFO_VERSION = 1
 
 
 def field_descriptors() -> np.ndarray:
@@ -45,46 +46,6 @@ def field_descriptors() -> np.ndarray:
         row["type_id"] = type_id
         row["name"][: len(name)] = np.frombuffer(name.encode(), dtype=np.uint8)
     return out
-
-
-@dataclass(frozen=True)
-class BetonInfo:
-    """The JSON beside a `.beton`: what it was made of, how, and what it must look like."""
-
-    source: str
-    split: str
-    classes: tuple[str, ...]
-    count: int
-    class_counts: tuple[int, ...]
-    settings: dict[str, Any]  # max_resolution, jpeg_quality, raw_share, limit
-    mean: tuple[float, ...]  # of R, G, B, 0..255
-    std: tuple[float, ...]
-    list_digest: str  # sha256 of the ordered list of the source files' sha256
-    stamp: str  # cheap witness that the source files are still the same ones
-    skipped: int  # broken images left out
-    bytes: int  # size of the .beton
-    index_sha256: str  # of its header, metadata and table
-    command: str  # writes it again
-    version: int = INFO_VERSION
-
-    def save(self, path: Path) -> None:
-        path.write_text(
-            json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
-
-
-def info_path(path: Path) -> Path:
-    """train.beton -> train.json"""
-    return path.with_suffix(".json")
-
-
-def _read_json(path: Path) -> BetonInfo:
-    wanted = json.loads(path.read_text(encoding="utf-8"))
-    names = {f.name for f in fields(BetonInfo)}
-    if not isinstance(wanted, dict) or set(wanted) != names or wanted["version"] != INFO_VERSION:
-        raise ValueError("not of this version")
-    tuples = {k: tuple(wanted[k]) for k in ("classes", "class_counts", "mean", "std")}
-    return BetonInfo(**{**wanted, **tuples})
 
 
 def _advice(command: str | None) -> str:
@@ -96,20 +57,58 @@ def _advice(command: str | None) -> str:
 
 
 def check_beton(path: str | Path, command: str | None = None) -> str:
-    """InputError unless `path` is a whole `.beton` of labelled images in which every read stays inside. Returns the sha256 of its index.
+    """InputError unless `path` is a whole `.beton` of labelled images in which every read stays
+    inside. Returns the sha256 of its index.
 
-    Reads header, metadata and table only (48 bytes an image). `command`: what the message recommends.
+    Reads header, metadata and table only (48 bytes an image). `command`: what the message
+    recommends.
     """
+    return read_index(path, command).sha256
+
+
+class Index:
+    """Header, metadata and table of a checked file. `.rows` (N,) of ROW, `.sizes` (N,) int64."""
+
+    def __init__(self, sha256: str, rows: np.ndarray, sizes: np.ndarray, data_end: int):
+        self.sha256, self.rows, self.sizes, self.data_end = sha256, rows, sizes, data_end
+        self.data_start = int(rows["image"]["pointer"].min())
+
+    @property
+    def labels_digest(self) -> str:
+        return labels_digest(self.rows["label"])
+
+
+def read_index(path: str | Path, command: str | None = None) -> Index:
+    """What `check_beton` checks. InputError as there."""
     path, advice = Path(path), _advice(command)
+    with _open(path, advice) as file:
+        return _checked(file, path, advice)
+
+
+def _open(path: Path, advice: str) -> IO[bytes]:
     if not path.exists():
         raise InputError(f"{path}: no such file{advice}")
     if not path.is_file():
         raise InputError(f"{path}: not a file{advice}")
-    size = path.stat().st_size
+    try:
+        return open(path, "rb")
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}{advice}") from None
+
+
+def _checked(file: IO[bytes], path: Path, advice: str) -> Index:
+    def read(kind: np.dtype, count: int, offset: int) -> np.ndarray:
+        file.seek(offset)
+        data = file.read(count * kind.itemsize)
+        if len(data) < count * kind.itemsize:
+            raise InputError(f"{path}: cut short while it was read{advice}")
+        return np.frombuffer(data, dtype=kind)
+
+    size = os.fstat(file.fileno()).st_size
     if size < ROWS_AT:
         raise InputError(f"{path}: only {size} bytes, cut short or not a .beton file{advice}")
-    head = np.fromfile(path, dtype=HEADER, count=1)[0]
-    described = np.fromfile(path, dtype=FIELD, count=len(FIELDS), offset=HEADER.itemsize)
+    head = read(HEADER, 1, 0)[0]
+    described = read(FIELD, len(FIELDS), HEADER.itemsize)
     if head["version"] != FFCV_VERSION or head["num_fields"] != len(FIELDS):
         raise InputError(
             f"{path}: not a .beton file of images and labels (FFCV format {FFCV_VERSION}){advice}"
@@ -122,8 +121,7 @@ def check_beton(path: str | Path, command: str | None = None) -> str:
         raise InputError(
             f"{path}: cut short, or its writing was never finished ({size} bytes){advice}"
         )
-    rows = np.fromfile(path, dtype=ROW, count=n, offset=ROWS_AT)
-    table = np.fromfile(path, dtype=TABLE, count=n, offset=at)
+    rows, table = read(ROW, n, ROWS_AT), read(TABLE, n, at)
     image = rows["image"]
     table = table[np.argsort(table["sample"], kind="stable")]
     pixels = 3 * image["width"].astype(np.int64) * image["height"].astype(np.int64)
@@ -143,28 +141,71 @@ def check_beton(path: str | Path, command: str | None = None) -> str:
     index = hashlib.sha256()
     for part in (head, described, rows, table):
         index.update(part.tobytes())
-    return index.hexdigest()
+    return Index(index.hexdigest(), rows, sizes, at)
 
 
-def read_info(path: str | Path, command: str | None = None) -> BetonInfo:
-    """The JSON beside the `.beton` at `path`, after both were checked to be whole and to belong together; else InputError."""
+def content_sha256(path: str | Path, index: Index) -> str:
+    """sha256 of the pages of image data: every byte from the first image to the table."""
+    seen, at = hashlib.sha256(), index.data_start
+    with open(path, "rb") as file:
+        file.seek(at)
+        while at < index.data_end and (block := file.read(min(1 << 22, index.data_end - at))):
+            seen.update(block)
+            at += len(block)
+    return seen.hexdigest()
+
+
+def read_info(path: str | Path, command: str | None = None, *, old: bool = False) -> BetonInfo:
+    """The JSON beside the `.beton` at `path`, after both were checked to be whole and to belong
+    together; else InputError. `old`: descriptions of version 1 will do."""
+    return read_both(path, command, old=old)[0]
+
+
+def read_both(
+    path: str | Path, command: str | None = None, *, old: bool = False
+) -> tuple[BetonInfo, Index]:
+    """`read_info`, and the file's index."""
     path = Path(path)
     beside, advice = info_path(path), _advice(command)
     if not path.exists():
         raise InputError(f"{path}: not written yet{advice.replace('again ', '')}")
     try:
-        info = _read_json(beside)
+        info = parse_info(beside)
     except FileNotFoundError:
         raise InputError(
-            f"{beside}: missing, so {path.name} was not finished or was not written by fastscale{advice}"
+            f"{beside}: missing, so {path.name} was not finished or was not written by fastscale"
+            f"{advice}"
         ) from None
-    except (OSError, ValueError, TypeError, KeyError) as e:
-        raise InputError(f"{beside}: not the description of a .beton file ({e}){advice}") from e
-    advice = _advice(command or info.command)
+    except OSError as e:
+        reason = "a folder" if e.errno == errno.EISDIR else e.strerror or e
+        raise unreadable(beside, ValueError(str(reason)), advice) from None
+    except (ValueError, TypeError, KeyError) as e:
+        raise unreadable(beside, e, advice) from None
+    command = command or info.command
+    advice = _advice(command)
     if (size := path.stat().st_size) != info.bytes:
         raise InputError(
-            f"{path}: {size} bytes, {beside.name} says {info.bytes}: cut short or another file{advice}"
+            f"{path}: {size} bytes, {beside.name} says {info.bytes}: "
+            f"cut short or another file{advice}"
         )
-    if check_beton(path, command or info.command) != info.index_sha256:
+    index = read_index(path, command)
+    labels = index.rows["label"]
+    belongs = index.sha256 == info.index_sha256 and len(labels) == info.count
+    if belongs and info.version > 1:
+        belongs = index.labels_digest == info.labels_digest
+    if not belongs or labels.min() < 0 or labels.max() >= len(info.classes):
         raise InputError(f"{path}: not the file that {beside.name} describes{advice}")
-    return info
+    if info.version == 1 and not old:
+        raise InputError(
+            f"{path}: written by an earlier version, which did not keep labels and stored form; "
+            f"bring it up to date (what proves to match is not encoded again) with: {command}"
+        )
+    return info, index
+
+
+def damaged(path: Path, info: BetonInfo, index: Index, *, thorough: bool = False) -> bool:
+    """Whether the image data is not what was written. Hashed only where the file's time of change
+    is not the one that was noted (a copy has another), unless `thorough`."""
+    if not info.content_sha256 or (not thorough and path.stat().st_mtime_ns == info.modified_ns):
+        return False
+    return content_sha256(path, index) != info.content_sha256

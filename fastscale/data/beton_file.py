@@ -5,17 +5,21 @@ The file is the same to the byte for the same images and settings, whatever the 
 
 from __future__ import annotations
 
+import hashlib
 import os
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO
 
 import numpy as np
 
+from fastscale.common import whole_file
 from fastscale.data.beton import (
     FFCV_VERSION,
     FIELDS,
     HEADER,
+    IMAGE,
     ROW,
     ROWS_AT,
     TABLE,
@@ -36,17 +40,25 @@ def page_size(largest: int) -> int:
 
 
 class BetonFile:
-    """`add` images in order, then `finish`. Without `finish` the file has no header, and `check_beton` refuses it."""
+    """`add` images in order, then `finish`; the file has its name when the block has ended.
+
+    Without `finish`, or after an error, nothing is left behind. `rows`, `content` (a sha256 of the
+    pages of image data) and `modified_ns` describe the finished file.
+    """
 
     def __init__(self, path: Path, capacity: int, page: int):
         self.page = page
         self.rows: list[tuple[tuple[int, int, int, int], int]] = []
         self.table: list[tuple[int, int, int]] = []
         self.at = -(-(ROWS_AT + capacity * ROW.itemsize) // page) * page  # the first page
-        self.file: IO[bytes] = open(path, "wb")  # noqa: SIM115 (closed by __exit__)
-        self.file.seek(self.at)
+        self.content = hashlib.sha256()
+        self.index_sha256, self.size, self.modified_ns = "", 0, 0
+        self._whole = whole_file(path)
+        self.file: IO[bytes]
 
     def __enter__(self) -> BetonFile:
+        self.file = self._whole.__enter__()
+        self.file.seek(self.at)
         return self
 
     def __exit__(
@@ -55,33 +67,46 @@ class BetonFile:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.file.close()
+        if error is None and not self.index_sha256:
+            error = _Unfinished()
+            with suppress(_Unfinished):
+                self._whole.__exit__(_Unfinished, error, None)
+            return
+        self._whole.__exit__(kind, error, trace)
+
+    def _write(self, data: bytes) -> None:
+        self.file.write(data)
+        self.content.update(data)
+        self.at += len(data)
 
     def add(self, data: bytes, mode: int, width: int, height: int, label: int) -> None:
         """One encoded image. OSError when the disk is full."""
         if len(data) > self.page:
             raise ValueError(f"an image of {len(data)} bytes does not fit a page of {self.page}")
         if self.at // self.page != (self.at + len(data) - 1) // self.page:
-            rest = -self.at % self.page
-            self.file.write(bytes(rest))
-            self.at += rest
-        self.file.write(data)
+            self._write(bytes(-self.at % self.page))
         self.table.append((len(self.rows), self.at, len(data)))
         self.rows.append(((mode, width, height, self.at), label))
-        self.at += len(data)
+        self._write(data)
 
     def finish(self) -> None:
-        """Table, metadata, and last the header; on the disk when this returns."""
-        rest = -self.at % self.page
-        self.file.write(bytes(rest))  # FFCV's page reader reads whole pages
-        self.at += rest
-        self.file.write(np.array(self.table, dtype=TABLE).tobytes())
+        """Table, metadata, and last the header."""
+        self._write(bytes(-self.at % self.page))  # FFCV's page reader reads whole pages
+        table = np.array(self.table, dtype=TABLE)
+        rows = np.zeros(len(self.rows), dtype=ROW)  # its padding too: np.array takes it as it comes
+        rows["image"] = np.array([image for image, _ in self.rows], dtype=IMAGE)
+        rows["label"] = [label for _, label in self.rows]
         header = np.zeros(1, dtype=HEADER)
         header[0] = (FFCV_VERSION, len(FIELDS), self.page, len(self.rows), self.at)
-        self.file.seek(HEADER.itemsize)
-        self.file.write(field_descriptors().tobytes() + np.array(self.rows, dtype=ROW).tobytes())
-        self.file.flush()
+        parts = [header.tobytes(), field_descriptors().tobytes(), rows.tobytes(), table.tobytes()]
+        self.file.write(parts[3])
+        self.size = self.file.tell()
         self.file.seek(0)
-        self.file.write(header.tobytes())
+        self.file.write(b"".join(parts[:3]))
         self.file.flush()
-        os.fsync(self.file.fileno())
+        self.modified_ns = os.fstat(self.file.fileno()).st_mtime_ns
+        self.index_sha256 = hashlib.sha256(b"".join(parts)).hexdigest()
+
+
+class _Unfinished(Exception):
+    """Thrown at an unfinished file, so that it is removed."""

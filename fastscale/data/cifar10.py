@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from fastscale.data.folder import find_tree
-from fastscale.data.images import ImageSet
+from fastscale.data.folder import SPLITS, find_tree
+from fastscale.data.images import ImageSet, files_stamp
 from fastscale.data.paths import data_root
 from fastscale.data.public_archive import PublicArchive
 from fastscale.data.sources import ArchiveSource, FolderSource, Source
@@ -55,6 +55,9 @@ class CifarSet(ImageSet):
             ]
         return self._maps
 
+    def stamp(self) -> str:
+        return files_stamp(self.paths)
+
     def read(self, i: int) -> bytes:
         part = int(np.searchsorted(self.starts, i, side="right")) - 1
         return self.maps[part][i - self.starts[part], 1:].tobytes()
@@ -76,7 +79,7 @@ class CifarArchive(ArchiveSource):
 
     mean, std, max_resolution = MEAN, STD, None
 
-    def tree(self) -> Path:
+    def tree(self, splits: tuple[str, ...] = SPLITS) -> Path:
         """The unpacked folder with train/ and val/, or with the binary edition's files."""
         folder = self.unpacked()
         if not folder.is_dir():
@@ -87,23 +90,23 @@ class CifarArchive(ArchiveSource):
     def classes(self) -> tuple[str, ...]:
         return CLASSES if _is_binary(self.tree()) else super().classes
 
-    def split(self, name: str) -> ImageSet:
+    def split(self, name: str, *, alone: bool = False) -> ImageSet:
         self.check_split(name)
         tree = self.tree()
-        return CifarSet(tree, PARTS[name]) if _is_binary(tree) else super().split(name)
+        return CifarSet(tree, PARTS[name]) if _is_binary(tree) else super().split(name, alone=alone)
 
 
 class CifarBinary(CifarTree):
     """A folder of the user's with the binary edition's files."""
 
-    def tree(self) -> Path:
+    def tree(self, splits: tuple[str, ...] = SPLITS) -> Path:
         return tree_or_binary(self.root)
 
     @property
     def classes(self) -> tuple[str, ...]:
         return CLASSES
 
-    def split(self, name: str) -> ImageSet:
+    def split(self, name: str, *, alone: bool = False) -> ImageSet:
         self.check_split(name)
         return CifarSet(self.tree(), PARTS[name])
 

@@ -1,21 +1,35 @@
-"""Public files over HTTP: nothing without a known hash, resumed where an earlier try ended, mirrors in order."""
+"""Public files over HTTP: nothing without a known hash, resumed where an earlier try ended, mirrors
+in order, within limits of time; nothing at all where FASTSCALE_OFFLINE is set."""
 
 from __future__ import annotations
 
 import hashlib
 import http.client
 import os
+import queue
+import re
+import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
+from fastscale.common import open_to_append, plain
 from fastscale.data.images import Say
+from fastscale.data.paths import offline
 from fastscale.data.progress import Progress
 from fastscale.errors import InputError
 
 TIMEOUT = 30  # seconds without a byte
 TRIES = 3  # connections to one mirror; each goes on where the last one ended
+BACK_OFF = (1.0, 4.0)  # seconds before the second and third try
+BUSY = (408, 425, 429, 500, 502, 503, 504)  # answers that another try may mend
+FLOOR, FLOOR_TIME = 1 << 16, 60.0  # a server that sends fewer bytes in so many seconds is given up
+BLOCK = 1 << 18
 MB = 1e6
 
 
@@ -31,30 +45,105 @@ class TooLong(Exception):
     """More came than the file has bytes."""
 
 
+class TooSlow(Exception):
+    """Fewer than FLOOR bytes came in FLOOR_TIME seconds."""
+
+
+def shown(url: str) -> str:
+    """An address as it may be printed: without user name and password.
+
+    >>> shown("http://me:secret@example.org/a")
+    'http://example.org/a'
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "an address that can't be read"
+    return plain(urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])))
+
+
+def _request(url: str, have: int) -> urllib.request.Request:
+    """With `user:password@` in an address as a header, for urllib would take it for a port."""
+    parts = urlsplit(url)
+    login, _, host = parts.netloc.rpartition("@")
+    headers = {"User-Agent": "fastscale", **({"Range": f"bytes={have}-"} if have else {})}
+    if login:
+        import base64
+        from urllib.parse import unquote
+
+        word = base64.b64encode(unquote(login).encode()).decode()
+        headers["Authorization"] = f"Basic {word}"
+        url = urlunsplit(parts._replace(netloc=host))
+    return urllib.request.Request(url, headers=headers)
+
+
+def _length(header: str | None) -> int | None:
+    """Content-Length as a number; None where it is none."""
+    return int(header) if header and re.fullmatch(r"\d{1,18}", header.strip()) else None
+
+
+def _answer(request: urllib.request.Request) -> Any:
+    """The reply, its headers read; TimeoutError where these do not come in time: each of their
+    bytes could take up to TIMEOUT."""
+    done: queue.Queue[Any] = queue.Queue()
+
+    def ask() -> None:
+        try:
+            done.put(urllib.request.urlopen(request, timeout=TIMEOUT))
+        except BaseException as error:
+            done.put(error)
+
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        found = done.get(timeout=TIMEOUT + FLOOR_TIME)
+    except queue.Empty:
+        raise TimeoutError("no answer in time") from None
+    if isinstance(found, BaseException):
+        raise found
+    return found
+
+
+def _read(reply: Any) -> bytes:
+    """What has come, up to a block: a time-out later loses none of it."""
+    try:
+        return reply.read1(BLOCK)
+    except (http.client.HTTPException, ConnectionError, TimeoutError):
+        raise
+    except (OSError, ValueError) as error:  # of the connection, not of the disk
+        raise ConnectionError(str(error) or type(error).__name__) from error
+
+
 def _get(url: str, part: Path, say: Say, size: int | None = None) -> None:
     """Append to `part` what is missing of it; from the start where the server can't resume."""
     have = part.stat().st_size if part.exists() else 0
-    request = urllib.request.Request(
-        url, headers={"User-Agent": "fastscale", **({"Range": f"bytes={have}-"} if have else {})}
-    )
     try:
-        reply = urllib.request.urlopen(request, timeout=TIMEOUT)
+        reply = _answer(_request(url, have))
     except urllib.error.HTTPError as e:
         if e.code == 416 and have:  # nothing is missing: the hash decides
             return
         raise
-    with reply, open(part, "ab" if have and reply.status == 206 else "wb") as out:
-        length = reply.headers.get("Content-Length")
-        total = out.tell() + int(length) if length else None
-        progress = Progress(f"fetching {url.rsplit('/', 1)[-1]}", total, "MB", say, scale=MB)
-        progress.step(out.tell())
-        while block := reply.read(1 << 18):
+    with reply, os.fdopen(open_to_append(part), "ab") as out:
+        if not (have and reply.status == 206):
+            out.truncate(0)
+            have = 0
+        at, length = have, _length(reply.headers.get("Content-Length"))
+        total = at + length if length is not None else None
+        name = plain(url.rsplit("/", 1)[-1])
+        progress = Progress(f"fetching {name}", total, "MB", say, scale=MB)
+        progress.step(at)
+        since, before = time.monotonic(), at
+        while block := _read(reply):
             out.write(block)
-            if size is not None and out.tell() > size:
+            at += len(block)
+            if size is not None and at > size:
                 raise TooLong
             progress.step(len(block))
-        if total and out.tell() < total:
-            raise http.client.IncompleteRead(b"", total - out.tell())
+            if (now := time.monotonic()) - since > FLOOR_TIME:
+                if at - before < FLOOR:
+                    raise TooSlow
+                since, before = now, at
+        if total and at < total:
+            raise http.client.IncompleteRead(b"", total - at)
 
 
 def download(
@@ -67,64 +156,101 @@ def download(
     say: Say = print,
     unhashed: bool = False,
 ) -> Path:
-    """`path` holding exactly the file with these hashes: kept if it is there, else fetched from the first url that gives it.
+    """`path` holding exactly the file with these hashes: kept if it is there, else fetched from the
+    first url that gives it.
 
-    `sha256`: all of it, or the first digits where no more is published. `unhashed`: for a file whose hash nobody published; the first
-    download is believed, and it is for the caller to keep its hash.
-    The partial file (`path`.part) of an interrupted download is gone on with. A file with a wrong hash is deleted, and so is one that
-    turns out longer than `size` bytes, where that is known: no server fills the disk.
-    InputError when no url served the right one.
+    `sha256`: all of it, or the first digits where no more is published. `unhashed`: for a file whose
+    hash nobody published; the first download is believed, and it is for the caller to keep its hash.
+    An interrupted download (`path`.part) is resumed. A file with a wrong hash is deleted, and so is
+    one that turns out longer than `size` bytes, where that is known: no server fills the disk.
+    A server that is busy (503 and the like) or breaks off is tried again, TRIES times in all.
+    InputError when no url served the right one, or FASTSCALE_OFFLINE forbids to ask.
     """
     wanted = {k: v for k, v in (("sha256", sha256), ("md5", md5)) if v}
     if not wanted and not unhashed:
         raise ValueError("a download needs a known hash")
     if path.exists() and all(file_hash(path, k).startswith(v) for k, v in wanted.items()):
         return path
+    remote = [u for u in urls if not u.startswith("file:")]
+    if offline() and remote:
+        raise InputError(
+            f"{path.name} is not in {path.parent}, and FASTSCALE_OFFLINE is set: "
+            f"fetch {shown(remote[0])} elsewhere and put it there"
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     part, problems = path.with_name(path.name + ".part"), []
+    if part.is_symlink():
+        part.unlink()  # what it points to is not ours
     for url in urls:
-        tries = TRIES
-        while tries:
-            tries -= 1
-            resumed = part.exists()
-            try:
-                say(f"{'going on with' if resumed else 'fetching'} {url}")
-                _get(url, part, say, size)
-            except urllib.error.HTTPError as e:
-                problems.append(f"{url}: {e.code} {e.reason}")
-                break
-            except TooLong:
-                part.unlink()
-                if resumed and tries:
-                    continue
-                problems.append(f"{url}: wrong file, deleted (more than {size} bytes)")
-                break
-            except (
-                http.client.HTTPException,
-                ConnectionError,
-                TimeoutError,
-                urllib.error.URLError,
-            ) as e:
-                problem = f"{url}: {getattr(e, 'reason', None) or e or type(e).__name__}"
-                if not tries:
-                    problems.append(problem)
-                continue
-            except OSError as e:
-                raise InputError(f"cannot write {part}: {e.strerror or e}") from e
-            wrong = [
-                f"{k} is {got}, wanted {v}"
-                for k, v in wanted.items()
-                for got in [file_hash(part, k)]
-                if not got.startswith(v)
-            ]
-            if not wrong:
-                os.replace(part, path)
-                return path
-            part.unlink()
-            if resumed and tries:
-                continue  # the old part may have been at fault: once more from the start
-            problems.append(f"{url}: wrong file, deleted ({wrong[0]})")
-            break
+        problem = _from(url, part, wanted, size, say)
+        if problem is None:
+            os.replace(part, path)
+            return path
+        problems.append(f"{shown(url)}: {problem}")
     raise InputError(
-        f"could not fetch {path.name}: {'; '.join(problems)}. Put a copy at {path}, or name one as the source"
+        f"could not fetch {path.name}: {'; '.join(problems)}. "
+        f"Put a copy at {path}, or name one as the source"
     )
+
+
+def _from(url: str, part: Path, wanted: dict[str, str], size: int | None, say: Say) -> str | None:
+    """Fetches `part` from one address; None, or what went wrong, in words."""
+    problem = ""
+    for number in range(TRIES):
+        resumed = part.exists() and part.stat().st_size > 0
+        if number and problem:
+            time.sleep(BACK_OFF[min(number, len(BACK_OFF)) - 1])
+        try:
+            say(f"{'resuming' if resumed else 'fetching'} {shown(url)}")
+            _get(url, part, say, size)
+        except urllib.error.HTTPError as e:
+            problem = _one_line(f"{e.code} {e.reason}")
+            if e.code not in BUSY:
+                return problem
+            continue
+        except TooSlow:
+            return f"fewer than {FLOOR:,} bytes came in {FLOOR_TIME:.0f} s"
+        except TooLong:
+            part.unlink()
+            problem = f"wrong file, deleted (more than {size} bytes)"
+            if not resumed:
+                return problem
+            continue
+        except (http.client.HTTPException, ConnectionError, TimeoutError) as e:
+            problem = _one_line(_without_login(url, str(e) or type(e).__name__))
+            continue
+        except urllib.error.URLError as e:
+            problem = _one_line(_without_login(url, str(e.reason) or type(e).__name__))
+            continue
+        except InputError:
+            raise  # no plain file in its place
+        except OSError as e:
+            raise InputError(f"cannot write {part}: {e.strerror or e}") from e
+        except ValueError as e:  # an address, header or status line that can't be read
+            return _one_line(_without_login(url, str(e)))
+        problem = _wrong(part, wanted)
+        if not problem:
+            return None
+        with suppress(FileNotFoundError):
+            part.unlink()
+        if not resumed:
+            return problem
+        problem = ""  # the old part may have been at fault: at once, from the start
+    return problem or "wrong file, deleted"
+
+
+def _wrong(part: Path, wanted: dict[str, str]) -> str:
+    for kind, value in wanted.items():
+        got = file_hash(part, kind) if part.exists() else "of nothing"
+        if not got.startswith(value):
+            return f"wrong file, deleted ({kind} is {got}, wanted {value})"
+    return ""
+
+
+def _without_login(url: str, text: str) -> str:
+    login = url.partition("//")[2].partition("/")[0].rpartition("@")[0]
+    return text.replace(f"{login}@", "") if login else text
+
+
+def _one_line(text: str) -> str:
+    return plain(" ".join(text.split()))[:300]

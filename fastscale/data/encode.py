@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import importlib.util
 import os
-import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -20,7 +19,8 @@ import numpy as np
 from fastscale.data.beton import JPG, RAW
 from fastscale.data.beton_file import MAX_SIDE, page_size
 from fastscale.data.framing import uniforms
-from fastscale.data.images import ImageSet
+from fastscale.data.images import ImageSet, upright
+from fastscale.data.workers import OPEN_FILES, check_open_files, end_with_parent, too_many_files
 from fastscale.errors import InputError
 
 SMALL = 64  # images with no longer side are stored raw: JPEG would spoil them and save little
@@ -29,7 +29,7 @@ JPEG_START = b"\xff\xd8\xff"
 MEAN_DIFFERENCE = 3.0  # grey levels between two JPEG decoders; a wrong colour space is dozens
 UNKNOWN_PAGE = 1 << 23  # FFCV's own default: a raw image of 1672 x 1672, or any usual JPEG
 
-
+NOT_THE_IMAGE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # the machine's limits
 QUALITY = 90  # of JPEGs that are made where none was asked for
 
 
@@ -69,6 +69,8 @@ class Stored:
     height: int = 0
     digest: str = ""
     problem: str = ""
+    how: str = ""  # kept, raw or encoded
+    shrunk: bool = False
 
 
 def encode(images: ImageSet, index: int, settings: Settings) -> Stored:
@@ -109,10 +111,12 @@ def encode(images: ImageSet, index: int, settings: Settings) -> Stored:
                 f"needs {len(data)} bytes, {settings.page} is the most; set max_resolution"
             )
     except Exception as e:  # whatever a damaged file makes a decoder raise
+        if isinstance(e, MemoryError) or getattr(e, "errno", None) in NOT_THE_IMAGE:
+            raise  # nothing is said about the image: it must not be left out as broken
         return Stored(index, problem=" ".join(f"{e or type(e).__name__}".split()))
-    return Stored(
-        index, data, RAW if raw else JPG, width, height, hashlib.sha256(source).hexdigest()
-    )
+    how = "raw" if raw else "kept" if data is source else "encoded"
+    digest = hashlib.sha256(source).hexdigest()
+    return Stored(index, data, RAW if raw else JPG, width, height, digest, how=how, shrunk=shrunk)
 
 
 @cache
@@ -128,10 +132,11 @@ def _turbojpeg() -> Callable[..., int] | None:
 def reads_alike(source: bytes, pixels: np.ndarray) -> bool:
     """Whether `source` is a JPEG file of which FFCV's decoder makes the same picture, without a warning, as PIL made (`pixels`).
 
-    Not so: other formats under a JPEG's name, CMYK, files with bytes too many or too few, which PIL forgives.
+    Not so: other formats under a JPEG's name, CMYK, files with bytes too many or too few, which PIL
+    forgives, and pictures that EXIF turns, which FFCV's decoder leaves as they lie.
     """
     decode = _turbojpeg()
-    if decode is None or not source.startswith(JPEG_START):
+    if decode is None or not source.startswith(JPEG_START) or not upright(source):
         return False
     file, out = np.frombuffer(source, dtype=np.uint8), np.zeros_like(pixels)
     height, width = pixels.shape[:2]
@@ -158,6 +163,7 @@ _JOB: list[Any] = []  # of a worker process: the images and settings
 
 
 def _start_worker(images: ImageSet, settings: Settings, parent: int) -> None:
+    end_with_parent(parent)
     import signal
 
     import cv2
@@ -166,27 +172,46 @@ def _start_worker(images: ImageSet, settings: Settings, parent: int) -> None:
     cv2.setNumThreads(1)  # one process a core; and OpenCV's threads do not survive a fork
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C: the parent ends us
 
-    def watch() -> (
-        None
-    ):  # a parent killed by -9 can't, and the pool's queue would keep us waiting for ever
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
 
 def _encode_chunk(start: int, stop: int) -> list[Stored]:
     return [encode(_JOB[0], i, _JOB[1]) for i in range(start, stop)]
 
 
-def encode_all(images: ImageSet, settings: Settings, workers: int) -> Iterator[Stored]:
-    """Every image of the set, in order. `workers` 0: in this process. InputError when a worker process dies."""
-    if workers <= 0:
-        for i in range(len(images)):
+def _encode_here(images: ImageSet, settings: Settings) -> Iterator[Stored]:
+    for i in range(len(images)):
+        try:
             yield encode(images, i, settings)
+        except OSError as e:
+            raise InputError(f"{images.name(i)}: {e.strerror}") from e
+
+
+def encode_all(images: ImageSet, settings: Settings, workers: int) -> Iterator[Stored]:
+    """Every image of the set, in order. `workers` 0: in this process.
+
+    InputError when a worker process dies, or memory or open files do not suffice for them.
+    """
+    if workers <= 0:
+        yield from _encode_here(images, settings)
         return
     _turbojpeg()  # once, not in every worker
+    check_open_files(workers)
+    try:
+        yield from _encode_there(images, settings, workers)
+    except BrokenProcessPool as e:
+        reason = OPEN_FILES if too_many_files(e) else KILLED
+        raise InputError(reason) from e
+    except MemoryError as e:
+        raise InputError(KILLED) from e
+    except OSError as e:
+        if too_many_files(e):
+            raise InputError(OPEN_FILES) from e
+        raise
+
+
+KILLED = "a process that encodes images was killed (out of memory?): try again with fewer workers"
+
+
+def _encode_there(images: ImageSet, settings: Settings, workers: int) -> Iterator[Stored]:
     starts = iter(range(0, len(images), CHUNK))
     running: deque[Future[list[Stored]]] = deque()
     pool = ProcessPoolExecutor(
@@ -201,9 +226,5 @@ def encode_all(images: ImageSet, settings: Settings, workers: int) -> Iterator[S
             if not running:
                 return
             yield from running.popleft().result()
-    except BrokenProcessPool as e:
-        raise InputError(
-            "a process that encodes images was killed (out of memory?): try again with fewer workers"
-        ) from e
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from fastscale.data.download import download, file_hash
-from fastscale.data.images import ImageSet, Say
+from fastscale.data.images import ImageSet, Say, files_stamp
+from fastscale.data.paths import offline
 from fastscale.data.sources import Source
 from fastscale.errors import InputError
 
@@ -74,7 +75,7 @@ class IdxSet(ImageSet):
     def __init__(self, path: Path, labels: Path):
         with open(labels, "rb") as f:
             super().__init__(CLASSES, np.frombuffer(f.read()[8:], dtype=np.uint8))
-        self.path = path
+        self.path, self.labels_path = path, labels
         self._array: np.ndarray | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -88,6 +89,9 @@ class IdxSet(ImageSet):
                 self.path, dtype=np.uint8, mode="r", offset=16, shape=tuple(int(n) for n in shape)
             ).view(np.ndarray)
         return self._array
+
+    def stamp(self) -> str:
+        return files_stamp([self.path, self.labels_path])
 
     def read(self, i: int) -> bytes:
         return self.array[i].tobytes()
@@ -108,10 +112,14 @@ class FashionMnist(Source):
         self.files = self.home / "images"
 
     @property
+    def images_at(self) -> Path:
+        return self.files
+
+    @property
     def classes(self) -> tuple[str, ...]:
         return CLASSES
 
-    def split(self, name: str) -> ImageSet:
+    def split(self, name: str, *, alone: bool = False) -> ImageSet:
         self.check_split(name)
         start = {"train": "train", "val": "t10k"}[name]
         if not self.files.is_dir():
@@ -175,7 +183,7 @@ def verified(gz: Path, name: str) -> bytes:
 
 def debian_package(scratch: Path, say: Say) -> Path | None:
     """Download the package with apt and unpack it below `scratch`, without root; None where there is no apt or it can't."""
-    if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
+    if offline() or not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
         return None
     say(f"fetching Fashion-MNIST: Debian's package {PACKAGE}, 31 MB")
     # a second try with apt's state in our own folder: the system's lists may be empty or old, and only root may renew those

@@ -1,25 +1,31 @@
-"""Image folders: any tree `train|val/<class>/*`, ImageNet's among them. Classes in sorted folder order, files in sorted order."""
+"""Image folders: any tree `train|val/<class>/*`, ImageNet's among them. Classes in sorted folder
+order, files in sorted order, folders in a class folder included.
+
+Tiny-ImageNet's layout is read too: `val/images/*` with the classes in `val/val_annotations.txt`.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
+import re
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
+from fastscale.common import MIB, read_json, read_text, write_whole
 from fastscale.data.images import ImageSet, digest_of_list
+from fastscale.data.scan import SUFFIXES, Scan, check_name, entries, is_system, one_line
 from fastscale.errors import InputError
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 SPLITS = ("train", "val")
 FOLDERS = {
     "train": ("train",),
     "val": ("val", "validation", "test"),
 }  # the first that exists: some sets call theirs test
+ANNOTATIONS = "val_annotations.txt"  # Tiny-ImageNet's: file, class and a box, a line each
 
 
 def split_folder(tree: Path, split: str) -> Path:
@@ -27,98 +33,172 @@ def split_folder(tree: Path, split: str) -> Path:
     return next((tree / n for n in FOLDERS[split] if (tree / n).is_dir()), tree / split)
 
 
-def find_tree(folder: Path, *, depth: int = 2) -> Path | None:
-    """The folder that holds train/ and val/ (or test/): `folder` itself, or the one below it that does (archives have a top folder)."""
-    if all(split_folder(folder, s).is_dir() for s in SPLITS):
+def find_tree(folder: Path, *, depth: int = 2, splits: tuple[str, ...] = SPLITS) -> Path | None:
+    """The folder that holds train/ and val/ (or test/): `folder` itself, or the one below it that
+    does (archives have a top folder). `splits`: which of them are wanted."""
+    if all(split_folder(folder, s).is_dir() for s in splits):
         return folder
     if depth and folder.is_dir():
         found = [
             t
-            for sub in sorted(folder.iterdir())
-            if sub.is_dir()
-            for t in [find_tree(sub, depth=depth - 1)]
+            for sub in entries(folder)
+            if not is_system(sub.name) and os.path.isdir(sub.path)
+            for t in [find_tree(Path(sub.path), depth=depth - 1, splits=splits)]
             if t
         ]
         if len(found) > 1:
+            wanted = " and ".join(f"{s}/" for s in splits)
             raise InputError(
-                f"{folder}: holds {len(found)} trees of train/ and val/ ({found[0]}, {found[1]}, ...); name one of them"
+                f"{folder}: holds {len(found)} trees of {wanted} "
+                f"({found[0]}, {found[1]}, ...); name one of them"
             )
         return found[0] if found else None
     return None
 
 
-def class_folders(split_folder: Path) -> tuple[str, ...]:
-    """Names of the class folders of one split, sorted; InputError when there are none."""
+def class_folders(split_folder: Path, scan: Scan | None = None) -> tuple[str, ...]:
+    """Names of the classes of one split, sorted; InputError when there are none. `scan` counts
+    what else lies there."""
     if not split_folder.is_dir():
         raise InputError(
             f"{split_folder}: no such folder; images are wanted in train/<class>/* and val/<class>/*"
         )
-    names = tuple(
-        sorted(
-            e.name for e in os.scandir(split_folder) if e.is_dir() and not e.name.startswith(".")
-        )
-    )
+    if (split_folder / ANNOTATIONS).is_file():
+        return tuple(sorted(set(annotated(split_folder).values())))
+    names = []
+    for entry in entries(split_folder):
+        hidden = entry.name.startswith(".") or is_system(entry.name)
+        if not hidden and os.path.isdir(entry.path):
+            names.append(entry.name)
+        elif scan is not None:
+            scan.note(entry)
     if not names:
         raise InputError(
-            f"{split_folder}: holds no class folders; images are wanted in {split_folder.name}/<class>/*"
+            f"{split_folder}: holds no class folders; images are wanted in "
+            f"{split_folder.name}/<class>/*"
         )
-    return names
+    for name in names:
+        check_name(split_folder / name)
+    return tuple(names)
+
+
+def annotated(folder: Path) -> dict[str, str]:
+    """{file: class} of Tiny-ImageNet's val_annotations.txt. InputError where it is something else."""
+    path = folder / ANNOTATIONS
+    found: dict[str, str] = {}
+    for number, line in enumerate(read_text(path, 64 * MIB).splitlines(), start=1):
+        words = line.split("\t")
+        if len(words) < 2 or not words[0] or not words[1] or "/" in words[0]:
+            raise InputError(f"{path}: line {number} does not name a file and its class")
+        found[words[0]] = words[1]
+    if not found:
+        raise InputError(f"{path}: names no images")
+    return found
 
 
 class FolderSet(ImageSet):
-    """The images of one split folder. `digest_cache`: a file that keeps the list's hash while names, sizes and times stay the same."""
+    """The images of one split folder. `digest_cache`: a file that keeps the list's hash while
+    names, sizes and times stay the same. `left_out` says in words what was not taken."""
 
     def __init__(self, folder: Path, digest_cache: Path | None = None):
         self.folder, self.digest_cache = Path(folder), digest_cache
-        classes = class_folders(self.folder)
+        scan = Scan(self.folder)
+        classes = class_folders(self.folder, scan)
         self.files: list[str] = []
         labels: list[int] = []
-        for label, name in enumerate(classes):
-            found = sorted(
-                e.name
-                for e in os.scandir(self.folder / name)
-                if e.name.lower().endswith(SUFFIXES) and e.is_file()
-            )
-            if not found:
-                raise InputError(f"{self.folder / name}: holds no images ({' '.join(SUFFIXES)})")
-            self.files += [f"{name}/{f}" for f in found]
-            labels += [label] * len(found)
+        if (self.folder / ANNOTATIONS).is_file():
+            self._take_annotated(scan, {name: k for k, name in enumerate(classes)}, labels)
+        else:
+            for label, name in enumerate(classes):
+                found = scan.images(name)
+                if not found:
+                    more = f"; left out: {scan.said()}" if scan.left_out else ""
+                    raise InputError(
+                        f"{one_line(self.folder / name)}: holds no images "
+                        f"({' '.join(SUFFIXES)}){more}"
+                    )
+                self.files += found
+                labels += [label] * len(found)
+        self.left_out, self.folders = scan.said(), tuple(sorted(scan.folders))
         super().__init__(classes, np.array(labels))
+
+    def _take_annotated(self, scan: Scan, label_of: dict[str, int], labels: list[int]) -> None:
+        known = annotated(self.folder)
+        for entry in entries(self.folder):
+            if entry.name not in ("images", ANNOTATIONS):
+                scan.note(entry)
+        for path in scan.images("images") if (self.folder / "images").is_dir() else []:
+            name = known.pop(path.rsplit("/", 1)[-1], None)
+            if name is None:
+                scan.left_out["images without an annotation"] += 1
+            else:
+                self.files.append(path)
+                labels.append(label_of[name])
+        if known:
+            raise InputError(
+                f"{self.folder}: {len(known)} images of {ANNOTATIONS} are not there, "
+                f"{one_line(next(iter(known)))} the first"
+            )
 
     def read(self, i: int) -> bytes:
         return (self.folder / self.files[i]).read_bytes()
 
     def name(self, i: int) -> str:
-        return str(self.folder / self.files[i])
+        return one_line(self.folder / self.files[i])
 
-    def stamp(self) -> str:
-        """sha256 over every file's name, size and time of change: no image is read."""
-        seen = hashlib.sha256()
+    def states(self) -> list[tuple[str, int, int]]:
+        """(file, bytes, time of change in ns) of every image: no image is read."""
+        out = []
         for f in self.files:
             s = os.stat(self.folder / f)
-            seen.update(f"{f}\0{s.st_size}\0{s.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
+            out.append((f, s.st_size, s.st_mtime_ns))
+        return out
+
+    def stamp(self) -> str:
+        """sha256 over every file's name, size and time of change, and over the annotations."""
+        seen = hashlib.sha256()
+        for f, size, time in self.states():
+            seen.update(f"{f}\0{size}\0{time}\n".encode("utf-8", "surrogateescape"))
+        if (self.folder / ANNOTATIONS).is_file():
+            seen.update(self.labels.tobytes())
         return seen.hexdigest()
 
     def list_digest(self) -> str:
         stamp = self.stamp()
         if self.digest_cache is not None:
             with suppress(OSError, ValueError, KeyError, TypeError):
-                kept = json.loads(self.digest_cache.read_text())
-                if kept["stamp"] == stamp:
+                kept = read_json(self.digest_cache, MIB)
+                if kept["stamp"] == stamp and re.fullmatch("[0-9a-f]{64}", kept["list_digest"]):
                     return str(kept["list_digest"])
-        with ThreadPoolExecutor(8) as pool:  # reading and hashing leave Python's lock
-            value = digest_of_list(pool.map(self.digest, range(len(self)), chunksize=64))
+        value = digest_of_list(self.digests())
         self.keep_digest(stamp, value)
         return value
 
+    def digests(self) -> list[str]:
+        """sha256 of every image, read now."""
+        with ThreadPoolExecutor(8) as pool:  # reading and hashing leave Python's lock
+            return list(pool.map(self.digest, range(len(self)), chunksize=64))
+
     def keep_digest(self, stamp: str, value: str) -> None:
-        """Remember the hash for this stamp; a place that can't be written only costs the time to hash again."""
+        """Remember the hash for this stamp; a place that can't be written only costs the time to
+        hash again."""
         if self.digest_cache is not None:
             with suppress(OSError):
                 self.digest_cache.parent.mkdir(parents=True, exist_ok=True)
-                part = self.digest_cache.with_name(f"{self.digest_cache.name}.{os.getpid()}.part")
-                part.write_text(json.dumps({"stamp": stamp, "list_digest": value}))
-                os.replace(part, self.digest_cache)
+                text = f'{{"stamp": "{stamp}", "list_digest": "{value}"}}'
+                write_whole(self.digest_cache, text)
+
+
+def folders_stamp(root: Path, folders: tuple[str, ...]) -> str:
+    """sha256 over these folders of a split and their times of change, and the names of what lies
+    in the split's folder: changes whenever an image is added, removed, moved or renamed, not when
+    one is overwritten in place. OSError where one is gone."""
+    seen = hashlib.sha256()
+    for name in sorted(e.name for e in os.scandir(root)):
+        seen.update(f"{name}\n".encode("utf-8", "surrogateescape"))
+    for name in folders:
+        seen.update(f"{os.stat(root / name).st_mtime_ns}\n".encode())
+    return seen.hexdigest()
 
 
 def same_classes(train: tuple[str, ...], val: tuple[str, ...], where: object) -> tuple[str, ...]:
@@ -128,8 +208,11 @@ def same_classes(train: tuple[str, ...], val: tuple[str, ...], where: object) ->
         ("val", "train", set(val) - set(train)),
     ):
         if extra:
-            shown = ", ".join(sorted(extra)[:3]) + (", ..." if len(extra) > 3 else "")
+            shown = ", ".join(map(one_line, sorted(extra)[:3])) + (
+                ", ..." if len(extra) > 3 else ""
+            )
             raise InputError(
-                f"{where}: {has} has classes that {lacks} lacks ({len(extra)}: {shown}); both need the same class folders"
+                f"{where}: {has} has classes that {lacks} lacks ({len(extra)}: {shown}); "
+                "both need the same class folders"
             )
     return train

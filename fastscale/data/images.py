@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -23,17 +26,77 @@ def to_rgb(image: Image.Image) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
+# What is opened, whatever the file's suffix: ImageNet has a PNG and CMYK JPEGs named .JPEG. No
+# format that PIL hands to another program (EPS), and none that scripts.
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
+MAX_PIXELS = 150_000_000  # of an image: a larger one is broken, or made to fill the memory
+ORIENTATION = 0x0112  # EXIF: how the camera was held
+
+
 def decode(data: bytes) -> Image.Image:
-    """Encoded file bytes to a PIL RGB image; an exception (OSError, ValueError, ...) when they are damaged."""
+    """Encoded file bytes to a PIL RGB image, upright: turned as its EXIF orientation says, for
+    training, evaluation and prediction alike. An exception (OSError, ValueError, ...) when they are
+    damaged, of a format not in FORMATS, or of more than MAX_PIXELS."""
+    with _opened(data) as image:
+        if image.width * image.height > MAX_PIXELS:
+            raise ValueError(
+                f"{image.width} x {image.height} pixels: more than {MAX_PIXELS:,}, which no such "
+                "image has"
+            )
+        image.load()
+        return _turned(to_rgb(image), _orientation(image))
+
+
+def upright(data: bytes) -> bool:
+    """Whether the pixels of these bytes lie as they are to be seen."""
+    with _opened(data) as image:
+        return _orientation(image) not in TURNS
+
+
+@contextmanager
+def _opened(data: bytes) -> Iterator[Image.Image]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # unusual EXIF or palettes are no news to the user
         try:
-            opened = Image.open(io.BytesIO(data))
+            opened = Image.open(io.BytesIO(data), formats=FORMATS)
         except UnidentifiedImageError:
             raise ValueError("not an image") from None  # PIL's own text holds an address in memory
+        except Image.DecompressionBombError:
+            raise ValueError(f"more than {MAX_PIXELS:,} pixels, which no such image has") from None
         with opened as image:
-            image.load()
-            return to_rgb(image)
+            yield image
+
+
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def _orientation(image: Image.Image) -> int:
+    """1 to 8; 1 where there is none that can be read. (Of a TIFF, PIL turns the pixels itself.)"""
+    try:
+        return int(image.getexif().get(ORIENTATION, 1))
+    except Exception:  # whatever damaged EXIF makes PIL raise: the pixels are whole
+        return 1
+
+
+def _turned(image: Image.Image, orientation: int) -> Image.Image:
+    return image.transpose(TURNS[orientation]) if orientation in TURNS else image
+
+
+def files_stamp(paths: Iterable[Path]) -> str:
+    """sha256 over these files' names, sizes and times of change."""
+    seen = hashlib.sha256()
+    for path in paths:
+        s = os.stat(path)
+        seen.update(f"{path.name}\0{s.st_size}\0{s.st_mtime_ns}\n".encode())
+    return seen.hexdigest()
 
 
 def digest_of_list(digests: Iterable[str]) -> str:
@@ -48,6 +111,7 @@ class ImageSet:
     """
 
     costly = True
+    left_out = ""  # in words: what lies among the images and is none
 
     def __init__(self, classes: Sequence[str], labels: np.ndarray):
         self.classes = tuple(classes)
@@ -81,9 +145,17 @@ class ImageSet:
         """sha256 (hex) of the bytes of image i."""
         return hashlib.sha256(self.read(i)).hexdigest()
 
+    def digests(self) -> list[str]:
+        """sha256 (hex) of every image, read now."""
+        return [self.digest(i) for i in range(len(self))]
+
     def list_digest(self) -> str:
         """sha256 (hex) of the ordered list of the images' hashes."""
-        return digest_of_list(self.digest(i) for i in range(len(self)))
+        return digest_of_list(self.digests())
+
+    def states(self) -> list[tuple[str, int, int]] | None:
+        """(file, bytes, time of change in ns) of every image; None where an image is no file."""
+        return None
 
     def stamp(self) -> str:
         """Changes when an image may have changed; cheaper than `list_digest` where that can be."""
@@ -106,6 +178,7 @@ class Subset(ImageSet):
 
     def __init__(self, whole: ImageSet, indices: np.ndarray):
         super().__init__(whole.classes, whole.labels[indices])
+        self.left_out = whole.left_out
         self.whole, self.indices, self.costly = whole, [int(i) for i in indices], whole.costly
 
     def read(self, i: int) -> bytes:
@@ -116,6 +189,10 @@ class Subset(ImageSet):
 
     def name(self, i: int) -> str:
         return self.whole.name(self.indices[i])
+
+    def states(self) -> list[tuple[str, int, int]] | None:
+        states = self.whole.states()
+        return None if states is None else [states[i] for i in self.indices]
 
     def stamp(self) -> str:
         return f"{self.whole.stamp()} {len(self)} of {len(self.whole)}"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -11,14 +11,25 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 
-from fastscale.data.beton import read_info
+from fastscale.data.beton import damaged, read_both, read_info
+from fastscale.data.folder import SPLITS
 from fastscale.data.framing import Framing
+from fastscale.data.identity import combined_hash, data_hash, labels_digest
 from fastscale.data.images import ImageSet, spread
+from fastscale.data.info import BetonInfo
 from fastscale.data.sources import source as find_source
+from fastscale.data.stale import changed
 from fastscale.data.write import cores
 from fastscale.errors import InputError
 
 LOADERS = ("auto", "ffcv", "plain")
+MOST = {  # whole numbers that an argument may be
+    **dict.fromkeys(("resolution", "test_resolution"), 1 << 14),
+    **dict.fromkeys(("batch_size", "eval_batch_size"), 1_000_000),
+    "workers": 10_000,
+    "limit_train": 1 << 40,
+    "seed": 1 << 62,
+}
 
 
 def have_ffcv() -> bool:
@@ -29,11 +40,6 @@ def have_ffcv() -> bool:
 @cache
 def _say_once(line: str) -> None:
     print(line, flush=True)
-
-
-def combined_hash(train: str, val: str) -> str:
-    """One hash of a data set, of its two splits' list digests."""
-    return hashlib.sha256(f"{train}\n{val}\n".encode()).hexdigest()
 
 
 class ImageData(pl.LightningDataModule):
@@ -54,9 +60,14 @@ class ImageData(pl.LightningDataModule):
         flip: mirror half of the training images.
         augmentation: of training images, after crop and flip: none, autoaugment, autoaugment-v0 or randaugment (augment/policy.py).
         limit_train: train on only so many images, the same ones every time.
+        stale: what to do when the images have changed since the .beton files were written: refuse,
+            or ok: go on with what is stored.
+        only_val: open the validation split alone; the folder train/ need not be there.
 
-    Attributes: num_classes, classes, mean, std (per channel, 0..255), train_size, val_size, data_name, data_hash (of all images),
-    loader_name, augmentation.
+    Attributes: num_classes, classes (names in label order), mean, std (per channel, 0..255),
+    train_size, val_size, data_name, loader_name, augmentation; data_hash: identity of images,
+    labels, classes and stored form (identity.py), of both splits where both are there; stored: how
+    storing changed the pixels, {} where it did not.
 
     Raises InputError where the data is missing, damaged or cut short, or an argument can't be right.
     """
@@ -77,6 +88,8 @@ class ImageData(pl.LightningDataModule):
         flip: bool = True,
         limit_train: int | None = None,
         augmentation: str = "none",
+        stale: str = "refuse",
+        only_val: bool = False,
     ):
         super().__init__()
         self.classes: tuple[str, ...]
@@ -85,21 +98,28 @@ class ImageData(pl.LightningDataModule):
         self.train_size: int
         self.val_size: int
         self.data_hash: str
+        self.stored: dict[str, Any] = {}
+        self._first_hash = ""  # by scheme 1; empty where a split is not here
         self.save_hyperparameters()
         self.batch_size, self.eval_batch_size = (
             batch_size,
             batch_size if eval_batch_size is None else eval_batch_size,
         )
-        for name, value in (
-            ("batch_size", self.batch_size),
-            ("eval_batch_size", self.eval_batch_size),
-            ("limit_train", limit_train),
-        ):
-            if value is not None and value < 1:
+        sizes = {"resolution": resolution, "test_resolution": test_resolution, "seed": seed}
+        sizes |= {"batch_size": batch_size, "workers": workers, "limit_train": limit_train}
+        for name, value in {**sizes, "eval_batch_size": self.eval_batch_size}.items():
+            if value is not None and (type(value) is not int or abs(value) > MOST[name]):
+                raise InputError(
+                    f"{name} {str(value)[:40]}: wanted a whole number to {MOST[name]:,}"
+                )
+            if value is not None and value < 1 and name not in ("workers", "seed"):
                 raise InputError(f"{name} {value}: wanted at least 1")
         if workers < -1:
             raise InputError(f"workers {workers}: wanted -1 (all cores) or the number")
+        if stale not in ("refuse", "ok"):
+            raise InputError(f"stale {stale!r}: wanted refuse or ok")
         self.workers, self.augmentation = workers, augmentation
+        self._stale_is_ok, self._only_val = stale == "ok", only_val
         test_resolution = round(resolution * 8 / 7) if test_resolution is None else test_resolution
         self.train_framing = Framing(
             True, resolution, test_resolution, crop_area, crop_ratio, flip, seed, augmentation
@@ -108,6 +128,8 @@ class ImageData(pl.LightningDataModule):
         self.source = find_source(source, data_dir)
         self.data_name: str = self.source.name
         self.loader_name = self._choose(loader)
+        if only_val and loader == "auto" and not (self.source.betons / "val.beton").exists():
+            self.loader_name = "plain"  # a folder without train/ can't be written
         if self.loader_name == "ffcv":
             self._read_betons()
         else:
@@ -135,34 +157,87 @@ class ImageData(pl.LightningDataModule):
         return "ffcv" if loader == "auto" else loader
 
     def _read_betons(self) -> None:
-        self.infos = {
-            s: read_info(self.source.betons / f"{s}.beton", self.source.command)
-            for s in ("train", "val")
-        }
-        train, val = self.infos["train"], self.infos["val"]
-        for split, info in self.infos.items():
-            if (info.source, info.split) != (self.data_name, split):
-                where = self.source.betons / f"{split}.beton"
-                raise InputError(
-                    f"{where}: holds {info.source} {info.split}; make it again with: {self.source.command}"
-                )
+        splits = ("val",) if self._only_val else SPLITS
+        self.infos = {s: self._read_beton(s) for s in splits}
+        if self._only_val:
+            with suppress(InputError):  # for the identity alone
+                train = read_info(self.source.betons / "train.beton")
+                if train.classes == self.infos["val"].classes:
+                    self.infos["train"] = train
+        val = self.infos["val"]
+        train = self.infos.get("train", val)
         if train.classes != val.classes:
             raise InputError(
-                f"{self.source.betons}: train and val have different classes; make them again with: {self.source.command}"
+                f"{self.source.betons}: train and val have different classes; "
+                f"make them again with: {self.source.command}"
             )
-        self.classes, self.mean, self.std = train.classes, train.mean, train.std
-        self.train_size, self.val_size = train.count, val.count
-        self.data_hash = combined_hash(train.list_digest, val.list_digest)
+        self.classes, self.mean, self.std = val.classes, val.mean, val.std
+        self.train_size = train.count if not self._only_val else 0
+        self.val_size = val.count
+        self.stored = train.stored or val.stored
+        self._identify({s: (i.list_digest, i.labels_digest) for s, i in self.infos.items()})
+
+    def _read_beton(self, split: str) -> BetonInfo:
+        path = self.source.betons / f"{split}.beton"
+        info, index = read_both(path, self.source.command, old=True)
+        command = self.source.command_for(info.settings)
+        if (info.source, info.split) != (self.data_name, split):
+            raise InputError(
+                f"{path}: holds {info.source} {info.split}; "
+                f"make it again with: {self.source.command}"
+            )
+        if info.version == 1:
+            raise InputError(
+                f"{path}: written by an earlier version, which did not keep labels and stored form; "
+                f"bring it up to date (what proves to match is not encoded again) with: {command}"
+            )
+        if damaged(path, info, index):
+            raise InputError(
+                f"{path}: damaged, its image data is not what was written; "
+                f"make it again with: {command}"
+            )
+        if what := changed(self.source, info):
+            line = f"{path}: its source has changed since it was written: {what}"
+            if not self._stale_is_ok:
+                raise InputError(
+                    f"{line}; bring it up to date with: {command}, "
+                    "or go on with what is stored: --data.stale ok"
+                )
+            _say_once(f"{line}; going on with what is stored (stale: ok)")
+        return info
 
     def _read_images(self) -> None:
-        self.images: dict[str, ImageSet] = {s: self.source.split(s) for s in ("train", "val")}
-        train, val = self.images["train"], self.images["val"]
-        self.classes, self.mean, self.std = train.classes, self.source.mean, self.source.std
-        self.train_size, self.val_size = len(train), len(val)
-        self.data_hash = combined_hash(train.list_digest(), val.list_digest())
+        alone = self._only_val
+        self.images: dict[str, ImageSet] = {"val": self.source.split("val", alone=alone)}
+        with suppress(InputError) if alone else nullcontext():
+            self.images["train"] = self.source.split("train")
+        for split, images in self.images.items():
+            if images.left_out:
+                _say_once(f"{self.data_name} {split}: left out: {images.left_out}")
+        val = self.images["val"]
+        self.classes, self.mean, self.std = val.classes, self.source.mean, self.source.std
+        self.train_size = 0 if alone else len(self.images["train"])
+        self.val_size = len(val)
+        self._identify(
+            {s: (i.list_digest(), labels_digest(i.labels)) for s, i in self.images.items()}
+        )
+
+    def _identify(self, splits: dict[str, tuple[str, str]]) -> None:
+        self.data_hash = data_hash(self.classes, splits, self.stored)
+        if "train" in splits:
+            self._first_hash = combined_hash(splits["train"][0], splits["val"][0])
+
+    def same_data(self, recorded_hash: str | None) -> bool:
+        """Whether a recorded hash is this data's, by the scheme that the hash was made with.
+
+        None, of a record that kept none, says nothing against it.
+        """
+        return recorded_hash in (None, self.data_hash, self._first_hash or None)
 
     def train_dataloader(self) -> Any:
         """Shuffled; the next epoch at each loop, starting with the trainer's current one."""
+        if self._only_val:
+            raise InputError(f"{self.data_name}: opened for validation alone (only_val)")
         epoch = self.trainer.current_epoch if self.trainer is not None else 0
         return self._loader("train", self.train_framing, self.batch_size, self.train_indices, epoch)
 

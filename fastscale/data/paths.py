@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 
 def data_root(data_dir: str | os.PathLike[str] | None = None) -> Path:
@@ -18,13 +20,20 @@ def beton_folder(source_name: str, data_dir: str | os.PathLike[str] | None = Non
     return data_root(data_dir) / source_name / "beton"
 
 
-def write_command(spec: str, data_dir: str | os.PathLike[str] | None = None) -> str:
-    """The command that fetches a source and writes its `.beton` files, as error messages give it."""
-    words = [
-        "fastscale",
-        "data",
-        "write",
-        spec,
-        *(["--data-dir", str(data_dir)] if data_dir else []),
-    ]
+def write_command(
+    spec: str, data_dir: str | os.PathLike[str] | None = None, settings: Mapping[str, Any] = {}
+) -> str:
+    """The command that fetches a source and writes its `.beton` files, as messages give it.
+
+    `settings`: the options of how images are stored, those at None left out.
+    """
+    words = ["fastscale", "data", "write", spec]
+    words += ["--data-dir", str(data_dir)] if data_dir else []
+    for name, value in settings.items():
+        words += [f"--{name.replace('_', '-')}", str(value)] if value is not None else []
     return shlex.join(words)
+
+
+def offline() -> bool:
+    """Whether FASTSCALE_OFFLINE forbids every connection."""
+    return os.environ.get("FASTSCALE_OFFLINE", "0").lower() not in ("", "0", "false", "no")

@@ -7,7 +7,13 @@ compression, another decoder, and `max_resolution`.
 
 from __future__ import annotations
 
+import os
+import re
+import signal
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +23,12 @@ from torch.utils.data import DataLoader, Dataset
 from fastscale.data.augment import pillow
 from fastscale.data.framing import Framing, batches, cut
 from fastscale.data.images import ImageSet
+from fastscale.data.workers import (
+    OPEN_FILES,
+    check_open_files,
+    end_with_parent,
+    too_many_files,
+)
 from fastscale.errors import RunError
 
 TOGETHER = 32  # decoded images held at a time: photographs of a whole batch would fill the memory
@@ -101,15 +113,46 @@ class PlainLoader:
         epoch, first = self.next_epoch, self.first_batch
         self.next_epoch, self.first_batch = epoch + 1, 0
         wanted: Any = [(self.framing, epoch, b) for b in self._batches(epoch)[first:]]
+        workers = min(self.workers, len(wanted))
+        check_open_files(workers)
         loader = DataLoader(
             self.data,
             batch_size=None,  # a batch is made in one piece
             sampler=wanted,
-            num_workers=min(self.workers, len(wanted)),
+            num_workers=workers,
             pin_memory=torch.cuda.is_available(),
             generator=torch.Generator(),  # or each epoch would draw from torch's own random state
+            worker_init_fn=partial(_start_worker, os.getpid()) if workers else None,
         )
         try:
-            yield from loader
-        except RuntimeError as e:  # of a worker process comes its whole traceback, whose last line says what was wrong
-            raise RunError(str(e).strip().splitlines()[-1].removeprefix("RuntimeError: ")) from e
+            with _no_interruption():
+                iterator = iter(loader)
+            yield from iterator
+        except (RuntimeError, OSError, EOFError) as e:
+            if too_many_files(e):
+                raise RunError(OPEN_FILES) from e
+            if isinstance(e, OSError | EOFError):  # its end of a socket is closed, or its file gone
+                raise RunError(KILLED) from e
+            # of a worker process comes its whole traceback, whose last line says what was wrong
+            last = (str(e).strip() or type(e).__name__).splitlines()[-1]
+            raise RunError(_WORDS.sub(KILLED, last.removeprefix("RuntimeError: "))) from e
+
+
+def _start_worker(parent: int, number: int) -> None:
+    end_with_parent(parent)
+
+
+@contextmanager
+def _no_interruption() -> Iterator[None]:
+    """torch raises an error wherever the program is when a worker dies, which no loop can catch;
+    with the handler of SIGCHLD put back, the wait for the next batch finds it within seconds."""
+    before = signal.getsignal(signal.SIGCHLD)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL if before is None else before)
+
+
+KILLED = "a process that loads images was killed (out of memory?): try again with fewer workers"
+_WORDS = re.compile(r"DataLoader worker \(pid.*")  # torch's

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from fastscale.data import archives
 from fastscale.data.download import download
+from fastscale.data.folder import SPLITS
 from fastscale.data.images import Say
 from fastscale.data.sources import ArchiveSource
 from fastscale.errors import InputError
@@ -23,12 +24,15 @@ class PublicArchive(ArchiveSource):
     def unpacked(self) -> Path:
         return self.home / self.folder
 
-    def tree(self) -> Path:
+    def place(self) -> str:
+        return ""  # the archive is removed when it is unpacked
+
+    def tree(self, splits: tuple[str, ...] = SPLITS) -> Path:
         if not self.unpacked().is_dir():
             raise InputError(
                 f"{self.name} is not in {self.unpacked()} yet; fetch it with: {self.command}"
             )
-        return super().tree()
+        return super().tree(splits)
 
     def fetch(self, progress: Say = print) -> None:
         if not self.unpacked().is_dir():

@@ -6,9 +6,10 @@ import difflib
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from fastscale.data import archives
 from fastscale.data.folder import (
@@ -50,6 +51,15 @@ class Source:
     def __repr__(self) -> str:
         return f"source({self.spec!r})"
 
+    def command_for(
+        self, settings: Mapping[str, Any], out: str | os.PathLike[str] | None = None
+    ) -> str:
+        """The command that writes it in this form (max_resolution, jpeg_quality, ...)."""
+        own = {k: v for k, v in settings.items() if v not in (None, 0)}
+        if own.get("max_resolution") == self.max_resolution:
+            own.pop("max_resolution", None)
+        return write_command(self.spec, self.data_dir, {"out": out, **own})
+
     @property
     def classes(self) -> tuple[str, ...]:
         """Class names; a label is an index into them. InputError where the images are not there yet."""
@@ -58,8 +68,18 @@ class Source:
     def fetch(self, progress: Say = print) -> None:
         """Make the images available here: download, verify, unpack; returns at once when that was done before."""
 
-    def split(self, name: str) -> ImageSet:
-        """The images of "train" or "val". InputError where they are not there, or the two splits' classes differ."""
+    @property
+    def images_at(self) -> Path | None:
+        """The folder in which its images lie once it is fetched; None where there is none."""
+        return None
+
+    def place(self) -> str:
+        """State of the archive that its images came from; empty where there is none."""
+        return ""
+
+    def split(self, name: str, *, alone: bool = False) -> ImageSet:
+        """The images of "train" or "val". InputError where they are not there, or the two splits'
+        classes differ; `alone`: the other split need not be there."""
         raise LookupError("a subclass lists its images")
 
     def check_split(self, name: str) -> None:
@@ -80,6 +100,8 @@ def lock(path: Path, say: Say) -> Iterator[None]:
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_symlink():  # it would be opened and cut to nothing
+            raise InputError(f"{path}: a link, so it is not written to; remove it")
         held = FileLock(path)
         try:
             held.acquire(timeout=0)
@@ -105,10 +127,15 @@ class FolderSource(Source):
         super().__init__(name, spec, data_dir)
         self.root = root
 
-    def tree(self) -> Path:
-        found = find_tree(self.root)
+    @property
+    def images_at(self) -> Path | None:
+        return self.root
+
+    def tree(self, splits: tuple[str, ...] = SPLITS) -> Path:
+        """The folder that holds the folders of these splits."""
+        found = find_tree(self.root, splits=splits)
         if found is None:
-            raise InputError(f"{self.root}: no folder with train/<class>/* and val/<class>/* there")
+            raise InputError(f"{self.root}: no folder with {_wanted(splits)} there")
         return found
 
     @property
@@ -121,10 +148,16 @@ class FolderSource(Source):
     def fetch(self, progress: Say = print) -> None:
         self.tree()
 
-    def split(self, name: str) -> ImageSet:
+    def split(self, name: str, *, alone: bool = False) -> ImageSet:
         self.check_split(name)
-        _ = self.classes  # both splits must agree
-        return FolderSet(split_folder(self.tree(), name), self.home / f"digest-{name}.json")
+        if not alone:
+            _ = self.classes  # both splits must agree
+        tree = self.tree((name,) if alone else SPLITS)
+        return FolderSet(split_folder(tree, name), self.home / f"digest-{name}.json")
+
+
+def _wanted(splits: tuple[str, ...]) -> str:
+    return " and ".join(f"{s}/<class>/*" for s in splits)
 
 
 class ArchiveSource(FolderSource):
@@ -139,19 +172,33 @@ class ArchiveSource(FolderSource):
     def unpacked(self) -> Path:
         if not self.archive.is_file():
             raise InputError(f"{self.archive}: no such archive")
-        s = self.archive.stat()
-        return (
-            self.home
-            / f"unpacked-{short_hash(self.archive.resolve())}-{short_hash(s.st_size, s.st_mtime_ns)}"
-        )
+        state = short_hash(*self._state())
+        return self.home / f"unpacked-{short_hash(self.archive.resolve())}-{state}"
 
-    def tree(self) -> Path:
+    @property
+    def images_at(self) -> Path | None:
+        try:
+            return self.unpacked()
+        except InputError:
+            return None  # the archive is not there any more
+
+    def place(self) -> str:
+        try:
+            return short_hash(*self._state())
+        except OSError:
+            return ""
+
+    def _state(self) -> tuple[int, int]:
+        s = self.archive.stat()
+        return s.st_size, s.st_mtime_ns
+
+    def tree(self, splits: tuple[str, ...] = SPLITS) -> Path:
         folder = self.unpacked()
         if not folder.is_dir():
             raise InputError(f"{self.archive} is not unpacked yet; do it with: {self.command}")
-        found = find_tree(folder)
+        found = find_tree(folder, splits=splits)
         if found is None:
-            raise InputError(f"{self.archive}: holds no train/<class>/* and val/<class>/*")
+            raise InputError(f"{self.archive}: holds no {_wanted(splits)}")
         return found
 
     def fetch(self, progress: Say = print) -> None:

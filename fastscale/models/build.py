@@ -1,6 +1,12 @@
 """`build`: from an arch to its module."""
 
+import os
+
+import torch
+
 from fastscale.archs import Arch
+from fastscale.archs.check import check_classes
+from fastscale.counts import complexity
 from fastscale.errors import InputError
 from fastscale.models.network import Network
 
@@ -10,8 +16,21 @@ def build(arch: Arch, num_classes: int = 1000, drop_path: float = 0.0) -> Networ
 
     `drop_path`: rate at which the last block's branch is left out in training, rising linearly from 0 at the first (stochastic depth).
     """
-    if not isinstance(num_classes, int) or num_classes < 1:
-        raise InputError(f"num_classes must be a whole number >= 1, got {num_classes!r}")
+    check_classes(num_classes)
     if not 0 <= drop_path < 1:
         raise InputError(f"drop_path must be from 0 to below 1, got {drop_path!r}")
+    if torch.get_default_device().type != "meta":
+        check_memory(arch, num_classes)
     return Network(arch, num_classes, drop_path)
+
+
+def check_memory(arch: Arch, num_classes: int) -> None:
+    """InputError for a network whose weights alone are more than this machine's memory: asking for
+    it would end the process, not raise."""
+    needed = 4 * complexity(arch, num_classes=num_classes).params
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > there:
+        raise InputError(
+            f"{arch.name}: its weights take {needed / 2**30:,.0f} GiB, "
+            f"this machine has {there / 2**30:,.0f} GiB of memory"
+        )

@@ -18,6 +18,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from fastscale.errors import InputError
 from fastscale.paper.artifacts import Artifact
 from fastscale.paper.chart import Chart, Fit, Mark, draw_charts
 from fastscale.paper.comparison import least_squares
@@ -88,7 +89,11 @@ def draw_accelerators(
     paths = _dots(found, artifact, folder)
     charts = []
     for file in artifact.drawing["shown"]:
-        device = next(d for d in found if d.file == file)
+        device = next((d for d in found if d.file == file), None)
+        if device is None:
+            raise InputError(
+                f"{artifact.name}: drawing: shown: timm_benchmarks.csv has no {file!r}"
+            )
         charts += [
             _scatter(device, timm_points(file, root), measure) for measure in ("acts", "flops")
         ]

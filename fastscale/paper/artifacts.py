@@ -19,11 +19,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from fastscale.archs.registry import nearest
+from fastscale.common import read_yaml
 from fastscale.errors import InputError
 from fastscale.paper.claim import Claim, read_claim
+from fastscale.paper.declared import (
+    NETWORK,
+    OF_PAIRED,
+    STRATEGY,
+    Keys,
+    check_drawing,
+    check_keys,
+    check_strategies,
+    each,
+    text,
+    within,
+)
 from fastscale.paper.places import checkout
 from fastscale.paper.plan import Plan, RunSpec, Series, need_keys, read_plan
 
@@ -47,10 +58,16 @@ KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "comparison": (("tiers",), ()),
     "figure": (("drawing",), ("tiers",)),
 }
-DRAWINGS = ("panels", "runtime", "blocks", "accelerators", "curves", "paired")
 DEFAULT_TIER = "quick"
 TIERS = ("quick", "full")
-_COMMON = ("name", "title", "kind", "shows", "outputs")
+_KEYS: Keys = {"name": text, "title": text, "kind": text, "shows": text, "outputs": each(text)}
+_COMMON = tuple(_KEYS)
+_LISTS: Keys = {
+    "claims": each(lambda claim: None, 0),  # see `read_claim`
+    "strategies": each(STRATEGY),
+    "networks": each({"label": text, "source": text, "arch": NETWORK}),
+    "growth": {"bases": each(NETWORK), "factors": each(within(1e-3, 1e6))},
+}
 
 
 @dataclass(frozen=True)
@@ -100,11 +117,7 @@ def load_artifact(name: str, root: Path | None = None) -> Artifact:
         )
     path = checkout(root) / "configs" / "artifacts" / f"{name}.yaml"
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise InputError(f"{path.name}: not YAML ({' '.join(str(error).split())})") from None
-    try:
-        return _artifact(content, name)
+        return _artifact(read_yaml(path), name)
     except InputError as error:
         raise InputError(f"configs/artifacts/{path.name}: {error}") from None
 
@@ -120,15 +133,13 @@ def _artifact(content: Any, name: str) -> Artifact:
     need_keys(content, (*_COMMON, *needed), "artifact", ("claims", *allowed))
     if content["name"] != name:
         raise InputError(f"name is {content['name']!r}, the file's name says {name!r}")
-    for network in content.get("networks", ()):
-        need_keys(network, ("label", "source", "arch"), "network")
-    if content["kind"] == "figure" and (
-        not isinstance(content["drawing"], dict) or content["drawing"].get("by") not in DRAWINGS
-    ):
-        raise InputError(f"drawing: by must be one of {', '.join(DRAWINGS)}")
+    check_keys({key: content[key] for key in _COMMON}, _KEYS, "artifact")
+    for key, check in _LISTS.items():
+        if key in content:
+            check_keys({key: content[key]}, {key: check}, "artifact")
+    if content["kind"] == "figure":
+        check_drawing(content["drawing"])
     growth = content.get("growth", {})
-    if growth:
-        need_keys(growth, ("bases", "factors"), "growth")
     tiers = content.get("tiers", {})
     need_keys(tiers, (), "tiers", TIERS)
     artifact = Artifact(
@@ -141,7 +152,29 @@ def _artifact(content: Any, name: str) -> Artifact:
         drawing=content.get("drawing", {}),
         tiers={tier: read_plan(plan) for tier, plan in tiers.items()},
     )
+    _check_together(artifact)
     for tier, plan in artifact.tiers.items():
         if artifact.kind == "comparison" and (len(plan.bases), len(plan.factors)) != (1, 1):
             raise InputError(f"tier {tier}: a comparison has one base and one factor")
     return artifact
+
+
+def _check_together(artifact: Artifact) -> None:
+    """InputError where a drawing or a claim speaks of what the rest of the file does not hold."""
+    paired = artifact.drawing.get("by") == "paired"
+    strategies: list[str | None] = []
+    if paired:
+        plan = artifact.plan(artifact.drawing["tier"])
+        if plan is None:
+            raise InputError(f"drawing: tier: no tier {artifact.drawing['tier']!r} is declared")
+        strategies = [s for series in plan.series for s in series.strategies]
+        check_strategies([artifact.drawing["reference"]], strategies, "drawing: reference")
+    for claim in artifact.claims:
+        where = f"claim {claim.id}: measure"
+        if "growth" in claim.measure and not artifact.growth:
+            raise InputError(f"{where}: growth of what? The artifact declares no growth")
+        if set(claim.measure) & set(OF_PAIRED) and not paired:
+            raise InputError(f"{where}: only a drawing by paired can tell it")
+        if "paired" in claim.measure:
+            names = [claim.measure["paired"], claim.measure["minus"]]
+            check_strategies(names, strategies, where)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastscale.errors import InputError
+from fastscale.paper.declared import check_measure
 from fastscale.paper.plan import need_keys
 
 SIDES = ("near", "at least", "at most")
@@ -46,17 +47,16 @@ def read_claim(content: Any) -> Claim:
     for key in ("paper", "tolerance"):
         value = content[key]
         if (value is not None or key == "tolerance") and (
-            isinstance(value, bool) or not isinstance(value, int | float)
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not abs(value) < 1e15  # nor nan, nor infinite
         ):
             raise InputError(f"claim {content['id']}: {key} must be a number, not {value!r}")
     if content["side"] not in SIDES:
         raise InputError(
             f"claim {content['id']}: side must be one of {', '.join(SIDES)}, not {content['side']!r}"
         )
-    if not isinstance(content["measure"], dict) or not content["measure"]:
-        raise InputError(
-            f"claim {content['id']}: measure must say how the number is computed, not {content['measure']!r}"
-        )
+    check_measure(content["measure"], f"claim {content['id']}")
     return Claim(**content)
 
 

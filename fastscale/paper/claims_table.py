@@ -1,10 +1,20 @@
 """claims.md: one row a verdict, and how many claims have which."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from fastscale.paper.claim import condition
 from fastscale.paper.tables import Column, Table, share
-from fastscale.paper.verdicts import FAILS, HOLDS, Verdict, target
+from fastscale.paper.verdicts import (
+    FAILS,
+    HOLDS,
+    IN_OTHERS,
+    ON_CPU,
+    UNDECIDED,
+    UNMEASURED,
+    Verdict,
+    target,
+)
 
 
 def claims_table(found: Sequence[Verdict]) -> Table:
@@ -51,22 +61,41 @@ def summary(found: Sequence[Verdict]) -> str:
     by_claim: dict[str, list[str]] = {}
     for v in found:
         by_claim.setdefault(v.claim.id, []).append(v.verdict)
-    said: dict[str, int] = {}
-    for lines in by_claim.values():
-        decided = sorted(set(lines) & {HOLDS, FAILS})
-        verdict = (
-            lines[0]
-            if not decided
-            else decided[0]
-            if len(decided) == 1
-            else "holds on some devices only"
-        )
-        said[verdict] = said.get(verdict, 0) + 1
-    return (
-        f"{len(by_claim)} claims: "
-        + "; ".join(f"{said[verdict]} {verdict}" for verdict in sorted(said))
-        + "."
+    counted = Counter(map(_of_all, by_claim.values()))
+    own, others = (
+        [
+            f"{n} {words[n != 1]}"
+            for verdict, words in _IN_WORDS.items()
+            if (n := counted[verdict + suffix])
+        ]
+        for suffix in ("", IN_OTHERS)
     )
+    parts = [", ".join(own)] if own else []
+    parts += [f"in others' measurements {', '.join(others)}"] if others else []
+    s = "s" * (len(by_claim) != 1)
+    return f"{len(by_claim)} claim{s}: {'; '.join(parts)}."
+
+
+def _of_all(lines: Sequence[str]) -> str:
+    """One verdict of a claim that was looked at on several devices, or for several sizes."""
+    said = {line for line in lines if line not in (UNMEASURED, ON_CPU)} or set(lines)
+    if len(said) == 1:
+        return said.pop()
+    if HOLDS in said:
+        return IN_PART
+    return FAILS if FAILS in said else lines[0]
+
+
+IN_PART = "holds in part"
+# verdict -> how one claim, and how several are said
+_IN_WORDS = {
+    HOLDS: ("holds", "hold"),
+    FAILS: ("does not", "do not"),
+    IN_PART: ("holds in part only", "hold in part only"),
+    UNDECIDED: ("undecided", "undecided"),
+    UNMEASURED: ("not measured", "not measured"),
+    ON_CPU: ("not measured on an accelerator", "not measured on an accelerator"),
+}
 
 
 def _short(value: float) -> str:
@@ -81,6 +110,7 @@ def _with_interval(value: tuple[float, float | None, float | None]) -> str:
 _METHOD = (
     "Holds: ours is within the tolerance of the paper's number, or where it prints none, of the number computed again: from published "
     "points, or for Fig. 5 and 7 from counts. "
+    "A paired difference that changes its sign between sizes is judged at each size alone. "
     "Where ours has a 95 % interval in brackets, all of it has to be; a part of it leaves the claim undecided. "
     "The paper's plots hold more points than could be read off (small networks may hide each other), so its printed r and those of the "
     "known points differ a little. n: networks behind a correlation or count, runs a network behind a difference or ratio. "

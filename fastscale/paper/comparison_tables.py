@@ -7,6 +7,7 @@ from fastscale.paper.artifacts import Artifact
 from fastscale.paper.comparison import Comparison, Network, pearson, summary
 from fastscale.paper.places import reference
 from fastscale.paper.tables import Column, Table, fixed, power, runs_shown, scaled, signed, times
+from fastscale.scaling import factor_text
 
 DATA_NAMES = {
     "fashion-mnist": "Fashion-MNIST",
@@ -23,7 +24,7 @@ def comparison_table(comparison: Comparison, artifact: Artifact) -> Table:
     """One row a network: what was scaled, counts, growth of acts beside the theory, epoch time, error."""
     columns = [
         Column("strategy", "strategy", right=False),
-        Column("factor", "factor", lambda value: f"{value:g}", terminal=False),
+        Column("factor", "factor", factor_text, terminal=False),
         *(Column(f"{n}_multiplier", f"{n} multiplier", fixed(2), terminal=False) for n in "dwrg"),
         Column("resolution_px", "res. px"),
         Column("flops_multiply_adds", "flops, M (multiply-adds)", scaled(1e6, 2)),
@@ -114,7 +115,7 @@ def where(comparison: Comparison, kind: str | None = None) -> str:
     """Base, data, device and, of the records of one kind, threads, for titles."""
     device = comparison.environment("device")
     plan = comparison.plan
-    what = f"{plan.bases[0]} and scaled x{plan.factors[0]:g}, {DATA_NAMES.get(plan.data, plan.data)}, {device}"
+    what = f"{plan.bases[0]} and scaled x{factor_text(plan.factors[0])}, {DATA_NAMES.get(plan.data, plan.data)}, {device}"
     return what + (_threads(comparison, kind) if kind else "")
 
 
@@ -140,8 +141,9 @@ def _notes(comparison: Comparison) -> list[str]:
     if growth:
         notes.append(
             "Depths are whole numbers, widths multiples of 8, resolutions of 4: instead of "
-            f"x{comparison.plan.factors[0]:g} the flops (multiply-adds) grow x{min(growth):.2f} to x{max(growth):.2f}, so errors are not "
-            "at quite equal cost. In theory acts grow as the strategy's power of s."
+            f"x{factor_text(comparison.plan.factors[0])} the flops (multiply-adds) grow "
+            f"x{min(growth):.2f} to x{max(growth):.2f}, so errors are not at quite equal cost. "
+            "In theory acts grow as the strategy's power of s."
         )
     if comparison.timed_by_step:
         run = _threads(comparison, "time")

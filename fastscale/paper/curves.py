@@ -9,12 +9,14 @@ scripts/export_curves.py writes from what the run showed in TensorBoard. The cur
 """
 
 import csv
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from fastscale.common import number, read_text
 from fastscale.errors import InputError
 from fastscale.paper.artifacts import Artifact
 from fastscale.paper.comparison_tables import DATA_NAMES
@@ -130,15 +132,21 @@ def errors_by_epoch(path: Path, records: Sequence[Record]) -> dict[tuple[str, in
 
 
 def _rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    mend = "restore paper_figures/records/curves"
     try:
-        with open(path, newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    except OSError as error:
-        raise InputError(
-            f"{path.name}: cannot read the curve ({error.strerror}); restore paper_figures/records/curves"
-        ) from None
-    if not rows or tuple(rows[0]) != tuple(columns):
-        raise InputError(f"{path.name}: expected the columns {', '.join(columns)}")
+        rows = list(csv.DictReader(io.StringIO(read_text(path), newline=""), strict=True))
+    except (OSError, csv.Error) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"{path.name}: cannot read the curve ({reason}); {mend}") from None
+    if not rows or any(tuple(row) != tuple(columns) for row in rows):
+        raise InputError(f"{path.name}: expected the columns {', '.join(columns)}; {mend}")
+    for line, row in enumerate(rows, start=2):
+        for name, text in row.items():
+            try:
+                if name != "run":
+                    number(text, 0, 1e9, whole=name in ("epoch", "seed"))
+            except ValueError as error:
+                raise InputError(f"{path.name}, line {line}, {name}: {error}; {mend}") from None
     return rows
 
 

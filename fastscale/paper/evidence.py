@@ -18,7 +18,8 @@ from fastscale.paper.comparison import LEAST_POINTS, deviation, mean
 from fastscale.paper.looks import SAME, WITH_GROUPS, family_of
 from fastscale.paper.places import checkout
 from fastscale.paper.points import Measured
-from fastscale.records import Record, key, read_records
+from fastscale.paper.selection import early
+from fastscale.records import Record, key, latest, read_records
 from fastscale.scaling import RunName, arch_named
 from fastscale.timing.drift import at_usual_clock
 
@@ -43,8 +44,8 @@ def committed_records(root: Path | None = None) -> list[Record]:
     found: dict[tuple, tuple[Record, str]] = {}
     for path in sorted((checkout(root) / "paper_figures" / "records").glob("*.jsonl")):
         for number, record in enumerate(read_records(path), start=1):
-            if record.run.endswith(".reference"):
-                continue  # a campaign repeats it on purpose, to see its device drift
+            if record.run.endswith(".reference") or early(record):
+                continue  # the first a campaign repeats on purpose, to see its device drift
             where = f"{path.name}, line {number}"
             check_counts(record, where)
             other, first = found.setdefault(key(record), (record, where))
@@ -71,7 +72,9 @@ def groups(records: Iterable[Record], artifact: Artifact, tier: str = "full") ->
     if plan is None:
         return []
     planned = {name.arch_name: name for name in plan.names()}
-    own = [r for r in records if plan.holds(r.base, r.strategy, r.factor) and _fits(r)]
+    own = [
+        r for r in records if plan.holds(r.base, r.strategy, r.factor) and _fits(r) and not early(r)
+    ]
     names = {r.arch: planned.get(r.arch) or _plain(r, planned) for r in own}
     names = dict(sorted(names.items(), key=lambda item: _in_order(item[1], planned)))
     trained = [r for r in own if r.kind == "train" and r.recipe and "top1_error" in r.values]
@@ -160,7 +163,8 @@ def _trained(recipe: str, records: Sequence[Record], names: dict[str, RunName]) 
         )
     points = []
     for name in dict.fromkeys(names.values()):
-        runs = [r for r in records if names[r.arch] == name]
+        # the last of each seed: n counts trainings, not how often one was written down
+        runs = [*{r.seed: r for r in latest(records) if names[r.arch] == name}.values()]
         if runs:
             errors = [r.values.get("top1_error_ema", r.values["top1_error"]) for r in runs]
             points.append(

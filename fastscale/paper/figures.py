@@ -4,6 +4,7 @@ The same points give the same file: no date, no program name, no random ids, fon
 matplotlib settings.
 """
 
+import io
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
+from fastscale.common import write_whole
 from fastscale.paper.labels import Label, label_column, place_labels
 from fastscale.paper.looks import GREY, IN_WORDS, PALE, SAME, strategy_look
 
@@ -117,10 +119,12 @@ def draw(
 def save_picture(figure: Figure, folder: Path, name: str, dpi: int = 150) -> list[Path]:
     """Writes `<name>.svg` and `<name>.png` (at `dpi`) into `folder`, without date or program; to be called in the house style."""
     folder.mkdir(parents=True, exist_ok=True)
-    svg, png = folder / f"{name}.svg", folder / f"{name}.png"
-    figure.savefig(svg, metadata={"Date": None, "Creator": None})
-    figure.savefig(png, metadata={"Software": None}, dpi=dpi)
-    return [svg, png]
+    made = []
+    for kind, metadata in (("svg", {"Date": None, "Creator": None}), ("png", {"Software": None})):
+        picture = io.BytesIO()
+        figure.savefig(picture, format=kind, metadata=metadata, dpi=dpi if kind == "png" else None)
+        made.append(write_whole(folder / f"{name}.{kind}", picture.getvalue()))
+    return made
 
 
 def legend(panels: Sequence[Panel]) -> str:

@@ -5,8 +5,10 @@ from pathlib import Path
 
 from fastscale.paper.artifacts import Artifact, list_artifacts, load_artifact
 from fastscale.paper.claims_table import summary
+from fastscale.paper.evidence import Group
 from fastscale.paper.paired import trained
 from fastscale.paper.paired_tables import amount
+from fastscale.paper.places import checkout
 from fastscale.paper.verdicts import Verdict
 from fastscale.paper.views import views
 from fastscale.records import Record
@@ -35,10 +37,13 @@ def index(records: Sequence[Record], found: Sequence[Verdict], root: Path | None
         (a for a in artifacts if a.kind == "figure"), key=lambda a: (_place(a.name), a.name)
     )
     tables = [a for a in artifacts if a.kind not in ("figure", "comparison")]
+    # a copy without records has none to lead to
+    kept = (checkout(root) / "paper_figures" / "records").is_dir()
+    there = "[records](records)" if kept else "records"
     parts = [
         "# Tables and figures",
         "",
-        "Made by `bash scripts/reproduce_table.sh [ARTIFACT ...]` from the [records](records) and the",
+        f"Made by `bash scripts/reproduce_table.sh [ARTIFACT ...]` from the {there} and the",
         "[published references](reference/README.md), and from nothing else. Published points are hollow, ours filled; what has no",
         "record is left out. Every figure is there as SVG, PNG, and as numbers in CSV, Markdown and LaTeX.",
         "",
@@ -74,15 +79,21 @@ def recorded(artifact: Artifact, records: Sequence[Record], root: Path | None = 
             artifact.drawing["by"], "Of published numbers alone."
         )
     pictures = views(artifact, records, root)
+    planned = {name.arch_name for name in plan.names()}
+
+    def share(group: Group | None) -> str:
+        # a figure also shows networks of its series that it did not plan: they do not count
+        known = {p.arch for p in group.points} & planned if group else ()
+        return f"{len(known)} of {len(planned)}"
+
     said = []
     if plan.seeds:
-        own = pictures[0].trained
-        said.append(f"trained {len(own.points) if own else 0} of {len(plan.names())}")
+        said.append(f"trained {share(pictures[0].trained)}")
     if plan.timings:
         timed = [v.timed for v in pictures if v.timed]
-        said += [
-            f"timed on {group.words} {len(group.points)} of {len(plan.names())}" for group in timed
-        ] or [f"timed 0 of {len(plan.names())}"]
+        said += [f"timed on {group.words} {share(group)}" for group in timed] or [
+            f"timed {share(None)}"
+        ]
     return f"Records of ours: {'; '.join(said)}."
 
 
@@ -96,6 +107,8 @@ def _figure(
         else []
     )
     names = names or [Path(output).name for output in artifact.outputs]
+    if artifact.drawing["by"] == "paired" and not trained(artifact, records).records:
+        names = []  # no picture is drawn of nothing
     own = [v for v in found if v.artifact == artifact.name]
     parts = [
         f"### {artifact.title}",
@@ -114,11 +127,9 @@ def _figure(
         f'<a href="{folder}/{name}.md"><img src="{folder}/{name}.png" width="420" alt="{artifact.title}"></a>'
         for name in names
     ]
+    if not names:
+        parts += [f"[Its planned networks]({output}.md)" for output in artifact.outputs]
     return [*parts, ""]
-
-
-def _others(n: int) -> str:
-    return f" and {n} others of the same series" if n else ""
 
 
 def _place(name: str) -> int:

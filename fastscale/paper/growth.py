@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from fastscale.counts import complexity
 from fastscale.paper.artifacts import Artifact
 from fastscale.paper.tables import Column, Table, fixed, power, share, times
-from fastscale.scaling import Strategy, arch_named, scale
+from fastscale.scaling import Strategy, arch_named, factor_text, scale
 
 MEASURES = ("flops", "params", "acts")
 _KEYS = {"flops": "flops_multiply_adds", "params": "params", "acts": "acts"}
@@ -25,7 +25,7 @@ def growth_table(artifact: Artifact) -> Table:
         Column("strategy", "strategy", right=False),
         Column("base", "base", right=False),
         Column("scaled_by", "scaled by", right=False, terminal=False),
-        Column("factor", "s", lambda value: f"{value:g}"),
+        Column("factor", "s", factor_text),
         Column("resolution_px", "res. px"),
     ]
     for measure in MEASURES:

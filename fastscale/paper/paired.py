@@ -19,7 +19,7 @@ from fastscale.paper.artifacts import Artifact, Plan
 from fastscale.paper.comparison import LEAST_POINTS, pearson, summary
 from fastscale.paper.evidence import check_counts, counts
 from fastscale.paper.looks import SAME
-from fastscale.paper.selection import conditions
+from fastscale.paper.selection import conditions, early
 from fastscale.records import Record, latest
 from fastscale.scaling import Strategy, arch_named
 
@@ -106,13 +106,26 @@ class Trained:
 
     @property
     def amount(self) -> tuple[int, float] | None:
-        """(images shown in training, hours of training without validation and start), over all runs; None where that is not known."""
+        """(images shown in training, hours of all its epochs), over all runs; None where that is
+        not known. See `clock` for what the hours contain."""
         if self.plan.data not in SIZES or not all("epoch_time_s" in r.values for r in self.records):
             return None
         epochs = sum(r.epochs or 0 for r in self.records)
         return epochs * SIZES[self.plan.data][0], sum(
             r.values["epoch_time_s"] * (r.epochs or 0) for r in self.records
         ) / 3600
+
+    @property
+    def clock(self) -> str:
+        """What the records' epoch times contain: only newer ones say that validation is not in."""
+        pure = all(r.env.get("clock") == "training batches" for r in self.records)
+        return "training batches alone" if pure else "with the validation after each epoch"
+
+    def growths(self, size: float, strategy: str | None = None) -> list[float]:
+        """How many times the base's flops the networks of a size have, base by base."""
+        scaled = [c for c in self.cells if c.strategy and c.size == size]
+        wanted = [c for c in scaled if strategy is None or alike(c.strategy) == alike(strategy)]
+        return [c.growth("flops") for c in wanted]
 
     def cell(self, base: str, size: float, strategy: str | None) -> Cell | None:
         """The network of a strategy, with or without group width; None where the plan has none."""
@@ -138,7 +151,10 @@ def trained(artifact: Artifact, records: Iterable[Record]) -> Trained:
     own = latest(
         r
         for r in records
-        if r.kind == "train" and (r.run, r.seed, r.data) in wanted and "top1_error" in r.values
+        if r.kind == "train"
+        and (r.run, r.seed, r.data) in wanted
+        and "top1_error" in r.values
+        and not early(r)
     )
     chosen = _largest(own)
     for record in chosen:
@@ -215,6 +231,24 @@ def difference(
                 ]
             )
     return estimate(strata)
+
+
+def by_size(found: Trained, first: str, second: str) -> list[tuple[tuple[float, ...], Estimate]]:
+    """The difference at each size alone, over all bases; sizes without an estimate are left out."""
+    each = [((s,), difference(found, first, second, sizes=[s])) for s in found.sizes]
+    return [(size, e) for size, e in each if e is not None]
+
+
+def comparisons(
+    found: Trained, first: str, second: str
+) -> list[tuple[tuple[float, ...], Estimate]]:
+    """(sizes, difference over them): all sizes together, unless the difference changes its sign
+    between them; then each alone, for a mean of both would hide it."""
+    each = by_size(found, first, second)
+    if each and min(e.mean for _, e in each) < 0 < max(e.mean for _, e in each):
+        return each
+    together = difference(found, first, second)
+    return [] if together is None else [(found.sizes, together)]
 
 
 def estimate(strata: Sequence[Sequence[float]]) -> Estimate | None:

@@ -21,8 +21,8 @@ from fastscale.paper.comparison_tables import DATA_NAMES
 from fastscale.paper.curves import curve_file, errors_by_epoch
 from fastscale.paper.figures import house_style, save_picture
 from fastscale.paper.looks import GREY, PALE, strategy_look
-from fastscale.paper.paired import LEVEL, Estimate, Trained, difference, trained
-from fastscale.paper.paired_tables import differences_table, networks_table, where
+from fastscale.paper.paired import LEVEL, Estimate, Trained, by_size, trained
+from fastscale.paper.paired_tables import differences_table, networks_table, unequal, where
 from fastscale.paper.places import write_text
 from fastscale.paper.tables import to_markdown, write_numbers
 from fastscale.records import Record
@@ -39,15 +39,17 @@ def draw_paired(
     paths, pictures = [], []
     if found.records:
         paths += draw_charts(
-            _charts(found), 2, artifact.title, _subtitle(found), folder, artifact.name
+            _charts(found),
+            2,
+            artifact.title,
+            [*_subtitle(found), unequal(found, artifact.drawing["reference"])],
+            folder,
+            artifact.name,
         )
         pictures.append(artifact.name)
-    estimates = {
-        s: e
-        for s in found.strategies
-        if (e := difference(found, s, artifact.drawing["reference"])) is not None
-    }
-    estimates.pop(artifact.drawing["reference"], None)
+    reference = artifact.drawing["reference"]
+    others = [s for s in found.strategies if s != reference]
+    estimates = {s: each for s in others if (each := by_size(found, s, reference))}
     if estimates:
         paths += _forest(found, estimates, artifact, folder)
         pictures.append(f"{artifact.name}-differences")
@@ -140,17 +142,27 @@ def _subtitle(found: Trained) -> list[str]:
 
 
 def _forest(
-    found: Trained, estimates: dict[str, Estimate], artifact: Artifact, folder: Path
+    found: Trained,
+    estimates: dict[str, list[tuple[tuple[float, ...], Estimate]]],
+    artifact: Artifact,
+    folder: Path,
 ) -> list[Path]:
-    """A line a strategy: its mean difference from the reference with the interval, over the band within which both count as alike."""
+    """A row a strategy, a line in it each size: its mean difference from the reference with the
+    interval, over the band within which both count as alike. Sizes are never pooled here: a mean
+    of both would hide a change of sign."""
     reference, margin = artifact.drawing["reference"], artifact.drawing["margin"]
-    height = 1.75 + 0.34 * len(estimates)
+    height = 2.25 + 0.42 * len(estimates)
     with house_style():
         figure = Figure(figsize=(7.2, height))
         FigureCanvasAgg(figure)
         ax = figure.add_subplot()
-        figure.subplots_adjust(left=0.13, right=0.97, top=1 - 0.85 / height, bottom=0.62 / height)
-        said = f"mean of {DATA_NAMES.get(found.plan.data, found.plan.data)} runs paired by base, size and seed; bars: {LEVEL:.0%} interval"
+        figure.subplots_adjust(left=0.13, right=0.97, top=1 - 1.2 / height, bottom=0.62 / height)
+        data = DATA_NAMES.get(found.plan.data, found.plan.data)
+        said = [
+            f"mean of {data} runs paired by base and seed; bars: {LEVEL:.0%} interval; "
+            f"grey: ±{margin:g} points, alike",
+            *(_size_in_words(found, size, reference, i) for i, size in enumerate(found.sizes)),
+        ]
         figure.text(
             0.02,
             1 - 0.22 / height,
@@ -159,32 +171,38 @@ def _forest(
             fontweight="bold",
             va="center",
         )
-        figure.text(
-            0.02,
-            1 - 0.5 / height,
-            f"{said}; grey: ±{margin:g} points, alike",
-            fontsize=8.5,
-            color=GREY,
-            va="center",
-        )
+        for line, text in enumerate(said):
+            down = 0.5 + 0.2 * line
+            figure.text(0.02, 1 - down / height, text, fontsize=8.5, color=GREY, va="center")
         ax.axvspan(-margin, margin, color=PALE, alpha=0.6, zorder=0)
         ax.axvline(0, color=GREY, linewidth=0.8, zorder=1)
-        for row, (strategy, e) in enumerate(estimates.items()):
+        for row, (strategy, each) in enumerate(estimates.items()):
             look = strategy_look(strategy)
-            ax.errorbar(
-                [e.mean],
-                [row],
-                xerr=[[e.mean - e.low], [e.high - e.mean]],
-                color=look.colour,
-                marker=look.marker,
-                markersize=look.size * 0.8,
-            )
+            for size, e in each:
+                place = found.sizes.index(size[0])
+                ax.errorbar(
+                    [e.mean],
+                    [row + 0.32 * (place - (len(found.sizes) - 1) / 2)],
+                    xerr=[[e.mean - e.low], [e.high - e.mean]],
+                    color=look.colour,
+                    marker=look.marker,
+                    markersize=look.size * 0.7,
+                    markerfacecolor="white" if place == 0 else look.colour,
+                )
         ax.set_yticks(range(len(estimates)), labels=list(estimates))
         ax.set_ylim(len(estimates) - 0.5, -0.5)
         ax.set_xlabel("points of top-1 error; to the right: worse", fontsize=9)
         ax.grid(visible=False, axis="y")
         ax.tick_params(labelsize=9, length=2.5)
         return save_picture(figure, folder, f"{artifact.name}-differences")
+
+
+def _size_in_words(found: Trained, size: float, reference: str, place: int) -> str:
+    own = found.growths(size, reference)
+    return (
+        f"{'hollow' if place == 0 else 'filled'}: about x{size:g} the flops (multiply-adds), "
+        f"{reference} x{min(own):.2f} to x{max(own):.2f}"
+    )
 
 
 _COURSE = "Validation error after each epoch, mean over the seeds, of the base and of the networks with about four times its flops."

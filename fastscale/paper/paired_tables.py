@@ -2,7 +2,7 @@
 
 from fastscale.paper.artifacts import Artifact
 from fastscale.paper.comparison_tables import DATA_NAMES
-from fastscale.paper.paired import LEVEL, Estimate, Trained, difference
+from fastscale.paper.paired import LEVEL, Estimate, Trained, by_size, comparisons, difference
 from fastscale.paper.tables import Column, Table, fixed, times
 
 
@@ -26,7 +26,11 @@ def networks_table(found: Trained, artifact: Artifact) -> Table:
         row += [cell.growth(measure) for measure in ("flops", "params", "acts")]
         rows.append([*row, cell.exponent_off("acts"), cell.summary, cell.step_epoch_s])
     return Table(
-        artifact.name, artifact.title + where(found), columns, rows, [amount(found), _GROWTH]
+        artifact.name,
+        artifact.title + where(found),
+        columns,
+        rows,
+        [amount(found), _GROWTH, unequal(found, artifact.drawing["reference"])],
     )
 
 
@@ -37,6 +41,12 @@ def differences_table(found: Trained, artifact: Artifact) -> Table:
         Column("strategy", "strategy", right=False),
         Column("bases", "base", right=False),
         Column("size", "size", right=False),
+        Column("flops_multiply_adds_growth", "its flops (multiply-adds) growth", times),
+        Column(
+            "flops_multiply_adds_growth_baseline",
+            f"{reference}'s flops (multiply-adds) growth",
+            times,
+        ),
         Column(
             "difference",
             f"error minus {reference}'s, points",
@@ -44,23 +54,38 @@ def differences_table(found: Trained, artifact: Artifact) -> Table:
             parts=("mean", "low", "high", "pairs"),
         ),
     ]
-    rows = []
+    rows: list[list] = []
     for strategy in found.strategies:
         if strategy == reference:
             continue
-        rows.append([strategy, "all", "all", _parts(difference(found, strategy, reference))])
+        pooled = comparisons(found, strategy, reference)
+        if len(pooled) == 1:
+            rows.append([strategy, "all", "all", None, None, _parts(pooled[0][1])])
+        for (one,), e in by_size(found, strategy, reference):
+            rows.append([strategy, "all", f"x{one:g}", None, None, _parts(e)])
         for base in found.plan.bases:
             for size in found.sizes:
-                rows.append(
-                    [
-                        strategy,
-                        base,
-                        f"x{size:g}",
-                        _parts(difference(found, strategy, reference, [base], [size])),
-                    ]
-                )
+                cells = found.cell(base, size, strategy), found.cell(base, size, reference)
+                growths = [cell.growth("flops") if cell else None for cell in cells]
+                own = difference(found, strategy, reference, [base], [size])
+                rows.append([strategy, base, f"x{size:g}", *growths, _parts(own)])
     title = f"{artifact.title}: differences from {reference}{where(found)}"
-    return Table(f"{artifact.name}-differences", title, columns, rows, [_INTERVAL])
+    return Table(
+        f"{artifact.name}-differences", title, columns, rows, [unequal(found, reference), _INTERVAL]
+    )
+
+
+def unequal(found: Trained, baseline: str) -> str:
+    """How far from equal the flops are that are compared, size by size."""
+    said = []
+    for size in found.sizes:
+        every, own = found.growths(size), found.growths(size, baseline)
+        shown = " and ".join(f"x{growth:.2f}" for growth in own)
+        said.append(f"at x{size:g} they grow x{min(every):.2f} to x{max(every):.2f} ({shown})")
+    return (
+        f"Not at equal flops: {'; '.join(said)}; in brackets those of {baseline}, the baseline, "
+        f"for {' and '.join(found.plan.bases)}. Part of a difference is that of the flops."
+    )
 
 
 def where(found: Trained) -> str:
@@ -85,7 +110,7 @@ def amount(found: Trained) -> str:
             if found.on_cpu
             else found.device
         )
-        said += f"; {images / 1e6:.1f} M images shown in training, which took {time} ({on}; the sum of all runs, without validation)"
+        said += f"; {images / 1e6:.1f} M images shown in training, which took {time} ({on}; the sum of all runs, {found.clock})"
     return f"{said}. Errors: raw weights, mean ± sample standard deviation (n runs)."
 
 
@@ -109,5 +134,6 @@ _GROWTH = (
 )
 _INTERVAL = (
     f"Mean of paired differences [{LEVEL:.0%} interval] (pairs of runs): pairs share base, size and seed; bases and sizes weigh alike; "
-    "Student's interval with the variance within bases and sizes pooled, not adjusted for the number of comparisons. Above 0: worse."
+    "Student's interval with the variance within bases and sizes pooled, not adjusted for the number of comparisons. Above 0: worse. "
+    "Where the difference changes its sign from one size to the other, there is no row of both."
 )

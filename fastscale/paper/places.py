@@ -7,10 +7,8 @@ from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 
+from fastscale.common import read_text, write_whole
 from fastscale.errors import InputError
-
-# Two writers of the same text must give the same bytes on every system.
-NEWLINE = "\n"
 
 # what the columns of each reference file hold; a number in brackets may be blank: it was not published
 _COLUMNS = {
@@ -65,13 +63,14 @@ def reference(name: str, root: Path | None = None) -> list[dict[str, str]]:
     """
     path = checkout(root) / "paper_figures" / "reference" / f"{name}.csv"
     try:
-        content = path.read_bytes().decode("utf-8")
+        content = read_text(path)
     except OSError as error:
         raise InputError(
-            f"{path.name}: cannot read the reference points ({error.strerror}); restore paper_figures/reference"
+            f"{path.name}: cannot read the reference points ({error.strerror}); "
+            "restore paper_figures/reference"
         ) from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path.name}: not UTF-8; restore paper_figures/reference") from None
+    except InputError as error:
+        raise InputError(f"{error}; restore paper_figures/reference") from None
     return [dict(row) for row in _rows(name, content)]
 
 
@@ -121,5 +120,4 @@ def _is(kind: str, text: str) -> bool:
 def write_text(path: Path, text: str) -> Path:
     """Writes UTF-8 text with plain newlines, its folder made when needed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8", newline=NEWLINE)
-    return path
+    return write_whole(path, text)

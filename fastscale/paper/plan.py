@@ -127,6 +127,9 @@ def read_plan(content: Any) -> Plan:
         tuple(content["seeds"]),
         content["timings"],
     )
+    for seed in plan.seeds:
+        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
+            raise InputError(f"seeds: {seed!r} is no whole number of at least 0")
     if not plan.names():
         raise InputError("series: the tier plans no network")
     if not plan.seeds and not plan.timings:

@@ -43,8 +43,15 @@ def paper_points(figures: tuple[str, ...], root: Path | None = None) -> list[Mea
         (n["source"], n["label"]): n["arch"]
         for n in load_artifact("published-counts", root).networks
     }
+    rows = reference("paper_points", root)
+    there = sorted({name for row in rows for name in row["artifact"].split()})
+    for figure in figures:
+        if figure not in there:
+            raise InputError(
+                f"paper_points.csv holds no point of {figure}; there are {', '.join(there)}"
+            )
     found = []
-    for row in reference("paper_points", root):
+    for row in rows:
         which = set(row["artifact"].split()) & set(figures)
         if not which:
             continue
@@ -76,10 +83,6 @@ def paper_points(figures: tuple[str, ...], root: Path | None = None) -> list[Mea
                 source=row["source"],
                 counted=computed,
             )
-        )
-    if not found:
-        raise InputError(
-            f"paper_points.csv holds no point of {', '.join(figures)}; restore paper_figures/reference"
         )
     return found
 

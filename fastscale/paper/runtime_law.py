@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from fastscale.common import read_json
 from fastscale.paper.places import checkout, reference
 from fastscale.paper.tables import Column, Table
 from fastscale.planning.device import Measurements
@@ -60,7 +61,7 @@ def published_devices(root: Path | None = None) -> str:
 
 def device_differences(root: Path | None = None) -> list[str]:
     """One line where the laws that the package ships are not those that a fresh fit to the references gives; none is a pass."""
-    if _alike(json.loads(published_devices(root)), json.loads(SHIPPED.read_text(encoding="utf-8"))):
+    if _alike(json.loads(published_devices(root)), read_json(SHIPPED)):
         return []
     return [
         "fastscale/planning/devices.json: not what the references give; scripts/write_devices.py writes it again"

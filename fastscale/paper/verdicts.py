@@ -26,16 +26,17 @@ from fastscale.paper.accelerators import margin
 from fastscale.paper.artifacts import Artifact, list_artifacts, load_artifact
 from fastscale.paper.claim import Claim, meets
 from fastscale.paper.growth import mean_exponent
-from fastscale.paper.paired import Trained, difference, exponents_off, time_correlation, trained
+from fastscale.paper.paired import Trained, comparisons, exponents_off, time_correlation, trained
 from fastscale.paper.points import Measured, paper_points
 from fastscale.paper.published import definitions, published_counts, within_one_unit, zoo_counts
-from fastscale.paper.runtime import our_pools, published_pools
+from fastscale.paper.runtime import Pool, our_pools, published_pools
 from fastscale.paper.theory import theory_table
 from fastscale.paper.views import View, views
 from fastscale.records import Record
 
 HOLDS, FAILS, UNDECIDED, UNMEASURED = "holds", "does not hold", "undecided", "not measured"
 ON_CPU = "not measured on an accelerator"
+IN_OTHERS = ", in others' measurements"  # after a verdict
 
 
 Pictures = Callable[[str], list[View]]  # an artifact's name -> the figure and its variants
@@ -83,7 +84,8 @@ def verdicts(records: Sequence[Record], root: Path | None = None) -> list[Verdic
 def judge(claim: Claim, recomputed: float | None, ours: Ours | None) -> str:
     """holds, does not hold, or why there is no verdict."""
     if "margin" in claim.measure and recomputed is not None:
-        return f"{HOLDS if meets(claim, recomputed, target(claim, recomputed)) else FAILS}, in others' measurements"
+        held = meets(claim, recomputed, target(claim, recomputed))
+        return (HOLDS if held else FAILS) + IN_OTHERS
     if ours is None:
         return UNMEASURED
     if ours.on_cpu:
@@ -119,7 +121,7 @@ def published_value(
     """(the number computed again from published points, or from counts, from how many networks); None where neither is there."""
     m = claim.measure
     if "correlation" in m:
-        pool = published_pools(load_artifact(m["pool"], root), root)[m["correlation"]]
+        pool = _pool(published_pools(_runtime(m["pool"], root), root), claim)
         r = pool.r()
         return None if r is None else (r, len(pool.inside))
     if "margin" in m:
@@ -165,10 +167,10 @@ def our_values(
             "counted",
         )
     elif "correlation" in m:
-        figure = load_artifact(m["pool"], root)
+        figure = _runtime(m["pool"], root)
         for view in pictures(figure.name):
             if view.timed:
-                pool = our_pools(figure, view.timed.points)[m["correlation"]]
+                pool = _pool(our_pools(figure, view.timed.points), claim)
                 r = pool.r()
                 if r is not None:
                     yield Ours(r, len(pool.inside), view.timed.words, view.on_cpu)
@@ -176,6 +178,20 @@ def our_values(
         yield from _measured_pair(m, pictures(artifact.name))
     elif artifact.drawing.get("by") == "paired":
         yield from _of_trained(m, trained(artifact, records))
+
+
+def _runtime(name: str, root: Path | None) -> Artifact:
+    figure = load_artifact(name, root)
+    if figure.drawing.get("by") != "runtime":
+        raise InputError(f"measure: pool: {name} is no figure of run time")
+    return figure
+
+
+def _pool(pools: dict[str, Pool], claim: Claim) -> Pool:
+    wanted = claim.measure["correlation"]
+    if wanted not in pools:
+        raise InputError(f"claim {claim.id}: {claim.measure['pool']} has no panel of {wanted}")
+    return pools[wanted]
 
 
 def _of_trained(m: dict[str, Any], found: Trained) -> Iterator[Ours]:
@@ -186,14 +202,10 @@ def _of_trained(m: dict[str, Any], found: Trained) -> Iterator[Ours]:
         if correlated is not None:
             yield Ours(*correlated, found.device, found.on_cpu)
     else:
-        e = difference(found, m["paired"], m["minus"])
-        if e is not None:
-            yield Ours(
-                e.mean,
-                e.pairs,
-                f"{found.plan.data}, recipe {found.plan.recipe}",
-                interval=(e.low, e.high),
-            )
+        where = f"{found.plan.data}, recipe {found.plan.recipe}"
+        for sizes, e in comparisons(found, m["paired"], m["minus"]):
+            of = "" if len(sizes) == len(found.sizes) else f", about x{sizes[0]:g} the flops"
+            yield Ours(e.mean, e.pairs, where + of, interval=(e.low, e.high))
 
 
 def _measured_pair(m: dict[str, Any], pictures: Sequence[View]) -> Iterator[Ours]:

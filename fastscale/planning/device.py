@@ -11,7 +11,7 @@ from fastscale.planning.law import LAWS, Law, Observation
 from fastscale.planning.terms import Terms
 
 MODES = ("training", "inference")
-RANGED = ("flops", "acts", "params", "layers")
+RANGED = ("flops", "acts", "params", "layers")  # of terms; and resolution and batch
 
 
 class Measurements(NamedTuple):
@@ -68,14 +68,17 @@ class FittedLaw:
         found = re.search(r"\b(\d+) GB\b", str(self.envelope.get("hardware", "")))
         return 1024.0 * int(found[1]) if found else None
 
-    def outside(self, terms: Terms, batch: float) -> tuple[str, ...]:
-        """What of the network (or the batch) lies outside of what was measured; empty: the law interpolates."""
-        found = {**{name: getattr(terms, name) for name in RANGED}, "batch": batch}
-        return tuple(
-            name
+    def beyond(self, terms: Terms, batch: float, resolution: int) -> dict[str, float]:
+        """What of the network (or the batch) lies outside of what was measured, and how many times
+        beyond the end of the range; empty: the law interpolates."""
+        found = {name: float(getattr(terms, name)) for name in RANGED}
+        found |= {"resolution": resolution, "batch": batch}
+        ends = {name: self.ranges[name] for name in found}
+        return {
+            name: value / ends[name][1] if value > ends[name][1] else ends[name][0] / value
             for name, value in found.items()
-            if not self.ranges[name][0] <= value <= self.ranges[name][1]
-        )
+            if not ends[name][0] <= value <= ends[name][1]
+        }
 
     def spread(self, family: str) -> float:
         """Log factor of the interval: by leaving strategies out where the family was measured, else by leaving families out."""
@@ -122,7 +125,11 @@ def fitted_to(m: Measurements) -> FittedLaw:
         envelope=m.envelope,
         source=m.source,
         batch=statistics.median_low(o.batch for o in m.observations),
-        ranges={**ranges, "batch": _range([o.batch for o in m.observations])},
+        ranges={
+            **ranges,
+            "resolution": _range([o.resolution for o in m.observations]),
+            "batch": _range([o.batch for o in m.observations]),
+        },
         families=tuple(sorted({o.family for o in m.observations})),
         spreads={group: _digits(value, 4) for group, value in spreads.items()},
         measured=tuple(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fastscale.archs.registry import nearest
+from fastscale.common import read_json
 from fastscale.errors import InputError
 from fastscale.planning.device import Device, from_dict, to_dict
 
@@ -17,7 +18,7 @@ COMMITTED = Path(__file__).resolve().parents[2] / "paper_figures" / "records"
 @cache
 def shipped_devices() -> dict[str, Device]:
     """The named devices; `fastscale.paper.runtime_law` makes the file again from the references."""
-    laws = [from_dict(content) for content in json.loads(SHIPPED.read_text(encoding="utf-8"))]
+    laws = [from_dict(content) for content in read_json(SHIPPED)]
     return {
         name: Device(name, {law.mode: law for law in laws if law.device == name})
         for name in dict.fromkeys(law.device for law in laws)

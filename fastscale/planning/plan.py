@@ -1,7 +1,8 @@
 """The planner: under budgets, for each base and strategy the largest network that fits, what binds it, and which none other beats.
 
-It answers the paper's question ("a network is to be scaled: how?") for a device and a budget. More flops stand for more accuracy, which the
-paper finds for all strategies that share s among depth, width and resolution (Fig. 4 and 6); the planner predicts no accuracy.
+It answers the paper's question ("a network is to be scaled: how?") for a device and a budget. It predicts no accuracy: it recommends
+first what evidence supports (see `evidence`), then what has more flops, and never what lies far outside of what was measured while
+there is something else.
 """
 
 from collections.abc import Sequence
@@ -12,8 +13,9 @@ from fastscale.archs import Arch
 from fastscale.counts import Complexity
 from fastscale.errors import InputError
 from fastscale.planning.device import Device
+from fastscale.planning.evidence import LARGEST_FACTOR, rank
 from fastscale.planning.memory import training_memory_mib
-from fastscale.planning.predict import IMAGENET, Prediction, check_sizes, predict
+from fastscale.planning.predict import FAR, IMAGENET, Prediction, check_sizes, predict
 from fastscale.planning.search import Costs, Found, Search, Unlimited, structure
 from fastscale.planning.terms import Terms, terms
 from fastscale.scaling import Strategy, parse_run
@@ -21,6 +23,7 @@ from fastscale.scaling import Strategy, parse_run
 BUDGETS = ("flops", "params", "acts", "epoch_time_min", "memory_mib", "latency_ms")
 STRATEGIES = ("d", "wg", "r", "dw", "dwr", "dwgr", "alpha=2/3", "dWr")
 FAMILY = tuple(f"alpha={i / 10:g}" for i in range(11))
+_MOST_BUDGET = 1e30  # of anything: a larger one is a slip of the keyboard
 _ALIKE = 1.05  # costs less than 5 % apart count as equal: no law is better than that
 _BATCH = 128  # images a step on one device, where no device says: the paper's 1024 over 8 GPUs
 
@@ -32,7 +35,7 @@ class Conditions:
     training: Device | None = None
     inference: Device | None = None
     batch: float | None = None
-    latency_batch: float | None = None  # of inference; as `batch` unless given
+    latency_batch: float | None = None  # of inference; `batch` is that of training alone
     images: int = IMAGENET
     devices: int | None = None
     num_classes: int = 1000
@@ -49,10 +52,8 @@ class Conditions:
     @property
     def served(self) -> float:
         """Images a step on one device at inference."""
-        return (
-            self.latency_batch
-            or self.batch
-            or (self.inference.law("inference").batch if self.inference else _BATCH)
+        return self.latency_batch or (
+            self.inference.law("inference").batch if self.inference else _BATCH
         )
 
     def time(self, mode: str, arch: Arch, counted: Terms | None = None) -> Prediction | None:
@@ -60,7 +61,7 @@ class Conditions:
         device = self.training if mode == "training" else self.inference
         if device is None:
             return None
-        batch = self.latency_batch or self.batch if mode == "inference" else self.batch
+        batch = self.latency_batch if mode == "inference" else self.batch
         return predict(
             arch, device, mode, batch, images=self.images, devices=self.devices, counted=counted
         )
@@ -91,6 +92,27 @@ class Candidate:
     load: float | None
     pareto: bool = False
 
+    @property
+    def rank(self) -> int:
+        """How well evidence supports the strategy: 1 is best (see `evidence`)."""
+        return 1 if self.binds is None else rank(self.strategy)
+
+    @property
+    def beyond(self) -> float:
+        """How many times outside of what was measured, or of the factors that the paper shows."""
+        predicted = [p.beyond for p in (self.training, self.inference) if p is not None]
+        return max(1.0, self.factor / LARGEST_FACTOR, *predicted)
+
+    @property
+    def far(self) -> bool:
+        """Whether it lies so far outside that it is not recommended while anything else is there."""
+        return self.beyond > FAR
+
+    @property
+    def standing(self) -> tuple[bool, int]:
+        """The smaller, the better supported."""
+        return self.far, self.rank
+
     def run(self, recipe: str = "imagenet-100ep") -> str:
         """The name that `fastscale fit --run` takes."""
         return f"{self.arch.name}.{recipe}"
@@ -103,7 +125,17 @@ class Candidate:
         }
         own = {
             key: getattr(self, key)
-            for key in ("base", "strategy", "factor", "memory_mib", "binds", "load", "pareto")
+            for key in (
+                "base",
+                "strategy",
+                "factor",
+                "memory_mib",
+                "binds",
+                "load",
+                "pareto",
+                "rank",
+                "beyond",
+            )
         }
         return {
             "arch": vars(self.arch),
@@ -116,7 +148,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Plan:
-    """Candidates, most flops first, and for what is missing among them the reason, by (base, strategy)."""
+    """Candidates, the recommended first (see `ranked`), and for what is missing among them the reason, by (base, strategy)."""
 
     budgets: dict[str, float]
     conditions: Conditions
@@ -125,12 +157,12 @@ class Plan:
 
     @property
     def best(self) -> Candidate:
-        """The candidate of most flops."""
+        """The recommended candidate."""
         return self.candidates[0]
 
     @property
     def pareto(self) -> tuple[Candidate, ...]:
-        """Those that no other beats in flops without costing more."""
+        """Of the best supported, those that no other of them beats in flops without costing more."""
         return tuple(c for c in self.candidates if c.pareto)
 
     def to_dict(self, recipe: str = "imagenet-100ep") -> dict[str, Any]:
@@ -153,6 +185,7 @@ def plan(
 ) -> Plan:
     """See `fastscale.plan`."""
     _check(budgets, conditions)
+    conditions = _batches(budgets, conditions)
     bases = list({base.name: base for base in bases}.values())
     if not bases or (strategies is not None and not strategies):
         raise InputError("give at least one base and one strategy to plan with")
@@ -202,9 +235,35 @@ def plan(
             _nothing(missing, nearest, budgets)
             + (f"; latency is of {conditions.served:g} images" if "latency_ms" in budgets else "")
         )
-    return Plan(
-        budgets, conditions, _marked(sorted(made, key=lambda c: -c.counts.flops), budgets), missing
-    )
+    return Plan(budgets, conditions, _marked(ranked(made), budgets), missing)
+
+
+def ranked(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The best supported first; of equally supported ones those of most flops, and of about as
+    many (within 5 %) the one of fewest acts, which is the fastest by the paper's finding."""
+    left = sorted(candidates, key=lambda c: (c.standing, -c.counts.flops))
+    found: list[Candidate] = []
+    while left:
+        first = left[0]
+        alike = [
+            c
+            for c in left
+            if c.standing == first.standing and c.counts.flops * _ALIKE >= first.counts.flops
+        ]
+        found += sorted(alike, key=lambda c: c.counts.acts)
+        left = left[len(alike) :]
+    return found
+
+
+def _batches(budgets: dict[str, float], conditions: Conditions) -> Conditions:
+    """`batch` is that of training, and of inference only where nothing of training is asked for:
+    a budget of latency without one of epoch time or memory, or a device measured at inference alone.
+    """
+    of_training = {"epoch_time_min", "memory_mib"} & set(budgets)
+    alone = "latency_ms" in budgets or (conditions.inference and not conditions.training)
+    if conditions.batch is None or conditions.latency_batch or of_training or not alone:
+        return conditions
+    return replace(conditions, batch=None, latency_batch=conditions.batch)
 
 
 def _check(budgets: dict[str, float], conditions: Conditions) -> None:
@@ -216,8 +275,9 @@ def _check(budgets: dict[str, float], conditions: Conditions) -> None:
         num_classes=conditions.num_classes,
     )
     for name, value in budgets.items():
-        if not (isinstance(value, int | float) and 0 < value < float("inf")):
-            raise InputError(f"{name} must be a finite number > 0, got {value!r}")
+        if not (isinstance(value, int | float) and 0 < value <= _MOST_BUDGET):
+            got = f"{value!r}"[:40]
+            raise InputError(f"{name} must be a finite number > 0, got {got}")
     if "epoch_time_min" in budgets and conditions.training is None:
         raise InputError(
             "a budget of epoch time needs a device that was measured in training: v100, or a file of time records"
@@ -263,9 +323,13 @@ def _marked(candidates: Sequence[Candidate], budgets: dict[str, float]) -> tuple
     costs = [_compared(c, budgets) for c in candidates]
 
     def beaten(i: int) -> bool:
-        """By a network of more flops that costs no more, or of as many that costs clearly less."""
+        """By one that is better supported, or as well with more flops and no more cost."""
         own = candidates[i].counts.flops
+        if candidates[i].standing > min(c.standing for c in candidates):
+            return True
         for j, other in enumerate(costs):
+            if candidates[j].standing != candidates[i].standing:
+                continue
             no_dearer = all(a <= b * _ALIKE for a, b in zip(other, costs[i], strict=True))
             if j != i and candidates[j].counts.flops > own and no_dearer:
                 return True

@@ -108,7 +108,7 @@ class Record:
             raise InputError(f"a record is a JSON object, not {type(content).__name__}")
         names = {f.name for f in fields(cls)}
         unknown, missing = sorted(set(content) - names), sorted(names - set(content))
-        if content.get("schema") != SCHEMA:
+        if type(content.get("schema")) is not int or content["schema"] != SCHEMA:
             raise InputError(
                 f"record schema {content.get('schema')!r}: this version of fastscale reads schema {SCHEMA}"
             )
@@ -138,7 +138,7 @@ def key(record: Record) -> tuple:
 
 def check(record: Record) -> None:
     """Raises InputError that names the first field whose type or range is wrong."""
-    if record.schema != SCHEMA:
+    if type(record.schema) is not int or record.schema != SCHEMA:
         raise InputError(f"schema must be {SCHEMA}, not {record.schema!r}")
     if record.kind not in KINDS:
         raise InputError(f"kind must be one of {', '.join(KINDS)}, not {record.kind!r}")

@@ -1,7 +1,9 @@
 """The text beside a released checkpoint, made from its manifest entry and records alone, and the index of all of them."""
 
+import shlex
 from collections.abc import Sequence
 
+from fastscale.data.sources import SOURCES
 from fastscale.records import Record
 from fastscale.release.manifest import Entry
 
@@ -47,7 +49,7 @@ def card(entry: Entry, records: Sequence[Record]) -> str:
     lines += [
         "",
         f"{images}evaluated from this very file, to be repeated to within {entry.tolerance:g} points by",
-        f"`fastscale checkpoint verify {entry.name}`.",
+        f"`{verify_command(entry)}`.",
         "",
         "## Counts",
         "",
@@ -61,7 +63,7 @@ def card(entry: Entry, records: Sequence[Record]) -> str:
         "## How it was trained",
         "",
         "```bash",
-        f"fastscale fit --run {entry.run} --seed_everything {entry.seed}",
+        train_command(entry),
         "```",
         "",
         f"{entry.epochs} epoch{'s' if entry.epochs > 1 else ''}, {entry.resolution} px, test images with a shorter side of "
@@ -90,6 +92,18 @@ def card(entry: Entry, records: Sequence[Record]) -> str:
     ]
     lines += [f"Served at <{url}>." for url in entry.urls]
     return "\n".join([*lines, "", "## Limits", "", limits(entry), ""])
+
+
+def train_command(entry: Entry) -> str:
+    """Trains the same again, PATH standing for the reader's own copy of the data."""
+    words = ["fastscale", "fit", "--run", entry.run, "--seed_everything", str(entry.seed)]
+    return shlex.join([*words, *entry.arguments])
+
+
+def verify_command(entry: Entry) -> str:
+    """Evaluates the file again; data that have no name of their own are to be given."""
+    words = ["fastscale", "checkpoint", "verify", entry.name]
+    return shlex.join(words + ([] if entry.data in SOURCES else ["--data", "folder:PATH"]))
 
 
 def conditions(record: Record | None) -> str:

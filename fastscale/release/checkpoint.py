@@ -10,9 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from fastscale.archs import Arch
+from fastscale.archs.check import check_classes
 from fastscale.counts import complexity
 from fastscale.errors import InputError
 from fastscale.models import build
+from fastscale.models.finite import not_finite
 from fastscale.models.layers import initialise
 from fastscale.models.network import Network
 from fastscale.release import safefile
@@ -20,6 +22,7 @@ from fastscale.release.description import FLOATS, Description, describe
 from fastscale.release.preprocess import Preprocessing
 from fastscale.release.safefile import Place, SafeFile, parse, read
 from fastscale.scaling import arch_named
+from fastscale.training.better import WORDS, check_choice, choose_weights, recorded_errors
 from fastscale.training.checkpoint_io import read_checkpoint
 
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
@@ -36,8 +39,8 @@ class Checkpoint:
     def network(self, num_classes: int | None = None) -> Network:
         """The network in eval mode. Another `num_classes` than its own: the same weights under a freshly initialised last layer."""
         about = self.about
-        if num_classes is not None and (type(num_classes) is not int or num_classes < 1):
-            raise InputError(f"num_classes must be a whole number >= 1, got {num_classes!r}")
+        if num_classes is not None:
+            check_classes(num_classes)
         with torch.device(
             "meta"
         ):  # shapes only: nothing is allocated or drawn for weights that are there already
@@ -115,14 +118,6 @@ def stored(weights: dict[str, Tensor], dtype: str) -> dict[str, Tensor]:
     return half
 
 
-def not_finite(weights: dict[str, Tensor]) -> str | None:
-    """The first tensor that holds NaN or infinity, or None."""
-    return next(
-        (k for k, v in weights.items() if v.is_floating_point() and not torch.isfinite(v).all()),
-        None,
-    )
-
-
 def to_bytes(about: Description, weights: dict[str, Tensor]) -> bytes:
     """The released file of a network: the same network gives the same bytes."""
     return safefile.pack(stored(weights, about.dtype), about.to_metadata())
@@ -154,16 +149,20 @@ def read_file(path: str | os.PathLike, sha256: str | None = None) -> Checkpoint:
 
 
 def read_training(path: str | os.PathLike, weights: str = "auto") -> Checkpoint:
-    """The network of a `.ckpt` file or a run's folder. `weights`: raw, averaged, or auto (averaged unless the recipe made none)."""
-    content = read_checkpoint(path)
-    return from_training(content, weights, Path(path))
+    """The network of a `.ckpt` file or a run's folder. `weights`: raw, ema, or auto, the better."""
+    check_choice(weights)
+    return from_training(read_checkpoint(path), weights, Path(path))
 
 
 def from_training(content: dict[str, Any], weights: str, path: Path, **more: Any) -> Checkpoint:
-    """The network in a training checkpoint's content; `more`: further fields of its description."""
+    """The network in a training checkpoint's content; `more`: further fields of its description.
+
+    `weights` as in `better.choose_weights`; a line on stderr where raw and averaged differ.
+    """
     settings, own = content["hyper_parameters"], content.get("trained_with", {})
-    averaged = weights == "averaged" or (weights == "auto" and bool(settings["recipe"]["ema_rate"]))
-    prefix = "ema." if averaged else "net."
+    has_averaged = bool(settings["recipe"]["ema_rate"])
+    taken = choose_weights(weights, recorded_errors(content, path), has_averaged, path)
+    prefix = "ema." if taken == "ema" else "net."
     found = {
         k.removeprefix(prefix): v for k, v in content["state_dict"].items() if k.startswith(prefix)
     }
@@ -181,7 +180,7 @@ def from_training(content: dict[str, Any], weights: str, path: Path, **more: Any
         num_classes=settings["num_classes"],
         mean=tuple(settings["mean"]),
         std=tuple(settings["std"]),
-        weights="averaged" if averaged else "raw",
+        weights=WORDS[taken],
         seed=settings["seed"],
         recipe=settings["recipe"],
         **ran,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from fastscale.archs import Arch
+from fastscale.common import parse_json
 from fastscale.errors import InputError
 from fastscale.scaling import arch_named, parse_run
 from fastscale.training.checkpoint_io import is_channels, is_plain, is_texts
@@ -86,8 +87,8 @@ class Description:
         for name, text in metadata.items():
             if name in names:
                 try:
-                    values[name] = text if name in TEXTS else json.loads(text, parse_constant=float)
-                except (ValueError, RecursionError):
+                    values[name] = text if name in TEXTS else parse_json(text, name)
+                except InputError:
                     raise InputError(f"{where}: {name} in its header is not JSON") from None
         version = values["format_version"]
         if type(version) is not int or version != FORMAT_VERSION:

@@ -7,16 +7,21 @@ import copy
 import importlib.util
 import logging
 import os
+import shutil
 import warnings
 from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 from torch import nn
 
+from fastscale.archs.check import check_resolution
+from fastscale.common import whole_file
 from fastscale.errors import InputError
+from fastscale.models.finite import not_finite
 
 NEEDED_FOR_ONNX = ("onnx", "onnxscript")
 INPUT, OUTPUT = "images", "logits"
@@ -27,11 +32,13 @@ def export_onnx(
     path: str | os.PathLike,
     resolution: int | None = None,
     fused: bool = True,
+    weights: str = "auto",
 ) -> Path:
     """Writes `network` (a module, or what `fastscale.load` takes) as ONNX to `path` and returns it; input `images`, output `logits`.
 
-    `resolution`: pixels of a side, the network's own unless given. `fused`: batch norms folded into their convs. InputError without the
-    packages onnx and onnxscript.
+    `resolution`: pixels of a side; default: the network's own. `fused`: batch norms folded into
+    their convs. `weights`: as in `fastscale.load`. InputError without the packages onnx and
+    onnxscript, and for a network whose parameters, buffers or outputs are not finite.
     """
     missing = [name for name in NEEDED_FOR_ONNX if importlib.util.find_spec(name) is None]
     if missing:
@@ -52,7 +59,7 @@ def export_onnx(
             verbose=False,
         )
 
-    return _export(network, path, "onnx", resolution, fused, write)
+    return _export(network, path, "onnx", resolution, fused, weights, write)
 
 
 def export_torch(
@@ -60,13 +67,14 @@ def export_torch(
     path: str | os.PathLike,
     resolution: int | None = None,
     fused: bool = True,
+    weights: str = "auto",
 ) -> Path:
     """As `export_onnx`, for `torch.export.load(path).module()`."""
 
     def write(net: nn.Module, images: torch.Tensor, batch: Any, target: Path) -> None:
         torch.export.save(torch.export.export(net, (images,), dynamic_shapes=({0: batch},)), target)
 
-    return _export(network, path, "torch", resolution, fused, write)
+    return _export(network, path, "torch", resolution, fused, weights, write)
 
 
 EXPORTS: dict[str, Callable[..., Path]] = {"onnx": export_onnx, "torch": export_torch}
@@ -79,6 +87,7 @@ def _export(
     kind: str,
     resolution: int | None,
     fused: bool,
+    weights: str,
     write: Callable[..., None],
 ) -> Path:
     target, suffix = Path(path), SUFFIXES[kind]
@@ -90,38 +99,47 @@ def _export(
         raise InputError(
             f"{path}: a file of --to {kind} ends in {suffix}, as {target.with_suffix(suffix).name}"
         )
-    net = _network(network, fused)
+    net = _network(network, fused, weights)
     side = net.arch.resolution if resolution is None else resolution
-    if side < net.arch.total_stride:
+    if isinstance(side, int) and side < net.arch.total_stride:
         raise InputError(
-            f"resolution {side} is too small for {net.arch.name}: give at least {net.arch.total_stride}"
+            f"resolution {side} is too small for {net.arch.name}: "
+            f"give at least {net.arch.total_stride}"
         )
+    check_resolution(net.arch.name, side, net.arch.total_stride)
+    # two images: of one, the exporter would conclude that there is always one
+    images = torch.zeros(2, 3, side, side)
+    check_finite(net, images)
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(
-        f"{target.stem}.part{target.suffix}"
-    )  # torch.export looks at the suffix
-    try:
-        with _quiet(), torch.no_grad():
-            # two images: of one, the exporter would conclude that there is always one
-            write(net, torch.zeros(2, 3, side, side), torch.export.Dim("batch", min=1), part)
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
+    with TemporaryDirectory() as folder, _quiet(), torch.no_grad():
+        made = Path(folder) / f"network{suffix}"  # torch.export looks at the suffix
+        write(net, images, torch.export.Dim("batch", min=1), made)
+        with open(made, "rb") as file, whole_file(target) as out:
+            shutil.copyfileobj(file, out, 1 << 20)
     return target
 
 
-def _network(network: "nn.Module | str", fused: bool) -> Any:
+def check_finite(net: nn.Module, images: torch.Tensor) -> None:
+    """InputError that names a parameter or buffer with NaN or infinity, or says that the outputs
+    of `images` have some."""
+    if name := not_finite(net.state_dict()):
+        raise InputError(f"{name} holds NaN or infinity: not a network to export")
+    with torch.no_grad():
+        if not net(images).isfinite().all():
+            raise InputError("its outputs are not finite numbers: not a network to export")
+
+
+def _network(network: "nn.Module | str", fused: bool, weights: str) -> Any:
     if not isinstance(network, nn.Module):
         from fastscale.api import load
 
-        network = load(network)
+        network = load(network, weights=weights)
     if not hasattr(network, "arch"):
         raise InputError(
             f"{type(network).__name__}: not a network of fastscale.build or fastscale.load"
         )
-    own = (
-        copy.deepcopy(network).eval().cpu().float()
-    )  # as the example input is; the caller's network stays as and where it was
+    # as the example input is; the caller's network stays as and where it was
+    own = copy.deepcopy(network).eval().cpu().float()
     if fused and any(isinstance(m, nn.BatchNorm2d) for m in own.modules()):
         from fastscale.release.fuse import fuse
 

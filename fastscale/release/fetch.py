@@ -10,6 +10,8 @@ from fastscale.errors import InputError
 from fastscale.release import places
 from fastscale.release.manifest import SUFFIX, Entry, is_name, is_url
 
+LARGEST = 8 << 30  # bytes of a file whose size no manifest says
+
 
 def fetch(entry: Entry) -> Path:
     """The entry's file. Its whole content is hashed by whoever reads it; a download is hashed before it gets its name.
@@ -36,14 +38,18 @@ def plain(path: Path, entry: Entry) -> Path:
 
 
 def from_urls(urls: list[str], file: str, sha256: str, size: int | None = None) -> Path:
-    """The cached file of that name and hash, fetched from the first address that serves it; interrupted downloads are gone on with."""
+    """The cached file of that name and hash, fetched from the first address that serves it; interrupted downloads resume."""
     target = places.cache() / file
     if target.is_symlink():
         raise InputError(f"{target}: a link in the cache is not followed; remove it")
     if target.is_file() and (size is None or target.stat().st_size == size) and places.offline():
         return target  # its hash is checked when it is read
     if places.offline():
-        served = f"fetch {urls[0]} elsewhere and put it there" if urls else "no address is known"
+        served = (
+            f"fetch {places.shown(urls[0])} elsewhere and put it there"
+            if urls
+            else "no address is known"
+        )
         raise InputError(
             f"{file} is not in {target.parent}, and FASTSCALE_OFFLINE is set: {served}"
         )
@@ -58,24 +64,25 @@ def from_urls(urls: list[str], file: str, sha256: str, size: int | None = None) 
 def fetch_url(url: str) -> Path:
     """The file at `url#sha256=<64 hex digits>`, or at an address whose file name is in the manifest."""
     address, _, fragment = url.partition("#")
+    named = places.shown(url)
     if not is_url(address):
-        raise InputError(f"{url}: not an http(s) address")
+        raise InputError(f"{named}: not an http(s) address")
     file = unquote(urlsplit(address).path.rsplit("/", 1)[-1])
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.=+_-]{0,200}\.safetensors", file) or ".." in file:
-        raise InputError(f"{url}: names no {SUFFIX} file")
+        raise InputError(f"{named}: names no {SUFFIX} file")
     known = next((e for e in places.released() if e.file == file), None)
     wanted = re.fullmatch(r"sha256=([0-9a-f]{64})", fragment)
     if fragment and not wanted:
-        raise InputError(f"{url}: after # goes sha256=<64 hex digits>")
+        raise InputError(f"{named}: after # goes sha256=<64 hex digits>")
     if wanted and known and wanted[1] != known.sha256:
-        raise InputError(f"{url}: the manifest says that {file} has sha256 {known.sha256}")
+        raise InputError(f"{named}: the manifest says that {file} has sha256 {known.sha256}")
     if not wanted and not known:
         raise InputError(
-            f"{url}: nothing is downloaded without a known hash; append #sha256=<64 hex digits>"
+            f"{named}: nothing is downloaded without a known hash; append #sha256=<64 hex digits>"
         )
     sha256 = wanted[1] if wanted else known.sha256  # type: ignore[union-attr]  # one of them is there
     stem = file.removesuffix(SUFFIX)
     kept = (
         file if is_name(stem) and stem.endswith(sha256[:8]) else f"{stem}-{sha256[:8]}{SUFFIX}"
     )  # two "model.safetensors" are two files
-    return from_urls([address], kept, sha256, known.bytes if known else None)
+    return from_urls([address], kept, sha256, known.bytes if known else LARGEST)

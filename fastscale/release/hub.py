@@ -14,6 +14,7 @@ from fastscale.release import places
 from fastscale.release.checkpoint import Checkpoint, read_file
 from fastscale.release.manifest import Entry, find, manifest_text, read_manifest, unknown
 
+LARGEST_MANIFEST = 16 << 20  # bytes
 _REPO = re.compile(
     r"(?P<repo>[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95})(?:@(?P<revision>[A-Za-z0-9._-]{1,100}))?"
 )
@@ -49,7 +50,7 @@ def from_hub(text: str) -> Checkpoint:
     """The checkpoint of `hf:org/name[@revision][:checkpoint]`; the repository's only one, or newest, unless it is named."""
     place, _, name = text.removeprefix("hf:").partition(":")
     repo, revision = repository(place)
-    entries = read_manifest(download(repo, revision, places.MANIFEST))
+    entries = read_manifest(download(repo, revision, places.MANIFEST, LARGEST_MANIFEST))
     if not entries:
         raise InputError(f"hf:{repo}: holds no checkpoint of fastscale (its manifest is empty)")
     entry = find(name, entries) if name else max(entries, key=lambda e: (e.date, e.name))
@@ -60,7 +61,7 @@ def from_hub(text: str) -> Checkpoint:
         raise InputError(
             f"hf:{repo}: says that {entry.file} has sha256 {entry.sha256}, the manifest here says {known.sha256}"
         )
-    path = download(repo, revision, entry.file)
+    path = download(repo, revision, entry.file, entry.bytes)
     if path.stat().st_size != entry.bytes:
         raise InputError(
             f"hf:{repo}: {entry.file} is {path.stat().st_size} bytes, its manifest says {entry.bytes}"
@@ -68,10 +69,16 @@ def from_hub(text: str) -> Checkpoint:
     return read_file(path, entry.sha256)
 
 
-def download(repo: str, revision: str | None, file: str) -> Path:
-    """A repository's file in our cache, by the package's own resumable download."""
+def download(repo: str, revision: str | None, file: str, most: int) -> Path:
+    """A repository's file of at most `most` bytes in our cache, by the package's own resumable
+    download; what the hub says is larger is not begun."""
     package, folder = hub(), places.cache() / "hub"
     try:
+        if not places.offline():
+            url = package.hf_hub_url(repo, file, revision=revision, endpoint=endpoint())
+            size = package.get_hf_file_metadata(url).size
+            if size is not None and size > most:
+                raise InputError(f"hf:{repo}: {file} is {size:,} bytes, wanted at most {most:,}")
         return Path(
             package.hf_hub_download(
                 repo,
@@ -82,6 +89,8 @@ def download(repo: str, revision: str | None, file: str) -> Path:
                 local_files_only=places.offline(),
             )
         )
+    except InputError:
+        raise
     except Exception as error:  # the package's many kinds of error, and its transport's
         offline = ", and FASTSCALE_OFFLINE is set" if places.offline() else ""
         raise InputError(
@@ -94,6 +103,8 @@ def to_hub(
 ) -> str:
     """Puts the entry's file, manifest, records and card into `repo`, made if it is not there, in one commit; returns its address."""
     repo, revision = repository(repo)
+    if places.offline():
+        raise InputError(f"hf:{repo}: not published: FASTSCALE_OFFLINE is set")
     package = hub()
     api = package.HfApi(endpoint=endpoint(), library_name="fastscale")
     add = package.CommitOperationAdd
@@ -133,4 +144,4 @@ def front_matter(entry: Entry) -> str:
 
 def first_line(error: Exception) -> str:
     """An error's text, short and in one line."""
-    return " ".join(str(error).split())[:160]
+    return " ".join(places.shown(error).split())[:160]

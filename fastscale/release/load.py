@@ -14,6 +14,7 @@ from fastscale.release.fetch import fetch, fetch_url
 from fastscale.release.manifest import SUFFIX, find, unknown
 from fastscale.release.preprocess import Preprocessing
 from fastscale.scaling import arch_named
+from fastscale.training.better import check_choice
 
 if TYPE_CHECKING:
     from torch import nn
@@ -30,12 +31,23 @@ PUBLIC = (
 FOREIGN = (".pth", ".pt", ".pyth", ".bin", ".pkl", ".tar")
 
 
-def open_checkpoint(what: str | os.PathLike) -> Checkpoint:
+def open_checkpoint(what: str | os.PathLike, weights: str = "auto") -> Checkpoint:
     """The checkpoint that `what` names, checked in full.
+
+    `weights`: of what holds raw and averaged ones: raw, ema, or auto, the better by recorded error.
 
     A released name (`<arch>_<data>`, with or without its hash), a `.safetensors` file, an address, `hf:org/name`, `pycls/<network>`
     and other public weights, a `.ckpt` file or a run's folder. InputError in one line for anything that cannot be loaded safely.
     """
+    check_choice(weights)
+    found = _opened(what, weights)
+    other = {"raw": "averaged", "ema": "raw"}.get(weights)
+    if found.about.weights == other:  # a file of one set of weights
+        raise InputError(f"{found.where}: holds {other} weights only; leave --weights out")
+    return found
+
+
+def _opened(what: str | os.PathLike, weights: str) -> Checkpoint:
     if not isinstance(what, str | os.PathLike):
         raise InputError(f"expected a checkpoint's name or path, got {what!r}")
     text = os.fspath(what)
@@ -49,14 +61,19 @@ def open_checkpoint(what: str | os.PathLike) -> Checkpoint:
         if text.startswith(PUBLIC) and not Path(text).exists():
             from fastscale.release.importing.known import load_known
 
-            return from_imported(load_known(text, cache=places.cache(), say=places.say))
+            chosen = {} if weights == "auto" else {"weights": weights}
+            return from_imported(load_known(text, cache=places.cache(), say=places.say, **chosen))
     path = Path(text).expanduser()
     looks_like_path = os.sep in text or text.endswith((SUFFIX, ".ckpt", *FOREIGN))
-    if (text and path.is_dir()) or text.endswith(".ckpt"):
-        return read_training(path)
-    if path.is_file() and not text.endswith(FOREIGN):
-        return read_file(path, known_hash(path)) if text.endswith(SUFFIX) else read_training(path)
-    if text.endswith(FOREIGN) and path.is_file():
+    if (text and os.path.isdir(path)) or text.endswith(".ckpt"):
+        return read_training(path, weights)
+    if os.path.isfile(path) and not text.endswith(FOREIGN):
+        return (
+            read_file(path, known_hash(path))
+            if text.endswith(SUFFIX)
+            else read_training(path, weights)
+        )
+    if text.endswith(FOREIGN) and os.path.isfile(path):
         raise InputError(
             f"{path}: another project's weights? `fastscale checkpoint import {path.name} --from timm` reads them"
         )
@@ -107,14 +124,17 @@ def from_imported(found: "ImportedWeights") -> Checkpoint:
 
 
 def load(
-    what: str | os.PathLike, num_classes: int | None = None, fused: bool = False
+    what: str | os.PathLike,
+    num_classes: int | None = None,
+    fused: bool = False,
+    weights: str = "auto",
 ) -> "Network | nn.Module":
-    """The network that `what` names (see `open_checkpoint`), in eval mode on the CPU; its hash was checked before anything was read.
+    """The network that `what` names (see `open_checkpoint`), in eval mode on the CPU.
 
-    `num_classes`: another number than its own gives a freshly initialised last layer. `fused`: batch norms folded into their convs, for
-    inference.
+    Its hash was checked before anything was read. `num_classes`: another number than its own gives
+    a freshly initialised last layer. `fused`: batch norms folded into their convs, for inference.
     """
-    net = open_checkpoint(what).network(num_classes)
+    net = open_checkpoint(what, weights).network(num_classes)
     if not fused:
         return net
     from fastscale.release.fuse import fuse

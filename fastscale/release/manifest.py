@@ -13,12 +13,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from fastscale.archs.registry import nearest
+from fastscale.common import parse_json, plain, read_text
 from fastscale.errors import InputError
 from fastscale.release.description import FLOATS, WEIGHTS
-from fastscale.release.safefile import no_duplicates
 from fastscale.training.checkpoint_io import is_number
 
 SCHEMA = 1
+OPTIONAL = {"arguments"}  # fields that older manifests lack
 SUFFIX = ".safetensors"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.=+_-]{0,199}-(?P<hash>[0-9a-f]{8})")
 _ERROR = {"value", "n", "mean", "std", "seeds"}
@@ -32,7 +33,7 @@ class Entry:
 
     `errors`: by name, in %: of this file (`value`), and mean, sample std (None for a single run) and seeds of all `n` finished runs.
     `tolerance`: percentage points that an evaluation elsewhere may differ. `date`: of the released run's record. None where a field does
-    not apply.
+    not apply. `arguments`: what `fastscale fit --run` needs besides run and seed to train the same.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Entry:
     commit: str | None
     date: str
     licence: str
+    arguments: tuple[str, ...] = ()
 
     @property
     def file(self) -> str:
@@ -73,7 +75,7 @@ class Entry:
         return self.name[:-9]
 
     def __post_init__(self) -> None:
-        for name in ("urls", "record_ids"):
+        for name in ("urls", "record_ids", "arguments"):
             if isinstance(getattr(self, name), list):
                 object.__setattr__(self, name, tuple(getattr(self, name)))
         check(self)
@@ -101,8 +103,8 @@ def check(e: Entry) -> None:
             lambda v: isinstance(v, tuple) and all(map(is_url, v)),
             "a list of http(s) addresses",
         ),
-        "weights": (lambda v: v in WEIGHTS, f"one of {', '.join(WEIGHTS)}"),
-        "dtype": (lambda v: v in FLOATS, f"one of {', '.join(FLOATS)}"),
+        "weights": (lambda v: _text(v) and v in WEIGHTS, f"one of {', '.join(WEIGHTS)}"),
+        "dtype": (lambda v: _text(v) and v in FLOATS, f"one of {', '.join(FLOATS)}"),
         "errors": (
             _errors,
             "top1_error and perhaps top5_error: value, n, mean, std (null for n 1) in %, a seed for each of n",
@@ -110,6 +112,10 @@ def check(e: Entry) -> None:
         "tolerance": (
             lambda v: is_number(v, 0, TOLERANCE_LIMIT),
             f"percentage points from 0 to {TOLERANCE_LIMIT:g}",
+        ),
+        "arguments": (
+            lambda v: isinstance(v, tuple) and len(v) <= 100 and all(map(_text, v)),
+            "a list of texts",
         ),
         "record_ids": (
             lambda v: isinstance(v, tuple) and all(map(_text, v)),
@@ -152,13 +158,15 @@ def is_url(text: object) -> bool:
             isinstance(text, str)
             and urlsplit(text).scheme in ("http", "https")
             and bool(urlsplit(text).hostname)
+            and plain(text) == text
         )
     except ValueError:
         return False
 
 
 def _text(value: object) -> bool:
-    return isinstance(value, str) and bool(value.strip()) and "\n" not in value
+    one_line = isinstance(value, str) and bool(value.strip()) and not {"\n", "\t"} & set(value)
+    return one_line and len(value) <= 1000 and plain(value) == value  # type: ignore[arg-type]
 
 
 def _errors(value: object) -> bool:
@@ -183,17 +191,11 @@ def read_manifest(path: str | os.PathLike) -> list[Entry]:
     """The entries of a manifest, [] where there is no file. InputError in one line that names file, entry and field."""
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        content = parse_json(read_text(path), path, constants=True)
     except FileNotFoundError:
         return []
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not a text file") from None
-    try:
-        content = json.loads(text, object_pairs_hook=no_duplicates)
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}, line {error.lineno}: not JSON ({error.msg})") from None
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: {error}") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
     return parse_manifest(content, str(path))
 
 
@@ -216,7 +218,10 @@ def parse_manifest(content: object, where: str) -> list[Entry]:
         if not isinstance(item, dict):
             raise InputError(f"{label}: an entry is an object")
         label += f" ({str(item.get('name', 'no name'))[:80]!r})"
-        for what, wrong in (("unknown", set(item) - names), ("missing", names - set(item))):
+        for what, wrong in (
+            ("unknown", set(item) - names),
+            ("missing", names - set(item) - OPTIONAL),
+        ):
             if wrong:
                 raise InputError(f"{label}: {what} field {min(wrong)!r}")
         try:
@@ -231,7 +236,10 @@ def parse_manifest(content: object, where: str) -> list[Entry]:
 
 def manifest_text(entries: list[Entry]) -> str:
     """The manifest's text: entries by name, the same bytes for the same entries."""
-    ordered = [asdict(e) for e in sorted(entries, key=lambda e: e.name)]
+    ordered = [
+        {k: v for k, v in asdict(e).items() if v or k not in OPTIONAL}
+        for e in sorted(entries, key=lambda e: e.name)
+    ]
     return (
         json.dumps(
             {"schema": SCHEMA, "checkpoints": ordered}, indent=1, sort_keys=True, ensure_ascii=False

@@ -1,9 +1,11 @@
 """Where released files lie: the checkout's checkpoints/ first, then the cache that downloads go to."""
 
 import os
+import re
 import sys
 from pathlib import Path
 
+from fastscale.common import plain
 from fastscale.data.paths import data_root
 from fastscale.release.manifest import Entry, read_manifest
 
@@ -18,6 +20,13 @@ def home() -> Path:
         if chosen
         else Path(__file__).resolve().parents[2] / "checkpoints"
     )
+
+
+def own_home() -> Path:
+    """The folder that `publish` writes into: $FASTSCALE_CHECKPOINTS, else checkpoints/ of the
+    current folder. Never the package's own, unless that is where one stands."""
+    chosen = os.environ.get("FASTSCALE_CHECKPOINTS")
+    return home() if chosen else Path.cwd() / "checkpoints"
 
 
 def cache() -> Path:
@@ -35,6 +44,16 @@ def offline() -> bool:
     return os.environ.get("FASTSCALE_OFFLINE", "0").lower() not in ("", "0", "false", "no")
 
 
+def shown(text: object) -> str:
+    """A text for a message: what an address holds of user and password left out, control
+    characters written out.
+
+    >>> shown("http://ann:secret@example.org/x")
+    'http://example.org/x'
+    """
+    return re.sub(r"(?<=://)[^/\s@]*(?:@[^/\s@]*)*@", "", plain(str(text)))
+
+
 def say(line: str) -> None:
     """Progress, on stderr: stdout belongs to results."""
-    print(line, file=sys.stderr, flush=True)
+    print(shown(line), file=sys.stderr, flush=True)

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import torch
 
+from fastscale.archs.check import said_number
+from fastscale.common import read_bytes
 from fastscale.data.folder import SUFFIXES
 from fastscale.data.images import decode
 from fastscale.errors import InputError
 from fastscale.release.checkpoint import Checkpoint
 
 BATCH = 32
+LARGEST = 1 << 30  # bytes of an image file
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,8 @@ def image_files(names: Iterable[str]) -> list[Path]:
 
 def predict(checkpoint: Checkpoint, files: Iterable[Path], top: int = 5) -> Iterator[Prediction]:
     """One prediction a file, in order; an unreadable one has a `problem`. `top`: classes given, at most all."""
-    if top < 1:
-        raise InputError(f"--top must be at least 1, got {top}")
+    if isinstance(top, bool) or not isinstance(top, int) or top < 1:
+        raise InputError(f"--top must be at least 1, got {said_number(top)}")
     net, prepare, top = (
         checkpoint.network(),
         checkpoint.preprocessing(),
@@ -55,21 +58,28 @@ def predict(checkpoint: Checkpoint, files: Iterable[Path], top: int = 5) -> Iter
     def flush(waiting: list[tuple[str, torch.Tensor | str]]) -> Iterator[Prediction]:
         images = [x for _, x in waiting if isinstance(x, torch.Tensor)]
         rows: Iterator[tuple[torch.Tensor, torch.Tensor]] = iter(())
+        fine: Iterator[bool] = iter(())
         if images:
             with torch.inference_mode():
-                rows = iter(zip(*net(torch.stack(images)).softmax(1).topk(top), strict=True))
+                logits = net(torch.stack(images))
+                fine = iter(logits.isfinite().all(1).tolist())
+                rows = iter(zip(*logits.softmax(1).topk(top), strict=True))
         for name, x in waiting:
             if isinstance(x, str):
                 yield Prediction(name, problem=x)
             else:
                 shares, numbers = next(rows)
+                if not next(fine):
+                    text = "the network's outputs are not finite numbers"
+                    yield Prediction(name, problem=f"{name}: {text}")
+                    continue
                 pairs = zip(numbers.tolist(), shares.tolist(), strict=True)
                 yield Prediction(name, tuple((checkpoint.class_name(k), k, p) for k, p in pairs))
 
     waiting: list[tuple[str, torch.Tensor | str]] = []
     for file in files:
         try:
-            waiting.append((str(file), prepare(decode(file.read_bytes()))))
+            waiting.append((str(file), prepare(decode(read_bytes(file, LARGEST)))))
         except Exception as error:  # whatever a damaged image makes its decoder raise
             reason = (
                 getattr(error, "strerror", None)

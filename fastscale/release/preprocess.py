@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor
 
 from fastscale.data.framing import Framing, cut
@@ -44,6 +44,19 @@ class Preprocessing:
         return out
 
 
+def upright(image: Image.Image) -> Image.Image:
+    """A photograph as it is to be seen: turned as its EXIF orientation says, as in training.
+
+    `decode` turns what it reads, and such an image has no `format`: nothing is turned twice.
+    """
+    if image.format is None:
+        return image
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # whatever damaged EXIF makes PIL raise: the pixels may be whole
+        return image
+
+
 def to_array(image: object) -> np.ndarray:
     """An image as (H, W, 3) uint8 RGB; InputError if it is none."""
     if isinstance(image, Image.Image):
@@ -52,7 +65,7 @@ def to_array(image: object) -> np.ndarray:
                 f"an image of {image.size[0]} x {image.size[1]} pixels has nothing to see"
             )
         try:
-            return np.asarray(to_rgb(image))
+            return np.asarray(to_rgb(upright(image)))
         except Exception as error:  # a mode that has no colours, or a file that turns out damaged when it is read at last
             reason = " ".join(str(error).split()) or type(error).__name__
             raise InputError(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from fastscale.common import write_whole
 from fastscale.data.sources import lock
 from fastscale.errors import InputError
 from fastscale.records import Record, RecordStore, read_records, write_snapshot
@@ -24,11 +25,13 @@ from fastscale.release.manifest import (
     manifest_text,
     read_manifest,
 )
+from fastscale.release.retrain import further_arguments
 from fastscale.release.score import Score, score
+from fastscale.training.better import ENDING, better_weights, check_choice, say_apart
 from fastscale.training.checkpoint_io import is_number, read_checkpoint
 from fastscale.training.runs import RunFolder
 
-AVERAGED, RAW = "_ema", ""
+AVERAGED, RAW = ENDING["ema"], ENDING["raw"]
 TOLERANCE = (
     0.02  # percentage points: two of 10,000 images, which another machine's rounding may turn
 )
@@ -79,7 +82,9 @@ def finished(
     return seeds, own
 
 
-def choose(seeds: Sequence[Seed], named: Seed | None = None) -> tuple[str, Seed]:
+def choose(
+    seeds: Sequence[Seed], named: Seed | None = None, weights: str = "auto"
+) -> tuple[str, Seed]:
     """(suffix of the errors, the seed): averaged or raw weights by mean recorded error, then the seed nearest to their mean.
 
     Never the best one: that would be a number no reader's own run can expect.
@@ -92,14 +97,17 @@ def choose(seeds: Sequence[Seed], named: Seed | None = None) -> tuple[str, Seed]
             if f"top1_error{kind}" in s.record.values
         ]
 
+    check_choice(weights)
     averaged, raw = top1(AVERAGED), top1(RAW)
     if len(raw) < len(seeds):
         raise InputError(f"{seeds[0].path}: its record has no top1_error")
-    kind = (
-        AVERAGED
-        if len(averaged) == len(seeds) and statistics.fmean(averaged) <= statistics.fmean(raw)
-        else RAW
-    )
+    means = {"top1_error": statistics.fmean(raw)}
+    if all_averaged := len(averaged) == len(seeds):
+        means["top1_error_ema"] = statistics.fmean(averaged)
+    taken = better_weights(means, all_averaged) if weights == "auto" else weights
+    if taken == "ema" and not all_averaged:
+        raise InputError(f"{seeds[0].path}: has no averaged weights of every seed")
+    kind = ENDING[taken]
     mean = statistics.fmean(top1(kind))
     return kind, named or min(
         seeds, key=lambda s: (abs(s.record.values[f"top1_error{kind}"] - mean), s.record.seed or 0)
@@ -112,11 +120,11 @@ def errors_over(seeds: Sequence[Seed], chosen: Seed, kind: str) -> dict[str, dic
     for name in ("top1_error", "top5_error"):
         values = [s.record.values[name + kind] for s in seeds if name + kind in s.record.values]
         if values:
-            std = round(statistics.stdev(values), 4) if len(values) > 1 else None
+            std = statistics.stdev(values) if len(values) > 1 else None
             out[name] = {
                 "value": chosen.record.values[name + kind],
                 "n": len(values),
-                "mean": round(statistics.fmean(values), 4),
+                "mean": statistics.fmean(values),
                 "std": std,
                 "seeds": [s.record.seed for s in seeds if name + kind in s.record.values],
             }
@@ -134,8 +142,12 @@ def publish(
     tolerance: float = TOLERANCE,
     source: str | None = None,
     arguments: list[str] | None = None,
+    weights: str = "auto",
 ) -> tuple[Entry, Path]:
-    """Releases the run into the folder `out` (checkpoints/); returns the entry and its file.
+    """Releases the run into the folder `out`; returns the entry and its file.
+
+    `out`: default $FASTSCALE_CHECKPOINTS, else checkpoints/ of the current folder. `weights`: raw,
+    ema, or auto, the better by the mean recorded error.
 
     The file is loaded again as a user would and evaluated: its error must be the recorded one within `tolerance` percentage points, in
     float16 as in float32. `urls`: where it will be served, `{file}` standing for the file's name. InputError where nothing is released.
@@ -145,7 +157,7 @@ def publish(
             f"--tolerance {tolerance}: wanted percentage points from 0 to {TOLERANCE_LIMIT:g}"
         )
     seeds, named = finished(run, runs_dir)
-    kind, chosen = choose(seeds, named)
+    kind, chosen = choose(seeds, named, weights)
     record = chosen.record
     checkpoint = described(chosen, kind, dtype, licence)
     if (
@@ -171,9 +183,9 @@ def publish(
         )
     served = tuple(u.replace("{file}", name + SUFFIX) for u in urls)
     for url in served:
-        if not is_url(url) or not url.endswith(SUFFIX):
+        if not is_url(url) or not url.endswith(SUFFIX) or places.shown(url) != url:
             raise InputError(
-                f"--url {url}: wanted an http(s) address that ends with the file's name: https://.../{{file}}"
+                f"--url {places.shown(url)}: wanted an http(s) address that ends with the file's name: https://.../{{file}}"
             )
     about = checkpoint.about
     entry = Entry(
@@ -191,6 +203,9 @@ def publish(
         commit=record.env.get("git_commit"),
         date=record.env["date"],
         licence=licence,
+        arguments=further_arguments(
+            record, read_checkpoint(chosen.path / "last.ckpt"), chosen.path
+        ),
         **{
             f: getattr(record, f)
             for f in (
@@ -207,8 +222,10 @@ def publish(
         },
         **{f: getattr(record, f) for f in ("recipe", "epochs", "seed")},
     )
-    folder = Path(out) if out is not None else places.home()
+    folder = Path(out) if out is not None else places.own_home()
     write_release(folder, entry, data, [s.record for s in seeds])
+    if weights == "auto":
+        say_apart(record.values, "ema" if kind == AVERAGED else "raw", chosen.path)
     return entry, folder / entry.file
 
 
@@ -241,7 +258,7 @@ def described(seed: Seed, kind: str, dtype: str, licence: str) -> Checkpoint:
         "licence": licence,
     }
     own |= {"loader": record.env.get("loader"), "precision": record.env.get("precision")}
-    return from_training(content, "averaged" if kind == AVERAGED else "raw", path, **own)
+    return from_training(content, "ema" if kind == AVERAGED else "raw", path, **own)
 
 
 def own_source(seed: Seed) -> str | None:
@@ -261,9 +278,9 @@ def compare(
     found: Score, record: Record, recorded: dict[str, float], tolerance: float, dtype: str
 ) -> None:
     """InputError unless the file gives the recorded errors, on the recorded data."""
-    if record.data_hash is not None and found.data_hash != record.data_hash:
+    if not found.same_data:
         raise InputError(
-            f"{found.data}: not the images that {record.run} was evaluated on (hash {found.data_hash[:12]}, {record.data_hash[:12]})"
+            f"{found.data}: not the images that {record.run} was evaluated on (hash {found.data_hash[:14]}, {str(record.data_hash)[:14]})"
         )
     for name, value in recorded.items():
         if not math.isclose(found.errors[name], value, rel_tol=0, abs_tol=tolerance + 1e-9):
@@ -274,13 +291,14 @@ def compare(
 def write_release(folder: Path, entry: Entry, data: bytes, records: Sequence[Record]) -> None:
     """File, records, manifest, cards: each whole or as before, the manifest last but for the cards that are made from it."""
     with lock(folder / ".publish.lock", places.say):
-        whole(folder / entry.file, data)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(folder / entry.file, data)
         store = folder / places.RECORDS
         write_snapshot(store, [*RecordStore(store).read(), *records])
         entries = [e for e in read_manifest(folder / places.MANIFEST) if e.name != entry.name] + [
             entry
         ]
-        whole(folder / places.MANIFEST, manifest_text(entries).encode())
+        write_whole(folder / places.MANIFEST, manifest_text(entries))
         write_cards(folder)
 
 
@@ -293,17 +311,17 @@ def write_cards(folder: Path) -> None:
         else {}
     )
     for entry in entries:
-        whole(
+        write_whole(
             folder / f"{entry.name}.md",
-            card(entry, [records[i] for i in entry.record_ids if i in records]).encode(),
+            card(entry, [records[i] for i in entry.record_ids if i in records]),
         )
-    whole(folder / "README.md", index(entries).encode())
+    write_whole(folder / "README.md", index(entries))
     readme = folder.parent / "README.md"
     if (
         readme.is_file()
         and (text := with_zoo(before := readme.read_text(encoding="utf-8"), entries)) != before
     ):
-        whole(readme, text.encode())
+        write_whole(readme, text)
 
 
 def write_imported(checkpoint: Checkpoint, source: str, out: str | os.PathLike = ".") -> Path:
@@ -312,16 +330,5 @@ def write_imported(checkpoint: Checkpoint, source: str, out: str | os.PathLike =
     name = f"{checkpoint.about.arch.replace('/', '-over-')}_{source}-{sha256(data)[:8]}"
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    whole(folder / (name + SUFFIX), data)
+    write_whole(folder / (name + SUFFIX), data)
     return folder / (name + SUFFIX)
-
-
-def whole(path: Path, data: bytes) -> None:
-    """Written beside, flushed, renamed; a link in its place is replaced, not followed."""
-    part = path.with_name(f"{path.name}.part")
-    part.unlink(missing_ok=True)
-    with open(part, "xb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)

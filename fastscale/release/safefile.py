@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from fastscale.common import parse_json
 from fastscale.data.download import file_hash
 from fastscale.errors import InputError
 
@@ -137,13 +138,12 @@ def parse(data: bytes, where: str) -> SafeFile:
 def parse_header(text: bytes, rest: int, where: str) -> tuple[dict[str, str], dict[str, Place]]:
     """(metadata, places) of a header; every claim in it is checked against the `rest` bytes that follow it."""
     try:
-        header = json.loads(text.decode("utf-8"), object_pairs_hook=no_duplicates)
-    except RecursionError:
-        raise InputError(f"{where}: its header is nested too deeply") from None
-    except ValueError as error:
-        raise InputError(
-            f"{where}: its header is not usable JSON ({' '.join(str(error).split())[:120]})"
-        ) from None
+        header = parse_json(text.decode("utf-8"), "it")
+    except ValueError as error:  # InputError is one, and so is text that is not UTF-8
+        reason = str(error).removeprefix("it: not JSON ").strip("()")
+        if reason == "nested too deeply":
+            raise InputError(f"{where}: its header is nested too deeply") from None
+        raise InputError(f"{where}: its header is not usable JSON ({reason[:120]})") from None
     if not isinstance(header, dict):
         raise InputError(f"{where}: its header is no JSON object")
     metadata = header.pop("__metadata__", {})
@@ -162,16 +162,6 @@ def parse_header(text: bytes, rest: int, where: str) -> tuple[dict[str, str], di
             f"{where}: its tensors take {at} bytes, the file has {rest} for them: cut short, or with something appended"
         )
     return metadata, places
-
-
-def no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object's content; ValueError for a name given twice, where json would keep the last."""
-    out: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in out:
-            raise ValueError(f"{name!r} is there twice")
-        out[name] = value
-    return out
 
 
 def place(name: str, entry: Any, where: str) -> Place:

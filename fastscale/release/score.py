@@ -8,7 +8,7 @@ from fastscale.data.images import spread
 from fastscale.data.sources import SOURCES
 from fastscale.errors import InputError
 from fastscale.release.checkpoint import Checkpoint
-from fastscale.training.evaluate import errors_of
+from fastscale.training.evaluate import errors_of, say_other_data
 from fastscale.training.recipe import Recipe
 
 
@@ -22,6 +22,7 @@ class Score:
     classes: tuple[str, ...]
     data: str
     data_hash: str
+    same_data: bool
 
 
 def score(
@@ -29,10 +30,13 @@ def score(
     source: str | None = None,
     arguments: list[str] | None = None,
     images: int | None = None,
+    tell: bool = False,
 ) -> Score:
     """Evaluates the checkpoint on the validation images of `source`: what it was trained on, where that has a name.
 
-    `images`: on so many of them, the same ones every time. `arguments`: LightningCLI's. InputError for data that do not fit.
+    `images`: on so many of them, the same ones every time. `arguments`: LightningCLI's. InputError
+    for data of classes that it does not know. `same_data` of the result: whether the data are those
+    of the checkpoint's `data_hash`; `tell` says in a line where they are not.
     """
     about = checkpoint.about
     if images is not None and images < 1:
@@ -42,7 +46,10 @@ def score(
     seen: list[Any] = []
 
     def prepare(data: Any) -> None:
-        seen.append((data.val_size, data.classes, data.data_name, data.data_hash))
+        same = data.same_data(about.data_hash)
+        seen.append((data.val_size, data.classes, data.data_name, data.data_hash, same))
+        if tell:
+            say_other_data(own, data, checkpoint.where)
         if images is not None and images < data.val_size:
             data.val_indices = spread(data.val_size, images)
 
@@ -58,10 +65,17 @@ def score(
         "seed": about.seed or 0,
     }
     state = {f"{prefix}.{k}": v for prefix in ("net", "ema") for k, v in checkpoint.weights.items()}
-    own = {"source": about.data, "loader": about.loader, "precision": about.precision}
+    own = {
+        "source": about.data,
+        "data": about.data,
+        "data_hash": about.data_hash,
+        "classes": about.classes,
+        "loader": about.loader,
+        "precision": about.precision,
+    }
     errors = errors_of(settings, state, own, source, arguments or [], checkpoint.where, prepare)
-    total, classes, name, data_hash = seen[0]
-    return Score(errors, min(images or total, total), total, tuple(classes), name, data_hash)
+    total, classes, name, data_hash, same = seen[0]
+    return Score(errors, min(images or total, total), total, tuple(classes), name, data_hash, same)
 
 
 def plain_recipe(data: str | None) -> dict[str, Any]:

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-import yaml
-
+from fastscale.common import read_yaml
 from fastscale.counts import complexity
 from fastscale.data.sizes import SIZES
 from fastscale.errors import InputError
@@ -65,7 +64,7 @@ def plotted_errors() -> dict[str, tuple[float, str]]:
 
 def expected(recipe: str) -> dict[str, float]:
     """Network -> published top-1 error in %, from the recipe's file."""
-    content = yaml.safe_load((RECIPES / f"{recipe}.yaml").read_text(encoding="utf-8"))
+    content = read_yaml(RECIPES / f"{recipe}.yaml")
     networks = (content.get("expected") or {}).get("networks") or {}
     return {
         arch: float(values["top1_error"])

@@ -12,7 +12,9 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from fastscale.common import open_to_append
 from fastscale.records.environment import cores
 from fastscale.reproduce.cost import duration, has_gpu
 from fastscale.reproduce.plan import Run
@@ -127,7 +129,7 @@ def start(job: Job, threads: int, devices: int = 1) -> Job:
         "PYTHONUNBUFFERED": "1",
     }
     job.began = time.monotonic()
-    with open(job.run.log, "ab") as log:
+    with os.fdopen(open_to_append(job.run.log), "ab") as log:
         job.process = subprocess.Popen(
             command,
             stdout=log,
@@ -180,5 +182,15 @@ def result(run: Run) -> str:
 
 def last_line(run: Run) -> str:
     """What the run said last."""
-    lines = run.log.read_text(errors="replace").strip().splitlines() if run.log.is_file() else []
+    lines = tail(run.log)
     return f": {lines[-1][:240]}" if lines else ""
+
+
+def tail(log: Path, most: int = 1 << 16) -> list[str]:
+    """The lines in the last `most` bytes of a log; none where it is not there."""
+    try:
+        with open(log, "rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - most))
+            return file.read().decode(errors="replace").strip().splitlines()
+    except OSError:
+        return []

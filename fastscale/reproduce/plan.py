@@ -11,6 +11,7 @@ from fastscale.data.sources import FolderSource, source
 from fastscale.errors import InputError
 from fastscale.paper import Artifact, snapshot
 from fastscale.paper.artifacts import RunSpec
+from fastscale.paper.selection import early
 from fastscale.records import Record, RecordStore
 from fastscale.reproduce.cost import UNKNOWN, Cost, cost_of, duration
 from fastscale.scaling import arch_named
@@ -38,8 +39,9 @@ class Run:
 
     @property
     def own(self) -> Record | None:
-        """The record of the run made here."""
-        return self.folder.record
+        """The record of the run made here; None where it ended before its recipe did."""
+        record = self.folder.record
+        return None if record is None or early(record) else record
 
     @property
     def missing(self) -> bool:
@@ -142,7 +144,7 @@ def published(artifact: Artifact) -> dict[tuple[str, int, str], Record]:
     return {
         (r.run or "", r.seed or 0, r.data or ""): r
         for r in records_in(snapshot(artifact.name))
-        if r.kind == "train"
+        if r.kind == "train" and not early(r)
     }
 
 

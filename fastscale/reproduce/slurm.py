@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fastscale.common import write_whole
+from fastscale.common import read_json, write_whole
 from fastscale.errors import InputError
 from fastscale.paper.artifacts import Plan
 from fastscale.records import RecordStore
 from fastscale.reproduce.drawing import time_arguments
-from fastscale.reproduce.local import last_line, result
+from fastscale.reproduce.local import last_line, result, tail
 from fastscale.reproduce.plan import Run
 from fastscale.training.runs import progress
 
@@ -272,7 +272,7 @@ def job_name(run: Run) -> str:
 def read_job(folder: Path) -> str | None:
     """The number of the job noted in a folder."""
     try:
-        return str(json.loads((folder / "job.json").read_text())["job"])
+        return str(read_json(folder / "job.json")["job"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -282,7 +282,7 @@ def problem(folder: Path, run: Run) -> str:
     job = read_job(folder)
     logs = [folder / f"{job}_0_log.{kind}" for kind in ("err", "out")]
     for log in logs:
-        lines = log.read_text(errors="replace").strip().splitlines() if log.is_file() else []
+        lines = tail(log)
         said = [line for line in lines if line.startswith("error: ")] or [
             line for line in lines if line and not line.startswith(" ")
         ]

@@ -2,7 +2,7 @@
 
 from fastscale.scaling.exponents import Exponents
 from fastscale.scaling.names import RunName, arch_named, parse_run
-from fastscale.scaling.scale import scale
+from fastscale.scaling.scale import factor_text, scale
 from fastscale.scaling.scale_to import ScaledTo, scale_to
 from fastscale.scaling.strategy import PAPER_STRATEGIES, Strategy
 
@@ -13,6 +13,7 @@ __all__ = [
     "ScaledTo",
     "Strategy",
     "arch_named",
+    "factor_text",
     "parse_run",
     "scale",
     "scale_to",

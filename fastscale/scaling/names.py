@@ -8,9 +8,11 @@ from fastscale.errors import InputError
 from fastscale.scaling.scale import scale, scaled_name
 from fastscale.scaling.strategy import Strategy
 
+LONGEST = 200  # characters of a name
 # the shortest strategy, then the longest number: 'dWr-x1.85'
 _STEP = re.compile(
-    r"\.(?P<strategy>[^.\s]+?(?:\.\d+[^.\s]*?)*)-x(?P<factor>\d+(?:\.\d+)?(?:e-?\d+)?)(?=\.|$)"
+    r"\.(?P<strategy>[^.\s]+?(?:\.\d+[^.\s]*?)*)-x(?P<factor>\d+(?:\.\d+)?(?:e-?\d+)?)(?=\.|$)",
+    re.ASCII,  # another script's digits would be a second name of the same network
 )
 _RECIPE = re.compile(r"\.(?P<recipe>[a-z0-9][a-z0-9-]*)")
 
@@ -47,6 +49,8 @@ def parse_run(name: str) -> RunName:
     """
     if not isinstance(name, str):
         raise InputError(f"a name is text, got {name!r}")
+    if len(name) > LONGEST:
+        raise InputError(f"{name[:40]!r}...: a name has at most {LONGEST} characters")
     fits = [b for b in base_names() if name == b or name.startswith(b + ".")]
     base = (
         max(fits, key=len) if fits else base_arch(_STEP.split(name)[0]).name

@@ -8,9 +8,19 @@ from fastscale.archs.compatibility import compatible_stages
 from fastscale.scaling.strategy import Strategy
 
 
+def factor_text(factor: float) -> str:
+    """The fewest digits, of twelve or more, that read back as exactly this factor.
+
+    >>> factor_text(4.0), factor_text(1.2345678), factor_text(4 / 3)
+    ('4', '1.2345678', '1.3333333333333333')
+    """
+    short = f"{factor:.12g}"
+    return short if float(short) == factor else repr(float(factor))
+
+
 def scaled_name(base: str, strategy: Strategy, factor: float) -> str:
-    """`<base>.<strategy>-x<factor>`."""
-    return f"{base}.{strategy.name}-x{factor:.12g}"
+    """`<base>.<strategy>-x<factor>`: the only place where such a name is made."""
+    return f"{base}.{strategy.name}-x{factor_text(factor)}"
 
 
 def round_width(width: float) -> int:

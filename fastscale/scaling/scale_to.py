@@ -5,11 +5,13 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from fastscale.archs import Arch
+from fastscale.archs.check import said_number
 from fastscale.counts import Complexity, complexity
 from fastscale.errors import InputError
 from fastscale.scaling.scale import scale
 from fastscale.scaling.strategy import Strategy
 
+_MOST = 10**18  # of any count: no network that can be built has more
 _STEPS = 240  # factors tried over a range of 1.6x each way: steps of 0.4 %
 _SPAN = math.log(1.6)
 
@@ -48,8 +50,11 @@ def scale_to(
             f"scale_to takes exactly one of flops, params, acts; got {', '.join(targets) or 'none'}"
         )
     metric, target = next(iter(targets.items()))
-    if not (isinstance(target, int | float) and math.isfinite(target) and target > 0):
-        raise InputError(f"{metric} must be a finite number > 0, got {target!r}")
+    if isinstance(target, bool) or not isinstance(target, int | float) or not 0 < target <= _MOST:
+        said = said_number(target)
+        raise InputError(
+            f"{metric} must be a finite number > 0 and at most {_MOST:.0e}, got {said}"
+        )
     growth = float(getattr(strategy.exponents(), metric))
     own = getattr(complexity(base), metric)
     if growth == 0:

@@ -6,9 +6,11 @@ group width's is g = s^(e_g/2).
 
 import math
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 
+from fastscale.archs.check import said_number
 from fastscale.errors import InputError
 from fastscale.scaling.exponents import Exponents, conv_stage, group_conv_stage
 
@@ -16,10 +18,12 @@ GRAMMAR = (
     "letters out of d w g r ('dwr', 'wg'), weights ('d1_w8_g8_r1'), the paper's 'dWr' (= d1_w8_g8_r1), "
     "or 'alpha=A' with A from 0 to 1 ('alpha=2/3')"
 )
-LARGEST_FACTOR = (
-    1_000_000  # far beyond any network that can be built; larger ones are slips of the keyboard
-)
-_WEIGHT = re.compile(r"([dwgr])(\d+(?:\.\d+)?)")
+# far beyond any network that can be built; what lies outside are slips of the keyboard
+SMALLEST_FACTOR, LARGEST_FACTOR = 1e-4, 100_000
+LARGEST_SHARE = 10  # of group width, which is no part of the sum of 1: the paper's are below 1
+# few digits: a Fraction of "1e999999999" would be computed to its last one
+_WEIGHT = re.compile(r"([dwgr])(\d{1,9}(?:\.\d{1,9})?)", re.ASCII)
+_ALPHA = re.compile(r"\d{1,9}(?:/\d{1,9}|\.\d{0,12})?|\.\d{1,12}|\d(?:\.\d{1,12})?e-?\d", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -35,15 +39,23 @@ class Strategy:
     def __post_init__(self) -> None:
         try:
             for field in ("depth", "width", "resolution", "group_width"):
-                object.__setattr__(
-                    self, field, Fraction(getattr(self, field)).limit_denominator(10**6)
-                )
+                share = getattr(self, field)
+                if not isinstance(share, int | float | Fraction) or isinstance(share, bool):
+                    raise TypeError
+                object.__setattr__(self, field, Fraction(share).limit_denominator(10**6))
         except (TypeError, ValueError, OverflowError):
             raise InputError(f"strategy {self.name!r}: shares must be finite numbers") from None
-        if not self.name or "-x" in self.name or any(c.isspace() for c in self.name):
+        if (
+            not isinstance(self.name, str)
+            or not self.name
+            or "-x" in self.name
+            or any(c.isspace() for c in self.name)
+        ):
             raise InputError(f"strategy name {self.name!r} must be one word without '-x'")
         if min(self.depth, self.width, self.resolution, self.group_width) < 0:
             raise InputError(f"strategy {self.name!r}: shares must not be negative")
+        if self.group_width > LARGEST_SHARE:
+            raise InputError(f"strategy {self.name!r}: g's share must be at most {LARGEST_SHARE}")
         total = self.depth + self.width + self.resolution
         if total != 1:
             raise InputError(
@@ -83,19 +95,19 @@ class Strategy:
             pairs = [_WEIGHT.fullmatch(part) for part in text.split("_")]
             weights = {m[1]: Fraction(m[2]) for m in pairs if m}
             if not all(pairs) or len(weights) != len(pairs):
-                raise InputError(f"unknown strategy {text!r}; use {GRAMMAR}")
+                raise InputError(f"unknown strategy {text[:60]!r}; use {GRAMMAR}")
         return cls.from_weights(text, *(weights.get(letter, Fraction(0)) for letter in "dwgr"))
 
     @classmethod
     def _alpha(cls, text: str) -> "Strategy":
         """Table 4: a share alpha to width (and group width), the rest in equal parts to depth and resolution."""
-        try:
-            alpha = Fraction(text.removeprefix("alpha=")).limit_denominator(10**6)
-        except (ValueError, ZeroDivisionError):
-            alpha = Fraction(-1)
+        written, alpha = text.removeprefix("alpha="), Fraction(-1)
+        with suppress(ZeroDivisionError):
+            if _ALPHA.fullmatch(written):
+                alpha = Fraction(written).limit_denominator(10**6)
         if not 0 <= alpha <= 1:
             raise InputError(
-                f"{text!r}: alpha must be a number from 0 to 1, as in 'alpha=2/3' or 'alpha=0.8'"
+                f"{text[:40]!r}: alpha must be a number from 0 to 1, as in 'alpha=2/3' or 'alpha=0.8'"
             )
         rest = (1 - alpha) / 2
         return cls(text, rest, alpha, rest, alpha)
@@ -103,9 +115,10 @@ class Strategy:
     def multipliers(self, factor: float) -> tuple[float, float, float, float]:
         """(depth, width, resolution, group width) multipliers at scaling factor `factor` (> 0, finite)."""
         number = isinstance(factor, int | float) and not isinstance(factor, bool)
-        if not number or not 0 < factor <= LARGEST_FACTOR:
+        if not number or not SMALLEST_FACTOR <= factor <= LARGEST_FACTOR:
             raise InputError(
-                f"the scaling factor must be a finite number > 0 and at most {LARGEST_FACTOR:,}, got {str(factor)[:30]!r}"
+                f"the scaling factor must be a finite number > 0 (at least {SMALLEST_FACTOR:g}) "
+                f"and at most {LARGEST_FACTOR:,}, got {said_number(factor)}"
             )
         return (
             factor ** float(self.depth),

@@ -17,6 +17,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from fastscale.common import open_to_append
 from fastscale.errors import InputError
 from fastscale.records import Record, RecordStore
 from fastscale.timing import worker
@@ -251,6 +252,7 @@ class Campaign:
             if "batch_asked" in record.env
             else ""
         )
+        less += f"  (disturbed: {record.env['disturbed']})" if "disturbed" in record.env else ""
         count = len(self.outcome.measured) + self.outcome.before
         self.say(
             f"[{count:{len(str(self.total))}}/{self.total}] {record.arch:32}{1e3 * value:10.2f} ms{memory}  {setting}{less}"
@@ -259,8 +261,8 @@ class Campaign:
     def _failed(self, name: str, setting: Setting, why: str) -> None:
         self.outcome.failed.append((f"{name}, {setting}", why))
         self.say(f"failed: {name}, {setting}: {why}")
-        with open(self.place.log, "a", encoding="utf-8") as log:
-            log.write(f"failed: {name}, {setting}: {why}\n")
+        with os.fdopen(open_to_append(self.place.log), "ab") as log:
+            log.write(f"failed: {name}, {setting}: {why}\n".encode(errors="replace"))
 
     def _time_is_up(self, reserve: float) -> bool:
         return self.ends is not None and time.monotonic() + reserve > self.ends

@@ -124,6 +124,8 @@ def envelope(
     """Under what a step was measured; `batch` is the real one, and `batch_asked` says where memory did not hold more."""
     if step.batch != asked:
         extra["batch_asked"] = asked
+    if step.disturbed:
+        extra["disturbed"] = step.disturbed
     if device.startswith("cuda"):
         extra |= {"cudnn_benchmark": True, "tf32": bool(torch.backends.cudnn.allow_tf32)}
     return environment(

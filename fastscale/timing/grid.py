@@ -20,22 +20,23 @@ An unknown or missing key is an InputError that names it.
 """
 
 import math
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from fastscale.archs.registry import base_arch, nearest
+from fastscale.common import read_yaml
 from fastscale.errors import InputError
-from fastscale.scaling import Strategy, arch_named
+from fastscale.scaling import RunName, Strategy, arch_named
 from fastscale.training.recipe import PRECISIONS, load_recipe
 
 GRIDS = Path(__file__).parents[2] / "configs" / "timing"
 LAYOUTS = ("contiguous", "channels_last", "better")
 WHAT = ("train", "inference")
+MOST_BATCH = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,7 @@ class Network:
     @property
     def name(self) -> str:
         """`<base>` or `<base>.<strategy>-x<factor>`."""
-        return (
-            self.base if self.strategy is None else f"{self.base}.{self.strategy}-x{self.factor:g}"
-        )
+        return RunName(self.base, self.strategy, self.factor, None).arch_name
 
 
 @dataclass(frozen=True)
@@ -101,10 +100,10 @@ class Grid:
         for key in ("shows", "data", "recipe"):
             if not isinstance(getattr(self, key), str):
                 raise InputError(f"{where}: {key} must be text, got {getattr(self, key)!r}")
-        for key in ("images", "classes", "rounds"):
-            _whole(getattr(self, key), f"{where}: {key}")
+        for key, most in (("images", 10**12), ("classes", 10**6), ("rounds", 10**4)):
+            _whole(getattr(self, key), most, f"{where}: {key}")
         for key in ("round_s", "limit_s"):
-            _number(getattr(self, key), f"{where}: {key}")
+            _number(getattr(self, key), 1_000_000, f"{where}: {key}")
         if not any(part.networks and part.settings for part in self.parts):
             raise InputError(
                 f"grid {self.name!r} is empty: give it parts with bases, strategies and factors"
@@ -121,24 +120,22 @@ def grid_names() -> list[str]:
 
 def load_grid(name: str) -> Grid:
     """The grid of that name, or of a YAML file; InputError that says what is wrong with it."""
+    if not isinstance(name, str):
+        raise InputError(f"a grid is named by text, got {name!r}; there are: {grid_names()}")
     path = Path(name) if name.endswith((".yaml", ".yml")) else GRIDS / f"{name}.yaml"
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise InputError(
             f"no grid is named {name!r}; there are, nearest first: {nearest(name, grid_names())}; or give a YAML file"
         )
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not YAML ({' '.join(str(error).split())})") from None
     known = [f.name for f in fields(Grid)]
-    content = _table(content, known, ("name", "parts", "reference"), str(path))
+    content = _table(read_yaml(path), known, ("name", "parts", "reference"), str(path))
     reference = _table(
         content["reference"], ("network", "batch"), ("network", "batch"), f"{path}: reference"
     )
     if not isinstance(content["parts"], list):
         raise InputError(f"{path}: parts must be a list")
     parts = tuple(_part(p, f"{path}: part {i}") for i, p in enumerate(content["parts"], start=1))
-    batch = _whole(reference["batch"], f"{path}: reference: batch")
+    batch = _whole(reference["batch"], MOST_BATCH, f"{path}: reference: batch")
     return Grid(**{**content, "parts": parts, "reference": (str(reference["network"]), batch)})
 
 
@@ -160,8 +157,10 @@ def _part(content: Any, where: str) -> Part:
     for key in ("bases", "strategies", "factors", "what", "precision", "layout", "compile"):
         if not isinstance(content.setdefault(key, [False] if key == "compile" else []), list):
             raise InputError(f"{where}: {key} must be a list, got {content[key]!r}")
-    batch = _whole(content["batch"], f"{where}: batch")
-    inference = _whole(content.get("inference_batch", batch), f"{where}: inference_batch")
+    batch = _whole(content["batch"], MOST_BATCH, f"{where}: batch")
+    inference = _whole(
+        content.get("inference_batch", batch), MOST_BATCH, f"{where}: inference_batch"
+    )
     networks = make_networks(content["bases"], content["strategies"], content["factors"], where)
     settings = make_settings(
         content["what"],
@@ -188,8 +187,8 @@ def make_networks(
                 continue
             name = Strategy.parse(str(strategy)).name
             for factor in factors:
-                _number(factor, f"{where}: a factor")
-                found.append(Network(base, name, float(factor)))
+                size = _number(factor, 1_000_000, f"{where}: a factor")
+                found.append(Network(base, name, float(size)))
     return tuple(dict.fromkeys(found))
 
 
@@ -223,15 +222,18 @@ def make_settings(
     return tuple(dict.fromkeys(found))
 
 
-def _whole(value: Any, where: str) -> int:
+def _whole(value: Any, most: int, where: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise InputError(f"{where} must be a whole number of at least 1, got {value!r}")
-    return value
+    return int(_number(value, most, where))
 
 
-def _number(value: Any, where: str) -> None:
+def _number(value: Any, most: float, where: str) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < math.inf:
         raise InputError(f"{where} must be a finite number above 0, got {value!r}")
+    if value > most:
+        raise InputError(f"{where} must be at most {most:,}, got {value}")
+    return value
 
 
 def _table(content: Any, known: Sequence[str], needed: Sequence[str], where: str) -> dict[str, Any]:

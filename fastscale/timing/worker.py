@@ -1,9 +1,10 @@
 """One network of a campaign, measured in a process of its own: what it breaks is its own, and the next one finds a clean device."""
 
-import ctypes
 import os
+import select
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from typing import Any
 
 import torch
 
+from fastscale.common import open_to_append
 from fastscale.records import Record, RecordStore
 from fastscale.scaling import arch_named
 from fastscale.timing.device import usable_device
@@ -36,7 +38,7 @@ class Place:
 
 def probe(connection: Connection, device: str, log: Path) -> None:
     """Sends the device's name and the thread count, as records will have them; the campaign's own process never touches a GPU."""
-    _own_process(log)
+    _own_process(connection, log)
     device = usable_device(device)
     if device.startswith("cuda"):
         torch.zeros(1, device=device)
@@ -59,7 +61,7 @@ def measure_network(
 
     Sends ("begin", i), then ("done", i, the record) or ("failed", i, a line that says why) for the setting of number i.
     """
-    _own_process(place.log)
+    _own_process(connection, place.log)
     if place.device == "cpu":  # what libraries take when first used is not the network's memory
         TrainingStep(arch_named("regnety-tiny"), load_recipe("quick"), 1, 10, "cpu").round(2)
     for i, setting in enumerate(settings):
@@ -115,12 +117,24 @@ def measure(grid: Grid, name: str, setting: Setting, drift: float, device: str) 
     )
 
 
-def _own_process(log: Path) -> None:
+def _own_process(connection: Connection, log: Path) -> None:
     """Dies with the campaign; what libraries print goes to the log."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all: the campaign ends its own
+    threading.Thread(target=_die_with_reader, args=(connection.fileno(),), daemon=True).start()
     log.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    descriptor = open_to_append(log)
     for stream in (1, 2):
         os.dup2(descriptor, stream)
     os.close(descriptor)
+
+
+def _die_with_reader(descriptor: int) -> None:
+    """Ends this process at once when nobody reads the pipe any more: the campaign is dead.
+
+    A worker's parent is the fork server, which a living worker keeps alive, so that the parent's
+    death tells nothing.
+    """
+    watch = select.poll()
+    watch.register(descriptor, 0)
+    watch.poll()
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -1,31 +1,85 @@
-"""`fastscale evaluate`: the errors of a checkpoint on a validation set, each image counted exactly once."""
+"""`fastscale evaluate`: the errors of a checkpoint on a validation set, each image counted once."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import torch
+from torch import Tensor
+
+from fastscale.counts import complexity
 from fastscale.data.module import ImageData
 from fastscale.errors import InputError
+from fastscale.models.finite import not_finite
+from fastscale.scaling import arch_named
+from fastscale.training.better import (
+    ENDING,
+    better_weights,
+    check_choice,
+    choose_weights,
+    record_beside,
+    say_apart,
+    say_once,
+)
 from fastscale.training.checkpoint_io import load_weights, read_checkpoint
+from fastscale.training.classes import match_classes
 from fastscale.training.classifier import ImageClassifier
 from fastscale.training.fit import quiet
 from fastscale.training.recipe import Recipe
 from fastscale.training.trainer_cli import TrainerCLI, final_errors, run_config
 
 
-def evaluate(
-    checkpoint: str | os.PathLike, source: str | None, arguments: list[str]
-) -> dict[str, float]:
-    """Errors in % of raw and averaged weights of a `.ckpt` file or a run's folder on the validation images of `source`.
+class ByName(ImageClassifier):
+    """An ImageClassifier whose labels are a data set's, and whose outputs are a checkpoint's.
 
-    `source` None: what it was trained on. `arguments` are LightningCLI's. InputError for a file that is no run's checkpoint, or data with
-    another number of classes.
+    `outputs` (labels,) int64: the output of each label.
     """
+
+    outputs: Tensor
+
+    def __init__(self, outputs: tuple[int, ...], **settings: Any):
+        super().__init__(**settings)
+        self.register_buffer("outputs", torch.tensor(outputs), persistent=False)
+
+    def on_after_batch_transfer(
+        self, batch: tuple[Tensor, Tensor], dataloader_idx: int
+    ) -> tuple[Tensor, Tensor]:
+        """As in training, with the labels' outputs for the labels."""
+        images, labels = super().on_after_batch_transfer(batch, dataloader_idx)
+        return images, self.outputs[labels]
+
+
+def evaluate(
+    checkpoint: str | os.PathLike, source: str | None, arguments: list[str], weights: str = "auto"
+) -> dict[str, float]:
+    """Errors in % of a `.ckpt` file or a run's folder on the validation images of `source`.
+
+    `source` None: what it was trained on. `weights`: raw, ema, or auto, which is all it has.
+    `arguments` are LightningCLI's. InputError for a file that is no run's checkpoint, or data of
+    classes that it does not know. Other data than it was trained on are said in a line.
+    """
+    check_choice(weights)
     content = read_checkpoint(checkpoint)
-    own = content.get("trained_with", {})
-    return errors_of(
-        content["hyper_parameters"], content["state_dict"], own, source, arguments, checkpoint
+    settings, own = content["hyper_parameters"], content.get("trained_with", {})
+    if "data_hash" not in own and (record := record_beside(content, checkpoint)) is not None:
+        own = {**own, "data": record.data, "data_hash": record.data_hash}
+    averaged = bool(settings["recipe"]["ema_rate"])
+    if weights != "auto":
+        choose_weights(weights, None, averaged, checkpoint)
+    errors = errors_of(
+        settings,
+        content["state_dict"],
+        own,
+        source,
+        arguments,
+        checkpoint,
+        lambda data: say_other_data(own, data, checkpoint),
     )
+    if weights == "auto":
+        say_apart(errors, better_weights(errors, averaged), checkpoint)
+        return errors
+    ending = ENDING[weights]
+    return {k: v for k, v in errors.items() if k.removesuffix("_ema") + ending == k}
 
 
 def errors_of(
@@ -37,24 +91,62 @@ def errors_of(
     where: str | os.PathLike,
     prepare: Callable[[ImageData], object] = lambda data: None,
 ) -> dict[str, float]:
-    """Errors in % of `ImageClassifier(**settings)` with these weights; `own`: source, loader and precision that it was trained with.
+    """Errors in % of `ImageClassifier(**settings)` with these weights.
 
-    `prepare` sees the data before it is used: to check it, or to set `val_indices`.
+    `own`: source, classes, loader and precision that it was trained with. `prepare` sees the data
+    before they are used: to check them, or to set `val_indices`. Classes are matched by name.
     """
     quiet()
+    if name := not_finite(state_dict):
+        raise InputError(f"{where}: {name!r} holds NaN or infinity: not a trained network")
+    arch, classes = arch_named(settings["arch"]), settings["num_classes"]
+    learned = sum(v.numel() for k, v in state_dict.items() if _learned(k))
+    if learned != (params := complexity(arch, num_classes=classes).params):
+        # before it is built: a file of a few bytes can name a network of any size
+        raise InputError(
+            f"{where}: holds {learned:,} parameters, {arch.name} with {classes} classes has "
+            f"{params:,}: its weights are not those of the network it names"
+        )
     recipe = Recipe.from_dict(settings["recipe"], str(where))
     config = run_config(settings["arch"], recipe, source or own.get("source"))
     config["trainer"]["precision"] = own.get("precision") or recipe.precision
     if source is None:
         config["data"]["loader"] = own.get("loader") or "auto"
+    config["data"]["only_val"] = True
     cli = TrainerCLI({**config, "seed_everything": settings["seed"]}, arguments)
-    if cli.datamodule.num_classes != settings["num_classes"]:
-        raise InputError(
-            f"{where}: trained for {settings['num_classes']} classes, but {cli.datamodule.data_name} has {cli.datamodule.num_classes}"
-        )
-    prepare(cli.datamodule)
-    module = ImageClassifier(**settings)  # with the normalisation that it was trained with
+    data = cli.datamodule
+    outputs, line = match_classes(
+        own.get("classes"), settings["num_classes"], data.classes, where, data.data_name
+    )
+    if line:
+        say_once(line)
+    prepare(data)
+    module = ByName(outputs, **settings)  # with the normalisation that it was trained with
     load_weights(module, state_dict, where)
     trainer = cli.trainer_for(logger=False, callbacks=[])
-    trainer.validate(module, cli.datamodule, verbose=False)
+    trainer.validate(module, data, verbose=False)
     return final_errors(trainer)
+
+
+def _learned(name: str) -> bool:
+    statistics = ("running_mean", "running_var", "num_batches_tracked")
+    return name.startswith("net.") and not name.endswith(statistics)
+
+
+def say_other_data(own: Mapping[str, Any], data: ImageData, where: object) -> None:
+    """A line on stderr where the data, or the form they are stored in, are not those of `own`."""
+    if not data.same_data(own.get("data_hash")):
+        then = f" ({own['data']})" if own.get("data") else ""
+        say_once(
+            f"{where}: evaluated on {data.data_name}: other images, labels or another stored form "
+            f"than it was trained on{then}"
+        )
+    elif "stored" in own and (own["stored"] or {}) != data.stored:
+        say_once(
+            f"{where}: evaluated on {data.data_name} stored {_form(data.stored)}; "
+            f"it was trained on images stored {_form(own['stored'] or {})}"
+        )
+
+
+def _form(stored: Mapping[str, Any]) -> str:
+    return ", ".join(f"{k} {v}" for k, v in stored.items()) or "as they are"

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import os
 import re
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -228,7 +229,7 @@ def load_recipe(name: str) -> Recipe:
             f"a recipe is named by text, got {name!r}; there are: {', '.join(recipe_names())}"
         )
     path = Path(name) if name.endswith((".yaml", ".yml")) else RECIPES / f"{name}.yaml"
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise InputError(
             f"no recipe is named {name!r}; there are, nearest first: {nearest(name, recipe_names())}"
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fastscale.errors import InputError
-from fastscale.verbs.parsing import Verbs, runs_dir
+from fastscale.verbs.parsing import Verbs, add_weights, real, runs_dir, whole
 
 SOURCES = ("pycls", "timm", "torchvision", "efficientnet-lite")
 
@@ -32,7 +32,8 @@ def add(verbs: Verbs) -> None:
     )
     p.add_argument("run", help="a run's name, its folder, or a seed's folder")
     p.add_argument("--runs_dir", default=runs_dir())
-    p.add_argument("--out", metavar="DIR", help="checkpoints/ unless given")
+    p.add_argument("--out", metavar="DIR", help="default: checkpoints/ of the current folder")
+    add_weights(p)
     p.add_argument(
         "--dtype", choices=("float32", "float16"), default="float32", help="of what is stored"
     )
@@ -45,8 +46,8 @@ def add(verbs: Verbs) -> None:
     p.add_argument("--licence", default="MIT", help="of the weights")
     p.add_argument(
         "--tolerance",
-        type=float,
-        help="percentage points that an evaluation elsewhere may differ, at most 1; 0.02 unless given",
+        type=real(0, 1),
+        help="percentage points that an evaluation elsewhere may differ, at most 1; default: 0.02",
     )
     p.add_argument("--data", metavar="SOURCE", help="what it was trained on unless given")
     p.add_argument(
@@ -80,7 +81,7 @@ def add(verbs: Verbs) -> None:
     )
     p.add_argument("name", nargs="*", help="released names; all unless given")
     p.add_argument(
-        "--images", type=int, help="evaluate on so many images only, the same ones every time"
+        "--images", type=whole(1), help="evaluate on so many images only, the same ones every time"
     )
     p.add_argument("--no-evaluate", action="store_true", help="only files, headers and records")
     p.add_argument("--data", metavar="SOURCE", help="what it was trained on unless given")
@@ -99,8 +100,9 @@ def add(verbs: Verbs) -> None:
     p.add_argument("--from", dest="source", required=True, choices=SOURCES)
     p.add_argument("--arch", help="found by the weights' structure unless given")
     p.add_argument(
-        "--out", metavar="DIR", default=".", help="where the .safetensors goes; here unless given"
+        "--out", metavar="DIR", default=".", help="where the .safetensors goes; default: here"
     )
+    add_weights(p)
 
 
 def cmd_publish(args: argparse.Namespace, rest: list[str]) -> int:
@@ -124,6 +126,7 @@ def cmd_publish(args: argparse.Namespace, rest: list[str]) -> int:
         tolerance=tolerance,
         source=args.data,
         arguments=rest,
+        weights=args.weights,
     )
     error = entry.errors["top1_error"]
     spread = (
@@ -134,7 +137,7 @@ def cmd_publish(args: argparse.Namespace, rest: list[str]) -> int:
     print(
         f"{path}: {entry.weights} weights of seed {entry.seed}, top-1 error {error['value']:.2f} % ({spread}), {entry.bytes:,} bytes"
     )
-    name = entry.short if path.parent == home() else path
+    name = entry.short if path.parent.resolve() == home().resolve() else path
     print(f'loads with fastscale.load("{name}"); its card: {path.with_name(entry.name + ".md")}')
     if args.hub:
         from fastscale.release.hub import to_hub
@@ -226,8 +229,6 @@ def cmd_verify(args: argparse.Namespace, rest: list[str]) -> int:
     from fastscale.data.sources import source
     from fastscale.release.verify import verify
 
-    if args.images is not None and args.images < 1:
-        raise InputError(f"--images must be at least 1, got {args.images}")
     if args.data is not None:
         source(args.data)  # a name that there is not is the user's mistake, and none of the files'
     failed = 0
@@ -275,8 +276,8 @@ def cmd_import(args: argparse.Namespace) -> int:
 
     if not Path(args.file).is_file():
         raise InputError(f"{args.file}: no such file")
-    path = write_imported(
-        from_imported(import_file(args.file, args.source, args.arch)), args.source, args.out
-    )
+    chosen = {} if args.weights == "auto" else {"weights": args.weights}
+    found = import_file(args.file, args.source, args.arch, **chosen)
+    path = write_imported(from_imported(found), args.source, args.out)
     print(f'{path}: loads with fastscale.load("{path}")')
     return 0

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from fastscale.verbs.parsing import Verbs
+from fastscale.verbs.parsing import Verbs, add_weights, whole
 
 
 def add(verbs: Verbs) -> None:
@@ -19,9 +19,10 @@ def add(verbs: Verbs) -> None:
     p.add_argument("--to", choices=("onnx", "torch"), default="onnx")
     p.add_argument(
         "--resolution",
-        type=int,
-        help="pixels a side of the images it will take; the network's own unless given",
+        type=whole(8, 4096),
+        help="pixels a side of the images it will take; default: the network's own",
     )
+    add_weights(p)
     p.add_argument("--unfused", action="store_true", help="keep batch norms as they are")
 
 
@@ -29,7 +30,9 @@ def cmd_export(args: argparse.Namespace) -> int:
     """One file."""
     from fastscale.release.export import EXPORTS
 
-    written = EXPORTS[args.to](args.checkpoint, args.file, args.resolution, not args.unfused)
+    written = EXPORTS[args.to](
+        args.checkpoint, args.file, args.resolution, not args.unfused, weights=args.weights
+    )
     print(
         f"{written}: {written.stat().st_size / 1e6:.1f} MB, takes normalised RGB images (N, 3, R, R), gives logits"
     )

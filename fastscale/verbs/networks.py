@@ -7,8 +7,16 @@ from fastscale import api
 from fastscale.archs.registry import nearest
 from fastscale.counts import Complexity
 from fastscale.errors import InputError
-from fastscale.scaling import Strategy
-from fastscale.verbs.parsing import Verbs
+from fastscale.scaling import Strategy, factor_text
+from fastscale.verbs.parsing import (
+    MOST_CLASSES,
+    MOST_COUNT,
+    MOST_DEVICES,
+    MOST_PIXELS,
+    Verbs,
+    real,
+    whole,
+)
 
 
 def add(verbs: Verbs) -> None:
@@ -26,7 +34,7 @@ def add(verbs: Verbs) -> None:
     p.add_argument("--device", help="runs: whose times are predicted; this machine's unless given")
     p.add_argument(
         "--devices",
-        type=int,
+        type=whole(1, MOST_DEVICES),
         default=8,
         help="runs: how many devices share a run (8, as in the paper)",
     )
@@ -38,8 +46,10 @@ def add(verbs: Verbs) -> None:
         "fastscale info regnety-4gf.dWr-x4",
     )
     p.add_argument("arch")
-    p.add_argument("--resolution", type=int, help="pixels; the network's own unless given")
-    p.add_argument("--classes", type=int, default=1000)
+    p.add_argument(
+        "--resolution", type=whole(1, MOST_PIXELS), help="pixels; default: the network's own"
+    )
+    p.add_argument("--classes", type=whole(1, MOST_CLASSES), default=1000)
     p.add_argument("--json", action="store_true")
 
     p = verbs.verb(
@@ -50,11 +60,11 @@ def add(verbs: Verbs) -> None:
     )
     p.add_argument("base")
     p.add_argument("strategy", help="d w r dw wr dr dwr dWr, dwgr, wg, d1_w8_g8_r1, alpha=0.8, ...")
-    p.add_argument("factor", type=float, nargs="?")
+    p.add_argument("factor", type=real(1e-6, 1e6), nargs="?")
     for metric in ("flops", "params", "acts"):
         p.add_argument(
             f"--{metric}",
-            type=float,
+            type=real(1, MOST_COUNT),
             help=f"target {metric}{' (multiply-adds)' if metric == 'flops' else ''}",
         )
     p.add_argument("--json", action="store_true")
@@ -72,8 +82,6 @@ def cmd_list(args: argparse.Namespace) -> int:
     if what == "runs":
         from fastscale.reproduce.listing import list_runs
 
-        if args.devices < 1:
-            raise InputError(f"--devices must be at least 1, got {args.devices}")
         print("\n".join(list_runs(others[0], args.device, args.devices)))
         return 0
     names = [name for name in api.list_archs() if others[0] in name]
@@ -154,7 +162,7 @@ def cmd_scale(args: argparse.Namespace) -> int:
         ((metric, wanted),) = targets.items()
         reached = getattr(after, metric)
         print(
-            f"factor {factor:g} meets {metric} = {wanted:,.0f} with {reached:,} ({100 * (reached / wanted - 1):+.2f} %)"
+            f"factor {factor_text(factor)} meets {metric} = {wanted:,.0f} with {reached:,} ({100 * (reached / wanted - 1):+.2f} %)"
         )
     exponents = strategy.exponents()
     print(f"{'':24}{'base':>18}{'scaled':>18}{'growth':>10}{'closed form':>14}")

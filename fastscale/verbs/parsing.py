@@ -73,6 +73,25 @@ def _bounded(least: float, most: float, is_whole: bool) -> Callable[[str], float
     return read
 
 
+# What no network, device or data set comes near: beyond them a number is a slip of the keyboard.
+MOST_PIXELS = 4096
+MOST_CLASSES = MOST_BATCH = 1_000_000
+MOST_DEVICES = 100_000
+MOST_IMAGES = 1_000_000_000_000
+MOST_COUNT = 1e15  # flops, params, acts
+MOST_MINUTES = 1e7  # nineteen years
+
+
+def add_weights(p: argparse.ArgumentParser) -> None:
+    """The option `--weights auto|raw|ema`."""
+    p.add_argument(
+        "--weights",
+        choices=("auto", "raw", "ema"),
+        default="auto",
+        help="raw or averaged (EMA) ones; default: auto, the better by recorded error",
+    )
+
+
 def runs_dir() -> str:
     """Where runs are kept."""
     return os.environ.get("FASTSCALE_RUNS", "runs")

@@ -7,10 +7,21 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 from fastscale import api
-from fastscale.verbs.parsing import Verbs
+from fastscale.planning.evidence import WHY
+from fastscale.verbs.parsing import (
+    MOST_BATCH,
+    MOST_CLASSES,
+    MOST_COUNT,
+    MOST_DEVICES,
+    MOST_IMAGES,
+    MOST_MINUTES,
+    Verbs,
+    real,
+    whole,
+)
 
 if TYPE_CHECKING:
-    from fastscale.planning import Plan
+    from fastscale.planning import Plan, Prediction
 
 
 # budget -> (as text, unit)
@@ -43,17 +54,19 @@ def add(verbs: Verbs) -> None:
         metavar="S",
         help="d wg r dw dwr dwgr alpha=2/3 dWr unless given; `family`: alpha from 0 to 1",
     )
-    p.add_argument("--flops", type=float, help="multiply-adds of one image")
-    p.add_argument("--params", type=float)
-    p.add_argument("--acts", type=float)
+    p.add_argument("--flops", type=real(1, MOST_COUNT), help="multiply-adds of one image")
+    p.add_argument("--params", type=real(1, MOST_COUNT))
+    p.add_argument("--acts", type=real(1, MOST_COUNT))
     p.add_argument(
         "--epoch-time-min",
-        type=float,
+        type=real(1e-6, MOST_MINUTES),
         help="minutes of a training epoch, on a device measured in training",
     )
-    p.add_argument("--memory-mib", type=float, help="training memory of one device")
+    p.add_argument("--memory-mib", type=real(1, 1e12), help="training memory of one device")
     p.add_argument(
-        "--latency-ms", type=float, help="time of one batch, on a device measured at inference"
+        "--latency-ms",
+        type=real(1e-6, 1e12),
+        help="time of one batch, on a device measured at inference",
     )
     p.add_argument(
         "--device",
@@ -61,20 +74,28 @@ def add(verbs: Verbs) -> None:
         help="v100, rtx-4090, ..., a file of time records, or a name in records; twice to train and serve",
     )
     p.add_argument(
-        "--batch", type=int, help="images a step on one device; as measured there unless given"
+        "--batch",
+        type=whole(1, MOST_BATCH),
+        help="images a training step on one device (of inference where only that is planned for); "
+        "default: as measured there",
     )
     p.add_argument(
         "--latency-batch",
-        type=int,
-        help="images a step at inference; --batch, or as measured there, unless given",
+        type=whole(1, MOST_BATCH),
+        help="images a step at inference; default: as measured there",
     )
     p.add_argument(
-        "--devices", type=int, help="that share an epoch; 8 for named devices, 1 for records"
+        "--devices",
+        type=whole(1, MOST_DEVICES),
+        help="that share an epoch; 8 for named devices, 1 for records",
     )
     p.add_argument(
-        "--images", type=int, default=1_281_167, help="of an epoch (ImageNet's unless given)"
+        "--images",
+        type=whole(1, MOST_IMAGES),
+        default=1_281_167,
+        help="of an epoch; default: ImageNet's",
     )
-    p.add_argument("--classes", type=int, default=1000)
+    p.add_argument("--classes", type=whole(1, MOST_CLASSES), default=1000)
     p.add_argument(
         "--precision", help="which records, where they differ: 32-true, 16-mixed, bf16-mixed"
     )
@@ -131,7 +152,8 @@ def _lines(plan: "Plan", recipe: str) -> list[str]:
     if wanted:
         notes.insert(
             0,
-            "* nothing here does more multiply-adds at no more cost (within 5 %). They stand for accuracy, which is not predicted.",
+            "* of the best supported, none does more multiply-adds at no more cost (within 5 %). "
+            "Accuracy is not predicted. " + WHY,
         )
     for (base, strategy), reason in plan.missing.items():
         if not reason.startswith("the same network"):
@@ -141,9 +163,14 @@ def _lines(plan: "Plan", recipe: str) -> list[str]:
         for note in notes
         for line in textwrap.wrap(note, 118, subsequent_indent="  ", break_on_hyphens=False)
     ]
-    command = (
-        ["", f"train the first: fastscale fit --run {plan.best.run(recipe)}"] if wanted else []
-    )
+    best = plan.best
+    command = ["", f"train the first: fastscale fit --run {best.run(recipe)}"] if wanted else []
+    if wanted and best.far:
+        command = [
+            "",
+            f"nothing recommended: the first is outside of what was measured: {_three(best.beyond)} x; "
+            f"measure it: fastscale time {best.arch.name}",
+        ]
     return [
         f"largest networks within {wanted}" if wanted else "networks as they are",
         "",
@@ -166,9 +193,7 @@ def _columns(plan: "Plan") -> dict[str, list[str]]:
     }
     training = [p for c in cs if (p := c.training) is not None]
     if training:
-        columns["epoch, min"] = [
-            _three(p.epoch_of(p.image_time_s)) + "!" * p.extrapolated for p in training
-        ]
+        columns["epoch, min"] = [_three(p.epoch_of(p.image_time_s)) + _sure(p) for p in training]
         columns["90 % interval"] = [
             f"{_three(p.epoch_of(p.low))} to {_three(p.epoch_of(p.high))}" for p in training
         ]
@@ -177,9 +202,7 @@ def _columns(plan: "Plan") -> dict[str, list[str]]:
         ]
     inference = [p for c in cs if (p := c.inference) is not None]
     if inference:
-        columns["latency, ms"] = [
-            _three(1e3 * p.step_time_s) + "!" * p.extrapolated for p in inference
-        ]
+        columns["latency, ms"] = [_three(1e3 * p.step_time_s) + _sure(p) for p in inference]
         columns["90 % interval "] = [
             f"{_three(1e3 * p.low * p.batch)} to {_three(1e3 * p.high * p.batch)}"
             for p in inference
@@ -194,6 +217,11 @@ def _columns(plan: "Plan") -> dict[str, list[str]]:
             for c in cs
         ]
     return {header: cells for header, cells in columns.items() if any(cells)}
+
+
+def _sure(prediction: "Prediction") -> str:
+    """Behind a predicted time: `!` where the law extrapolates, `!!` where it does so far."""
+    return "!" * (prediction.extrapolated + prediction.far)
 
 
 def _three(value: float) -> str:
@@ -250,7 +278,14 @@ def _notes(plan: "Plan") -> list[str]:
     }
     if outside:
         notes.append(
-            f"! {', '.join(sorted(outside))} outside of what was measured: the law extrapolates, the interval is too narrow."
+            f"! {', '.join(sorted(outside))} outside of what was measured: the law extrapolates, "
+            "the interval widens with the distance."
+        )
+    if plan.budgets and (far := [c for c in plan.candidates if c.far]):
+        named = ", ".join(f"{c.arch.name} {_three(c.beyond)} x" for c in far)
+        notes.append(
+            f"!! outside of what was measured (or of the paper's factors): {named}. Not to be "
+            "relied on, so listed last."
         )
     training = plan.conditions.training
     fitted = training.law("training") if training else None

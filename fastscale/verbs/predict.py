@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 
-from fastscale.verbs.parsing import Verbs
+from fastscale.verbs.parsing import Verbs, add_weights, whole
 
 
 def add(verbs: Verbs) -> None:
@@ -22,7 +22,10 @@ def add(verbs: Verbs) -> None:
         metavar="NAME",
         help="a released name, a file, a run's folder (see `checkpoint list`)",
     )
-    p.add_argument("--top", type=int, default=5, help="classes an image")
+    p.add_argument(
+        "--top", type=whole(1, 1_000_000), default=5, help="classes an image; default: 5"
+    )
+    add_weights(p)
     p.add_argument("--json", action="store_true")
 
 
@@ -33,7 +36,7 @@ def cmd_predict(args: argparse.Namespace) -> int:
 
     files = image_files(args.image)
     good, bad, rows = 0, 0, []
-    for found in predict(open_checkpoint(args.checkpoint), files, args.top):
+    for found in predict(open_checkpoint(args.checkpoint, args.weights), files, args.top):
         if found.problem:
             bad += 1
             print(f"error: {found.problem}", file=sys.stderr)

@@ -4,7 +4,8 @@ import argparse
 from pathlib import Path
 
 from fastscale.errors import InputError
-from fastscale.verbs.parsing import Verbs, runs_dir
+from fastscale.verbs.parsing import MOST_DEVICES, MOST_MINUTES, Verbs, real, runs_dir, whole
+from fastscale.verbs.signals import ended_by_signals
 
 
 def add(verbs: Verbs) -> None:
@@ -23,10 +24,10 @@ def add(verbs: Verbs) -> None:
     )
     p.add_argument("--tier", choices=("smoke", "quick", "full"), default="quick")
     p.add_argument("--dry-run", action="store_true", help="show the plan and its cost, and stop")
-    p.add_argument("--jobs", type=int, help="runs side by side on this machine")
+    p.add_argument("--jobs", type=whole(1, 10_000), help="runs side by side on this machine")
     p.add_argument(
         "--budget",
-        type=float,
+        type=real(1e-3, MOST_MINUTES),
         metavar="MINUTES",
         help="begin no run later than that; the same command goes on another time",
     )
@@ -38,7 +39,7 @@ def add(verbs: Verbs) -> None:
     )
     p.add_argument(
         "--gpus-per-run",
-        type=int,
+        type=whole(0, MOST_DEVICES),
         help="how many share a run, here or in a job (1; with --cluster, 0: CPUs)",
     )
     p.add_argument("--runs_dir", default=runs_dir())
@@ -84,13 +85,14 @@ def cmd_reproduce(args: argparse.Namespace) -> int:
         raise InputError(f"{lone[0]} is for jobs: give --cluster slurm with it")
     names = args.artifact or (full_artifacts() if args.tier == "full" else []) or ["quick"]
     options = {"data": args.data or (), "budget": args.budget, "gpus": gpus}
-    return reproduce(
-        names,
-        args.tier,
-        Path(args.runs_dir),
-        args.dry_run,
-        args.jobs,
-        cluster,
-        args.device,
-        **options,
-    )
+    with ended_by_signals("every run is saved as far as it came; the same command resumes"):
+        return reproduce(
+            names,
+            args.tier,
+            Path(args.runs_dir),
+            args.dry_run,
+            args.jobs,
+            cluster,
+            args.device,
+            **options,
+        )

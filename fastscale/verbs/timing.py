@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from fastscale import api
 from fastscale.errors import InputError
-from fastscale.verbs.parsing import Verbs, runs_dir
+from fastscale.verbs.parsing import (
+    MOST_BATCH,
+    MOST_CLASSES,
+    MOST_DEVICES,
+    MOST_IMAGES,
+    MOST_MINUTES,
+    Verbs,
+    real,
+    runs_dir,
+    whole,
+)
+from fastscale.verbs.signals import ended_by_signals
 
 if TYPE_CHECKING:
     from fastscale.records import Record
@@ -35,7 +46,7 @@ def add(verbs: Verbs) -> None:
     p.add_argument("--grid", help="a grid of configs/timing or a YAML file, in place of networks")
     p.add_argument(
         "--budget",
-        type=float,
+        type=real(1e-3, MOST_MINUTES),
         metavar="MINUTES",
         help="end a campaign then, whatever is left; it covers the grid evenly",
     )
@@ -56,22 +67,25 @@ def add(verbs: Verbs) -> None:
     p.add_argument("--compile", help="in place of the recipe's: off, on, or both as off,on")
     p.add_argument("--data", default="imagenet", help="whose epoch it is")
     p.add_argument(
-        "--images", type=int, default=1_281_167, help="images in an epoch (ImageNet's unless given)"
+        "--images",
+        type=whole(1, MOST_IMAGES),
+        default=1_281_167,
+        help="images in an epoch; default: ImageNet's",
     )
-    p.add_argument("--classes", type=int, default=1000)
+    p.add_argument("--classes", type=whole(1, MOST_CLASSES), default=1000)
     p.add_argument(
         "--batch",
-        type=int,
+        type=whole(1, MOST_BATCH),
         help="images a step; the recipe's unless given; halved where memory does not hold it",
     )
     p.add_argument(
         "--inference_batch",
-        type=int,
+        type=whole(1, MOST_BATCH),
         help="images a forward pass of inference; --batch unless given",
     )
     p.add_argument(
         "--devices",
-        type=int,
+        type=whole(1, MOST_DEVICES),
         default=1,
         help="add the epoch time divided by so many devices (the paper's: 8)",
     )
@@ -79,8 +93,8 @@ def add(verbs: Verbs) -> None:
         "--loader", metavar="SOURCE", help="time the loader of this data set, alone and end to end"
     )
     p.add_argument("--device", default="auto")
-    p.add_argument("--rounds", type=int, default=5)
-    p.add_argument("--round_s", type=float, default=0.5, help="seconds a round, about")
+    p.add_argument("--rounds", type=whole(1, 10_000), default=5)
+    p.add_argument("--round_s", type=real(1e-3, 3600), default=0.5, help="seconds a round, about")
     p.add_argument("--runs_dir", default=runs_dir())
 
 
@@ -117,13 +131,13 @@ def cmd_time(args: argparse.Namespace) -> int:
         raise InputError(
             "fastscale time: give networks, or --grid; fastscale time --help shows examples"
         )
-    if args.budget is not None and not args.budget > 0:
-        raise InputError(f"--budget must be above 0 minutes, got {args.budget:g}")
     if args.grid or args.separate:
-        return campaign(args)
+        with ended_by_signals("what was measured is recorded; the same command resumes"):
+            return campaign(args)
     if args.budget is not None:
         raise InputError("--budget is of a campaign: give --grid, or --separate with the networks")
-    return loaders(args) if args.loader else in_turns(args)
+    with ended_by_signals("what is not in the records yet is measured by the same command"):
+        return loaders(args) if args.loader else in_turns(args)
 
 
 def in_turns(args: argparse.Namespace) -> int:
@@ -191,8 +205,6 @@ def settings_of(args: argparse.Namespace) -> tuple:
         )
     batch = recipe.batch_size if args.batch is None else args.batch
     inference = batch if args.inference_batch is None else args.inference_batch
-    if min(batch, inference) < 1:
-        raise InputError(f"a batch must be at least 1, got {min(batch, inference)}")
     precisions = args.precision.split(",") if args.precision else [recipe.precision]
     return make_settings(
         args.what.split(","),
@@ -316,6 +328,10 @@ def show(records: "list[Record]") -> None:
             else ""
         )
         print(f"{r.arch:32}{time:>14.2f}{spread:>9.2f}{rate:>11.0f}{epoch}{less}")
+    for r in records:
+        if "disturbed" in r.env:
+            said = f"{r.arch} was measured twice and disturbed both times ({r.env['disturbed']})"
+            print(f"warning: {said}: the record says so; measure again in quiet", file=sys.stderr)
 
 
 def progress(done: int, total: int) -> None:

@@ -39,7 +39,13 @@ def add(verbs: Verbs) -> None:
     p.add_argument(
         "checkpoint", help="a .ckpt file, a run's folder, a released name or a .safetensors file"
     )
-    p.add_argument("--data", metavar="SOURCE", help="what it was trained on unless given")
+    p.add_argument("--data", metavar="SOURCE", help="default: what it was trained on")
+    p.add_argument(
+        "--weights",
+        choices=("auto", "raw", "ema"),
+        default="auto",
+        help="of a run: raw or averaged (EMA) ones; default: auto, both",
+    )
 
 
 def cmd_fit(args: argparse.Namespace, rest: list[str]) -> int:
@@ -64,19 +70,22 @@ def cmd_evaluate(args: argparse.Namespace, rest: list[str]) -> int:
     check_variables()
     from fastscale.training.fit import speaks
 
-    for name, value in errors(args.checkpoint, args.data, rest).items():
+    for name, value in errors(args.checkpoint, args.data, rest, args.weights).items():
         if speaks():
             print(f"{name:16}{value:10.4f} %")
     return 0
 
 
-def errors(checkpoint: str, source: str | None, arguments: list[str]) -> dict[str, float]:
-    """Of a training checkpoint: raw and averaged weights; of anything else that `fastscale.load` takes: the weights it has."""
+def errors(
+    checkpoint: str, source: str | None, arguments: list[str], weights: str = "auto"
+) -> dict[str, float]:
+    """Of a training checkpoint: raw and averaged weights; of anything else that `fastscale.load`
+    takes: the weights it has."""
     if os.path.isdir(checkpoint) or checkpoint.endswith(".ckpt"):
         from fastscale.training.evaluate import evaluate
 
-        return evaluate(checkpoint, source, arguments)
+        return evaluate(checkpoint, source, arguments, weights)
     from fastscale.release.load import open_checkpoint
     from fastscale.release.score import score
 
-    return score(open_checkpoint(checkpoint), source, arguments).errors
+    return score(open_checkpoint(checkpoint, weights), source, arguments, tell=True).errors

@@ -38,9 +38,11 @@ def test_facts_are_there_at_once_and_the_same_for_both_loaders(spec, loader):
         12,
     )
     assert (d.mean, d.std, d.data_name, d.loader_name) == (s.mean, s.std, s.name, loader)
-    assert d.data_hash == module_file.combined_hash(
-        s.split("train").list_digest(), s.split("val").list_digest()
-    )
+    first = module_file.combined_hash(s.split("train").list_digest(), s.split("val").list_digest())
+    assert d.data_hash.startswith("2:") and d.same_data(d.data_hash) and d.same_data(first)
+    assert d.same_data(None) and not d.same_data("0" * 64) and not d.same_data(d.data_hash[2:])
+    other = ImageData(spec, loader="plain", **SMALL)
+    assert d.data_hash == other.data_hash and d.stored == {}, "stored raw: one identity"
     assert d.hparams["resolution"] == 32 and d.hparams["source"] == spec
     assert [len(y) for _, y in d.train_dataloader()] == [10] * 4 and [
         len(y) for _, y in d.val_dataloader()

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from fastscale.data import read_info, source
-from fastscale.data.beton import BetonInfo
+from fastscale.data.info import BetonInfo
 from fastscale.data.write import write
 from fastscale.errors import InputError
 from tests.data.conftest import left
@@ -75,11 +75,10 @@ def test_a_full_disk_at_the_description_keeps_the_older_pair(tree, lines, monkey
     s = source(str(tree))
     write(s, progress=lines, workers=0)
 
-    def save(self, path):
-        path.write_text("{")
+    def text(self):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(BetonInfo, "save", save)
+    monkeypatch.setattr(BetonInfo, "text", text)
     with pytest.raises(InputError, match="No space left on device"):
         write(s, jpeg_quality=50, progress=lines, workers=0)
     assert read_info(s.betons / "train.beton").settings["jpeg_quality"] is None
@@ -130,7 +129,7 @@ def children(pid):
 @pytest.mark.parametrize("workers", [0, 2])
 def test_ctrl_c_leaves_nothing(tree, tmp_path, start_python, workers):
     p = start_python(SLOW, tree, tmp_path / "out", workers)
-    wait_for(lambda: (tmp_path / "out" / "train.beton.part").exists())
+    wait_for(lambda: list((tmp_path / "out").glob("train.beton.*.part")))
     time.sleep(0.3)
     p.send_signal(signal.SIGINT)
     _, err = p.communicate(timeout=30)
@@ -140,11 +139,13 @@ def test_ctrl_c_leaves_nothing(tree, tmp_path, start_python, workers):
 
 def test_what_kill_9_left_is_removed_and_its_workers_end(tree, tmp_path, start_python, lines):
     p = start_python(SLOW, tree, tmp_path / "out", 2)
-    wait_for(lambda: (tmp_path / "out" / "train.beton.part").exists() and len(children(p.pid)) == 2)
+    wait_for(
+        lambda: list((tmp_path / "out").glob("train.beton.*.part")) and len(children(p.pid)) == 2
+    )
     workers = children(p.pid)
     p.kill()
     p.wait(timeout=30)
-    assert left(tmp_path / "out") == ["train.beton.part"]
+    assert [n.split(".")[1] for n in left(tmp_path / "out")] == ["beton", "json"], "two parts"
     wait_for(lambda: not any(os.path.exists(f"/proc/{w}") for w in workers))
     write(str(tree), tmp_path / "out", progress=lines, workers=0)
     assert left(tmp_path / "out") == ["train.beton", "train.json", "val.beton", "val.json"]

@@ -251,7 +251,7 @@ def test_drawn_twice_it_is_the_same_to_the_byte(artifact, tmp_path):
         f"{NAME}{part}.svg" for part in ("", "-differences", "-curves")
     } < names and f"{NAME}-differences.csv" in names
     text = (tmp_path / "a" / f"{NAME}.md").read_text()
-    assert "90 of 90 planned runs" in text and "| d | all | all | +3." in text
+    assert "90 of 90 planned runs" in text and "| d | all | all |  |  | +3." in text
     write(1)
     with pytest.raises(InputError, match="ends at .* after 2 epochs, the record says"):
         draw_paired(artifact, records, tmp_path / "c", root)

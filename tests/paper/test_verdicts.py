@@ -18,7 +18,7 @@ CLAIM = {
     "side": "at least",
     "tolerance": 0.1,
     "computed": "how",
-    "measure": {"correlation": "acts"},
+    "measure": {"correlation": "acts", "pool": "fig-2"},
 }
 
 
@@ -84,9 +84,11 @@ def test_a_claim_can_fail(measured):
     ]
     (verdict,) = of(verdicts(slow), "time-follows-acts")
     assert verdict.verdict == "does not hold" and verdict.ours.value < 0.9
-    assert "1 does not hold" in summary(of(verdicts(slow), "time-follows-acts"))
+    assert summary(of(verdicts(slow), "time-follows-acts")) == "1 claim: 1 does not."
     both = [*of(verdicts(slow), "time-follows-acts"), verdict._replace(verdict=HOLDS)]
-    assert summary(both) == "1 claims: 1 holds on some devices only."
+    assert summary(both) == "1 claim: 1 holds in part only."
+    several = [v._replace(claim=replace(v.claim, id=str(i))) for i, v in enumerate([*both, *both])]
+    assert summary(several) == "4 claims: 2 hold, 2 do not."
 
 
 def test_the_least_of_several(measured):

@@ -96,7 +96,9 @@ def test_without_budget_published_times_stand_beside(capsys):
         and "fit --run" not in out
     )
     code, out, _ = run(capsys, "regnety-tiny", "--device", "v100")
-    assert code == 0 and "! acts, flops, layers, params outside of what was measured" in out
+    assert code == 0 and "! acts, flops, layers, params, resolution outside" in " ".join(
+        out.split()
+    )
 
 
 def test_json_and_records(capsys, tmp_path, records):
@@ -145,7 +147,7 @@ def test_json_and_records(capsys, tmp_path, records):
         (["regnety-4gf", "--flops", "1e9", "--recipe", "nosuch"], "no recipe is named 'nosuch'"),
         (
             ["regnety-4gf", "--flops", "1e9", "--classes", "-3"],
-            "num_classes must be a whole number",
+            "--classes: wanted a whole number from 1",
         ),
         (
             ["regnety-4gf", "--device", "v100", "--layout", "best", "--epoch-time-min", "10"],

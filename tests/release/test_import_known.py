@@ -14,9 +14,9 @@ import torch
 import fastscale as fs
 from fastscale.data.download import file_hash
 from fastscale.release.importing import known
-from fastscale.release.importing.classes import imagenet_names, imagenet_wnids, outputs_of
 from fastscale.release.importing.known import PACKAGE, PREFIXES, Known, known_weights, load_known
 from fastscale.release.importing.names import FORMATS, tensor_names
+from fastscale.training.classes import imagenet_names, imagenet_wnids, outputs_of
 from tests.parity import other
 
 ZOO = Path(__file__).parents[2] / "paper_figures" / "reference" / "pycls_zoo.csv"

@@ -19,8 +19,8 @@ from fastscale.data.module import ImageData, have_ffcv
 from fastscale.data.paths import beton_folder
 from fastscale.errors import InputError
 from fastscale.release.fuse import fuse
-from fastscale.release.importing.classes import imagenet_names, outputs_of
 from fastscale.release.importing.known import load_known
+from fastscale.training.classes import imagenet_names, outputs_of
 from scripts.evaluate_lite import score
 from tests.parity import FOLDER, other
 

@@ -110,7 +110,7 @@ def test_more_images_than_a_batch_stay_in_order(images, name):
         (["EMPTY", "--checkpoint", "regnety-tiny_colours"], "holds no images"),
         (
             ["x.png", "--checkpoint", "regnety-tiny_colours", "--top", "0"],
-            "--top must be at least 1",
+            "--top: wanted a whole number from 1",
         ),
     ],
 )

@@ -136,7 +136,7 @@ def bad_files(data):
             + b"}",
             body,
         ),
-        ("'head.fc.bias' is there twice"),
+        ("'head.fc.bias' stands there twice"),
     )
     lacking = {k: v for k, v in header.items() if k != "stem.norm.running_mean"}
     lacking["stem.other.running_mean"] = header["stem.norm.running_mean"]
@@ -163,8 +163,8 @@ def bad_files(data):
     yield "other arch", metadata(arch="regnety-4gf"), "resolution 32 is not that of regnety-4gf"
     yield (
         "huge arch",
-        metadata(arch="regnety-tiny.d-x900000"),
-        "parameters, regnety-tiny.d-x900000 with 3 classes has",
+        metadata(arch="regnety-tiny.d-x900"),
+        "parameters, regnety-tiny.d-x900 with 3 classes has",
     )
     yield "no such arch", metadata(arch="../../etc/passwd"), "no network is named"
     yield "classes", metadata(classes='["a"]'), "classes must be 3 names"

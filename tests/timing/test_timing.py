@@ -36,6 +36,7 @@ def test_networks_are_measured_in_turns(monkeypatch):
         return original(self, steps)
 
     monkeypatch.setattr(TrainingStep, "round", one_round)
+    monkeypatch.setattr("fastscale.timing.turns.disturbed", lambda rounds, waited: None)
     done = []
     archs = [fs.arch("regnety-tiny"), fs.arch("regnety-tiny.dWr-x4")]
     found = time_steps(

@@ -5,7 +5,9 @@ from pathlib import Path
 
 from fastscale.errors import InputError
 from fastscale.paper.report.point import Point, Value, family_of, pooled, strategy_of
-from fastscale.records import Record, key, read_records
+from fastscale.paper.selection import early
+from fastscale.records import Record, key, latest, read_records
+from fastscale.scaling import factor_text
 
 SOURCE = "ours"
 
@@ -32,9 +34,17 @@ def local_records(runs_dir: Path) -> list[Record]:
 
 
 def record_points(records: Iterable[Record]) -> list[Point]:
-    """A point a network and condition. Values that a record does not hold stay out."""
+    """A point a network and condition. Values that a record does not hold stay out.
+
+    A later record of the same fact replaces the earlier one, so that n counts seeds; runs that
+    ended before their recipe are no points.
+    """
     groups: dict[tuple, list[Record]] = {}
+    by_date = sorted(each_once(records), key=lambda r: r.env["date"])
+    newest = {record.id for record in latest(by_date)}
     for record in each_once(records):
+        if record.id not in newest or early(record):
+            continue
         fact = key(record)
         groups.setdefault((*fact[:9], *fact[10:]), []).append(record)  # without the seed
     return [
@@ -52,7 +62,7 @@ def _point(group: Sequence[Record]) -> Point:
         network=first.arch,
         family=family_of(first.base),
         strategy=strategy_of(first.strategy),
-        written=f"{first.strategy} x{first.factor:g}" if scaled else "base",
+        written=f"{first.strategy} x{factor_text(first.factor)}" if scaled else "base",
         data=first.data or "none",
         device=_device(first, cpu),
         cpu=cpu,

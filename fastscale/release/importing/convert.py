@@ -9,8 +9,9 @@ What does not show in a tensor is settled here, once:
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,12 +20,13 @@ from fastscale.archs import Arch, EffNet, base_arch, base_names
 from fastscale.data.images import Say
 from fastscale.errors import InputError
 from fastscale.release.checkpoint import finite
-from fastscale.release.importing.classes import imagenet_names
+from fastscale.release.importing.architectures import check_named, named
 from fastscale.release.importing.names import FORMATS, tensor_names, tensor_shapes
-from fastscale.release.importing.reading import read_tensors, told_config
+from fastscale.release.importing.reading import read_weights, told_config
 from fastscale.release.places import say
 from fastscale.scaling import arch_named
-from fastscale.training.checkpoint_io import is_number
+from fastscale.training.checkpoint_io import is_number, is_texts
+from fastscale.training.classes import imagenet_names, imagenet_wnids
 
 Three = tuple[float, float, float]
 IMAGENET_MEAN: Three = (123.675, 116.28, 103.53)
@@ -65,28 +67,38 @@ def import_file(
     arch_name: str | None = None,
     licence: str | None = None,
     say: Say = say,
+    weights: str = "auto",
 ) -> ImportedWeights:
     """The weights in a file of another project, without running anything from it.
 
-    `source_format`: pycls, timm, torchvision or efficientnet-lite. `arch_name`: our name of the network; found from the tensors where not
-    given. `say` gets a line where timm's preprocessing is not followed. InputError, with the first names and the shapes that do not fit,
-    unless every tensor of the network is there and nothing else.
+    `source_format`: pycls, timm, torchvision or efficientnet-lite. `arch_name`: our name of the
+    network; default: found from the tensors. `weights`: of a file with two sets: raw, ema, or auto
+    (see `read_weights`). `say` gets a line where timm's preprocessing is not followed. InputError,
+    with the first names and the shapes that do not fit, unless every tensor of the network is there
+    and nothing else; and where file or config.json name a network that is not known to be ours.
     """
     if source_format not in FORMATS:
         raise InputError(f"no format {source_format!r}; there are: {', '.join(FORMATS)}")
     path = Path(path)
     config = told_config(path) if source_format == "timm" else {}
-    told = str(config.get("architecture") or path.name)
-    found = import_tensors(read_tensors(path), source_format, arch_name, str(path), told, licence)
     pretrained = config.get("pretrained_cfg", {})
     if not isinstance(pretrained, dict):
         raise InputError(
             f"{path}: pretrained_cfg in the config.json beside it is no object of settings"
         )
+    read = read_weights(path, weights, say)
+    told = next(iter(named({**read.settings, **config})), path.name)
+    found = import_tensors(read.tensors, source_format, arch_name, str(path), told, licence)
+    arch = arch_named(found.arch_name)
+    for settings in (read.settings, config, pretrained):
+        check_named(arch, source_format, settings, path.name, str(path))
+    found = replace(found, class_names=_class_names(config, found, path))
+    if source_format == "timm":  # given on its training command: a part of the file
+        trained = {k: read.settings[k] for k in ("mean", "std") if read.settings.get(k)}
+        pretrained = {**trained, **pretrained}
     if ignored := {
         name: pretrained[name] for name in NOT_FOLLOWED if pretrained.get(name) is not None
     }:
-        arch = arch_named(found.arch_name)
         said = ", ".join(
             f"{name} {' '.join(str(value).split())[:40]}" for name, value in ignored.items()
         )
@@ -100,7 +112,25 @@ def import_file(
         _three(pretrained[name], least, name, path)
         for name, least in (("mean", 0.0), ("std", 1e-3))
     )
-    return ImportedWeights(**{**vars(found), "mean": mean, "std": std})
+    return replace(found, mean=mean, std=std)
+
+
+def _class_names(
+    config: dict[str, Any], found: ImportedWeights, path: Path
+) -> tuple[str, ...] | None:
+    """Those of the config.json, ImageNet's WordNet ids by their English names."""
+    names, count = config.get("label_names"), config.get("num_classes")
+    if count is not None and count != found.num_classes:
+        raise InputError(
+            f"{path}: has {found.num_classes} outputs, the config.json beside it {count!r}"
+        )
+    if names is None:
+        return found.class_names
+    if not isinstance(names, list) or not is_texts(names) or len(names) != found.num_classes:
+        raise InputError(
+            f"{path}: label_names in the config.json beside it must be {found.num_classes} names"
+        )
+    return imagenet_names() if tuple(names) == imagenet_wnids() else tuple(names)
 
 
 def import_tensors(

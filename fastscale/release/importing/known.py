@@ -10,18 +10,21 @@ tensor must be the network's.
 
 import csv
 import os
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 
 from fastscale.archs.registry import nearest
+from fastscale.common import read_text, write_whole
 from fastscale.data.download import download, file_hash
 from fastscale.data.images import Say
 from fastscale.data.paths import data_root
 from fastscale.data.sources import lock
 from fastscale.errors import InputError
 from fastscale.release.importing.convert import ImportedWeights, import_file
+from fastscale.release.places import offline
 
 FILE = Path(__file__).with_name("known.csv")
 PACKAGE = "package:"
@@ -50,7 +53,10 @@ def known_weights() -> dict[str, Known]:
 
 
 def load_known(
-    name: str, cache: str | os.PathLike[str] | None = None, say: Say = print
+    name: str,
+    cache: str | os.PathLike[str] | None = None,
+    say: Say = print,
+    weights: str = "auto",
 ) -> ImportedWeights:
     """The weights of that name under our names; downloaded to `cache` (default: weights in $FASTSCALE_DATA) unless they are there.
 
@@ -66,8 +72,8 @@ def load_known(
         path = _packaged(found)
     else:
         path = _fetched(found, Path(cache) if cache is not None else data_root() / "weights", say)
-    weights = import_file(path, found.format, found.arch, found.licence, say)
-    return ImportedWeights(**{**vars(weights), "source": found.url.removeprefix(PACKAGE)})
+    imported = import_file(path, found.format, found.arch, found.licence, say, weights)
+    return replace(imported, source=found.url.removeprefix(PACKAGE))
 
 
 def _packaged(found: Known) -> Path:
@@ -94,21 +100,33 @@ def _fetched(found: Known, folder: Path, say: Say) -> Path:
     path = folder / found.format / found.url.rsplit("/", 1)[-1]
     kept = path.with_name(path.name + ".sha256")
     with lock(path.with_name(f".{path.name}.lock"), say):
-        wanted = found.sha256 or (kept.read_text().strip() if kept.is_file() else "")
+        wanted = found.sha256 or _kept(kept)
         if path.is_file() and wanted and not file_hash(path).startswith(wanted):
             raise InputError(
                 f"{path}: its sha256 is not {wanted}: damaged or exchanged; delete it and {kept.name}, and load again"
             )
         if not path.is_file():
-            if os.environ.get("FASTSCALE_OFFLINE", "0").lower() not in ("", "0", "false", "no"):
+            if offline():
                 raise InputError(
                     f"{found.name} is not in {path.parent}, and FASTSCALE_OFFLINE is set: fetch {found.url} and put it there"
                 )
             download([found.url], path, sha256=wanted or None, say=say, unhashed=not wanted)
         if not wanted:
             digest = file_hash(path)
-            kept.write_text(digest + "\n")
+            write_whole(kept, digest + "\n")
             say(
                 f"{found.name}: nobody published its hash; sha256 {digest} is wanted from now on ({kept})"
             )
     return path
+
+
+def _kept(file: Path) -> str:
+    """The hash that an earlier download had, "" for none. InputError for a file that is no hash."""
+    if not file.is_file():
+        return ""
+    text = read_text(file, 200).strip()
+    if not re.fullmatch(r"[0-9a-f]{64}", text):
+        raise InputError(
+            f"{file}: holds no sha256; delete it and the file beside it, and load again"
+        )
+    return text

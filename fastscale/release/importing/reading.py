@@ -1,45 +1,168 @@
-"""Other projects' weight files, read without running anything from them: a flat dictionary of tensors under their own names."""
+"""Other projects' weight files, read without running anything from them: a flat dictionary of
+tensors under their own names, and what the file says about its network."""
 
-import json
+import argparse
 import os
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from fastscale.common import check_zip, parse_json, read_text
+from fastscale.data.images import Say
 from fastscale.errors import InputError
-from fastscale.training.checkpoint_io import flaw
+from fastscale.training.better import check_choice, say_apart
+from fastscale.training.checkpoint_io import flaw, is_number
 
-# what projects wrap their weights in, the averaged ones first, as their own loaders do
-WRAPPERS = ("model_state", "state_dict_ema", "model_ema", "state_dict", "model")
-PREFIXES = ("module.", "_orig_mod.")  # of DistributedDataParallel and torch.compile
+# what projects wrap their weights in, the first that is there
+RAW = ("model_state", "state_dict", "model", "model_state_dict", "net", "network", "module")
+AVERAGED = ("ema_state", "state_dict_ema", "model_ema", "ema_state_dict", "ema", "ema_model")
+# of DistributedDataParallel, torch.compile, Lightning modules and averaging, in any order
+PREFIXES = (
+    "module.",
+    "_orig_mod.",
+    "model.",
+    "net.",
+    "network.",
+    "ema.",
+    "ema_model.",
+    "model_ema.",
+)
+AVERAGED_PREFIXES = ("ema.", "ema_model.", "model_ema.")
+COUNTS = ("n_averaged", "num_updates")  # of averaging: no tensors of the network
+DEPTH = 8  # wrappers in each other
 
 
-def read_tensors(path: str | os.PathLike) -> dict[str, Tensor]:
-    """Every tensor of a `.safetensors` or torch file (`.pth`, `.pyth`, `.pt`, `.bin`) on the CPU, under the names its network gave them.
+@dataclass(frozen=True)
+class Read:
+    """`tensors` by their own names on the CPU; `settings`: what stands beside them in the file, as
+    plain values by name (`args`, `arch`, `cfg`, ...)."""
 
-    InputError for a file that is not there, is damaged, would run code when read, or holds something else than one network's tensors.
+    tensors: dict[str, Tensor]
+    settings: dict[str, Any]
+
+
+def read_weights(path: str | os.PathLike, weights: str, say: Say) -> Read:
+    """Every tensor of a `.safetensors` or torch file (`.pth`, `.pyth`, `.pt`, `.bin`).
+
+    `weights`: of a file that holds raw and averaged ones: raw, ema, or auto: the better by the
+    errors in the file, as pycls loads it; without errors the averaged ones, and `say` gets a line.
+    InputError for a file that is not there, is damaged, would run code when read, or holds
+    something else than one network's tensors.
     """
+    check_choice(weights)
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     content = _safetensors(path) if path.suffix == ".safetensors" else _torch(path)
-    for wrapper in WRAPPERS:
-        if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
-            content = content[wrapper]
+    settings: dict[str, Any] = {}
+    for _ in range(DEPTH):
+        if not isinstance(content, dict):
             break
+        settings = {**_plain(content), **settings}
+        inner = _state(content, weights, path, say)
+        if inner is None:
+            break
+        content = inner
     if not isinstance(content, dict) or not content:
         raise InputError(
-            f"{path}: holds no state dict, but {'nothing' if isinstance(content, dict) else type(content).__name__}"
+            f"{path}: holds no state dict, but "
+            f"{'nothing' if isinstance(content, dict) else type(content).__name__}"
         )
-    for name, value in content.items():
+    tensors = {k: v for k, v in content.items() if k not in COUNTS}
+    for name, value in tensors.items():
         if problem := flaw(value) if isinstance(name, str) else "no name":
             raise InputError(f"{path}: {str(name)[:80]!r} is {problem}: not a network's weights")
-    for prefix in PREFIXES:
-        if all(name.startswith(prefix) for name in content):
-            content = {name.removeprefix(prefix): value for name, value in content.items()}
-    return content
+    return Read(_without_prefixes(tensors, weights, path, say), settings)
+
+
+def _state(content: dict[Any, Any], weights: str, path: Path, say: Say) -> Any:
+    """The state dict in a dictionary of things, None where it is one itself."""
+    raw, averaged = (
+        next((k for k in names if isinstance(content.get(k), dict) and content[k]), None)
+        for names in (RAW, AVERAGED)
+    )
+    if raw is None or averaged is None:
+        if only := raw or averaged:
+            _refuse_absent(weights, raw is not None, path)
+            return content[only]
+        return None
+    errors: dict[str, Any] = {
+        "top1_error": content.get("test_err"),
+        "top1_error_ema": content.get("ema_err"),
+    }
+    if weights != "auto":
+        return content[raw if weights == "raw" else averaged]
+    if all(is_number(e, 0, 100) for e in errors.values()):
+        # as pycls.core.checkpoint.load_checkpoint: of equal ones, the raw
+        taken = "raw" if errors["top1_error"] <= errors["top1_error_ema"] else "ema"
+        say_apart(errors, taken, path)
+        return content[raw if taken == "raw" else averaged]
+    return content[_unmeasured(raw, averaged, path, say)]
+
+
+def _unmeasured(raw: str, averaged: str, path: Path, say: Say) -> str:
+    say(
+        f"{path}: holds raw ({raw}) and averaged ({averaged}) weights and no errors of them: "
+        "the averaged ones are used (--weights raw for the others)"
+    )
+    return averaged
+
+
+def _refuse_absent(weights: str, is_raw: bool, path: Path) -> None:
+    """A wrapper of raw weights may hold averaged ones further in: only the opposite is known."""
+    if weights == "raw" and not is_raw:
+        raise InputError(f"{path}: holds averaged weights only; leave --weights out")
+
+
+def _without_prefixes(
+    tensors: dict[str, Tensor], weights: str, path: Path, say: Say
+) -> dict[str, Tensor]:
+    for _ in range(DEPTH):
+        prefix = next((p for p in PREFIXES if all(k.startswith(p) for k in tensors)), None)
+        if prefix is not None:
+            tensors = {k.removeprefix(prefix): v for k, v in tensors.items()}
+            tensors = {k: v for k, v in tensors.items() if k not in COUNTS}
+            continue
+        # two networks side by side, as a LightningModule with averaged weights has them
+        averaged = next((p for p in AVERAGED_PREFIXES if any(map(_starts(p), tensors))), None)
+        raw = next(
+            (
+                p
+                for p in PREFIXES
+                if p not in AVERAGED_PREFIXES
+                and averaged is not None
+                and all(k.startswith((p, averaged)) for k in tensors)
+            ),
+            None,
+        )
+        if raw is None or averaged is None:
+            return tensors
+        taken = {"raw": raw, "ema": averaged}.get(weights)
+        taken = taken or _unmeasured(raw, averaged, path, say)
+        tensors = {k: v for k, v in tensors.items() if k.startswith(taken)}
+    return tensors
+
+
+def _starts(prefix: str) -> Any:
+    return lambda name: name.startswith(prefix)
+
+
+def _plain(content: Mapping[Any, Any]) -> dict[str, Any]:
+    """The texts, numbers and settings among the entries; those of `args` by their own names."""
+    out: dict[str, Any] = {}
+    for name, value in content.items():
+        found = vars(value) if isinstance(value, argparse.Namespace) else value
+        if isinstance(name, str) and not isinstance(found, Tensor):
+            if name in ("args", "hyper_parameters", "config") and isinstance(found, Mapping):
+                out = {**out, **{str(k): v for k, v in found.items()}}
+            elif isinstance(found, str | int | float):
+                out[name] = found
+    return out
 
 
 def _safetensors(path: Path) -> object:
@@ -53,8 +176,11 @@ def _safetensors(path: Path) -> object:
 
 
 def _torch(path: Path) -> object:
+    check_zip(path)
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        # what timm and torchvision keep their command line in: a bag of names, no code
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         code = re.search(r"GLOBAL (\S+)", str(error))
         if code:
@@ -75,10 +201,18 @@ def _line(error: Exception) -> str:
     return text[:120]
 
 
-def told_config(path: Path) -> dict:
-    """What timm writes in a `config.json` beside its weights (`architecture`, `pretrained_cfg`); empty where there is none."""
+def told_config(path: Path) -> dict[str, Any]:
+    """What timm writes in a `config.json` beside its weights (`architecture`, `pretrained_cfg`).
+
+    Empty where there is none; InputError for one that cannot be read: it may name another network.
+    """
+    file = path.parent / "config.json"
     try:
-        content = json.loads((path.parent / "config.json").read_text())
-    except (OSError, ValueError, RecursionError):
+        content = parse_json(read_text(file), file, constants=True)
+    except FileNotFoundError:
         return {}
-    return content if isinstance(content, dict) else {}
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read ({error.strerror or error})") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{file}: no object of settings")
+    return content

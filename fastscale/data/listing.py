@@ -1,0 +1,109 @@
+"""The images that a store was written from, one by one: what a message needs to say how many were
+added, removed, changed or relabelled since. Kept beside the store's source; never relied upon."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import zlib
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastscale.common import write_whole
+from fastscale.data.images import ImageSet
+
+MOST = 1 << 30  # bytes of a listing, unpacked: ImageNet's has 150 MB
+HASHED = 2_000  # images of which only the time of change is another that are hashed to be sure
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One image of a listing. `digest` is empty where it was broken."""
+
+    file: str
+    size: int
+    time: int
+    label: str
+    digest: str
+
+
+def listing_path(home: Path, split: str) -> Path:
+    """Where the listing of a split lies in the folder of its source."""
+    return home / f"listing-{split}.gz"
+
+
+def keep_listing(path: Path, stamp: str, images: ImageSet, digests: Sequence[str]) -> None:
+    """Writes it; a place that can't be written only costs the counts in a later message."""
+    states = images.states()
+    if states is None:
+        return
+    fields = [stamp]
+    for (file, size, time), label, digest in zip(states, images.labels, digests, strict=True):
+        fields += [file, str(size), str(time), images.classes[int(label)], digest]
+    text = "\0".join(fields).encode("utf-8", "surrogateescape")
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, gzip.compress(text, 6, mtime=0))
+
+
+def read_listing(path: Path, stamp: str) -> list[Listed] | None:
+    """The listing of the images with this stamp; None where there is none, or it is damaged."""
+    try:
+        with gzip.open(path, "rb") as file:
+            data = file.read(MOST)
+        found, *rest = data.decode("utf-8", "surrogateescape").split("\0")
+        if found != stamp or len(rest) % 5:
+            return None
+        rows = zip(*(rest[k::5] for k in range(5)), strict=True)
+        return [Listed(f, int(size), int(time), c, d) for f, size, time, c, d in rows]
+    except (OSError, EOFError, zlib.error, ValueError):
+        return None
+
+
+def differences(
+    before: Sequence[Listed], images: ImageSet, digest: Callable[[int], str]
+) -> dict[str, int]:
+    """How many images were added, removed, changed (their content), relabelled or renamed; only
+    what is not 0. `digest(i)` hashes an image now.
+
+    One whose time of change alone is another is hashed, up to HASHED of them; the others count as
+    changed.
+    """
+    states = images.states() or []
+    now = {state[0]: (k, state) for k, state in enumerate(states)}
+    labels = [images.classes[int(label)] for label in images.labels]
+    found = dict.fromkeys(("added", "removed", "changed", "relabelled", "renamed"), 0)
+    gone: dict[tuple[int, int], list[Listed]] = {}
+    hashed = 0
+    for old in before:
+        if old.file not in now:
+            gone.setdefault((old.size, old.time), []).append(old)
+            continue
+        k, (_, size, time) = now.pop(old.file)
+        if size == old.size and time != old.time and hashed < HASHED:
+            hashed += 1
+            found["changed"] += digest(k) != old.digest
+        elif (size, time) != (old.size, old.time):
+            found["changed"] += 1
+        if labels[k] != old.label:
+            found["relabelled"] += 1
+    for file, (k, (_, size, time)) in now.items():
+        moved = gone.get((size, time))
+        if not moved:
+            found["added"] += 1
+            continue
+        name = os.path.basename(file)
+        same = next((m for m in moved if os.path.basename(m.file) == name), moved[-1])
+        moved.remove(same)
+        found["renamed" if same.label == labels[k] else "relabelled"] += 1
+    found["removed"] = sum(map(len, gone.values()))
+    return {name: count for name, count in found.items() if count}
+
+
+def in_words(found: dict[str, int]) -> str:
+    """`3 images added, 1 removed`"""
+    first, *more = [f"{count:,} {name}" for name, count in found.items()]
+    count, _, name = first.partition(" ")
+    return ", ".join([f"{count} image{'' if count == '1' else 's'} {name}", *more])

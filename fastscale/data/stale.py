@@ -1,0 +1,86 @@
+"""Is a store still what its source holds? Asked whenever it is opened, cheaply.
+
+Of up to BIG images every file's name, size and time of change is compared. Of more, the folders'
+times of change first: an image that was overwritten in place, under its old name, is then not seen
+(`fastscale data verify` and `data write` see it). A source that is not there any more is no fault.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from fastscale.data.folder import folders_stamp, split_folder
+from fastscale.data.identity import labels_digest
+from fastscale.data.images import ImageSet
+from fastscale.data.info import BetonInfo
+from fastscale.data.listing import differences, in_words, listing_path, read_listing
+from fastscale.data.scan import SUFFIXES
+from fastscale.data.sources import FolderSource, Source
+from fastscale.errors import InputError
+
+BIG = 50_000
+
+
+def changed(source: Source, info: BetonInfo) -> str | None:
+    """What has changed in the source since the store was written, in words; None: nothing, or the
+    source is not there any more."""
+    place = source.place()
+    if info.place and place and place != info.place:
+        return "its archive is another one"
+    root = source.images_at
+    if root is None or not _holds_images(root):
+        return None
+    try:
+        big = info.count > BIG and info.folders_stamp
+        if big and _same_folders(source, info):
+            return None
+        images = source.split(info.split).limited(info.settings["limit"])
+        return compared(source, info, images)
+    except InputError as error:
+        return str(error)
+    except OSError as error:  # a file went away while it was looked at
+        return f"{error.filename}: {error.strerror}"
+
+
+def compared(source: Source, info: BetonInfo, images: ImageSet) -> str | None:
+    """The same for images that are listed already."""
+    if images.stamp() == info.stamp and images.classes == info.classes:
+        return None
+    before = read_listing(listing_path(source.home, info.split), info.stamp)
+    if before is not None and images.states() is not None:
+        found = differences(before, images, images.digest)
+        if found:
+            return in_words(found)
+        return None if images.classes == info.classes else _classes(info, images)
+    count = info.count + info.skipped
+    if len(images) != count:
+        return f"{len(images):,} images where there were {count:,}"
+    if images.classes != info.classes:
+        return _classes(info, images)
+    if labels_digest(images.labels) != info.labels_digest and not info.skipped:
+        return "images are relabelled"
+    if len(images) > BIG and images.states() is not None:
+        return "files' names, sizes or times of change are others"
+    same = not info.skipped and images.list_digest() == info.list_digest
+    return None if same else "images are added, removed or changed"
+
+
+def _classes(info: BetonInfo, images: ImageSet) -> str:
+    other = sorted(set(images.classes) ^ set(info.classes))
+    return f"the classes are others ({', '.join(other[:4])}{', ...' if len(other) > 4 else ''})"
+
+
+def _same_folders(source: Source, info: BetonInfo) -> bool:
+    if not isinstance(source, FolderSource):
+        return False
+    root = split_folder(source.tree(), info.split)
+    try:
+        return folders_stamp(root, info.folders) == info.folders_stamp
+    except OSError:
+        return False
+
+
+def _holds_images(root: Path) -> bool:
+    suffixes = (*SUFFIXES, ".bin", "-ubyte")
+    return any(name.lower().endswith(suffixes) for _, _, files in os.walk(root) for name in files)

@@ -1,0 +1,121 @@
+"""`fastscale data verify`: a store read whole and compared with its description, and with its source
+hash by hash."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from fastscale.common import write_whole
+from fastscale.data.beton import damaged, info_path, read_both
+from fastscale.data.folder import SPLITS
+from fastscale.data.identity import labels_digest
+from fastscale.data.images import Say, digest_of_list
+from fastscale.data.info import BetonInfo
+from fastscale.data.listing import differences, in_words, listing_path, read_listing
+from fastscale.data.paths import data_root
+from fastscale.data.sources import Source, lock, source
+from fastscale.data.stale import changed
+from fastscale.errors import InputError
+
+
+def written(data_dir: str | os.PathLike[str] | None = None) -> list[str]:
+    """The specs of all sources that are written in the data folder."""
+    found = []
+    for path in sorted(data_root(data_dir).glob("*/beton/train.beton")):
+        with suppress(InputError, ValueError, IndexError):
+            found.append(shlex.split(read_both(path, old=True)[0].command)[3])
+    return list(dict.fromkeys(found))
+
+
+def verify(
+    spec: str,
+    folder: str | os.PathLike[str] | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
+    say: Say = print,
+) -> int:
+    """How many of the two splits are damaged or stale; each is said in a line with the command that
+    mends it. InputError where nothing is written.
+
+    A damaged file is noted in its description, so that nothing trains on it and the next `data
+    write` makes it again.
+    """
+    from_spec = source(spec, data_dir)
+    place = Path(folder).expanduser().absolute() if folder is not None else from_spec.betons
+    paths = {split: place / f"{split}.beton" for split in SPLITS}
+    if not any(path.exists() for path in paths.values()):
+        raise InputError(f"{place}: nothing is written there; do it with: {from_spec.command}")
+    problems = 0
+    for split, path in paths.items():
+        found = list(_problems(from_spec, path, say))
+        for problem in found:
+            say(f"{from_spec.name} {split}: {problem}")
+        problems += bool(found)
+    return problems
+
+
+def _problems(from_spec: Source, path: Path, say: Say) -> Iterator[str]:
+    try:
+        info, index = read_both(path, from_spec.command)
+    except InputError as error:
+        yield str(error)
+        return
+    if damaged(path, info, index, thorough=True):
+        with suppress(OSError), lock(path.parent / ".write.lock", say):
+            write_whole(info_path(path), replace(info, modified_ns=0).text())
+        yield f"{path}: damaged: its image data is not what was written; make it again with: " + (
+            info.command
+        )
+    elif problem := _against_source(from_spec, info):
+        yield f"{path}: stale: {problem}; bring it up to date with: {info.command}"
+    else:
+        say(f"{from_spec.name} {info.split}: {path}: whole, {_words(from_spec, info)}")
+
+
+def _words(from_spec: Source, info: BetonInfo) -> str:
+    parts = [f"{info.count:,} images as written"]
+    if info.stored:
+        form = ", ".join(f"{k} {v}" for k, v in info.stored.items() if v is not None)
+        new = [
+            f"{info.counts[k]:,} {k}" for k in ("encoded", "shrunk", "unproven") if info.counts[k]
+        ]
+        parts.append(f"stored in a form of their own ({form}: {', '.join(new)})")
+    else:
+        parts.append("pixels as in the source")
+    if from_spec.images_at is None or not from_spec.images_at.exists():
+        parts.append("the source is not here to compare with")
+    elif info.skipped:
+        parts.append(f"{info.skipped} broken images left out")
+    return "; ".join(parts)
+
+
+def _against_source(from_spec: Source, info: BetonInfo) -> str | None:
+    """What differs from the source, every image read; None: nothing, or the source is gone."""
+    if from_spec.images_at is None or not from_spec.images_at.exists():
+        return None
+    try:
+        images = from_spec.split(info.split).limited(info.settings["limit"])
+    except InputError:
+        return changed(from_spec, info)
+    digests = images.digests()
+    same = (
+        images.classes == info.classes
+        and labels_digest(images.labels) == info.labels_digest
+        and digest_of_list(digests) == info.list_digest
+    )
+    if same or (info.skipped and changed(from_spec, info) is None):
+        return None
+    before = read_listing(listing_path(from_spec.home, info.split), info.stamp)
+    if before is None:
+        return changed(from_spec, info) or "its images are others than those it was written from"
+    kept = {old.file: old.digest for old in before}
+    found = differences(before, images, lambda i: digests[i])
+    files = [state[0] for state in images.states() or []]
+    altered = sum(kept.get(f, d) != d for f, d in zip(files, digests, strict=True))
+    if altered:
+        found["changed"] = altered
+    return in_words(found) if found else "the classes are others"

@@ -1,0 +1,63 @@
+"""Links and pictures of the committed Markdown: each has to lead to a file that is there.
+
+Looked at: README.md, everything in paper_figures, checkpoints, configs. Addresses of the web are
+not asked for: this tier needs no network.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote
+
+from fastscale.common import read_text
+
+LOOKED_AT = ("README.md", "paper_figures/**/*.md", "checkpoints/*.md", "configs/**/*.md")
+_LINK = re.compile(
+    r"\]\(\s*<?(?P<inline>[^)>\s]+)"  # [text](target), ![text](target "title")
+    r"|^ {0,3}\[[^\]]+\]:\s+<?(?P<named>[^>\s]+)"  # [name]: target
+    r"|<(?:a|img)\b[^>]*?\b(?:href|src)\s*=\s*[\"'](?P<html>[^\"']+)",
+    re.MULTILINE,
+)
+_CODE = re.compile(r"^(```|~~~).*?^\1|`[^`\n]*`", re.MULTILINE | re.DOTALL)
+_ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*:|//", re.IGNORECASE)  # https:, mailto:
+
+
+def broken_links(root: Path) -> list[str]:
+    """A line for each link whose file, or whose heading in a Markdown file, is not there."""
+    found = []
+    for path in sorted({path for pattern in LOOKED_AT for path in root.glob(pattern)}):
+        for line, target in links(read_text(path)):
+            file, _, anchor = target.partition("#")
+            place = path.parent / unquote(file) if file else path
+            name = path.relative_to(root)
+            if not place.exists():
+                found.append(f"{name}, line {line}: {target} is not there")
+            elif anchor and place.suffix == ".md" and anchor not in anchors(read_text(place)):
+                found.append(f"{name}, line {line}: {target} names no heading")
+    return found
+
+
+def links(text: str) -> Iterator[tuple[int, str]]:
+    """(line, target) of every link and picture that is not an address of the web."""
+    shown = _CODE.sub(lambda code: re.sub(r"[^\n]", " ", code[0]), text)
+    for match in _LINK.finditer(shown):
+        target = match["inline"] or match["named"] or match["html"]
+        if not _ELSEWHERE.match(target):
+            yield shown.count("\n", 0, match.start()) + 1, target
+
+
+def anchors(text: str) -> set[str]:
+    """What a `#` may name in a Markdown file: its headings as GitHub spells them, a second one of
+    the same words with -1, and ids of its own.
+
+    >>> sorted(anchors("# Two words, `code`\\n# Two words, code"))
+    ['two-words-code', 'two-words-code-1']
+    """
+    found = set(re.findall(r"\b(?:id|name)=[\"']([^\"']+)", text))
+    seen: dict[str, int] = {}
+    for heading in re.findall(r"^#{1,6}\s+(.*?)\s*#*$", text, re.MULTILINE):
+        words = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower()
+        name = re.sub(r"[^\w\- ]", "", words).replace(" ", "-")
+        count = seen[name] = seen.get(name, -1) + 1
+        found.add(f"{name}-{count}" if count else name)
+    return found

@@ -1,0 +1,65 @@
+"""What a released network's card says to train the same again: `fastscale fit --run NAME` and these."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from fastscale.common import read_json
+from fastscale.data.sources import SOURCES
+from fastscale.errors import InputError
+from fastscale.records import Record
+from fastscale.training.recipe import load_recipe
+
+# of a recipe: what decides nothing in training, or is said as the trainer's
+UNSAID = ("name", "data", "precision")
+TRAINER = ("gradient_clip_val", "gradient_clip_algorithm", "deterministic", "sync_batchnorm")
+
+
+def further_arguments(record: Record, content: dict[str, Any], folder: Path) -> tuple[str, ...]:
+    """The data, every override of the recipe and the decisive options of the trainer.
+
+    `content`: of the run's checkpoint; `folder`: the run's, whose settings.json is read where it
+    is. A folder of this machine is written PATH: no released file names it.
+    """
+    trained, own = content.get("trained_with", {}), content["hyper_parameters"]["recipe"]
+    try:
+        usual = plain_values(load_recipe(record.recipe or "").as_dict())
+    except InputError:  # a recipe that only the user has: all of it is said
+        usual = {}
+    out = _data(trained.get("source") or record.data or "", usual.get("data"))
+    for name, value in sorted(plain_values(own).items()):
+        if name not in UNSAID and (name not in usual or value != usual[name]):
+            text = value if isinstance(value, str) else json.dumps(value)
+            out += [f"--model.recipe.{name}", text]
+    precision = trained.get("precision") or record.env.get("precision")
+    if precision is not None and str(precision) != usual.get("precision"):
+        out += ["--trainer.precision", str(precision)]
+    settings = _settings(folder)
+    for name in TRAINER:
+        if settings.get(name) not in (None, False):
+            out += [f"--trainer.{name}", str(settings[name]).lower()]
+    if isinstance(devices := record.env.get("devices"), int) and devices > 1:
+        out += ["--trainer.devices", str(devices)]
+    return tuple(out)
+
+
+def _data(source: str, usual: Any) -> list[str]:
+    kind, _, path = source.partition(":")
+    if source == usual and source in SOURCES:
+        return []
+    if not path and kind in SOURCES:
+        return ["--data.source", kind]
+    return ["--data.source", f"{kind if kind in SOURCES else 'folder'}:PATH"]
+
+
+def plain_values(settings: dict[str, Any]) -> dict[str, Any]:
+    """As JSON has them: lists for tuples."""
+    return dict(json.loads(json.dumps(settings)))
+
+
+def _settings(folder: Path) -> dict[str, Any]:
+    try:
+        found = read_json(folder / "settings.json")
+    except (InputError, OSError):
+        return {}
+    return found if isinstance(found, dict) else {}

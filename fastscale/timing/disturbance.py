@@ -1,0 +1,57 @@
+"""Whether something else was at work while steps were timed: told by the rounds themselves and,
+on Linux, by how long this process had to wait for a processor."""
+
+import statistics
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from fastscale.records.environment import cores
+from fastscale.timing.clock import spread
+from fastscale.timing.drift import steady
+
+SPREAD_BOUND = 0.1  # half the distance of the quartiles, of the median
+WAIT_BOUND = 0.1  # of the time that this process's threads could have run
+LEAST_ROUNDS = 3  # fewer tell nothing of a spread
+_TASKS = Path("/proc/self/task")
+
+
+class Waiting:
+    """How long this process's threads wait for a processor from here on."""
+
+    def __init__(self, threads: int):
+        self.threads, self.began, self.before = threads, time.monotonic(), _waited_s()
+
+    def share(self) -> float:
+        """Of the time since, what each of `threads` waited; 0 where the system does not tell, or
+        where there are more threads than cores, which wait for each other."""
+        now, took = _waited_s(), time.monotonic() - self.began
+        if self.before is None or now is None or self.threads > cores() or took <= 0:
+            return 0.0
+        return max(0.0, now - self.before) / took / self.threads
+
+
+def disturbed(rounds: Sequence[float], waited: float = 0.0) -> str | None:
+    """Why times of one step, round by round, do not go together; None where they do.
+
+    >>> disturbed([1.0, 1.01, 0.99, 1.0]), disturbed([1.0, 1.0, 1.3, 1.4])
+    (None, 'spread 15 %, last round 1.40 x the first')
+    """
+    said = []
+    if len(rounds) >= LEAST_ROUNDS:
+        relative = spread(rounds) / statistics.median(rounds)
+        said += [f"spread {100 * relative:.0f} %"] if relative > SPREAD_BOUND else []
+        drift = rounds[-1] / rounds[0]
+        said += [] if steady(drift) else [f"last round {drift:.2f} x the first"]
+    if waited > WAIT_BOUND:
+        said.append(f"waited {100 * waited:.0f} % of the time for a processor")
+    return ", ".join(said) or None
+
+
+def _waited_s() -> float | None:
+    """Seconds that the threads of this process have waited so far, ready to run."""
+    try:
+        waits = [int((t / "schedstat").read_text().split()[1]) for t in _TASKS.iterdir()]
+    except (OSError, ValueError, IndexError):
+        return None
+    return sum(waits) / 1e9

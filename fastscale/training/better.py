@@ -1,0 +1,101 @@
+"""Raw or averaged (EMA) weights: the one rule, and the line that says when it matters."""
+
+import os
+import sys
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from fastscale.common import read_text
+from fastscale.errors import InputError
+from fastscale.records import Record
+
+CHOICES = ("auto", "raw", "ema")  # of `--weights` and `weights=`
+ENDING = {"raw": "", "ema": "_ema"}  # of the names of errors
+WORDS = {"raw": "raw", "ema": "averaged"}
+APART = 1.0  # percentage points of top-1 error: from here on it is said which are taken
+
+
+def better_weights(errors: Mapping[str, float] | None, averaged: bool) -> str:
+    """ "raw" or "ema": the lower `top1_error` and `top1_error_ema` in %; the averaged ones of equal
+    ones, and where no errors are recorded. `averaged`: whether there are averaged weights at all.
+
+    >>> better_weights({"top1_error": 0.0, "top1_error_ema": 66.67}, True)
+    'raw'
+    """
+    raw, ema = ((errors or {}).get(f"top1_error{ENDING[k]}") for k in ("raw", "ema"))
+    if not averaged or (raw is not None and ema is not None and raw < ema):
+        return "raw"
+    return "ema"
+
+
+def choose_weights(
+    weights: str, errors: Mapping[str, float] | None, averaged: bool, where: object
+) -> str:
+    """ "raw" or "ema" for a choice of `auto`, `raw` or `ema`; says on stderr, once, which `auto`
+    takes where they differ by more than a point. InputError for another choice, and for `ema` where
+    there are none."""
+    check_choice(weights)
+    if weights == "ema" and not averaged:
+        raise InputError(f"{where}: has no averaged weights (its recipe's ema_rate is 0)")
+    taken = better_weights(errors, averaged) if weights == "auto" else weights
+    if averaged and weights == "auto":
+        say_apart(errors, taken, where)
+    return taken
+
+
+def check_choice(weights: object) -> None:
+    """InputError unless it is auto, raw or ema."""
+    if weights not in CHOICES:
+        raise InputError(f"weights {str(weights)[:40]!r}: there are {', '.join(CHOICES)}")
+
+
+def say_apart(errors: Mapping[str, float] | None, taken: str, where: object) -> None:
+    """A line on stderr where the two sets of weights differ by more than a point."""
+    found = {k: (errors or {}).get(f"top1_error{s}") for k, s in ENDING.items()}
+    if None in found.values() or abs(found["raw"] - found["ema"]) <= APART:  # type: ignore[operator]
+        return
+    other = "raw" if taken == "ema" else "ema"
+    say_once(
+        f"{where}: top-1 error {found['raw']:.2f} % with raw weights, {found['ema']:.2f} % with "
+        f"averaged ones: the {WORDS[taken]} ones are used (--weights {other} for the others)"
+    )
+
+
+@cache
+def say_once(line: str) -> None:
+    """A line on stderr, the same one only once a process."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def recorded_errors(content: Mapping[str, Any], path: str | Path) -> dict[str, float] | None:
+    """The validation errors in % of a training checkpoint's weights: those of `record_beside`,
+    else what the checkpoint says itself; None for neither."""
+    if (record := record_beside(content, path)) is not None:
+        return record.values
+    said = content.get("errors")
+    if not isinstance(said, dict):
+        return None
+    return {k: float(v) for k, v in said.items() if isinstance(v, int | float)} or None
+
+
+def record_beside(content: Mapping[str, Any], path: str | os.PathLike[str]) -> Record | None:
+    """The record.json beside a training checkpoint, if it is of this very run and epoch."""
+    path = Path(path)
+    try:
+        file = (path if path.is_dir() else path.parent) / "record.json"
+        record = Record.from_json(read_text(file))
+    except (InputError, OSError):
+        return None  # it is the checkpoint that was asked for
+    return record if _same_run(record, content) else None
+
+
+def _same_run(record: Record, content: Mapping[str, Any]) -> bool:
+    settings = content["hyper_parameters"]
+    return (record.arch, record.num_classes, record.seed, record.epochs) == (
+        settings["arch"],
+        settings["num_classes"],
+        settings["seed"],
+        content.get("epoch", -1) + 1,
+    )

@@ -1,0 +1,357 @@
+"""Two things that would train differently never share a hash; what is stale, damaged or of an earlier
+version is said with the command that mends it."""
+
+import json
+import os
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fastscale.data import ImageData, check_beton, read_info, source, stale, upgrade
+from fastscale.data import module as module_file
+from fastscale.data.info import BetonInfo
+from fastscale.data.verify import verify
+from fastscale.data.write import write
+from fastscale.errors import InputError
+from tests.data.conftest import draw
+
+pytest.importorskip("ffcv", reason="FFCV is not installed")
+SMALL = {"resolution": 32, "test_resolution": 32, "batch_size": 10, "workers": 1}
+NEW = ("labels_digest", "counts", "content_sha256", "modified_ns", "folders", "folders_stamp")
+
+
+def opened(tree, loader="ffcv", **more):
+    return ImageData(str(tree), loader=loader, **SMALL, **more)
+
+
+def written(tree, lines, **settings):
+    write(str(tree), workers=0, progress=lines, **settings)
+    return opened(tree)
+
+
+def test_how_images_are_stored_is_part_of_what_they_are(tree, lines):
+    as_they_are = written(tree, lines, raw_share=1.0)
+    assert as_they_are.stored == {} and as_they_are.data_hash == opened(tree, "plain").data_hash
+    coarse = written(tree, lines, max_resolution=64, jpeg_quality=5)
+    assert coarse.stored == {"max_resolution": 64, "jpeg_quality": 5, "raw_share": 0.0}
+    finer = written(tree, lines, max_resolution=64, jpeg_quality=80)
+    assert len({d.data_hash for d in (as_they_are, coarse, finer)}) == 3
+    assert coarse._first_hash == finer._first_hash and coarse.same_data(finer._first_hash)
+    assert not coarse.same_data(finer.data_hash)
+
+
+def test_jpegs_kept_byte_by_byte_are_the_sources_own(make, lines):
+    tree = make("photos", 3, 2, suffix="jpg")
+    data = written(tree, lines)
+    assert data.stored == {} and data.data_hash == opened(tree, "plain").data_hash
+    assert read_info(data.source.betons / "train.beton").counts["kept"] == 9
+
+
+def test_labels_and_class_names_are_part_of_what_they_are(small_tree, lines):
+    seen = {written(small_tree, lines).data_hash}
+    for k in range(5):
+        name = small_tree / "train" / "ant" / f"{k:03d}.png"
+        os.rename(name, small_tree / "train" / "bee" / f"1{k:02d}.png")
+    seen.add(opened(small_tree, "plain").data_hash)
+    with pytest.raises(InputError, match=r"has changed since it was written: .*relabelled"):
+        opened(small_tree)
+    lines.clear()
+    seen.add(written(small_tree, lines).data_hash)
+    assert "train: 45 images" in "".join(lines) and len(seen) == 2
+    for split in ("train", "val"):
+        os.rename(small_tree / split / "cat", small_tree / split / "bug")
+    with pytest.raises(InputError, match=r"15 images relabelled"):
+        opened(small_tree)
+    seen.add(written(small_tree, lines).data_hash)
+    assert len(seen) == 3 and opened(small_tree).classes == ("ant", "bee", "bug")
+
+
+def add(tree):
+    for k in range(3):
+        draw(k, 30, 30).save(tree / "train" / "cat" / f"new{k}.png")
+
+
+def overwrite(tree):
+    draw(99, 30, 30).save(tree / "train" / "cat" / "000.png")
+
+
+def retag(tree):
+    for k in range(2):
+        os.rename(tree / f"train/ant/00{k}.png", tree / f"train/cat/00{k}x.png")
+
+
+@pytest.mark.parametrize("change, said", [
+    (add, "3 images added"),
+    (lambda t: (t / "train/ant/000.png").unlink(), "1 image removed"),
+    (overwrite, "1 image changed"),
+    (lambda t: os.rename(t / "train/ant/014.png", t / "train/cat/015.png"), "1 image relabelled"),
+    (lambda t: [shutil.rmtree(t / s / "cat") for s in ("train", "val")], "15 images removed"),
+    (lambda t: shutil.rmtree(t / "train/cat"), "has classes that train lacks"),
+])  # fmt: skip
+@pytest.mark.parametrize("big", [False, True])
+def test_a_stale_store_is_refused_in_a_line_that_says_what_changed(
+    small_tree, lines, monkeypatch, capsys, change, said, big
+):
+    before = written(small_tree, lines)
+    if big and change is overwrite:
+        pytest.skip("of many images those overwritten in place are not seen at opening")
+    monkeypatch.setattr(stale, "BIG", 0 if big else 50_000)
+    assert opened(small_tree).data_hash == before.data_hash
+    change(small_tree)
+    with pytest.raises(InputError, match=said) as e:
+        opened(small_tree)
+    assert "\n" not in str(e.value) and f"fastscale data write {small_tree}" in str(e.value)
+    module_file._say_once.cache_clear()
+    assert opened(small_tree, stale="ok").data_hash == before.data_hash
+    assert "going on with what is stored" in capsys.readouterr().out
+    with pytest.raises(InputError, match="stale 'never': wanted refuse or ok"):
+        opened(small_tree, stale="never")
+
+
+def test_of_many_images_only_the_folders_are_looked_at(small_tree, lines, monkeypatch):
+    written(small_tree, lines)
+    monkeypatch.setattr(stale, "BIG", 0)
+    monkeypatch.setattr(stale, "compared", lambda *a: pytest.fail("every file was looked at"))
+    opened(small_tree)
+
+
+def test_files_that_were_only_touched_or_copied_are_not_stale(small_tree, lines):
+    before = written(small_tree, lines)
+    for file in small_tree.rglob("*.png"):
+        os.utime(file, (1, 1))
+    assert opened(small_tree).data_hash == before.data_hash
+    (before.source.home / "listing-train.gz").write_bytes(b"damaged")
+    (before.source.home / "listing-val.gz").unlink()
+    assert opened(small_tree).data_hash == before.data_hash
+    lines.clear()
+    write(str(small_tree), workers=0, progress=lines)
+    assert all("is there already" in line for line in lines)
+    assert opened(small_tree).data_hash == before.data_hash
+
+
+def test_images_that_are_gone_are_no_fault(small_tree, lines, tmp_path):
+    before = written(small_tree, lines)
+    shutil.rmtree(small_tree)
+    spec = f"folder:{small_tree}"
+    assert ImageData(spec, loader="ffcv", **SMALL).data_hash == before.data_hash
+
+
+def test_an_archive_that_changed_is_stale_and_one_that_is_gone_is_not(tree, tmp_path, lines):
+    made = shutil.make_archive(str(tmp_path / "pets"), "zip", tree)
+    before = written(made, lines)
+    os.rename(made, tmp_path / "away.zip")
+    assert ImageData(f"folder:{made}", loader="ffcv", **SMALL).data_hash == before.data_hash
+    shutil.copytree(tree / "val", tree / "train", dirs_exist_ok=True)
+    draw(5, 70, 70).save(tree / "train/ant/more.png")
+    shutil.make_archive(str(tmp_path / "pets"), "zip", tree)
+    with pytest.raises(InputError, match="its archive is another one"):
+        opened(made)
+
+
+def zero(path, keep_time=False):
+    time = path.stat().st_mtime_ns
+    with open(path, "r+b") as f:
+        f.seek(check_at(path))
+        f.write(bytes(20_000))
+    if keep_time:
+        os.utime(path, ns=(time, time))
+
+
+def check_at(path):
+    from fastscale.data.beton import read_index
+
+    return read_index(path).data_start + 1000
+
+
+@pytest.mark.parametrize("keep_time", [False, True])
+def test_zeroed_pixels_are_found_and_mended(small_tree, lines, keep_time):
+    data = written(small_tree, lines)
+    path = data.source.betons / "train.beton"
+    good = path.read_bytes()
+    zero(path, keep_time)
+    check_beton(path)
+    if not keep_time:
+        with pytest.raises(InputError, match=r"train\.beton: damaged.*fastscale data write"):
+            opened(small_tree)
+    lines.clear()
+    assert verify(str(small_tree), say=lines) == 1
+    assert "damaged" in lines[0] and f"fastscale data write {small_tree}" in lines[0]
+    assert "val.beton: whole, 12 images" in lines[1]
+    with pytest.raises(InputError, match="damaged"):
+        opened(small_tree)
+    write(str(small_tree), workers=0, progress=lines)
+    assert any("is damaged: writing it again" in line for line in lines)
+    assert path.read_bytes() == good and verify(str(small_tree), say=lines) == 0
+
+
+def test_verify_reads_the_source_hash_by_hash(small_tree, lines):
+    written(small_tree, lines, jpeg_quality=40)
+    file = small_tree / "train/bee/003.png"
+    kept = file.stat()
+    content = bytearray(file.read_bytes())
+    content[-20] ^= 1
+    file.write_bytes(content)
+    os.utime(file, ns=(kept.st_atime_ns, kept.st_mtime_ns))
+    lines.clear()
+    assert verify(str(small_tree), say=lines) == 1
+    assert "stale: 1 image changed" in lines[0] and "--jpeg-quality 40" in lines[0]
+
+
+def test_verify_says_how_a_store_differs_from_its_source(tree, lines):
+    written(tree, lines, max_resolution=64)
+    lines.clear()
+    assert verify(str(tree), say=lines) == 0
+    assert "max_resolution 64" in lines[0] and "24 shrunk" in lines[0]
+    with pytest.raises(InputError, match="nothing is written there; do it with"):
+        verify("cifar10", say=lines)
+
+
+def to_version_1(folder):
+    """The description as it was written before, and padding with what lay in memory."""
+    for path in folder.glob("*.json"):
+        fields = json.loads(path.read_text())
+        for name in (*NEW, "place"):
+            del fields[name]
+        path.write_text(json.dumps({**fields, "version": 1}))
+
+
+@pytest.mark.parametrize("form", [{}, {"raw_share": 0.5, "jpeg_quality": 70}])
+def test_a_store_of_an_earlier_version_is_brought_up_to_date(make, lines, form, monkeypatch):
+    tree = make("photos", 4, 2, suffix="jpg")
+    before = written(tree, lines, **form)
+    path = before.source.betons / "train.beton"
+    to_version_1(path.parent)
+    inode = path.stat().st_ino
+    with pytest.raises(InputError, match="earlier version.*bring it up to date") as e:
+        opened(tree)
+    assert "\n" not in str(e.value)
+    assert ("--jpeg-quality 70" in str(e.value)) == bool(form)
+    lines.clear()
+    if not form:
+        monkeypatch.setattr(upgrade, "encode", lambda *a: pytest.fail("encoded again"))
+    write(str(tree), workers=0, progress=lines, **form)
+    assert path.stat().st_ino == inode and "brought up to date" in lines[-1]
+    after = opened(tree)
+    assert (after.data_hash, after.stored) == (before.data_hash, before.stored)
+
+
+def test_a_store_of_an_earlier_version_that_does_not_match_is_written_again(make, lines):
+    tree = make("photos", 4, 2, suffix="jpg")
+    before = written(tree, lines)
+    path = before.source.betons / "train.beton"
+    good = path.read_bytes()
+    to_version_1(path.parent)
+    zero(path)
+    write(str(tree), workers=0, progress=lines)
+    assert any("not what would be written today" in line for line in lines)
+    assert path.read_bytes() == good and opened(tree).data_hash == before.data_hash
+
+
+def test_an_earlier_store_without_its_images_still_has_a_way(make, small_tree, lines):
+    for tree, unproven in ((make("photos", 2, 1, suffix="jpg"), True), (small_tree, True)):
+        before = written(tree, lines)
+        to_version_1(before.source.betons)
+        shutil.rmtree(tree)
+        write(f"folder:{tree}", workers=0, progress=lines)
+        after = ImageData(f"folder:{tree}", loader="ffcv", **SMALL | {"batch_size": 1})
+        assert after.stored.get("unproven", False) == unproven
+        assert after.same_data(before._first_hash) and not after.same_data(before.data_hash)
+
+
+@pytest.mark.parametrize("field, value", [
+    ("mean", [1.0, 2.0]), ("std", [1, 2, "3"]), ("std", [0, 0, 0]), ("mean", [1e308, 0, 0]),
+    ("classes", ["a", "a", "b"]), ("classes", "abc"), ("classes", []), ("class_counts", [1, 2]),
+    ("count", -1), ("count", "24"), ("bytes", 1.5), ("settings", {}), ("settings", [1]),
+    ("list_digest", "x"), ("stamp", 3), ("split", "test"), ("command", None), ("counts", {}),
+    ("modified_ns", 10**400), ("version", 3), ("version", "2"), ("source", ["a"]), ("mean", None),
+])  # fmt: skip
+def test_a_description_with_a_senseless_field_is_one_line(photos, field, value):
+    path = photos.betons / "train.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), field: value}))
+    with pytest.raises(InputError, match=r"train\.json: not the description of a \.beton") as e:
+        ImageData(photos.spec, loader="ffcv", **SMALL)
+    assert "\n" not in str(e.value) and "fastscale data write" in str(e.value)
+
+
+@pytest.mark.parametrize("text", ["[" * 50_000, "\xff\xfe", "{}", "[1]", '{"mean": NaN}', ""])
+def test_a_description_that_is_none_is_one_line(photos, text):
+    (photos.betons / "val.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(InputError, match=r"val\.json: ") as e:
+        ImageData(photos.spec, loader="ffcv", **SMALL)
+    assert "\n" not in str(e.value)
+
+
+def test_padding_is_zero_whatever_lay_in_memory(small_tree, tmp_path, lines, monkeypatch):
+    from fastscale.data import beton_file
+    from fastscale.data.beton import ROW, ROWS_AT
+
+    def dirty(shape, dtype=float):
+        made = np.full(np.dtype(dtype).itemsize * shape, 0xAB, dtype=np.uint8).view(dtype)
+        return made
+
+    monkeypatch.setattr(beton_file.np, "empty", dirty)
+    write(str(small_tree), tmp_path / "a", workers=0, progress=lines)
+    rows = np.fromfile(tmp_path / "a" / "train.beton", np.uint8, 45 * ROW.itemsize, offset=ROWS_AT)
+    assert not rows.reshape(45, -1)[:, 13:16].any()
+
+
+def test_only_the_validation_split(tree, lines):
+    whole = written(tree, lines)
+    data = opened(tree, only_val=True)
+    assert (data.train_size, data.val_size, data.data_hash) == (0, 9, whole.data_hash)
+    with pytest.raises(InputError, match="opened for validation alone"):
+        data.train_dataloader()
+    shutil.rmtree(data.source.home)
+    shutil.rmtree(tree / "train")
+    for loader in ("auto", "plain"):
+        data = opened(tree, loader, only_val=True)
+        assert (data.loader_name, data.val_size) == ("plain", 9)
+        assert sum(len(y) for _, y in data.val_dataloader()) == 9
+    with pytest.raises(InputError, match="train/<class>"):
+        opened(tree, "plain")
+
+
+def test_no_link_is_followed(small_tree, tmp_path, lines):
+    s = source(str(small_tree))
+    s.betons.mkdir(parents=True)
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    names = [s.betons / f"{split}.{kind}{part}" for split in ("train", "val")
+             for kind in ("beton", "json") for part in ("", ".part")]  # fmt: skip
+    names += [s.home / f"{n}-train.{k}" for n, k in (("digest", "json"), ("listing", "gz"))]
+    for name in names:
+        name.symlink_to(victim)
+    write(s, workers=0, progress=lines)
+    assert victim.read_text() == "mine" and not any(n.is_symlink() for n in names)
+    (s.betons / ".write.lock").unlink()
+    (s.betons / ".write.lock").symlink_to(victim)
+    with pytest.raises(InputError, match="a link"):
+        write(s, workers=0, progress=lines)
+    assert victim.read_text() == "mine"
+
+
+def test_every_field_of_a_description_is_checked():
+    from fastscale.data.info import _CHECKS
+
+    assert set(_CHECKS) == set(BetonInfo.__dataclass_fields__)
+
+
+def test_an_eps_under_a_jpegs_name_is_broken_and_nothing_is_started(tree, lines, monkeypatch):
+    import subprocess
+
+    eps = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n%%EOF\n"
+    (tree / "train/ant/000.jpg").write_bytes(eps)
+    monkeypatch.setattr(subprocess, "Popen", lambda *a, **k: pytest.fail("a program was started"))
+    infos = write(str(tree), workers=0, progress=lines, skip_broken=True)
+    assert infos["train"].skipped == 1 and any("000.jpg: not an image" in line for line in lines)
+
+
+def test_a_picture_of_too_many_pixels_is_broken(tree, lines, monkeypatch):
+    from fastscale.data import images
+
+    monkeypatch.setattr(images, "MAX_PIXELS", 200 * 200)
+    Image.new("RGB", (201, 201)).save(tree / "train/ant/000.png")
+    infos = write(str(tree), workers=0, progress=lines, skip_broken=True)
+    assert infos["train"].skipped == 1 and any("201 x 201 pixels" in line for line in lines)

@@ -1,0 +1,197 @@
+"""A place for each case, and what all of them mutate: images, a store, a run, a release."""
+
+import functools
+import importlib
+import shutil
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.devils.nursery import Nursery
+from tests.devils.rule import tree
+
+ROOT = Path(__file__).resolve().parents[2]
+WATCHED = ("paper_figures", "checkpoints", "configs")  # of the checkout: no case writes there
+RUN = "regnety-tiny.quick"
+IMPORTED = (
+    "matplotlib.pyplot",
+    "pytorch_lightning.loggers",
+    "torch._dynamo",
+    "fastscale.training.fit",
+    "fastscale.training.evaluate",
+    "fastscale.data.ffcv_loader",
+    "fastscale.data.plain_loader",
+    "fastscale.release.export",
+    "fastscale.release.score",
+    "fastscale.timing.campaign",
+    "fastscale.reproduce.drawing",
+    "fastscale.paper.report",
+    "fastscale.planning",
+)
+SHORT = ["--model.recipe.batch_size", "8", "--model.recipe.epochs", "1", "--data.workers", "1"]
+CLASSES = ("ant", "bee", "cat")
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a session makes once: copied before it is changed."""
+
+    images: Path
+    home: Path
+
+    @property
+    def source(self) -> str:
+        return f"folder:{self.images}"
+
+    @functools.cached_property
+    def store(self) -> Path:
+        """The folder of train.beton and val.beton."""
+        from fastscale.data.write import write
+
+        write(self.source, data_dir=self.home / "data", progress=lambda line: None)
+        return next((self.home / "data").rglob("train.beton")).parent
+
+    @functools.cached_property
+    def run(self) -> Path:
+        """A finished run's folder, in a runs_dir of its own."""
+        from tests.devils.rule import command
+
+        self.store.exists()
+        runs = self.home / "runs"
+        words = ["fit", "--run", RUN, "--runs_dir", runs, "--data.source", self.source]
+        done = command(*words, "--data.data_dir", self.home / "data", *SHORT)
+        assert done.code == 0, done.err
+        return runs / RUN / "seed0"
+
+    @functools.cached_property
+    def release(self) -> Path:
+        """A .safetensors file of an untrained network."""
+        import torch
+
+        import fastscale as fs
+        from fastscale.release.checkpoint import to_bytes
+        from fastscale.release.description import describe
+
+        torch.manual_seed(0)
+        net = fs.build("regnety-tiny", 3)
+        net(torch.randn(8, 3, 32, 32))
+        about = describe(
+            net.arch,
+            num_classes=3,
+            mean=(120.0,) * 3,
+            std=(60.0,) * 3,
+            weights="raw",
+            classes=CLASSES,
+        )
+        path = self.home / "tiny.safetensors"
+        path.write_bytes(to_bytes(about, net.eval().state_dict()))
+        return path
+
+
+@dataclass(frozen=True)
+class Place:
+    """A case's own folder, which is also the working folder, and what was made for it."""
+
+    folder: Path
+    made: Made
+
+    def file(self, name: str, content: bytes | str) -> Path:
+        """A file of that content in the folder."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    def copy(self, what: str) -> Path:
+        """A copy of what was made: "images", "store", "run", or "release"."""
+        there = getattr(self.made, what)
+        to = self.folder / what
+        if there.is_dir():
+            shutil.copytree(there, to)
+            return to
+        to = to.with_suffix(there.suffix)
+        shutil.copy(there, to)
+        return to
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory):
+    """Made, on six and three small pictures a class. What is imported late is imported here: no
+    case's alarm or limit may cut an import short."""
+    for module in IMPORTED:
+        importlib.import_module(module)
+    home = tmp_path_factory.mktemp("made")
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 6), ("val", 3)):
+        for k, name in enumerate(CLASSES):
+            folder = home / "animals" / split / name
+            folder.mkdir(parents=True)
+            for i in range(count):
+                pixels = rng.integers(0, 160, (36, 40, 3))
+                pixels[..., k] += 60
+                Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{i:02d}.png")
+    found = Made(home / "animals", home)
+    assert found.run.is_dir() and found.release.is_file()
+    return found
+
+
+@pytest.fixture(scope="session")
+def canary(tmp_path_factory):
+    """What no case may touch: targets of links and of `..`."""
+    folder = tmp_path_factory.mktemp("canary")
+    (folder / "text").write_text("a text without a last newline")
+    (folder / "records.jsonl").write_text('{"half": ')
+    (folder / "folder").mkdir()
+    (folder / "folder" / "inside").write_bytes(b"\0" * 100)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def nothing_outside(canary, request):
+    """The canary is as it was, and so is the checkout."""
+    before = tree(canary)
+    yield
+    assert tree(canary) == before
+
+
+@pytest.fixture(autouse=True, scope="session")
+def checkout_untouched():
+    """No case of the session changed what is committed."""
+    before = {name: tree(ROOT / name) for name in WATCHED}
+    yield
+    assert not Path("/tmp/fastscale-canary").exists()  # of archives with an absolute path
+    for name in WATCHED:
+        assert tree(ROOT / name) == before[name], f"{name} of the checkout was changed"
+
+
+@pytest.fixture
+def place(tmp_path, made, monkeypatch):
+    """A folder to work in, no network but this machine, and no one's cache."""
+    folder = tmp_path / "case"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    for variable, name in (("DATA", "data"), ("RUNS", "runs"), ("CHECKPOINTS", "checkpoints")):
+        monkeypatch.setenv(f"FASTSCALE_{variable}", str(tmp_path / name))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("FASTSCALE_OFFLINE", "1")
+    real = socket.socket.connect
+
+    def connect(self, address):
+        local = not isinstance(address, tuple) or address[0] in ("127.0.0.1", "localhost", "::1")
+        assert local, f"offline, but {address} was asked"
+        return real(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    return Place(folder, made)
+
+
+@pytest.fixture(scope="session")
+def nursery(tmp_path_factory):
+    """Processes of the command."""
+    found = Nursery(tmp_path_factory.mktemp("nursery"))
+    yield found
+    found.close()

@@ -1,0 +1,362 @@
+"""Cases: texts in place of the JSON and YAML files that people, other programs and servers make."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tests.devils.rule import MAY, MUST, NEVER, Case, command
+
+DEEP = 50_000
+BROKEN_JSON: dict[str, bytes] = {
+    "empty": b"",
+    "nul": b"\0" * 100,
+    "latin": b'{"a": "\xe9"}',
+    "utf16": '{"a": 1}'.encode("utf-16"),
+    "list": b"[1]",
+    "null": b"null",
+    "number": b"1",
+    "text": b'"x"',
+    "open": b'{"a": ',
+    "deep-list": b"[" * DEEP,
+    "deep-object": b'{"a":' * DEEP,
+    "deep-closed": b"[" * DEEP + b"]" * DEEP,
+    "deep-60": b'{"a":' * 60 + b"1" + b"}" * 60,
+    "nan": b'{"a": NaN}',
+    "infinity": b'{"a": -Infinity}',
+    "1e999": b'{"a": 1e999}',
+    "10^400": b'{"a": 1' + b"0" * 400 + b"}",
+    "10^5000": b'{"a": 1' + b"0" * 5000 + b"}",
+    "twice": b'{"a": 1, "a": 2}',
+    "surrogate": b'{"a": "\\ud800"}',
+    "escape": b'{"\\u001b[31m": 1}',
+    "html": b"<!DOCTYPE html><html></html>",
+    "huge": b'{"a": "' + b"x" * (17 << 20) + b'"}',
+}
+BROKEN_YAML: dict[str, bytes] = {
+    "empty": b"",
+    "nul": b"a: \0",
+    "latin": b"a: \xe9",
+    "list": b"- 1",
+    "number": b"1",
+    "open": b"{a: [",
+    "tab": b"a:\n\t- b",
+    "deep": b"[" * DEEP,
+    "deep-closed": b"[" * DEEP + b"]" * DEEP,
+    "code": b"!!python/object/apply:os.system [exit 3]",
+    "bomb": b"a: &a [x,x,x,x,x,x,x,x,x]\n"
+    + b"".join(
+        b"%c: &%c [%s]\n" % (c + 1, c + 1, b",".join([b"*%c" % c] * 9)) for c in range(97, 106)
+    ),
+    "loop": b"&a [*a]",
+    "merge": b"a: &a {<<: *a}",
+    "date": b"2020-01-01",
+    "nan": b"recipe: {lr: .nan}",
+    "inf": b"recipe: {lr: .inf}",
+    "10^5000": b"recipe: {epochs: 1" + b"0" * 5000 + b"}",
+    "sexagesimal": b"recipe: {epochs: 1:2:3:4:5:6:7:8:9:9:9:9:9:9}",
+    "escape": b'"\\e[31m": 1',
+    "set": b"!!set {a, b}",
+    "binary": b"recipe: !!binary aGVsbG8=",
+    "huge": b"a: " + b"x" * (5 << 20),
+    "number-keys": b"recipe: {1: 2}",
+    "null-recipe": b"recipe:",
+    "documents": b"a: 1\n---\nb: 2\n",
+}
+# instead of a value in a file that is right but for this; `of` says for which values it is wrong
+SWAPS: dict[str, tuple[Any, tuple[type, ...]]] = {
+    "number-for-text": (5, (str,)),
+    "list-for-text": (["x"], (str,)),
+    "text-for-number": ("x", (int, float)),
+    "minus": (-1, (int, float)),
+    "10^400": (10**400, (int, float)),
+    "10^30": (10**30, (int,)),
+    "half": (0.5, (int,)),
+    "true": (True, (int, float)),
+    "nested-for-list": ([[[]]], (list,)),
+    "text-for-list": ("x", (list,)),
+    "object-for-list": ({}, (list,)),
+    "list-for-object": ([], (dict,)),
+    "text-for-object": ("x", (dict,)),
+    "nan-in-list": ([float("nan")], (list,)),
+    "nan": (float("nan"), (int, float, str, list, dict)),
+    "deep": (json.loads("[" * 60 + "]" * 60), (int, float, str, list, dict)),
+}
+
+
+def run_folder(place: Any, name: str, content: bytes) -> Any:
+    from fastscale.training.runs import RunFolder
+
+    place.file(f"runs/regnety-tiny.quick/seed0/{name}", content)
+    return RunFolder(place.folder / "runs", "regnety-tiny.quick", 0)
+
+
+def settings(place: Any, content: bytes) -> Any:
+    return run_folder(place, "settings.json", content).claim({"recipe": {"lr": 1.0}})
+
+
+def record(place: Any, content: bytes) -> Any:
+    return run_folder(place, "record.json", content).record
+
+
+def progress(place: Any, content: bytes) -> Any:
+    from fastscale.training import runs
+
+    return runs.progress(run_folder(place, "progress.json", content).path)
+
+
+def store(place: Any, content: bytes) -> Any:
+    from fastscale.records import RecordStore
+
+    return RecordStore(place.file("records.jsonl", content + b"\n")).read()
+
+
+def manifest(place: Any, content: bytes) -> Any:
+    from fastscale.release.manifest import read_manifest
+
+    return read_manifest(place.file("checkpoints/manifest.json", content))
+
+
+def info(place: Any, content: bytes, split: str = "train") -> Any:
+    from fastscale.data import read_info
+
+    folder = place.copy("store")
+    (folder / f"{split}.json").write_bytes(content)
+    return read_info(folder / f"{split}.beton")
+
+
+def val_info(place: Any, content: bytes) -> Any:
+    return info(place, content, "val")
+
+
+def header(place: Any, content: bytes) -> Any:
+    from fastscale.release import safefile
+
+    body = len(content).to_bytes(8, "little") + content
+    return safefile.read(place.file("x.safetensors", body))
+
+
+def metadata(place: Any, content: bytes) -> Any:
+    """Each field of a release's header in turn."""
+    from fastscale.release import safefile
+    from fastscale.release.description import Description
+
+    good = safefile.read(place.made.release).metadata
+    text = content.decode("utf-8", "surrogateescape")
+    return Description.from_metadata({**good, "recipe": text}, "x")
+
+
+def foreign_config(place: Any, content: bytes) -> Any:
+    place.file("config.json", content)
+    place.copy("release")
+    return command("checkpoint", "import", "release.safetensors", "--from", "timm")
+
+
+def hub_index(place: Any, content: bytes) -> Any:
+    """records.jsonl beside a manifest, which cards and verification read."""
+    from fastscale.records import read_records
+
+    return read_records(place.file("records.jsonl", content + b"\n"))
+
+
+def device(place: Any, content: bytes) -> Any:
+    from fastscale.planning.devices import device_named
+
+    return device_named(str(place.file("mine.jsonl", content + b"\n")))
+
+
+def recipe(place: Any, content: bytes) -> Any:
+    from fastscale.training.recipe import load_recipe
+
+    return load_recipe(str(place.file("mine.yaml", content)))
+
+
+def grid(place: Any, content: bytes) -> Any:
+    from fastscale.timing.grid import load_grid
+
+    return load_grid(str(place.file("mine.yaml", content)))
+
+
+def artifact(place: Any, content: bytes) -> Any:
+    from fastscale.paper import load_artifact
+
+    place.file("configs/artifacts/mine.yaml", content)
+    return load_artifact("mine", place.folder)
+
+
+def config(place: Any, content: bytes) -> Any:
+    return command("fit", "--config", place.file("mine.yaml", content), "--runs_dir", "runs")
+
+
+def reference(place: Any, content: bytes) -> Any:
+    from fastscale.paper.places import reference as read
+
+    (place.folder / "configs" / "artifacts").mkdir(parents=True)
+    place.file("paper_figures/reference/tables.csv", content)
+    return read("tables", place.folder)
+
+
+def a_record(place: Any) -> dict:
+    return json.loads((place.made.run / "record.json").read_text())
+
+
+def an_info(place: Any) -> dict:
+    return json.loads((place.made.store / "train.json").read_text())
+
+
+def a_manifest_entry(place: Any) -> dict:
+    root = Path(__file__).resolve().parents[2]
+    return json.loads((root / "checkpoints" / "manifest.json").read_text())["checkpoints"][0]
+
+
+def a_description(place: Any) -> dict:
+    from fastscale.release import safefile
+    from fastscale.release.description import Description
+
+    found = safefile.read(place.made.release)
+    return json.loads(json.dumps(asdict(Description.from_metadata(found.metadata, "x"))))
+
+
+def read_description(place: Any, content: dict) -> Any:
+    from fastscale.release.description import TEXTS, Description
+
+    texts = {k: v if k in TEXTS else json.dumps(v) for k, v in content.items() if v is not None}
+    return Description.from_metadata(texts, "x")
+
+
+def read_entry(place: Any, content: dict) -> Any:
+    whole = {"schema": 1, "checkpoints": [content]}
+    return manifest(place, json.dumps(whole).encode())
+
+
+def in_file(read: Callable[[Any, bytes], Any]) -> Callable[[Any, dict], Any]:
+    return lambda place, content: read(place, json.dumps(content).encode())
+
+
+# file -> (what a right one holds, how it is read, keys whose value is anybody's)
+RIGHT: dict[str, tuple[Callable[[Any], dict], Callable[[Any, dict], Any], tuple[str, ...]]] = {
+    "record": (a_record, in_file(record), ()),
+    "store": (a_record, in_file(store), ()),
+    "info": (an_info, in_file(info), ()),
+    "entry": (a_manifest_entry, read_entry, ()),
+    "description": (a_description, read_description, ("strategy",)),
+}
+FIELDS: dict[str, dict[str, type]] = {
+    "record": {
+        "kind": str,
+        "run": str,
+        "arch": str,
+        "base": str,
+        "factor": float,
+        "resolution": int,
+        "num_classes": int,
+        "flops": int,
+        "params": int,
+        "acts": int,
+        "data": str,
+        "data_hash": str,
+        "recipe": str,
+        "recipe_hash": str,
+        "seed": int,
+        "epochs": int,
+        "values": dict,
+        "env": dict,
+        "schema": int,
+    },
+    "info": {
+        "source": str,
+        "split": str,
+        "classes": list,
+        "count": int,
+        "class_counts": list,
+        "mean": list,
+        "std": list,
+        "bytes": int,
+        "version": int,
+    },
+    "entry": {
+        "name": str,
+        "sha256": str,
+        "bytes": int,
+        "urls": list,
+        "arch": str,
+        "num_classes": int,
+        "resolution": int,
+        "flops": int,
+        "weights": str,
+        "dtype": str,
+        "epochs": int,
+        "errors": dict,
+        "tolerance": float,
+        "record_ids": list,
+        "date": str,
+    },
+    "description": {
+        "num_classes": int,
+        "resolution": int,
+        "mean": list,
+        "std": list,
+        "classes": list,
+        "format_version": int,
+    },
+}
+FIELDS["store"] = FIELDS["record"]
+MEANT_AS = {"seed": ("10^30",)}  # a seed may be any whole number here
+
+
+def swapped(place: Any, file: str, key: str, value: Any) -> Any:
+    good, read, _ = RIGHT[file]
+    return read(place, {**good(place), key: value})
+
+
+def without(place: Any, file: str, key: str) -> Any:
+    good, read, _ = RIGHT[file]
+    return read(place, {k: v for k, v in good(place).items() if k != key})
+
+
+def cases() -> Iterator[Case]:
+    """Broken texts for each reader, then one wrong value in files that are right."""
+    in_json = (
+        settings,
+        record,
+        progress,
+        store,
+        manifest,
+        info,
+        val_info,
+        header,
+        metadata,
+        foreign_config,
+        hub_index,
+        device,
+    )
+    for read in in_json:
+        for kind, content in BROKEN_JSON.items():
+            lenient = read in (progress,) or (read is metadata and kind in ("empty",))
+            lenient |= read is settings and kind in ("surrogate", "escape")
+            lenient |= read is metadata and kind in ("latin", "null", "surrogate", "escape", "huge")
+            yield Case(
+                f"json-{read.__name__}-{kind}",
+                lambda place, r=read, c=content: r(place, c),
+                MAY if lenient else MUST,
+                lambda value: not isinstance(value, float) or 0 <= value <= 1,
+            )
+    for read in (recipe, grid, artifact, config, reference):
+        for kind, content in BROKEN_YAML.items():
+            yield Case(f"yaml-{read.__name__}-{kind}", lambda place, r=read, c=content: r(place, c))
+    for file, keys in FIELDS.items():
+        yield Case(
+            f"right-{file}", lambda place, f=file: RIGHT[f][1](place, RIGHT[f][0](place)), NEVER
+        )
+        for key, kind_of in keys.items():
+            if file != "description":
+                yield Case(
+                    f"{file}-without-{key}", lambda place, f=file, k=key: without(place, f, k)
+                )
+            for kind, (value, of) in SWAPS.items():
+                if kind_of in of and kind not in MEANT_AS.get(key, ()):
+                    yield Case(
+                        f"{file}-{key}-{kind}",
+                        lambda place, f=file, k=key, v=value: swapped(place, f, k, v),
+                    )

@@ -1,0 +1,99 @@
+"""A typo in a drawing or in a claim is one line that names the file and the key."""
+
+import shutil
+
+import pytest
+import yaml
+
+from fastscale.errors import InputError
+from fastscale.paper import list_artifacts, load_artifact
+from fastscale.paper.declared import CLAIMED, DRAWINGS
+from fastscale.paper.places import checkout
+
+MISTAKES = [
+    ("fig-4", "columns:", "colums:", r"drawing: unknown key 'colums'.*nearest first: columns"),
+    ("fig-4", "  columns: 2\n", "", "drawing: missing key 'columns'"),
+    ("fig-4", "columns: 2", "columns: two", "columns: wanted a whole number from 1 to 3"),
+    ("fig-4", "columns: 2", "columns: 9999999999", "columns: wanted a whole number"),
+    ("fig-4", "y: time, x: flops", "y: tiem, x: flops", "panels: an entry: y: wanted one of"),
+    ("fig-4", "y: time, x: flops", "y: time", "panels: an entry: missing key 'x'"),
+    ("fig-4", "look: strategy", "look: nice", "look: wanted one of strategy, family"),
+    ("fig-4", "minus: efficientnet-b0.dwr", "minsu: efficientnet-b0.dwr", "unknown key 'minsu'"),
+    ("fig-4", "of: efficientnet-b0.w-x11", "of: efficientnet-b0.q-x11", "of: .*cannot read|of: "),
+    ("fig-2", "acts_range_m: 140", "acts_range_m: .nan", "acts_range_m: wanted a number"),
+    ("fig-2", "points: fig2", "points: fig3", "points: wanted one of fig2, zoo"),
+    ("fig-2", "correlation: acts", "corelation: acts", "measure must say how"),
+    ("fig-2", "by: runtime", "by: magic", "by must be one of panels, runtime"),
+    ("fig-2", "by: runtime", "by: [runtime]", "by must be one of"),
+    ("fig-3", "stage: 2", "stage: .inf", "stage: wanted a whole number"),
+    ("evidence-cifar10", "reference: dwgr", "reference: dWr2", "reference: unknown strategy"),
+    ("evidence-cifar10", "reference: dwgr", "reference: wr", "no network is scaled by 'wr'"),
+    ("evidence-cifar10", "{paired: dw,", "{paired: dr,", "no network is scaled by 'dr'"),
+    ("evidence-cifar10", "tier: quick", "tier: full", "no tier 'full' is declared"),
+    ("evidence-cifar10", "sizes: [2, 4]", "sizes: []", "sizes: wanted a list"),
+    ("evidence-cifar10", "margin: 1.0", "margin: [1]", "margin: wanted a number"),
+    ("evidence-cifar10", "seeds: [0, 1, 2]", "seeds: [0, x]", "seeds: 'x' is no whole number"),
+    ("table-1", "strategies: [", "strategies: [dd, ", "strategies: unknown strategy 'dd'"),
+    ("table-4", "strategy: dWr", "strategy: [dWr]", "strategy: wanted a text"),
+    ("todays-accelerators", "shown: [", "shwon: [", "unknown key 'shwon'"),
+    ("imagenette", "seed: 0", "sead: 0", "runs: an entry: unknown key 'sead'"),
+]
+
+
+@pytest.fixture
+def declared(tmp_path):
+    """The declarations in a folder of their own, and a function that changes one of them."""
+    folder = tmp_path / "configs" / "artifacts"
+    shutil.copytree(checkout() / "configs" / "artifacts", folder)
+
+    def change(name, old, new):
+        path = folder / f"{name}.yaml"
+        assert old in path.read_text(), old
+        path.write_text(path.read_text().replace(old, new, 1))
+        return tmp_path
+
+    return change
+
+
+@pytest.mark.parametrize(("name", "old", "new", "said"), MISTAKES)
+def test_a_mistake_is_named_with_its_file(declared, name, old, new, said):
+    root = declared(name, old, new)
+    with pytest.raises(InputError, match=said) as caught:
+        load_artifact(name, root)
+    assert str(caught.value).startswith(f"configs/artifacts/{name}.yaml: ")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", list_artifacts())
+def test_every_key_of_every_declared_drawing_is_known_and_needed(declared, name):
+    artifact = load_artifact(name)
+    root = declared(name, "name:", "name:")
+    path = root / "configs" / "artifacts" / f"{name}.yaml"
+    whole = path.read_text()
+    for key in artifact.drawing:
+        if key == "by":
+            continue
+        content = yaml.safe_load(whole)
+        content["drawing"][f"{key}_"] = content["drawing"].pop(key)
+        path.write_text(yaml.safe_dump(content))
+        with pytest.raises(InputError, match=f"{name}.yaml: drawing: unknown key '{key}_'"):
+            load_artifact(name, root)
+        del content["drawing"][f"{key}_"]
+        path.write_text(yaml.safe_dump(content))
+        if f"{key}?" not in DRAWINGS[artifact.drawing["by"]]:
+            with pytest.raises(InputError, match=f"{name}.yaml: drawing: missing key '{key}'"):
+                load_artifact(name, root)
+
+
+def test_every_measure_in_use_is_declared():
+    used = {next(iter(c.measure)) for n in list_artifacts() for c in load_artifact(n).claims}
+    assert used <= set(CLAIMED)
+
+
+@pytest.mark.parametrize("text", ["[" * 50_000, "a: &a [*a, *a]", "name: \udcff"])
+def test_a_hostile_declaration_is_one_line(declared, text):
+    root = declared("fig-4", "name:", "name:")
+    path = root / "configs" / "artifacts" / "fig-4.yaml"
+    path.write_bytes(text.encode("utf-8", errors="surrogateescape"))
+    with pytest.raises(InputError):
+        load_artifact("fig-4", root)

@@ -1,0 +1,101 @@
+"""What is drawn is written whole: killed at any write, the rerun makes the same files and leaves no
+others; a link is replaced, not followed; a full disk costs nothing that was there."""
+
+import os
+import resource
+import signal
+
+import pytest
+
+from fastscale.cli import main
+from fastscale.paper import draw_artifact, load_artifact, regenerate, snapshot
+from fastscale.paper.report import write_report
+
+POINTS = [(1, "before"), (1, "after"), (3, "before"), (6, "after"), (8, "before")]
+
+
+def contents(root):
+    return {p.relative_to(root): p.read_bytes() for p in root.rglob("*") if p.is_file()}
+
+
+def killed_at(number, moment, work):
+    """Does the work in a child that is killed at its n-th rename; whether it got so far."""
+    child = os.fork()
+    if not child:
+        seen, rename = 0, os.replace
+
+        def replace(*paths):
+            nonlocal seen
+            seen += 1
+            if seen == number and moment == "before":
+                os.kill(os.getpid(), signal.SIGKILL)
+            rename(*paths)
+            if seen == number:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        os.replace = replace
+        try:
+            work()
+        finally:
+            os._exit(0)
+    return os.waitpid(child, 0)[1] == signal.SIGKILL
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "moment"), POINTS)
+def test_killed_while_it_draws(small_copy, synthetic_records, number, moment):
+    root = small_copy()
+
+    def work():
+        regenerate(root, ["table-4"])
+        draw_artifact(load_artifact("quick", root), "quick", synthetic_records(), root)
+
+    work()
+    work()  # the index and the report show what is drawn from the second time on
+    whole = contents(root)
+    assert snapshot("quick", root).is_file()
+    for path in root.rglob("quick/*"):
+        path.unlink()
+    assert killed_at(number, moment, work)
+    left = contents(root)
+    assert all(whole[p] == left[p] for p in left if p in whole)  # each there is whole
+    work()
+    assert contents(root) == whole
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_killed_while_it_writes_the_report(small_copy, tmp_path, moment):
+    root, out = small_copy(), tmp_path / "out" / "report.html"
+    whole = write_report(out, root=root).read_bytes()
+    out.write_text("the page before")
+    assert killed_at(1, moment, lambda: write_report(out, root=root))
+    assert out.read_bytes() == (b"the page before" if moment == "before" else whole)
+    assert write_report(out, root=root).read_bytes() == whole
+    assert [p.name for p in out.parent.iterdir()] == ["report.html"]
+
+
+@pytest.mark.parametrize("name", ["report.html", "report.html.part"])
+def test_a_link_is_not_followed(small_copy, tmp_path, name):
+    root, target = small_copy(), tmp_path / "precious"
+    target.write_text("precious")
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (folder / name).symlink_to(target)
+    write_report(folder / "report.html", root=root)
+    assert target.read_text() == "precious" and not (folder / "report.html").is_symlink()
+
+
+@pytest.mark.slow
+def test_a_full_disk_keeps_the_page_before(tmp_path, capfd):
+    out = tmp_path / "report.html"
+    out.write_text("the page before")
+    child = os.fork()
+    if not child:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+        os._exit(main(["report", "--out", str(out)]))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2
+    err = capfd.readouterr().err
+    assert err.count("\n") == 1 and err.startswith("error: ")
+    assert out.read_text() == "the page before" and len(list(tmp_path.iterdir())) == 1

@@ -1,0 +1,97 @@
+"""The planner recommends what evidence supports, is less sure the farther it is from what was
+measured, and takes --batch for training alone."""
+
+import math
+
+import pytest
+
+import fastscale as fs
+from fastscale.planning import device_named
+from fastscale.planning.evidence import rank
+from fastscale.planning.predict import FAR, WIDER
+from fastscale.verbs.parsing import MOST_BATCH
+from tests.cli.test_cli import run
+
+
+@pytest.mark.parametrize("base", ["regnety-500mf", "regnetz-500mf", "efficientnet-b0"])
+@pytest.mark.parametrize("budgets", [{"epoch_time_min": 12}, {"flops": 4e9}, {"acts": 3e7}])
+def test_the_fast_compound_strategy_comes_first_and_width_alone_after_it(base, budgets):
+    found = fs.plan(base, device="v100", **budgets)
+    order = [c.strategy for c in found.candidates]
+    assert order[0] == "dWr" and found.best.strategy == "dWr" and found.best.pareto
+    assert order.index("wg") > order.index("dWr")
+    ranks = [c.rank for c in found.candidates if not c.far]
+    assert ranks == sorted(ranks) and {c.rank for c in found.pareto} == {1}
+
+
+def test_width_alone_is_not_best_for_having_most_flops():
+    found = fs.plan("regnety-500mf", ["wg", "dWr"], epoch_time_min=40, device="v100")
+    fast, wide = found.candidates
+    assert (fast.strategy, wide.strategy) == ("dWr", "wg")
+    assert wide.counts.flops > fast.counts.flops and fast.pareto and not wide.pareto
+
+
+def test_a_strategy_is_ranked_by_what_grows():
+    assert [rank(s) for s in ("dwr", "d1_w8_g8_r1", "alpha=0.9")] == [1, 1, 1]
+    assert [rank(s) for s in ("dw", "wr", "dr", "alpha=0")] == [2, 2, 2, 2]
+    assert [rank(s) for s in ("d", "w", "r", "alpha=0.99")] == [3, 3, 3, 3]
+
+
+def test_the_interval_widens_with_the_distance():
+    spread = device_named("v100").law("training").spread("regnety")
+    widths = []
+    for resolution in (224, 1000, 2000, 4000):
+        p = fs.predict_time("regnety-4gf", "v100", resolution=resolution)
+        width = math.log(p.high / p.image_time_s)
+        assert width == pytest.approx(spread + WIDER * math.log(p.beyond))
+        assert (p.beyond > 1) == p.extrapolated and p.far == (p.beyond > FAR)
+        widths.append(width)
+    assert widths == sorted(widths) and widths[-1] > widths[0] + 0.2
+    assert "resolution" in fs.predict_time("regnety-4gf", "v100", resolution=1776).outside
+
+
+def test_far_outside_nothing_is_recommended(capsys):
+    code, out, _ = run(
+        capsys, "plan", "regnety-500mf", "--strategies", "wg", "dWr", "--flops", "1e12"
+    )
+    assert code == 0 and "!! outside of what was measured" in out
+    assert "nothing recommended: the first is outside of what was measured:" in out
+    assert "train the first" not in out
+
+
+def test_what_is_far_outside_comes_after_what_is_not():
+    found = fs.plan("regnety-500mf", ["dwr", "d"], device="v100", flops=20e9)
+    assert [c.far for c in found.candidates] == sorted(c.far for c in found.candidates)
+
+
+@pytest.mark.parametrize(
+    ("options", "training", "served"),
+    [
+        ({"latency_ms": 50, "batch": 1}, 128, 1),  # latency alone: the batch is its
+        ({"latency_ms": 50, "batch": 1, "latency_batch": 2}, 1, 2),
+        ({"latency_ms": 500, "epoch_time_min": 60, "batch": 64}, 64, 256),
+        ({"epoch_time_min": 60, "batch": 64}, 64, 256),
+        ({"epoch_time_min": 60, "latency_batch": 1}, 128, 1),
+    ],
+)
+def test_the_training_batch_is_not_that_of_latency(options, training, served):
+    law = device_named("rtx-4090").law("inference")
+    found = fs.plan("regnety-500mf", ["dWr"], device=["v100", "rtx-4090"], **options)
+    batches = found.conditions.training_batch, found.conditions.served
+    assert batches == (training, law.batch if served == 256 else served)
+    assert (found.best.training.batch, found.best.inference.batch) == batches
+
+
+@pytest.mark.parametrize("name", ["flops", "epoch-time-min", "memory-mib", "latency-ms", "params"])
+@pytest.mark.parametrize("value", ["nan", "inf", "-1", "0", "1e308", "1e400", "", "many"])
+def test_senseless_budgets_are_one_line(capsys, name, value):
+    code, _, err = run(capsys, "plan", "regnety-tiny", f"--{name}={value}")
+    assert code == 2 and err.count("\n") == 1 and "wanted a number" in err
+
+
+@pytest.mark.parametrize("verb", ["plan regnety-tiny", "time regnety-tiny", "info regnety-tiny"])
+@pytest.mark.parametrize("value", ["1e20", "-3", "0", "2.5", "nan", str(MOST_BATCH + 1)])
+def test_senseless_sizes_are_one_line(capsys, verb, value):
+    option = "--classes" if verb.startswith("info") else "--batch"
+    code, _, err = run(capsys, *verb.split(), f"{option}={value}")
+    assert code == 2 and err.count("\n") == 1 and "wanted a whole number" in err

@@ -1,0 +1,188 @@
+"""What a file says of its network is believed: equal tensors do not make equal networks. And every
+way in which people's files hold weights: wrappers, prefixes, two sets, settings beside them."""
+
+import argparse
+import json
+import zipfile
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+import fastscale as fs
+from fastscale.errors import InputError
+from fastscale.release.importing import import_file
+from fastscale.release.importing.architectures import equal_names
+from fastscale.release.importing.names import tensor_names
+
+NET = "regnetx-200mf.dds"
+
+
+def theirs(name=NET, source_format="timm", classes=5, seed=0):
+    torch.manual_seed(seed)
+    state = fs.build(name, classes).state_dict()
+    names = tensor_names(fs.arch(name), source_format)
+    return {there: state[ours].clone() for ours, there in names.items()}
+
+
+@pytest.fixture(scope="module")
+def two():
+    """Two sets of weights of one network."""
+    return theirs(seed=0), theirs(seed=1)
+
+
+def imported(content, tmp_path, source_format="timm", **more):
+    torch.save(content, tmp_path / "their.pth")
+    said = []
+    found = import_file(tmp_path / "their.pth", source_format, say=said.append, **more)
+    return found.state_dict["head.fc.weight"], said
+
+
+def test_every_equal_name_is_a_network_of_ours():
+    for source_format in ("timm", "torchvision", "efficientnet-lite"):
+        for ours in equal_names(source_format).values():
+            assert fs.arch(ours).name == ours and tensor_names(fs.arch(ours), source_format)
+
+
+@pytest.mark.parametrize("how", ["config", "args", "arch", "pretrained_cfg", "file"])
+@pytest.mark.parametrize("given", [None, "resnet-50"])
+def test_resnetblur50_is_not_resnet_50(tmp_path, how, given):
+    tensors, path = theirs("resnet-50"), tmp_path / "model.pth"
+    if how == "args":
+        tensors = {"state_dict": tensors, "args": argparse.Namespace(model="resnetblur50")}
+    elif how == "arch":
+        tensors = {"state_dict": tensors, "arch": "resnetblur50", "epoch": 3}
+    elif how == "config":
+        (tmp_path / "config.json").write_text('{"architecture": "resnetblur50"}')
+    elif how == "pretrained_cfg":
+        text = '{"pretrained_cfg": {"architecture": "resnetblur50.bt_in1k"}}'
+        (tmp_path / "config.json").write_text(text)
+    else:
+        path = tmp_path / "resnetblur50-84f4748f.pth"
+    torch.save(tensors, path)
+    with pytest.raises(InputError, match="resnetblur50.* not known to be equal") as caught:
+        import_file(path, "timm", given)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["resnet50", "resnet50.a1_in1k", "tv_resnet50"])
+def test_what_is_equal_is_mapped(tmp_path, name):
+    save_file(theirs("resnet-50"), tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_text(json.dumps({"architecture": name, "num_classes": 5}))
+    assert import_file(tmp_path / "model.safetensors", "timm").arch_name == "resnet-50"
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        ({"model": "resnet101"}, "which is resnet-101, not regnetx-200mf.dds"),
+        ({"model": "regnetx_002", "model_kwargs": {"act_layer": "silu"}}, "made with model_kwargs"),
+        ({"model": "regnetx_002", "gp": "max"}, "made with gp max"),
+        ({"model": "regnetx_002", "bn_eps": 1e-3}, "made with bn_eps 0.001"),
+    ],
+)
+def test_options_that_change_a_network_are_refused(two, tmp_path, args, message):
+    with pytest.raises(InputError, match=message):
+        imported({"state_dict": two[0], "args": argparse.Namespace(**args)}, tmp_path)
+
+
+def test_a_namespace_is_read_and_code_is_not(two, tmp_path):
+    args = argparse.Namespace(model="regnetx_002", lr=0.1, mean=[0.5] * 3, std=[0.25] * 3, gp=None)
+    torch.save({"state_dict": two[0], "args": args, "optimizer": {}}, tmp_path / "a.pth")
+    found = import_file(tmp_path / "a.pth", "timm")
+    assert found.mean == (127.5,) * 3 and found.std == (63.75,) * 3
+    args.path = tmp_path  # pathlib's are no plain values
+    torch.save({"state_dict": two[0], "args": args}, tmp_path / "a.pth")
+    with pytest.raises(InputError, match="refused: reading it would run code .*pathlib"):
+        import_file(tmp_path / "a.pth", "timm")
+
+
+def prefixed(tensors, prefix):
+    return {prefix + k: v for k, v in tensors.items()}
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "module.", "_orig_mod.", "_orig_mod.module.", "module._orig_mod.", "model.", "net.",
+        "model._orig_mod.module.", "ema_model.module.",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("wrapper", ["state_dict", "model", "model_ema", None])
+def test_prefixes_in_any_order(two, tmp_path, prefix, wrapper):
+    state = prefixed(two[0], prefix) | {"n_averaged": torch.tensor(7)}
+    content = state if wrapper is None else {wrapper: state, "epoch": 1}
+    found, _ = imported(content, tmp_path)
+    assert torch.equal(found, two[0]["head.fc.weight"])
+
+
+def test_torchvisions_two_sets(two, tmp_path):
+    averaged = prefixed(two[1], "module.") | {"n_averaged": torch.tensor(7)}
+    content = {"model": two[0], "model_ema": averaged, "args": argparse.Namespace(lr=1)}
+    for kind, k in (("auto", 1), ("raw", 0), ("ema", 1)):
+        found, said = imported(content, tmp_path, weights=kind)
+        assert torch.equal(found, two[k]["head.fc.weight"])
+        assert ["no errors of them: the averaged" in s for s in said] == [True] * (kind == "auto")
+    both = prefixed(two[0], "net.") | prefixed(two[1], "ema.")
+    for kind, k in (("auto", 1), ("raw", 0)):
+        found, _ = imported({"state_dict": both}, tmp_path, weights=kind)
+        assert torch.equal(found, two[k]["head.fc.weight"])
+
+
+@pytest.mark.parametrize(
+    ("errors", "taken"),
+    [
+        ({"test_err": 20.0, "ema_err": 30.0}, 0),
+        ({"test_err": 30.0, "ema_err": 20.0}, 1),
+        ({"test_err": 20.0, "ema_err": 20.0}, 0),  # as pycls' own loader
+    ],
+)
+def test_pycls_two_states_are_taken_as_its_own_loader_does(tmp_path, errors, taken, capsys):
+    sets = [theirs(source_format="pycls", seed=s) for s in (0, 1)]
+    content = {"model_state": sets[0], "ema_state": sets[1], **errors}
+    found, said = imported(content, tmp_path, "pycls")
+    assert torch.equal(found, sets[taken]["head.fc.weight"]) and not said
+    found, _ = imported(content, tmp_path, "pycls", weights="ema")
+    assert torch.equal(found, sets[1]["head.fc.weight"])
+
+
+@pytest.mark.parametrize(
+    ("cfg", "message"),
+    [
+        ("MODEL: {TYPE: regnet, ACTIVATION_FUN: silu}", "ACTIVATION_FUN silu, .* has relu"),
+        ("BN: {EPS: 0.001}", "BN.EPS 0.001"),
+        ("MODEL: {TYPE: vit}", "MODEL.TYPE vit"),
+        ("MODEL: [[", "its cfg: not YAML"),
+        ("MODEL: {TYPE: regnet, ACTIVATION_FUN: relu}\nBN: {EPS: 1.0e-5}", None),
+    ],
+)
+def test_pycls_config_in_the_file(tmp_path, cfg, message):
+    content = {"model_state": theirs(source_format="pycls"), "cfg": cfg}
+    if message is None:
+        imported(content, tmp_path, "pycls")
+        return
+    with pytest.raises(InputError, match=message):
+        imported(content, tmp_path, "pycls")
+
+
+def test_class_names_beside_the_file(two, tmp_path):
+    save_file(two[0], tmp_path / "model.safetensors")
+    config = {"architecture": "regnetx_002", "label_names": list("vwxyz")}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    found = import_file(tmp_path / "model.safetensors", "timm")
+    assert found.class_names == tuple("vwxyz")
+    for wrong in ({"label_names": ["a"]}, {"label_names": 3}, {"num_classes": 7}):
+        (tmp_path / "config.json").write_text(json.dumps({**config, **wrong}))
+        with pytest.raises(InputError, match="config.json beside it"):
+            import_file(tmp_path / "model.safetensors", "timm")
+    (tmp_path / "config.json").write_text("[" * 50_000)
+    with pytest.raises(InputError, match="not JSON"):
+        import_file(tmp_path / "model.safetensors", "timm")
+
+
+def test_a_zip_that_unpacks_to_a_thousand_times_its_size_is_refused(tmp_path):
+    path = tmp_path / "bomb.pth"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", b"\0" * 50_000_000)
+    with pytest.raises(InputError, match="refused: it would unpack to 50,000,000 bytes"):
+        import_file(path, "timm")
