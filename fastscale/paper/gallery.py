@@ -9,6 +9,7 @@ from fastscale.paper.evidence import Group
 from fastscale.paper.paired import trained
 from fastscale.paper.paired_tables import amount
 from fastscale.paper.places import checkout
+from fastscale.paper.produce import snapshot
 from fastscale.paper.verdicts import Verdict
 from fastscale.paper.views import views
 from fastscale.records import Record
@@ -63,9 +64,10 @@ def index(records: Sequence[Record], found: Sequence[Verdict], root: Path | None
     parts += ["", "## Comparisons trained here", ""]
     for artifact in artifacts:
         if artifact.kind == "comparison":
-            parts += [
-                f"- [`{artifact.name}`]({artifact.name}/summary.md): {artifact.title}. {artifact.shows.strip()}"
-            ]
+            made = snapshot(artifact.name, root).is_file()
+            name = f"`{artifact.name}`"
+            name = f"[{name}]({artifact.name}/summary.md)" if made else name
+            parts += [f"- {name}: {artifact.title}. {artifact.shows.strip()}"]
     return "\n".join(parts).rstrip() + "\n"
 
 

@@ -49,7 +49,8 @@ def smoke(out: Path | None = None, check: bool = True, root: Path | None = None)
             for p in found
             if p.relative_to(committed) not in expected
         ]
-    return sorted(differences) + broken_links(root)
+    compared = {(committed / path).resolve() for path in expected}
+    return sorted(differences) + broken_links(root, compared)
 
 
 def count_differences(root: Path) -> list[str]:
