@@ -133,7 +133,7 @@ def _network(network: "nn.Module | str", fused: bool, weights: str) -> Any:
     if not isinstance(network, nn.Module):
         from fastscale.api import load
 
-        chosen = {} if weights == "auto" else {"weights": weights}
+        chosen: dict[str, Any] = {} if weights == "auto" else {"weights": weights}
         network = load(network, **chosen)
     if not hasattr(network, "arch"):
         raise InputError(

@@ -14,7 +14,6 @@ from fastscale.errors import InputError
 from fastscale.release.importing import import_file
 from fastscale.release.importing.architectures import equal_names
 from fastscale.release.importing.names import tensor_names
-from fastscale.training.checkpoint_io import read_checkpoint
 
 NET = "regnetx-200mf.dds"
 
@@ -185,6 +184,5 @@ def test_a_zip_that_unpacks_to_a_thousand_times_its_size_is_refused(tmp_path):
     path = tmp_path / "bomb.pth"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("archive/data.pkl", b"\0" * 50_000_000)
-    for read in (lambda: import_file(path, "timm"), lambda: read_checkpoint(path)):
-        with pytest.raises(InputError, match="refused: it would unpack to 50,000,000 bytes"):
-            read()
+    with pytest.raises(InputError, match="refused: it would unpack to 50,000,000 bytes"):
+        import_file(path, "timm")

@@ -1,0 +1,138 @@
+"""What publish writes, and where: whole or as before, whichever write it dies at; never the clone."""
+
+import os
+import shlex
+
+import pytest
+
+from fastscale.cli import main
+from fastscale.records import Record
+from fastscale.release import places
+from fastscale.release.card import ZOO_END, ZOO_START, card
+from fastscale.release.publish import publish, write_release
+from fastscale.release.retrain import further_arguments
+
+RUN = "regnety-tiny.quick"
+
+
+@pytest.fixture
+def published(runs, monkeypatch, tmp_path_factory):
+    monkeypatch.setenv("FASTSCALE_DATA", str(runs[2]))
+    folder = tmp_path_factory.mktemp("once") / "checkpoints"
+    entry, path = publish(RUN, runs[0], folder)
+    records = [
+        Record.from_json((runs[0] / RUN / f"seed{k}" / "record.json").read_text()) for k in (0, 1)
+    ]
+    return entry, path, records
+
+
+def tree(folder):
+    return {
+        str(p.relative_to(folder)): p.read_bytes()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file() and not p.name.endswith(".lock")
+    }
+
+
+def test_killed_at_any_write_the_rerun_ends_the_same(published, tmp_path):
+    entry, path, records = published
+    data = path.read_bytes()
+
+    def write(root, die_at=None):
+        (root / "checkpoints").mkdir(parents=True)
+        (root / "README.md").write_text(f"{ZOO_START}\n{ZOO_END}\n")
+        pid = os.fork()
+        if pid == 0:  # dies before or after its n-th rename, as by a kill
+            count, real = 0, os.replace
+
+            def replace(*args):
+                nonlocal count
+                count += 1
+                if die_at == (count, "before"):
+                    os._exit(9)
+                real(*args)
+                if die_at == (count, "after"):
+                    os._exit(9)
+
+            os.replace = replace
+            write_release(root / "checkpoints", entry, data, records)
+            os._exit(count)
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+    whole = tmp_path / "whole"
+    writes = write(whole)
+    assert writes == 6  # file, records, manifest, card, index, README
+    for n in range(1, writes + 1):
+        for when in ("before", "after"):
+            root = tmp_path / f"{n}-{when}"
+            assert write(root, (n, when)) == 9
+            write_release(root / "checkpoints", entry, data, records)
+            assert tree(root) == tree(whole)
+
+
+def test_links_in_place_of_what_it_writes_are_replaced(published, tmp_path):
+    entry, path, records = published
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    names = [entry.file, "manifest.json", "README.md", f"{entry.name}.md"]
+    for name in [
+        n + end for n in (entry.file, "README.md", f"{entry.name}.md") for end in ("", ".part")
+    ]:
+        (folder / name).symlink_to(victim)
+    write_release(folder, entry, path.read_bytes(), records)
+    assert victim.read_text() == "mine"
+    assert all((folder / n).is_file() and not (folder / n).is_symlink() for n in names)
+
+
+def test_another_folder_gets_its_own_checkpoints(runs, monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("FASTSCALE_DATA", str(runs[2]))
+    monkeypatch.delenv("FASTSCALE_CHECKPOINTS")
+    monkeypatch.chdir(tmp_path)
+    clone = places.home()
+    before = {p: p.stat().st_mtime_ns for p in [*clone.iterdir(), clone.parent / "README.md"]}
+    assert main(["checkpoint", "publish", RUN, "--runs_dir", str(runs[0])]) == 0
+    assert str(tmp_path / "checkpoints") in capsys.readouterr().out
+    assert len(list((tmp_path / "checkpoints").glob("*.safetensors"))) == 1
+    assert {p: p.stat().st_mtime_ns for p in before} == before
+
+
+def test_the_card_says_how_to_train_and_verify(published):
+    entry, _, records = published
+    text = card(entry, records)
+    line = next(x for x in text.splitlines() if x.startswith("fastscale fit"))
+    words = shlex.split(line)
+    pairs = dict(zip(words[2::2], words[3::2], strict=True))
+    assert pairs["--run"] == RUN and pairs["--data.source"] == "folder:PATH"
+    assert pairs["--model.recipe.lr"] == "0.05" and pairs["--model.recipe.batch_size"] == "8"
+    assert f"fastscale checkpoint verify {entry.name} --data folder:PATH" in text
+    assert "/tmp" not in text and str(published[1].parent) not in text
+
+
+def test_the_spread_is_rounded_once(published):
+    entry, _, records = published
+    values = [
+        r.values["top1_error" + ("_ema" if entry.weights == "averaged" else "")] for r in records
+    ]
+    assert entry.errors["top1_error"]["mean"] == sum(values) / 2
+    clone = places.home()
+    assert not clone.exists()  # the tests' own
+    error = {"value": 38.8, "n": 3, "mean": 38.78, "std": 0.8150051, "seeds": [0, 1, 2]}
+    from fastscale.release.card import percent
+
+    assert percent(error) == "38.80 (mean of 3 runs 38.78, std 0.82)"
+
+
+def test_no_override_is_no_argument(published, tmp_path):
+    _, _, records = published
+    from dataclasses import replace
+
+    from fastscale.training.recipe import load_recipe
+
+    recipe = load_recipe("quick")
+    content = {
+        "hyper_parameters": {"recipe": recipe.as_dict()},
+        "trained_with": {"source": recipe.data, "precision": recipe.precision},
+    }
+    assert further_arguments(replace(records[0], recipe="quick"), content, tmp_path) == ()
