@@ -8,6 +8,8 @@ from fastscale.paper.claims_table import summary
 from fastscale.paper.evidence import Group
 from fastscale.paper.paired import trained
 from fastscale.paper.paired_tables import amount
+from fastscale.paper.places import checkout
+from fastscale.paper.produce import snapshot
 from fastscale.paper.verdicts import Verdict
 from fastscale.paper.views import views
 from fastscale.records import Record
@@ -36,10 +38,13 @@ def index(records: Sequence[Record], found: Sequence[Verdict], root: Path | None
         (a for a in artifacts if a.kind == "figure"), key=lambda a: (_place(a.name), a.name)
     )
     tables = [a for a in artifacts if a.kind not in ("figure", "comparison")]
+    # a copy without records has none to lead to
+    kept = (checkout(root) / "paper_figures" / "records").is_dir()
+    there = "[records](records)" if kept else "records"
     parts = [
         "# Tables and figures",
         "",
-        "Made by `bash scripts/reproduce_table.sh [ARTIFACT ...]` from the [records](records) and the",
+        f"Made by `bash scripts/reproduce_table.sh [ARTIFACT ...]` from the {there} and the",
         "[published references](reference/README.md), and from nothing else. Published points are hollow, ours filled; what has no",
         "record is left out. Every figure is there as SVG, PNG, and as numbers in CSV, Markdown and LaTeX.",
         "",
@@ -59,9 +64,10 @@ def index(records: Sequence[Record], found: Sequence[Verdict], root: Path | None
     parts += ["", "## Comparisons trained here", ""]
     for artifact in artifacts:
         if artifact.kind == "comparison":
-            parts += [
-                f"- [`{artifact.name}`]({artifact.name}/summary.md): {artifact.title}. {artifact.shows.strip()}"
-            ]
+            made = snapshot(artifact.name, root).is_file()
+            name = f"`{artifact.name}`"
+            name = f"[{name}]({artifact.name}/summary.md)" if made else name
+            parts += [f"- {name}: {artifact.title}. {artifact.shows.strip()}"]
     return "\n".join(parts).rstrip() + "\n"
 
 

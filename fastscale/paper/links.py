@@ -5,7 +5,7 @@ not asked for: this tier needs no network.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -22,14 +22,19 @@ _CODE = re.compile(r"^(```|~~~).*?^\1|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 _ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*:|//", re.IGNORECASE)  # https:, mailto:
 
 
-def broken_links(root: Path) -> list[str]:
-    """A line for each link whose file, or whose heading in a Markdown file, is not there."""
+def broken_links(root: Path, said: Collection[Path] = ()) -> list[str]:
+    """A line for each link whose file, or whose heading in a Markdown file, is not there.
+
+    Files in `said` (resolved) are passed over: that they are missing has been said already.
+    """
     found = []
     for path in sorted({path for pattern in LOOKED_AT for path in root.glob(pattern)}):
         for line, target in links(read_text(path)):
             file, _, anchor = target.partition("#")
             place = path.parent / unquote(file) if file else path
             name = path.relative_to(root)
+            if place.resolve() in said and not place.exists():
+                continue
             if not place.exists():
                 found.append(f"{name}, line {line}: {target} is not there")
             elif anchor and place.suffix == ".md" and anchor not in anchors(read_text(place)):

@@ -87,7 +87,7 @@ class Description:
         for name, text in metadata.items():
             if name in names:
                 try:
-                    values[name] = text if name in TEXTS else parse_json(text, name)
+                    values[name] = text if name in TEXTS else parse_json(text, name, constants=True)
                 except InputError:
                     raise InputError(f"{where}: {name} in its header is not JSON") from None
         version = values["format_version"]

@@ -8,7 +8,7 @@ from fastscale.data.images import spread
 from fastscale.data.sources import SOURCES
 from fastscale.errors import InputError
 from fastscale.release.checkpoint import Checkpoint
-from fastscale.training.evaluate import errors_of, same_data, say_other_data
+from fastscale.training.evaluate import errors_of, say_other_data
 from fastscale.training.recipe import Recipe
 
 
@@ -46,7 +46,7 @@ def score(
     seen: list[Any] = []
 
     def prepare(data: Any) -> None:
-        same = same_data(data, about.data_hash)
+        same = data.same_data(about.data_hash)
         seen.append((data.val_size, data.classes, data.data_name, data.data_hash, same))
         if tell:
             say_other_data(own, data, checkpoint.where)

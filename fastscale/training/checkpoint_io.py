@@ -7,7 +7,6 @@ checkpoint takes its name, so whenever a process dies, one of its lines is of th
 import hashlib
 import os
 import re
-import zipfile
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, cast
@@ -16,7 +15,7 @@ import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import Tensor, nn
 
-from fastscale.common import read_text, whole_file, write_whole
+from fastscale.common import check_zip, read_text, whole_file, write_whole
 from fastscale.errors import InputError
 from fastscale.training.recipe import Recipe
 
@@ -143,8 +142,8 @@ def read_checkpoint(path: str | os.PathLike, prove: bool = True) -> dict[str, An
 
 
 def _load(file: IO[bytes], path: Path) -> Any:
+    check_zip(path)
     try:
-        _check_archive(file)
         return torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:
         text = " ".join(str(error).split())
@@ -162,15 +161,6 @@ def _load(file: IO[bytes], path: Path) -> Any:
             f"{path}: not a checkpoint that can be read safely, or cut short "
             f"({type(error).__name__}: {reason})"
         ) from None
-
-
-def _check_archive(file: IO[bytes]) -> None:
-    """ValueError for a file that would unpack to more than it holds: torch packs nothing."""
-    size = os.fstat(file.fileno()).st_size
-    with zipfile.ZipFile(file) as archive:
-        if sum(member.file_size for member in archive.infolist()) > size:
-            raise ValueError("it is compressed, which a checkpoint is not")
-    file.seek(0)
 
 
 def check_content(content: Any, where: str | os.PathLike) -> None:
@@ -213,7 +203,11 @@ def check_content(content: Any, where: str | os.PathLike) -> None:
     for name, value in weights.items():
         if problem := flaw(value):
             raise InputError(f"{where}: {name!r} in its state_dict is {problem}")
-    Recipe.from_dict(recipe, str(where))
+    try:
+        Recipe.from_dict(recipe, str(where))
+    except InputError as error:  # of a value it names the recipe only
+        said = str(error).removeprefix(f"{where}: ")
+        raise InputError(f"{where}: {said}") from None
 
 
 def _rules_of_origin(content: dict[str, Any]) -> dict[str, tuple[bool, str]]:

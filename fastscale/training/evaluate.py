@@ -1,6 +1,5 @@
 """`fastscale evaluate`: the errors of a checkpoint on a validation set, each image counted once."""
 
-import inspect
 import os
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -113,8 +112,7 @@ def errors_of(
     config["trainer"]["precision"] = own.get("precision") or recipe.precision
     if source is None:
         config["data"]["loader"] = own.get("loader") or "auto"
-    if "only_val" in inspect.signature(ImageData).parameters:
-        config["data"]["only_val"] = True
+    config["data"]["only_val"] = True
     cli = TrainerCLI({**config, "seed_everything": settings["seed"]}, arguments)
     data = cli.datamodule
     outputs, line = match_classes(
@@ -135,25 +133,17 @@ def _learned(name: str) -> bool:
     return name.startswith("net.") and not name.endswith(statistics)
 
 
-def same_data(data: ImageData, recorded: str | None) -> bool:
-    """Whether these are the recorded images, labels, classes and stored form; True for no record."""
-    if recorded is None:
-        return True
-    compare = getattr(data, "same_data", None)
-    return bool(compare(recorded)) if compare else data.data_hash == recorded
-
-
 def say_other_data(own: Mapping[str, Any], data: ImageData, where: object) -> None:
     """A line on stderr where the data, or the form they are stored in, are not those of `own`."""
-    if not same_data(data, own.get("data_hash")):
+    if not data.same_data(own.get("data_hash")):
         then = f" ({own['data']})" if own.get("data") else ""
         say_once(
             f"{where}: evaluated on {data.data_name}: other images, labels or another stored form "
             f"than it was trained on{then}"
         )
-    elif "stored" in own and (own["stored"] or {}) != (stored := getattr(data, "stored", {})):
+    elif "stored" in own and (own["stored"] or {}) != data.stored:
         say_once(
-            f"{where}: evaluated on {data.data_name} stored {_form(stored)}; "
+            f"{where}: evaluated on {data.data_name} stored {_form(data.stored)}; "
             f"it was trained on images stored {_form(own['stored'] or {})}"
         )
 

@@ -96,7 +96,7 @@ def what_ended(error: Exception, recipe: Recipe) -> str | None:
             "and leaves the batch and the rate as they are (or more --trainer.devices)"
         )
     if "DataLoader worker" in text:  # torch says so wherever the program stands just then
-        return f"a process that loads data has ended ({text[:160]})"
+        return "a process that loads images was killed (out of memory?): try fewer --data.workers"
     if "Too many open files" in text or getattr(error, "errno", 0) == errno.EMFILE:
         return "too many open files: raise the limit (`ulimit -n 1024`), or lower --data.workers"
     if "address already in use" in text.lower() or "EADDRINUSE" in text:

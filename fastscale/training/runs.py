@@ -24,8 +24,7 @@ class RunFolder:
 
     def __init__(self, runs_dir: str | os.PathLike, run: str, seed: int):
         self.run, self.seed = run, seed
-        # alpha=2/3 is one name, not two folders
-        self.path = Path(runs_dir) / run.replace("/", "-over-") / f"seed{seed}"
+        self.path = Path(runs_dir) / folder_name(run) / f"seed{seed}"
 
     @property
     def checkpoint(self) -> Path:
@@ -43,10 +42,15 @@ class RunFolder:
             record = Record.from_json(read_text(file, MOST))
         except InputError as error:
             raise InputError(f"{file}: {error}; remove it to train the run again") from None
-        if (record.kind, record.run, record.seed) != ("train", self.run, self.seed):
+        if record.seed not in (None, self.seed):
             raise InputError(
-                f"{file}: the record of {record.run}, seed {record.seed}, not of {self.run}, "
-                f"seed {self.seed}; remove it to train this run"
+                f"{self.path} has seed {self.seed}, its record.json says {record.seed}: not one "
+                "run; remove it to train this run"
+            )
+        if folder_name(record.run) != folder_name(self.run):
+            raise InputError(
+                f"{file}: the record of {record.run}, not of {self.run}; remove it to train this "
+                "run"
             )
         return record
 
@@ -61,6 +65,7 @@ class RunFolder:
             f"the network {record.arch}": record.arch == arch,
             f"other settings of the recipe {record.recipe}": record.recipe_hash == recipe_hash,
             f"the data {record.data}": record.data == data,
+            "another kind or no seed": (record.kind, record.seed) == ("train", self.seed),
             "other images, labels or classes": same_data(record.data_hash),
         }
         if others := ", ".join(what for what, same in holds.items() if not same):
@@ -131,6 +136,11 @@ class RunFolder:
         for file in self.path.iterdir():
             if (file.is_symlink() or file.is_file()) and file.name != ".lock":
                 file.unlink()
+
+
+def folder_name(run: str) -> str:
+    """The name of a run's folder: alpha=2/3 is one name, not two folders."""
+    return run.replace("/", "-over-")
 
 
 def differences(a: dict[str, Any], b: dict[str, Any], prefix: str = "") -> list[str]:

@@ -49,5 +49,5 @@ def test_the_smoke_tier_looks_at_links(monkeypatch):
     module = importlib.import_module("fastscale.paper.smoke")
     for name in ("produce", "count_differences", "device_differences"):
         monkeypatch.setattr(module, name, lambda *given: [])
-    monkeypatch.setattr(module, "broken_links", lambda root: ["README.md, line 1: x"])
+    monkeypatch.setattr(module, "broken_links", lambda root, said: ["README.md, line 1: x"])
     assert "README.md, line 1: x" in module.smoke()

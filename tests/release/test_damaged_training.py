@@ -122,7 +122,7 @@ SPOILT = {
     "NaN": (weight(lambda t: t * float("nan")), "'stem.conv.weight' holds NaN or infinity"),
     "one number said to be many": (
         weight(lambda t: torch.zeros(1).expand(10**9)),
-        "holds 1,000,0.* parameters",
+        "is larger than what the file holds of it",
     ),
 }
 

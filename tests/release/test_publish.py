@@ -227,7 +227,7 @@ def test_what_is_no_finished_run_is_refused(own_runs, data_of_runs, tmp_path, ca
     (folder / "seed0" / "record.json").write_text(json.dumps({**record, "data_hash": "0" * 64}))
     refused("not the images that regnety-tiny.quick was evaluated on")
     (folder / "seed0" / "record.json").write_text(json.dumps({**record, "seed": 5}))
-    refused("has seed 0, its record.json says 5: not one run")
+    refused("record.json: the record of regnety-tiny.quick, seed 5, not of")
     assert not (tmp_path / "checkpoints").exists()
 
 

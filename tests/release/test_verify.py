@@ -105,8 +105,8 @@ def test_records_that_are_not_there_are_named_and_nothing_is_computed_of_the_res
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (["--images", "0"], "--images must be at least 1, got 0"),
-        (["--images", "-5"], "--images must be at least 1, got -5"),
+        (["--images", "0"], "--images: wanted a whole number from 1"),
+        (["--images", "-5"], "--images: wanted a whole number from 1"),
         (["--data", "nosuch"], "nosuch"),
     ],
 )

@@ -210,15 +210,15 @@ def test_list_runs_names_what_fit_takes(capsys, no_law):
             ["list", "regnetq-4gf"],
             "no base network has 'regnetq-4gf' in its name; there are, nearest first: regnet",
         ),
-        (["list", "runs", "--devices", "0"], "at least 1"),
-        (["reproduce", "quick", "--jobs", "-1"], "--jobs must be at least 1"),
+        (["list", "runs", "--devices", "0"], "--devices: wanted a whole number from 1"),
+        (["reproduce", "quick", "--jobs", "-1"], "--jobs: wanted a whole number from 1"),
         (["reproduce", "qick"], "nearest first: quick"),
         (
             ["reproduce", "quick", "--gpus-per-run", "0"],
             "--gpus-per-run must be at least 1 without --cluster",
         ),
         (["reproduce", "quick", "--gpus-per-run", "64"], "--gpus-per-run 64: this machine has"),
-        (["reproduce", "quick", "--budget", "0"], "--budget must be above 0 minutes"),
+        (["reproduce", "quick", "--budget", "0"], "--budget: wanted a number from"),
         (["reproduce", "quick", "--budget", "9", "--cluster", "slurm"], "a cluster has --time"),
         (
             ["reproduce", "quick", "--data", "imagenet"],
