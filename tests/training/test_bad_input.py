@@ -127,7 +127,7 @@ def test_a_loaders_worker_that_dies(fit_here, tmp_path, said, monkeypatch):
     monkeypatch.setattr(plain_loader._Batches, "__getitem__", getitem)
     assert fit_here(tmp_path, "--data.loader", "plain") == 1
     line = said()
-    assert "DataLoader worker" in line and "(step 18, epoch 1)" in line
+    assert "a process that loads images was killed" in line and "(step 18, epoch 1)" in line
 
 
 @pytest.mark.parametrize("workers", ["0", "1"])
@@ -165,8 +165,9 @@ def test_a_written_image_that_is_damaged(fit_here, image_folder, data_home, tmp_
     with open(beton, "r+b") as file:
         file.seek(int(stored["pointer"]))
         file.write(b"\0" * 64)
-    assert fit_here(tmp_path / "runs", "--data.source", f"folder:{folder}") == 1
-    assert "image 5: its JPEG data is damaged" in said()
+    assert fit_here(tmp_path / "runs", "--data.source", f"folder:{folder}") == 2
+    line = said()
+    assert "train.beton: damaged" in line and "fastscale data write" in line
 
 
 @pytest.mark.parametrize(
