@@ -41,7 +41,7 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """
     path = Path(path)
     part = path.with_name(f"{path.name}.{_host()}-{os.getpid()}.part")
-    _remove_stale(path)
+    remove_stale(path.parent, path.name)
     with suppress(FileNotFoundError):
         os.unlink(part)
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
@@ -86,14 +86,15 @@ def _host() -> str:
     return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:4]
 
 
-def _remove_stale(path: Path) -> None:
-    """Removes parts of `path` that processes of this machine left which are no longer alive."""
+def remove_stale(folder: Path, name: str = "") -> None:
+    """Removes parts of files in `folder` (of the file `name` alone, if given) that processes of
+    this machine left which are no longer alive."""
     with suppress(OSError):
-        for entry in os.scandir(path.parent):
-            if not entry.name.startswith(path.name):
+        for entry in os.scandir(folder):
+            found = entry.name.startswith(name) and _PART.search(entry.name)
+            if not found or (name and found.start() != len(name)):
                 continue
-            found = _PART.fullmatch(entry.name, len(path.name))
-            if found and found["host"] == _host() and not _alive(int(found["pid"])):
+            if found["host"] == _host() and not _alive(int(found["pid"])):
                 os.unlink(entry.path)
 
 

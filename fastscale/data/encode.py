@@ -217,6 +217,7 @@ def _encode_there(images: ImageSet, settings: Settings, workers: int) -> Iterato
     pool = ProcessPoolExecutor(
         workers, initializer=_start_worker, initargs=(images, settings, os.getpid())
     )
+    done = False
     try:
         while True:
             for start in starts:
@@ -224,7 +225,11 @@ def _encode_there(images: ImageSet, settings: Settings, workers: int) -> Iterato
                 if len(running) >= 4 * workers:  # enough ahead; more would only fill the memory
                     break
             if not running:
+                done = True
                 return
             yield from running.popleft().result()
     finally:
+        if not done:  # Ctrl-C, TERM, an error: nobody waits for what is being encoded
+            for worker in list((pool._processes or {}).values()):
+                worker.kill()
         pool.shutdown(wait=True, cancel_futures=True)

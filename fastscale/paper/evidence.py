@@ -18,7 +18,6 @@ from fastscale.paper.comparison import LEAST_POINTS, deviation, mean
 from fastscale.paper.looks import SAME, WITH_GROUPS, family_of
 from fastscale.paper.places import checkout
 from fastscale.paper.points import Measured
-from fastscale.paper.selection import early
 from fastscale.records import Record, key, latest, read_records
 from fastscale.scaling import RunName, arch_named
 from fastscale.timing.drift import at_usual_clock
@@ -44,7 +43,7 @@ def committed_records(root: Path | None = None) -> list[Record]:
     found: dict[tuple, tuple[Record, str]] = {}
     for path in sorted((checkout(root) / "paper_figures" / "records").glob("*.jsonl")):
         for number, record in enumerate(read_records(path), start=1):
-            if record.run.endswith(".reference") or early(record):
+            if record.run.endswith(".reference") or record.early:
                 continue  # the first a campaign repeats on purpose, to see its device drift
             where = f"{path.name}, line {number}"
             check_counts(record, where)
@@ -73,7 +72,7 @@ def groups(records: Iterable[Record], artifact: Artifact, tier: str = "full") ->
         return []
     planned = {name.arch_name: name for name in plan.names()}
     own = [
-        r for r in records if plan.holds(r.base, r.strategy, r.factor) and _fits(r) and not early(r)
+        r for r in records if plan.holds(r.base, r.strategy, r.factor) and _fits(r) and not r.early
     ]
     names = {r.arch: planned.get(r.arch) or _plain(r, planned) for r in own}
     names = dict(sorted(names.items(), key=lambda item: _in_order(item[1], planned)))

@@ -19,7 +19,7 @@ from fastscale.paper.artifacts import Artifact, Plan
 from fastscale.paper.comparison import LEAST_POINTS, pearson, summary
 from fastscale.paper.evidence import check_counts, counts
 from fastscale.paper.looks import SAME
-from fastscale.paper.selection import conditions, early
+from fastscale.paper.selection import conditions
 from fastscale.records import Record, latest
 from fastscale.scaling import Strategy, arch_named
 
@@ -154,7 +154,7 @@ def trained(artifact: Artifact, records: Iterable[Record]) -> Trained:
         if r.kind == "train"
         and (r.run, r.seed, r.data) in wanted
         and "top1_error" in r.values
-        and not early(r)
+        and not r.early
     )
     chosen = _largest(own)
     for record in chosen:

@@ -11,11 +11,6 @@ from fastscale.paper.artifacts import Artifact, Plan
 from fastscale.records import CONDITIONS, Record, latest
 
 
-def early(record: Record) -> bool:
-    """Whether the run ended before its recipe did: what it says is of another training."""
-    return record.env.get("finished") == "early"
-
-
 def select(records: Iterable[Record], artifact: Artifact, tier: str = "quick") -> list[Record]:
     """The records of the artifact's planned runs and timings in `tier`: the newest conditions, the last of each fact.
 
@@ -88,7 +83,7 @@ def _plan(artifact: Artifact, tier: str) -> Plan:
 def _trains(record: Record, plan: Plan) -> bool:
     wanted = {(run.run, run.seed, run.data) for run in plan.runs()}
     own = (record.run, record.seed, record.data) in wanted
-    return record.kind == "train" and own and not early(record)
+    return record.kind == "train" and own and not record.early
 
 
 def _times(record: Record, plan: Plan) -> bool:

@@ -5,6 +5,7 @@ Both take (N, 3, R, R) float32, normalised RGB (`fastscale.transforms`), any N a
 
 import copy
 import importlib.util
+import io
 import logging
 import os
 import shutil
@@ -72,7 +73,9 @@ def export_torch(
     """As `export_onnx`, for `torch.export.load(path).module()`."""
 
     def write(net: nn.Module, images: torch.Tensor, batch: Any, target: Path) -> None:
-        torch.export.save(torch.export.export(net, (images,), dynamic_shapes=({0: batch},)), target)
+        made = io.BytesIO()  # torch ends the process where its own writing to a full disk fails
+        torch.export.save(torch.export.export(net, (images,), dynamic_shapes=({0: batch},)), made)
+        target.write_bytes(made.getbuffer())
 
     return _export(network, path, "torch", resolution, fused, weights, write)
 

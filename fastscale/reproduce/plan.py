@@ -11,7 +11,6 @@ from fastscale.data.sources import FolderSource, source
 from fastscale.errors import InputError
 from fastscale.paper import Artifact, snapshot
 from fastscale.paper.artifacts import RunSpec
-from fastscale.paper.selection import early
 from fastscale.records import Record, RecordStore
 from fastscale.reproduce.cost import UNKNOWN, Cost, cost_of, duration
 from fastscale.scaling import arch_named
@@ -41,7 +40,7 @@ class Run:
     def own(self) -> Record | None:
         """The record of the run made here; None where it ended before its recipe did."""
         record = self.folder.record
-        return None if record is None or early(record) else record
+        return None if record is None or record.early else record
 
     @property
     def missing(self) -> bool:
@@ -144,7 +143,7 @@ def published(artifact: Artifact) -> dict[tuple[str, int, str], Record]:
     return {
         (r.run or "", r.seed or 0, r.data or ""): r
         for r in records_in(snapshot(artifact.name))
-        if r.kind == "train" and not early(r)
+        if r.kind == "train" and not r.early
     }
 
 

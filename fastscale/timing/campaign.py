@@ -121,6 +121,8 @@ class Campaign:
 
     def _device(self) -> tuple[str, int]:
         """Its name and the thread count, asked of a first worker; this process never touches a GPU."""
+        self.place.log.parent.mkdir(parents=True, exist_ok=True)
+        os.close(open_to_append(self.place.log))  # a place that can't be used is said here, once
         for method in METHODS:
             self.context = multiprocessing.get_context(method)
             if method == "forkserver":

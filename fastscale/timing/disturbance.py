@@ -34,8 +34,8 @@ class Waiting:
 def disturbed(rounds: Sequence[float], waited: float = 0.0) -> str | None:
     """Why times of one step, round by round, do not go together; None where they do.
 
-    >>> disturbed([1.0, 1.01, 0.99, 1.0]), disturbed([1.0, 1.0, 1.3, 1.4])
-    (None, 'spread 15 %, last round 1.40 x the first')
+    >>> disturbed([1.0, 1.01, 0.99, 1.0]), disturbed([1.0, 1.0, 1.4, 1.6])
+    (None, 'spread 19 %, last round 1.60 x the first')
     """
     said = []
     if len(rounds) >= LEAST_ROUNDS:

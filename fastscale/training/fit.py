@@ -3,6 +3,7 @@ interrupted."""
 
 import logging
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -241,10 +242,11 @@ def in_one_line(run: _Run) -> Iterator[None]:
                 f"{error!s:.100}); give --restart to begin this run anew"
             ) from error
         raise
-    except OSError as error:
-        if text := what_ended(error, run.module.recipe):
-            raise RunError(f"{text}; {kept(path)}") from error
-        raise
+    except OSError as error:  # a full disk, a limit
+        text = (
+            what_ended(error, run.module.recipe) or f"{run.folder.path}: {error.strerror or error}"
+        )
+        raise RunError(f"{text}; {kept(path)}") from error
 
 
 @contextmanager
@@ -293,4 +295,12 @@ def board(folder: RunFolder, steps: int = 0) -> TensorBoardLogger:
     place: dict[str, Any] = {"name": "", "version": folder.path.name, "default_hp_metric": False}
     if steps:
         place["purge_step"] = steps
+    threading.excepthook = board_failed
     return TensorBoardLogger(folder.path.parent, **place)
+
+
+def board_failed(args: threading.ExceptHookArgs) -> None:
+    """TensorBoard's writing thread could not write (a full disk): its next call in the training
+    thread raises that error, where it ends the run in a line."""
+    if not isinstance(args.exc_value, OSError):
+        threading.__excepthook__(args)

@@ -74,6 +74,7 @@ def make_record(
             devices=trainer.world_size,
             loader=data.loader_name,
             augmentation=recipe.augmentation,
+            clock="training batches",  # earlier records' epoch times hold the validation
             **extra,
         ),
     )
@@ -81,7 +82,7 @@ def make_record(
 
 def stored(data: Any) -> dict[str, Any]:
     """How the images of a data module are stored; {} where pixels are the source's own."""
-    return dict(getattr(data, "stored", {}) or {})
+    return dict(data.stored)
 
 
 def peak_memory_mib() -> float:

@@ -12,7 +12,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from fastscale.common import read_json, read_text, write_whole
+from fastscale.common import read_json, read_text, remove_stale, write_whole
 from fastscale.errors import InputError
 from fastscale.records import Record
 
@@ -91,6 +91,7 @@ class RunFolder:
                 f"{self.path}: another process is training this run; wait for it, or give another --seed_everything"
             ) from None
         try:
+            remove_stale(self.path)
             yield
         finally:
             lock.release()

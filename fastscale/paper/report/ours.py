@@ -5,7 +5,6 @@ from pathlib import Path
 
 from fastscale.errors import InputError
 from fastscale.paper.report.point import Point, Value, family_of, pooled, strategy_of
-from fastscale.paper.selection import early
 from fastscale.records import Record, key, latest, read_records
 from fastscale.scaling import factor_text
 
@@ -43,7 +42,7 @@ def record_points(records: Iterable[Record]) -> list[Point]:
     by_date = sorted(each_once(records), key=lambda r: r.env["date"])
     newest = {record.id for record in latest(by_date)}
     for record in each_once(records):
-        if record.id not in newest or early(record):
+        if record.id not in newest or record.early:
             continue
         fact = key(record)
         groups.setdefault((*fact[:9], *fact[10:]), []).append(record)  # without the seed
