@@ -116,7 +116,8 @@ def _threads() -> int:
 def _git(root: Path, *arguments: str) -> str | None:
     try:
         done = subprocess.run(
-            ["git", "-C", str(root), *arguments],
+            # a lock that a killed run left would keep the user from committing
+            ["git", "--no-optional-locks", "-C", str(root), *arguments],
             capture_output=True,
             text=True,
             timeout=20,

@@ -1,7 +1,9 @@
 """A place for each case, and what all of them mutate: images, a store, a run, a release."""
 
 import functools
+import gc
 import importlib
+import itertools
 import shutil
 import socket
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fastscale import cli
 from tests.devils.nursery import Nursery
 from tests.devils.rule import tree
 
@@ -136,7 +139,11 @@ def made(tmp_path_factory):
                 Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{i:02d}.png")
     found = Made(home / "animals", home)
     assert found.run.is_dir() and found.release.is_file()
-    return found
+    gc.freeze()  # what is imported is looked through no more: a third of the time of a case
+    patch = pytest.MonkeyPatch()
+    patch.setattr(cli, "parser", functools.cache(cli.parser))
+    yield found
+    patch.undo()
 
 
 @pytest.fixture(scope="session")
@@ -168,15 +175,23 @@ def checkout_untouched():
         assert tree(ROOT / name) == before[name], f"{name} of the checkout was changed"
 
 
+@pytest.fixture(scope="session")
+def places(tmp_path_factory):
+    """Folders by number: `tmp_path` looks through all that there are to name the next one."""
+    home = tmp_path_factory.mktemp("places")
+    return (home / str(number) for number in itertools.count())
+
+
 @pytest.fixture
-def place(tmp_path, made, monkeypatch):
+def place(places, made, monkeypatch):
     """A folder to work in, no network but this machine, and no one's cache."""
-    folder = tmp_path / "case"
-    folder.mkdir()
+    home = next(places)
+    folder = home / "case"
+    folder.mkdir(parents=True)
     monkeypatch.chdir(folder)
     for variable, name in (("DATA", "data"), ("RUNS", "runs"), ("CHECKPOINTS", "checkpoints")):
-        monkeypatch.setenv(f"FASTSCALE_{variable}", str(tmp_path / name))
-    monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.setenv(f"FASTSCALE_{variable}", str(home / name))
+    monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("FASTSCALE_OFFLINE", "1")
     real = socket.socket.connect
 
@@ -186,7 +201,9 @@ def place(tmp_path, made, monkeypatch):
         return real(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", connect)
-    return Place(folder, made)
+    yield Place(folder, made)
+    monkeypatch.chdir(home.parent)
+    shutil.rmtree(home)
 
 
 @pytest.fixture(scope="session")

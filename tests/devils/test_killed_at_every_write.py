@@ -87,11 +87,8 @@ def write_words(folder: Path, made: Made) -> list[Any]:
 def store_left(folder: Path) -> Any:
     found: dict[str, Any] = bytes_of(folder / "store")
     for name in ("train.json", "val.json"):
-        found[name] = {
-            k: v
-            for k, v in json.loads(found[name]).items()
-            if k not in ("modified_ns", "folders_stamp")
-        }
+        content = (folder / "store" / name).read_text().replace(str(folder), "")
+        found[name] = {k: v for k, v in json.loads(content).items() if k != "modified_ns"}
     return found
 
 

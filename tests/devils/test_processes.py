@@ -109,10 +109,8 @@ FULL = [
     ("write", 1_000),
     ("write", 3_000_000),
     ("write-2", 100_000),
-    ("publish", 500),
     ("publish", 100_000),
     ("report", 100),
-    ("report", 600_000),
     ("time", 200),
     ("export", 10_000),
 ]
@@ -315,7 +313,7 @@ def test_a_pipe_in_place_of_a_file(name, path, verb, nursery, tmp_path):
     one_line(nursery.run(tmp_path, *verb(name), seconds=40), 0, 1, 2)
 
 
-@pytest.mark.parametrize("place", ["/proc/nothing", "/dev/null/x", "file/x"])
+@pytest.mark.parametrize("place", ["/proc/nothing", "file/x"])
 @pytest.mark.parametrize("name", ["fit", "time", "write", "publish", "report"])
 def test_a_place_that_cannot_be_written(name, place, verb, nursery, tmp_path):
     (tmp_path / "file").write_text("in the way")

@@ -1,7 +1,10 @@
 """Cases: training checkpoints and `.safetensors` files with a changed content."""
 
+import copy
+import functools
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,15 +17,21 @@ def checkpoint(place: Any, change: Callable[[dict], Any]) -> Any:
     import torch
 
     import fastscale as fs
-    from fastscale.training.checkpoint_io import read_checkpoint
 
-    content = torch.load(place.made.run / "last.ckpt", weights_only=True)
+    content = copy.deepcopy(saved(place.made.run / "last.ckpt"))
     content = change(content) or content
     path = place.folder / "run" / "last.ckpt"
     path.parent.mkdir()
     torch.save(content, path)
-    read_checkpoint(path)
     return fs.load(path)
+
+
+@functools.cache
+def saved(path: Path) -> Any:
+    """A checkpoint's content: to be copied before it is changed."""
+    import torch
+
+    return torch.load(path, weights_only=True)
 
 
 def set_at(*keys: Any, value: Any = None) -> Callable[[dict], None]:
@@ -148,7 +157,7 @@ def resume(place: Any, change: Callable[[dict], Any] | None, cut: float = 1.0) -
     for digest in folder.glob("seed0/last.ckpt.*"):
         digest.unlink()
     if change is not None:
-        content = torch.load(path, weights_only=True)
+        content = copy.deepcopy(saved(place.made.run / "last.ckpt"))
         torch.save(change(content) or content, path)
     path.write_bytes(path.read_bytes()[: int(cut * path.stat().st_size)])
     words = ["fit", "--run", RUN, "--runs_dir", "runs", "--data.source", place.made.source]

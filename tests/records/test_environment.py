@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -98,3 +99,17 @@ def test_git_state_of_a_checkout(tmp_path):
     assert git_state(tmp_path / "fastscale") == (None, None), (
         "a folder inside another checkout is not that checkout"
     )
+
+
+def test_git_state_writes_nothing(tmp_path):
+    """`git status` notes new times of files in its index, under a lock that a kill leaves behind."""
+    _git(tmp_path, "init")
+    (tmp_path / "fastscale").mkdir()
+    file = tmp_path / "fastscale" / "a.py"
+    file.write_text("1")
+    _git(tmp_path, "add", ".")
+    _git(tmp_path, "commit", "-m", "one")
+    os.utime(file, (1e9, 1e9))
+    before = (tmp_path / ".git" / "index").read_bytes()
+    assert git_state(tmp_path)[1] is False
+    assert (tmp_path / ".git" / "index").read_bytes() == before
