@@ -218,11 +218,23 @@ def _config(run: str | None, arguments: list[str]) -> dict[str, Any]:
 
 
 @contextmanager
+def _stop_first(stopping: Stopping) -> Iterator[None]:
+    """Where `Stopped` was raised while a worker was being started, what this broke may hide it."""
+    try:
+        yield
+    except Exception as error:
+        if stopping.raised:
+            raise Stopped(stopping.came) from error
+        raise
+
+
+@contextmanager
 def in_one_line(run: _Run) -> Iterator[None]:
     """What ends a run that was started is said in a line, with what remains of it."""
     path = run.folder.checkpoint
     try:
-        yield
+        with _stop_first(run.stopping):
+            yield
     except MisconfigurationException as error:
         raise InputError(f"--trainer: {error}") from None
     except (InputError, Stopped):

@@ -28,7 +28,7 @@ class Stopping:
     def __init__(self) -> None:
         self.process = os.getpid()
         self.came = 0
-        self.patient = self.saving = False
+        self.patient = self.saving = self.raised = False
         self.line = "stopped before the first step, with nothing to save; the same command begins"
 
     @contextmanager
@@ -54,6 +54,7 @@ class Stopping:
         if number == signal.SIGTERM and in_a_cluster_job():
             return
         if not self.saving and (not self.patient or (number == signal.SIGINT and not first)):
+            self.raised = True
             raise Stopped(self.came)
 
     def end_if_asked(self) -> None:

@@ -115,3 +115,18 @@ def test_a_rank_that_no_launcher_gave(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "1")
     with pytest.raises(InputError, match="no such rank"):
         check_variables()
+
+
+def test_what_a_stop_breaks_does_not_hide_it():
+    """A signal while workers are being started: their start fails in its own way, after it."""
+    from fastscale.training.fit import _stop_first
+
+    stopping = Stopping()
+    with pytest.raises(ConnectionResetError), _stop_first(stopping):
+        raise ConnectionResetError("nobody asked")
+    with pytest.raises(Stopped) as stop, _stop_first(stopping):
+        try:
+            stopping.take(signal.SIGTERM)
+        except Stopped:
+            raise ConnectionResetError("a worker that was being started") from None
+    assert stop.value.code == 143
