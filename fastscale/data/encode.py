@@ -20,7 +20,13 @@ from fastscale.data.beton import JPG, RAW
 from fastscale.data.beton_file import MAX_SIDE, page_size
 from fastscale.data.framing import uniforms
 from fastscale.data.images import ImageSet, upright
-from fastscale.data.workers import OPEN_FILES, check_open_files, end_with_parent, too_many_files
+from fastscale.data.workers import (
+    OPEN_FILES,
+    be_silent,
+    check_open_files,
+    end_with_parent,
+    too_many_files,
+)
 from fastscale.errors import InputError
 
 SMALL = 64  # images with no longer side are stored raw: JPEG would spoil them and save little
@@ -164,6 +170,7 @@ _JOB: list[Any] = []  # of a worker process: the images and settings
 
 def _start_worker(images: ImageSet, settings: Settings, parent: int) -> None:
     end_with_parent(parent)
+    be_silent()
     import signal
 
     import cv2

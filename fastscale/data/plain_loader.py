@@ -25,6 +25,7 @@ from fastscale.data.framing import Framing, batches, cut
 from fastscale.data.images import ImageSet
 from fastscale.data.workers import (
     OPEN_FILES,
+    be_silent,
     check_open_files,
     end_with_parent,
     too_many_files,
@@ -140,6 +141,7 @@ class PlainLoader:
 
 def _start_worker(parent: int, number: int) -> None:
     end_with_parent(parent)
+    be_silent()
 
 
 @contextmanager

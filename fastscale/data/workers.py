@@ -31,6 +31,14 @@ def end_with_parent(parent: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+def be_silent() -> None:
+    """In a worker: what it has to say reaches the parent with its results. What Python prints on
+    stderr when the parent goes away first is a traceback that nobody asked for."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
+    os.close(null)
+
+
 def check_open_files(workers: int) -> None:
     """InputError where the limit on open files is too low for so many workers: torch's would wait
     for ever. Raises the soft limit as far as the hard one allows."""
