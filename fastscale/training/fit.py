@@ -25,6 +25,7 @@ from fastscale.training.outcome import make_record, measure, stored
 from fastscale.training.processes import (
     check_processes,
     end_with_parent,
+    loss_is_said,
     named_as_parent,
     own_cluster,
     what_ended,
@@ -122,7 +123,8 @@ class _Run:
             steps = self._steps(trainer)
             if content is not None:
                 self._check_resumed(content, trainer, steps)
-            with named_as_parent(), in_one_line(self):
+            lost = loss_is_said(lambda: kept(self.folder.checkpoint))
+            with named_as_parent(), in_one_line(self), lost:
                 trainer.fit(
                     self.module,
                     self.data,

@@ -6,11 +6,13 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
+from lightning_fabric.strategies.launchers import subprocess_script
 from pytorch_lightning.plugins.environments import SLURMEnvironment
 
 from fastscale.errors import InputError
@@ -46,6 +48,36 @@ def named_as_parent() -> Iterator[None]:
         yield
     finally:
         os.environ.pop(PARENT, None)
+
+
+@contextmanager
+def loss_is_said(kept: Callable[[], str], grace: float = 20) -> Iterator[None]:
+    """Says in a line when a process that was started in the block has died, and ends with 1.
+
+    Lightning watches these processes and kills the one that started them without a word when one of
+    them fails. Here that one has `grace` seconds to leave the block with the error it meets by
+    itself. `kept`: what remains of the run.
+    """
+    left = threading.Event()
+
+    def end(observer: Any) -> None:
+        for process in observer._child_processes:
+            process.kill()
+        if left.wait(grace):
+            return
+        print(
+            f"error: another process of this run has ended; {kept()}", file=sys.stderr, flush=True
+        )
+        os._exit(1)
+
+    kind = subprocess_script._ChildProcessObserver
+    before = kind._terminate_all
+    kind._terminate_all = end  # type: ignore[method-assign, assignment]
+    try:
+        yield
+    finally:
+        left.set()
+        kind._terminate_all = before  # type: ignore[method-assign]
 
 
 def own_cluster() -> list[Any]:

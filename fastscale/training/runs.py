@@ -42,15 +42,11 @@ class RunFolder:
             record = Record.from_json(read_text(file, MOST))
         except InputError as error:
             raise InputError(f"{file}: {error}; remove it to train the run again") from None
-        if record.seed not in (None, self.seed):
+        here = folder_name(record.run) == folder_name(self.run)
+        if not here or record.seed not in (None, self.seed):
             raise InputError(
-                f"{self.path} has seed {self.seed}, its record.json says {record.seed}: not one "
-                "run; remove it to train this run"
-            )
-        if folder_name(record.run) != folder_name(self.run):
-            raise InputError(
-                f"{file}: the record of {record.run}, not of {self.run}; remove it to train this "
-                "run"
+                f"{file}: the record of {record.run}, seed {record.seed}, not of {self.run}, "
+                f"seed {self.seed}; remove it to train this run"
             )
         return record
 

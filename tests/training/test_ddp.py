@@ -1,5 +1,7 @@
 """Two processes (gloo, on the CPU) are one with the whole batch: the same images, weights and errors; also after one was killed."""
 
+import subprocess
+import sys
 from collections import Counter
 
 import pytest
@@ -123,3 +125,24 @@ def check_resume(fit_process, folder):
     assert one.values["train_loss"] == pytest.approx(
         other.values["train_loss"], rel=1e-6
     )  # a sum in another order
+
+
+LOSES_ONE = """
+import subprocess, sys, time
+from lightning_fabric.strategies.launchers.subprocess_script import _ChildProcessObserver
+from fastscale.training.processes import loss_is_said
+
+with loss_is_said(lambda: "kept at step 3", grace=0.1):
+    failing = subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"])
+    _ChildProcessObserver(0, [failing], sleep_period=1).start()
+    time.sleep(60)
+"""
+
+
+def test_a_process_that_waits_for_a_dead_one_says_so():
+    """Lightning would kill it, without a word."""
+    ended = subprocess.run(
+        [sys.executable, "-c", LOSES_ONE], capture_output=True, text=True, timeout=50
+    )
+    assert ended.returncode == 1, ended.stderr
+    assert ended.stderr.endswith("error: another process of this run has ended; kept at step 3\n")
