@@ -170,8 +170,6 @@ class _Run:
             # a run that ended early has no more epochs to make
             **({"max_epochs": content["epoch"] + 1} if content is not None and ended else {}),
         )
-        # SIGINT and SIGTERM are ours
-        trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
         self.callback = callback
         return trainer
 

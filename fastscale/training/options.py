@@ -12,6 +12,22 @@ from fastscale.errors import InputError
 
 MOST_TEXT = 100_000  # characters of one argument
 NOT_CONFIGS = ("--data.source", "--data.data_dir", "--trainer.default_root_dir")
+# options that Lightning has and that are no choice here: what decides them instead
+LINKED = {
+    "--trainer.max_epochs": "the recipe's --model.recipe.epochs",
+    "--trainer.accumulate_grad_batches": "the recipe's --model.recipe.accumulate",
+    **{
+        f"--data.{name}": f"the recipe's --model.recipe.{name}"
+        for name in ("batch_size", "crop_area", "flip", "limit_train", "augmentation")
+    },
+    **dict.fromkeys(
+        ("--data.resolution", "--data.test_resolution"), "the network that --run names"
+    ),
+    **dict.fromkeys(("--data.seed", "--model.seed"), "--seed_everything"),
+    **dict.fromkeys(
+        ("--model.num_classes", "--model.mean", "--model.std"), "the data that --data.source names"
+    ),
+}
 # options that decide a result: kept with the run's settings and in its checkpoint
 DECISIVE = (
     "precision",
@@ -35,12 +51,15 @@ HALF_RUNS = (
 
 def check_arguments(arguments: Sequence[str]) -> None:
     """InputError for a value, or a configuration that an option names, which is too large or too
-    deep to be read: the parser of YAML behind Lightning's command line would end the process."""
+    deep to be read: the parser of YAML behind Lightning's command line would end the process; and
+    for one that follows from others, typed or in such a configuration."""
     option = ""
     for argument in arguments:
         value = argument
         if argument.startswith("--"):
             option, equals, value = argument.partition("=")
+            if instead := LINKED.get(option):
+                raise InputError(f"{option} follows from {instead}: give that")
             if not equals:
                 continue
         if len(value) > MOST_TEXT:
@@ -55,13 +74,28 @@ def _check_value(option: str, value: str) -> None:
     except (OSError, ValueError):  # a text too long, or with a zero byte, for a name
         is_file = False
     if is_file:
-        read_yaml(path)
+        _check_linked(option, path)
     else:
         try:
             parse_yaml(value, option)
         except InputError as error:
             if "not YAML (" not in str(error) or "nested" in str(error) or "holds it" in str(error):
                 raise  # bounds; other texts that are not YAML are for the option to judge
+
+
+def _check_linked(option: str, path: Path) -> None:
+    """Of `--config FILE`, or `--trainer FILE` for a part of it."""
+    content = read_yaml(path)
+    if option != "--config":
+        for key in reversed(option.removeprefix("--").split(".")):
+            content = {key: content}
+    for linked, instead in LINKED.items():
+        keys, found = linked.removeprefix("--").split("."), content
+        for key in keys:
+            found = found.get(key) if isinstance(found, Mapping) else None
+        if found is not None:
+            name = ".".join(keys)
+            raise InputError(f"{path}: {name} follows from {instead}: leave it out and give that")
 
 
 def check_trainer(trainer: Mapping[str, Any]) -> None:
@@ -133,7 +167,16 @@ def _finite_or_zero(value: Any) -> bool:
     return not isinstance(value, bool) and math.isfinite(value) and 0 <= value <= 1e12
 
 
+def _strategy(value: Any) -> bool:
+    """One process, or several that each hold the whole network: what a run's checkpoint is of."""
+    if isinstance(value, Mapping) or hasattr(value, "class_path"):
+        value = _as_plain(value).get("class_path", "")
+        return str(value).endswith(("DDPStrategy", "SingleDeviceStrategy"))
+    return str(value) == "auto" or str(value).startswith("ddp")
+
+
 RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "strategy": (_strategy, "auto or ddp (a run's checkpoint holds the whole network)"),
     "devices": (_devices, "a number from 1, -1 or auto (all), or a list as 0,1"),
     "num_nodes": (_between(1, 100_000), "a whole number from 1"),
     "check_val_every_n_epoch": (_between(1, 10**9), "a whole number from 1"),

@@ -24,22 +24,6 @@ TRAINER_DEFAULTS = {
     "use_distributed_sampler": False,
     "enable_model_summary": False,
 }
-# options that Lightning has and that are no choice here: what decides them instead
-LINKED = {
-    "--trainer.max_epochs": "the recipe's --model.recipe.epochs",
-    "--trainer.accumulate_grad_batches": "the recipe's --model.recipe.accumulate",
-    **{
-        f"--data.{name}": f"the recipe's --model.recipe.{name}"
-        for name in ("batch_size", "crop_area", "flip", "limit_train", "augmentation")
-    },
-    **dict.fromkeys(
-        ("--data.resolution", "--data.test_resolution"), "the network that --run names"
-    ),
-    **dict.fromkeys(("--data.seed", "--model.seed"), "--seed_everything"),
-    **dict.fromkeys(
-        ("--model.num_classes", "--model.mean", "--model.std"), "the data that --data.source names"
-    ),
-}
 
 
 class TrainerCLI(LightningCLI):
@@ -47,9 +31,6 @@ class TrainerCLI(LightningCLI):
 
     def __init__(self, config: dict[str, Any], arguments: list[str]):
         self.speed = SpeedMonitor()
-        for argument in arguments:
-            if instead := LINKED.get(argument.split("=")[0]):
-                raise InputError(f"{argument.split('=')[0]} follows from {instead}: give that")
         check_arguments(arguments)
         typed, sys.argv = (
             sys.argv,
@@ -132,14 +113,14 @@ class TrainerCLI(LightningCLI):
         return self.parser.dump(self.config)
 
     def trainer_for(self, **kwargs: Any) -> Trainer:
-        """A Trainer with the parsed settings and these besides."""
+        """A Trainer with the parsed settings and these besides. It leaves signals to its caller."""
         plugins = [
             *(self.config_init["trainer"].get("plugins") or []),
             *kwargs.pop("plugins", ()),
             AtomicCheckpointIO(),
         ]
         try:
-            return super().instantiate_trainer(
+            trainer = super().instantiate_trainer(
                 **{**self.trainer_arguments, "plugins": plugins, **kwargs}
             )
         except (
@@ -147,6 +128,8 @@ class TrainerCLI(LightningCLI):
             ValueError,
         ) as error:  # devices, strategies or combinations that there are not
             raise InputError(f"--trainer: {error}") from None
+        trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
+        return trainer
 
 
 def final_errors(trainer: Trainer) -> dict[str, float]:

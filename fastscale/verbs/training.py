@@ -4,6 +4,7 @@ import argparse
 import os
 
 from fastscale.verbs.parsing import Verbs, real, runs_dir
+from fastscale.verbs.signals import ended_by_signals
 
 
 def add(verbs: Verbs) -> None:
@@ -70,7 +71,9 @@ def cmd_evaluate(args: argparse.Namespace, rest: list[str]) -> int:
     check_variables()
     from fastscale.training.fit import speaks
 
-    for name, value in errors(args.checkpoint, args.data, rest, args.weights).items():
+    with ended_by_signals("nothing was changed; the same command evaluates again"):
+        found = errors(args.checkpoint, args.data, rest, args.weights)
+    for name, value in found.items():
         if speaks():
             print(f"{name:16}{value:10.4f} %")
     return 0

@@ -194,6 +194,16 @@ def test_a_signal_at_the_start(number, wait, verb, nursery, tmp_path):
     assert not process.outlived()
 
 
+@pytest.mark.parametrize("number", [INT, TERM])
+@pytest.mark.parametrize("wait", [0.3, 0.8])
+def test_a_signal_in_an_evaluation(number, wait, verb, nursery, tmp_path):
+    process = nursery.start(tmp_path, *verb("evaluate"))
+    time.sleep(wait)
+    process.signal(number)
+    one_line(process.wait(), 0, 128 + number, -number)
+    assert not process.outlived()
+
+
 @pytest.mark.parametrize("number", [INT, TERM, KILL])
 @pytest.mark.parametrize("name", ["time-long", "write-2"])
 def test_no_worker_outlives(name, number, verb, nursery, tmp_path):

@@ -194,6 +194,7 @@ def test_a_written_image_that_is_damaged(fit_here, image_folder, data_home, tmp_
         (["--trainer.accelerator", "abacus"], "accelerator"),
         (["--trainer.accelerator", "gpu", "--trainer.devices", "9"], "gpu"),
         (["--trainer.strategy", "ddpp"], "strategy"),
+        (["--trainer.strategy", "fsdp"], "strategy must be auto or ddp"),
         (["--trainer.sync_batchnorm", "true"], "GPUs only"),
         (["--config", "/no/such/config.yaml"], "config.yaml"),
     ],
@@ -201,6 +202,21 @@ def test_a_written_image_that_is_damaged(fit_here, image_folder, data_home, tmp_
 def test_before_anything_is_started(fit_here, tmp_path, said, options, message):
     assert fit_here(tmp_path, *options) == 2
     assert message.lower() in said().lower() and not (tmp_path / "records.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "key"),
+    [
+        ("--config", "trainer: {max_epochs: 3}", "trainer.max_epochs"),
+        ("--trainer", "max_epochs: 3", "trainer.max_epochs"),
+        ("--config", "data: {batch_size: 4}", "data.batch_size"),
+    ],
+)
+def test_what_follows_from_others_in_a_file(option, text, key, fit_here, tmp_path, said):
+    """It would be passed over in silence."""
+    (tmp_path / "own.yaml").write_text(text)
+    assert fit_here(tmp_path, option, str(tmp_path / "own.yaml")) == 2
+    assert f"own.yaml: {key} follows from the recipe's" in said()
 
 
 def test_classes_that_are_wrong(fit_here, image_folder, tmp_path, said):
