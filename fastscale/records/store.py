@@ -9,7 +9,8 @@ import fcntl
 import os
 import stat
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from fastscale.common import open_to_append, write_whole
@@ -34,11 +35,7 @@ class RecordStore:
         """
         line = (record.to_json() + "\n").encode("ascii")
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = open_to_append(self.path)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            content = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
-            end = self._mend(descriptor, content)
+        with self._opened() as (descriptor, content, end):
             if b"\n" + line in b"\n" + content + b"\n":
                 return record
             written = -1
@@ -50,9 +47,28 @@ class RecordStore:
             if written != len(line):
                 raise OSError(f"{self.path}: only {written} of {len(line)} bytes could be written")
             os.fsync(descriptor)
+        return record
+
+    def check(self) -> None:
+        """Raises what `append` would raise, as far as that is known before; called before long
+        work. Makes the folder, not the file."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if os.path.lexists(self.path):
+            with self._opened():
+                return
+        if not os.access(self.path.parent, os.W_OK):
+            raise PermissionError(f"{self.path.parent}: may not be written to")
+
+    @contextmanager
+    def _opened(self) -> Iterator[tuple[int, bytes, int]]:
+        """Locked for adding to it: descriptor, what it holds, where its last whole line ends."""
+        descriptor = open_to_append(self.path)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            content = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
+            yield descriptor, content, self._mend(descriptor, content)
         finally:
             os.close(descriptor)
-        return record
 
     def read(self) -> list[Record]:
         """Every record in the order written; an absent file has none. Raises InputError naming file and line of what is no record."""
@@ -88,7 +104,7 @@ class RecordStore:
             )
         warnings.warn(
             f"{self.path}: removed half a line of {end - start} bytes that an interrupted writer left",
-            stacklevel=3,
+            stacklevel=5,
         )
         os.ftruncate(descriptor, start)
         return start

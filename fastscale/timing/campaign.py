@@ -88,7 +88,7 @@ class Campaign:
 
     def run(self) -> Outcome:
         """Measures what is not measured yet. InputError where another campaign works on the same store."""
-        self.place.store.parent.mkdir(parents=True, exist_ok=True)
+        RecordStore(self.place.store).check()
         try:
             with FileLock(
                 self.place.store.with_suffix(".time.lock"), timeout=0

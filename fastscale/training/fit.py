@@ -106,6 +106,7 @@ class _Run:
         """Trains it, or resumes, or returns the record that is there."""
         with self.folder.locked() if self.first else nullcontext():
             if self.first:
+                self.store.check()
                 self._claim(restart)
             recipe = self.module.recipe
             found = self.folder.finished(

@@ -157,6 +157,7 @@ def in_turns(args: argparse.Namespace) -> int:
     )
     if len(networks) > 1 and any(setting.compile for setting in settings_of(args)):
         raise InputError(COMPILED_ALONE)
+    store.check()
     for setting in settings_of(args):
         records = time_epochs(
             networks,
@@ -227,6 +228,7 @@ def loaders(args: argparse.Namespace) -> int:
 
     refuse(args, OF_STEPS, "has no part in the loader's time: leave it out")
     store, recipe = RecordStore(Path(args.runs_dir) / "records.jsonl"), load_recipe(args.recipe)
+    store.check()
     print(f"{'network':32}{'loader, images/s':>18}{'model':>10}{'end to end':>12}{'waiting':>10}")
     for network in networks_of(args):
         for s in settings_of(args):

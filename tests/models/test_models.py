@@ -96,13 +96,20 @@ def test_layouts_agree():
     torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["regnety-tiny", "efficientnet-tiny"])
-def test_compiles_with_clean_names(name):
+@pytest.mark.parametrize(
+    ("name", "backend"),
+    [
+        ("regnety-tiny", "aot_eager"),
+        ("efficientnet-tiny", "aot_eager"),
+        pytest.param("regnety-tiny", "inductor", marks=pytest.mark.slow),
+    ],
+)
+def test_compiles_with_clean_names(name, backend):
     torch.manual_seed(0)
     net = fs.build(name, 10).eval()
     x, keys = torch.randn(2, 3, 32, 32), list(net.state_dict())
     expected = net(x)
-    net.compile()
+    net.compile(backend=backend)
     torch.testing.assert_close(net(x), expected, rtol=1e-3, atol=1e-4)
     assert list(net.state_dict()) == keys
 

@@ -154,3 +154,21 @@ def test_what_is_no_store_is_left_as_it_is(tmp_path, made_up):
     for use in (RecordStore(pipe).read, lambda: RecordStore(pipe).append(made_up())):
         with pytest.raises(InputError, match="not a plain file"):
             use()
+
+
+def test_what_append_would_refuse_is_found_before_the_work(tmp_path, made_up):
+    store = RecordStore(tmp_path / "runs" / "records.jsonl")
+    store.check()
+    assert not list((tmp_path / "runs").iterdir())
+    store.append(made_up())
+    before = store.path.read_bytes()
+    store.check()
+    assert store.path.read_bytes() == before
+    store.path.write_text("no record")
+    with pytest.raises(InputError, match="no record"):
+        store.check()
+    store.path.unlink()
+    store.path.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="not a plain file"):
+        store.check()
+    assert not (tmp_path / "elsewhere").exists()
