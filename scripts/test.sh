@@ -1,8 +1,12 @@
 #!/usr/bin/env bash
-# All checks: set-up with the test tools, ruff (lint, format), mypy, pytest with doctests. Stops at the first that fails, with its exit code.
+# All checks: set-up with the test tools, ruff (lint, format), mypy, pytest with doctests. Stops at
+# the first that fails, with its exit code.
 #
-#   bash scripts/test.sh                     everything
+#   bash scripts/test.sh                     the checks of every change
+#   bash scripts/test.sh --all               also the tests marked slow: kills, signals, whole fits
 #   bash scripts/test.sh tests/archs -k x    pytest alone, with these arguments
+#
+# Without arguments pytest runs in one process a core (PROCESSES=n: in n).
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 trap - ERR # a check that fails has said why
@@ -17,10 +21,14 @@ check() {
     say "   $((SECONDS - started)) s"
 }
 
-if [ $# = 0 ]; then
+if [ $# = 0 ] || [ "$*" = --all ]; then
     check ruff check .
     check ruff format --check .
     check mypy
+    tests=(-m "not slow")
+    [ $# = 0 ] || tests=()
+    export OMP_NUM_THREADS=1 # of each process
+    set -- -n "${PROCESSES:-$(nproc 2>/dev/null || echo 2)}" --dist worksteal ${tests[@]+"${tests[@]}"}
 fi
 say "== pytest $*"
 exec "$venv/bin/python" -m pytest "$@" # last, so that its closing line is the last

@@ -221,6 +221,8 @@ def _from(url: str, part: Path, wanted: dict[str, str], size: int | None, say: S
             continue
         except urllib.error.URLError as e:
             problem = _one_line(_without_login(url, str(e.reason) or type(e).__name__))
+            if isinstance(e.reason, FileNotFoundError | ConnectionRefusedError):
+                return problem  # nobody is there: the next address is asked at once
             continue
         except InputError:
             raise  # no plain file in its place
