@@ -28,7 +28,8 @@ import hashlib
 import json
 import math
 import re
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import Any
 
 from fastscale.common import parse_json
@@ -89,15 +90,16 @@ class Record:
         """
         return self.env.get("finished") == "early"
 
-    @property
+    @cached_property
     def id(self) -> str:
         """The first 12 hex digits of the SHA-256 of the canonical line: the same content has the same id."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:12]
 
     def to_json(self) -> str:
         """The canonical line, without its newline: sorted keys, no spaces, no NaN, ASCII."""
+        content = {f.name: getattr(self, f.name) for f in fields(self)}
         return json.dumps(
-            asdict(self), sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True
+            content, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True
         )
 
     @classmethod

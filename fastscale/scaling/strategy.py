@@ -9,6 +9,7 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 from fastscale.archs.check import said_number
 from fastscale.errors import InputError
@@ -85,6 +86,11 @@ class Strategy:
             return text
         if not isinstance(text, str):
             raise InputError(f"a strategy is text or a Strategy, got {text!r}; use {GRAMMAR}")
+        return cls._parse(text)
+
+    @classmethod
+    @lru_cache(maxsize=4096)
+    def _parse(cls, text: str) -> "Strategy":
         if text == "dWr":
             return cls.from_weights(text, Fraction(1), Fraction(8), Fraction(8), Fraction(1))
         if text.startswith("alpha="):

@@ -7,6 +7,7 @@ A case is refused by an InputError or RunError whose text is one line without co
 import io
 import resource
 import signal
+import time
 import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -104,9 +105,14 @@ def command(*words: object) -> Ended:
 
 @contextmanager
 def alarm(seconds: float) -> Iterator[None]:
-    """Hang in the block when it takes longer."""
+    """Hang in the block when it takes longer: of the processor, or six times as long by the clock,
+    which other processes may slow down."""
+    began, used = time.monotonic(), time.process_time()
 
     def ring(number: int, frame: object) -> None:
+        if time.process_time() - used < seconds and time.monotonic() - began < 6 * seconds:
+            signal.setitimer(signal.ITIMER_REAL, 1)
+            return
         raise Hang(f"no end after {seconds} s")
 
     before = signal.signal(signal.SIGALRM, ring)
