@@ -290,6 +290,7 @@ def quiet() -> None:
         "sync_dist",  # torchmetrics gathers by itself
         "your dataloader is not resumable",  # it is, in our way
         "The `srun` command is available",
+        "Grad strides do not match",  # of 1x1 convolutions in channels_last: the same numbers
         "method of metric MeanMetric was called before",  # a resumed epoch's loss is set
     ):
         warnings.filterwarnings("ignore", f".*{text}.*")

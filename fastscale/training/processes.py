@@ -56,7 +56,7 @@ def loss_is_said(kept: Callable[[], str], grace: float = 20) -> Iterator[None]:
 
     Lightning watches these processes and kills the one that started them without a word when one of
     them fails. Here that one has `grace` seconds to leave the block with the error it meets by
-    itself. `kept`: what remains of the run.
+    itself, and as long as it takes to end after that. `kept`: what remains of the run.
     """
     left = threading.Event()
 
@@ -70,14 +70,12 @@ def loss_is_said(kept: Callable[[], str], grace: float = 20) -> Iterator[None]:
         )
         os._exit(1)
 
-    kind = subprocess_script._ChildProcessObserver
-    before = kind._terminate_all
-    kind._terminate_all = end  # type: ignore[method-assign, assignment]
+    # not put back: it watches on while this process ends
+    subprocess_script._ChildProcessObserver._terminate_all = end  # type: ignore[method-assign, assignment]
     try:
         yield
     finally:
         left.set()
-        kind._terminate_all = before  # type: ignore[method-assign]
 
 
 def own_cluster() -> list[Any]:
