@@ -20,7 +20,7 @@ from fastscale.models.finite import not_finite
 from fastscale.scaling import arch_named
 from fastscale.training.ema import ema_weight, update_ema
 from fastscale.training.layout import memory_format, to_layout
-from fastscale.training.mixup import apply_mix, draw_mix, mixed_loss
+from fastscale.training.mixup import Mix, apply_mix, draw_mix, mixed_loss
 from fastscale.training.optimizer import sgd, weight_decay
 from fastscale.training.precise_bn import recompute_statistics
 from fastscale.training.recipe import Recipe
@@ -177,16 +177,20 @@ class ImageClassifier(pl.LightningModule):
             else:  # stopped in the validation after its last batch: the next loop is the next epoch
                 loader.next_epoch += 1
 
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Loss of a batch, mixed where the recipe says so."""
-        images, labels = batch
+    def begin_part(self, batch_idx: int) -> Mix:
+        """Notes the learning rate of a batch's step and draws how the batch is mixed."""
         self.rate = float(self.trainer.optimizers[0].param_groups[0]["lr"])
         part = self.global_step * self.recipe.accumulate + batch_idx % self.recipe.accumulate
         if (
             self.recipe.drop_path
         ):  # what it drops is a function of seed, step and process, as all else that is random
             torch.manual_seed(hash((self.seed, part, self.global_rank)) % 2**63)
-        images, share = apply_mix(images, draw_mix(self.recipe, self.seed, part))
+        return draw_mix(self.recipe, self.seed, part)
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        """Loss of a batch, mixed where the recipe says so."""
+        images, labels = batch
+        images, share = apply_mix(images, self.begin_part(batch_idx))
         loss = mixed_loss(self.criterion, self.net(images), labels, share)
         self.train_loss.update(loss.detach())
         return loss
@@ -194,13 +198,19 @@ class ImageClassifier(pl.LightningModule):
     def optimizer_step(
         self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None
     ) -> None:
-        """A step; then the average takes its weights, after an epoch's first step and every
-        `ema_every`-th from there, as in the authors' code. Here, and not at the batch's end, it is
+        """A step, with the average that is due after it: here, and not at the batch's end, it is
         part of the step before anything is saved."""
         super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
+        weight = self.due_average(epoch, batch_idx)
+        if weight is not None:
+            update_ema(self.ema, self.net, weight)
+
+    def due_average(self, epoch: int, batch_idx: int) -> float | None:
+        """With which weight the average takes the weights after this step, if it does: after an
+        epoch's first step and every `ema_every`-th from there, as in the authors' code."""
         step = batch_idx // self.recipe.accumulate
-        if self.recipe.ema_rate and step % self.recipe.ema_every == 0:
-            update_ema(self.ema, self.net, ema_weight(self.recipe, epoch))
+        due = self.recipe.ema_rate > 0 and step % self.recipe.ema_every == 0
+        return ema_weight(self.recipe, epoch) if due else None
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Shows loss and rate every `log_every_n_steps`, the only wait for the device."""
