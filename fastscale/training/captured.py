@@ -216,6 +216,6 @@ class CapturedStep:
         p = self.parts
         state = list(p.net.state_dict(keep_vars=True).values())
         for group in p.optimizer.param_groups:
-            state += [t for w in group["params"] for t in p.optimizer.state[w].values()]
+            state += [t for w in group["params"] for t in p.optimizer.state.get(w, {}).values()]
         scale = [] if p.scaler is None else [p.scaler._scale, p.scaler._growth_tracker]
         return [t for t in (*state, p.loss_sum, p.loss_count, *scale) if isinstance(t, Tensor)]
