@@ -297,6 +297,7 @@ def quiet() -> None:
         "isinstance.treespec",
         "in eval mode",  # the averaged weights
         "on_after_batch_transfer",
+        "transfer_batch_to_device",
         "smaller than the logging interval",
         "sync_dist",  # torchmetrics gathers by itself
         "your dataloader is not resumable",  # it is, in our way

@@ -6,7 +6,6 @@ within a step (`on_after_backward` and the like) do not exist in a graph; a call
 gets Lightning's own step.
 """
 
-from collections import deque
 from typing import Any
 
 import torch
@@ -23,7 +22,6 @@ from fastscale.training.mixup import apply_mix
 from fastscale.training.recipe import PRECISIONS
 
 MODES = ("auto", "on", "off")  # of --cuda-graph
-AHEAD = 2  # steps that the host may be ahead of the device: more would only hold memory
 WITHIN = (
     "on_before_zero_grad",
     "on_before_backward",
@@ -76,7 +74,6 @@ class StepLoop(_AutomaticOptimization):
         if on_gpu and mode == "auto" and reason:
             self.say(reason)
         self.step: CapturedStep | None = None
-        self.ended: deque[Any] = deque()  # events behind the last steps
 
     def say(self, reason: str) -> None:
         """One line."""
@@ -85,17 +82,12 @@ class StepLoop(_AutomaticOptimization):
 
     def run(self, optimizer: Any, batch_idx: int, kwargs: Any) -> dict[str, Any]:
         """One batch: a step, or a part of one where they accumulate; its loss as Lightning has it."""
-        if len(self.ended) >= AHEAD:
-            self.ended.popleft().synchronize()
+        self.module.keep_pace()
         images, labels = kwargs["batch"]
         outputs = None
         if self.captured and (step := self._ready(optimizer, batch_idx, images, labels)):
             outputs = {"loss": self._run(step, batch_idx, images, labels)}
-        outputs = outputs or super().run(optimizer, batch_idx, kwargs)
-        if images.is_cuda:
-            self.ended.append(torch.cuda.Event())
-            self.ended[-1].record()
-        return outputs
+        return outputs or super().run(optimizer, batch_idx, kwargs)
 
     def _run(self, step: CapturedStep, batch_idx: int, images: Tensor, labels: Tensor) -> Tensor:
         trainer, module = self.trainer, self.module
