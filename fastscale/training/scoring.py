@@ -9,7 +9,7 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from fastscale.errors import RunError
 from fastscale.models.finite import not_finite
-from fastscale.training.feeding import Fed
+from fastscale.training.fed import Fed
 from fastscale.training.precise_bn import recompute_statistics
 from fastscale.training.recipe import Recipe
 
