@@ -108,15 +108,13 @@ def loading_rate(loader: Any, seconds: float) -> float:
     images, busy = 0, 0.0
     while busy < seconds:
         first = True
-        for batch in loader:
+        for batch, _ in loader:
             now = time.perf_counter()
-            if release := getattr(batch, "release", None):  # see training/feeding.py
-                release()
             if first:
                 began, first = now, False
                 spent = 0.0
                 continue
-            images += len(batch[0])
+            images += len(batch)
             spent = now - began
             if busy + spent >= seconds:
                 break
@@ -170,7 +168,7 @@ def together(
                 marks.append(step.clock.mark())
                 step.images, step.labels = prepare(batch[0]), batch[1]
             else:
-                step.images, step.labels = feeder.take(batch)
+                step.images, step.labels = feeder.take(batch, loader)
                 marks.append(step.clock.mark())
                 feeder.keep_pace()
             step()

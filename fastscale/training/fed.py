@@ -1,5 +1,6 @@
 """The part of the LightningModule that takes a loader's batches to the device and normalises them."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytorch_lightning as pl
@@ -42,9 +43,17 @@ class Fed(pl.LightningModule):
         """To a GPU while it works on what it had before; elsewhere as Lightning does."""
         if device.type != "cuda":
             return super().transfer_batch_to_device(batch, device, dataloader_idx)
+        return self._take(batch, device, self._loader())
+
+    def _take(self, batch: Any, device: torch.device, loader: Any) -> tuple[Tensor, Tensor]:
         if self.feeder is None:
             self.feeder = Feeder(device, self.normalise)
-        return self.feeder.take(batch)
+        return self.feeder.take(batch, loader)
+
+    def _loader(self) -> Any:
+        """The loader of the loop that runs."""
+        trainer = self.trainer
+        return trainer.train_dataloader if trainer.training else trainer.val_dataloaders
 
     def on_after_batch_transfer(
         self, batch: tuple[Tensor, Tensor], _dataloader_idx: int
@@ -54,10 +63,14 @@ class Fed(pl.LightningModule):
         images, labels = batch
         return (self.normalise(images) if images.dtype == torch.uint8 else images), labels
 
-    def fed(self, batch: Any) -> tuple[Tensor, Tensor]:
-        """A loader's batch as a step gets it, outside of Lightning's loops."""
-        self.keep_pace()
-        return self.on_after_batch_transfer(self.transfer_batch_to_device(batch, self.device, 0), 0)
+    def fed(self, loader: Any) -> Iterator[Tensor]:
+        """A loader's images as a step gets them, outside of Lightning's loops."""
+        for batch in loader:
+            if self.device.type == "cuda":
+                self.keep_pace()
+                yield self._take(batch, self.device, loader)[0]
+            else:
+                yield self.normalise(batch[0].to(self.device))
 
     def keep_pace(self) -> None:
         """Where a step begins: the host waits if it is too far ahead of a GPU."""

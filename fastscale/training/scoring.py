@@ -63,7 +63,7 @@ class Scored(Fed):
             loader.next_epoch = (
                 self.recipe.epochs + self.current_epoch
             )  # crops that training does not see
-            batches = (self.fed(batch)[0] for batch in loader)
+            batches = self.fed(loader)
             wanted = -(-self.recipe.precise_bn * self.recipe.accumulate // self.recipe.batch_size)
             nets = [self.net, self.ema] if self.recipe.ema_rate else [self.net]
             reduce = self.trainer.strategy.reduce

@@ -8,13 +8,6 @@ from fastscale.training.feeding import Feeder
 from tests.training.tape import Stream
 
 
-class Batch(tuple):
-    """A loader's, which wants its memory back."""
-
-    def release(self):
-        self.freed.append(self[1])
-
-
 @pytest.fixture
 def events(monkeypatch):
     """Those that were made, in order; each is over when its `done` is."""
@@ -48,25 +41,26 @@ def events(monkeypatch):
     return made
 
 
-def test_memory_is_given_back_when_its_copy_is_done(events):
-    feeder, freed = Feeder(torch.device("meta"), torch.Tensor.float), []
-    for number in range(4):
-        batch = Batch((torch.zeros(2, 3, 4, 4, dtype=torch.uint8), torch.full((2,), number)))
-        batch.freed = freed
-        images, labels = feeder.take(batch)
+class Loader:
+    """It wants to know when it may fill its memory again."""
+
+    def __init__(self):
+        self.told = []
+
+    def copied(self, images, event):
+        self.told.append((images, event))
+
+
+def test_a_loader_is_told_of_the_copy_of_its_memory(events):
+    feeder, loader = Feeder(torch.device("meta"), torch.Tensor.float), Loader()
+    for number in range(3):
+        pixels = torch.zeros(2, 3, 4, 4, dtype=torch.uint8)
+        images, labels = feeder.take((pixels, torch.zeros(2)), loader)
         assert images.device.type == labels.device.type == "meta" and images.dtype == torch.float32
-    assert not freed
-    events[1].done = True  # the second before the first: in their order all the same
-    feeder.release_copied()
-    assert not freed
-    events[0].done = True
-    feeder.take(batch)
-    assert [int(labels[0]) for labels in freed] == [0, 1] and len(feeder.copying) == 3
-    feeder.take((torch.zeros(2, 3, 4, 4, dtype=torch.uint8), torch.zeros(2)))  # wants nothing back
-    for event in events:
-        event.done = True
-    feeder.keep_pace()
-    assert len(freed) == 5 and not feeder.copying
+        assert loader.told[number][0] is pixels and loader.told[number][1].recorded
+    assert [event for _, event in loader.told] == events and not any(e.done for e in events)
+    feeder.take((pixels, torch.zeros(2)), object())  # torch's pinned memory needs no word
+    assert len(events) == 3
 
 
 def test_the_host_stays_two_steps_ahead_at_most(events):
