@@ -64,6 +64,7 @@ class CapturedStep:
         self.images = self.labels = torch.empty(0)
         self.graphs: dict[Any, Any] = {}  # by (first part, last part), or by the average's weight
         self.recorded: tuple[Any, ...] = ()  # what the graphs hold for
+        self.where: list[int] = []
         self.gradients: list[Tensor | None] = []  # the graphs write there: their memory is kept
         start_momentum(parts.optimizer)
         if parts.scaler is not None:
@@ -127,7 +128,7 @@ class CapturedStep:
 
     def check_place(self) -> None:
         """Forgets graphs of weights that no longer lie where they lay (a callback put others in)."""
-        if self.recorded and self.capture and self.where != [t.data_ptr() for t in self._state()]:
+        if self.recorded and self.capture and self.where != self._where():
             self.forget()
 
     def _part(self, first: bool, last: bool) -> None:
@@ -175,7 +176,7 @@ class CapturedStep:
         accumulate = self.parts.accumulate
         kinds = [(k == 0, k == accumulate - 1) for k in range(accumulate)]
         state = self._state()
-        self.where = [t.data_ptr() for t in state]
+        self.where = self._where()
         kept, random = [t.detach().clone() for t in state], torch.cuda.get_rng_state(self.device)
         stream = torch.cuda.Stream(self.device)
         try:
@@ -219,3 +220,8 @@ class CapturedStep:
             state += [t for w in group["params"] for t in p.optimizer.state.get(w, {}).values()]
         scale = [] if p.scaler is None else [p.scaler._scale, p.scaler._growth_tracker]
         return [t for t in (*state, p.loss_sum, p.loss_count, *scale) if isinstance(t, Tensor)]
+
+    def _where(self) -> list[int]:
+        """Addresses of all that the graphs read and write, averages too."""
+        tensors = (*self._state(), *self.averaged.state_dict(keep_vars=True).values())
+        return [t.data_ptr() for t in tensors]

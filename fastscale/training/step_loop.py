@@ -64,13 +64,11 @@ class StepLoop(_AutomaticOptimization):
         reason = why_not(trainer, module)
         if mode == "on" and reason:
             raise InputError(f"--cuda-graph on: the step cannot be one CUDA graph ({reason})")
-        self.mode, self.captured = (
-            mode,
-            (mode == "on" or (mode == "auto" and on_gpu)) and not reason,
-        )
-        self.used = ("captured" if on_gpu else "uncaptured") if self.captured else None
-        if on_gpu and not self.captured:
-            self.used = "off"
+        self.mode = mode
+        self.captured = not reason and (mode == "on" or (mode == "auto" and on_gpu))
+        self.used: str | None = "off" if on_gpu else None
+        if self.captured:
+            self.used = "captured" if on_gpu else "uncaptured"
         if on_gpu and mode == "auto" and reason:
             self.say(reason)
         self.step: CapturedStep | None = None
@@ -146,14 +144,14 @@ class StepLoop(_AutomaticOptimization):
         return step
 
     def _make(self, optimizer: Any) -> CapturedStep:
-        trainer, module, metric = self.trainer, self.module, self.module.train_loss
+        trainer, module = self.trainer, self.module
         precision: Any = trainer.precision_plugin
         parts = StepParts(
             net=module.net,
             criterion=module.criterion,
             optimizer=optimizer,
-            loss_sum=metric.mean_value.clone(),
-            loss_count=metric.weight.clone(),
+            loss_sum=torch.zeros((), device=module.device),
+            loss_count=torch.zeros((), device=module.device),
             accumulate=trainer.accumulate_grad_batches,
             mixed=module.recipe.mixup > 0 or module.recipe.cutmix > 0,
             clip=trainer.gradient_clip_val or 0.0,
