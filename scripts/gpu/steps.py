@@ -58,7 +58,8 @@ def times(name: str, batch: int, device: str) -> dict[str, Any]:
     finally:
         torch.backends.cudnn.benchmark = before
     counts = {k: v for k, v in network_fields(arch, CLASSES).items() if k in COUNTS}
-    return {**counts, **found, "batch": fitted, "precision": kind}
+    captured = device.startswith("cuda")  # else its code ran uncaptured
+    return {**counts, **found, "batch": fitted, "precision": kind, "captured": captured}
 
 
 COUNTS = ("flops", "params", "acts", "resolution")
