@@ -1,9 +1,12 @@
 """Batches on their way to a GPU, against streams and events that do what a test says."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
-from fastscale.training import feeding
+from fastscale.training import Recipe, fed, feeding
+from fastscale.training.classifier import ImageClassifier
 from fastscale.training.feeding import Feeder
 from tests.training.tape import Stream
 
@@ -76,3 +79,39 @@ def test_what_is_on_the_device_already_is_not_copied(events):
     labels = torch.zeros(2, dtype=torch.int64)
     images, same = feeder.take((torch.zeros(2, 3, 4, 4, dtype=torch.uint8), labels))
     assert same is labels and images.dtype == torch.float32 and not events
+
+
+def test_the_module_feeds_a_gpu(monkeypatch):
+    """One feeder, told whose batch it is; what it has normalised is not normalised again. On a CPU
+    there is none."""
+    seen = []
+
+    class Fake(SimpleNamespace):
+        def take(self, batch, loader):
+            seen.append(loader)
+            return self.prepare(batch[0]), batch[1]
+
+        def keep_pace(self):
+            seen.append("paced")
+
+    monkeypatch.setattr(fed, "Feeder", lambda device, prepare: Fake(prepare=prepare))
+    module = ImageClassifier("regnety-tiny", Recipe(epochs=5), num_classes=3)
+    module._trainer = SimpleNamespace(
+        training=True, train_dataloader="train", val_dataloaders="val"
+    )
+    pixels, labels = torch.randint(256, (2, 3, 8, 8), dtype=torch.uint8), torch.zeros(2)
+    right = module.normalise(pixels)
+
+    def through(device):
+        batch = module.transfer_batch_to_device((pixels, labels), device, 0)
+        return module.on_after_batch_transfer(batch, 0)[0]
+
+    module.keep_pace()
+    assert torch.equal(through(torch.device("cpu")), right) and module.feeder is None
+    gpu = SimpleNamespace(type="cuda")
+    assert torch.equal(through(gpu), right)
+    feeder, module._trainer.training = module.feeder, False
+    assert torch.equal(through(gpu), right) and module.feeder is feeder
+    module.keep_pace()
+    assert seen == ["train", "val", "paced"]
+    assert [torch.equal(images, right) for images in module.fed([(pixels, labels)])] == [True]
