@@ -60,7 +60,7 @@ def check(name: str, precision: str, layout: str, compiled: bool, batch: int, de
     return {
         "first_s": round(first, 4),
         "later_s": round(later, 4),
-        "loss": round(float(loss), 3),
+        "loss": round(float(loss.detach()), 3),
         "fine": fine,
     }
 

@@ -6,7 +6,7 @@ one line of JSON with sorted keys, validated when it is made and again when it i
 `run` names them). What a value was measured in is part of its name:
 
     train   top1_error top5_error top1_error_ema top5_error_ema (%), train_loss, epoch_time_s (wall clock, one training epoch),
-            images_per_s, data_wait_share (0 to 1), peak_memory_mib
+            images_per_s, data_wait_share (0 to 1), device_busy_share (0 to 1, on a GPU), peak_memory_mib
     evaluate top1_error top5_error (%), images (how many), top1_error_among (%, the choice being among the data's classes alone)
     time    a training step (run `<network>.time`), of env.batch images on dummy data:
             step_time_s (median over the repeats), step_time_spread_s (half the distance of the quartiles), forward_time_s (with the loss),

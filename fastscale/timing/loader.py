@@ -18,6 +18,7 @@ from fastscale.timing.epoch import SUFFIX, envelope
 from fastscale.timing.memory import fitting_batch
 from fastscale.timing.step import TrainingStep
 from fastscale.timing.turns import StepTime, benchmarked_kernels, time_steps, warm_up
+from fastscale.training.feeding import Feeder
 from fastscale.training.layout import memory_format
 from fastscale.training.recipe import Recipe
 
@@ -126,43 +127,64 @@ def loading_rate(loader: Any, seconds: float) -> float:
 
 
 def end_to_end(
-    arch: Arch, recipe: Recipe, data: Any, batch: int, device: str, seconds: float
+    arch: Arch,
+    recipe: Recipe,
+    data: Any,
+    batch: int,
+    device: str,
+    seconds: float,
+    kind: type[TrainingStep] = TrainingStep,
 ) -> tuple[float, float]:
-    """(images/s, share of the time that the device waits) of training steps on the loader's batches, over about `seconds`."""
-    step = TrainingStep(arch, recipe, batch, data.num_classes, device)
-    mean, std = (
-        torch.tensor(v, dtype=torch.float32, device=step.device).view(1, 3, 1, 1)
-        for v in (data.mean, data.std)
-    )
-    loader = data.train_dataloader()
+    """(images/s, share of the time that the device waits) of training steps of that kind on the
+    loader's batches, copied and normalised as in training, over about `seconds`."""
+    step = kind(arch, recipe, batch, data.num_classes, device)
     with benchmarked_kernels():
         warm_up(step)
-        images, busy, waited = 0, 0.0, 0.0
-        while busy < seconds:
-            marks: list[Any] = []
-            counted = 0
-            for pixels, labels in loader:
-                if not marks:
-                    began = time.perf_counter()
+        return together(step, data.train_dataloader(), data.mean, data.std, seconds)
+
+
+def together(
+    step: TrainingStep, loader: Any, mean: Any, std: Any, seconds: float
+) -> tuple[float, float]:
+    """The same of a step that is warm and a loader of (uint8 images, labels)."""
+    device = step.device
+    centre, scale = (
+        torch.tensor(v, dtype=torch.float32, device=device).view(1, 3, 1, 1) for v in (mean, std)
+    )
+    layout = memory_format(step.recipe.layout)
+
+    def prepare(pixels: torch.Tensor) -> torch.Tensor:
+        return (pixels.float() - centre).div_(scale).contiguous(memory_format=layout)
+
+    feeder = Feeder(device, prepare) if device.type == "cuda" else None
+    images, busy, waited = 0, 0.0, 0.0
+    while busy < seconds:
+        marks: list[Any] = []
+        counted = 0
+        for batch in loader:
+            if not marks:
+                began = time.perf_counter()
+            if feeder is None:
                 marks.append(step.clock.mark())
-                pixels = pixels.to(step.device, non_blocking=True).float()
-                step.images = (
-                    (pixels - mean).div_(std).contiguous(memory_format=memory_format(recipe.layout))
-                )
-                step.labels = labels.to(step.device, non_blocking=True)
-                step()
+                step.images, step.labels = prepare(batch[0]), batch[1]
+            else:
+                step.images, step.labels = feeder.take(batch, loader)
                 marks.append(step.clock.mark())
-                counted += len(pixels) if len(marks) > 2 else 0
-                if counted and busy + time.perf_counter() - began >= seconds:
-                    break
-            if not counted:
-                raise InputError(
-                    "an epoch of this data has fewer than two batches: give a smaller batch"
-                )
-            # marks: a batch's arrival, its step's end, the next one's arrival, ...; counted from the end of the first step on
-            waited += sum(
-                step.clock.seconds(a, b) for a, b in zip(marks[1::2], marks[2::2], strict=False)
+                feeder.keep_pace()
+            step()
+            marks.append(step.clock.mark())
+            counted += len(batch[0]) if len(marks) > 2 else 0
+            if counted and busy + time.perf_counter() - began >= seconds:
+                break
+        if not counted:
+            raise InputError(
+                "an epoch of this data has fewer than two batches: give a smaller batch"
             )
-            busy += step.clock.seconds(marks[1], marks[-1])
-            images += counted
+        # marks: a batch's arrival, its step's end, the next one's arrival, ...; counted from the
+        # end of the first step on
+        waited += sum(
+            step.clock.seconds(a, b) for a, b in zip(marks[1::2], marks[2::2], strict=False)
+        )
+        busy += step.clock.seconds(marks[1], marks[-1])
+        images += counted
     return images / busy, min(1.0, waited / busy)

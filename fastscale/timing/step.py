@@ -9,6 +9,7 @@ from torch import nn
 from fastscale.archs import Arch
 from fastscale.models import build
 from fastscale.timing.clock import Clock
+from fastscale.training.captured import CapturedStep, StepParts
 from fastscale.training.layout import memory_format, to_layout
 from fastscale.training.optimizer import sgd, weight_decay
 from fastscale.training.recipe import Recipe
@@ -43,9 +44,10 @@ class Step:
         return build(arch, num_classes)
 
     def precision(self) -> torch.autocast:
-        """The recipe's mixed precision, or none."""
+        """The recipe's mixed precision, or none; casts are not kept, as in Lightning."""
         dtype = DTYPES.get(self.recipe.precision, torch.float32)
-        return torch.autocast(self.device.type, dtype=dtype, enabled=dtype != torch.float32)
+        mixed = dtype != torch.float32
+        return torch.autocast(self.device.type, dtype=dtype, enabled=mixed, cache_enabled=False)
 
     def __call__(self, mark: Callable[[], object] = lambda: None) -> None:
         """One step; `mark` is called at the end of each part but the last."""
@@ -69,7 +71,7 @@ class Step:
 class TrainingStep(Step):
     """With the recipe's optimizer. Emptying the gradients counts as part of the backward pass, before which it happens."""
 
-    parts = ("forward_time_s", "backward_time_s", "optimizer_time_s")
+    parts: tuple[str, ...] = ("forward_time_s", "backward_time_s", "optimizer_time_s")
 
     def __init__(self, arch: Arch, recipe: Recipe, batch: int, num_classes: int, device: str):
         super().__init__(arch, recipe, batch, num_classes, device)
@@ -87,6 +89,29 @@ class TrainingStep(Step):
         mark()
         self.scaler.step(self.optimizer)
         self.scaler.update()
+
+
+class CapturedTrainingStep(TrainingStep):
+    """As `fit` makes it on a GPU: one CUDA graph, replayed. On a CPU the graph's code, uncaptured."""
+
+    parts = ()
+
+    def __init__(self, arch: Arch, recipe: Recipe, batch: int, num_classes: int, device: str):
+        super().__init__(arch, recipe, batch, num_classes, device)
+        parts = StepParts(
+            self.net,
+            self.criterion,
+            self.optimizer,
+            loss_sum=torch.zeros((), device=self.device),
+            loss_count=torch.zeros((), device=self.device),
+            scaler=self.scaler if self.scaler.is_enabled() else None,
+            autocast=self.precision,
+        )
+        self.captured = CapturedStep(parts, self.net, capture=self.device.type == "cuda")
+
+    def __call__(self, mark: Callable[[], object] = lambda: None) -> None:
+        """All of it at once."""
+        self.captured(self.images, self.labels)
 
 
 class InferenceStep(Step):

@@ -34,6 +34,7 @@ from fastscale.training.recipe import load_recipe
 from fastscale.training.resuming import check_progress, check_steps, checkpoint_of
 from fastscale.training.run_checkpoint import RunCheckpoint, kept
 from fastscale.training.runs import RunFolder
+from fastscale.training.step_loop import StepLoop
 from fastscale.training.stopping import Stopped, Stopping
 from fastscale.training.trainer_cli import TrainerCLI, run_config
 
@@ -46,20 +47,23 @@ def fit(
     runs_dir: str = "runs",
     restart: bool = False,
     checkpoint_every: float = CHECKPOINT_EVERY,
+    cuda_graph: str = "auto",
 ) -> Record:
     """Trains `run` (or what `--config` in `arguments` says) and returns its record; a finished
     run's record is returned as it is.
 
-    `arguments` are LightningCLI's. `checkpoint_every`: seconds (see RunCheckpoint). InputError for
-    an unusable name, setting or data set, or a folder that holds another run; RunError for a run
-    that could not go on. SystemExit 130 or 143 after Ctrl-C or SIGTERM, when all is saved.
+    `arguments` are LightningCLI's. `checkpoint_every`: seconds (see RunCheckpoint). `cuda_graph`:
+    auto, on or off (see StepLoop), no part of what the run is. InputError for an unusable name,
+    setting or data set, or a folder that holds another run; RunError for a run that could not go
+    on. SystemExit 130 or 143 after Ctrl-C or SIGTERM, when all is saved.
     """
     stopping = Stopping()
     with one_speaks(), stopping.listening():
         try:
             end_with_parent()
             quiet()
-            return _Run(run, arguments, runs_dir, stopping).fit(restart, checkpoint_every)
+            made = _Run(run, arguments, runs_dir, stopping, cuda_graph)
+            return made.fit(restart, checkpoint_every)
         except Stopped as stop:
             if speaks():
                 print(stopping.line, file=sys.stderr, flush=True)
@@ -70,9 +74,14 @@ class _Run:
     """A run of which name, settings and data are known to be usable."""
 
     def __init__(
-        self, run: str | None, arguments: list[str], runs_dir: str, stopping: Stopping
+        self,
+        run: str | None,
+        arguments: list[str],
+        runs_dir: str,
+        stopping: Stopping,
+        cuda_graph: str = "auto",
     ) -> None:
-        self.stopping, self.first = stopping, speaks()
+        self.stopping, self.first, self.cuda_graph = stopping, speaks(), cuda_graph
         self.cli = TrainerCLI(_config(run, arguments), arguments)
         self.module, self.data = self.cli.model, self.cli.datamodule
         self.options = self.cli.config["trainer"]
@@ -171,6 +180,8 @@ class _Run:
             # a run that ended early has no more epochs to make
             **({"max_epochs": content["epoch"] + 1} if content is not None and ended else {}),
         )
+        loop = StepLoop(trainer, self.module, self.cuda_graph)
+        trainer.fit_loop.epoch_loop.automatic_optimization = loop
         self.callback = callback
         return trainer
 
@@ -286,6 +297,7 @@ def quiet() -> None:
         "isinstance.treespec",
         "in eval mode",  # the averaged weights
         "on_after_batch_transfer",
+        "transfer_batch_to_device",
         "smaller than the logging interval",
         "sync_dist",  # torchmetrics gathers by itself
         "your dataloader is not resumable",  # it is, in our way

@@ -55,7 +55,18 @@ def apply_mix(images: Tensor, mix: Mix) -> tuple[Tensor, float]:
     return mixed, 1 - (bottom - top) * (right - left) / (h * w)
 
 
-def mixed_loss(criterion: nn.Module, logits: Tensor, labels: Tensor, share: float) -> Tensor:
-    """The loss against both labels of each pair, in their shares."""
+def mixed_loss(
+    criterion: nn.Module,
+    logits: Tensor,
+    labels: Tensor,
+    share: float | Tensor,
+    rest: Tensor | None = None,
+) -> Tensor:
+    """The loss against both labels of each pair, in their shares; `rest` is the second one's, where
+    both are tensors, which a captured step reads anew each time."""
     loss = criterion(logits, labels)
-    return loss if share == 1.0 else share * loss + (1 - share) * criterion(logits, labels.flip(0))
+    if rest is None:
+        if share == 1.0:
+            return loss
+        return share * loss + (1 - share) * criterion(logits, labels.flip(0))
+    return share * loss + rest * criterion(logits, labels.flip(0))

@@ -1,4 +1,5 @@
-"""What a run shows while it goes: speed, share of time spent waiting for data, a grid of training images, HParams (TensorBoard)."""
+"""What a run shows while it goes: speed, shares of time in which the step waits for data and in
+which a GPU works, a grid of training images, HParams (TensorBoard)."""
 
 import math
 import statistics
@@ -18,10 +19,13 @@ from fastscale.counts import complexity
 from fastscale.errors import InputError
 from fastscale.scaling import parse_run
 from fastscale.training.checkpoint_io import is_number
-from fastscale.training.classifier import ERRORS, ImageClassifier
+from fastscale.training.classifier import ImageClassifier
+from fastscale.training.device_meter import HELD_BACK, DeviceMeter
+from fastscale.training.scoring import ERRORS
 
 SUMS = ("seconds", "busy", "waited", "images")  # of an epoch under way
 EPOCH = ("epoch_time_s", "images_per_s", "data_wait_share")  # of a whole one
+DEVICE, DEVICE_SHARE = "device", "device_busy_share"  # beside them, on a GPU
 
 
 class Clock:
@@ -53,7 +57,8 @@ class Clock:
 
 
 class SpeedMonitor(Callback):
-    """Images/s, seconds an epoch and data-wait share of each training epoch, by the host's clock.
+    """Images/s, seconds an epoch and data-wait share of each training epoch, by the host's clock; on
+    a GPU also the share of the time in which the device works, by its events (DeviceMeter).
 
     Of training batches only: the clock stands during validation with its precise batch norm, and
     while a checkpoint is saved. No device sync inside an epoch but where the clock stops. The first
@@ -77,8 +82,8 @@ class SpeedMonitor(Callback):
         epochs, begun = state_dict.get("epochs"), state_dict.get("begun")
         if not (
             isinstance(epochs, list)
-            and all(_is_numbers(e, EPOCH) for e in epochs)
-            and (begun is None or _is_numbers(begun, SUMS))
+            and all(_is_numbers(e, EPOCH, DEVICE_SHARE) for e in epochs)
+            and (begun is None or _is_numbers(begun, SUMS, DEVICE))
         ):
             raise InputError("the checkpoint is damaged: what it says of speed are no numbers")
         self.epochs, self.begun = list(epochs), begun
@@ -94,7 +99,7 @@ class SpeedMonitor(Callback):
 
     def start(self, begun: dict[str, float]) -> None:
         """Sums of the epoch so far, to which what follows is added."""
-        self.begun, self.clock = begun, Clock()
+        self.begun, self.clock, self.device = begun, Clock(), DeviceMeter()
         self.first_batch = self.last_end = math.nan
         self.waited, self.images, self.over = 0.0, 0, False
         self.clock.go()
@@ -104,10 +109,14 @@ class SpeedMonitor(Callback):
         assert self.begun is not None
         now = self.clock.read()
         here = (now, now - self.first_batch, self.waited, self.images)
-        return {
+        sums = {
             k: self.begun[k] + (0.0 if math.isnan(v) else v)
             for k, v in zip(SUMS, here, strict=True)
         }
+        # not of an epoch that was begun where there was no GPU
+        if self.device.steps and (DEVICE in self.begun or not self.begun["images"]):
+            sums[DEVICE] = self.begun.get(DEVICE, 0.0) + self.device.busy()
+        return sums
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -127,6 +136,10 @@ class SpeedMonitor(Callback):
             self.first_batch = now
         else:
             self.waited += now - self.last_end
+        if batch[0].is_cuda:
+            loop = trainer.fit_loop.epoch_loop.automatic_optimization
+            in_pieces = getattr(loop, "used", None) != "captured"
+            self.device.begin(hold_back=in_pieces and batch_idx == HELD_BACK)
 
     def on_train_batch_end(
         self,
@@ -137,6 +150,7 @@ class SpeedMonitor(Callback):
         batch_idx: int,
     ) -> None:
         """Counts the batch's images over all processes; the last batch stops the clock."""
+        self.device.end()
         self.images += batch[0].shape[0] * trainer.world_size
         if batch_idx + 1 >= trainer.num_training_batches:
             self.over = True
@@ -159,23 +173,24 @@ class SpeedMonitor(Callback):
         busy = max(sums["busy"], 1e-9)
         here = (sums["seconds"], sums["images"] / busy, min(1.0, sums["waited"] / busy))
         epoch = dict(zip(EPOCH, here, strict=True))
+        if DEVICE in sums:
+            epoch[DEVICE_SHARE] = min(1.0, sums[DEVICE] / busy)
         self.begun = None
         if sums["images"]:
             self.epochs.append(epoch)
-            pl_module.log_dict(epoch)
+            for name, value in epoch.items():
+                pl_module.log(name, value, prog_bar=name.endswith("_share"))
 
     def summary(self) -> dict[str, float]:
-        """Median over the epochs of each figure."""
-        return {
-            k: statistics.median(e[k] for e in self.epochs)
-            for k in (self.epochs[0] if self.epochs else ())
-        }
+        """Median over the epochs of each figure that all of them have."""
+        names = [k for k in (*EPOCH, DEVICE_SHARE) if all(k in e for e in self.epochs)]
+        return {k: statistics.median(e[k] for e in self.epochs) for k in names if self.epochs}
 
 
-def _is_numbers(value: object, names: tuple[str, ...]) -> bool:
+def _is_numbers(value: object, names: tuple[str, ...], optional: str) -> bool:
     return (
         isinstance(value, dict)
-        and set(value) == set(names)
+        and set(value) - {optional} == set(names)
         and all(is_number(v, 0, 1e15) for v in value.values())
     )
 

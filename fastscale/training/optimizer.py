@@ -25,7 +25,7 @@ def sgd(net: nn.Module, recipe: Recipe, decay: float) -> torch.optim.SGD:
     norm_ids = {id(p) for p in norms}
     others = [p for p in net.parameters() if id(p) not in norm_ids]
     on_gpu = all(p.is_cuda for p in norms + others)
-    return torch.optim.SGD(
+    optimizer = torch.optim.SGD(
         [{"params": others, "weight_decay": decay}, {"params": norms, "weight_decay": 0.0}],
         lr=recipe.first_lr,
         momentum=recipe.momentum,
@@ -33,3 +33,20 @@ def sgd(net: nn.Module, recipe: Recipe, decay: float) -> torch.optim.SGD:
         fused=True if on_gpu else None,
         foreach=None if on_gpu else True,
     )
+    if on_gpu:
+        start_momentum(optimizer)
+    return optimizer
+
+
+def start_momentum(optimizer: torch.optim.Optimizer) -> None:
+    """Momentum that has not begun yet begins at 0, which makes the same first step as none.
+
+    Fused SGD needs it: where float16's scaler passes over its first step, it takes what lay in the
+    memory of the buffers for momentum in the second. A captured step needs it too: its buffers may
+    not be made while it is recorded.
+    """
+    for group in optimizer.param_groups:
+        for parameter in group["params"] if group["momentum"] else ():
+            state = optimizer.state[parameter]
+            if state.get("momentum_buffer") is None:
+                state["momentum_buffer"] = torch.zeros_like(parameter)

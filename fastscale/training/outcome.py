@@ -53,6 +53,9 @@ def make_record(
         extra |= {"finished": "early", "steps": made}
     if data_stored := stored(data):
         extra["stored"] = data_stored
+    # how the step was launched: Lightning's own loop does not say
+    if graph := getattr(trainer.fit_loop.epoch_loop.automatic_optimization, "used", None):
+        extra["cuda_graph"] = graph
     if options := {k: v for k, v in module.trained_with["trainer"].items() if k != "precision"}:
         extra["trainer"] = options
     return Record(

@@ -28,18 +28,21 @@ def recompute_statistics(
 ) -> None:
     """Sets every batch norm's running mean and variance to those of the first `count` of `batches` (N, 3, H, W), normalised.
 
-    `reduce` averages a tensor over all processes. Networks are put back into their modes.
+    `reduce` averages a tensor over all processes. Networks are put back into their modes, and the
+    statistics stay where they lie: fvcore puts other tensors in their place, of which a captured
+    step would not know.
     """
     from fvcore.nn.precise_bn import get_bn_modules, update_bn_stats
 
     together = _Together(nets)
     modes = [(module, module.training) for module in together.modules()]
     together.train()
+    places = [(norm, norm.running_mean, norm.running_var) for norm in get_bn_modules(together)]
     try:
         update_bn_stats(together, batches, count)
-        for norm in get_bn_modules(together):
-            norm.running_mean.copy_(reduce(norm.running_mean))
-            norm.running_var.copy_(reduce(norm.running_var))
+        for norm, mean, var in places:
+            norm.running_mean = mean.copy_(reduce(norm.running_mean))
+            norm.running_var = var.copy_(reduce(norm.running_var))
     finally:
         for module, mode in modes:
             module.training = mode

@@ -13,10 +13,11 @@ from fastscale.data.module import ImageData
 from fastscale.errors import InputError
 from fastscale.scaling import arch_named
 from fastscale.training.checkpoint_io import AtomicCheckpointIO
-from fastscale.training.classifier import ERROR_DIGITS, ERRORS, ImageClassifier
+from fastscale.training.classifier import ImageClassifier
 from fastscale.training.monitor import SpeedMonitor
 from fastscale.training.options import check_arguments
 from fastscale.training.recipe import Recipe
+from fastscale.training.scoring import ERROR_DIGITS, ERRORS
 
 TRAINER_DEFAULTS = {
     "benchmark": True,

@@ -29,6 +29,13 @@ def add(verbs: Verbs) -> None:
         help="at most between checkpoints within an epoch (default: 60; 0: after every step); "
         "a young run saves sooner, and saving never takes over 1 %% of the time",
     )
+    p.add_argument(
+        "--cuda-graph",
+        choices=("auto", "on", "off"),
+        default="auto",
+        help="the step as one CUDA graph; default: auto, where a GPU and the run allow it. "
+        "on: an error where they do not; on a CPU the graph's code, uncaptured",
+    )
 
     p = verbs.verb(
         "evaluate",
@@ -56,7 +63,9 @@ def cmd_fit(args: argparse.Namespace, rest: list[str]) -> int:
     check_variables()
     from fastscale.training.fit import fit, speaks
 
-    record = fit(args.run, rest, args.runs_dir, args.restart, args.checkpoint_every)
+    record = fit(
+        args.run, rest, args.runs_dir, args.restart, args.checkpoint_every, args.cuda_graph
+    )
     shown = ", ".join(f"{k} {v:.2f} %" for k, v in record.values.items() if "error" in k)
     if speaks():
         early = f", ended early after {record.epochs} epochs" if record.early else ""

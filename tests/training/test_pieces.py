@@ -125,7 +125,9 @@ def test_precise_statistics_are_those_of_the_images():
     torch.manual_seed(0)
     nets = [fs.build("regnety-tiny", 5).train(), fs.build("regnety-tiny", 5).eval()]
     batches = [torch.randn(16, 3, 32, 32) * 2 + 1 for _ in range(5)]
+    places = [buffer.data_ptr() for net in nets for buffer in net.buffers()]
     recompute_statistics(nets, iter(batches), 4, lambda t: t)
+    assert places == [buffer.data_ptr() for net in nets for buffer in net.buffers()]
     for net in nets:
         outputs = [net.stem.conv(x) for x in batches[:4]]
         torch.testing.assert_close(net.stem.norm.running_mean, torch.cat(outputs).mean((0, 2, 3)))

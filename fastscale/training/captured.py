@@ -1,0 +1,227 @@
+"""The training step on tensors that stay where they are, so that a GPU replays it as one CUDA graph.
+
+Forward, mixed loss, backward, clipping, SGD and the loss's sum are one graph, the average another,
+replayed behind it when it is due. What changes from step to step is filled into tensors before: the
+images, mixed already, their labels, the shares of a mix, and the learning rates. Uncaptured, as on
+a CPU, the same code runs operation by operation and makes the weights of the plain step bit for bit.
+"""
+
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fastscale.training.ema import update_ema
+from fastscale.training.mixup import mixed_loss
+from fastscale.training.optimizer import start_momentum
+
+WARM_UP = 3  # steps before the capture, in which cuDNN chooses its kernels; they are undone
+CLIPPING: dict[str, Callable[[list[Tensor], float], Any]] = {
+    "norm": torch.nn.utils.clip_grad_norm_,
+    "value": torch.nn.utils.clip_grad_value_,
+}
+
+
+@dataclass(frozen=True)
+class StepParts:
+    """What a step is made of.
+
+    `accumulate`: parts of a batch, each a call, of which the last steps. `mixed`: whether batches
+    are mixed, so that each image has two labels. `clip`: bound of the gradients' norm, or of each
+    value (`clip_by`); 0: none. `scaler`: float16's. `autocast`: around forward and loss. `loss_sum`,
+    `loss_count`: to which each part's loss and 1 are added.
+    """
+
+    net: nn.Module
+    criterion: nn.Module
+    optimizer: torch.optim.Optimizer
+    loss_sum: Tensor
+    loss_count: Tensor
+    accumulate: int = 1
+    mixed: bool = False
+    clip: float = 0.0
+    clip_by: str = "norm"
+    scaler: torch.amp.GradScaler | None = None
+    autocast: Callable[[], AbstractContextManager[Any]] = nullcontext
+
+
+class CapturedStep:
+    """A step of `parts`; `averaged`: the network of averaged weights.
+
+    `capture`: as CUDA graphs, recorded at the first batch and anew for batches of another shape; or
+    not, which needs no GPU. RuntimeError where they cannot be recorded; then nothing has changed.
+    """
+
+    def __init__(self, parts: StepParts, averaged: nn.Module, capture: bool):
+        self.parts, self.averaged, self.capture = parts, averaged, capture
+        self.device = parts.loss_sum.device
+        self.rates = [self._number(0.0) for _ in parts.optimizer.param_groups]
+        self.share, self.rest, self.loss = (self._number(v) for v in (1.0, 0.0, 0.0))
+        self.images = self.labels = torch.empty(0)
+        self.graphs: dict[Any, Any] = {}  # by (first part, last part), or by the average's weight
+        self.recorded: tuple[Any, ...] = ()  # what the graphs hold for
+        self.where: list[int] = []
+        self.gradients: list[Tensor | None] = []  # the graphs write there: their memory is kept
+        start_momentum(parts.optimizer)
+        if parts.scaler is not None:
+            parts.scaler.scale(self.loss)  # makes its tensors
+
+    def _number(self, value: float) -> Tensor:
+        return torch.full((), value, device=self.device)
+
+    def __call__(self, images: Tensor, labels: Tensor, share: float = 1.0, part: int = 0) -> Tensor:
+        """Part number `part` of a step on (N, 3, H, W) images, mixed and normalised, and (N,)
+        labels: its loss over `accumulate`, in memory of its own. `share`: of the first labels."""
+        self.prepare(images, labels)
+        self.images.copy_(images)
+        self.labels.copy_(labels)
+        self.share.fill_(share)
+        self.rest.fill_(1 - share)
+        for rate, group in zip(self.rates, self.parts.optimizer.param_groups, strict=True):
+            rate.fill_(group["lr"])
+        ends = (part == 0, part == self.parts.accumulate - 1)
+        if self.capture:
+            self.graphs[ends].replay()
+        else:
+            self._part(*ends)
+        return self.loss.clone()
+
+    def average(self, weight: float) -> None:
+        """averaged += weight * (weights - averaged)."""
+        if not self.capture:
+            update_ema(self.averaged, self.parts.net, weight)
+            return
+        if weight not in self.graphs:
+            with self._recording(weight):
+                update_ema(self.averaged, self.parts.net, weight)
+        self.graphs[weight].replay()
+
+    def prepare(self, images: Tensor, labels: Tensor) -> None:
+        """Makes the buffers for batches of this shape and records the graphs, if they are not there.
+
+        RuntimeError (also OutOfMemoryError) where they cannot be recorded.
+        """
+        holds = (images.shape, images.stride(), images.dtype, labels.shape)
+        if holds == self.recorded:
+            return
+        self.forget()
+        self.images, self.labels = torch.empty_like(images), torch.empty_like(labels)
+        if self.capture:
+            self.images.copy_(images)
+            self.labels.copy_(labels)
+            try:
+                self._record()
+            except BaseException:
+                self.forget()
+                raise
+        self.recorded = holds
+
+    def forget(self) -> None:
+        """Lets go of graphs, buffers and gradients; the next call makes them anew."""
+        self.graphs, self.gradients, self.recorded = {}, [], ()
+        self.images = self.labels = torch.empty(0)
+        self.parts.optimizer.zero_grad(set_to_none=True)
+
+    def check_place(self) -> None:
+        """Forgets graphs of weights that no longer lie where they lay (a callback put others in)."""
+        if self.recorded and self.capture and self.where != self._where():
+            self.forget()
+
+    def _part(self, first: bool, last: bool) -> None:
+        """One part of a step, all of which a graph holds."""
+        p = self.parts
+        with p.autocast():
+            logits = p.net(self.images)
+            mix = (self.share, self.rest) if p.mixed else (1.0,)
+            loss = mixed_loss(p.criterion, logits, self.labels, *mix)
+        p.loss_sum.add_(loss.detach())
+        p.loss_count.add_(1)
+        loss = loss / p.accumulate
+        self.loss.copy_(loss.detach())
+        if first:
+            p.optimizer.zero_grad(set_to_none=True)
+        (loss if p.scaler is None else p.scaler.scale(loss)).backward()
+        if last:
+            self._update()
+
+    def _update(self) -> None:
+        """Clipping and SGD, with the learning rates of the tensors. Nothing here waits for the
+        device: fused SGD passes over a step itself where the scaler found an overflow."""
+        p = self.parts
+        groups = p.optimizer.param_groups
+        if p.clip:
+            if p.scaler is not None:
+                p.scaler.unscale_(p.optimizer)
+            CLIPPING[p.clip_by]([w for group in groups for w in group["params"]], p.clip)
+        numbers = [group["lr"] for group in groups]
+        try:
+            for group, rate in zip(groups, self.rates, strict=True):
+                group["lr"] = rate
+            if p.scaler is None:
+                p.optimizer.step()
+            else:
+                p.scaler.step(p.optimizer)
+                p.scaler.update()
+        finally:
+            for group, number in zip(groups, numbers, strict=True):
+                group["lr"] = number
+
+    def _record(self) -> None:
+        """Warms up on a stream of its own, records a graph for each kind of part, and puts back
+        weights, statistics, momentum, sums, scale and random state as they were."""
+        accumulate = self.parts.accumulate
+        kinds = [(k == 0, k == accumulate - 1) for k in range(accumulate)]
+        state = self._state()
+        self.where = self._where()
+        kept, random = [t.detach().clone() for t in state], torch.cuda.get_rng_state(self.device)
+        stream = torch.cuda.Stream(self.device)
+        try:
+            stream.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(stream):
+                for kind in kinds * WARM_UP:
+                    self._part(*kind)
+                self.parts.optimizer.zero_grad(set_to_none=True)
+            torch.cuda.current_stream().wait_stream(stream)
+            for kind in dict.fromkeys(kinds):
+                with self._recording(kind):
+                    self._part(*kind)
+            self.gradients = [w.grad for w in self.parts.net.parameters()]
+        finally:
+            torch.cuda.synchronize(self.device)
+            with torch.no_grad():
+                torch._foreach_copy_([t.detach() for t in state], kept)
+            torch.cuda.set_rng_state(random, self.device)
+
+    @contextmanager
+    def _recording(self, key: Any) -> Iterator[None]:
+        """Records the block as the graph `key`. In thread-local mode: a loader's threads may ask for
+        pinned memory meanwhile. Without the collector of garbage: what it frees could break it."""
+        graph = torch.cuda.CUDAGraph()
+        pool = next((g.pool() for g in self.graphs.values()), None)
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            with torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):
+                yield
+        finally:
+            if collecting:
+                gc.enable()
+        self.graphs[key] = graph
+
+    def _state(self) -> list[Tensor]:
+        """All that a step changes, gradients apart."""
+        p = self.parts
+        state = list(p.net.state_dict(keep_vars=True).values())
+        for group in p.optimizer.param_groups:
+            state += [t for w in group["params"] for t in p.optimizer.state.get(w, {}).values()]
+        scale = [] if p.scaler is None else [p.scaler._scale, p.scaler._growth_tracker]
+        return [t for t in (*state, p.loss_sum, p.loss_count, *scale) if isinstance(t, Tensor)]
+
+    def _where(self) -> list[int]:
+        """Addresses of all that the graphs read and write, averages too."""
+        tensors = (*self._state(), *self.averaged.state_dict(keep_vars=True).values())
+        return [t.data_ptr() for t in tensors]

@@ -1,0 +1,86 @@
+"""The part of the LightningModule that takes a loader's batches to the device and normalises them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from fastscale.training.feeding import Feeder
+from fastscale.training.layout import memory_format
+from fastscale.training.recipe import Recipe
+
+
+class Fed(pl.LightningModule):
+    """Takes uint8 (N, 3, H, W) RGB batches, in the layout that its recipe says; `mean`, `std` per
+    channel on the scale 0 to 255."""
+
+    image_mean: Tensor
+    image_std: Tensor
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        mean: tuple[float, float, float],
+        std: tuple[float, float, float],
+    ):
+        super().__init__()
+        self.recipe, self.mean, self.std = recipe, tuple(mean), tuple(std)
+        for name, value in (("image_mean", self.mean), ("image_std", self.std)):
+            number = torch.tensor(value, dtype=torch.float32).view(1, 3, 1, 1)
+            self.register_buffer(name, number, persistent=False)
+        self.feeder: Feeder | None = None  # of a GPU
+
+    @property
+    def memory_format(self) -> torch.memory_format:
+        """Of the network and of its batches: one setting for both."""
+        return memory_format(self.recipe.layout)
+
+    def transfer_batch_to_device(
+        self, batch: Any, device: torch.device, dataloader_idx: int
+    ) -> tuple[Tensor, Tensor]:
+        """To a GPU while it works on what it had before; elsewhere as Lightning does."""
+        if device.type != "cuda":
+            return super().transfer_batch_to_device(batch, device, dataloader_idx)
+        return self._take(batch, device, self._loader())
+
+    def _take(self, batch: Any, device: torch.device, loader: Any) -> tuple[Tensor, Tensor]:
+        if self.feeder is None:
+            self.feeder = Feeder(device, self.normalise)
+        return self.feeder.take(batch, loader)
+
+    def _loader(self) -> Any:
+        """The loader of the loop that runs."""
+        trainer = self.trainer
+        return trainer.train_dataloader if trainer.training else trainer.val_dataloaders
+
+    def on_after_batch_transfer(
+        self, batch: tuple[Tensor, Tensor], _dataloader_idx: int
+    ) -> tuple[Tensor, Tensor]:
+        """uint8 RGB -> normalised float, in the network's layout, on the device; what came through
+        the feeder is that already."""
+        images, labels = batch
+        return (self.normalise(images) if images.dtype == torch.uint8 else images), labels
+
+    def fed(self, loader: Any) -> Iterator[Tensor]:
+        """A loader's images as a step gets them, outside of Lightning's loops."""
+        for batch in loader:
+            if self.device.type == "cuda":
+                self.keep_pace()
+                yield self._take(batch, self.device, loader)[0]
+            else:
+                yield self.normalise(batch[0].to(self.device))
+
+    def keep_pace(self) -> None:
+        """Where a step begins: the host waits if it is too far ahead of a GPU."""
+        if self.feeder is not None:
+            self.feeder.keep_pace()
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """(N, 3, H, W) on the scale 0 to 255 -> mean 0, std 1 over the data set."""
+        return (
+            (images.to(self.image_mean.dtype) - self.image_mean)
+            .div_(self.image_std)
+            .contiguous(memory_format=self.memory_format)
+        )

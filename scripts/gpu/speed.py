@@ -1,0 +1,67 @@
+"""Loader, step and both together, as `fit` runs them: what of the slower one's rate is left."""
+
+from dataclasses import replace
+from typing import Any
+
+import fastscale as fs
+from fastscale.data.module import ImageData
+from fastscale.timing.loader import loading_rate, together
+from fastscale.timing.memory import clean
+from fastscale.timing.step import CapturedTrainingStep, TrainingStep
+from fastscale.timing.turns import benchmarked_kernels, warm_up
+from fastscale.training.recipe import load_recipe
+
+WANTED = 0.95  # of the slower of loader and step
+
+
+def data_for(
+    network: str, augmentation: str, source: str, data_dir: str | None, batch: int
+) -> ImageData:
+    """The pictures as the network trains on them."""
+    arch = fs.arch(network)
+    return ImageData(
+        source,
+        data_dir,
+        resolution=arch.resolution,
+        test_resolution=arch.test_resolution,
+        batch_size=batch,
+        augmentation=augmentation,
+    )
+
+
+def speed(
+    network: str,
+    augmentation: str,
+    source: str,
+    data_dir: str | None,
+    batch: int,
+    device: str,
+    seconds: float,
+    precision: str,
+) -> dict[str, Any]:
+    """Images/s of the loader alone, the step alone (captured, eager) and loader and captured step
+    together, over about `seconds` each; `fine`: together at least `WANTED` of the slower."""
+    recipe = replace(
+        load_recipe("imagenet-100ep"), precision=precision, batch_size=batch, mixup=0.0
+    )
+    data = data_for(network, augmentation, source, data_dir, batch)
+    line: dict[str, Any] = {"batch": batch, "precision": precision, "loader": data.loader_name}
+    line["loader_images_per_s"] = loading_rate(data.train_dataloader(), seconds)
+    for name, kind in (("eager", TrainingStep), ("captured", CapturedTrainingStep)):
+        clean()
+        with benchmarked_kernels():
+            step = kind(fs.arch(network), recipe, batch, data.num_classes, device)
+            warm_up(step)
+            line[f"{name}_images_per_s"] = batch / alone(step, seconds)
+            if kind is CapturedTrainingStep:
+                rate, waited = together(step, data.train_dataloader(), data.mean, data.std, seconds)
+        del step
+    slower = min(line["loader_images_per_s"], line["captured_images_per_s"])
+    line |= {"together_images_per_s": rate, "device_waits": waited, "of_slower": rate / slower}
+    return {**line, "fine": rate / slower >= WANTED}
+
+
+def alone(step: TrainingStep, seconds: float) -> float:
+    """Seconds of a step with nothing beside it, over about `seconds`."""
+    once = step.round(2)[step.whole]
+    return step.round(max(2, min(500, round(seconds / once))))[step.whole]

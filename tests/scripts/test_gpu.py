@@ -1,0 +1,113 @@
+"""scripts/gpu.sh: a check that can fail, and a list of parts under a clock."""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from fastscale.training.captured import CapturedStep
+
+FOLDER = Path(__file__).resolve().parents[2] / "scripts" / "gpu"
+
+
+@pytest.fixture
+def scripts(monkeypatch):
+    """The scripts' modules, by name."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    names = ("equal", "pictures", "speed", "steps", "trained", "run")
+    yield lambda name: __import__(name)
+    for name in names:
+        sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def call(scripts, tmp_path):
+    """call(minutes) -> a call of the runner; nothing of it is begun."""
+
+    def make(seconds=100.0, lines=None):
+        run = scripts("run")
+        args = argparse.Namespace(tiny=False, out=tmp_path)
+        return run.Call(args, "cpu", time.monotonic() + seconds + run.LAST, lines or {})
+
+    return make
+
+
+def test_equal_sees_a_step_that_is_not(scripts, monkeypatch):
+    equal = scripts("equal").equal
+    same = equal("regnety-tiny", "32-true", 2, "cpu", 3, 5)
+    assert same["fine"] and same["difference"] == same["control"] == 0
+    monkeypatch.setattr(CapturedStep, "average", lambda self, weight: None)
+    assert not equal("regnety-tiny", "32-true", 2, "cpu", 3, 5)["fine"]
+
+
+def test_parts_under_a_clock(scripts, call, tmp_path, capsys):
+    """What was fine is taken over; what fails stops nothing; what there is no time for is left."""
+    run, file = scripts("run"), tmp_path / "check.jsonl"
+    env = {"device": "d"}
+    done = []
+
+    def part(key, least=0.0, **line):
+        def make():
+            done.append(key)
+            if "error" in line:
+                raise RuntimeError(line["error"])
+            return line
+
+        return key, least, make
+
+    before = {"old": {"key": "old", "fine": True}, "bad": {"key": "bad", "fine": False}}
+    parts = [part("old"), part("bad", fine=True), part("wrong", fine=False, x=0.123456)]
+    parts += [part("broken", error="no"), part("long", 1000.0), part("last", value=1)]
+    assert run.run(call(lines=before), iter(parts), file, env) == (2, 1)
+    assert done == ["bad", "wrong", "broken", "last"]
+    lines = run.read_lines(file)
+    assert list(lines) == done and lines["broken"]["error"] == "RuntimeError: no"
+    assert all(line["device"] == "d" and line["took_s"] >= 0 for line in lines.values())
+    assert "x=0.1235" in capsys.readouterr().out
+    with file.open("a") as out:
+        out.write('{"key": "cut o')
+    assert list(run.read_lines(file)) == done
+
+
+def test_a_part_that_overruns_is_given_up(scripts, call, tmp_path):
+    run = scripts("run")
+    began = time.monotonic()
+
+    def forever():
+        while time.monotonic() < began + 30:
+            time.sleep(0.01)
+        return {}
+
+    failed, left = run.run(call(0.3), iter([("slow", 0.0, forever)]), tmp_path / "f", {})
+    assert (failed, left) == (1, 0) and time.monotonic() < began + 20
+    assert json.loads((tmp_path / "f").read_text())["error"] == "its time was up"
+
+
+def test_the_lists_name_what_they_measure(scripts, call):
+    run = scripts("run")
+    one = call()
+    one.args.batch = 256
+    keys = [key for key, _, _ in run.check(one)]
+    assert keys[0] == "pictures" and len(keys) == len(set(keys))
+    for network in ("regnety-500mf", "efficientnet-b0", "resnet-50", "regnety-4gf"):
+        assert {f"together {network} {a}" for a in ("none", "autoaugment")} <= set(keys)
+        assert {f"equal {network} {p}" for p in ("16-mixed", "bf16-mixed")} <= set(keys)
+        assert {f"stock {network} none", f"timm {network} none"} <= set(keys)
+    assert {"fit regnety-500mf", "killed and resumed", "compiled regnety-500mf"} <= set(keys)
+    timed = [key for key, _, _ in run.times(one)]
+    assert "step regnety-4gf.dWr-x4" in timed and timed.count("reference 0") == 1
+
+
+def test_pictures_are_made_once_and_whole(scripts, tmp_path):
+    pictures = scripts("pictures")
+    pictures.one(tmp_path, [], 32, 0)
+    pictures.one(tmp_path, [pictures.place(tmp_path, 0)], 32, 1)
+    files = sorted(p for p in tmp_path.rglob("*") if p.is_file())
+    assert files == sorted(pictures.place(tmp_path, i) for i in (0, 1))
+    assert {f.relative_to(tmp_path).parts[0] for f in files} == {"train", "val"}
+    before = [f.read_bytes() for f in files]
+    pictures.one(tmp_path, [], 32, 0)
+    assert [f.read_bytes() for f in files] == before

@@ -1,0 +1,117 @@
+"""Batches on their way to a GPU, against streams and events that do what a test says."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from fastscale.training import Recipe, fed, feeding
+from fastscale.training.classifier import ImageClassifier
+from fastscale.training.feeding import Feeder
+from tests.training.tape import Stream
+
+
+@pytest.fixture
+def events(monkeypatch):
+    """Those that were made, in order; each is over when its `done` is."""
+    made = []
+
+    class Event:
+        done = False
+
+        def __init__(self):
+            made.append(self)
+
+        def record(self):
+            self.recorded = True
+
+        def query(self):
+            assert self.recorded
+            return self.done
+
+        def synchronize(self):
+            assert self.recorded
+            self.waited = self.done = True
+
+    for name, value in {
+        "Event": Event,
+        "Stream": Stream,
+        "stream": lambda stream: stream,
+        "current_stream": Stream,
+    }.items():
+        monkeypatch.setattr(feeding.torch.cuda, name, value)
+    monkeypatch.setattr(torch.Tensor, "record_stream", lambda tensor, stream: None)
+    return made
+
+
+class Loader:
+    """It wants to know when it may fill its memory again."""
+
+    def __init__(self):
+        self.told = []
+
+    def copied(self, images, event):
+        self.told.append((images, event))
+
+
+def test_a_loader_is_told_of_the_copy_of_its_memory(events):
+    feeder, loader = Feeder(torch.device("meta"), torch.Tensor.float), Loader()
+    for number in range(3):
+        pixels = torch.zeros(2, 3, 4, 4, dtype=torch.uint8)
+        images, labels = feeder.take((pixels, torch.zeros(2)), loader)
+        assert images.device.type == labels.device.type == "meta" and images.dtype == torch.float32
+        assert loader.told[number][0] is pixels and loader.told[number][1].recorded
+    assert [event for _, event in loader.told] == events and not any(e.done for e in events)
+    feeder.take((pixels, torch.zeros(2)), object())  # torch's pinned memory needs no word
+    assert len(events) == 3
+
+
+def test_the_host_stays_two_steps_ahead_at_most(events):
+    feeder = Feeder(torch.device("meta"), torch.Tensor.float)
+    for step in range(5):
+        feeder.keep_pace()  # marks what was told before, and waits for what was two marks ago
+        waited = [i for i, event in enumerate(events) if hasattr(event, "waited")]
+        assert waited == list(range(step - 1)), step
+
+
+def test_what_is_on_the_device_already_is_not_copied(events):
+    feeder = Feeder(torch.device("cpu"), torch.Tensor.float)
+    labels = torch.zeros(2, dtype=torch.int64)
+    images, same = feeder.take((torch.zeros(2, 3, 4, 4, dtype=torch.uint8), labels))
+    assert same is labels and images.dtype == torch.float32 and not events
+
+
+def test_the_module_feeds_a_gpu(monkeypatch):
+    """One feeder, told whose batch it is; what it has normalised is not normalised again. On a CPU
+    there is none."""
+    seen = []
+
+    class Fake(SimpleNamespace):
+        def take(self, batch, loader):
+            seen.append(loader)
+            return self.prepare(batch[0]), batch[1]
+
+        def keep_pace(self):
+            seen.append("paced")
+
+    monkeypatch.setattr(fed, "Feeder", lambda device, prepare: Fake(prepare=prepare))
+    module = ImageClassifier("regnety-tiny", Recipe(epochs=5), num_classes=3)
+    module._trainer = SimpleNamespace(
+        training=True, train_dataloader="train", val_dataloaders="val"
+    )
+    pixels, labels = torch.randint(256, (2, 3, 8, 8), dtype=torch.uint8), torch.zeros(2)
+    right = module.normalise(pixels)
+
+    def through(device):
+        batch = module.transfer_batch_to_device((pixels, labels), device, 0)
+        return module.on_after_batch_transfer(batch, 0)[0]
+
+    module.keep_pace()
+    assert torch.equal(through(torch.device("cpu")), right) and module.feeder is None
+    gpu = SimpleNamespace(type="cuda")
+    assert torch.equal(through(gpu), right)
+    feeder, module._trainer.training = module.feeder, False
+    assert torch.equal(through(gpu), right) and module.feeder is feeder
+    module.keep_pace()
+    assert seen == ["train", "val", "paced"]
+    assert [torch.equal(images, right) for images in module.fed([(pixels, labels)])] == [True]
