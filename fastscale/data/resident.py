@@ -16,6 +16,7 @@ import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -73,7 +74,7 @@ class Resident:
 
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        path: str | Path,
         framing: Framing,
         device: torch.device | str = "cpu",
         *,
@@ -118,9 +119,11 @@ class Resident:
     def _decode(self, framing: Framing, out: np.ndarray, workers: int) -> None:
         file = np.memmap(self.path, dtype=np.uint8, mode="r").view(np.ndarray)
         boxes, _ = framing.boxes(0, self.kept, self.heights, self.widths)  # of validation alone
-        decode = None
+        decode: Any = None
         if (self.rows["mode"] == JPG).any():
-            from fastscale.data.ffcv_loader import ctypes_imdecode as decode
+            from fastscale.data.ffcv_loader import ctypes_imdecode
+
+            decode = ctypes_imdecode
 
         def part(first: int) -> None:
             for k in range(first, min(first + PART, len(out))):
