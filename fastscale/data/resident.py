@@ -118,7 +118,8 @@ class Resident:
 
     def _decode(self, framing: Framing, out: np.ndarray, workers: int) -> None:
         file = np.memmap(self.path, dtype=np.uint8, mode="r").view(np.ndarray)
-        boxes, _ = framing.boxes(0, self.kept, self.heights, self.widths)  # of validation alone
+        if not framing.train:
+            boxes, _ = framing.boxes(0, self.kept, self.heights, self.widths)
         decode: Any = None
         if (self.rows["mode"] == JPG).any():
             from fastscale.data.ffcv_loader import ctypes_imdecode
