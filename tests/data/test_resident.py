@@ -52,6 +52,16 @@ def test_by_tensors_within_one_level_and_validation_to_the_bit(stored):
     assert same(epoch(resident(stored, VAL, tensors=True)), epoch(guarded(stored, VAL)))
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="wants a GPU")
+def test_on_a_gpu(stored):
+    for framing, most in ((TRAIN, 1), (VAL, 0)):
+        loader = ResidentLoader(Resident(path(stored, framing), framing, "cuda"), framing, 10)
+        for (x, y), (u, v) in zip(loader, guarded(stored, framing), strict=True):
+            assert x.is_cuda and y.is_cuda and torch.equal(y.cpu(), v)
+            assert x.is_contiguous(memory_format=torch.channels_last)
+            assert (x.cpu().int() - u.int()).abs().max() <= most
+
+
 def test_more_batches_than_boxes_are_drawn_at_a_time(small):
     ours, theirs = (epoch(make(small, batch_size=1)) for make in (resident, guarded))
     assert len(ours[1]) == 45 > resident_file.TOGETHER and same(ours, theirs)
