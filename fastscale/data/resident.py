@@ -120,18 +120,19 @@ class Resident:
         file = np.memmap(self.path, dtype=np.uint8, mode="r").view(np.ndarray)
         if not framing.train:
             boxes, _ = framing.boxes(0, self.kept, self.heights, self.widths)
+        jpeg, starts = (self.rows["mode"] == JPG).tolist(), self.rows["pointer"].tolist()
+        sizes, heights, widths = (a.tolist() for a in (self.sizes, self.heights, self.widths))
         decode: Any = None
-        if (self.rows["mode"] == JPG).any():
+        if any(jpeg):
             from fastscale.data.ffcv_loader import ctypes_imdecode
 
             decode = ctypes_imdecode
 
         def part(first: int) -> None:
             for k in range(first, min(first + PART, len(out))):
-                start, size = int(self.rows["pointer"][k]), int(self.sizes[k])
-                h, w = int(self.heights[k]), int(self.widths[k])
-                data = file[start : start + size]
-                if self.rows["mode"][k] == JPG:
+                size, h, w = sizes[k], heights[k], widths[k]
+                data = file[starts[k] : starts[k] + size]
+                if jpeg[k]:
                     image = np.empty((h, w, 3), dtype=np.uint8)
                     at = data.ctypes.data, size, h, w, image.ctypes.data, h, w
                     if decode(*at, 0, 0, 1, 1, False, False):
