@@ -1,9 +1,11 @@
-"""Images into batches: sources, `.beton` files, two loaders with one semantics, one LightningDataModule. Reading order:
+"""Images into batches: sources, `.beton` files, three loaders with one semantics, one LightningDataModule. Reading order:
 
     paths, images, sources (scan, folder, archives, download, ...)   where images come from
     info, beton, beton_file, encode, write, upgrade                  the stored form
     identity, listing, stale, verify                                 whether it still is its source
-    framing, augment, ffcv_loader, plain_loader, workers, module     the batches
+    framing, augment, ffcv_loader, plain_loader, workers             the batches
+    cut_batch, resident                                              batches of what fits on the device
+    module                                                           the choice among them
 
 Importing this package is cheap: torch, Lightning and FFCV are imported by the names that need them, when these are used.
 """

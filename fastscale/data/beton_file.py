@@ -19,7 +19,6 @@ from fastscale.data.beton import (
     FFCV_VERSION,
     FIELDS,
     HEADER,
-    IMAGE,
     ROW,
     ROWS_AT,
     TABLE,
@@ -48,8 +47,8 @@ class BetonFile:
 
     def __init__(self, path: Path, capacity: int, page: int):
         self.page = page
-        self.rows: list[tuple[tuple[int, int, int, int], int]] = []
-        self.table: list[tuple[int, int, int]] = []
+        self.rows, self.table = np.zeros(capacity, dtype=ROW), np.zeros(capacity, dtype=TABLE)
+        self.count = 0
         self.at = -(-(ROWS_AT + capacity * ROW.itemsize) // page) * page  # the first page
         self.content = hashlib.sha256()
         self.index_sha256, self.size, self.modified_ns = "", 0, 0
@@ -85,19 +84,17 @@ class BetonFile:
             raise ValueError(f"an image of {len(data)} bytes does not fit a page of {self.page}")
         if self.at // self.page != (self.at + len(data) - 1) // self.page:
             self._write(bytes(-self.at % self.page))
-        self.table.append((len(self.rows), self.at, len(data)))
-        self.rows.append(((mode, width, height, self.at), label))
+        self.table[self.count] = (self.count, self.at, len(data))
+        self.rows[self.count] = ((mode, width, height, self.at), label)
+        self.count += 1
         self._write(data)
 
     def finish(self) -> None:
         """Table, metadata, and last the header."""
         self._write(bytes(-self.at % self.page))  # FFCV's page reader reads whole pages
-        table = np.array(self.table, dtype=TABLE)
-        rows = np.zeros(len(self.rows), dtype=ROW)  # its padding too: np.array takes it as it comes
-        rows["image"] = np.array([image for image, _ in self.rows], dtype=IMAGE)
-        rows["label"] = [label for _, label in self.rows]
+        rows, table = self.rows[: self.count], self.table[: self.count]
         header = np.zeros(1, dtype=HEADER)
-        header[0] = (FFCV_VERSION, len(FIELDS), self.page, len(self.rows), self.at)
+        header[0] = (FFCV_VERSION, len(FIELDS), self.page, self.count, self.at)
         parts = [header.tobytes(), field_descriptors().tobytes(), rows.tobytes(), table.tobytes()]
         self.file.write(parts[3])
         self.size = self.file.tell()

@@ -1,4 +1,4 @@
-"""Which part of an image is seen, at which size, in which order: one definition for both loaders (the paper's training recipe).
+"""Which part of an image is seen, at which size, in which order: one definition for all loaders (the paper's training recipe).
 
 Every random number is a function of (seed, epoch, image index) alone: the same for any loader, number of workers or processes, and after a
 resume. Train: a random area and aspect ratio, flipped half of the time. Val: the shorter side resized to `test_resolution`, `resolution`

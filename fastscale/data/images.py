@@ -101,7 +101,10 @@ def files_stamp(paths: Iterable[Path]) -> str:
 
 def digest_of_list(digests: Iterable[str]) -> str:
     """sha256 of the ordered hashes, one a line: what `sha256sum FILES | cut -d' ' -f1 | sha256sum` prints."""
-    return hashlib.sha256("".join(f"{d}\n" for d in digests).encode()).hexdigest()
+    seen = hashlib.sha256()
+    for d in digests:
+        seen.update(f"{d}\n".encode())
+    return seen.hexdigest()
 
 
 class ImageSet:

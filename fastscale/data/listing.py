@@ -4,6 +4,7 @@ added, removed, changed or relabelled since. Kept beside the store's source; nev
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import zlib
 from collections.abc import Callable, Sequence
@@ -11,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastscale.common import write_whole
+from fastscale.common import MIB, whole_file
 from fastscale.data.images import ImageSet
 
 MOST = 1 << 30  # bytes of a listing, unpacked: ImageNet's has 150 MB
@@ -39,13 +40,18 @@ def keep_listing(path: Path, stamp: str, images: ImageSet, digests: Sequence[str
     states = images.states()
     if states is None:
         return
-    fields = [stamp]
-    for (file, size, time), label, digest in zip(states, images.labels, digests, strict=True):
-        fields += [file, str(size), str(time), images.classes[int(label)], digest]
-    text = "\0".join(fields).encode("utf-8", "surrogateescape")
+    rows = zip(states, images.labels, digests, strict=True)
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, gzip.compress(text, 6, mtime=0))
+        with (
+            whole_file(path) as raw,
+            gzip.GzipFile("", "wb", 6, raw, mtime=0) as packed,
+            io.BufferedWriter(packed, MIB) as file,  # a line by itself is slow to pack
+        ):
+            file.write(stamp.encode())
+            for (name, size, time), label, digest in rows:
+                text = f"\0{name}\0{size}\0{time}\0{images.classes[int(label)]}\0{digest}"
+                file.write(text.encode("utf-8", "surrogateescape"))
 
 
 def read_listing(path: Path, stamp: str) -> list[Listed] | None:

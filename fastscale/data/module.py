@@ -1,4 +1,4 @@
-"""The LightningDataModule: any source, FFCV or the plain loader, uint8 batches. What can be wrong is found when it is made."""
+"""The LightningDataModule: any source and loader, uint8 batches. What can be wrong is found when it is made."""
 
 from __future__ import annotations
 
@@ -6,24 +6,27 @@ import importlib.util
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
+import torch
 
-from fastscale.data.beton import damaged, read_both, read_info
+from fastscale.data.beton import Index, damaged, read_both, read_info
 from fastscale.data.folder import SPLITS
 from fastscale.data.framing import Framing
 from fastscale.data.identity import combined_hash, data_hash, labels_digest
 from fastscale.data.images import ImageSet, spread
 from fastscale.data.info import BetonInfo
+from fastscale.data.resident import MOST, Resident, ResidentLoader, why_not
 from fastscale.data.sources import source as find_source
 from fastscale.data.stale import changed
 from fastscale.data.write import cores
 from fastscale.errors import InputError
 
-LOADERS = ("auto", "ffcv", "plain")
-MOST = {  # whole numbers that an argument may be
+LOADERS = ("auto", "ffcv", "plain", "resident")
+MOST_OF = {  # whole numbers that an argument may be
     **dict.fromkeys(("resolution", "test_resolution"), 1 << 14),
     **dict.fromkeys(("batch_size", "eval_batch_size"), 1_000_000),
     "workers": 10_000,
@@ -53,7 +56,9 @@ class ImageData(pl.LightningDataModule):
         batch_size: images of a training step over all processes, to which the learning rate belongs; an incomplete last one is dropped.
         eval_batch_size: images of one process in an evaluation step; default batch_size.
         workers: decoding threads (FFCV) or processes (plain) of one process; -1: the cores it has.
-        loader: ffcv (reads the written .beton), plain (reads the images), auto (ffcv where it is installed).
+        loader: ffcv (reads the written .beton), plain (reads the images), resident (keeps what is
+            written on the device); auto: plain where FFCV is not installed, resident where images are
+            not augmented beyond crop and flip and need at most 1 GiB (resident.py), else ffcv.
         seed: of order, crops, flips and augmentation.
         crop_area: range of a training crop's share of the image.
         crop_ratio: range of its width / height.
@@ -67,7 +72,8 @@ class ImageData(pl.LightningDataModule):
     Attributes: num_classes, classes (names in label order), mean, std (per channel, 0..255),
     train_size, val_size, data_name, loader_name, augmentation; data_hash: identity of images,
     labels, classes and stored form (identity.py), of both splits where both are there; stored: how
-    storing changed the pixels, {} where it did not.
+    storing changed the pixels, {} where it did not; device: where resident images are kept, default
+    the trainer's, or the CPU.
 
     Raises InputError where the data is missing, damaged or cut short, or an argument can't be right.
     """
@@ -99,7 +105,9 @@ class ImageData(pl.LightningDataModule):
         self.val_size: int
         self.data_hash: str
         self.stored: dict[str, Any] = {}
+        self.device: torch.device | str | None = None
         self._first_hash = ""  # by scheme 1; empty where a split is not here
+        self._asked, self._kept = loader, dict[str, Resident]()
         self.save_hyperparameters()
         self.batch_size, self.eval_batch_size = (
             batch_size,
@@ -108,9 +116,9 @@ class ImageData(pl.LightningDataModule):
         sizes = {"resolution": resolution, "test_resolution": test_resolution, "seed": seed}
         sizes |= {"batch_size": batch_size, "workers": workers, "limit_train": limit_train}
         for name, value in {**sizes, "eval_batch_size": self.eval_batch_size}.items():
-            if value is not None and (type(value) is not int or abs(value) > MOST[name]):
+            if value is not None and (type(value) is not int or abs(value) > MOST_OF[name]):
                 raise InputError(
-                    f"{name} {str(value)[:40]}: wanted a whole number to {MOST[name]:,}"
+                    f"{name} {str(value)[:40]}: wanted a whole number to {MOST_OF[name]:,}"
                 )
             if value is not None and value < 1 and name not in ("workers", "seed"):
                 raise InputError(f"{name} {value}: wanted at least 1")
@@ -130,16 +138,34 @@ class ImageData(pl.LightningDataModule):
         self.loader_name = self._choose(loader)
         if only_val and loader == "auto" and not (self.source.betons / "val.beton").exists():
             self.loader_name = "plain"  # a folder without train/ can't be written
-        if self.loader_name == "ffcv":
-            self._read_betons()
-        else:
+        if self.loader_name == "plain":
             self._read_images()
+        else:
+            self._read_betons()
         self.num_classes = len(self.classes)
         self.train_indices: np.ndarray | None = None
         self.val_indices: np.ndarray | None = None  # set it to evaluate on some images only
         if limit_train is not None and limit_train < self.train_size:
             self.train_indices = spread(self.train_size, limit_train)
             self.train_size = limit_train
+        if loader == "resident" and (reason := self._not_resident()):
+            raise InputError(f"loader resident: {reason}; choose loader ffcv or plain")
+        of_the_file = loader == "auto" and self.loader_name == "ffcv" and not only_val
+        if of_the_file and not self._not_resident(MOST):
+            self.loader_name = "resident"
+
+    def _not_resident(self, most: int | None = None) -> str | None:
+        framings = {"train": self.train_framing, "val": self.val_framing}
+        splits = {split: (index, framings[split]) for split, index in self.indexes.items()}
+        return why_not(splits, self.train_indices, most)
+
+    def goes_on_with(self, loader: str | None) -> None:
+        """A run that `loader` began goes on with it, where `auto` would choose ffcv or resident
+        today."""
+        if self._asked != "auto" or {loader, self.loader_name} != {"ffcv", "resident"}:
+            return
+        if loader == "ffcv" or not self._not_resident():
+            self.loader_name = str(loader)
 
     @staticmethod
     def _choose(loader: str) -> str:
@@ -158,7 +184,10 @@ class ImageData(pl.LightningDataModule):
 
     def _read_betons(self) -> None:
         splits = ("val",) if self._only_val else SPLITS
-        self.infos = {s: self._read_beton(s) for s in splits}
+        self.infos: dict[str, BetonInfo] = {}
+        self.indexes: dict[str, Index] = {}
+        for split in splits:
+            self.infos[split], self.indexes[split] = self._read_beton(split)
         if self._only_val:
             with suppress(InputError):  # for the identity alone
                 train = read_info(self.source.betons / "train.beton")
@@ -177,7 +206,7 @@ class ImageData(pl.LightningDataModule):
         self.stored = train.stored or val.stored
         self._identify({s: (i.list_digest, i.labels_digest) for s, i in self.infos.items()})
 
-    def _read_beton(self, split: str) -> BetonInfo:
+    def _read_beton(self, split: str) -> tuple[BetonInfo, Index]:
         path = self.source.betons / f"{split}.beton"
         info, index = read_both(path, self.source.command, old=True)
         command = self.source.command_for(info.settings)
@@ -204,7 +233,7 @@ class ImageData(pl.LightningDataModule):
                     "or go on with what is stored: --data.stale ok"
                 )
             _say_once(f"{line}; going on with what is stored (stale: ok)")
-        return info
+        return info, index
 
     def _read_images(self) -> None:
         alone = self._only_val
@@ -280,17 +309,28 @@ class ImageData(pl.LightningDataModule):
                 1, world // max(1, self.trainer.num_nodes)
             )  # processes that share this machine's cores
         workers = max(1, cores() // here) if self.workers == -1 else self.workers
-        share: dict[str, Any] = {
-            "workers": workers,
-            "indices": indices,
-            "epoch": epoch,
-            "rank": rank,
-            "world": world,
-        }
+        share: dict[str, Any] = {"indices": indices, "epoch": epoch, "rank": rank, "world": world}
+        path = self.source.betons / f"{split}.beton"
+        if self.loader_name == "resident":
+            kept = self._resident(path, framing, indices, workers)
+            return ResidentLoader(kept, framing, batch_size, **share)
         if self.loader_name == "plain":
             from fastscale.data.plain_loader import PlainLoader
 
-            return PlainLoader(self.images[split], framing, batch_size, **share)
+            return PlainLoader(self.images[split], framing, batch_size, workers=workers, **share)
         from fastscale.data.ffcv_loader import GuardedLoader
 
-        return GuardedLoader(self.source.betons / f"{split}.beton", framing, batch_size, **share)
+        return GuardedLoader(path, framing, batch_size, workers=workers, **share)
+
+    def _resident(
+        self, path: Path, framing: Framing, indices: np.ndarray | None, workers: int
+    ) -> Resident:
+        """The images of a split on the device: loaded once, for every epoch and validation."""
+        device = torch.device("cpu" if self.device is None else self.device)
+        if self.trainer is not None:
+            device = self.trainer.strategy.root_device
+        there = self._kept.get(path.stem)
+        if there is None or not there.serves(framing, device, indices):
+            there = Resident(path, framing, device, indices=indices, workers=workers)
+            self._kept[path.stem] = there
+        return there

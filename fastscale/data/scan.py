@@ -106,8 +106,10 @@ class Scan:
         above |= {(here.st_dev, here.st_ino)}
         self.folders.append(folder)
         for entry in entries(self.root / folder):
-            path = f"{folder}/{entry.name}"
-            if not is_system(entry.name) and _is_dir(entry):
+            path, system = f"{folder}/{entry.name}", is_system(entry.name)
+            if not system and self._is_image(entry):
+                yield path
+            elif not system and _is_dir(entry):
                 inside = os.stat(entry.path)
                 if entry.name.startswith("."):
                     self.left_out["hidden folders"] += 1
@@ -117,8 +119,6 @@ class Scan:
                     self.left_out[f"folders more than {DEPTH} levels deep"] += 1
                 else:
                     yield from self._walk(path, depth - 1, above)
-            elif not is_system(entry.name) and self._is_image(entry):
-                yield path
             else:
                 self.note(entry)
 

@@ -52,7 +52,7 @@ def time_loader(
     device = usable_device(device)
 
     def data_of(size: int) -> ImageData:
-        return ImageData(
+        data = ImageData(
             source,
             data_dir,
             resolution=arch.resolution,
@@ -64,6 +64,8 @@ def time_loader(
             flip=recipe.flip,
             augmentation=recipe.augmentation,
         )
+        data.device = device
+        return data
 
     data = data_of(batch)
     classes = data.num_classes
@@ -114,6 +116,9 @@ def loading_rate(loader: Any, seconds: float) -> float:
                 began, first = now, False
                 spent = 0.0
                 continue
+            if batch.is_cuda:  # made there, by kernels that were only launched
+                torch.cuda.synchronize()
+                now = time.perf_counter()
             images += len(batch)
             spent = now - began
             if busy + spent >= seconds:

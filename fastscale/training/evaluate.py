@@ -111,7 +111,9 @@ def errors_of(
     config = run_config(settings["arch"], recipe, source or own.get("source"))
     config["trainer"]["precision"] = own.get("precision") or recipe.precision
     if source is None:
-        config["data"]["loader"] = own.get("loader") or "auto"
+        loader = own.get("loader") or "auto"
+        # they show the same validation pixels, and resident images must fit into the memory
+        config["data"]["loader"] = "ffcv" if loader == "resident" else loader
     config["data"]["only_val"] = True
     cli = TrainerCLI({**config, "seed_everything": settings["seed"]}, arguments)
     data = cli.datamodule

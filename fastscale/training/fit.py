@@ -16,6 +16,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from fastscale.common import write_whole
+from fastscale.data.module import ImageData
 from fastscale.errors import InputError, RunError
 from fastscale.records import Record, RecordStore
 from fastscale.scaling import parse_run
@@ -62,8 +63,8 @@ def fit(
         try:
             end_with_parent()
             quiet()
-            made = _Run(run, arguments, runs_dir, stopping, cuda_graph)
-            return made.fit(restart, checkpoint_every)
+            made = _Run(run, arguments, runs_dir, stopping, restart, cuda_graph)
+            return made.fit(checkpoint_every)
         except Stopped as stop:
             if speaks():
                 print(stopping.line, file=sys.stderr, flush=True)
@@ -79,9 +80,11 @@ class _Run:
         arguments: list[str],
         runs_dir: str,
         stopping: Stopping,
+        restart: bool = False,
         cuda_graph: str = "auto",
     ) -> None:
-        self.stopping, self.first, self.cuda_graph = stopping, speaks(), cuda_graph
+        self.stopping, self.restart, self.first = stopping, restart, speaks()
+        self.cuda_graph = cuda_graph
         self.cli = TrainerCLI(_config(run, arguments), arguments)
         self.module, self.data = self.cli.model, self.cli.datamodule
         self.options = self.cli.config["trainer"]
@@ -96,6 +99,8 @@ class _Run:
         self.data.share_of(1)  # a batch larger than the data is said before anything is written
         self.store = RecordStore(Path(runs_dir) / "records.jsonl")
         self.folder = RunFolder(runs_dir, run or f"{arch}.{recipe.name}", self.module.seed)
+        if not restart and isinstance(self.data, ImageData):
+            self.data.goes_on_with(self.folder.loader)
         self.same_data: Callable[[str | None], bool] = getattr(
             self.data, "same_data", lambda found: found == self.data.data_hash
         )
@@ -111,12 +116,12 @@ class _Run:
             "classes": list(self.data.classes),
         }
 
-    def fit(self, restart: bool, checkpoint_every: float) -> Record:
+    def fit(self, checkpoint_every: float) -> Record:
         """Trains it, or resumes, or returns the record that is there."""
         with self.folder.locked() if self.first else nullcontext():
             if self.first:
                 self.store.check()
-                self._claim(restart)
+                self._claim()
             recipe = self.module.recipe
             found = self.folder.finished(
                 self.module.arch.name, recipe.digest, self.data.data_name, self.same_data
@@ -153,13 +158,13 @@ class _Run:
                 self.store.append(record)
         return record
 
-    def _claim(self, restart: bool) -> None:
+    def _claim(self) -> None:
         own = self.module.trained_with
         settings = {k: own[k] for k in ("data", "data_hash", "loader", "stored")}
         if not settings["stored"]:
             del settings["stored"]
         self.folder.claim(
-            {**self.module.settings, **settings, **own["trainer"]}, restart, self.same_data
+            {**self.module.settings, **settings, **own["trainer"]}, self.restart, self.same_data
         )
 
     def _trainer(self, content: dict[str, Any] | None, checkpoint_every: float) -> Trainer:

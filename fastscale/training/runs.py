@@ -6,7 +6,7 @@ runs/<run>/seed<k>/ holds settings.json, last.ckpt, TensorBoard's event files an
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +117,15 @@ class RunFolder:
                     "replace it, or another --runs_dir"
                 )
         write_whole(file, json.dumps(settings, indent=1) + "\n")
+
+    @property
+    def loader(self) -> str | None:
+        """The loader that the run in this folder began with; None where there is none, or its
+        settings cannot be read, which `claim` says."""
+        with suppress(InputError, OSError):
+            found = self._settings(self.path / "settings.json").get("loader")
+            return found if isinstance(found, str) else None
+        return None
 
     @staticmethod
     def _settings(file: Path) -> dict[str, Any]:

@@ -50,8 +50,9 @@ def test_facts_are_there_at_once_and_the_same_for_both_loaders(spec, loader):
     assert [len(y) for _, y in d.test_dataloader()] == [10, 2]
 
 
-def test_auto_takes_ffcv_and_says_so_where_it_cannot(spec, monkeypatch, capsys):
-    assert ImageData(spec, **SMALL).loader_name == ("ffcv" if module_file.have_ffcv() else "plain")
+def test_auto_takes_what_is_quickest_and_says_where_ffcv_is_not(spec, monkeypatch, capsys):
+    chosen = "resident" if module_file.have_ffcv() else "plain"
+    assert ImageData(spec, **SMALL).loader_name == chosen
     monkeypatch.setattr(module_file, "have_ffcv", lambda: False)
     module_file._say_once.cache_clear()
     assert [ImageData(spec, **SMALL).loader_name for _ in range(2)] == ["plain", "plain"]
@@ -76,7 +77,7 @@ def test_a_part_of_the_training_images(spec, loader):
 
 @pytest.mark.parametrize("wrong, said", [
     ({"source": "fashionmnist"}, "no data source 'fashionmnist'"),
-    ({"loader": "fast"}, "no loader 'fast'; there are: auto, ffcv, plain"),
+    ({"loader": "fast"}, "no loader 'fast'; there are: auto, ffcv, plain, resident"),
     ({"resolution": 0}, "resolution 0: wanted at least 1"),
     ({"test_resolution": 16}, "test_resolution 16 is below resolution 32"),
     ({"batch_size": 0}, "batch_size 0: wanted at least 1"),

@@ -1,6 +1,6 @@
 """`fastscale`, with what a test wants to see or to break; a script of its own, because every process of a run starts it again.
 
-TEST_SEEN=FOLDER: which training images each process decodes, a line a batch. TEST_KILL=RANK:STEP:SIGNAL: a signal at the start of a step.
+TEST_SEEN=FOLDER: which training images each process is shown, in order. TEST_KILL=RANK:STEP:SIGNAL: a signal at the start of a step.
 """
 
 import os
@@ -8,27 +8,22 @@ import signal
 import sys
 
 from fastscale.cli import main
-from fastscale.data import ffcv_loader
+from fastscale.data.framing import Framing
 from fastscale.training.classifier import ImageClassifier
 
 RANK = int(os.environ.get("LOCAL_RANK", "0"))
 
 
 def write_down(folder):
-    original = ffcv_loader.Decode.generate_code
+    original = Framing.boxes  # every loader draws crops here, of some images at a time
 
-    def generate_code(self):
-        decode = original(self)
+    def boxes(self, epoch, indices, *sizes):
+        if self.train:
+            with open(f"{folder}/rank{RANK}.txt", "a") as file:
+                print(epoch, *indices, file=file)
+        return original(self, epoch, indices, *sizes)
 
-        def noted(indices, *rest):
-            if self.framing.train:
-                with open(f"{folder}/rank{RANK}.txt", "a") as file:
-                    print(self.local.epoch, *indices, file=file)
-            return decode(indices, *rest)
-
-        return noted
-
-    ffcv_loader.Decode.generate_code = generate_code
+    Framing.boxes = boxes
 
 
 def kill(rank, step, number):

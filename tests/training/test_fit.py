@@ -64,7 +64,7 @@ def test_fit_evaluate_load(source, tmp_path, capsys):
         "data_wait_share",
     } <= set(record.values)
     assert (
-        record.env["loader"] == "ffcv"
+        record.env["loader"] == "resident"
         and record.env["layout"] == "channels_last"
         and record.env["precision"] == "32-true"
     )
@@ -215,11 +215,12 @@ def test_damaged_files_of_a_run_are_named(source, tmp_path, capsys):
         (folder / name).write_bytes(whole)
 
 
-def test_both_loaders_train_and_score_alike(source, tmp_path):
-    for loader in ("ffcv", "plain"):
+def test_all_loaders_train_and_score_alike(source, tmp_path):
+    for loader in ("ffcv", "plain", "resident"):
         assert fit(source, tmp_path / loader, "--data.loader", loader) == 0
     values = [
-        RecordStore(tmp_path / k / "records.jsonl").read()[0].values for k in ("ffcv", "plain")
+        RecordStore(tmp_path / k / "records.jsonl").read()[0].values
+        for k in ("ffcv", "plain", "resident")
     ]
     assert values[0]["train_loss"] == pytest.approx(values[1]["train_loss"], rel=1e-3)
     assert values[0]["top1_error"] == pytest.approx(values[1]["top1_error"], abs=10)

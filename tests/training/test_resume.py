@@ -83,6 +83,23 @@ def test_stopped_within_an_epoch_and_at_its_end(fit_here, tmp_path, end_at, load
     assert same_end(tmp_path / "whole", tmp_path / "cut")
 
 
+def test_goes_on_with_the_loader_that_it_began_with(fit_here, tmp_path, end_at, capsys):
+    """A run of an earlier version, or of another machine, where `auto` chose another loader."""
+    end_at(5, killed)
+    with pytest.raises(Killed):
+        fit_here(tmp_path, "--data.loader", "ffcv", "--checkpoint_every", "0", epochs=1)
+    end_at(-1, killed)
+    assert fit_here(tmp_path, "--data.loader", "resident", epochs=1) == 2
+    assert "holds a run with other settings (loader)" in capsys.readouterr().err
+    assert fit_here(tmp_path, epochs=1) == 0
+    assert "resumes from its last checkpoint" in capsys.readouterr().out
+    (record,) = RecordStore(tmp_path / "records.jsonl").read()
+    assert record.env["loader"] == "ffcv"
+    assert fit_here(tmp_path / "new", epochs=1) == 0
+    (record,) = RecordStore(tmp_path / "new" / "records.jsonl").read()
+    assert record.env["loader"] == "resident" and same_end(tmp_path, tmp_path / "new")
+
+
 def test_terminated_saves_first(fit_here, tmp_path, end_at, capsys):
     """SIGTERM, as SLURM and `reproduce` send it: the state after the step under way is saved, and the exit code says what happened."""
     assert fit_here(tmp_path / "whole", epochs=1) == 0

@@ -1,0 +1,220 @@
+"""A data set that fits is decoded once and kept on the device as uint8; crop and flip are made there.
+
+Boxes, flips and order are framing.py's: the same numbers as in the other loaders. On a CPU the crop
+is cut by `framing.cut`, so the batches are the FFCV loader's to the bit; on a GPU cut_batch.py
+cuts a whole batch, within one level of it. Validation images are cut by `framing.cut` when they are
+loaded: to the bit on any device.
+
+Images of different sizes are padded to the largest of them, which costs memory alone. Left out are
+other augmentations than crop and flip, and what does not fit.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fastscale.data.beton import JPG, Index, read_index
+from fastscale.data.cut_batch import cut_batch
+from fastscale.data.framing import Framing, batches, cut
+from fastscale.errors import RunError
+
+MOST = 1 << 30  # bytes of both splits, as they are kept, up to which `auto` chooses this loader
+SHARE = 0.25  # of the memory of the machine, or of what is free on a GPU
+TOGETHER = 16  # batches whose boxes are drawn, and sent to the device, at a time
+PART = 64  # images that a thread decodes at a time
+
+
+def bytes_kept(rows: np.ndarray, framing: Framing, indices: np.ndarray | None = None) -> int:
+    """Bytes of a split as it is kept: the training images `indices` padded to the largest of them
+    (`rows`: all images of the file, of beton.IMAGE), validation images cut."""
+    if not framing.train:
+        return len(rows) * 3 * framing.resolution**2
+    rows = rows if indices is None else rows[indices]
+    return len(rows) * 3 * int(rows["height"].max()) * int(rows["width"].max())
+
+
+def why_not(
+    splits: Mapping[str, tuple[Index, Framing]], train: np.ndarray | None, most: int | None = None
+) -> str | None:
+    """Why these splits cannot be kept on the device, in words; None: they can. `train`: the
+    training images to use; `most`: bytes, beside the share of this machine's memory."""
+    augmentations = {framing.augmentation for _, framing in splits.values()} - {"none"}
+    if augmentations:
+        return f"augmentation {augmentations.pop()} is made by the other loaders alone"
+    needed = sum(bytes_kept(i.rows["image"], framing, train) for i, framing in splits.values())
+    memory = int(SHARE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    if needed > min(memory, memory if most is None else most):
+        return (
+            f"the decoded images need {needed / 1e6:,.0f} MB, more than a quarter of this "
+            f"machine's memory ({memory / 1e6:,.0f} MB)"
+        )
+    jpeg = any((index.rows["image"]["mode"] == JPG).any() for index, _ in splits.values())
+    if jpeg and importlib.util.find_spec("ffcv") is None:
+        return "the images are stored as JPEG, which FFCV decodes, and it is not installed"
+    return None
+
+
+class Resident:
+    """The images of a `.beton` in memory. `pixels` (N, H, W, 3) uint8 on `device`, the smaller ones
+    padded below and to the right; `heights`, `widths` (N,) of the images; `labels` (N,) int64 on
+    `device`; `place` (images of the file,): where an image lies among them, -1: not kept.
+
+    `framing` of validation: images are kept cut, (N, R, R, 3). RunError for a damaged image, and
+    where a GPU has too little memory.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        framing: Framing,
+        device: torch.device | str = "cpu",
+        *,
+        indices: np.ndarray | None = None,
+        workers: int = 1,
+    ):
+        self.path, self.device, self.framing = Path(path), torch.device(device), framing
+        index = read_index(path)
+        kept = np.arange(len(index.rows)) if indices is None else np.asarray(indices)
+        self.place = np.full(len(index.rows), -1)
+        self.place[kept] = np.arange(len(kept))
+        self.rows, self.sizes, self.kept = index.rows["image"][kept], index.sizes[kept], kept
+        self.heights = self.rows["height"].astype(np.int64)
+        self.widths = self.rows["width"].astype(np.int64)
+        side = framing.resolution
+        tall, wide = (self.heights.max(), self.widths.max()) if framing.train else (side, side)
+        self._check_room(bytes_kept(self.rows, framing))
+        host = np.zeros((len(kept), tall, wide, 3), dtype=np.uint8)
+        self._decode(framing, host, workers)
+        with torch.inference_mode(False):  # made in a validation, it also serves training
+            self.pixels = torch.from_numpy(host).to(self.device)
+            labels = index.rows["label"][kept].astype(np.int64)
+            self.labels = torch.from_numpy(labels).to(self.device)
+
+    def serves(
+        self, framing: Framing, device: torch.device, indices: np.ndarray | None = None
+    ) -> bool:
+        """Whether a loader of these images can have them from here."""
+        all_there = (self.place if indices is None else self.place[indices]).min() >= 0
+        same = framing.train or framing == self.framing
+        return bool(all_there) and same and device == self.device
+
+    def _check_room(self, needed: int) -> None:
+        if self.device.type == "cuda":
+            free, _ = torch.cuda.mem_get_info(self.device)
+            if needed > SHARE * free:
+                raise RunError(
+                    f"{self.path}: {needed / 1e6:,.0f} MB do not fit into a quarter of the "
+                    f"{free / 1e6:,.0f} MB that are free on the GPU: try --data.loader ffcv"
+                )
+
+    def _decode(self, framing: Framing, out: np.ndarray, workers: int) -> None:
+        file = np.memmap(self.path, dtype=np.uint8, mode="r").view(np.ndarray)
+        if not framing.train:
+            boxes, _ = framing.boxes(0, self.kept, self.heights, self.widths)
+        jpeg, starts = (self.rows["mode"] == JPG).tolist(), self.rows["pointer"].tolist()
+        sizes, heights, widths = (a.tolist() for a in (self.sizes, self.heights, self.widths))
+        decode: Any = None
+        if any(jpeg):
+            from fastscale.data.ffcv_loader import ctypes_imdecode
+
+            decode = ctypes_imdecode
+
+        def part(first: int) -> None:
+            for k in range(first, min(first + PART, len(out))):
+                size, h, w = sizes[k], heights[k], widths[k]
+                data = file[starts[k] : starts[k] + size]
+                if jpeg[k]:
+                    image = np.empty((h, w, 3), dtype=np.uint8)
+                    at = data.ctypes.data, size, h, w, image.ctypes.data, h, w
+                    if decode(*at, 0, 0, 1, 1, False, False):
+                        raise RunError(
+                            f"{self.path}: image {self.kept[k]}: its JPEG data is damaged"
+                        )
+                else:
+                    image = data.reshape(h, w, 3)
+                if framing.train:
+                    out[k, :h, :w] = image
+                else:
+                    cut(image, boxes[k].tolist(), False, out[k])
+
+        with ThreadPoolExecutor(max(1, workers)) as pool:
+            list(pool.map(part, range(0, len(out), PART)))
+
+
+class ResidentLoader:
+    """Batches (images (N, 3, R, R) uint8 channels_last, labels (N,) int64) on the device; arguments,
+    attributes and order as GuardedLoader's.
+
+    `tensors`: whether crops are cut by matrix products; default: on a GPU.
+    """
+
+    def __init__(
+        self,
+        images: Resident,
+        framing: Framing,
+        batch_size: int,
+        *,
+        indices: np.ndarray | None = None,
+        epoch: int = 0,
+        rank: int = 0,
+        world: int = 1,
+        tensors: bool | None = None,
+    ):
+        self.images, self.framing, self.batch_size = images, framing, batch_size
+        self.indices = images.kept if indices is None else np.asarray(indices)
+        self.next_epoch, self.first_batch, self.rank, self.world = epoch, 0, rank, world
+        self.tensors = images.device.type != "cpu" if tensors is None else tensors
+        framing.check(len(framing.order(self.indices, 0, rank, world)), batch_size)
+
+    def _batches(self, epoch: int) -> list[np.ndarray]:
+        order = self.framing.order(self.indices, epoch, self.rank, self.world)
+        return batches(order, self.batch_size, drop_last=self.framing.train)
+
+    def __len__(self) -> int:
+        return len(self._batches(0))
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        epoch, first = self.next_epoch, self.first_batch
+        self.next_epoch, self.first_batch = epoch + 1, 0
+        todo = self._batches(epoch)[first:]
+        for k in range(0, len(todo), TOGETHER):
+            yield from self._some(todo[k : k + TOGETHER], epoch)
+
+    def _some(self, todo: list[np.ndarray], epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        kept, indices = self.images, np.concatenate(todo)
+        place = kept.place[indices]
+        boxes, flips = self.framing.boxes(epoch, indices, kept.heights[place], kept.widths[place])
+        there = torch.from_numpy(place).to(kept.device)
+        if self.tensors:
+            boxes_there = torch.from_numpy(boxes).to(kept.device)
+            flips_there = torch.from_numpy(flips).to(kept.device)
+        at = 0
+        for batch in todo:
+            part = slice(at, at + len(batch))
+            at += len(batch)
+            if not self.framing.train:
+                out = kept.pixels[there[part]]
+            elif self.tensors:
+                pixels, side = kept.pixels[there[part]], self.framing.resolution
+                out = cut_batch(pixels, boxes_there[part], flips_there[part], side)
+            else:
+                out = self._cut_here(place[part], boxes[part], flips[part])
+            yield out.permute(0, 3, 1, 2), kept.labels[there[part]]
+
+    def _cut_here(self, place: np.ndarray, boxes: np.ndarray, flips: np.ndarray) -> Tensor:
+        side, pixels = self.framing.resolution, self.images.pixels.numpy()
+        out = np.empty((len(place), side, side, 3), dtype=np.uint8)
+        for k, box, flipped, image in zip(
+            place.tolist(), boxes.tolist(), flips.tolist(), out, strict=True
+        ):
+            cut(pixels[k], box, flipped, image)
+        return torch.from_numpy(out)
