@@ -17,7 +17,7 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -87,6 +87,7 @@ def _only_what_is_needed() -> Iterator[None]:
             module.OSCacheManager = OSCacheManager  # type: ignore[attr-defined]
 
 
+Memory = Callable[[tuple[int, ...]], np.ndarray]
 SMALL = 64 * 64 * 3  # bytes; such images are too quick to decode for a second thread to help
 
 
@@ -96,13 +97,13 @@ class Decode(SimpleRGBImageDecoder):
     It starts a batch; GuardedIterator waits for it.
     """
 
-    def __init__(self, framing: Framing):
+    def __init__(self, framing: Framing, memory: Memory | None = None):
         super().__init__()
         self.framing = framing
-        self.local = (
-            threading.local()
-        )  # .epoch, .threads, .ticket of the iterator whose thread this is
-        self.memory = Recycled()
+        # .epoch, .threads, .ticket of the iterator whose thread this is
+        self.local = threading.local()
+        self.pinned = memory is None and torch.cuda.is_available()
+        self.memory = memory or Recycled().take
 
     def declare_state_and_memory(self, previous_state: Any) -> tuple[Any, None]:
         side = self.framing.resolution
@@ -129,9 +130,9 @@ class Decode(SimpleRGBImageDecoder):
         return decode
 
     def _empty(self, shape: tuple[int, ...]) -> torch.Tensor:
-        if torch.cuda.is_available():
+        if self.pinned:
             return torch.empty(shape, dtype=torch.uint8, pin_memory=True)
-        return torch.from_numpy(self.memory.take(shape))
+        return torch.from_numpy(self.memory(shape))
 
 
 class Label(IntDecoder):
@@ -229,6 +230,7 @@ class GuardedLoader(Loader):
 
     `next_epoch` is the epoch that the next loop shows, `first_batch` the batch it starts with: set them to go on with a resumed run.
     `decode.framing` may be replaced between epochs.
+    `memory`: where the images are put, called for each batch; default: memory of the loader's.
     `indices`: the images to use, default all. `rank`, `world`: this process's share of each epoch (framing.Framing.order).
     InputError for a file that is not whole; RunError from the loop for a damaged image.
     """
@@ -245,10 +247,11 @@ class GuardedLoader(Loader):
         rank: int = 0,
         world: int = 1,
         check: bool = True,
+        memory: Memory | None = None,
     ):
         if check:
             check_beton(os.fspath(path))
-        self.decode, self.rank, self.world = Decode(framing), rank, world
+        self.decode, self.rank, self.world = Decode(framing, memory), rank, world
         with _only_what_is_needed():
             super().__init__(
                 os.fspath(path),

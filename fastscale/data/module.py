@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import weakref
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from functools import cache
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
+import torch
 
 from fastscale.data.beton import damaged, read_both, read_info
 from fastscale.data.folder import SPLITS
@@ -23,6 +25,7 @@ from fastscale.data.write import cores
 from fastscale.errors import InputError
 
 LOADERS = ("auto", "ffcv", "plain")
+PROCESSES = ("auto", "own", "here")
 MOST = {  # whole numbers that an argument may be
     **dict.fromkeys(("resolution", "test_resolution"), 1 << 14),
     **dict.fromkeys(("batch_size", "eval_batch_size"), 1_000_000),
@@ -52,7 +55,10 @@ class ImageData(pl.LightningDataModule):
         test_resolution: val images are resized to this shorter side, then cropped to `resolution`; default 8/7 of it (256 for 224).
         batch_size: images of a training step over all processes, to which the learning rate belongs; an incomplete last one is dropped.
         eval_batch_size: images of one process in an evaluation step; default batch_size.
-        workers: decoding threads (FFCV) or processes (plain) of one process; -1: the cores it has.
+        workers: decoding threads (FFCV) or processes (plain) of one process; -1: the cores it has,
+            less one on a GPU machine, which launches the step.
+        process: where the FFCV loader of training images runs: own (a process of its own: its Python never
+            delays the step), here (threads of this process), auto (own on a GPU, else here). The batches are the same.
         loader: ffcv (reads the written .beton), plain (reads the images), auto (ffcv where it is installed).
         seed: of order, crops, flips and augmentation.
         crop_area: range of a training crop's share of the image.
@@ -60,6 +66,8 @@ class ImageData(pl.LightningDataModule):
         flip: mirror half of the training images.
         augmentation: of training images, after crop and flip: none, autoaugment, autoaugment-v0 or randaugment (augment/policy.py).
         limit_train: train on only so many images, the same ones every time.
+        shrink_jpegs: let the JPEG decoder itself halve (quarter, ...) a training image whose crop stays
+            at least as large as `resolution`: faster below 200 pixels, and pixels differ by 2 of 255 on average.
         stale: what to do when the images have changed since the .beton files were written: refuse,
             or ok: go on with what is stored.
         only_val: open the validation split alone; the folder train/ need not be there.
@@ -90,6 +98,8 @@ class ImageData(pl.LightningDataModule):
         augmentation: str = "none",
         stale: str = "refuse",
         only_val: bool = False,
+        process: str = "auto",
+        shrink_jpegs: bool = False,
     ):
         super().__init__()
         self.classes: tuple[str, ...]
@@ -118,11 +128,22 @@ class ImageData(pl.LightningDataModule):
             raise InputError(f"workers {workers}: wanted -1 (all cores) or the number")
         if stale not in ("refuse", "ok"):
             raise InputError(f"stale {stale!r}: wanted refuse or ok")
+        if process not in PROCESSES:
+            raise InputError(f"process {process!r}: wanted {', '.join(PROCESSES)}")
+        self.process, self._own_loaders = process, weakref.WeakSet[Any]()
         self.workers, self.augmentation = workers, augmentation
         self._stale_is_ok, self._only_val = stale == "ok", only_val
         test_resolution = round(resolution * 8 / 7) if test_resolution is None else test_resolution
         self.train_framing = Framing(
-            True, resolution, test_resolution, crop_area, crop_ratio, flip, seed, augmentation
+            True,
+            resolution,
+            test_resolution,
+            crop_area,
+            crop_ratio,
+            flip,
+            seed,
+            augmentation,
+            shrink_jpegs,
         )
         self.val_framing = replace(self.train_framing, train=False)
         self.source = find_source(source, data_dir)
@@ -279,7 +300,12 @@ class ImageData(pl.LightningDataModule):
             here = max(
                 1, world // max(1, self.trainer.num_nodes)
             )  # processes that share this machine's cores
-        workers = max(1, cores() // here) if self.workers == -1 else self.workers
+        on_gpu = torch.cuda.is_available() and (
+            self.trainer is None or self.trainer.strategy.root_device.type == "cuda"
+        )
+        workers = self.workers
+        if workers == -1:  # on a GPU a core is left to the thread that launches the step
+            workers = max(1, cores() // here - on_gpu)
         share: dict[str, Any] = {
             "workers": workers,
             "indices": indices,
@@ -291,6 +317,22 @@ class ImageData(pl.LightningDataModule):
             from fastscale.data.plain_loader import PlainLoader
 
             return PlainLoader(self.images[split], framing, batch_size, **share)
+        path = self.source.betons / f"{split}.beton"
+        if framing.train and (self.process == "own" or (self.process == "auto" and on_gpu)):
+            from fastscale.data.own.loader import OwnLoader
+
+            own = OwnLoader(path, framing, batch_size, **share)
+            size = own.ring_bytes / (1 << 20)
+            _say_once(
+                f"training images are loaded by a process of their own, {size:.0f} MiB shared"
+            )
+            self._own_loaders.add(own)
+            return own
         from fastscale.data.ffcv_loader import GuardedLoader
 
-        return GuardedLoader(self.source.betons / f"{split}.beton", framing, batch_size, **share)
+        return GuardedLoader(path, framing, batch_size, **share)
+
+    def teardown(self, stage: str) -> None:
+        """Ends the loader's own process."""
+        for loader in self._own_loaders:
+            loader.close()
