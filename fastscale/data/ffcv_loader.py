@@ -94,7 +94,7 @@ SMALL = 64 * 64 * 3  # bytes; such images are too quick to decode for a second t
 class Decode(SimpleRGBImageDecoder):
     """Stored images to one (N, 3, R, R) uint8 tensor, channels_last. `framing` may be replaced between epochs.
 
-    It starts a batch; GuardedIterator waits for it.
+    It starts a batch; GuardedIterator waits for it. With a `memory` of the caller's: that array, (N, R, R, 3).
     """
 
     def __init__(self, framing: Framing, memory: Memory | None = None):
@@ -102,8 +102,8 @@ class Decode(SimpleRGBImageDecoder):
         self.framing = framing
         # .epoch, .threads, .ticket of the iterator whose thread this is
         self.local = threading.local()
-        self.pinned = memory is None and torch.cuda.is_available()
-        self.memory = memory or Recycled().take
+        self.memory = memory
+        self.recycled = Recycled()
 
     def declare_state_and_memory(self, previous_state: Any) -> tuple[Any, None]:
         side = self.framing.resolution
@@ -117,31 +117,38 @@ class Decode(SimpleRGBImageDecoder):
             _: None,
             metadata: np.ndarray,
             storage: tuple[np.ndarray, np.ndarray, np.ndarray],
-        ) -> torch.Tensor:
+        ) -> Any:
             file, pointers, sizes = storage
             rows, local, side = metadata[indices], self.local, self.framing.resolution
             size = sizes[np.searchsorted(pointers, rows["data_ptr"])]
             epoch, file = local.epoch, file.view(np.ndarray)
-            batch = self._empty((len(indices), side, side, 3))
+            shape = (len(indices), side, side, 3)
+            batch: Any = self.memory(shape) if self.memory else self._tensor(shape)
             wanted = Wanted(self.framing, epoch, indices, rows, size, file)
-            local.ticket = local.threads.start(wanted, batch.numpy())
-            return batch.permute(0, 3, 1, 2)
+            local.ticket = local.threads.start(wanted, np.asarray(batch))
+            return batch if self.memory else batch.permute(0, 3, 1, 2)
 
         return decode
 
-    def _empty(self, shape: tuple[int, ...]) -> torch.Tensor:
-        if self.pinned:
+    def _tensor(self, shape: tuple[int, ...]) -> torch.Tensor:
+        if torch.cuda.is_available():
             return torch.empty(shape, dtype=torch.uint8, pin_memory=True)
-        return torch.from_numpy(self.memory(shape))
+        return torch.from_numpy(self.recycled.take(shape))
 
 
 class Label(IntDecoder):
-    """(N,) int64 labels in memory of their own."""
+    """(N,) int64 labels in memory of their own; a tensor, or an array."""
+
+    def __init__(self, tensor: bool = True):
+        super().__init__()
+        self.tensor = tensor
 
     def generate_code(self) -> Any:
-        return lambda indices, _, metadata, storage: torch.from_numpy(
-            metadata[indices].astype(np.int64)
-        )
+        def decode(indices: np.ndarray, _: None, metadata: np.ndarray, storage: Any) -> Any:
+            labels = metadata[indices].astype(np.int64)
+            return torch.from_numpy(labels) if self.tensor else labels
+
+        return decode
 
     def declare_state_and_memory(self, previous_state: Any) -> tuple[Any, None]:
         return replace(previous_state, jit_mode=True, shape=(1,), dtype=self.dtype), None
@@ -230,7 +237,7 @@ class GuardedLoader(Loader):
 
     `next_epoch` is the epoch that the next loop shows, `first_batch` the batch it starts with: set them to go on with a resumed run.
     `decode.framing` may be replaced between epochs.
-    `memory`: where the images are put, called for each batch; default: memory of the loader's.
+    `memory`: makes the array for the images of a batch; batches are then such arrays (N, R, R, 3), and arrays of labels.
     `indices`: the images to use, default all. `rank`, `world`: this process's share of each epoch (framing.Framing.order).
     InputError for a file that is not whole; RunError from the loop for a damaged image.
     """
@@ -262,7 +269,7 @@ class GuardedLoader(Loader):
                 indices=indices,
                 seed=0,
                 drop_last=framing.train,
-                pipelines={"image": [self.decode], "label": [Label()]},
+                pipelines={"image": [self.decode], "label": [Label(memory is None)]},
             )
         rows = self.reader.metadata["f0"]
         small = 3 * int(rows["width"].max()) * int(rows["height"].max()) <= SMALL

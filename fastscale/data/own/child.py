@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from fastscale.data.own import without_torch
 from fastscale.data.own.ring import Ring
 from fastscale.data.workers import end_with_parent
 from fastscale.errors import InputError, RunError
@@ -39,9 +40,7 @@ class Child:
         wanted = socket.recv()
         slots, images, side = wanted.pop("ring")
         self.ring = Ring(slots, images, side, descriptor)
-        from fastscale.data.ffcv_loader import GuardedLoader
-
-        self.loader = GuardedLoader(**wanted, check=False, memory=self.take)
+        self.loader = _make(**wanted, check=False, memory=self.take)
 
     def listen(self) -> None:
         """Ends the process when the parent has closed its end of the socket."""
@@ -80,14 +79,28 @@ class Child:
             self.loader.next_epoch, self.loader.first_batch = number, first
             try:
                 for images, labels in self.loader:
-                    slot = self.taken.pop(images.data_ptr())
-                    self.ring.labels(slot, len(labels))[:] = labels.numpy()
-                    self.socket.send(("batch", slot, len(labels), images.shape[-1]))
+                    slot = self.taken.pop(images.ctypes.data)
+                    self.ring.labels(slot, len(labels))[:] = labels
+                    self.socket.send(("batch", slot, len(labels), images.shape[1]))
             except RunError as error:
                 if not isinstance(error.__cause__, _Stopped):
                     raise
             self.taken.clear()
             self.socket.send(("end",))
+
+
+def _make(**wanted: Any) -> Any:
+    """The GuardedLoader, without torch where that can be."""
+    without_torch.stand_in()
+    try:
+        from fastscale.data.ffcv_loader import GuardedLoader
+
+        return GuardedLoader(**wanted)
+    except Exception:
+        without_torch.take_away()
+        from fastscale.data.ffcv_loader import GuardedLoader
+
+        return GuardedLoader(**wanted)
 
 
 def main() -> None:
