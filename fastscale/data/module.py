@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import weakref
 from contextlib import nullcontext, suppress
 from dataclasses import replace
@@ -130,6 +131,8 @@ class ImageData(pl.LightningDataModule):
             raise InputError(f"stale {stale!r}: wanted refuse or ok")
         if process not in PROCESSES:
             raise InputError(f"process {process!r}: wanted {', '.join(PROCESSES)}")
+        if process == "own" and not hasattr(os, "memfd_create"):
+            raise InputError("process own: needs Linux; choose process here")
         self.process, self._own_loaders = process, weakref.WeakSet[Any]()
         self.workers, self.augmentation = workers, augmentation
         self._stale_is_ok, self._only_val = stale == "ok", only_val

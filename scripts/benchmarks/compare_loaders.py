@@ -8,6 +8,9 @@ images by turns, round after round, one at a time, while the others wait. Ratios
 range: a busy machine slows all of them. The first round (compilation, page cache) is not counted. CHECKOUT: a folder with another commit
 (`git worktree add ../before COMMIT`). Stock FFCV has no AutoAugment: it is compared without. `here` and `own`: our loader with its
 threads in the training process, and in a process beside it.
+
+Beside each ratio of rates stands one of work: images a second of a core, of all threads together. On a machine that has other work this
+says more, because a loader with more threads gets more of such a machine.
 """
 
 import argparse
@@ -65,12 +68,23 @@ def stock(args: argparse.Namespace):
 
 
 def child(args: argparse.Namespace) -> None:
-    """Reads an epoch for each line on stdin, and answers with images/s."""
+    """Reads an epoch for each line on stdin, and answers with images/s, and images a second of a core."""
     loader = stock(args) if args.child == "stock" else ours(args, args.child)
     for _ in sys.stdin:
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), work(loader)
         seen = sum(len(labels) for _, labels in loader)
-        print(seen / (time.perf_counter() - began), flush=True)
+        took = time.perf_counter() - began, work(loader) - worked
+        print(*(seen / seconds for seconds in took), flush=True)
+
+
+def work(loader) -> float:
+    """Seconds on a core so far, of this process and of the loader's own."""
+    spent = time.process_time()
+    if getattr(loader, "running", None) is not None:
+        with open(f"/proc/{loader.running.child.pid}/stat") as file:
+            ticks = file.read().rsplit(")", 1)[1].split()[11:13]
+        spent += sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+    return spent
 
 
 class Contender:
@@ -89,14 +103,14 @@ class Contender:
             stdout=subprocess.PIPE,
             text=True,
         )
-        self.rates: list[float] = []
+        self.rates: list[tuple[float, ...]] = []
 
     def read(self) -> None:
         """One epoch."""
         assert self.process.stdin is not None and self.process.stdout is not None
         self.process.stdin.write("\n")
         self.process.stdin.flush()
-        self.rates.append(float(self.process.stdout.readline()))
+        self.rates.append(tuple(map(float, self.process.stdout.readline().split())))
 
     def close(self) -> None:
         assert self.process.stdin is not None
@@ -105,9 +119,12 @@ class Contender:
 
 
 def over(a: Contender, b: Contender) -> str:
-    """Median of the rounds' ratios, and their range."""
-    each = [x / y for x, y in zip(a.rates[1:], b.rates[1:], strict=True)]
-    return f"{statistics.median(each):.2f} ({min(each):.2f} to {max(each):.2f})"
+    """Median of the rounds' ratios, and their range; of the rate, and of work."""
+    said = []
+    for k in range(2):
+        each = [x[k] / y[k] for x, y in zip(a.rates[1:], b.rates[1:], strict=True)]
+        said.append(f"{statistics.median(each):.2f} ({min(each):.2f}-{max(each):.2f})")
+    return " | ".join(said)
 
 
 def compare(args: argparse.Namespace, file: str, workers: int) -> None:
@@ -130,9 +147,9 @@ def compare(args: argparse.Namespace, file: str, workers: int) -> None:
         columns += [over(one, found["before", augment]) if args.before else ""]
         plain = found.get((kind, "none"))
         columns += [over(one, plain) if plain and augment != "none" else ""]
-        rate = statistics.median(one.rates[1:])
+        rate = statistics.median(r for r, _ in one.rates[1:])
         print(
-            f"{kind:8}{augment:16}{rate:9.0f}  " + "".join(f"{c:24}" for c in columns), flush=True
+            f"{kind:8}{augment:16}{rate:9.0f}  " + "".join(f"{c:38}" for c in columns), flush=True
         )
 
 

@@ -40,6 +40,7 @@ FLAGS = (
     "-pthread",
 )
 HERE = Path(__file__).parent
+ADVICE = "wanted: a C++ compiler and libjpeg-turbo's headers (apt: g++ libjpeg-dev)"
 
 
 class CannotBuild(Exception):
@@ -64,7 +65,7 @@ def _built() -> Path:
     """The library's path; made where it is not there yet."""
     compiler = shutil.which(os.environ.get("CXX") or "c++") or shutil.which("g++")
     if compiler is None:
-        raise CannotBuild("there is no C++ compiler")
+        raise CannotBuild(f"there is no C++ compiler; {ADVICE}")
     name = f"batch-{_digest(compiler)}.so"
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fastscale/native"
     if (folder / name).is_file():
@@ -98,17 +99,35 @@ def compile_to(out: Path, compiler: str, *options: str, static: bool = False) ->
     descriptor, part = tempfile.mkstemp(suffix=".part", dir=out.parent)
     os.close(descriptor)
     library = "-l:libjpeg.a" if static else "-ljpeg"
-    command = [compiler, *FLAGS, *options, str(HERE / "batch.cpp"), "-o", part, library]
+    command = [
+        compiler,
+        *FLAGS,
+        *options,
+        *_where_jpeglib_is(),
+        str(HERE / "batch.cpp"),
+        "-o",
+        part,
+        library,
+    ]
     try:
         done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
         if done.returncode:
             said = [x for x in done.stderr.splitlines() if "error" in x or "cannot find" in x]
-            raise CannotBuild(f"its compilation failed: {said[0] if said else done.returncode}")
+            why = said[0] if said else f"exit code {done.returncode}"
+            raise CannotBuild(f"its compilation failed: {why}; {ADVICE}")
         os.chmod(part, 0o755)
         os.replace(part, out)
     finally:
         with suppress(FileNotFoundError):
             os.unlink(part)
+
+
+def _where_jpeglib_is() -> list[str]:
+    """Options for conda's and Homebrew's, which a compiler does not find by itself."""
+    for prefix in (sys.prefix, sys.base_prefix, "/opt/homebrew/opt/jpeg-turbo"):
+        if prefix != "/usr" and Path(prefix, "include/jpeglib.h").is_file():
+            return [f"-I{prefix}/include", f"-L{prefix}/lib", f"-Wl,-rpath,{prefix}/lib"]
+    return []
 
 
 def main() -> int:
