@@ -3,7 +3,7 @@
     paths, images, sources (scan, folder, archives, download, ...)   where images come from
     info, beton, beton_file, encode, write, upgrade                  the stored form
     identity, listing, stale, verify                                 whether it still is its source
-    framing, augment, ffcv_loader, plain_loader, workers, module     the batches
+    framing, augment, decoding (native), ffcv_loader, plain_loader, workers, own, module   the batches
 
 Importing this package is cheap: torch, Lightning and FFCV are imported by the names that need them, when these are used.
 """
