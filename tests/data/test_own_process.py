@@ -166,6 +166,38 @@ def test_nothing_is_left_when_the_loader_goes(photos, made):
         assert "fastscale-batches" not in maps.read()
 
 
+OTHER_FFCV = """
+import sys
+import numpy as np
+from fastscale.data.framing import Framing
+from fastscale.data.own import child, without_torch
+real = without_torch.stand_in
+def too_little():
+    real()
+    sys.modules["torch"].device = None
+without_torch.stand_in = too_little
+memory = lambda shape: np.zeros(shape, np.uint8)
+loader = child._make(
+    path=sys.argv[1], framing=Framing(True, 32, 36), batch_size=5, check=False, memory=memory
+)
+print(sum(len(y) for _, y in loader), hasattr(sys.modules["torch"], "float32"))
+"""
+
+
+def test_where_ffcv_wants_more_of_torch_it_gets_torch(photos, python):
+    r = python(OTHER_FFCV, photos.betons / "train.beton")
+    assert r.stdout.split() == ["20", "True"], r.stdout + r.stderr
+
+
+def test_what_cannot_be_started_is_one_line(photos, made, monkeypatch):
+    def none(*a):
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr(own, "Ring", none)
+    with pytest.raises(RunError, match=r"\(Cannot allocate memory\): choose --data.process here"):
+        made(photos)
+
+
 PARENT = """
 import os, sys, time
 from fastscale.data.own.loader import OwnLoader

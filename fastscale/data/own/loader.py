@@ -123,10 +123,17 @@ class _Process:
 
     def __init__(self, loader: dict[str, Any], images: int, side: int):
         self.side, self.path = side, loader["path"]
-        self.ring = Ring(SLOTS, images, side)
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self.child = _start(theirs, self.ring)
+        try:
+            self.ring = Ring(SLOTS, images, side)
+            ours, theirs = socket.socketpair()
+            with theirs:
+                self.child = _start(theirs, self.ring)
+        except OSError as error:
+            size = SLOTS * slot_layout(images, side)[1] >> 20
+            raise RunError(
+                f"the loader's own process ({size} MiB shared) could not be started "
+                f"({error.strerror or error}): choose --data.process here"
+            ) from error
         self.ring.close()
         self.socket = Connection(ours.detach())
         self.cuda, self.ready, self.turn = torch.cuda.is_available(), False, 0  # turn: of the loops
@@ -248,7 +255,12 @@ def _start(theirs: socket.socket, ring: Ring) -> subprocess.Popen[bytes]:
     descriptors = theirs.fileno(), ring.descriptor
     return subprocess.Popen(
         [sys.executable, "-m", "fastscale.data.own.child", *map(str, (*descriptors, os.getpid()))],
-        env={**os.environ, **hidden, "PYTHONPATH": os.pathsep.join(paths)},
+        env={
+            **os.environ,
+            **hidden,
+            "PYTHONPATH": os.pathsep.join(paths),
+            "PYTHONSAFEPATH": "1",  # what lies in the current folder is none of its modules
+        },
         pass_fds=descriptors,
         stdin=subprocess.DEVNULL,
         start_new_session=True,
