@@ -1,6 +1,7 @@
 # The system packages that setup.sh needs (sourced by it): which are missing, how to get them here, or one message that names them.
-# Only FFCV needs any (it is compiled here), and on Debian and Ubuntu the `venv` module. Whether the build works is decided by
-# trying (setup_state.py probe), so compiler and headers may as well come from conda, brew or dnf.
+# Only FFCV needs any (it is compiled here; so is our part of its loader, at its first use: libjpeg-dev), and on Debian and Ubuntu the
+# `venv` module. Whether the build works is decided by trying (setup_state.py probe), so compiler and headers may as well come from
+# conda, brew or dnf.
 # shellcheck shell=bash source=scripts/lib.sh disable=SC2034,SC2154
 
 # apt_packages MINOR BUILD HEADERS ENSUREPIP: names for Python MINOR (3.11); each of the others is 'yes' where that is there already.
@@ -8,7 +9,7 @@ apt_packages() {
     local turbojpeg=libturbojpeg0-dev
     apt-cache show "$turbojpeg" >/dev/null 2>&1 || ! apt-cache show libturbojpeg-dev >/dev/null 2>&1 || turbojpeg=libturbojpeg-dev
     [ "$4" = yes ] || say "python$1-venv"
-    [ "$2" = yes ] || say g++ pkg-config libopencv-core-dev libopencv-imgproc-dev "$turbojpeg"
+    [ "$2" = yes ] || say g++ pkg-config libopencv-core-dev libopencv-imgproc-dev "$turbojpeg" libjpeg-dev
     [ "$2" = yes ] || [ "$3" = yes ] || say "python$1-dev"
 }
 
@@ -51,8 +52,8 @@ no_system_packages() {
     local apt='' dnf='' brew='' conda='' without=''
     [ "$4" = yes ] || { apt=' python3-venv' dnf=' python3' brew=' python' conda=' python'; }
     if [ "$3" != yes ]; then
-        apt="$apt g++ pkg-config libopencv-core-dev libopencv-imgproc-dev libturbojpeg0-dev python3-dev"
-        dnf="$dnf gcc-c++ pkgconf-pkg-config opencv-devel turbojpeg-devel python3-devel"
+        apt="$apt g++ pkg-config libopencv-core-dev libopencv-imgproc-dev libturbojpeg0-dev libjpeg-dev python3-dev"
+        dnf="$dnf gcc-c++ pkgconf-pkg-config opencv-devel turbojpeg-devel libjpeg-turbo-devel python3-devel"
         brew="$brew pkg-config opencv jpeg-turbo"
         conda="$conda cxx-compiler pkg-config libopencv libjpeg-turbo"
         without=$'\nThey are for FFCV, which is compiled here. Without it, fastscale reads images by its plain loader: bash scripts/setup.sh --no-ffcv'

@@ -3,7 +3,7 @@
     paths, images, sources (scan, folder, archives, download, ...)   where images come from
     info, beton, beton_file, encode, write, upgrade                  the stored form
     identity, listing, stale, verify                                 whether it still is its source
-    framing, augment, ffcv_loader, plain_loader, workers             the batches
+    framing, augment, decoding (native), ffcv_loader, own, plain_loader, workers   the batches
     cut_batch, resident                                              batches of what fits on the device
     module                                                           the choice among them
 

@@ -3,9 +3,9 @@
 - an error in its thread makes FFCV's loop wait for ever: here the loop raises it, and every thread ends with the loop, also on `break`;
 - it ignores the JPEG decoder's error code (a damaged image shows the one before it): here that is an error;
 - it draws crops from the random state of numba's threads: here they are a function of seed, epoch and image, as in the plain loader;
-- it compiles every loader anew (seconds in each process), and its import compiles too: here the loop over a batch is Python around C, which
-  frees the interpreter lock while it works; no compiler runs;
-- it hands out views of five buffers that it overwrites: here each batch has its own memory (pinned by torch on a GPU machine);
+- it compiles every loader anew (seconds in each process), and its import compiles too: here a batch is one call of a library that is
+  compiled once on a machine (decoding.py);
+- it hands out views of five buffers that it overwrites: here a batch's memory is its own as long as it is held (pinned on a GPU machine);
 - it sets torch's thread count to its own: here that is put back.
 """
 
@@ -17,8 +17,7 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -26,10 +25,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from fastscale.data.augment import fast
-from fastscale.data.augment.policy import Op
-from fastscale.data.beton import JPG, check_beton
-from fastscale.data.framing import Framing, cut
+from fastscale.data.beton import check_beton
+from fastscale.data.decoding import Wanted, threads
+from fastscale.data.framing import Framing
+from fastscale.data.recycled import Recycled
 from fastscale.errors import RunError
 
 
@@ -53,7 +52,9 @@ _import_ffcv()
 
 from ffcv.fields.basics import IntDecoder  # noqa: E402
 from ffcv.fields.rgb_image import SimpleRGBImageDecoder  # noqa: E402
-from ffcv.libffcv import ctypes_imdecode  # noqa: E402
+
+# others take it from here, where FFCV is imported quietly
+from ffcv.libffcv import ctypes_imdecode  # noqa: E402, F401
 from ffcv.loader import Loader, OrderOption  # noqa: E402
 from ffcv.loader.epoch_iterator import EpochIterator  # noqa: E402
 from ffcv.memory_managers.os_cache import OSCacheContext, OSCacheManager  # noqa: E402
@@ -86,16 +87,23 @@ def _only_what_is_needed() -> Iterator[None]:
             module.OSCacheManager = OSCacheManager  # type: ignore[attr-defined]
 
 
+Memory = Callable[[tuple[int, ...]], np.ndarray]
 SMALL = 64 * 64 * 3  # bytes; such images are too quick to decode for a second thread to help
 
 
 class Decode(SimpleRGBImageDecoder):
-    """Stored images to one (N, 3, R, R) uint8 tensor, channels_last. `framing` may be replaced between epochs."""
+    """Stored images to one (N, 3, R, R) uint8 tensor, channels_last. `framing` may be replaced between epochs.
 
-    def __init__(self, framing: Framing):
+    It starts a batch; GuardedIterator waits for it. With a `memory` of the caller's: that array, (N, R, R, 3).
+    """
+
+    def __init__(self, framing: Framing, memory: Memory | None = None):
         super().__init__()
         self.framing = framing
-        self.local = threading.local()  # .epoch and .pool of the iterator whose thread this is
+        # .epoch, .threads, .ticket of the iterator whose thread this is
+        self.local = threading.local()
+        self.memory = memory
+        self.recycled = Recycled()
 
     def declare_state_and_memory(self, previous_state: Any) -> tuple[Any, None]:
         side = self.framing.resolution
@@ -109,92 +117,38 @@ class Decode(SimpleRGBImageDecoder):
             _: None,
             metadata: np.ndarray,
             storage: tuple[np.ndarray, np.ndarray, np.ndarray],
-        ) -> torch.Tensor:
-            rows = metadata[indices]
-            heights, widths = rows["height"].astype(np.int64), rows["width"].astype(np.int64)
-            boxes, flips = self.framing.boxes(self.local.epoch, indices, heights, widths)
-            side = self.framing.resolution
-            batch = torch.empty(
-                (len(indices), side, side, 3),
-                dtype=torch.uint8,
-                pin_memory=torch.cuda.is_available(),
-            )
-            operations = self.framing.operations(self.local.epoch, indices)
-            job = _Batch(rows, indices, storage, boxes, flips, operations, batch.numpy())
-            pool: ThreadPoolExecutor | None = self.local.pool
-            if pool is None:
-                job(0, len(indices))
-            else:
-                step = max(
-                    1, len(indices) // (4 * self.local.workers)
-                )  # parts of unequal cost: more of them than threads
-                for done in [
-                    pool.submit(job, k, min(k + step, len(indices)))
-                    for k in range(0, len(indices), step)
-                ]:
-                    done.result()
-            return batch.permute(0, 3, 1, 2)
+        ) -> Any:
+            file, pointers, sizes = storage
+            rows, local, side = metadata[indices], self.local, self.framing.resolution
+            size = sizes[np.searchsorted(pointers, rows["data_ptr"])]
+            epoch, file = local.epoch, file.view(np.ndarray)
+            shape = (len(indices), side, side, 3)
+            batch: Any = self.memory(shape) if self.memory else self._tensor(shape)
+            wanted = Wanted(self.framing, epoch, indices, rows, size, file)
+            local.ticket = local.threads.start(wanted, np.asarray(batch))
+            return batch if self.memory else batch.permute(0, 3, 1, 2)
 
         return decode
 
-
-class _Batch:
-    """The decoding of one batch; called for parts of it from several threads."""
-
-    def __init__(
-        self,
-        rows: np.ndarray,
-        indices: np.ndarray,
-        storage: Any,
-        boxes: np.ndarray,
-        flips: np.ndarray,
-        operations: list[list[Op]],
-        out: np.ndarray,
-    ):
-        file, pointers, sizes = storage
-        self.file = file.view(np.ndarray)
-        self.address = self.file.ctypes.data
-        pointer = rows["data_ptr"]
-        self.start, self.size = pointer.tolist(), sizes[np.searchsorted(pointers, pointer)].tolist()
-        self.height, self.width = rows["height"].tolist(), rows["width"].tolist()
-        self.jpg, self.boxes, self.flips, self.out = (
-            (rows["mode"] == JPG).tolist(),
-            boxes.tolist(),
-            flips.tolist(),
-            out,
-        )
-        self.indices, self.operations = indices, operations
-
-    def __call__(self, first: int, stop: int) -> None:
-        scratch = np.empty(
-            max(
-                3 * h * w
-                for h, w in zip(self.height[first:stop], self.width[first:stop], strict=True)
-            ),
-            dtype=np.uint8,
-        )
-        address, spare = scratch.ctypes.data, np.empty_like(self.out[0])
-        for k in range(first, stop):
-            start, size, h, w = self.start[k], self.size[k], self.height[k], self.width[k]
-            if self.jpg[k]:
-                if ctypes_imdecode(
-                    self.address + start, size, h, w, address, h, w, 0, 0, 1, 1, False, False
-                ):
-                    raise ValueError(f"image {self.indices[k]}: its JPEG data is damaged")
-                image = scratch[: 3 * h * w].reshape(h, w, 3)
-            else:
-                image = self.file[start : start + size].reshape(h, w, 3)
-            cut(image, self.boxes[k], self.flips[k], self.out[k])
-            fast.apply(self.out[k], self.operations[k], spare)
+    def _tensor(self, shape: tuple[int, ...]) -> torch.Tensor:
+        if torch.cuda.is_available():
+            return torch.empty(shape, dtype=torch.uint8, pin_memory=True)
+        return torch.from_numpy(self.recycled.take(shape))
 
 
 class Label(IntDecoder):
-    """(N,) int64 labels in memory of their own."""
+    """(N,) int64 labels in memory of their own; a tensor, or an array."""
+
+    def __init__(self, tensor: bool = True):
+        super().__init__()
+        self.tensor = tensor
 
     def generate_code(self) -> Any:
-        return lambda indices, _, metadata, storage: torch.from_numpy(
-            metadata[indices].astype(np.int64)
-        )
+        def decode(indices: np.ndarray, _: None, metadata: np.ndarray, storage: Any) -> Any:
+            labels = metadata[indices].astype(np.int64)
+            return torch.from_numpy(labels) if self.tensor else labels
+
+        return decode
 
     def declare_state_and_memory(self, previous_state: Any) -> tuple[Any, None]:
         return replace(previous_state, jit_mode=True, shape=(1,), dtype=self.dtype), None
@@ -211,29 +165,36 @@ class GuardedIterator(EpochIterator):
         super().__init__(loader, order)
 
     def run(self) -> None:
-        local, workers = self.loader.decode.local, self.loader.workers
-        self._note()
-        pool = ThreadPoolExecutor(workers, initializer=self._note) if workers > 1 else None
+        local, behind = self.loader.decode.local, None
+        self.threads.append(threading.get_native_id())
         try:
             if (
                 self.device is not None
             ):  # a new thread starts on the first GPU, which may be another process's
                 torch.cuda.set_device(self.device)
-            local.epoch, local.pool, local.workers = self.epoch, pool, workers
-            slots = self.loader.batches_ahead + 2
-            for number, indices in enumerate(self.iter_ixes):
-                slot = number % slots
-                if not self._put((slot, self.run_pipeline(number, indices, slot, None))):
-                    return
+            local.epoch, local.threads = self.epoch, threads(self.loader.workers)
+            try:
+                slots = self.loader.batches_ahead + 2
+                for number, indices in enumerate(self.iter_ixes):
+                    slot = number % slots
+                    result = self.run_pipeline(number, indices, slot, None)
+                    started = local.ticket, (slot, result)
+                    if behind is not None and not self._hand_over(*behind):
+                        return
+                    behind = started  # while it is waited for, its successor is on its way
+                if behind is not None:
+                    self._hand_over(*behind)
+            finally:
+                local.threads.close()
+                self.threads += local.threads.ids
         except BaseException as e:
             self.error = e
         finally:
-            if pool is not None:
-                pool.shutdown(wait=True, cancel_futures=True)
             self._put(None)
 
-    def _note(self) -> None:
-        self.threads.append(threading.get_native_id())
+    def _hand_over(self, ticket: Any, item: Any) -> bool:
+        self.loader.decode.local.threads.finish(ticket)
+        return self._put(item)
 
     def _put(self, item: Any) -> bool:
         while not self.terminate_event.is_set():
@@ -276,6 +237,7 @@ class GuardedLoader(Loader):
 
     `next_epoch` is the epoch that the next loop shows, `first_batch` the batch it starts with: set them to go on with a resumed run.
     `decode.framing` may be replaced between epochs.
+    `memory`: makes the array for the images of a batch; batches are then such arrays (N, R, R, 3), and arrays of labels.
     `indices`: the images to use, default all. `rank`, `world`: this process's share of each epoch (framing.Framing.order).
     InputError for a file that is not whole; RunError from the loop for a damaged image.
     """
@@ -292,10 +254,11 @@ class GuardedLoader(Loader):
         rank: int = 0,
         world: int = 1,
         check: bool = True,
+        memory: Memory | None = None,
     ):
         if check:
             check_beton(os.fspath(path))
-        self.decode, self.rank, self.world = Decode(framing), rank, world
+        self.decode, self.rank, self.world = Decode(framing, memory), rank, world
         with _only_what_is_needed():
             super().__init__(
                 os.fspath(path),
@@ -306,7 +269,7 @@ class GuardedLoader(Loader):
                 indices=indices,
                 seed=0,
                 drop_last=framing.train,
-                pipelines={"image": [self.decode], "label": [Label()]},
+                pipelines={"image": [self.decode], "label": [Label(memory is None)]},
             )
         rows = self.reader.metadata["f0"]
         small = 3 * int(rows["width"].max()) * int(rows["height"].max()) <= SMALL

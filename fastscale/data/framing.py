@@ -38,7 +38,8 @@ def uniforms(seed: int, epoch: int, indices: np.ndarray, count: int, skip: int =
 
 @dataclass(frozen=True)
 class Framing:
-    """Crop, flip, augmentation of a loader. `crop_area`: share of the image, `crop_ratio`: width / height, as ranges; sizes in pixels."""
+    """Crop, flip, augmentation of a loader. `crop_area`: share of the image, `crop_ratio`: width / height, as ranges; sizes in pixels.
+    `shrink_jpegs`: a JPEG decoder may halve (quarter, ...) a training image whose crop stays at least as large as `resolution`."""
 
     train: bool
     resolution: int
@@ -48,6 +49,7 @@ class Framing:
     flip: bool = True
     seed: int = 0
     augmentation: str = "none"
+    shrink_jpegs: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.resolution <= 4096:
@@ -77,11 +79,20 @@ class Framing:
 
     def operations(self, epoch: int, indices: np.ndarray) -> list[list[policy.Op]]:
         """What is done to each of these images after crop and flip."""
+        drawn, table = self.operation_numbers(epoch, indices).tolist(), self.operation_table
+        return [[table[k] for k in row if k >= 0] for row in drawn]
+
+    @property
+    def operation_table(self) -> tuple[policy.Op, ...]:
+        """The operations that may be drawn."""
+        return policy.operation_table(self.augmentation)
+
+    def operation_numbers(self, epoch: int, indices: np.ndarray) -> np.ndarray:
+        """(N, MOST_OPS) int32: the same as places in `operation_table`, -1 for nothing."""
         if not self.train or self.augmentation == "none":
-            return [[] for _ in indices]
-        return policy.operations(
-            self.augmentation, uniforms(self.seed, epoch, indices, policy.DRAWS, skip=CROP_DRAWS)
-        )
+            return np.full((len(indices), policy.MOST_OPS), -1, dtype=np.int32)
+        draws = uniforms(self.seed, epoch, indices, policy.DRAWS, skip=CROP_DRAWS)
+        return policy.numbers(self.augmentation, draws)
 
     def _centre(self, heights: np.ndarray, widths: np.ndarray) -> np.ndarray:
         side = np.maximum(np.minimum(heights, widths) * self.resolution // self.test_resolution, 1)

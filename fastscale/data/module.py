@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import weakref
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from functools import cache
@@ -26,6 +28,7 @@ from fastscale.data.write import cores
 from fastscale.errors import InputError
 
 LOADERS = ("auto", "ffcv", "plain", "resident")
+PROCESSES = ("auto", "own", "here")
 MOST_OF = {  # whole numbers that an argument may be
     **dict.fromkeys(("resolution", "test_resolution"), 1 << 14),
     **dict.fromkeys(("batch_size", "eval_batch_size"), 1_000_000),
@@ -55,7 +58,11 @@ class ImageData(pl.LightningDataModule):
         test_resolution: val images are resized to this shorter side, then cropped to `resolution`; default 8/7 of it (256 for 224).
         batch_size: images of a training step over all processes, to which the learning rate belongs; an incomplete last one is dropped.
         eval_batch_size: images of one process in an evaluation step; default batch_size.
-        workers: decoding threads (FFCV) or processes (plain) of one process; -1: the cores it has.
+        workers: decoding threads (FFCV) or processes (plain) of one process; -1: the cores it has,
+            less one on a GPU machine, which launches the step.
+        process: where the FFCV loader of training images runs: own (a process of its own: its
+            Python never delays the step), here (threads of this process), auto (own on a GPU, else
+            here). The batches are the same.
         loader: ffcv (reads the written .beton), plain (reads the images), resident (keeps what is
             written on the device); auto: plain where FFCV is not installed, resident where images are
             not augmented beyond crop and flip and need at most 1 GiB (resident.py), else ffcv.
@@ -65,6 +72,8 @@ class ImageData(pl.LightningDataModule):
         flip: mirror half of the training images.
         augmentation: of training images, after crop and flip: none, autoaugment, autoaugment-v0 or randaugment (augment/policy.py).
         limit_train: train on only so many images, the same ones every time.
+        shrink_jpegs: let the JPEG decoder itself halve (quarter, ...) a training image whose crop stays
+            at least as large as `resolution`: faster below 200 pixels, and pixels differ by 2 of 255 on average.
         stale: what to do when the images have changed since the .beton files were written: refuse,
             or ok: go on with what is stored.
         only_val: open the validation split alone; the folder train/ need not be there.
@@ -96,6 +105,8 @@ class ImageData(pl.LightningDataModule):
         augmentation: str = "none",
         stale: str = "refuse",
         only_val: bool = False,
+        process: str = "auto",
+        shrink_jpegs: bool = False,
     ):
         super().__init__()
         self.classes: tuple[str, ...]
@@ -126,11 +137,24 @@ class ImageData(pl.LightningDataModule):
             raise InputError(f"workers {workers}: wanted -1 (all cores) or the number")
         if stale not in ("refuse", "ok"):
             raise InputError(f"stale {stale!r}: wanted refuse or ok")
+        if process not in PROCESSES:
+            raise InputError(f"process {process!r}: wanted {', '.join(PROCESSES)}")
+        if process == "own" and not hasattr(os, "memfd_create"):
+            raise InputError("process own: needs Linux; choose process here")
+        self.process, self._own_loaders = process, weakref.WeakSet[Any]()
         self.workers, self.augmentation = workers, augmentation
         self._stale_is_ok, self._only_val = stale == "ok", only_val
         test_resolution = round(resolution * 8 / 7) if test_resolution is None else test_resolution
         self.train_framing = Framing(
-            True, resolution, test_resolution, crop_area, crop_ratio, flip, seed, augmentation
+            True,
+            resolution,
+            test_resolution,
+            crop_area,
+            crop_ratio,
+            flip,
+            seed,
+            augmentation,
+            shrink_jpegs,
         )
         self.val_framing = replace(self.train_framing, train=False)
         self.source = find_source(source, data_dir)
@@ -308,19 +332,35 @@ class ImageData(pl.LightningDataModule):
             here = max(
                 1, world // max(1, self.trainer.num_nodes)
             )  # processes that share this machine's cores
-        workers = max(1, cores() // here) if self.workers == -1 else self.workers
+        on_gpu = torch.cuda.is_available() and (
+            self.trainer is None or self.trainer.strategy.root_device.type == "cuda"
+        )
+        workers = self.workers
+        if workers == -1:  # on a GPU a core is left to the thread that launches the step
+            workers = max(1, cores() // here - on_gpu)
         share: dict[str, Any] = {"indices": indices, "epoch": epoch, "rank": rank, "world": world}
         path = self.source.betons / f"{split}.beton"
         if self.loader_name == "resident":
             kept = self._resident(path, framing, indices, workers)
             return ResidentLoader(kept, framing, batch_size, **share)
+        share["workers"] = workers
         if self.loader_name == "plain":
             from fastscale.data.plain_loader import PlainLoader
 
-            return PlainLoader(self.images[split], framing, batch_size, workers=workers, **share)
+            return PlainLoader(self.images[split], framing, batch_size, **share)
+        if framing.train and (self.process == "own" or (self.process == "auto" and on_gpu)):
+            from fastscale.data.own.loader import OwnLoader
+
+            own = OwnLoader(path, framing, batch_size, **share)
+            size = own.ring_bytes / (1 << 20)
+            _say_once(
+                f"training images are loaded by a process of their own, {size:.0f} MiB shared"
+            )
+            self._own_loaders.add(own)
+            return own
         from fastscale.data.ffcv_loader import GuardedLoader
 
-        return GuardedLoader(path, framing, batch_size, workers=workers, **share)
+        return GuardedLoader(path, framing, batch_size, **share)
 
     def _resident(
         self, path: Path, framing: Framing, indices: np.ndarray | None, workers: int
@@ -334,3 +374,8 @@ class ImageData(pl.LightningDataModule):
             there = Resident(path, framing, device, indices=indices, workers=workers)
             self._kept[path.stem] = there
         return there
+
+    def teardown(self, stage: str) -> None:
+        """Ends the loader's own process."""
+        for loader in self._own_loaders:
+            loader.close()

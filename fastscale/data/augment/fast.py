@@ -7,7 +7,6 @@ blend is one step). Neighbouring operations that are tables are made one table; 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import groupby
@@ -15,20 +14,15 @@ from itertools import groupby
 import cv2
 import numpy as np
 
-from fastscale.data.augment import kernels
+from fastscale.data.augment import kernels, numbers
 from fastscale.data.augment.policy import Op
 
 KINDS = {
-    **dict.fromkeys(
-        ("brightness", "invert", "posterize", "solarize", "solarize_add"), kernels.FIXED
-    ),
+    **dict.fromkeys(numbers.TABLES, kernels.FIXED),
     "equalize": kernels.EQUALIZE,
     "autocontrast": kernels.AUTOCONTRAST,
 }
-BITS = ("invert", "posterize", "solarize")  # alone, they need no table
 _ONE_FIXED = np.array([kernels.FIXED], dtype=np.int64)
-LUMA = np.array([19595, 38470, 7471]) / 65536  # PIL's grey: ITU-R 601-2
-TRUNCATE = -0.49  # PIL's blend cuts fractions off, OpenCV rounds, a half to the even number
 
 
 def apply(image: np.ndarray, operations: Sequence[Op], spare: np.ndarray) -> None:
@@ -36,8 +30,8 @@ def apply(image: np.ndarray, operations: Sequence[Op], spare: np.ndarray) -> Non
     for by_table, run in groupby(operations, lambda op: op[0] in KINDS):
         if by_table:
             tables = tuple(run)
-            if len(tables) == 1 and tables[0][0] in BITS:
-                kernels.flip_and_mask(image.reshape(-1), *_bits(*tables[0]))
+            if len(tables) == 1 and tables[0][0] in numbers.BITS:
+                kernels.flip_and_mask(image.reshape(-1), *numbers.bits(*tables[0]))
             else:
                 kernels.look_up(image.reshape(-1, 3), *_tables(tables))
             continue
@@ -65,48 +59,14 @@ def apply(image: np.ndarray, operations: Sequence[Op], spare: np.ndarray) -> Non
 def _tables(operations: tuple[Op, ...]) -> tuple[bool, np.ndarray, np.ndarray]:
     """What kernels.look_up wants to know of them."""
     kinds = np.array([KINDS[name] for name, _ in operations], dtype=np.int64)
-    fixed = np.stack([_table(name, value) for name, value in operations])
+    fixed = np.stack([numbers.table(name, value) for name, value in operations])
     return bool((kinds != kernels.FIXED).any()), kinds, fixed
-
-
-def _bits(name: str, value: float) -> tuple[int, int]:
-    """Threshold and mask of kernels.flip_and_mask."""
-    if name == "posterize":
-        return 256, 256 - 2 ** (8 - int(value))
-    return (math.ceil(value) if name == "solarize" else 0), 255
-
-
-def _table(name: str, value: float) -> np.ndarray:
-    """(256,) uint8, used where the kind is FIXED."""
-    i = np.arange(256)
-    if name == "brightness":
-        levels = np.minimum(np.float32(value) * i.astype(np.float32), 255)
-    elif name == "solarize_add":
-        levels = np.where(i < 128, np.minimum(i + int(value), 255), i)
-    elif name in BITS:
-        threshold, mask = _bits(name, value)
-        levels = np.where(i < threshold, i, 255 - i) & mask
-    else:
-        levels = i
-    return levels.astype(np.uint8)
 
 
 @lru_cache(maxsize=64)  # a policy has few values: each 200 KB at 224 pixels
 def _positions(name: str, value: float, height: int, width: int) -> np.ndarray:
     """(H * W,) uint32: the pixel that each pixel is taken from, H * W for none, in PIL's fixed-point arithmetic."""
-    matrix = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0]
-    if name == "rotate":
-        angle = -math.radians(value % 360)
-        cos, sin = round(math.cos(angle), 15), round(math.sin(angle), 15)
-        x, y = width / 2, height / 2
-        matrix = [cos, sin, -cos * x - sin * y + x, -sin, cos, sin * x - cos * y + y]
-    else:
-        matrix[{"shear_x": 1, "shear_y": 3}[name]] = value
-    a, b, c, d, e, f = matrix
-    a, b, c, d, e, f = (
-        math.floor(v * 65536 + 0.5)
-        for v in (a, b, c + a * 0.5 + b * 0.5, d, e, f + d * 0.5 + e * 0.5)
-    )
+    a, b, c, d, e, f = numbers.affine(name, value, height, width)
     column, row = np.arange(width), np.arange(height)[:, None]
     column, row = (a * column + b * row + c) >> 16, (d * column + e * row + f) >> 16
     inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
@@ -123,15 +83,13 @@ def _translate(image: np.ndarray, value: float, spare: np.ndarray) -> None:
 
 
 def _color(image: np.ndarray, value: float, spare: np.ndarray) -> None:
-    blend = np.full((3, 4), TRUNCATE)
-    blend[:, :3] = (1 - value) * LUMA + value * np.eye(3)
-    cv2.transform(image, blend, spare)
+    cv2.transform(image, numbers.color(value), spare)
     np.copyto(image, spare)
 
 
 def _contrast(image: np.ndarray, value: float) -> None:
     """Away from the image's mean grey: PIL's is the mean of rounded grey pixels, this of the channels' means."""
-    mean, factor = np.float32(int(LUMA @ cv2.mean(image)[:3] + 0.5)), np.float32(value)
+    mean, factor = np.float32(int(numbers.LUMA @ cv2.mean(image)[:3] + 0.5)), np.float32(value)
     levels = np.clip(mean + factor * (np.arange(256, dtype=np.float32) - mean), 0, 255).astype(
         np.uint8
     )
@@ -139,8 +97,8 @@ def _contrast(image: np.ndarray, value: float) -> None:
 
 
 def _sharpness(image: np.ndarray, value: float, spare: np.ndarray) -> None:
-    """PIL's smooth image is (8 neighbours + 5 times the pixel) / 13 = (9 means of nine + 4 times the pixel) / 13; it leaves the border."""
+    """It leaves the border, as PIL does."""
     cv2.blur(image, (3, 3), spare)
-    smooth = 1 - value
-    cv2.addWeighted(image, value + smooth * 4 / 13, spare, smooth * 9 / 13, TRUNCATE, spare)
+    own, smooth, constant = numbers.sharpness(value)
+    cv2.addWeighted(image, own, spare, smooth, constant, spare)
     image[1:-1, 1:-1] = spare[1:-1, 1:-1]

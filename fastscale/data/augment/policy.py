@@ -27,8 +27,9 @@ Choice = tuple[
 AUGMENTATIONS = ("none", "autoaugment", "autoaugment-v0", "randaugment")
 DRAWS = 5  # random numbers that an image needs at most
 
-RAND_OPS = 2  # the "N" and "M" of RandAugment, and what M is out of
-RAND_MAGNITUDE = 9
+MOST_OPS = 2  # operations of an image; RandAugment's "N"
+
+RAND_MAGNITUDE = 9  # its "M", and what that is out of
 RAND_STEPS = 30
 
 IMAGENET = """
@@ -169,30 +170,49 @@ def check(augmentation: str) -> None:
         raise InputError(f"no augmentation {augmentation!r}; there are: {', '.join(AUGMENTATIONS)}")
 
 
+@cache
+def operation_table(augmentation: str) -> tuple[Op, ...]:
+    """Every operation that may be drawn, once; `numbers` counts in it."""
+    return tuple(dict.fromkeys(op for _, pair in _choices(augmentation) for op in pair if op))
+
+
+def _choices(augmentation: str) -> tuple[Choice, ...]:
+    if augmentation == "none":
+        return ()
+    if augmentation == "randaugment":
+        return tuple((1.0, pair) for pair in rand_choices())
+    return tuple(choice for sub in policy(augmentation) for choice in sub)
+
+
+@cache
+def _arrays(augmentation: str) -> tuple[np.ndarray, np.ndarray]:
+    """Of every choice: its probability (C,), and the operation's number with either sign (C, 2)."""
+    table = {op: k for k, op in enumerate(operation_table(augmentation))}
+    choices = _choices(augmentation)
+    numbers = [[table.get(op, -1) if op else -1 for op in pair] for _, pair in choices]
+    return np.array([chance for chance, _ in choices]), np.array(numbers, dtype=np.int32)
+
+
+def numbers(augmentation: str, draws: np.ndarray) -> np.ndarray:
+    """(N, MOST_OPS) int32: what each of N images gets, in order, of (N, DRAWS) random numbers in
+    [0, 1); places in `operation_table`, -1 for nothing."""
+    if augmentation == "none":
+        return np.full((len(draws), MOST_OPS), -1, dtype=np.int32)
+    chances, table = _arrays(augmentation)
+    if augmentation == "randaugment":
+        drawn = (draws[:, [0, 2]] * len(table)).astype(np.int64)
+        return table[drawn, (draws[:, [1, 3]] >= 0.5).astype(np.int64)]
+    pair = 2 * (draws[:, :1] * (len(table) // 2)).astype(np.int64) + [0, 1]
+    signs = (draws[:, [2, 4]] >= 0.5).astype(np.int64)
+    return np.where(draws[:, [1, 3]] < chances[pair], table[pair, signs], np.int32(-1))
+
+
 def operations(augmentation: str, draws: np.ndarray) -> list[list[Op]]:
-    """What each of N images gets, in order, of (N, DRAWS) random numbers in [0, 1).
+    """The same as operations.
 
     >>> operations("autoaugment", np.array([[0.0, 0.3, 0.0, 0.5, 0.9], [0.99, 0.9, 0.0, 0.9, 0.0]]))
     [[('posterize', 4), ('rotate', -30.0)], []]
     """
-    if augmentation == "none":
-        return [[] for _ in draws]
-    out: list[list[Op]] = []
-    if augmentation == "randaugment":
-        choices = rand_choices()
-        for u in draws.tolist():
-            drawn = [
-                choices[int(u[2 * k] * len(choices))][u[2 * k + 1] >= 0.5] for k in range(RAND_OPS)
-            ]
-            out.append([op for op in drawn if op is not None])
-        return out
-    subpolicies = policy(augmentation)
-    for u in draws.tolist():
-        pair = subpolicies[int(u[0] * len(subpolicies))]
-        drawn = [
-            ops[u[2 * k + 2] >= 0.5]
-            for k, (chance, ops) in enumerate(pair)
-            if u[2 * k + 1] < chance
-        ]
-        out.append([op for op in drawn if op is not None])
-    return out
+    table = operation_table(augmentation)
+    drawn = numbers(augmentation, draws).tolist()
+    return [[table[k] for k in row if k >= 0] for row in drawn]

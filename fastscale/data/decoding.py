@@ -1,0 +1,156 @@
+"""The images of a batch, made by threads: compiled ones (native/), or Python's around OpenCV and numba where nothing can be compiled.
+
+Both give the same pixels. A batch is started, others may be started behind it, and then it is waited for. Nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from fastscale.data.beton import JPG
+from fastscale.data.framing import Framing, cut
+from fastscale.data.native import build, pool
+
+JPEG_SHRINK = 8  # how far the decoder itself may shrink a picture, where that is allowed
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A batch to be made: `rows` (N,) are its images' rows of metadata, `file` the whole `.beton` as bytes, `sizes` (N,) bytes stored."""
+
+    framing: Framing
+    epoch: int
+    indices: np.ndarray
+    rows: np.ndarray
+    sizes: np.ndarray
+    file: np.ndarray
+
+    def boxes(self) -> tuple[np.ndarray, np.ndarray]:
+        """As Framing.boxes."""
+        heights, widths = (self.rows[side].astype(np.int64) for side in ("height", "width"))
+        return self.framing.boxes(self.epoch, self.indices, heights, widths)
+
+
+def damaged(index: int) -> ValueError:
+    """The error of a JPEG file that can't be decoded whole."""
+    return ValueError(f"image {index}: its JPEG data is damaged")
+
+
+class CompiledThreads:
+    """`workers` threads of C++."""
+
+    ids: tuple[int, ...] = ()  # none that a fork would have to wait for
+
+    def __init__(self, workers: int):
+        self.pool = pool.Pool(workers)
+
+    def start(self, wanted: Wanted, out: np.ndarray) -> Any:
+        """Starts on a batch; `out` (N, R, R, 3) uint8 is full when `finish` has returned."""
+        framing, rows = wanted.framing, wanted.rows
+        images = np.zeros(len(rows), dtype=pool.IMAGE)
+        images["data"] = rows["data_ptr"] + np.uint64(wanted.file.ctypes.data)
+        images["size"] = wanted.sizes
+        images["height"], images["width"] = rows["height"], rows["width"]
+        images["jpeg"] = rows["mode"] == JPG
+        images["box"], images["flipped"] = wanted.boxes()
+        images["ops"] = framing.operation_numbers(wanted.epoch, wanted.indices)
+        ops = pool.op_rows(framing.operation_table, framing.resolution)
+        most = 0 if not framing.train else JPEG_SHRINK if framing.shrink_jpegs else 1
+        return self.pool.submit(images, ops, out, most), wanted
+
+    def finish(self, ticket: Any) -> None:
+        """Waits for a batch; ValueError names an image that is damaged."""
+        batch, wanted = ticket
+        if (first := self.pool.wait(batch)) >= 0:
+            raise damaged(wanted.indices[first])
+
+    def close(self) -> None:
+        """Ends the threads."""
+        self.pool.close()
+
+
+class PythonThreads:
+    """`workers` threads of Python; each is one step of the interpreter after another, between calls that leave its lock alone."""
+
+    def __init__(self, workers: int):
+        self.workers = workers
+        self.ids: list[int] = []  # the system's numbers of the threads
+        self.pool = ThreadPoolExecutor(workers, initializer=self._note)
+
+    def _note(self) -> None:
+        self.ids.append(threading.get_native_id())
+
+    def start(self, wanted: Wanted, out: np.ndarray) -> list[Future]:
+        """As CompiledThreads."""
+        job, count = _PythonBatch(wanted, out), len(out)
+        step = max(1, count // (4 * self.workers))  # parts of unequal cost: more than threads
+        return [self.pool.submit(job, k, min(k + step, count)) for k in range(0, count, step)]
+
+    def finish(self, ticket: list[Future]) -> None:
+        """As CompiledThreads."""
+        for part in ticket:
+            part.result()
+
+    def close(self) -> None:
+        """Ends the threads."""
+        self.pool.shutdown(wait=True, cancel_futures=True)
+
+
+class _PythonBatch:
+    """Called for parts of a batch from several threads."""
+
+    def __init__(self, wanted: Wanted, out: np.ndarray):
+        from fastscale.data.augment import fast
+        from fastscale.data.ffcv_loader import ctypes_imdecode
+
+        self.augment, self.decode = fast.apply, ctypes_imdecode
+        rows, framing = wanted.rows, wanted.framing
+        self.file, self.indices, self.out = wanted.file, wanted.indices, out
+        self.start, self.size = rows["data_ptr"].tolist(), wanted.sizes.tolist()
+        self.height, self.width = rows["height"].tolist(), rows["width"].tolist()
+        self.jpg = (rows["mode"] == JPG).tolist()
+        self.boxes, self.flips = (x.tolist() for x in wanted.boxes())
+        self.operations = framing.operations(wanted.epoch, wanted.indices)
+
+    def __call__(self, first: int, stop: int) -> None:
+        areas = [
+            h * w for h, w in zip(self.height[first:stop], self.width[first:stop], strict=True)
+        ]
+        scratch = np.empty(3 * max(areas), dtype=np.uint8)
+        address, spare = scratch.ctypes.data, np.empty_like(self.out[0])
+        for k in range(first, stop):
+            start, size, h, w = self.start[k], self.size[k], self.height[k], self.width[k]
+            if self.jpg[k]:
+                file = self.file.ctypes.data + start
+                if self.decode(file, size, h, w, address, h, w, 0, 0, 1, 1, False, False):
+                    raise damaged(self.indices[k])
+                image = scratch[: 3 * h * w].reshape(h, w, 3)
+            else:
+                image = self.file[start : start + size].reshape(h, w, 3)
+            cut(image, self.boxes[k], self.flips[k], self.out[k])
+            self.augment(self.out[k], self.operations[k], spare)
+
+
+@cache
+def _say_why() -> None:
+    print(
+        f"the loader's compiled part is not there ({build.load()[1] or 'of another version'}): "
+        "Python decodes instead, the same batches, but slower",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+def threads(workers: int) -> CompiledThreads | PythonThreads:
+    """The threads that decode on this machine."""
+    if pool.library() is not None:
+        return CompiledThreads(workers)
+    _say_why()
+    return PythonThreads(workers)

@@ -1,0 +1,299 @@
+"""The training process's side of the loader in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import socket
+import subprocess
+import sys
+import weakref
+from collections import deque
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+
+from fastscale.data.beton import check_beton, read_index
+from fastscale.data.framing import Framing
+from fastscale.data.own.ring import Ring, slot_layout
+from fastscale.errors import InputError, RunError
+
+SLOTS = 6
+KEPT = 3  # slots that the child always has: two batches in the making, one that is ready
+ENDED = "the process that loads images has ended (killed? out of memory?): the run can be resumed"
+
+
+class OwnLoader:
+    """The batches of a GuardedLoader with the same arguments, bit for bit, from a process of their own.
+
+    A sized iterable of (images (N, 3, R, R) uint8 channels_last, labels (N,) int64) with `next_epoch`, `first_batch` and
+    `decode.framing` as there; one loop at a time. On a GPU machine images and labels lie in pinned memory. A batch stays as it
+    is while its images are held; labels of their own belong to it. When the images are dropped, the copies that were begun on
+    the current stream are waited for before their memory is filled again; of a copy on another stream, `copied` has to be told.
+
+    InputError for a file that is not whole; RunError from the loop for a damaged image and for a process that was killed.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        framing: Framing,
+        batch_size: int,
+        *,
+        workers: int = 1,
+        indices: np.ndarray | None = None,
+        epoch: int = 0,
+        rank: int = 0,
+        world: int = 1,
+    ):
+        check_beton(os.fspath(path))
+        self.indices = (
+            np.arange(len(read_index(os.fspath(path)).rows))
+            if indices is None
+            else np.asarray(indices)
+        )
+        self.decode = SimpleNamespace(framing=framing)
+        self.path, self.batch_size, self.workers = os.fspath(path), batch_size, workers
+        self.rank, self.world, self.next_epoch, self.first_batch = rank, world, epoch, 0
+        self.images = len(framing.order(self.indices, epoch, rank, world))
+        framing.check(self.images, batch_size)
+        self.running: _Process | None = None
+        self._process()  # starts while the network is built
+
+    def __len__(self) -> int:
+        whole, rest = divmod(self.images, self.batch_size)
+        return whole + (rest > 0 and not self.decode.framing.train)
+
+    @property
+    def ring_bytes(self) -> int:
+        """Memory that the batches on their way take."""
+        return SLOTS * slot_layout(min(self.batch_size, self.images), self.side)[1]
+
+    @property
+    def side(self) -> int:
+        return int(self.decode.framing.resolution)
+
+    def _process(self) -> _Process:
+        """The running one, where its slots are large enough."""
+        if self.running is not None and (self.running.closed or self.running.side < self.side):
+            self.close()
+        if self.running is None:
+            loader = {
+                "path": self.path,
+                "framing": self.decode.framing,
+                "batch_size": self.batch_size,
+                "workers": self.workers,
+                "indices": self.indices,
+                "rank": self.rank,
+                "world": self.world,
+            }
+            self.running = _Process(loader, min(self.batch_size, self.images), self.side)
+        return self.running
+
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        process, epoch, first = self._process(), self.next_epoch, self.first_batch
+        self.next_epoch, self.first_batch = epoch + 1, 0
+        turn = process.begin(epoch, self.decode.framing, first)
+        try:
+            yield from iter(partial(process.next, turn), None)  # holds no batch while it waits
+        finally:
+            process.end(turn)
+
+    def copied(self, images: torch.Tensor, event: torch.cuda.Event) -> None:
+        """The images of a batch are not overwritten before `event` is done, recorded behind a copy on whichever stream."""
+        if self.running is not None:
+            self.running.copied(images.data_ptr(), event)
+
+    def close(self) -> None:
+        """Ends the process."""
+        if self.running is not None:
+            self.running.close()
+            self.running = None
+
+
+class _Process:
+    """A started child and its ring."""
+
+    def __init__(self, loader: dict[str, Any], images: int, side: int):
+        self.side, self.path = side, loader["path"]
+        try:
+            self.ring = Ring(SLOTS, images, side)
+            ours, theirs = socket.socketpair()
+            with theirs:
+                self.child = _start(theirs, self.ring)
+        except OSError as error:
+            size = SLOTS * slot_layout(images, side)[1] >> 20
+            raise RunError(
+                f"the loader's own process ({size} MiB shared) could not be started "
+                f"({error.strerror or error}): choose --data.process here"
+            ) from error
+        self.ring.close()
+        self.socket = Connection(ours.detach())
+        self.cuda, self.ready, self.turn = torch.cuda.is_available(), False, 0  # turn: of the loops
+        self.open = False  # whether the child is within an epoch
+        self.held: set[int] = set()  # slots that the child may not fill
+        self.dropped: deque[int] = deque()  # of these: those whose images nobody holds
+        self.events: dict[int, Any] = {}  # behind the copies of a slot
+        unpin = _pin(self.ring.memory) if self.cuda else None
+        self._end = weakref.finalize(self, _end, os.getpid(), self.child, self.socket, unpin)
+        self._send({**loader, "ring": (SLOTS, images, side)})
+
+    @property
+    def closed(self) -> bool:
+        return not self._end.alive
+
+    def close(self) -> None:
+        """Ends the child; batches that are held stay."""
+        self._end()
+
+    def begin(self, epoch: int, framing: Framing, first: int) -> int:
+        """A loop over an epoch, which ends the one before; its number."""
+        if not self.ready:
+            self.ready = bool(self._receive())
+        self.end(self.turn)
+        self.turn += 1
+        self._take_back()
+        free = [slot for slot in range(SLOTS) if slot not in self.held]
+        self._send(("epoch", epoch, framing, first, free))
+        self.open = True
+        return self.turn
+
+    def end(self, turn: int) -> None:
+        """The child stops, if it is at this loop's epoch."""
+        if turn != self.turn or not self.open or self.closed:
+            return
+        with suppress(RunError, InputError):  # nobody wants this epoch any more
+            self._send(("stop",))
+            while self._receive()[0] != "end":
+                pass
+        self.open = False
+
+    def next(self, turn: int) -> tuple[torch.Tensor, torch.Tensor] | None:
+        """The next batch; None after the last."""
+        if turn != self.turn:
+            raise RunError(f"{self.path}: another loop over this loader has begun")
+        self._take_back()
+        word, *rest = self._receive()
+        if word == "end":
+            self.open = False
+            return None
+        slot, count, side = rest
+        pixels, labels = self.ring.pixels(slot, count, side), self.ring.labels(slot, count)
+        self.held.add(slot)
+        weakref.finalize(pixels, self.dropped.append, slot).atexit = False
+        images = torch.from_numpy(pixels).permute(0, 3, 1, 2)
+        answers = torch.from_numpy(labels.copy())
+        del pixels
+        if self.cuda:
+            answers = answers.pin_memory()
+        self._take_back()
+        if len(self.held) > SLOTS - KEPT:  # held for longer than a step: in memory of their own
+            images = _copy(images)
+            self._take_back()
+        return images, answers
+
+    def copied(self, address: int, event: Any) -> None:
+        """As OwnLoader.copied."""
+        slot = (address - self.ring.memory.ctypes.data) // self.ring.slot_bytes
+        if 0 <= slot < SLOTS:
+            self.events[slot] = event
+
+    def _take_back(self) -> None:
+        """Slots that nobody needs any more go to the child."""
+        for _ in range(len(self.dropped)):
+            slot = self.dropped.popleft()
+            event = self.events.get(slot)
+            if event is None and self.cuda:
+                self.events[slot] = event = torch.cuda.Event()
+                event.record()
+            if event is not None and not event.query():
+                if len(self.held) <= SLOTS - KEPT:
+                    self.dropped.append(slot)
+                    continue
+                event.synchronize()
+            self.events.pop(slot, None)
+            self.held.discard(slot)
+            if self.open:
+                self._send(("free", slot))
+
+    def _send(self, message: Any) -> None:
+        try:
+            self.socket.send_bytes(pickle.dumps(message))
+        except OSError:
+            while True:  # its last words, if it had any
+                self._receive()
+        except BaseException:  # half a message
+            self.close()
+            raise
+
+    def _receive(self) -> Any:
+        try:
+            message = self.socket.recv()
+        except BaseException as error:
+            self.close()
+            if isinstance(error, EOFError | OSError):
+                raise RunError(ENDED) from None
+            raise
+        if message[0] == "error":
+            self.close()
+            raise (InputError if message[1] == "InputError" else RunError)(message[2])
+        return message
+
+
+def _start(theirs: socket.socket, ring: Ring) -> subprocess.Popen[bytes]:
+    """The child, in a session of its own: the terminal's Ctrl-C is not for it."""
+    root = str(Path(__file__).resolve().parents[3])
+    paths = [root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    hidden = dict.fromkeys(("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"), "")
+    descriptors = theirs.fileno(), ring.descriptor
+    return subprocess.Popen(
+        [sys.executable, "-m", "fastscale.data.own.child", *map(str, (*descriptors, os.getpid()))],
+        env={
+            **os.environ,
+            **hidden,
+            "PYTHONPATH": os.pathsep.join(paths),
+            "PYTHONSAFEPATH": "1",  # what lies in the current folder is none of its modules
+        },
+        pass_fds=descriptors,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def _end(owner: int, child: subprocess.Popen[bytes], connection: Connection, unpin: Any) -> None:
+    """No process and no pinned page is left. A fork of the owner that ends has nothing to end."""
+    if os.getpid() != owner:
+        return
+    connection.close()
+    child.kill()  # it has nothing to put away
+    child.wait()
+    if unpin is not None:
+        unpin()
+
+
+def _pin(memory: np.ndarray) -> Any:
+    """Makes memory pinned; returns what undoes it, for before the memory goes."""
+    cuda: Any = torch.cuda.cudart()
+    address = memory.ctypes.data
+    if int(cuda.cudaHostRegister(address, memory.nbytes, 0)):
+        return None  # slower copies, the same batches
+
+    def unpin() -> None:
+        with suppress(Exception):
+            torch.cuda.synchronize()
+            cuda.cudaHostUnregister(address)
+
+    return unpin
+
+
+def _copy(images: torch.Tensor) -> torch.Tensor:
+    """The same in new memory, pinned where that is needed."""
+    out = torch.empty_like(images, pin_memory=torch.cuda.is_available())
+    return out.copy_(images)
