@@ -174,8 +174,8 @@ class ImageData(pl.LightningDataModule):
             self.train_size = limit_train
         if loader == "resident" and (reason := self._not_resident()):
             raise InputError(f"loader resident: {reason}; choose loader ffcv or plain")
-        of_the_file = loader == "auto" and self.loader_name == "ffcv" and not only_val
-        if of_the_file and not self._not_resident(MOST):
+        of_the_file = loader == "auto" and self.loader_name == "ffcv" and process != "own"
+        if of_the_file and not only_val and not self._not_resident(MOST):
             self.loader_name = "resident"
 
     def _not_resident(self, most: int | None = None) -> str | None:
