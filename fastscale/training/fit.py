@@ -22,7 +22,7 @@ from fastscale.records import Record, RecordStore
 from fastscale.scaling import parse_run
 from fastscale.training.monitor import BoardExtras
 from fastscale.training.options import check_trainer, decisive
-from fastscale.training.outcome import make_record, measure, stored
+from fastscale.training.outcome import make_record, measure, other_pixels, stored
 from fastscale.training.processes import (
     check_processes,
     end_with_parent,
@@ -112,7 +112,7 @@ class _Run:
             "stored": stored(self.data),
             "loader": self.data.loader_name,
             "precision": self.options["precision"],
-            "trainer": decisive(self.options),
+            "trainer": decisive(self.options) | other_pixels(self.data),
             "classes": list(self.data.classes),
         }
 

@@ -88,6 +88,12 @@ def stored(data: Any) -> dict[str, Any]:
     return dict(data.stored)
 
 
+def other_pixels(data: Any) -> dict[str, Any]:
+    """What the loader does to training images beyond the recipe; {} where it does nothing."""
+    framing = getattr(data, "train_framing", None)
+    return {"shrink_jpegs": True} if getattr(framing, "shrink_jpegs", False) else {}
+
+
 def peak_memory_mib() -> float:
     """Peak memory of the device, or of this process where the device is the CPU."""
     if torch.cuda.is_initialized():

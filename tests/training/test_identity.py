@@ -57,6 +57,8 @@ def test_another_runs_checkpoint_is_refused(trained, tmp_path):
         line = said()
         assert words in line and "--restart" in line
         assert not (tmp_path / "records.jsonl").exists()
+    write_checkpoint(content, path)
+    assert again("--data.shrink_jpegs", "true") == 2 and "shrink_jpegs" in said()
 
 
 def test_what_cannot_be_gone_on_from_is_refused(trained, tmp_path):
