@@ -27,8 +27,8 @@ if [ $# = 0 ] || [ "$*" = --all ]; then
     check mypy
     tests=(-m "not slow")
     [ $# = 0 ] || tests=()
-    export OMP_NUM_THREADS=1 # of each process
     set -- -n "${PROCESSES:-$(nproc 2>/dev/null || echo 2)}" --dist worksteal ${tests[@]+"${tests[@]}"}
+    export OMP_NUM_THREADS=1 # of each process; nproc would believe it
 fi
 say "== pytest $*"
 exec "$venv/bin/python" -m pytest "$@" # last, so that its closing line is the last
