@@ -233,7 +233,13 @@ def test_the_terminals_interruption_is_not_for_it(photos, made):
 
 
 def test_the_data_module_chooses(small_tree, small, capsys):
-    settings = {"resolution": 32, "test_resolution": 36, "batch_size": 5, "seed": 5}
+    settings = {
+        "resolution": 32,
+        "test_resolution": 36,
+        "batch_size": 5,
+        "seed": 5,
+        "loader": "ffcv",
+    }
     found = []
     for process in ("auto", "own"):
         data = ImageData(str(small_tree), **settings, process=process)
