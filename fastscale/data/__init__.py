@@ -3,7 +3,8 @@
     paths, images, sources (scan, folder, archives, download, ...)   where images come from
     info, beton, beton_file, encode, write, upgrade                  the stored form
     identity, listing, stale, verify                                 whether it still is its source
-    framing, augment, decoding (native), ffcv_loader, own, plain_loader, workers   the batches
+    framing, epochs, augment, decoding (native)                      what is in a batch
+    ffcv_loader, own, plain_loader, workers                          the batches
     cut_batch, resident                                              batches of what fits on the device
     module                                                           the choice among them
 

@@ -108,9 +108,9 @@ class _PythonBatch:
 
     def __init__(self, wanted: Wanted, out: np.ndarray):
         from fastscale.data.augment import fast
-        from fastscale.data.ffcv_loader import ctypes_imdecode
+        from fastscale.data.ffcv_loader import decode_jpeg
 
-        self.augment, self.decode = fast.apply, ctypes_imdecode
+        self.augment, self.decode = fast.apply, decode_jpeg
         rows, framing = wanted.rows, wanted.framing
         self.file, self.indices, self.out = wanted.file, wanted.indices, out
         self.start, self.size = rows["data_ptr"].tolist(), wanted.sizes.tolist()
@@ -129,7 +129,7 @@ class _PythonBatch:
             start, size, h, w = self.start[k], self.size[k], self.height[k], self.width[k]
             if self.jpg[k]:
                 file = self.file.ctypes.data + start
-                if self.decode(file, size, h, w, address, h, w, 0, 0, 1, 1, False, False):
+                if self.decode(file, size, h, w, address):
                     raise damaged(self.indices[k])
                 image = scratch[: 3 * h * w].reshape(h, w, 3)
             else:

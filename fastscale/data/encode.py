@@ -130,9 +130,9 @@ def _turbojpeg() -> Callable[..., int] | None:
     """FFCV's decoder, which will read what is stored; None where FFCV is not installed."""
     if importlib.util.find_spec("ffcv") is None:
         return None
-    from fastscale.data.ffcv_loader import ctypes_imdecode
+    from fastscale.data.ffcv_loader import decode_jpeg
 
-    return ctypes_imdecode
+    return decode_jpeg
 
 
 def reads_alike(source: bytes, pixels: np.ndarray) -> bool:
@@ -146,21 +146,7 @@ def reads_alike(source: bytes, pixels: np.ndarray) -> bool:
         return False
     file, out = np.frombuffer(source, dtype=np.uint8), np.zeros_like(pixels)
     height, width = pixels.shape[:2]
-    if decode(
-        file.ctypes.data,
-        len(source),
-        height,
-        width,
-        out.ctypes.data,
-        height,
-        width,
-        0,
-        0,
-        1,
-        1,
-        False,
-        False,
-    ):
+    if decode(file.ctypes.data, len(source), height, width, out.ctypes.data):
         return False
     return float(np.abs(out.astype(np.int16) - pixels).mean()) <= MEAN_DIFFERENCE
 

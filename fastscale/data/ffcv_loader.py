@@ -52,9 +52,7 @@ _import_ffcv()
 
 from ffcv.fields.basics import IntDecoder  # noqa: E402
 from ffcv.fields.rgb_image import SimpleRGBImageDecoder  # noqa: E402
-
-# others take it from here, where FFCV is imported quietly
-from ffcv.libffcv import ctypes_imdecode  # noqa: E402, F401
+from ffcv.libffcv import ctypes_imdecode  # noqa: E402
 from ffcv.loader import Loader, OrderOption  # noqa: E402
 from ffcv.loader.epoch_iterator import EpochIterator  # noqa: E402
 from ffcv.memory_managers.os_cache import OSCacheContext, OSCacheManager  # noqa: E402
@@ -85,6 +83,15 @@ def _only_what_is_needed() -> Iterator[None]:
         finally:
             Compiler.is_enabled, Compiler.set_num_threads = kept
             module.OSCacheManager = OSCacheManager  # type: ignore[attr-defined]
+
+
+def decode_jpeg(address: int, size: int, height: int, width: int, out: int) -> int:
+    """FFCV's decoder: the `size` bytes of a JPEG file at an address to all its pixels, (height,
+    width, 3) uint8 RGB, at the address `out`. 0 where the file is whole."""
+    code: int = ctypes_imdecode(
+        address, size, height, width, out, height, width, 0, 0, 1, 1, False, False
+    )
+    return code
 
 
 Memory = Callable[[tuple[int, ...]], np.ndarray]

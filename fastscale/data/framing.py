@@ -79,8 +79,7 @@ class Framing:
 
     def operations(self, epoch: int, indices: np.ndarray) -> list[list[policy.Op]]:
         """What is done to each of these images after crop and flip."""
-        drawn, table = self.operation_numbers(epoch, indices).tolist(), self.operation_table
-        return [[table[k] for k in row if k >= 0] for row in drawn]
+        return policy.named(self.augmentation, self.operation_numbers(epoch, indices))
 
     @property
     def operation_table(self) -> tuple[policy.Op, ...]:
@@ -161,6 +160,10 @@ def cut(image: np.ndarray, box: list[int], flipped: bool, out: np.ndarray) -> No
 
 def batches(order: np.ndarray, batch_size: int, drop_last: bool) -> list[np.ndarray]:
     """The order cut into batches."""
-    whole = len(order) // batch_size * batch_size
-    stop = whole if drop_last else len(order)
-    return [order[k : k + batch_size] for k in range(0, stop, batch_size)]
+    count = batch_count(len(order), batch_size, drop_last)
+    return [order[k * batch_size : (k + 1) * batch_size] for k in range(count)]
+
+
+def batch_count(images: int, batch_size: int, drop_last: bool) -> int:
+    """Batches of so many images; an incomplete last one counts unless it is dropped."""
+    return images // batch_size if drop_last else -(-images // batch_size)

@@ -21,7 +21,8 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from fastscale.data.augment import pillow
-from fastscale.data.framing import Framing, batches, cut
+from fastscale.data.epochs import Epochs
+from fastscale.data.framing import Framing, cut
 from fastscale.data.images import ImageSet
 from fastscale.data.workers import (
     OPEN_FILES,
@@ -72,7 +73,7 @@ class _Batches(Dataset):
             raise RuntimeError(f"{self.images.name(i)}: {e}") from e
 
 
-class PlainLoader:
+class PlainLoader(Epochs):
     """Batches (images (N, 3, R, R) uint8 channels_last, labels (N,) int64); arguments, attributes and order as GuardedLoader's.
 
     `workers`: processes; 0: none, in the loop itself. RunError from the loop names an image that can't be read.
@@ -90,30 +91,13 @@ class PlainLoader:
         rank: int = 0,
         world: int = 1,
     ):
-        self.data, self.framing, self.batch_size, self.workers = (
-            _Batches(images),
-            framing,
-            batch_size,
-            max(0, workers),
-        )
-        self.indices = np.arange(len(images)) if indices is None else np.asarray(indices)
-        self.next_epoch, self.first_batch, self.rank, self.world = epoch, 0, rank, world
-        framing.check(len(framing.order(self.indices, 0, rank, world)), batch_size)
-
-    def _batches(self, epoch: int) -> list[np.ndarray]:
-        return batches(
-            self.framing.order(self.indices, epoch, self.rank, self.world),
-            self.batch_size,
-            drop_last=self.framing.train,
-        )
-
-    def __len__(self) -> int:
-        return len(self._batches(0))
+        chosen = np.arange(len(images)) if indices is None else np.asarray(indices)
+        super().__init__(framing, batch_size, chosen, epoch, rank, world)
+        self.data, self.workers = _Batches(images), max(0, workers)
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        epoch, first = self.next_epoch, self.first_batch
-        self.next_epoch, self.first_batch = epoch + 1, 0
-        wanted: Any = [(self.framing, epoch, b) for b in self._batches(epoch)[first:]]
+        epoch, todo = self.take_epoch()
+        wanted: Any = [(self.framing, epoch, b) for b in todo]
         workers = min(self.workers, len(wanted))
         check_open_files(workers)
         loader = DataLoader(

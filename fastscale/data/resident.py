@@ -24,7 +24,9 @@ from torch import Tensor
 
 from fastscale.data.beton import JPG, Index, read_index
 from fastscale.data.cut_batch import cut_batch
-from fastscale.data.framing import Framing, batches, cut
+from fastscale.data.decoding import damaged
+from fastscale.data.epochs import Epochs
+from fastscale.data.framing import Framing, cut
 from fastscale.errors import RunError
 
 MOST = 1 << 30  # bytes of both splits, as they are kept, up to which `auto` chooses this loader
@@ -124,9 +126,9 @@ class Resident:
         sizes, heights, widths = (a.tolist() for a in (self.sizes, self.heights, self.widths))
         decode: Any = None
         if any(jpeg):
-            from fastscale.data.ffcv_loader import ctypes_imdecode
+            from fastscale.data.ffcv_loader import decode_jpeg
 
-            decode = ctypes_imdecode
+            decode = decode_jpeg
 
         def part(first: int) -> None:
             for k in range(first, min(first + PART, len(out))):
@@ -134,11 +136,8 @@ class Resident:
                 data = file[starts[k] : starts[k] + size]
                 if jpeg[k]:
                     image = np.empty((h, w, 3), dtype=np.uint8)
-                    at = data.ctypes.data, size, h, w, image.ctypes.data, h, w
-                    if decode(*at, 0, 0, 1, 1, False, False):
-                        raise RunError(
-                            f"{self.path}: image {self.kept[k]}: its JPEG data is damaged"
-                        )
+                    if decode(data.ctypes.data, size, h, w, image.ctypes.data):
+                        raise RunError(f"{self.path}: {damaged(self.kept[k])}")
                 else:
                     image = data.reshape(h, w, 3)
                 if framing.train:
@@ -150,7 +149,7 @@ class Resident:
             list(pool.map(part, range(0, len(out), PART)))
 
 
-class ResidentLoader:
+class ResidentLoader(Epochs):
     """Batches (images (N, 3, R, R) uint8 channels_last, labels (N,) int64) on the device; arguments,
     attributes and order as GuardedLoader's.
 
@@ -169,23 +168,13 @@ class ResidentLoader:
         world: int = 1,
         tensors: bool | None = None,
     ):
-        self.images, self.framing, self.batch_size = images, framing, batch_size
-        self.indices = images.kept if indices is None else np.asarray(indices)
-        self.next_epoch, self.first_batch, self.rank, self.world = epoch, 0, rank, world
+        chosen = images.kept if indices is None else np.asarray(indices)
+        super().__init__(framing, batch_size, chosen, epoch, rank, world)
+        self.images = images
         self.tensors = images.device.type != "cpu" if tensors is None else tensors
-        framing.check(len(framing.order(self.indices, 0, rank, world)), batch_size)
-
-    def _batches(self, epoch: int) -> list[np.ndarray]:
-        order = self.framing.order(self.indices, epoch, self.rank, self.world)
-        return batches(order, self.batch_size, drop_last=self.framing.train)
-
-    def __len__(self) -> int:
-        return len(self._batches(0))
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        epoch, first = self.next_epoch, self.first_batch
-        self.next_epoch, self.first_batch = epoch + 1, 0
-        todo = self._batches(epoch)[first:]
+        epoch, todo = self.take_epoch()
         for k in range(0, len(todo), TOGETHER):
             yield from self._some(todo[k : k + TOGETHER], epoch)
 

@@ -18,7 +18,7 @@ from fastscale.timing.epoch import SUFFIX, envelope
 from fastscale.timing.memory import fitting_batch
 from fastscale.timing.step import TrainingStep
 from fastscale.timing.turns import StepTime, benchmarked_kernels, time_steps, warm_up
-from fastscale.training.feeding import Feeder
+from fastscale.training.feeding import Feeder, channel_values, normalised
 from fastscale.training.layout import memory_format
 from fastscale.training.recipe import Recipe
 
@@ -153,13 +153,11 @@ def together(
 ) -> tuple[float, float]:
     """The same of a step that is warm and a loader of (uint8 images, labels)."""
     device = step.device
-    centre, scale = (
-        torch.tensor(v, dtype=torch.float32, device=device).view(1, 3, 1, 1) for v in (mean, std)
-    )
+    centre, scale = (channel_values(v, device) for v in (mean, std))
     layout = memory_format(step.recipe.layout)
 
     def prepare(pixels: torch.Tensor) -> torch.Tensor:
-        return (pixels.float() - centre).div_(scale).contiguous(memory_format=layout)
+        return normalised(pixels, centre, scale, layout)
 
     feeder = Feeder(device, prepare) if device.type == "cuda" else None
     images, busy, waited = 0, 0.0, 0.0

@@ -17,6 +17,12 @@ from fastscale.training.recipe import Recipe
 DTYPES = {"16-mixed": torch.float16, "bf16-mixed": torch.bfloat16}
 
 
+def autocast(precision: str, device: str) -> torch.autocast:
+    """Mixed precision on a kind of device, or none; casts are not kept, as in Lightning."""
+    dtype = DTYPES.get(precision, torch.float32)
+    return torch.autocast(device, dtype=dtype, enabled=dtype != torch.float32, cache_enabled=False)
+
+
 class Step:
     """One network and a batch of dummy images on a device, in the recipe's precision and layout, compiled if it says so."""
 
@@ -44,10 +50,8 @@ class Step:
         return build(arch, num_classes)
 
     def precision(self) -> torch.autocast:
-        """The recipe's mixed precision, or none; casts are not kept, as in Lightning."""
-        dtype = DTYPES.get(self.recipe.precision, torch.float32)
-        mixed = dtype != torch.float32
-        return torch.autocast(self.device.type, dtype=dtype, enabled=mixed, cache_enabled=False)
+        """The recipe's."""
+        return autocast(self.recipe.precision, self.device.type)
 
     def __call__(self, mark: Callable[[], object] = lambda: None) -> None:
         """One step; `mark` is called at the end of each part but the last."""

@@ -7,7 +7,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from fastscale.training.feeding import Feeder
+from fastscale.training.feeding import Feeder, channel_values, normalised
 from fastscale.training.layout import memory_format
 from fastscale.training.recipe import Recipe
 
@@ -28,8 +28,7 @@ class Fed(pl.LightningModule):
         super().__init__()
         self.recipe, self.mean, self.std = recipe, tuple(mean), tuple(std)
         for name, value in (("image_mean", self.mean), ("image_std", self.std)):
-            number = torch.tensor(value, dtype=torch.float32).view(1, 3, 1, 1)
-            self.register_buffer(name, number, persistent=False)
+            self.register_buffer(name, channel_values(value), persistent=False)
         self.feeder: Feeder | None = None  # of a GPU
 
     @property
@@ -79,8 +78,4 @@ class Fed(pl.LightningModule):
 
     def normalise(self, images: Tensor) -> Tensor:
         """(N, 3, H, W) on the scale 0 to 255 -> mean 0, std 1 over the data set."""
-        return (
-            (images.to(self.image_mean.dtype) - self.image_mean)
-            .div_(self.image_std)
-            .contiguous(memory_format=self.memory_format)
-        )
+        return normalised(images, self.image_mean, self.image_std, self.memory_format)

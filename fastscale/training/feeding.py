@@ -7,13 +7,24 @@ has pinned needs no such word.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 AHEAD = 2  # batches that the host may be ahead of the device: more would only hold memory
+
+
+def channel_values(values: Sequence[float], device: Any = None) -> Tensor:
+    """(1, 3, 1, 1) float32 of a number for each channel."""
+    return torch.tensor(values, dtype=torch.float32, device=device).view(1, 3, 1, 1)
+
+
+def normalised(images: Tensor, mean: Tensor, std: Tensor, layout: torch.memory_format) -> Tensor:
+    """(N, 3, H, W) on the scale 0 to 255 -> mean 0, std 1 over the data set, in the layout; `mean`
+    and `std` as `channel_values` gives them."""
+    return (images.to(mean.dtype) - mean).div_(std).contiguous(memory_format=layout)
 
 
 class Feeder:

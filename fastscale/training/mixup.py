@@ -60,7 +60,7 @@ def mixed_loss(
     logits: Tensor,
     labels: Tensor,
     share: float | Tensor,
-    rest: Tensor | None = None,
+    rest: float | Tensor | None = None,
 ) -> Tensor:
     """The loss against both labels of each pair, in their shares; `rest` is the second one's, where
     both are tensors, which a captured step reads anew each time."""
@@ -68,5 +68,5 @@ def mixed_loss(
     if rest is None:
         if share == 1.0:
             return loss
-        return share * loss + (1 - share) * criterion(logits, labels.flip(0))
+        rest = 1 - share
     return share * loss + rest * criterion(logits, labels.flip(0))

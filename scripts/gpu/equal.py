@@ -10,6 +10,7 @@ import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from torch import Tensor
 
 import fastscale as fs
 from fastscale.models import build
-from fastscale.timing.step import DTYPES
+from fastscale.timing.step import autocast
 from fastscale.training.captured import CapturedStep, StepParts
 from fastscale.training.ema import update_ema
 from fastscale.training.layout import memory_format, to_layout
@@ -81,14 +82,10 @@ def trained(
     criterion = torch.nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
     kind = torch.device(device).type
     scaler = torch.amp.GradScaler(kind) if precision == "16-mixed" else None
-    dtype = DTYPES.get(precision, torch.float32)
-
-    def autocast() -> torch.autocast:
-        return torch.autocast(kind, dtype, enabled=dtype != torch.float32, cache_enabled=False)
-
+    mixed = partial(autocast, precision, kind)
     total = torch.zeros((), device=device)
     parts = StepParts(
-        net, criterion, optimizer, total, total.clone(), 1, True, CLIP, "norm", scaler, autocast
+        net, criterion, optimizer, total, total.clone(), 1, True, CLIP, "norm", scaler, mixed
     )
     step = CapturedStep(parts, averaged, capture=kind == "cuda") if replayed else None
     start = vector(net, averaged)

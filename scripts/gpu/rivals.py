@@ -142,14 +142,14 @@ def wait_for(device: torch.device) -> None:
 
 def compiled(args: argparse.Namespace) -> dict[str, Any]:
     """Seconds of compiling are told too."""
+    from speed import alone
+
     step = our_step(args)
     step.net.compile(mode="reduce-overhead")
     began = time.perf_counter()
     warm_up(step)
     took = time.perf_counter() - began
-    once = step.round(2)[step.whole]
-    seconds = step.round(max(2, round(args.seconds / once)))[step.whole]
-    return {"images_per_s": args.batch / seconds, "compile_s": took}
+    return {"images_per_s": args.batch / alone(step, args.seconds), "compile_s": took}
 
 
 def main() -> int:

@@ -213,6 +213,10 @@ def operations(augmentation: str, draws: np.ndarray) -> list[list[Op]]:
     >>> operations("autoaugment", np.array([[0.0, 0.3, 0.0, 0.5, 0.9], [0.99, 0.9, 0.0, 0.9, 0.0]]))
     [[('posterize', 4), ('rotate', -30.0)], []]
     """
+    return named(augmentation, numbers(augmentation, draws))
+
+
+def named(augmentation: str, drawn: np.ndarray) -> list[list[Op]]:
+    """The operations that `numbers` gave for each image."""
     table = operation_table(augmentation)
-    drawn = numbers(augmentation, draws).tolist()
-    return [[table[k] for k in row if k >= 0] for row in drawn]
+    return [[table[k] for k in row if k >= 0] for row in drawn.tolist()]

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from fastscale.data.beton import check_beton, read_index
-from fastscale.data.framing import Framing
+from fastscale.data.framing import Framing, batch_count
 from fastscale.data.own.ring import Ring, slot_layout
 from fastscale.errors import InputError, RunError
 
@@ -68,8 +68,7 @@ class OwnLoader:
         self._process()  # starts while the network is built
 
     def __len__(self) -> int:
-        whole, rest = divmod(self.images, self.batch_size)
-        return whole + (rest > 0 and not self.decode.framing.train)
+        return batch_count(self.images, self.batch_size, drop_last=self.decode.framing.train)
 
     @property
     def ring_bytes(self) -> int:
