@@ -6,12 +6,14 @@ BEFORE and AFTER are folders (`git worktree add ../before COMMIT`). Both run wit
 each with a data folder of its own. Every pair runs both in processes of their own, the first of
 them by turns: a machine that drifts slows both alike. Printed are the ratios after / before: their
 median, and an upper bound of the true median at 95 % (an order statistic: it assumes nothing about
-the noise).
+the noise). `fit` is given by the wall clock and by the processor time that it used, which says more
+where neighbours share the machine.
 """
 
 import argparse
 import math
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -44,17 +46,23 @@ def upper_bound(ratios: list[float], confidence: float = 0.95) -> float:
     return math.inf
 
 
-def run(checkout: Path, data: Path, *command: str) -> tuple[float, str]:
-    """(seconds of the whole process, what it printed)."""
+def run(checkout: Path, data: Path, *command: str) -> tuple[float, float, str]:
+    """(wall seconds, processor seconds, what it printed) of a whole process and its children."""
     env = {**os.environ, "PYTHONPATH": str(checkout), "FASTSCALE_DATA": str(data)}
-    began = time.perf_counter()
+    began, used = time.perf_counter(), processor_seconds()
     done = subprocess.run(
         [sys.executable, *command], cwd=checkout, env=env, capture_output=True, text=True
     )
     took = time.perf_counter() - began
     if done.returncode:
         sys.exit(f"{checkout}: {' '.join(command[:4])} failed:\n{done.stdout}\n{done.stderr}")
-    return took, done.stdout
+    return took, processor_seconds() - used, done.stdout
+
+
+def processor_seconds() -> float:
+    """User and system time of every process that was waited for so far."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def main() -> None:
@@ -71,8 +79,9 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=2, help="of the loader")
     args = parser.parse_args()
     sides = {"before": args.before.resolve(), "after": args.after.resolve()}
+    measured = ("fit", "fit, processor", "loader")
     found: dict[str, dict[str, list[float]]] = {
-        what: {"before": [], "after": []} for what in ("fit", "loader")
+        what: {"before": [], "after": []} for what in measured
     }
     with tempfile.TemporaryDirectory() as scratch:
         place = {side: Path(scratch) / side for side in sides}
@@ -83,10 +92,11 @@ def main() -> None:
                 checkout = sides[side]
                 runs = str(Path(scratch) / f"runs-{side}-{pair}")
                 fit = ("-m", "fastscale", "fit", "--run", args.run, "--runs_dir", runs)
-                took, _ = run(checkout, place[side], *fit, "--data.source", args.source)
+                took, used, _ = run(checkout, place[side], *fit, "--data.source", args.source)
                 found["fit"][side].append(took)
+                found["fit, processor"][side].append(used)
                 loader = (args.source, str(args.resolution), str(args.epochs))
-                _, out = run(checkout, place[side], "-c", LOADER, *loader)
+                *_, out = run(checkout, place[side], "-c", LOADER, *loader)
                 found["loader"][side].append(float(out.split("seconds")[-1]))
             parts = (
                 f"{what} {v['before'][-1]:.2f} and {v['after'][-1]:.2f} s"
