@@ -1,9 +1,9 @@
 """Whether a network's numbers are numbers: the one check of parameters, buffers and logits."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 @torch.no_grad()
@@ -17,3 +17,28 @@ def not_finite(state: Mapping[str, Tensor]) -> str | None:
     if bool(flags.all()):
         return None
     return next(k for k, fine in zip(floating, flags.tolist(), strict=True) if not fine)
+
+
+@torch.no_grad()
+def where_not_finite(net: nn.Module, images: Tensor) -> str | None:
+    """The name of the first layer of `net` whose outputs for `images` hold NaN or infinity; None
+    where the logits are finite."""
+    found: list[str] = []
+
+    def look(name: str) -> Callable[[nn.Module, object, object], None]:
+        def hook(module: nn.Module, inputs: object, output: object) -> None:
+            if not found and isinstance(output, Tensor) and not output.isfinite().all():
+                found.append(name)
+
+        return hook
+
+    layers = [(name, m) for name, m in net.named_modules() if not list(m.children())]
+    hooks = [m.register_forward_hook(look(name)) for name, m in layers]
+    try:
+        logits = net(images)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    if logits.isfinite().all():
+        return None
+    return found[0] if found else "the network"

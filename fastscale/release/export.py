@@ -22,7 +22,7 @@ from torch import nn
 from fastscale.archs.check import check_resolution
 from fastscale.common import whole_file
 from fastscale.errors import InputError
-from fastscale.models.finite import not_finite
+from fastscale.models.finite import not_finite, where_not_finite
 
 NEEDED_FOR_ONNX = ("onnx", "onnxscript")
 INPUT, OUTPUT = "images", "logits"
@@ -112,7 +112,7 @@ def _export(
     check_resolution(net.arch.name, side, net.arch.total_stride)
     # two images: of one, the exporter would conclude that there is always one
     images = torch.zeros(2, 3, side, side)
-    check_finite(net, images)
+    check_finite(net, side)
     target.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as folder, _quiet(), torch.no_grad():
         made = Path(folder) / f"network{suffix}"  # torch.export looks at the suffix
@@ -122,14 +122,16 @@ def _export(
     return target
 
 
-def check_finite(net: nn.Module, images: torch.Tensor) -> None:
-    """InputError that names a parameter or buffer with NaN or infinity, or says that the outputs
-    of `images` have some."""
+def check_finite(net: nn.Module, side: int) -> None:
+    """InputError that names a parameter or buffer with NaN or infinity, or the layer where the
+    outputs of an image of noise begin to be no numbers."""
     if name := not_finite(net.state_dict()):
         raise InputError(f"{name} holds NaN or infinity: not a network to export")
-    with torch.no_grad():
-        if not net(images).isfinite().all():
-            raise InputError("its outputs are not finite numbers: not a network to export")
+    noise = torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(0))
+    if name := where_not_finite(net, noise):
+        raise InputError(
+            f"its outputs are not finite numbers, from {name} on: not a network to export"
+        )
 
 
 def _network(network: "nn.Module | str", fused: bool, weights: str) -> Any:

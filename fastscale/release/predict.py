@@ -8,9 +8,11 @@ import torch
 
 from fastscale.archs.check import said_number
 from fastscale.common import read_bytes
-from fastscale.data.folder import SUFFIXES
-from fastscale.data.images import decode
+from fastscale.data.images import Say, decode
+from fastscale.data.scan import SUFFIXES, Scan, one_line
 from fastscale.errors import InputError
+from fastscale.models.finite import where_not_finite
+from fastscale.release import places
 from fastscale.release.checkpoint import Checkpoint
 
 BATCH = 32
@@ -26,19 +28,21 @@ class Prediction:
     problem: str | None = None
 
 
-def image_files(names: Iterable[str]) -> list[Path]:
-    """The files themselves, and the images in folders (and below), sorted. InputError for a folder without any, and for ""."""
+def image_files(names: Iterable[str], say: Say = places.say) -> list[Path]:
+    """The files themselves, and the images in folders (and below), sorted; what is left out of a
+    folder is counted in a line. InputError for a folder without any, and for ""."""
     out = []
     for name in names:
         if not name:
             raise InputError("an empty name is no image; give a file or a folder, . for this one")
         path = Path(name).expanduser()
         if path.is_dir():
-            inside = sorted(
-                p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file()
-            )
+            scan = Scan(path)
+            inside = [path / file for file in scan.images(".")]
+            if scan.left_out:
+                say(f"{one_line(path)}: left out: {scan.said()}")
             if not inside:
-                raise InputError(f"{path}: holds no images ({' '.join(SUFFIXES)})")
+                raise InputError(f"{one_line(path)}: holds no images ({' '.join(SUFFIXES)})")
             out += inside
         else:
             out.append(path)
@@ -70,7 +74,8 @@ def predict(checkpoint: Checkpoint, files: Iterable[Path], top: int = 5) -> Iter
             else:
                 shares, numbers = next(rows)
                 if not next(fine):
-                    text = "the network's outputs are not finite numbers"
+                    layer = where_not_finite(net, x.unsqueeze(0))
+                    text = f"the network's outputs are not finite numbers, from {layer} on"
                     yield Prediction(name, problem=f"{name}: {text}")
                     continue
                 pairs = zip(numbers.tolist(), shares.tolist(), strict=True)

@@ -71,6 +71,28 @@ def test_a_folder_as_a_table(capsys, images, name):
     }
 
 
+def test_a_folder_as_people_have_it(capsys, images, name):
+    """System files are no images, whatever their suffix; what is left out is counted."""
+    for junk in ("._a.png", "sub/._c.png", ".DS_Store", "Thumbs.db", "__MACOSX/x.png"):
+        (images / junk).parent.mkdir(exist_ok=True)
+        (images / junk).write_bytes(b"\0\5\26\7junk")
+    (images / "gone.png").symlink_to("nowhere")
+    (images / "sub" / "up").symlink_to(images)
+    code, out, err = run(capsys, images, "--checkpoint", name, "--json")
+    assert code == 0
+    assert [f["image"] for f in json.loads(out)] == [
+        str(images / f) for f in ("a.png", "b.jpg", "sub/c.png")
+    ]
+    assert err.splitlines() == [
+        f"{images}: left out: 1 dangling link, 1 files that are no images (.txt), "
+        "1 links to a folder above, 5 system files"
+    ]
+    (images / "empty").mkdir()
+    (images / "empty" / "._x.png").write_bytes(b"x")
+    code, out, err = run(capsys, images / "empty", "--checkpoint", name)
+    assert code == 2 and not out and "holds no images" in err.splitlines()[-1]
+
+
 def test_unreadable_images_are_one_line_each_and_the_rest_goes_on(capsys, images, name):
     bad = images / "bad.png"
     bad.write_bytes((images / "a.png").read_bytes()[:60])
