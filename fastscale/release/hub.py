@@ -46,6 +46,15 @@ def repository(text: str) -> tuple[str, str | None]:
     return found["repo"], found["revision"]
 
 
+def reachable(repo: str) -> tuple[str, str | None]:
+    """`repository`, where one can publish to it: InputError offline, and without the package."""
+    found = repository(repo)
+    if places.offline():
+        raise InputError(f"hf:{found[0]}: not published: FASTSCALE_OFFLINE is set")
+    hub()
+    return found
+
+
 def from_hub(text: str) -> Checkpoint:
     """The checkpoint of `hf:org/name[@revision][:checkpoint]`; the repository's only one, or newest, unless it is named."""
     place, _, name = text.removeprefix("hf:").partition(":")
@@ -102,9 +111,7 @@ def to_hub(
     repo: str, entry: Entry, folder: Path, card: str, records: str, private: bool = False
 ) -> str:
     """Puts the entry's file, manifest, records and card into `repo`, made if it is not there, in one commit; returns its address."""
-    repo, revision = repository(repo)
-    if places.offline():
-        raise InputError(f"hf:{repo}: not published: FASTSCALE_OFFLINE is set")
+    repo, revision = reachable(repo)
     package = hub()
     api = package.HfApi(endpoint=endpoint(), library_name="fastscale")
     add = package.CommitOperationAdd

@@ -111,10 +111,9 @@ def cmd_publish(args: argparse.Namespace, rest: list[str]) -> int:
     from fastscale.release.publish import TOLERANCE, publish
 
     if args.hub:
-        from fastscale.release.hub import hub, repository
+        from fastscale.release.hub import reachable
 
-        repository(args.hub)
-        hub()  # what is missing is said before a long evaluation
+        reachable(args.hub)  # what is missing is said before a long evaluation
     tolerance = TOLERANCE if args.tolerance is None else args.tolerance
     entry, path = publish(
         args.run,

@@ -185,6 +185,61 @@ def test_what_a_hub_must_not_be_believed(hub, release, monkeypatch, tmp_path):
     refused("hf:org/unseen", "and FASTSCALE_OFFLINE is set")
 
 
+def test_larger_than_the_manifest_says_is_not_begun(hub, release, monkeypatch, tmp_path):
+    """Neither a manifest of gigabytes nor a file that is not the size it should be."""
+    entry, data = release()
+    files = hub.repos["org/net"] = {
+        "manifest.json": manifest_text([entry]).encode(),
+        entry.file: data + bytes(1),
+    }
+    monkeypatch.setenv("FASTSCALE_CHECKPOINTS", str(tmp_path / "none"))
+    import huggingface_hub
+
+    real, begun = huggingface_hub.hf_hub_download, []
+
+    def download(repo, file, **more):
+        begun.append(file)
+        return real(repo, file, **more)
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
+    wanted = f"is {len(data) + 1:,} bytes, wanted at most {len(data):,}"
+    with pytest.raises(InputError, match=f"hf:org/net: {entry.file} {wanted}"):
+        fs.load("hf:org/net")
+    assert begun == ["manifest.json"]
+    files["manifest.json"] += b" " * (16 << 20)
+    with pytest.raises(InputError, match=r"manifest.json is 16,7.* bytes, wanted at most 16,777"):
+        fs.load("hf:org/net")
+    assert begun == ["manifest.json"]
+
+
+def test_a_shorter_file_than_the_manifest_says(hub, release, monkeypatch, tmp_path):
+    entry, data = release()
+    hub.repos["org/net"] = {
+        "manifest.json": manifest_text([entry]).encode(),
+        entry.file: data[:-8],
+    }
+    monkeypatch.setenv("FASTSCALE_CHECKPOINTS", str(tmp_path / "none"))
+    with pytest.raises(
+        InputError, match=f"is {len(data) - 8} bytes, its manifest says {len(data)}"
+    ):
+        fs.load("hf:org/net")
+
+
+def test_offline_nothing_is_published_and_nobody_asked(
+    hub, runs, data_of_runs, monkeypatch, tmp_path, capsys
+):
+    monkeypatch.setenv("FASTSCALE_OFFLINE", "1")
+    own = ["regnety-tiny.quick", "--runs_dir", str(runs[0]), "--hub", "org/net"]
+    assert main(["checkpoint", "publish", *own]) == 2
+    err = capsys.readouterr().err
+    assert err.splitlines() == ["error: hf:org/net: not published: FASTSCALE_OFFLINE is set"]
+    assert not hub.asked and not hub.repos
+    assert not list(tmp_path.glob("checkpoints/*"))  # said before anything is written
+    monkeypatch.delenv("FASTSCALE_OFFLINE")
+    assert main(["checkpoint", "publish", *own]) == 0
+    assert set(hub.repos) == {"org/net"}
+
+
 def test_names_of_repositories():
     assert repository("org/net@v1.0") == ("org/net", "v1.0") and repository("org/net") == (
         "org/net",
