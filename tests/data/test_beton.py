@@ -244,6 +244,30 @@ def test_images_do_not_cross_pages(tmp_path):
     ).all() and len(set(table["pointer"] // page)) == 5
 
 
+def dirty_heap():
+    """Leaves freed memory full of 0xAB in every small and middling size: what numpy gets next."""
+    kept = [np.full(n, 0xAB, np.uint8) for n in range(8, 300) for _ in range(8)]
+    kept += [np.full(n * 24, 0xAB, np.uint8) for n in range(8, 200) for _ in range(4)]
+    del kept
+
+
+def test_what_lay_in_memory_does_not_reach_the_file(tmp_path):
+    """24 bytes a row, 21 of them used: the other three are zero."""
+    dirty_heap()
+    as_before = np.array([((beton.RAW, 10, 10, 9), 1)] * 45, dtype=beton.ROW)
+    padding = np.s_[:, beton.IMAGE.itemsize : beton.ROW.fields["label"][1]]
+    assert as_before.view(np.uint8).reshape(45, 24)[padding].any()  # so the heap is dirty
+    with BetonFile(tmp_path / "a.beton", 50, PAGE) as f:
+        for k in range(45):
+            dirty_heap()
+            f.add(bytes([k]) * 300, beton.RAW, 10, 10, k)
+        dirty_heap()
+        f.finish()
+    rows = np.fromfile(tmp_path / "a.beton", np.uint8, 50 * 24, offset=beton.ROWS_AT)
+    assert not rows.reshape(50, 24)[padding].any() and not rows[45 * 24 :].any()
+    assert rows.view(beton.ROW)["label"][:45].tolist() == list(range(45))
+
+
 def test_without_finish_it_is_refused(tmp_path):
     with BetonFile(tmp_path / "a.beton", 1, PAGE) as f:
         f.add(bytes(300), beton.RAW, 10, 10, 0)

@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -281,20 +280,6 @@ def test_a_description_that_is_none_is_one_line(photos, text):
     with pytest.raises(InputError, match=r"val\.json: ") as e:
         ImageData(photos.spec, loader="ffcv", **SMALL)
     assert "\n" not in str(e.value)
-
-
-def test_padding_is_zero_whatever_lay_in_memory(small_tree, tmp_path, lines, monkeypatch):
-    from fastscale.data import beton_file
-    from fastscale.data.beton import ROW, ROWS_AT
-
-    def dirty(shape, dtype=float):
-        made = np.full(np.dtype(dtype).itemsize * shape, 0xAB, dtype=np.uint8).view(dtype)
-        return made
-
-    monkeypatch.setattr(beton_file.np, "empty", dirty)
-    write(str(small_tree), tmp_path / "a", workers=0, progress=lines)
-    rows = np.fromfile(tmp_path / "a" / "train.beton", np.uint8, 45 * ROW.itemsize, offset=ROWS_AT)
-    assert not rows.reshape(45, -1)[:, 13:16].any()
 
 
 def test_only_the_validation_split(tree, lines):

@@ -152,3 +152,29 @@ def test_squeeze_and_excitation_as_matrix_products_is_the_convs():
         conv.load_state_dict(ours.state_dict())
     gates = convs[1](se.act(convs[0](x.mean((2, 3), keepdim=True)))).sigmoid()
     torch.testing.assert_close(se(x), x * gates)
+
+
+def test_what_no_memory_holds_is_refused_before_it_is_asked_for(monkeypatch):
+    """36 billion params are 142 GB; on a machine that has them, a smaller one is played."""
+    pages = {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": (32 << 30) // 4096}
+    monkeypatch.setattr("fastscale.models.build.os.sysconf", pages.__getitem__)
+    monkeypatch.setattr(
+        "fastscale.models.build.Network", lambda *a: pytest.fail("memory was asked for")
+    )
+    wanted = r"regnety-4gf.w-x2000: its weights take 132 GiB, this machine has 32 GiB of memory"
+    with pytest.raises(fs.InputError, match=wanted):
+        fs.build("regnety-4gf.w-x2000")
+
+
+def test_the_border_of_the_memory(monkeypatch):
+    params = fs.complexity("regnety-tiny", num_classes=10).params
+    for byte, fits in ((4 * params - 1, False), (4 * params, True)):
+        pages = {"SC_PAGE_SIZE": 1, "SC_PHYS_PAGES": byte}
+        monkeypatch.setattr("fastscale.models.build.os.sysconf", pages.__getitem__)
+        if fits:
+            assert fs.build("regnety-tiny", 10).num_classes == 10
+            continue
+        with pytest.raises(fs.InputError, match="its weights take"):
+            fs.build("regnety-tiny", 10)
+        with torch.device("meta"):  # shapes alone need none
+            assert fs.build("regnety-tiny", 10).num_classes == 10

@@ -6,7 +6,10 @@ import torch
 from PIL import Image
 
 import fastscale as fs
+from fastscale.data.images import decode
 from fastscale.errors import InputError
+from fastscale.release.load import open_checkpoint
+from fastscale.release.predict import predict
 
 
 @pytest.mark.parametrize("size", [(48, 32), (31, 57), (32, 32), (200, 90)])
@@ -61,3 +64,42 @@ def test_transforms_take_any_mode_and_refuse_what_is_no_image(release):
     ):
         with pytest.raises(InputError):
             prepare(wrong)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF"])
+def test_a_photograph_is_turned_once_as_its_exif_says(orientation, kind, release, tmp_path):
+    """By `transforms` and `predict` alike: as the upright picture, of four colours, is seen."""
+    entry, _ = release()
+    upright = np.zeros((48, 64, 3), np.uint8)
+    upright[:24, :32], upright[:24, 32:] = (250, 20, 20), (20, 250, 20)
+    upright[24:, :32], upright[24:, 32:] = (20, 20, 250), (250, 250, 20)
+    lies = {  # how the upright picture's pixels lie in the file: EXIF 2.32, figure 7
+        1: lambda p: p,
+        2: lambda p: p[:, ::-1],
+        3: lambda p: p[::-1, ::-1],
+        4: lambda p: p[::-1],
+        5: lambda p: p.transpose(1, 0, 2),
+        6: lambda p: p.transpose(1, 0, 2)[::-1],
+        7: lambda p: p.transpose(1, 0, 2)[::-1, ::-1],
+        8: lambda p: p.transpose(1, 0, 2)[:, ::-1],
+    }
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    file = tmp_path / f"photo.{kind.lower()}"
+    whole = {"quality": 100, "subsampling": 0} if kind == "JPEG" else {}
+    stored = Image.fromarray(np.ascontiguousarray(lies[orientation](upright)))
+    stored.save(file, kind, exif=exif, **whole)
+    prepare = fs.transforms(entry.name)
+    wanted = prepare(upright)
+    close = {"rtol": 0, "atol": 0.1 if kind == "JPEG" else 0}
+    with Image.open(file) as image:
+        torch.testing.assert_close(prepare(image), wanted, **close)
+    decoded = decode(file.read_bytes())
+    torch.testing.assert_close(prepare(decoded), wanted, **close)
+    found = []
+    for path in (file, tmp_path / "upright.png"):
+        Image.fromarray(upright).save(tmp_path / "upright.png")
+        (seen,) = predict(open_checkpoint(entry.name), [path], top=3)
+        found.append({name: share for name, _, share in seen.top})
+    assert found[0] == pytest.approx(found[1], abs=1e-2 if kind == "JPEG" else 1e-6)
