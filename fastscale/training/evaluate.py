@@ -25,6 +25,7 @@ from fastscale.training.checkpoint_io import load_weights, read_checkpoint
 from fastscale.training.classes import match_classes
 from fastscale.training.classifier import ImageClassifier
 from fastscale.training.fit import quiet
+from fastscale.training.options import check_evaluation
 from fastscale.training.recipe import Recipe
 from fastscale.training.trainer_cli import TrainerCLI, final_errors, run_config
 
@@ -116,6 +117,9 @@ def errors_of(
         config["data"]["loader"] = "ffcv" if loader == "resident" else loader
     config["data"]["only_val"] = True
     cli = TrainerCLI({**config, "seed_everything": settings["seed"]}, arguments)
+    check_evaluation(cli.config["trainer"])
+    if (other := cli.model.arch.name) != arch.name:
+        raise InputError(f"{where}: of {arch.name}, --model.arch says {other}: leave it out")
     data = cli.datamodule
     outputs, line = match_classes(
         own.get("classes"), settings["num_classes"], data.classes, where, data.data_name

@@ -9,7 +9,7 @@ LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channel
 def resolve_layout(layout: str) -> str:
     """The layout that "auto" means: channels_last.
 
-    Measured on CPUs (scripts/measure_settings.py): 1.3 to 1.8 times the images/s of contiguous for the tiny RegNetY and its scaled
+    Measured on CPUs (scripts/measure_settings.py): 1.2 to 1.8 times the images/s of contiguous for the tiny RegNetY and its scaled
     networks. Not measured on GPUs yet; there it is what cuDNN's tensor-core kernels work in.
     """
     return "channels_last" if layout == "auto" else layout

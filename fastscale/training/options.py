@@ -48,6 +48,8 @@ HALF_RUNS = (
     "barebones",
 )
 
+HALF_EVALUATIONS = ("fast_dev_run", "limit_val_batches", "overfit_batches")
+
 
 def check_arguments(arguments: Sequence[str]) -> None:
     """InputError for a value, or a configuration that an option names, which is too large or too
@@ -98,13 +100,31 @@ def _check_linked(option: str, path: Path) -> None:
             raise InputError(f"{path}: {name} follows from {instead}: leave it out and give that")
 
 
-def check_trainer(trainer: Mapping[str, Any]) -> None:
+def check_values(trainer: Mapping[str, Any]) -> None:
     """InputError for a trainer option that Lightning would take, or fail on late, and that cannot
-    be meant; and for one that would make something else of a run than its recipe says."""
+    be meant."""
     for name, (holds, right) in RULES.items():
         value = trainer.get(name)
         if value is not None and not holds(value):
             raise InputError(f"--trainer.{name} must be {right}, got {value!r:.60}")
+
+
+def check_evaluation(trainer: Mapping[str, Any]) -> None:
+    """The same for an evaluation, whose error would be that of some of the images."""
+    check_values(trainer)
+    for name in HALF_EVALUATIONS:
+        value = trainer.get(name)
+        whole = value in (None, False) or (name == "overfit_batches" and value == 0)
+        if not whole and not (type(value) is float and value == 1):
+            raise InputError(
+                f"--trainer.{name} would leave images out, and the error would be of the others"
+            )
+
+
+def check_trainer(trainer: Mapping[str, Any]) -> None:
+    """The same for a training, and for what would make something else of a run than its recipe
+    says."""
+    check_values(trainer)
     for name in HALF_RUNS:
         if trainer.get(name) not in (None, False, 0.0, -1):
             instead = "--model.recipe.epochs and --model.recipe.limit_train make a run short"
