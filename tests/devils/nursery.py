@@ -160,6 +160,7 @@ class Nursery:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
+        self.data = str(home / "data")  # nobody's own cache
         self.codes: dict[int, int] = {}
         self.started: list[int] = []
         self.rest = b""
@@ -171,6 +172,7 @@ class Nursery:
         for name in ("out", "err"):
             order.setdefault(name, str(self.home / f"{self.made}.{name}"))
             files.append(Path(order[name]) if order[name] else None)
+        order["variables"] = {"FASTSCALE_DATA": self.data, **order.get("variables", {})}
         order |= {"folder": str(folder), "words": [str(word) for word in words]}
         assert self.process.stdin is not None
         self.process.stdin.write((json.dumps(order) + "\n").encode())

@@ -189,6 +189,7 @@ def test_killed_at_every_write(name, tmp_path, made, nursery):
         order = {**verb.order(folder), "watched": str(folder), "log": str(log), "at": at}
         order.setdefault("variables", {})["FASTSCALE_CHECKPOINTS"] = str(folder / "released")
         order["variables"]["FASTSCALE_RUNS"] = str(folder / "runs")
+        order["variables"]["FASTSCALE_DATA"] = str(folder / "data")
         return nursery.run(folder, *verb.words(folder, made), seconds=200, **order), log
 
     def fresh(label):

@@ -56,7 +56,7 @@ def test_the_model_waits_for_a_slow_loader():
     assert end_to_end(fs.arch("regnety-tiny"), RECIPE, data(0.0), 4, "cpu", 0.3)[1] < waited
 
 
-def test_one_record_of_all_three(image_folder):
+def test_one_record_of_all_three(image_folder, data_home):
     options = {
         "batch": 8,
         "device": "cpu",
