@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import unicodedata
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -23,8 +24,8 @@ from fastscale.errors import InputError
 
 SPLITS = ("train", "val")
 FOLDERS = {
-    "train": ("train",),
-    "val": ("val", "validation", "test"),
+    "train": ("train", "training"),
+    "val": ("val", "valid", "validation", "test"),
 }  # the first that exists: some sets call theirs test
 ANNOTATIONS = "val_annotations.txt"  # Tiny-ImageNet's: file, class and a box, a line each
 
@@ -217,6 +218,21 @@ def same_classes(train: tuple[str, ...], val: tuple[str, ...], where: object) ->
             )
             raise InputError(
                 f"{where}: {has} has classes that {lacks} lacks ({len(extra)}: {shown}); "
-                "both need the same class folders"
+                f"both need the same class folders{_but_for(train, val)}"
             )
     return train
+
+
+def _but_for(train: tuple[str, ...], val: tuple[str, ...]) -> str:
+    """What one does not see in two lists of names that look the same; "" for others."""
+
+    def one_form(names: tuple[str, ...]) -> list[str]:
+        return sorted(unicodedata.normalize("NFC", name) for name in names)
+
+    if one_form(train) == one_form(val):
+        return (
+            " (these names differ only in how their accents are encoded, NFC or NFD: a Mac's zip)"
+        )
+    if sorted(map(str.casefold, one_form(train))) == sorted(map(str.casefold, one_form(val))):
+        return " (these names differ only in capitals)"
+    return ""

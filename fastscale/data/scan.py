@@ -26,7 +26,10 @@ SUFFIXES = (
 )
 DEPTH = 4  # levels of folders in a class folder that are looked through
 # what operating systems and tools leave in folders
-SYSTEM = ("thumbs.db", "desktop.ini", "ehthumbs.db", "icon\r", "__macosx", "@eadir", "lost+found")
+SYSTEM = (
+    *("thumbs.db", "desktop.ini", "ehthumbs.db", "$recycle.bin", "system volume information"),
+    *("icon\r", "__macosx", "@eadir", "#recycle", "lost+found"),
+)
 
 
 def is_system(name: str) -> bool:

@@ -27,7 +27,13 @@ from fastscale.release.manifest import (
 )
 from fastscale.release.retrain import further_arguments
 from fastscale.release.score import Score, score
-from fastscale.training.better import ENDING, better_weights, check_choice, say_apart
+from fastscale.training.better import (
+    ENDING,
+    better_weights,
+    check_choice,
+    epochs_made,
+    say_apart,
+)
 from fastscale.training.checkpoint_io import is_number, read_checkpoint
 from fastscale.training.runs import RunFolder
 
@@ -243,7 +249,7 @@ def described(seed: Seed, kind: str, dtype: str, licence: str) -> Checkpoint:
         "arch": settings["arch"],
         "num_classes": settings["num_classes"],
         "seed": settings["seed"],
-        "epochs": content.get("epoch", -1) + 1,
+        "epochs": epochs_made(content, record),
     }
     for name, value in there.items():
         if value != getattr(record, name):

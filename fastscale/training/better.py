@@ -97,5 +97,13 @@ def _same_run(record: Record, content: Mapping[str, Any]) -> bool:
         settings["arch"],
         settings["num_classes"],
         settings["seed"],
-        content.get("epoch", -1) + 1,
+        epochs_made(content, record),
     )
+
+
+def epochs_made(content: Mapping[str, Any], record: Record) -> int:
+    """The whole epochs of a checkpoint's training, as `record` counts them: of a run that ended
+    early within an epoch, the record has the step."""
+    if record.early and record.env.get("steps") == content.get("global_step"):
+        return record.epochs or 0
+    return int(content.get("epoch", -1)) + 1

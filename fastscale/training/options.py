@@ -114,8 +114,8 @@ def check_evaluation(trainer: Mapping[str, Any]) -> None:
     check_values(trainer)
     for name in HALF_EVALUATIONS:
         value = trainer.get(name)
-        whole = value in (None, False) or (name == "overfit_batches" and value == 0)
-        if not whole and not (type(value) is float and value == 1):
+        off = value is None or value is False or (name == "overfit_batches" and value == 0)
+        if not off and not (name == "limit_val_batches" and type(value) is float and value == 1):
             raise InputError(
                 f"--trainer.{name} would leave images out, and the error would be of the others"
             )

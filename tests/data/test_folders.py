@@ -67,6 +67,44 @@ def test_everything_left_out_is_counted_in_one_line(tree, lines, capsys):
     assert capsys.readouterr().out.count("left out: 11 dangling links") == 1
 
 
+@pytest.mark.parametrize(
+    "names", [("train", "valid"), ("training", "validation"), ("train", "test")]
+)
+def test_names_of_splits_that_others_use(tree, names):
+    clean = {s: source(str(tree)).split(s).list_digest() for s in ("train", "val")}
+    for old, new in zip(("train", "val"), names, strict=True):
+        (tree / old).rename(tree / new)
+    found = source(str(tree))
+    assert {s: found.split(s).list_digest() for s in ("train", "val")} == clean
+
+
+def test_what_windows_and_a_nas_leave_is_no_class(tree):
+    for name in ("$RECYCLE.BIN", "System Volume Information", "#recycle", "@eaDir"):
+        (tree / "train" / name).mkdir()
+        (tree / "train/ant" / name).mkdir()
+        draw(1, 70, 70).save(tree / "train/ant" / name / "x.png")
+    images = source(str(tree)).split("train")
+    assert images.classes == ("ant", "bee", "cat") and len(images) == 24
+    assert images.left_out == "8 system files"
+
+
+@pytest.mark.parametrize(
+    ("train", "val", "said"),
+    [
+        ("caf\u00e9", "cafe\u0301", "NFC or NFD"),  # one letter, or a letter and its accent
+        ("Cat", "cat", "only in capitals"),
+        ("dog", "cat", "both need the same class folders"),
+    ],
+)
+def test_names_of_classes_that_look_the_same(tree, train, val, said):
+    (tree / "train/cat").rename(tree / "train" / train)
+    (tree / "val/cat").rename(tree / "val" / val)
+    with pytest.raises(InputError, match=said) as error:
+        source(str(tree)).split("train")
+    assert "\n" not in str(error.value)
+    assert ("differ only" in str(error.value)) == (train != "dog")
+
+
 def test_jfif_and_images_in_folders_of_a_class_are_found(tree):
     ant = tree / "train/ant"
     draw(1, 70, 70).save(ant / "a.jfif", "JPEG")

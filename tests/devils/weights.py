@@ -1,8 +1,12 @@
 """Cases: training checkpoints and `.safetensors` files with a changed content."""
 
+import collections
 import copy
 import functools
+import io
 import json
+import pickle
+import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -238,7 +242,82 @@ def load_file(place: Any, data: bytes) -> Any:
     return fs.load(place.file("x.safetensors", data))
 
 
+MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001  # of torch's files from before they were zips
+
+
+def legacy(numbers: int, written: int | None = None, storages: int = 1) -> bytes:
+    """Such a file of `storages` tensors of four numbers, each in a storage that says it has so many,
+    and (`written`) another count where its numbers stand."""
+    import torch
+
+    class Pickler(pickle.Pickler):
+        def persistent_id(self, value: Any) -> Any:
+            if isinstance(value, str) and value.startswith("storage "):
+                return ("storage", torch.FloatStorage, value, "cpu", numbers, None)
+            return None
+
+    class Rebuilt:
+        def __init__(self, name: str):
+            self.name = name
+
+        def __reduce__(self) -> Any:
+            rebuild = torch._utils._rebuild_tensor_v2
+            return rebuild, (self.name, 0, (4,), (1,), False, collections.OrderedDict())
+
+    out = io.BytesIO()
+    sizes = {"short": 2, "int": 4, "long": 4}
+    about = {"protocol_version": PROTOCOL, "little_endian": True, "type_sizes": sizes}
+    for value in (MAGIC, PROTOCOL, about):
+        pickle.dump(value, out, 2)
+    names = [f"storage {i}" for i in range(storages)]
+    Pickler(out, 2).dump({f"w{i}": Rebuilt(name) for i, name in enumerate(names)})
+    pickle.dump(names, out, 2)
+    for _ in names:
+        out.write(struct.pack("<q", numbers if written is None else written))
+        out.write(np.arange(4, dtype="<f4").tobytes())
+    return out.getvalue()
+
+
+def streamed(code: bytes) -> bytes:
+    """Such a file whose content is this program for the unpickler."""
+    out = io.BytesIO()
+    for value in (MAGIC, PROTOCOL, {"protocol_version": PROTOCOL, "little_endian": True}):
+        pickle.dump(value, out, 2)
+    return out.getvalue() + code + pickle.dumps([], 2)
+
+
+def another_projects(place: Any, data: bytes) -> Any:
+    """Its tensors, as lists."""
+    from fastscale.release.importing.reading import read_weights
+
+    found = read_weights(place.file("x.pth", data), "auto", lambda line: None)
+    return {name: value.tolist() for name, value in found.tensors.items()}
+
+
+def legacy_cases() -> Iterator[Case]:
+    large = {"gigabytes": 10**9, "terabytes": 10**12, "more-than-there-is": 2**62, "minus": -1}
+    wrong = {
+        **{f"claims-{kind}": legacy(n) for kind, n in large.items()},
+        "says-less": legacy(10**8, 4),
+        "says-more": legacy(4, 10**8),
+        "hundreds": legacy(10**8, storages=300),
+        "bytearray": streamed(b"\x80\x02c__builtin__\nbytearray\n\x8a\5\0\0\0\0\x7f\x85R."),
+        "deep": streamed(b"\x80\x02" + b")" + b"\x85" * 500_000 + b"."),
+        "lists": streamed(b"\x80\x02" + b"]" * 200_000 + b"a" * 199_999 + b"."),
+        "code": streamed(b"\x80\x02cos\nsystem\nX\4\0\0\0true\x85R."),
+        "cut": legacy(4)[:-5],
+        "nothing": b"",
+    }
+    for kind, data in wrong.items():
+        yield Case(f"legacy-{kind}", lambda place, d=data: another_projects(place, d))
+    right = {"w0": [0.0, 1.0, 2.0, 3.0]}
+    yield Case(
+        "legacy-right", lambda place: another_projects(place, legacy(4)), NEVER, right.__eq__
+    )
+
+
 def cases() -> Iterator[Case]:
     """All of them."""
     yield from checkpoint_cases()
     yield from weights_cases()
+    yield from legacy_cases()

@@ -1,5 +1,8 @@
 """Modules are what the counter counted: shapes, parameters, names; and they run every way that training runs them."""
 
+import importlib
+import os
+
 import pytest
 import torch
 
@@ -157,10 +160,9 @@ def test_squeeze_and_excitation_as_matrix_products_is_the_convs():
 def test_what_no_memory_holds_is_refused_before_it_is_asked_for(monkeypatch):
     """36 billion params are 142 GB; on a machine that has them, a smaller one is played."""
     pages = {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": (32 << 30) // 4096}
-    monkeypatch.setattr("fastscale.models.build.os.sysconf", pages.__getitem__)
-    monkeypatch.setattr(
-        "fastscale.models.build.Network", lambda *a: pytest.fail("memory was asked for")
-    )
+    monkeypatch.setattr(os, "sysconf", pages.__getitem__)
+    module = importlib.import_module("fastscale.models.build")  # the room has a function so named
+    monkeypatch.setattr(module, "Network", lambda *a: pytest.fail("memory was asked for"))
     wanted = r"regnety-4gf.w-x2000: its weights take 132 GiB, this machine has 32 GiB of memory"
     with pytest.raises(fs.InputError, match=wanted):
         fs.build("regnety-4gf.w-x2000")
@@ -170,7 +172,7 @@ def test_the_border_of_the_memory(monkeypatch):
     params = fs.complexity("regnety-tiny", num_classes=10).params
     for byte, fits in ((4 * params - 1, False), (4 * params, True)):
         pages = {"SC_PAGE_SIZE": 1, "SC_PHYS_PAGES": byte}
-        monkeypatch.setattr("fastscale.models.build.os.sysconf", pages.__getitem__)
+        monkeypatch.setattr(os, "sysconf", pages.__getitem__)
         if fits:
             assert fs.build("regnety-tiny", 10).num_classes == 10
             continue

@@ -89,6 +89,21 @@ def test_load_takes_the_better_and_says_so(run, where, capsys):
     assert which(folder, fs.load(folder, weights="raw")) == "raw"
 
 
+@pytest.mark.parametrize("steps", [7, 8])
+def test_a_run_that_ended_within_an_epoch(run, steps):
+    """Its record is known by the step; one of another step says nothing of these weights."""
+    folder = run(0.0, 66.67)
+    record = json.loads((folder / "record.json").read_text())
+    record |= {"epochs": 0, "env": {**record["env"], "finished": "early", "steps": steps}}
+    (folder / "record.json").write_text(json.dumps(record))
+    content = torch.load(folder / "last.ckpt", weights_only=True)
+    content |= {"global_step": 7, "errors": {"top1_error": 66.67, "top1_error_ema": 0.0}}
+    for file in folder.glob("last.ckpt*"):
+        file.unlink()
+    torch.save(content, folder / "last.ckpt")
+    assert which(folder, fs.load(folder)) == ("raw" if steps == 7 else "ema")
+
+
 def test_less_than_a_point_is_not_said(run, capsys):
     folder = run(10.0, 10.9)
     assert which(folder, fs.load(folder)) == "raw" and not capsys.readouterr().err

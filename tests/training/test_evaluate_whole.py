@@ -5,8 +5,8 @@ import pytest
 from fastscale.cli import main
 
 PARTS = {
-    "limit_val_batches": ("1", "0.5", "0"),
-    "fast_dev_run": ("true", "1"),
+    "limit_val_batches": ("2", "0.5", "0"),
+    "fast_dev_run": ("true", "3"),
     "overfit_batches": ("1", "0.5"),
 }
 
