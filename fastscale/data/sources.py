@@ -141,9 +141,7 @@ class FolderSource(Source):
     @property
     def classes(self) -> tuple[str, ...]:
         tree = self.tree()
-        return same_classes(
-            class_folders(tree / "train"), class_folders(split_folder(tree, "val")), tree
-        )
+        return same_classes(*(class_folders(split_folder(tree, split)) for split in SPLITS), tree)
 
     def fetch(self, progress: Say = print) -> None:
         self.tree()

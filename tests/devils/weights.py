@@ -250,19 +250,23 @@ def legacy(numbers: int, written: int | None = None, storages: int = 1) -> bytes
     and (`written`) another count where its numbers stand."""
     import torch
 
+    class Storage:
+        def __init__(self, name: str):
+            self.name = name
+
     class Pickler(pickle.Pickler):
         def persistent_id(self, value: Any) -> Any:
-            if isinstance(value, str) and value.startswith("storage "):
-                return ("storage", torch.FloatStorage, value, "cpu", numbers, None)
+            if isinstance(value, Storage):
+                return ("storage", torch.FloatStorage, value.name, "cpu", numbers, None)
             return None
 
     class Rebuilt:
         def __init__(self, name: str):
-            self.name = name
+            self.storage = Storage(name)
 
         def __reduce__(self) -> Any:
             rebuild = torch._utils._rebuild_tensor_v2
-            return rebuild, (self.name, 0, (4,), (1,), False, collections.OrderedDict())
+            return rebuild, (self.storage, 0, (4,), (1,), False, collections.OrderedDict())
 
     out = io.BytesIO()
     sizes = {"short": 2, "int": 4, "long": 4}
@@ -302,8 +306,8 @@ def legacy_cases() -> Iterator[Case]:
         "says-more": legacy(4, 10**8),
         "hundreds": legacy(10**8, storages=300),
         "bytearray": streamed(b"\x80\x02c__builtin__\nbytearray\n\x8a\5\0\0\0\0\x7f\x85R."),
-        "deep": streamed(b"\x80\x02" + b")" + b"\x85" * 500_000 + b"."),
-        "lists": streamed(b"\x80\x02" + b"]" * 200_000 + b"a" * 199_999 + b"."),
+        "deep": streamed(b"\x80\x02" + b")" + b"\x85" * 50_000 + b"."),
+        "lists": streamed(b"\x80\x02" + b"]" * 20_000 + b"a" * 19_999 + b"."),
         "code": streamed(b"\x80\x02cos\nsystem\nX\4\0\0\0true\x85R."),
         "cut": legacy(4)[:-5],
         "nothing": b"",
