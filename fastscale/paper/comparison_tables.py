@@ -150,6 +150,8 @@ def _notes(comparison: Comparison) -> list[str]:
         notes.append(
             f"Epoch time: median training step on dummy data x steps in an epoch, ± the spread of the step over repeats{run}."
         )
+    if clocks := {r.clock for r in comparison.records if "epoch_time_s" in r.values}:
+        notes.append(f"Epoch wall clock: {max(clocks)}.")
     runs = {len(n.errors) for n in comparison.networks}
     if runs == {1}:
         notes.append("Every error is that of a single run.")

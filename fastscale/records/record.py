@@ -90,6 +90,13 @@ class Record:
         """
         return self.env.get("finished") == "early"
 
+    @property
+    def clock(self) -> str:
+        """What `epoch_time_s` of a training contains, in words: only newer records say that
+        validation is not in."""
+        pure = self.env.get("clock") == "training batches"
+        return "training batches alone" if pure else "with the validation after each epoch"
+
     @cached_property
     def id(self) -> str:
         """The first 12 hex digits of the SHA-256 of the canonical line: the same content has the same id."""

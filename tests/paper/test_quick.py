@@ -4,6 +4,7 @@ import csv
 import io
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -84,6 +85,21 @@ def test_what_was_not_measured_is_blank(synthetic):
         )
     ] == [""] * 4
     assert "blank was not measured" in to_markdown(quick_tables(records)[0])
+
+
+@pytest.mark.parametrize(
+    ("clock", "said"),
+    [
+        ({}, "with the validation after each epoch"),
+        ({"clock": "training batches"}, "training batches alone"),
+    ],
+)
+def test_what_the_wall_clock_holds_is_said(synthetic, clock, said):
+    """Records that say nothing of it are older, and theirs holds the validation."""
+    artifact = load_artifact("quick")
+    records = [replace(r, env=r.env | clock) for r in synthetic()]
+    notes = comparison_table(compare(records, artifact), artifact).notes
+    assert f"Epoch wall clock: {said}." in notes
 
 
 def test_without_timings_the_wall_clock_is_named(synthetic):

@@ -120,7 +120,7 @@ def _setting(record: Record) -> str:
     env = record.env
     how = "median step on dummy data"
     if record.kind == "train":
-        how = "wall clock of an epoch"
+        how = f"wall clock of an epoch, {record.clock}"
     elif "end_to_end_images_per_s" in record.values:
         how = "steps with their loader"
     elif "inference_time_s" in record.values:
