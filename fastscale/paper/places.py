@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fastscale.common import read_text, write_whole
 from fastscale.errors import InputError
+from fastscale.home import home
 
 # what the columns of each reference file hold; a number in brackets may be blank: it was not published
 _COLUMNS = {
@@ -48,7 +49,7 @@ _MEANT = {
 
 def checkout(root: Path | None = None) -> Path:
     """The root of the checkout that the package lies in (or `root`). Raises InputError where there is none."""
-    root = root or Path(__file__).resolve().parents[2]
+    root = root or home().root
     if not (root / "configs" / "artifacts").is_dir():
         raise InputError(
             "tables and figures are made in a checkout of fastscale; clone the repository and run there"

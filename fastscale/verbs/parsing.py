@@ -1,12 +1,12 @@
 """How a verb is put on the command line, and how its mistakes are said: one line, exit code 2."""
 
 import argparse
-import os
 from collections.abc import Callable
 from typing import NoReturn
 
 from fastscale.common import number
 from fastscale.errors import InputError
+from fastscale.home import home
 
 
 class Parser(argparse.ArgumentParser):
@@ -94,4 +94,4 @@ def add_weights(p: argparse.ArgumentParser) -> None:
 
 def runs_dir() -> str:
     """Where runs are kept."""
-    return os.environ.get("FASTSCALE_RUNS", "runs")
+    return str(home().runs)

@@ -131,9 +131,7 @@ def drawn(folder: Path) -> Any:
 
 
 def own_checkout(folder: Path) -> dict[str, Any]:
-    return {
-        "attributes": {"fastscale.paper.places:__file__": str(folder / "a" / "b" / "places.py")}
-    }
+    return {"home": str(folder)}
 
 
 def with_run(folder: Path, made: Made) -> None:
