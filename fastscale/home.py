@@ -64,8 +64,15 @@ class Home:
         return self.root / "paper_figures" / "records"
 
     def record_files(self) -> list[Path]:
-        """The files of committed records, by name."""
-        return sorted(self.records.glob("*.jsonl"))
+        """The files of records, by name: those committed, and what was made in `figures`."""
+        folders = (self.records, self.figures / "records")
+        found = {path.name: path for folder in folders for path in folder.glob("*.jsonl")}
+        return [found[name] for name in sorted(found)]
+
+    def found(self, *parts: str) -> Path:
+        """A file of paper_figures/ to read: what was made in `figures`, else the one committed."""
+        made = self.figures.joinpath(*parts)
+        return made if made.is_file() else self.root.joinpath("paper_figures", *parts)
 
     @property
     def checkpoints(self) -> Path:

@@ -64,6 +64,20 @@ def test_drawn_into_the_checkout_one_stands_in(tmp_path, monkeypatch):
     assert home().figures == tmp_path / "paper_figures"
 
 
+def test_what_was_made_here_comes_before_what_is_committed(tmp_path, monkeypatch):
+    committed = {path.name for path in home().record_files()}
+    monkeypatch.chdir(tmp_path)
+    made = tmp_path / "paper_figures" / "records"
+    made.mkdir(parents=True)
+    for name in ("mine.jsonl", "quick.jsonl"):
+        (made / name).write_text("")
+    found = {path.name: path.parent for path in home().record_files()}
+    assert set(found) == committed | {"mine.jsonl"}
+    assert found["quick.jsonl"] == made and found["evidence-cifar10.jsonl"] == home().records
+    assert home().found("records", "quick.jsonl").parent == made
+    assert home().found("reference", "tables.csv") == home().references / "tables.csv"
+
+
 def test_an_installed_package(tmp_path, monkeypatch):
     shipped = tmp_path / "site-packages" / "fastscale" / "shipped"
     shipped.mkdir(parents=True)

@@ -100,7 +100,7 @@ def needed(
                 # start, validation and so on take about as long as the base's training
                 work = float((complexity(arch).flops + complexity(base).flops) * recipe.epochs)
                 cost = cost_of(arch, recipe, spec.data, record, devices, device)
-                folder = RunFolder(home(runs_dir, spec), spec.run, spec.seed)
+                folder = RunFolder(folder_of(runs_dir, spec), spec.run, spec.seed)
                 runs[key] = Run(
                     spec,
                     folder,
@@ -115,7 +115,7 @@ def needed(
     return list(runs.values())
 
 
-def home(runs_dir: Path, spec: RunSpec) -> Path:
+def folder_of(runs_dir: Path, spec: RunSpec) -> Path:
     """Where the run's folder and records lie: one of its own for data that is not its recipe's, which the run's name does not say."""
     if spec.data == load_recipe(spec.recipe).data:
         return runs_dir

@@ -53,7 +53,7 @@ def test_damage_is_named(checkout_copy, name, old, new, said):
     assert old in before
     path.write_text(before.replace(old, new, 1))
     with pytest.raises(InputError) as caught:
-        reference(name, root)
+        reference(name)
     assert said in str(caught.value) and "\n" not in str(caught.value)
 
 
