@@ -18,7 +18,7 @@ from fastscale.home import PACKAGE
 
 PACKAGES = ("torch", "pytorch-lightning", "torchmetrics", "ffcv", "fvcore", "numpy", "fastscale")
 # What decides a result. Outputs (paper_figures) are left out, or the first figure drawn would make every later record "dirty".
-_CODE = ("fastscale", "configs", "scripts", "pyproject.toml", "requirements.txt")
+_CODE = ("fastscale", "configs", "scripts", "pyproject.toml", "setup.py", "requirements.txt")
 
 
 def environment(

@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from fastscale.data.download import download
-from fastscale.data.sources import lock
+from fastscale.data.source_kinds import lock
 from fastscale.errors import InputError
 from fastscale.release import places
 from fastscale.release.manifest import SUFFIX, Entry, is_name, is_url

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fastscale.common import write_whole
-from fastscale.data.sources import lock
+from fastscale.data.source_kinds import lock
 from fastscale.errors import InputError
 from fastscale.records import Record, RecordStore, read_records, write_snapshot
 from fastscale.release import places

@@ -7,7 +7,8 @@ from pathlib import Path
 from fastscale.counts import complexity
 from fastscale.data.beton import read_info
 from fastscale.data.paths import beton_folder
-from fastscale.data.sources import FolderSource, source
+from fastscale.data.source_kinds import FolderSource
+from fastscale.data.sources import source
 from fastscale.errors import InputError
 from fastscale.paper import Artifact, snapshot
 from fastscale.paper.artifacts import RunSpec
