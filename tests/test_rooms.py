@@ -21,7 +21,6 @@ planning
 paper
 reproduce
 api
-verbs
 cli
 __init__ __main__
 """

@@ -63,7 +63,7 @@ def finished(
     folder = named.parent if named else path
     if not folder.is_dir():
         raise InputError(
-            f"{run}: no such run in {runs_dir}; give its folder, or its name and --runs_dir"
+            f"{run}: no such run in {runs_dir}; give its folder, or its name and --runs-dir"
         )
     seeds = []
     for sub in sorted(folder.glob("seed*"), key=lambda p: (len(p.name), p.name)):

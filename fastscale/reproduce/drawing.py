@@ -72,7 +72,7 @@ def time_arguments(plan: Plan, runs_dir: Path) -> list[str]:
         "--data",
         plan.data,
     ]
-    return [*words, "--images", str(images), "--classes", str(classes), "--runs_dir", str(runs_dir)]
+    return [*words, "--images", str(images), "--classes", str(classes), "--runs-dir", str(runs_dir)]
 
 
 def _size(data: str) -> tuple[int, int]:

@@ -67,7 +67,7 @@ class Run:
             self.spec.run,
             "--seed_everything",
             str(self.spec.seed),
-            "--runs_dir",
+            "--runs-dir",
             str(home),
         ]
         return [*words, "--data.source", self.images, "--trainer.enable_progress_bar", "false"]

@@ -9,7 +9,7 @@ import fastscale as fs
 from fastscale.planning import device_named
 from fastscale.planning.evidence import rank
 from fastscale.planning.predict import FAR, WIDER
-from fastscale.verbs.parsing import MOST_BATCH
+from fastscale.cli.options import MOST_BATCH
 from tests.cli.test_cli import run
 
 
