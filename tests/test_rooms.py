@@ -27,6 +27,14 @@ __init__ __main__
 LEVEL = {room: i for i, line in enumerate(ORDER.split("\n")) for room in line.split()}
 
 
+def name_of(path: Path) -> str:
+    parts = ("fastscale", *path.relative_to(PACKAGE).with_suffix("").parts)
+    return ".".join(parts).removesuffix(".__init__")
+
+
+MODULES = {name_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
 def room_of(module: str) -> str:
     """The room that a module lies in; `fastscale` itself stands for the public names, at the end."""
     return [*module.split("."), "__init__"][1]
@@ -37,23 +45,30 @@ def imported(path: Path):
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module == "fastscale":
-            yield from ((node.lineno, f"fastscale.{alias.name}") for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert not node.level, f"{path}, line {node.lineno}: a relative import"
-            yield node.lineno, node.module or ""
+            for alias in node.names:  # a module of that package, or what a module holds
+                module = f"{node.module}.{alias.name}"
+                yield node.lineno, module if module in MODULES else str(node.module)
 
 
 def test_every_room_imports_only_from_those_above():
     wrong = []
-    for path in sorted(PACKAGE.rglob("*.py")):
-        name = path.relative_to(PACKAGE)
-        here = LEVEL[name.parts[0].removesuffix(".py")]
+    for name, path in MODULES.items():
+        here = room_of(name)
         for line, module in imported(path):
-            if module.split(".")[0] != "fastscale":
-                continue
             there = room_of(module)
-            same = there == name.parts[0].removesuffix(".py")
-            if not same and LEVEL.get(there, here) >= here:
-                wrong.append(f"fastscale/{name}, line {line}: {module}")
+            if module in MODULES and there != here and LEVEL[there] >= LEVEL[here]:
+                wrong.append(f"{path.relative_to(PACKAGE)}, line {line}: {module}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_no_two_modules_need_each_other():
+    """Not even by an import within a function."""
+    needs = {
+        name: {m for _, m in imported(path)} & MODULES.keys() for name, path in MODULES.items()
+    }
+    for _ in range(len(needs)):  # what is needed by nobody, or needs nobody, is in no circle
+        used = set().union(*needs.values())
+        needs = {name: of & needs.keys() for name, of in needs.items() if of and name in used}
+    assert not needs, "\n".join(f"{name}: {', '.join(sorted(of))}" for name, of in needs.items())

@@ -9,7 +9,6 @@ from fastscale.paper.claims_table import summary
 from fastscale.paper.evidence import Group
 from fastscale.paper.paired import trained
 from fastscale.paper.paired_tables import amount
-from fastscale.paper.produce import snapshot
 from fastscale.paper.verdicts import Verdict
 from fastscale.paper.views import views
 from fastscale.records import Record
@@ -64,7 +63,7 @@ def index(records: Sequence[Record], found: Sequence[Verdict]) -> str:
     parts += ["", "## Comparisons trained here", ""]
     for artifact in artifacts:
         if artifact.kind == "comparison":
-            made = snapshot(artifact.name).is_file()
+            made = home().found("records", f"{artifact.name}.jsonl").is_file()
             name = f"`{artifact.name}`"
             name = f"[{name}]({artifact.name}/summary.md)" if made else name
             parts += [f"- {name}: {artifact.title}. {artifact.shows.strip()}"]
