@@ -229,10 +229,10 @@ def test_times_of_the_same_device_alone(artifact):
 def test_drawn_twice_it_is_the_same_to_the_byte(artifact, tmp_path, stay_at):
     root = tmp_path / "root"
     (root / "configs" / "artifacts").mkdir(parents=True)
-    stay_at(root)
     curves = root / "paper_figures" / "records" / "curves" / f"{NAME}.csv"
     curves.parent.mkdir(parents=True)
     records = made_up(timed=True)
+    stay_at(root)
 
     def write(last):
         with open(curves, "w", newline="") as file:

@@ -65,7 +65,7 @@ def test_each_changed_number_is_one_line(made):
 
 
 def test_a_changed_record_or_reference_shows_in_what_is_drawn(made):
-    path = snapshot("quick", made)
+    path = snapshot("quick")
     path.write_text(path.read_text().replace('"top1_error":1', '"top1_error":2', 1))
     reference = made / "paper_figures" / "reference" / "correlations.csv"
     reference.write_text(reference.read_text().replace(",acts,.99", ",acts,.89"))
