@@ -26,7 +26,7 @@ from fastscale.data import Framing, source
 from fastscale.data.ffcv_loader import GuardedLoader
 from fastscale.data.images import ImageSet, spread
 from fastscale.data.plain_loader import PlainLoader
-from fastscale.data.sources import Source
+from fastscale.data.source_kinds import Source
 from fastscale.data.write import write
 from fastscale.errors import InputError
 

@@ -1,6 +1,6 @@
 """Images into batches: sources, `.beton` files, three loaders with one semantics, one LightningDataModule. Reading order:
 
-    paths, images, sources (scan, folder, archives, download, ...)   where images come from
+    paths, images, source_kinds, sources (scan, folder, ...)          where images come from
     info, beton, beton_file, encode, write, upgrade                  the stored form
     identity, listing, stale, verify                                 whether it still is its source
     framing, epochs, augment, decoding (native)                      what is in a batch
@@ -22,13 +22,15 @@ if TYPE_CHECKING:
     from fastscale.data.images import ImageSet
     from fastscale.data.module import ImageData
     from fastscale.data.paths import beton_folder, data_root
-    from fastscale.data.sources import SOURCES, Source, source
+    from fastscale.data.source_kinds import Source
+    from fastscale.data.sources import SOURCES, source
     from fastscale.data.write import BrokenImages, prepare
 
 _HOMES = {
     "paths": ("beton_folder", "data_root"),
     "images": ("ImageSet",),
-    "sources": ("SOURCES", "Source", "source"),
+    "source_kinds": ("Source",),
+    "sources": ("SOURCES", "source"),
     "beton": ("BetonInfo", "check_beton", "read_info"),
     "write": ("BrokenImages", "prepare"),  # not write itself: a submodule has that name
     "framing": ("Framing",),

@@ -12,7 +12,7 @@ from fastscale.data.folder import SPLITS, find_tree
 from fastscale.data.images import ImageSet, files_stamp
 from fastscale.data.paths import data_root
 from fastscale.data.public_archive import PublicArchive
-from fastscale.data.sources import ArchiveSource, FolderSource, Source
+from fastscale.data.source_kinds import ArchiveSource, FolderSource, Source
 from fastscale.errors import InputError
 
 ARCHIVE = "cifar-10-binary.tar.gz"

@@ -108,7 +108,7 @@ class _PythonBatch:
 
     def __init__(self, wanted: Wanted, out: np.ndarray):
         from fastscale.data.augment import fast
-        from fastscale.data.ffcv_loader import decode_jpeg
+        from fastscale.data.ffcv_decoder import decode_jpeg
 
         self.augment, self.decode = fast.apply, decode_jpeg
         rows, framing = wanted.rows, wanted.framing

@@ -130,7 +130,7 @@ def _turbojpeg() -> Callable[..., int] | None:
     """FFCV's decoder, which will read what is stored; None where FFCV is not installed."""
     if importlib.util.find_spec("ffcv") is None:
         return None
-    from fastscale.data.ffcv_loader import decode_jpeg
+    from fastscale.data.ffcv_decoder import decode_jpeg
 
     return decode_jpeg
 

@@ -22,7 +22,7 @@ import numpy as np
 from fastscale.data.download import download, file_hash
 from fastscale.data.images import ImageSet, Say, files_stamp
 from fastscale.data.paths import offline
-from fastscale.data.sources import Source
+from fastscale.data.source_kinds import Source
 from fastscale.errors import InputError
 
 PACKAGE = "dataset-fashion-mnist"

@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import queue
 import sys
@@ -27,32 +26,15 @@ import torch
 
 from fastscale.data.beton import check_beton
 from fastscale.data.decoding import Wanted, threads
+from fastscale.data.ffcv_decoder import import_ffcv
 from fastscale.data.framing import Framing
 from fastscale.data.recycled import Recycled
 from fastscale.errors import RunError
 
-
-def _import_ffcv() -> None:
-    """Import FFCV without what its import does beside: it compiles a two-entry numba dictionary (3 of its 4 seconds), starts numba's
-    threads (a later fork then prints warnings) and sets torch to one thread."""
-    import numba
-    import numba.typed
-
-    kept = torch.get_num_threads(), numba.typed.Dict, numba.set_num_threads
-    numba.typed.Dict, numba.set_num_threads = dict, lambda n: None
-    try:
-        importlib.import_module("ffcv.fields.rgb_image")
-        sys.modules["ffcv.pipeline.compiler"].set_num_threads = kept[2]  # type: ignore[attr-defined]
-    finally:
-        numba.typed.Dict, numba.set_num_threads = kept[1:]
-        torch.set_num_threads(kept[0])
-
-
-_import_ffcv()
+import_ffcv()
 
 from ffcv.fields.basics import IntDecoder  # noqa: E402
 from ffcv.fields.rgb_image import SimpleRGBImageDecoder  # noqa: E402
-from ffcv.libffcv import ctypes_imdecode  # noqa: E402
 from ffcv.loader import Loader, OrderOption  # noqa: E402
 from ffcv.loader.epoch_iterator import EpochIterator  # noqa: E402
 from ffcv.memory_managers.os_cache import OSCacheContext, OSCacheManager  # noqa: E402
@@ -83,15 +65,6 @@ def _only_what_is_needed() -> Iterator[None]:
         finally:
             Compiler.is_enabled, Compiler.set_num_threads = kept
             module.OSCacheManager = OSCacheManager  # type: ignore[attr-defined]
-
-
-def decode_jpeg(address: int, size: int, height: int, width: int, out: int) -> int:
-    """FFCV's decoder: the `size` bytes of a JPEG file at an address to all its pixels, (height,
-    width, 3) uint8 RGB, at the address `out`. 0 where the file is whole."""
-    code: int = ctypes_imdecode(
-        address, size, height, width, out, height, width, 0, 0, 1, 1, False, False
-    )
-    return code
 
 
 Memory = Callable[[tuple[int, ...]], np.ndarray]

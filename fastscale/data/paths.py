@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fastscale.home import home
+
 
 def data_root(data_dir: str | os.PathLike[str] | None = None) -> Path:
     """`data_dir` if given, else $FASTSCALE_DATA, else ~/.cache/fastscale. The folder need not exist yet."""
-    chosen = data_dir or os.environ.get("FASTSCALE_DATA") or Path.home() / ".cache" / "fastscale"
-    return Path(chosen).expanduser().absolute()
+    return Path(data_dir).expanduser().absolute() if data_dir else home().data
 
 
 def beton_folder(source_name: str, data_dir: str | os.PathLike[str] | None = None) -> Path:

@@ -9,7 +9,7 @@ from fastscale.data import archives
 from fastscale.data.download import download
 from fastscale.data.folder import SPLITS
 from fastscale.data.images import Say
-from fastscale.data.sources import ArchiveSource
+from fastscale.data.source_kinds import ArchiveSource
 from fastscale.errors import InputError
 
 

@@ -126,7 +126,7 @@ class Resident:
         sizes, heights, widths = (a.tolist() for a in (self.sizes, self.heights, self.widths))
         decode: Any = None
         if any(jpeg):
-            from fastscale.data.ffcv_loader import decode_jpeg
+            from fastscale.data.ffcv_decoder import decode_jpeg
 
             decode = decode_jpeg
 

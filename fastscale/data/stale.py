@@ -16,7 +16,7 @@ from fastscale.data.images import ImageSet
 from fastscale.data.info import BetonInfo
 from fastscale.data.listing import differences, in_words, listing_path, read_listing
 from fastscale.data.scan import SUFFIXES
-from fastscale.data.sources import FolderSource, Source
+from fastscale.data.source_kinds import FolderSource, Source
 from fastscale.errors import InputError
 
 BIG = 50_000

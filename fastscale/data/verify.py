@@ -18,7 +18,8 @@ from fastscale.data.images import Say, digest_of_list
 from fastscale.data.info import BetonInfo
 from fastscale.data.listing import differences, in_words, listing_path, read_listing
 from fastscale.data.paths import data_root
-from fastscale.data.sources import Source, lock, source
+from fastscale.data.source_kinds import Source, lock
+from fastscale.data.sources import source
 from fastscale.data.stale import changed
 from fastscale.errors import InputError
 

@@ -27,7 +27,8 @@ from fastscale.data.images import ImageSet, Say, digest_of_list
 from fastscale.data.info import COUNTS, INFO_VERSION, BetonInfo
 from fastscale.data.listing import keep_listing, listing_path
 from fastscale.data.progress import Progress
-from fastscale.data.sources import Source, lock, source
+from fastscale.data.source_kinds import Source, lock
+from fastscale.data.sources import source
 from fastscale.data.upgrade import from_the_store, proven
 from fastscale.errors import InputError
 

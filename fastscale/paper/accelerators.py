@@ -57,14 +57,14 @@ class Device(NamedTuple):
         return self.device.startswith("CPU")
 
 
-def devices(artifact: Artifact, root: Path | None = None) -> list[Device]:
+def devices(artifact: Artifact) -> list[Device]:
     """Every file; GPUs from the oldest on, CPUs last."""
     rows: dict[str, dict[str, str]] = {}
-    for row in reference("timm_benchmarks", root):
+    for row in reference("timm_benchmarks"):
         rows.setdefault(row["source"].removeprefix("timm results/").removesuffix(".csv"), row)
     found = []
     for file, row in rows.items():
-        points = timm_points(file, root)
+        points = timm_points(file)
         device = DEVICES[row["device"].partition("-")[2]]
         torch = re.sub(
             r"pt(1)(\d\d)$|pt(\d)(\d)\d$", r"torch \1\3.\2\4", row["torch"]
@@ -81,11 +81,9 @@ def devices(artifact: Artifact, root: Path | None = None) -> list[Device]:
     return sorted(found, key=lambda d: (order.index(d.device), d.conditions, d.file))
 
 
-def draw_accelerators(
-    artifact: Artifact, records: Sequence[Record], folder: Path, root: Path | None = None
-) -> list[Path]:
+def draw_accelerators(artifact: Artifact, records: Sequence[Record], folder: Path) -> list[Path]:
     """The r of every device side by side; two devices' networks one by one; the table."""
-    found = devices(artifact, root)
+    found = devices(artifact)
     paths = _dots(found, artifact, folder)
     charts = []
     for file in artifact.drawing["shown"]:
@@ -94,9 +92,7 @@ def draw_accelerators(
             raise InputError(
                 f"{artifact.name}: drawing: shown: timm_benchmarks.csv has no {file!r}"
             )
-        charts += [
-            _scatter(device, timm_points(file, root), measure) for measure in ("acts", "flops")
-        ]
+        charts += [_scatter(device, timm_points(file), measure) for measure in ("acts", "flops")]
     subtitle = [
         "Published by timm, inference; left against acts, right against flops.",
         "Below, for contrast: one of two CPUs.",
@@ -257,9 +253,9 @@ def _dots(found: Sequence[Device], artifact: Artifact, folder: Path) -> list[Pat
         return save_picture(figure, folder, artifact.name, dpi=130)
 
 
-def margin(file: str, measures: tuple[str, str], root: Path | None = None) -> tuple[float, int]:
+def margin(file: str, measures: tuple[str, str]) -> tuple[float, int]:
     """(r of logs with the first measure minus that with the second, number of networks) of one published file."""
-    points = tuple(timm_points(file, root))
+    points = tuple(timm_points(file))
     rs = [Pool(measure, points).r(log=True) for measure in measures]
     assert (
         rs[0] is not None and rs[1] is not None

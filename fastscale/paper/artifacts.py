@@ -16,12 +16,12 @@ An unknown or missing key is an InputError that names it.
 """
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from fastscale.archs.registry import nearest
 from fastscale.common import read_yaml
 from fastscale.errors import InputError
+from fastscale.home import home
 from fastscale.paper.claim import Claim, read_claim
 from fastscale.paper.declared import (
     NETWORK,
@@ -35,7 +35,6 @@ from fastscale.paper.declared import (
     text,
     within,
 )
-from fastscale.paper.places import checkout
 from fastscale.paper.plan import Plan, RunSpec, Series, need_keys, read_plan
 
 __all__ = [
@@ -103,19 +102,19 @@ class Artifact:
         return [name.arch_name for name in plan.names()] if plan and plan.timings else []
 
 
-def list_artifacts(root: Path | None = None) -> list[str]:
+def list_artifacts() -> list[str]:
     """The names of all declared artifacts, sorted."""
-    return sorted(path.stem for path in (checkout(root) / "configs" / "artifacts").glob("*.yaml"))
+    return sorted(path.stem for path in (home().artifacts).glob("*.yaml"))
 
 
-def load_artifact(name: str, root: Path | None = None) -> Artifact:
+def load_artifact(name: str) -> Artifact:
     """The artifact of that name. Raises InputError for an unknown name (the nearest first) or a wrong declaration."""
-    known = list_artifacts(root)
+    known = list_artifacts()
     if name not in known:
         raise InputError(
             f"no artifact is named {name!r}; there are, nearest first: {nearest(str(name), known)}"
         )
-    path = checkout(root) / "configs" / "artifacts" / f"{name}.yaml"
+    path = home().artifacts / f"{name}.yaml"
     try:
         return _artifact(read_yaml(path), name)
     except InputError as error:

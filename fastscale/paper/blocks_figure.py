@@ -28,9 +28,7 @@ _LINE = "#3A3A3A"
 _STEP, _HIGH, _WIDEST = 0.72, 0.46, 1.42  # inches: from box to box, a box, half the widest box
 
 
-def draw_blocks(
-    artifact: Artifact, records: Sequence[Record], folder: Path, root: Path | None = None
-) -> list[Path]:
+def draw_blocks(artifact: Artifact, records: Sequence[Record], folder: Path) -> list[Path]:
     """The picture, the caption, and the steps as a table."""
     declared = artifact.drawing["blocks"]
     networks = {name: built(name) for name in dict.fromkeys(b["arch"] for b in declared)}

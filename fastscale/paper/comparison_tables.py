@@ -1,7 +1,6 @@
 """The tables of a comparison: what each network costs and gains, growth beside the theory; Pearson r beside the paper's (Fig. 2)."""
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from fastscale.paper.artifacts import Artifact
 from fastscale.paper.comparison import Comparison, Network, pearson, summary
@@ -70,11 +69,11 @@ def comparison_table(comparison: Comparison, artifact: Artifact) -> Table:
     return Table("comparison", title, columns, rows, _notes(comparison))
 
 
-def paper_correlations(root: Path | None = None) -> dict[str, float]:
+def paper_correlations() -> dict[str, float]:
     """The paper's own r of epoch time with flops, params and acts (Fig. 2, four series of EfficientNet-B0 pooled)."""
     return {
         row["measure"]: float(row["pearson_r"])
-        for row in reference("correlations", root)
+        for row in reference("correlations")
         if "B0" in row["networks"]
     }
 

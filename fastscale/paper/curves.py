@@ -18,11 +18,12 @@ from matplotlib.figure import Figure
 
 from fastscale.common import number, read_text
 from fastscale.errors import InputError
+from fastscale.home import home
 from fastscale.paper.artifacts import Artifact
 from fastscale.paper.comparison_tables import DATA_NAMES
 from fastscale.paper.figures import house_style, save_picture
 from fastscale.paper.looks import GREY
-from fastscale.paper.places import checkout, write_text
+from fastscale.paper.places import write_text
 from fastscale.paper.tables import Column, Table, to_markdown, write_numbers
 from fastscale.records import Record
 
@@ -42,9 +43,7 @@ _LINES = {
 }
 
 
-def draw_curves(
-    artifact: Artifact, records: Sequence[Record], folder: Path, root: Path | None = None
-) -> list[Path]:
+def draw_curves(artifact: Artifact, records: Sequence[Record], folder: Path) -> list[Path]:
     """The picture, its text and its numbers, of the first run that is declared; nothing where it has no committed record.
 
     Raises InputError where the curve of a record is missing or ends elsewhere.
@@ -60,7 +59,7 @@ def draw_curves(
     )
     if record is None:
         return []
-    rows = read_curve(declared["run"], declared["seed"], root)
+    rows = read_curve(declared["run"], declared["seed"])
     for name in _LINES:
         if abs(float(rows[-1][name]) - record.values[name]) > 1e-3:
             raise InputError(
@@ -101,14 +100,14 @@ def subtitle(record: Record) -> str:
     return f"{network}; top-1 error {record.values['top1_error']:.2f} %, averaged weights {record.values['top1_error_ema']:.2f} %"
 
 
-def read_curve(run: str, seed: int, root: Path | None = None) -> list[dict[str, str]]:
+def read_curve(run: str, seed: int) -> list[dict[str, str]]:
     """The rows of a run's curve, one an epoch. Raises InputError where it is missing or has other columns."""
-    return _rows(curve_file(f"{run}-seed{seed}", root), COLUMNS)
+    return _rows(curve_file(f"{run}-seed{seed}"), COLUMNS)
 
 
-def curve_file(name: str, root: Path | None = None) -> Path:
+def curve_file(name: str) -> Path:
     """Where a run's curve lies, or that of all runs of an artifact."""
-    return checkout(root) / "paper_figures" / "records" / "curves" / f"{name}.csv"
+    return home().found("records", "curves", f"{name}.csv")
 
 
 def errors_by_epoch(path: Path, records: Sequence[Record]) -> dict[tuple[str, int], list[float]]:

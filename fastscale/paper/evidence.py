@@ -9,14 +9,13 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 from fastscale.counts import Complexity, complexity
 from fastscale.errors import InputError
+from fastscale.home import home
 from fastscale.paper.artifacts import Artifact
 from fastscale.paper.comparison import LEAST_POINTS, deviation, mean
 from fastscale.paper.looks import SAME, WITH_GROUPS, family_of
-from fastscale.paper.places import checkout
 from fastscale.paper.points import Measured
 from fastscale.records import Record, key, latest, read_records
 from fastscale.scaling import RunName, arch_named
@@ -38,10 +37,10 @@ class Group:
     points: tuple[Measured, ...]
 
 
-def committed_records(root: Path | None = None) -> list[Record]:
+def committed_records() -> list[Record]:
     """Every record of paper_figures/records/*.jsonl, each fact once. InputError for a bad line, or two that contradict each other."""
     found: dict[tuple, tuple[Record, str]] = {}
-    for path in sorted((checkout(root) / "paper_figures" / "records").glob("*.jsonl")):
+    for path in home().record_files():
         for number, record in enumerate(read_records(path), start=1):
             if record.run.endswith(".reference") or record.early:
                 continue  # the first a campaign repeats on purpose, to see its device drift

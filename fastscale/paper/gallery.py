@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from fastscale.home import home
 from fastscale.paper.artifacts import Artifact, list_artifacts, load_artifact
 from fastscale.paper.claims_table import summary
 from fastscale.paper.evidence import Group
 from fastscale.paper.paired import trained
 from fastscale.paper.paired_tables import amount
-from fastscale.paper.places import checkout
-from fastscale.paper.produce import snapshot
 from fastscale.paper.verdicts import Verdict
 from fastscale.paper.views import views
 from fastscale.records import Record
@@ -31,15 +30,15 @@ _ORDER = (
 )
 
 
-def index(records: Sequence[Record], found: Sequence[Verdict], root: Path | None = None) -> str:
+def index(records: Sequence[Record], found: Sequence[Verdict]) -> str:
     """README.md of paper_figures."""
-    artifacts = [load_artifact(name, root) for name in list_artifacts(root)]
+    artifacts = [load_artifact(name) for name in list_artifacts()]
     figures = sorted(
         (a for a in artifacts if a.kind == "figure"), key=lambda a: (_place(a.name), a.name)
     )
     tables = [a for a in artifacts if a.kind not in ("figure", "comparison")]
     # a copy without records has none to lead to
-    kept = (checkout(root) / "paper_figures" / "records").is_dir()
+    kept = home().records.is_dir()
     there = "[records](records)" if kept else "records"
     parts = [
         "# Tables and figures",
@@ -56,7 +55,7 @@ def index(records: Sequence[Record], found: Sequence[Verdict], root: Path | None
     ]
     parts += ["", "## Figures", ""]
     for artifact in figures:
-        parts += _figure(artifact, records, found, root)
+        parts += _figure(artifact, records, found)
     parts += ["## Tables", "", "| artifact | shows | files |", "|:---|:---|:---|"]
     for artifact in tables:
         files = ", ".join(f"[{Path(output).name}]({output}.md)" for output in artifact.outputs)
@@ -64,14 +63,14 @@ def index(records: Sequence[Record], found: Sequence[Verdict], root: Path | None
     parts += ["", "## Comparisons trained here", ""]
     for artifact in artifacts:
         if artifact.kind == "comparison":
-            made = snapshot(artifact.name, root).is_file()
+            made = home().found("records", f"{artifact.name}.jsonl").is_file()
             name = f"`{artifact.name}`"
             name = f"[{name}]({artifact.name}/summary.md)" if made else name
             parts += [f"- {name}: {artifact.title}. {artifact.shows.strip()}"]
     return "\n".join(parts).rstrip() + "\n"
 
 
-def recorded(artifact: Artifact, records: Sequence[Record], root: Path | None = None) -> str:
+def recorded(artifact: Artifact, records: Sequence[Record]) -> str:
     """How many of the planned networks have a training and a timing record, or that none is needed."""
     if artifact.drawing["by"] == "paired":
         return amount(trained(artifact, records))
@@ -80,7 +79,7 @@ def recorded(artifact: Artifact, records: Sequence[Record], root: Path | None = 
         return {"blocks": "Needs no run.", "curves": "A run of ours."}.get(
             artifact.drawing["by"], "Of published numbers alone."
         )
-    pictures = views(artifact, records, root)
+    pictures = views(artifact, records)
     planned = {name.arch_name for name in plan.names()}
 
     def share(group: Group | None) -> str:
@@ -99,12 +98,10 @@ def recorded(artifact: Artifact, records: Sequence[Record], root: Path | None = 
     return f"Records of ours: {'; '.join(said)}."
 
 
-def _figure(
-    artifact: Artifact, records: Sequence[Record], found: Sequence[Verdict], root: Path | None
-) -> list[str]:
+def _figure(artifact: Artifact, records: Sequence[Record], found: Sequence[Verdict]) -> list[str]:
     folder = Path(artifact.outputs[0]).parent
     names = (
-        [view.name for view in views(artifact, records, root)]
+        [view.name for view in views(artifact, records)]
         if artifact.drawing["by"] in ("panels", "runtime")
         else []
     )
@@ -117,7 +114,7 @@ def _figure(
         "",
         artifact.shows.strip(),
         "",
-        recorded(artifact, records, root),
+        recorded(artifact, records),
         "",
     ]
     parts += [

@@ -30,9 +30,7 @@ from fastscale.records import Record
 _AXES = {"flops": ("flops (multiply-adds), M", 1e6), "acts": ("acts, K", 1e3)}
 
 
-def draw_paired(
-    artifact: Artifact, records: Sequence[Record], folder: Path, root: Path | None = None
-) -> list[Path]:
+def draw_paired(artifact: Artifact, records: Sequence[Record], folder: Path) -> list[Path]:
     """Pictures (where anything was trained), Markdown, CSV and LaTeX."""
     found = trained(artifact, records)
     tables = [networks_table(found, artifact), differences_table(found, artifact)]
@@ -53,7 +51,7 @@ def draw_paired(
     if estimates:
         paths += _forest(found, estimates, artifact, folder)
         pictures.append(f"{artifact.name}-differences")
-    curves = curve_file(artifact.name, root)
+    curves = curve_file(artifact.name)
     if found.records and curves.is_file():
         name = f"{artifact.name}-curves"
         paths += draw_charts(

@@ -42,12 +42,10 @@ _WORDS = {
 }
 
 
-def draw_panels(
-    artifact: Artifact, records: Sequence[Record], folder: Path, root: Path | None = None
-) -> list[Path]:
+def draw_panels(artifact: Artifact, records: Sequence[Record], folder: Path) -> list[Path]:
     """The figure and its variants, each as SVG, PNG, Markdown, CSV and LaTeX."""
     paths = []
-    for view in views(artifact, records, root):
+    for view in views(artifact, records):
         drawn = [
             (spec, panel(view, spec, artifact.drawing["look"]))
             for spec in artifact.drawing["panels"]

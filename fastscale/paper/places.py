@@ -1,4 +1,4 @@
-"""Where the declared artifacts, the references and what is drawn from them lie: in a checkout, beside the package."""
+"""The rows of the published numbers, checked column by column."""
 
 import csv
 import io
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fastscale.common import read_text, write_whole
 from fastscale.errors import InputError
+from fastscale.home import home
 
 # what the columns of each reference file hold; a number in brackets may be blank: it was not published
 _COLUMNS = {
@@ -46,22 +47,12 @@ _MEANT = {
 }
 
 
-def checkout(root: Path | None = None) -> Path:
-    """The root of the checkout that the package lies in (or `root`). Raises InputError where there is none."""
-    root = root or Path(__file__).resolve().parents[2]
-    if not (root / "configs" / "artifacts").is_dir():
-        raise InputError(
-            "tables and figures are made in a checkout of fastscale; clone the repository and run there"
-        )
-    return root
-
-
-def reference(name: str, root: Path | None = None) -> list[dict[str, str]]:
+def reference(name: str) -> list[dict[str, str]]:
     """The rows of `paper_figures/reference/<name>.csv`, every field a text as it was published.
 
     Raises InputError that names file, line and column of what is not what that column holds.
     """
-    path = checkout(root) / "paper_figures" / "reference" / f"{name}.csv"
+    path = home().references / f"{name}.csv"
     try:
         content = read_text(path)
     except OSError as error:

@@ -4,7 +4,6 @@ Every point keeps the published counts (flops are multiply-adds) and, where its 
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from fastscale.errors import InputError
 from fastscale.paper.artifacts import load_artifact
@@ -37,13 +36,12 @@ class Measured:
     counted: bool = False  # whether params and acts were computed for the network, not published (flops are read off the axis)
 
 
-def paper_points(figures: tuple[str, ...], root: Path | None = None) -> list[Measured]:
+def paper_points(figures: tuple[str, ...]) -> list[Measured]:
     """The points of these figures (`fig2`, `fig4`, `fig6`) or tables (`xiao2021_table2`) of paper_points.csv, in the file's order."""
     known = {
-        (n["source"], n["label"]): n["arch"]
-        for n in load_artifact("published-counts", root).networks
+        (n["source"], n["label"]): n["arch"] for n in load_artifact("published-counts").networks
     }
-    rows = reference("paper_points", root)
+    rows = reference("paper_points")
     there = sorted({name for row in rows for name in row["artifact"].split()})
     for figure in figures:
         if figure not in there:
@@ -102,10 +100,10 @@ def series_of_figure_2(points: list[Measured]) -> list[Measured]:
     ]
 
 
-def zoo_points(root: Path | None = None) -> list[Measured]:
+def zoo_points() -> list[Measured]:
     """The authors' zoo: training epoch time on 8 V100."""
     found = []
-    for row in reference("pycls_zoo", root):
+    for row in reference("pycls_zoo"):
         arch = zoo_name(row["model"])
         counts = (float(row["flops"]), float(row["params"]), float(row["acts"]))
         time, error = float(row["epoch_time_min"]), float(row["top1_error"])
@@ -115,10 +113,10 @@ def zoo_points(root: Path | None = None) -> list[Measured]:
     return found
 
 
-def timm_points(name: str, root: Path | None = None) -> list[Measured]:
+def timm_points(name: str) -> list[Measured]:
     """One of timm's benchmark files: seconds an image, at the batch it was measured with; networks whose counts timm prints."""
     found = []
-    for row in with_timm_counts(reference("timm_benchmarks", root)):
+    for row in with_timm_counts(reference("timm_benchmarks")):
         if (
             row["source"].partition(";")[0] == f"timm results/{name}.csv"
             and row["gmacs"]

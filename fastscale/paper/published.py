@@ -7,7 +7,6 @@ are published in full, so there the difference is exact.
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
-from pathlib import Path
 from typing import NamedTuple
 
 from fastscale.archs import AnyNet, Arch, base_names
@@ -41,15 +40,15 @@ class Compared(NamedTuple):
     row: dict[str, str]
 
 
-def definitions(root: Path | None = None) -> Table:
+def definitions() -> Table:
     """Every base and scaled network as it is built, its published definition and counts beside (definitions.csv).
 
     A base whose own counts nobody printed is not compared: those of definitions.csv were derived or computed from its definition.
     """
-    artifact = load_artifact("definitions", root)
-    bases = {row["network"]: row for row in reference("definitions", root)}
-    points = _by_label(root)
-    printed = {n["arch"]: n for n in reversed(load_artifact("published-counts", root).networks)}
+    artifact = load_artifact("definitions")
+    bases = {row["network"]: row for row in reference("definitions")}
+    points = _by_label()
+    printed = {n["arch"]: n for n in reversed(load_artifact("published-counts").networks)}
     compared = []
     for n in artifact.networks:
         arch = arch_named(n["arch"])
@@ -92,10 +91,10 @@ def definitions(root: Path | None = None) -> Table:
     return _compare("definitions", artifact.title, labels, compared, notes)
 
 
-def published_counts(root: Path | None = None) -> Table:
+def published_counts() -> Table:
     """Scaled networks whose counts were printed (one decimal) by Xiao et al. 2021 and in the MViT paper."""
-    artifact = load_artifact("published-counts", root)
-    points = _by_label(root)
+    artifact = load_artifact("published-counts")
+    points = _by_label()
     compared = [
         Compared(
             (n["label"], SOURCES[n["source"]]),
@@ -118,14 +117,14 @@ def published_counts(root: Path | None = None) -> Table:
     )
 
 
-def digitised_counts(root: Path | None = None) -> Table:
+def digitised_counts() -> Table:
     """Every point of Fig. 2, 4 and 6 whose network is identified: EfficientNet-B0, RegNetY-500MF, RegNetZ-500MF scaled up to x96.
 
     What was read off the plots stands apart from what the reference file computes for the network so identified: only flops of Fig. 4
     and 6 were read; that the others agree with ours shows that two codes count alike, not that the paper says so.
     """
     compared, read = [], []
-    for row in reference("paper_points", root):
+    for row in reference("paper_points"):
         if "counts computed" in row["how"]:
             figures = (
                 row["artifact"]
@@ -159,7 +158,7 @@ def digitised_counts(root: Path | None = None) -> Table:
     return replace(table, notes=[note, "One image, 1000 classes; resolution in px."])
 
 
-def zoo_counts(root: Path | None = None) -> Table:
+def zoo_counts() -> Table:
     """All 36 networks of the earlier zoo, whose counts are published in full: ours, theirs, difference."""
     columns = [Column("network", "network", right=False), Column("arch", "name here", right=False)]
     for header, key in (
@@ -173,7 +172,7 @@ def zoo_counts(root: Path | None = None) -> Table:
             Column(f"{key}_difference", "diff.", signed(0)),
         ]
     rows = []
-    for row in reference("pycls_zoo", root):
+    for row in reference("pycls_zoo"):
         arch = arch_named(zoo_name(row["model"]))
         ours = complexity(arch, int(row["train_resolution"]))
         cells: list = [row["model"], arch.name]
@@ -225,10 +224,10 @@ def within_one_unit(table: Table) -> tuple[int, int]:
     return agreeing, compared
 
 
-def _by_label(root: Path | None) -> dict[tuple[str, str], dict[str, str]]:
+def _by_label() -> dict[tuple[str, str], dict[str, str]]:
     """(source, `family target`) -> the first row of paper_points.csv."""
     points: dict[tuple[str, str], dict[str, str]] = {}
-    for row in reference("paper_points", root):
+    for row in reference("paper_points"):
         if row["artifact"] in SOURCES:
             points.setdefault((row["artifact"], f"{row['family']} {row['target']}"), row)
     return points

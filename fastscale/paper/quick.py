@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from fastscale.home import home
 from fastscale.paper.artifacts import Artifact, load_artifact
 from fastscale.paper.comparison import Comparison, compare
 from fastscale.paper.comparison_figures import error_figure, time_figures
@@ -11,7 +12,7 @@ from fastscale.paper.comparison_tables import (
     correlation_table,
     paper_correlations,
 )
-from fastscale.paper.places import checkout, write_text
+from fastscale.paper.places import write_text
 from fastscale.paper.tables import Table, to_markdown, write_table
 from fastscale.records import Record
 
@@ -21,17 +22,16 @@ def draw_quick(
     folder: Path | None = None,
     artifact: Artifact | None = None,
     tier: str = "quick",
-    root: Path | None = None,
 ) -> list[Path]:
     """Writes tables, figures and summary.md from the records into `folder` (paper_figures/quick); returns the paths.
 
     The same records give the same bytes. A declared output that these records cannot give is removed, not left from an earlier run.
     Raises InputError where the records do not fit together (see `compare`).
     """
-    artifact = artifact or load_artifact("quick", root)
-    folder = folder or checkout(root) / "paper_figures" / artifact.name
+    artifact = artifact or load_artifact("quick")
+    folder = folder or home().figures / artifact.name
     comparison = compare(records, artifact, tier)
-    paper = paper_correlations(root)
+    paper = paper_correlations()
     table, correlation = (
         comparison_table(comparison, artifact),
         correlation_table(comparison, paper),
@@ -55,13 +55,12 @@ def quick_tables(
     records: Sequence[Record],
     artifact: Artifact | None = None,
     tier: str = "quick",
-    root: Path | None = None,
 ) -> tuple[Table, Table]:
     """(comparison, correlation) of the records, for a terminal (`render_terminal`). Raises InputError as `draw_quick` does."""
-    artifact = artifact or load_artifact("quick", root)
+    artifact = artifact or load_artifact("quick")
     comparison = compare(records, artifact, tier)
     return comparison_table(comparison, artifact), correlation_table(
-        comparison, paper_correlations(root)
+        comparison, paper_correlations()
     )
 
 

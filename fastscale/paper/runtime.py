@@ -71,11 +71,11 @@ def pools_of_figure_2(points: Sequence[Measured], acts_range: float | None) -> d
     }
 
 
-def published_pools(artifact: Artifact, root: Path | None = None) -> dict[str, Pool]:
+def published_pools(artifact: Artifact) -> dict[str, Pool]:
     """The same of the points that others measured: the paper's, or the zoo's."""
     if artifact.drawing["points"] == "zoo":
-        return _zoo_pools(zoo_points(root))
-    return pools_of_figure_2(paper_points(("fig2", "fig4", "fig6"), root), _range(artifact))
+        return _zoo_pools(zoo_points())
+    return pools_of_figure_2(paper_points(("fig2", "fig4", "fig6")), _range(artifact))
 
 
 def our_pools(artifact: Artifact, points: Sequence[Measured]) -> dict[str, Pool]:
@@ -87,7 +87,7 @@ def our_pools(artifact: Artifact, points: Sequence[Measured]) -> dict[str, Pool]
     )
 
 
-def printed(artifact: Artifact, root: Path | None = None) -> dict[str, float]:
+def printed(artifact: Artifact) -> dict[str, float]:
     """The r that the paper prints for each panel; none for the zoo, which the paper does not show."""
     if artifact.drawing["points"] == "zoo":
         return {}
@@ -95,26 +95,23 @@ def printed(artifact: Artifact, root: Path | None = None) -> dict[str, float]:
         "families"
         if "pooled" in r["networks"] and "RegNetY" in r["networks"]
         else r["measure"]: float(r["pearson_r"])
-        for r in _r(root)
+        for r in _r()
     }
 
 
-def draw_runtime(
-    artifact: Artifact, records: Sequence[Record], folder: Path, root: Path | None = None
-) -> list[Path]:
+def draw_runtime(artifact: Artifact, records: Sequence[Record], folder: Path) -> list[Path]:
     """The figure from published points, and a variant for each device that our networks were timed on."""
     log = bool(artifact.drawing.get("log"))
     paths: list[Path] = []
-    pools = published_pools(artifact, root)
-    for view in views(artifact, records, root):
+    pools = published_pools(artifact)
+    for view in views(artifact, records):
         if view.foreign:
             continue  # this figure shows no error
         own = our_pools(artifact, view.timed.points) if view.timed else pools
         charts = [
             c
             for c in (
-                runtime_chart(own, name, view, pools, printed(artifact, root), log)
-                for name in pools
+                runtime_chart(own, name, view, pools, printed(artifact), log) for name in pools
             )
             if c
         ]
@@ -136,7 +133,7 @@ def draw_runtime(
             shown,
             [],
             folder,
-            extra=r_lines(own, view, pools, printed(artifact, root), log),
+            extra=r_lines(own, view, pools, printed(artifact), log),
         )
     return paths
 
@@ -277,5 +274,5 @@ def _shown(r: float | None) -> str:
     return "too few networks" if r is None else f"{r:.2f}"
 
 
-def _r(root: Path | None) -> list[dict[str, str]]:
-    return reference("correlations", root)
+def _r() -> list[dict[str, str]]:
+    return reference("correlations")

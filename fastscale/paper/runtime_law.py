@@ -8,11 +8,11 @@ import json
 import math
 import statistics
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from fastscale.common import read_json
-from fastscale.paper.places import checkout, reference
+from fastscale.home import home
+from fastscale.paper.places import reference
 from fastscale.paper.tables import Column, Table
 from fastscale.planning.device import Measurements
 from fastscale.planning.devices import SHIPPED, shipped_text
@@ -26,7 +26,7 @@ _LAWS = ("full", "split", "acts", "flops", "params")
 _COUNTS = ("flops", "params", "acts")
 
 
-def runtime_law(root: Path | None = None) -> Table:
+def runtime_law() -> Table:
     """One row a device, mode and kind of group left out; CPUs last, for contrast: the paper's claim is about accelerators."""
     columns = [
         Column("device", "device", right=False),
@@ -47,21 +47,21 @@ def runtime_law(root: Path | None = None) -> Table:
             for law in _LAWS
         ),
     ]
-    published, notes = _published(_references(root))
-    rows = [*published, *(row for m in _own(root) for row in _rows(m))]
+    published, notes = _published(_references())
+    rows = [*published, *(row for m in _own() for row in _rows(m))]
     rows.sort(key=lambda row: "(CPU)" in row[0])
     title = "Time by counts: Pearson r, and errors on networks that were left out of the fit"
     return Table("runtime-law", title, columns, rows, notes)
 
 
-def published_devices(root: Path | None = None) -> str:
+def published_devices() -> str:
     """What devices.json has to hold by the references of the checkout."""
-    return _devices(_references(root))
+    return _devices(_references())
 
 
-def device_differences(root: Path | None = None) -> list[str]:
+def device_differences() -> list[str]:
     """One line where the laws that the package ships are not those that a fresh fit to the references gives; none is a pass."""
-    if _alike(json.loads(published_devices(root)), read_json(SHIPPED)):
+    if _alike(json.loads(published_devices()), read_json(SHIPPED)):
         return []
     return [
         "fastscale/planning/devices.json: not what the references give; scripts/write_devices.py writes it again"
@@ -79,9 +79,9 @@ def _alike(a: Any, b: Any) -> bool:
     return a == b
 
 
-def _references(root: Path | None) -> str:
+def _references() -> str:
     """The rows of the reference files as one text: what is made of the same text is the same, and made once."""
-    return json.dumps({name: reference(name, root) for name in FILES})
+    return json.dumps({name: reference(name) for name in FILES})
 
 
 @lru_cache(maxsize=4)
@@ -97,8 +97,8 @@ def _published(references: str) -> tuple[tuple[list[Any], ...], tuple[str, ...]]
     )
 
 
-def _own(root: Path | None) -> list[Measurements]:
-    paths = sorted((checkout(root) / "paper_figures" / "records").glob("*.jsonl"))
+def _own() -> list[Measurements]:
+    paths = home().record_files()
     return measurements([record for path in paths for record in read_records(path)], LEAST)
 
 

@@ -4,12 +4,12 @@
 """
 
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from fastscale.home import home, using_home
 from fastscale.paper.artifacts import list_artifacts, load_artifact
 from fastscale.paper.links import broken_links
-from fastscale.paper.places import checkout
 from fastscale.paper.produce import produce
 from fastscale.paper.published import zoo_counts
 from fastscale.paper.runtime_law import device_differences
@@ -22,27 +22,28 @@ ROUNDING = 1.5 / 255
 _PNG_CHUNKS = (b"IHDR", b"pHYs", b"PLTE", b"IDAT", b"IEND")
 
 
-def smoke(out: Path | None = None, check: bool = True, root: Path | None = None) -> list[str]:
+def smoke(out: Path | None = None, check: bool = True) -> list[str]:
     """Makes everything again in `out` (a temporary folder) and returns the differences from what is committed; none is a pass.
 
     `check=False` only makes it. Raises InputError where references, records or declarations are unusable.
     """
-    root = checkout(root)
-    if out is None:
-        with tempfile.TemporaryDirectory() as folder:
-            return smoke(Path(folder), check, root)
-    made = produce(out, root)
-    if not check:
-        return []
-    committed = root / "paper_figures"
+    root = home().checkout
+    with tempfile.TemporaryDirectory() as folder, using_home(root):
+        out = out or Path(folder)
+        made = produce(out)
+        return _differences(made, out, root) if check else []
+
+
+def _differences(made: Sequence[Path], out: Path, root: Path) -> list[str]:
+    committed = home().figures
     differences = [
         d
         for path in made
         if (d := difference(committed / path.relative_to(out), path, str(path.relative_to(out))))
     ]
-    differences += count_differences(root) + device_differences(root)
+    differences += count_differences() + device_differences()
     expected = {path.relative_to(out) for path in made}
-    for folder in ("tables", "figures", *_comparisons(root)):
+    for folder in ("tables", "figures", *_comparisons()):
         found = sorted(path for path in (committed / folder).glob("*") if path.is_file())
         differences += [
             f"{p.relative_to(committed)}: nothing makes this file"
@@ -53,12 +54,12 @@ def smoke(out: Path | None = None, check: bool = True, root: Path | None = None)
     return sorted(differences) + broken_links(root, compared)
 
 
-def count_differences(root: Path) -> list[str]:
+def count_differences() -> list[str]:
     """Where ours is not the published figure: exponents of Tables 1, 2 and 4, and the zoo's counts, which have to agree to the unit."""
-    artifacts = [load_artifact(name, root) for name in list_artifacts(root)]
-    tables = [theory_table(artifact, root) for artifact in artifacts if artifact.kind == "theory"]
+    artifacts = [load_artifact(name) for name in list_artifacts()]
+    tables = [theory_table(artifact) for artifact in artifacts if artifact.kind == "theory"]
     found = []
-    for table in [*tables, zoo_counts(root)]:
+    for table in [*tables, zoo_counts()]:
         for i, column in enumerate(table.columns):
             if "difference" in column.key:
                 found += [
@@ -69,10 +70,9 @@ def count_differences(root: Path) -> list[str]:
     return found
 
 
-def regenerate(root: Path | None = None, names: Collection[str] | None = None) -> list[Path]:
+def regenerate(names: Collection[str] | None = None) -> list[Path]:
     """Writes in place the tables and figures of the artifacts called `names` (None: all), claims and index; returns their paths."""
-    root = checkout(root)
-    return produce(root / "paper_figures", root, names)
+    return produce(home().figures, names)
 
 
 def difference(committed: Path, made: Path, name: str) -> str | None:
@@ -132,5 +132,5 @@ def _short(line: bytes, other: bytes, room: int = 60) -> str:
     return line[begin : begin + room].decode("utf-8", errors="replace")
 
 
-def _comparisons(root: Path) -> list[str]:
-    return [name for name in list_artifacts(root) if load_artifact(name, root).kind == "comparison"]
+def _comparisons() -> list[str]:
+    return [name for name in list_artifacts() if load_artifact(name).kind == "comparison"]

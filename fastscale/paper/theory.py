@@ -4,7 +4,6 @@ Ours come from the strategies themselves (`Strategy.exponents`), the paper's fro
 """
 
 from fractions import Fraction
-from pathlib import Path
 
 from fastscale.paper.artifacts import Artifact, load_artifact
 from fastscale.paper.places import reference
@@ -16,13 +15,11 @@ _HEADERS = {"flops": "flops (multiply-adds)", "params": "params", "acts": "acts"
 _KEYS = {"flops": "flops_multiply_adds", "params": "params", "acts": "acts"}
 
 
-def theory_table(artifact: str | Artifact, root: Path | None = None) -> Table:
+def theory_table(artifact: str | Artifact) -> Table:
     """The table of a theory artifact (`table-1`): shares, exponents ours and published, and the largest difference of a row."""
-    artifact = load_artifact(artifact, root) if isinstance(artifact, str) else artifact
+    artifact = load_artifact(artifact) if isinstance(artifact, str) else artifact
     number = artifact.name.removeprefix("table-")
-    published = {
-        row["strategy"]: row for row in reference("tables", root) if row["table"] == number
-    }
+    published = {row["strategy"]: row for row in reference("tables") if row["table"] == number}
     columns = [
         Column("strategy", "strategy", right=False),
         Column("alpha", "alpha", share),

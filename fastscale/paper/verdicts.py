@@ -18,7 +18,6 @@ Only what is ours decides; a CPU's time decides nothing. Where nothing of ours w
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from fastscale.errors import InputError
@@ -63,17 +62,17 @@ class Verdict(NamedTuple):
     verdict: str
 
 
-def verdicts(records: Sequence[Record], root: Path | None = None) -> list[Verdict]:
+def verdicts(records: Sequence[Record]) -> list[Verdict]:
     """Every claim of every artifact, one line for each device it was measured on, or one that says it was not."""
     found = []
-    pictures = cache(lambda name: views(load_artifact(name, root), records, root))
+    pictures = cache(lambda name: views(load_artifact(name), records))
     for name in sorted(
-        list_artifacts(root), key=lambda name: name.startswith("evidence-")
+        list_artifacts(), key=lambda name: name.startswith("evidence-")
     ):  # the paper's own first
-        artifact = load_artifact(name, root)
+        artifact = load_artifact(name)
         for claim in artifact.claims:
-            value, networks = published_value(claim, artifact, root) or (None, None)
-            ours: list[Ours | None] = [*our_values(claim, artifact, pictures, records, root)]
+            value, networks = published_value(claim, artifact) or (None, None)
+            ours: list[Ours | None] = [*our_values(claim, artifact, pictures, records)]
             found += [
                 Verdict(name, claim, value, networks, own, judge(claim, value, own))
                 for own in ours or [None]
@@ -115,22 +114,20 @@ def target(claim: Claim, recomputed: float | None) -> float:
     return found
 
 
-def published_value(
-    claim: Claim, artifact: Artifact, root: Path | None = None
-) -> tuple[float, int] | None:
+def published_value(claim: Claim, artifact: Artifact) -> tuple[float, int] | None:
     """(the number computed again from published points, or from counts, from how many networks); None where neither is there."""
     m = claim.measure
     if "correlation" in m:
-        pool = _pool(published_pools(_runtime(m["pool"], root), root), claim)
+        pool = _pool(published_pools(_runtime(m["pool"])), claim)
         r = pool.r()
         return None if r is None else (r, len(pool.inside))
     if "margin" in m:
-        return margin(m["file"], tuple(m["margin"]), root)
+        return margin(m["file"], tuple(m["margin"]))
     if "points" in m:
-        points = [p for p in paper_points(tuple(m["points"]), root) if p.epochs == m.get("epochs")]
+        points = [p for p in paper_points(tuple(m["points"])) if p.epochs == m.get("epochs")]
         return _compared(m, points, whole=False)
     if "expected" in m:
-        return _compared({**m, "ratio": m["expected"]}, views(artifact, [], root)[0].planned)
+        return _compared({**m, "ratio": m["expected"]}, views(artifact, [])[0].planned)
     return None
 
 
@@ -139,12 +136,11 @@ def our_values(
     artifact: Artifact,
     pictures: Pictures,
     records: Sequence[Record],
-    root: Path | None = None,
 ) -> Iterator[Ours]:
     """Ours: one where it is counted or in closed form, otherwise one a device or training recipe with records enough."""
     m = claim.measure
     if "exponents" in m:
-        table = theory_table(m["exponents"], root)
+        table = theory_table(m["exponents"])
         yield Ours(sum(bool(row[-1]) for row in table.rows), 3 * len(table.rows), "closed form")
     elif "growth" in m:
         yield Ours(
@@ -154,10 +150,10 @@ def our_values(
             "counted",
         )
     elif "within" in m:
-        table = definitions(root) if m["within"] == "definitions" else published_counts(root)
+        table = definitions() if m["within"] == "definitions" else published_counts()
         yield Ours(*within_one_unit(table), "counted")
     elif "exact" in m:
-        table = zoo_counts(root)
+        table = zoo_counts()
         differences = [
             i for i, column in enumerate(table.columns) if column.key.endswith("_difference")
         ]
@@ -167,7 +163,7 @@ def our_values(
             "counted",
         )
     elif "correlation" in m:
-        figure = _runtime(m["pool"], root)
+        figure = _runtime(m["pool"])
         for view in pictures(figure.name):
             if view.timed:
                 pool = _pool(our_pools(figure, view.timed.points), claim)
@@ -180,8 +176,8 @@ def our_values(
         yield from _of_trained(m, trained(artifact, records))
 
 
-def _runtime(name: str, root: Path | None) -> Artifact:
-    figure = load_artifact(name, root)
+def _runtime(name: str) -> Artifact:
+    figure = load_artifact(name)
     if figure.drawing.get("by") != "runtime":
         raise InputError(f"measure: pool: {name} is no figure of run time")
     return figure

@@ -7,7 +7,6 @@ published time: a CPU neither confirms nor refutes a claim about accelerators.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from fastscale.paper.artifacts import Artifact, Plan
 from fastscale.paper.evidence import Group, counts, groups
@@ -55,9 +54,9 @@ class View:
         return [p for p in points if getattr(p, measure) is not None]
 
 
-def views(artifact: Artifact, records: Sequence[Record], root: Path | None = None) -> list[View]:
+def views(artifact: Artifact, records: Sequence[Record]) -> list[View]:
     """The figure first, then a variant a device, then one a foreign recipe."""
-    published = tuple(_published(artifact, root))
+    published = tuple(_published(artifact))
     plan = artifact.plan("full")
     planned = tuple(counted(plan)) if plan else ()
     found = groups(records, artifact)
@@ -117,11 +116,11 @@ def base_of(point: Measured) -> str:
     return "efficientnet-b0" if base.startswith("efficientnet-b") else base
 
 
-def _published(artifact: Artifact, root: Path | None) -> list[Measured]:
+def _published(artifact: Artifact) -> list[Measured]:
     figures, keep = artifact.drawing.get("points", []), artifact.drawing.get("keep")
     if artifact.drawing["by"] != "panels":
         return []  # these find their points themselves
-    found = paper_points(tuple(figures), root) if figures else []
+    found = paper_points(tuple(figures)) if figures else []
     epochs = artifact.drawing.get("epochs")
     found = [p for p in found if epochs is None or p.epochs in (None, epochs)]
     return [p for p in found if keep is None or (p.strategy or "base") in keep]

@@ -1,7 +1,6 @@
 """Devices by name: those shipped (devices.json, fitted to published times), else those found in time records."""
 
 import json
-import os
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -9,10 +8,10 @@ from typing import Any
 from fastscale.archs.registry import nearest
 from fastscale.common import read_json
 from fastscale.errors import InputError
+from fastscale.home import home
 from fastscale.planning.device import Device, from_dict, to_dict
 
 SHIPPED = Path(__file__).with_name("devices.json")
-COMMITTED = Path(__file__).resolve().parents[2] / "paper_figures" / "records"
 
 
 @cache
@@ -59,8 +58,8 @@ def device_named(text: str | Device, **chosen: Any) -> Device:
     if ".jsonl" in text:
         return measured.device_from_file(text, **given)
     files = [
-        Path(os.environ.get("FASTSCALE_RUNS", "runs")) / "records.jsonl",
-        *sorted(COMMITTED.glob("*.jsonl")),
+        home().runs / "records.jsonl",
+        *home().record_files(),
     ]
     found = measured.device_by_name(text, files, **given)
     if found is None:

@@ -14,10 +14,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from fastscale.home import PACKAGE
+
 PACKAGES = ("torch", "pytorch-lightning", "torchmetrics", "ffcv", "fvcore", "numpy", "fastscale")
-_ROOT = Path(__file__).resolve().parents[2]
 # What decides a result. Outputs (paper_figures) are left out, or the first figure drawn would make every later record "dirty".
-_CODE = ("fastscale", "configs", "scripts", "pyproject.toml", "requirements.txt")
+_CODE = ("fastscale", "configs", "scripts", "pyproject.toml", "setup.py", "requirements.txt")
 
 
 def environment(
@@ -55,9 +56,8 @@ def environment(
     }
 
 
-def git_state(root: Path | None = None) -> tuple[str | None, bool | None]:
+def git_state(root: Path = PACKAGE.parent) -> tuple[str | None, bool | None]:
     """(commit, whether code or configs differ from it) of the checkout the package lies in; (None, None) outside one."""
-    root = root or _ROOT
     top = _git(root, "rev-parse", "--show-toplevel")
     # a virtual environment inside some other project's checkout must not pass that project's commit off as ours
     if top is None or Path(top).resolve() != root.resolve():

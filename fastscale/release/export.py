@@ -136,10 +136,9 @@ def check_finite(net: nn.Module, side: int) -> None:
 
 def _network(network: "nn.Module | str", fused: bool, weights: str) -> Any:
     if not isinstance(network, nn.Module):
-        from fastscale.api import load
+        from fastscale.release.load import load
 
-        chosen: dict[str, Any] = {} if weights == "auto" else {"weights": weights}
-        network = load(network, **chosen)
+        network = load(network, weights=weights)
     if not hasattr(network, "arch"):
         raise InputError(
             f"{type(network).__name__}: not a network of fastscale.build or fastscale.load"

@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from fastscale.data.download import download
-from fastscale.data.sources import lock
+from fastscale.data.source_kinds import lock
 from fastscale.errors import InputError
 from fastscale.release import places
 from fastscale.release.manifest import SUFFIX, Entry, is_name, is_url
@@ -48,14 +48,15 @@ def from_urls(urls: list[str], file: str, sha256: str, size: int | None = None) 
         served = (
             f"fetch {places.shown(urls[0])} elsewhere and put it there"
             if urls
-            else "no address is known"
+            else "copy it from the repository's checkpoints/"
         )
         raise InputError(
             f"{file} is not in {target.parent}, and FASTSCALE_OFFLINE is set: {served}"
         )
     if not urls and not target.is_file():
         raise InputError(
-            f"{file} is not here and its manifest names no address; put it at {target}"
+            f"{file} is not here and its manifest names no address; put it at {target} "
+            "(from the repository's checkpoints/)"
         )
     with lock(target.with_name(f".{file}.lock"), places.say):
         return download(urls, target, sha256=sha256, size=size, say=places.say)

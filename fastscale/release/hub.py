@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fastscale.errors import InputError
+from fastscale.home import home
 from fastscale.release import places
 from fastscale.release.checkpoint import Checkpoint, read_file
 from fastscale.release.manifest import Entry, find, manifest_text, read_manifest, unknown
@@ -26,7 +27,7 @@ def hub() -> Any:
         import huggingface_hub
     except ImportError:
         raise InputError(
-            "the model hub needs the package huggingface_hub: pip install 'fastscale[hub]'"
+            f"the model hub needs the package huggingface_hub: {home().extra('hub')}"
         ) from None
     return huggingface_hub
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from fastscale.common import plain
-from fastscale.data.paths import data_root
+from fastscale.home import home as current_home
 from fastscale.release.manifest import Entry, read_manifest
 
 MANIFEST, RECORDS = "manifest.json", "records.jsonl"
@@ -14,12 +14,7 @@ MANIFEST, RECORDS = "manifest.json", "records.jsonl"
 
 def home() -> Path:
     """The folder of released checkpoints: $FASTSCALE_CHECKPOINTS, else checkpoints/ beside the package."""
-    chosen = os.environ.get("FASTSCALE_CHECKPOINTS")
-    return (
-        Path(chosen).expanduser().absolute()
-        if chosen
-        else Path(__file__).resolve().parents[2] / "checkpoints"
-    )
+    return current_home().checkpoints
 
 
 def own_home() -> Path:
@@ -31,7 +26,7 @@ def own_home() -> Path:
 
 def cache() -> Path:
     """Where downloads are kept: `checkpoints` in $FASTSCALE_DATA or ~/.cache/fastscale."""
-    return data_root() / "checkpoints"
+    return current_home().data / "checkpoints"
 
 
 def released() -> list[Entry]:

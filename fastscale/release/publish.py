@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fastscale.common import write_whole
-from fastscale.data.sources import lock
+from fastscale.data.source_kinds import lock
 from fastscale.errors import InputError
 from fastscale.records import Record, RecordStore, read_records, write_snapshot
 from fastscale.release import places
@@ -63,7 +63,7 @@ def finished(
     folder = named.parent if named else path
     if not folder.is_dir():
         raise InputError(
-            f"{run}: no such run in {runs_dir}; give its folder, or its name and --runs_dir"
+            f"{run}: no such run in {runs_dir}; give its folder, or its name and --runs-dir"
         )
     seeds = []
     for sub in sorted(folder.glob("seed*"), key=lambda p: (len(p.name), p.name)):

@@ -90,7 +90,7 @@ def reproduce(
             return make(planned, runs, tier, runs_dir, jobs, cluster, budget, gpus)
     except Timeout:
         raise InputError(
-            f"another reproduce is at work in {runs_dir}: wait for it, or give another --runs_dir"
+            f"another reproduce is at work in {runs_dir}: wait for it, or give another --runs-dir"
         ) from None
 
 

@@ -12,6 +12,7 @@ from fastscale.data.paths import beton_folder
 from fastscale.data.sizes import SIZES
 from fastscale.data.sources import source
 from fastscale.errors import InputError
+from fastscale.home import home
 from fastscale.paper import (
     Artifact,
     draw_artifact,
@@ -24,7 +25,7 @@ from fastscale.paper import (
 from fastscale.paper.artifacts import Plan
 from fastscale.records import Record
 from fastscale.reproduce.local import die_with_parent
-from fastscale.reproduce.plan import home, records_in
+from fastscale.reproduce.plan import folder_of, records_in
 
 
 def run_smoke() -> int:
@@ -52,7 +53,7 @@ def records_of(artifact: Artifact, tier: str, runs_dir: Path) -> list[Record]:
     """Those of the artifact's runs that were made here; in the full tier also the published ones."""
     plan = artifact.plan(tier)
     folders = dict.fromkeys(
-        [runs_dir, *(home(runs_dir, spec) for spec in (plan.runs() if plan else ()))]
+        [runs_dir, *(folder_of(runs_dir, spec) for spec in (plan.runs() if plan else ()))]
     )
     here = [record for folder in folders for record in records_in(folder / "records.jsonl")]
     return select(
@@ -71,7 +72,7 @@ def time_arguments(plan: Plan, runs_dir: Path) -> list[str]:
         "--data",
         plan.data,
     ]
-    return [*words, "--images", str(images), "--classes", str(classes), "--runs_dir", str(runs_dir)]
+    return [*words, "--images", str(images), "--classes", str(classes), "--runs-dir", str(runs_dir)]
 
 
 def _size(data: str) -> tuple[int, int]:
@@ -105,8 +106,7 @@ def draw(artifact: Artifact, tier: str, records: Sequence[Record]) -> None:
     paths = draw_artifact(artifact, tier, records)
     for table in quick_tables(records, artifact, tier) if artifact.kind == "comparison" else []:
         print("\n" + render_terminal(table))
-    print(
-        f"figures and tables: {os.path.relpath(paths[0].parent)}/ (git diff shows them beside what was published)"
-    )
+    compare = "" if home().installed else " (git diff shows them beside what was published)"
+    print(f"figures and tables: {os.path.relpath(paths[0].parent)}/{compare}")
     for path in sorted(p for p in paths if p.suffix == ".png"):
         print(f"  {os.path.relpath(path)}")

@@ -6,11 +6,12 @@ from fastscale.common import read_yaml
 from fastscale.counts import complexity
 from fastscale.data.sizes import SIZES
 from fastscale.errors import InputError
+from fastscale.home import home
 from fastscale.paper import list_artifacts, load_artifact
 from fastscale.paper.points import paper_points
 from fastscale.reproduce.cost import UNKNOWN, cost_of, duration
 from fastscale.scaling import arch_named
-from fastscale.training.recipe import RECIPES, load_recipe, recipe_names
+from fastscale.training.recipe import load_recipe, recipe_names
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def plotted_errors() -> dict[str, tuple[float, str]]:
 
 def expected(recipe: str) -> dict[str, float]:
     """Network -> published top-1 error in %, from the recipe's file."""
-    content = read_yaml(RECIPES / f"{recipe}.yaml")
+    content = read_yaml(home().recipes / f"{recipe}.yaml")
     networks = (content.get("expected") or {}).get("networks") or {}
     return {
         arch: float(values["top1_error"])

@@ -7,7 +7,8 @@ from pathlib import Path
 from fastscale.counts import complexity
 from fastscale.data.beton import read_info
 from fastscale.data.paths import beton_folder
-from fastscale.data.sources import FolderSource, source
+from fastscale.data.source_kinds import FolderSource
+from fastscale.data.sources import source
 from fastscale.errors import InputError
 from fastscale.paper import Artifact, snapshot
 from fastscale.paper.artifacts import RunSpec
@@ -66,7 +67,7 @@ class Run:
             self.spec.run,
             "--seed_everything",
             str(self.spec.seed),
-            "--runs_dir",
+            "--runs-dir",
             str(home),
         ]
         return [*words, "--data.source", self.images, "--trainer.enable_progress_bar", "false"]
@@ -100,7 +101,7 @@ def needed(
                 # start, validation and so on take about as long as the base's training
                 work = float((complexity(arch).flops + complexity(base).flops) * recipe.epochs)
                 cost = cost_of(arch, recipe, spec.data, record, devices, device)
-                folder = RunFolder(home(runs_dir, spec), spec.run, spec.seed)
+                folder = RunFolder(folder_of(runs_dir, spec), spec.run, spec.seed)
                 runs[key] = Run(
                     spec,
                     folder,
@@ -115,7 +116,7 @@ def needed(
     return list(runs.values())
 
 
-def home(runs_dir: Path, spec: RunSpec) -> Path:
+def folder_of(runs_dir: Path, spec: RunSpec) -> Path:
     """Where the run's folder and records lie: one of its own for data that is not its recipe's, which the run's name does not say."""
     if spec.data == load_recipe(spec.recipe).data:
         return runs_dir

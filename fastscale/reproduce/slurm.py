@@ -5,8 +5,10 @@ Jobs belong to the cluster, not to this command: Ctrl-C leaves them, and a secon
 
 import json
 import re
+import runpy
 import shutil
 import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -16,6 +18,7 @@ from typing import Any
 
 from fastscale.common import read_json, write_whole
 from fastscale.errors import InputError
+from fastscale.home import home
 from fastscale.paper.artifacts import Plan
 from fastscale.records import RecordStore
 from fastscale.reproduce.drawing import time_arguments
@@ -36,9 +39,12 @@ class Work:
         self.arguments = list(arguments)
 
     def __call__(self) -> None:
-        from fastscale.cli import main
-
-        code = main(self.arguments)
+        code: Any = 0
+        sys.argv = ["fastscale", *self.arguments]
+        try:  # as `python -m fastscale`, within the process that gets the cluster's signals
+            runpy.run_module("fastscale", run_name="__main__")
+        except SystemExit as end:
+            code = end.code
         if code:
             raise RuntimeError(f"fastscale {self.arguments[0]} ended with exit code {code}")
 
@@ -68,9 +74,7 @@ class Cluster:
         try:
             import submitit  # noqa: F401
         except ImportError:
-            raise InputError(
-                "--cluster slurm needs submitit: pip install 'fastscale[cluster]'"
-            ) from None
+            raise InputError(f"--cluster slurm needs submitit: {home().extra('cluster')}") from None
 
     def check(self) -> None:
         """InputError where nothing can be submitted."""

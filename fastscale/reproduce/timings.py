@@ -7,7 +7,7 @@ from typing import NamedTuple
 from fastscale.paper import Artifact, snapshot
 from fastscale.paper.artifacts import Plan
 from fastscale.reproduce.cost import UNKNOWN, Cost, cost_of, device_name, duration
-from fastscale.reproduce.plan import home, records_in
+from fastscale.reproduce.plan import folder_of, records_in
 from fastscale.scaling import arch_named
 from fastscale.training.recipe import load_recipe
 
@@ -24,7 +24,7 @@ def timed(artifact: Artifact, tier: str, runs_dir: Path) -> set[str]:
     """The networks with a time: made here, or (in the full tier) published for this very device."""
     plan = artifact.plan(tier)
     folders = dict.fromkeys(
-        [runs_dir, *(home(runs_dir, spec) for spec in (plan.runs() if plan else ()))]
+        [runs_dir, *(folder_of(runs_dir, spec) for spec in (plan.runs() if plan else ()))]
     )
     own = [r for folder in folders for r in records_in(folder / "records.jsonl")]
     others = (

@@ -96,7 +96,7 @@ class Campaign:
                 self._run()
         except Timeout:
             raise InputError(
-                f"another campaign is at work on {self.place.store}: wait for it, or give another --runs_dir"
+                f"another sweep is at work on {self.place.store}: wait for it, or give another --runs-dir"
             ) from None
         return self.outcome
 

@@ -30,10 +30,10 @@ from typing import Any
 from fastscale.archs.registry import base_arch, nearest
 from fastscale.common import read_yaml
 from fastscale.errors import InputError
+from fastscale.home import home
 from fastscale.scaling import RunName, Strategy, arch_named
 from fastscale.training.recipe import PRECISIONS, load_recipe
 
-GRIDS = Path(__file__).parents[2] / "configs" / "timing"
 LAYOUTS = ("contiguous", "channels_last", "better")
 WHAT = ("train", "inference")
 MOST_BATCH = 1_000_000
@@ -115,14 +115,14 @@ class Grid:
 
 def grid_names() -> list[str]:
     """The grids that configs/timing holds."""
-    return sorted(path.stem for path in GRIDS.glob("*.yaml"))
+    return sorted(path.stem for path in home().grids.glob("*.yaml"))
 
 
 def load_grid(name: str) -> Grid:
     """The grid of that name, or of a YAML file; InputError that says what is wrong with it."""
     if not isinstance(name, str):
         raise InputError(f"a grid is named by text, got {name!r}; there are: {grid_names()}")
-    path = Path(name) if name.endswith((".yaml", ".yml")) else GRIDS / f"{name}.yaml"
+    path = Path(name) if name.endswith((".yaml", ".yml")) else home().grids / f"{name}.yaml"
     if not os.path.isfile(path):
         raise InputError(
             f"no grid is named {name!r}; there are, nearest first: {nearest(name, grid_names())}; or give a YAML file"

@@ -12,8 +12,8 @@ from typing import Any
 from fastscale.archs.registry import nearest
 from fastscale.common import read_yaml
 from fastscale.errors import InputError
+from fastscale.home import home
 
-RECIPES = Path(__file__).parents[2] / "configs" / "recipes"
 SCHEDULES = ("exponential", "cosine")
 AUGMENTATIONS = ("none", "autoaugment", "autoaugment-v0", "randaugment")  # data/augment/policy.py
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed")
@@ -219,7 +219,7 @@ def _short(value: object) -> str:
 
 def recipe_names() -> list[str]:
     """The recipes that configs/recipes holds."""
-    return sorted(p.stem for p in RECIPES.glob("*.yaml"))
+    return sorted(p.stem for p in home().recipes.glob("*.yaml"))
 
 
 def load_recipe(name: str) -> Recipe:
@@ -228,7 +228,7 @@ def load_recipe(name: str) -> Recipe:
         raise InputError(
             f"a recipe is named by text, got {name!r}; there are: {', '.join(recipe_names())}"
         )
-    path = Path(name) if name.endswith((".yaml", ".yml")) else RECIPES / f"{name}.yaml"
+    path = Path(name) if name.endswith((".yaml", ".yml")) else home().recipes / f"{name}.yaml"
     if not os.path.isfile(path):
         raise InputError(
             f"no recipe is named {name!r}; there are, nearest first: {nearest(name, recipe_names())}"

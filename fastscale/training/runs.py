@@ -114,7 +114,7 @@ class RunFolder:
             if changed := ", ".join(sorted(differences(there, settings))):
                 raise InputError(
                     f"{self.path}: holds a run with other settings ({changed}); give --restart to "
-                    "replace it, or another --runs_dir"
+                    "replace it, or another --runs-dir"
                 )
         write_whole(file, json.dumps(settings, indent=1) + "\n")
 

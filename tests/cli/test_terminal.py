@@ -4,7 +4,7 @@ import io
 import os
 import sys
 
-from fastscale.verbs.terminal import PlainStream, plain_output
+from fastscale.cli.terminal import PlainStream, plain_output
 
 
 def test_control_characters_are_written_out_and_bars_still_move(capsys):

@@ -97,9 +97,10 @@ def jpeg(picture, kind, quality=90):
 
 def whole(data, height, width):
     """All pixels, by FFCV's decoder."""
+    from fastscale.data.ffcv_decoder import decode_jpeg
+
     file, out = np.frombuffer(data, np.uint8), np.empty((height, width, 3), np.uint8)
-    at = file.ctypes.data, file.size, height, width, out.ctypes.data, height, width
-    assert ffcv.ctypes_imdecode(*at, 0, 0, 1, 1, False, False) == 0
+    assert decode_jpeg(file.ctypes.data, file.size, height, width, out.ctypes.data) == 0
     return out
 
 

@@ -156,7 +156,7 @@ def test_asked_for_where_it_cannot_be(photos, monkeypatch):
 
 def test_raw_images_need_no_ffcv(small, monkeypatch):
     monkeypatch.setattr(module_file, "have_ffcv", lambda: False)
-    monkeypatch.setitem(sys.modules, "fastscale.data.ffcv_loader", None)  # its import fails
+    monkeypatch.setitem(sys.modules, "fastscale.data.ffcv_decoder", None)  # its import fails
     data = module(small, loader="resident")
     assert sum(len(y) for _, y in data.train_dataloader()) == 40
     assert sum(len(y) for _, y in data.val_dataloader()) == 12

@@ -67,6 +67,10 @@ def become(order: dict[str, Any]) -> None:
     for name, value in order.get("attributes", {}).items():
         module, _, attribute = name.partition(":")
         setattr(importlib.import_module(module), attribute, value)
+    if "home" in order:
+        from fastscale.home import using_home
+
+        using_home(order["home"]).__enter__()
     faulthandler.register(signal.SIGUSR1)  # says where one hangs
     from fastscale import common
 

@@ -179,10 +179,12 @@ def grid(place: Any, content: bytes) -> Any:
 
 
 def artifact(place: Any, content: bytes) -> Any:
+    from fastscale.home import using_home
     from fastscale.paper import load_artifact
 
     place.file("configs/artifacts/mine.yaml", content)
-    return load_artifact("mine", place.folder)
+    with using_home(place.folder):
+        return load_artifact("mine")
 
 
 def config(place: Any, content: bytes) -> Any:
@@ -190,11 +192,13 @@ def config(place: Any, content: bytes) -> Any:
 
 
 def reference(place: Any, content: bytes) -> Any:
+    from fastscale.home import using_home
     from fastscale.paper.places import reference as read
 
     (place.folder / "configs" / "artifacts").mkdir(parents=True)
     place.file("paper_figures/reference/tables.csv", content)
-    return read("tables", place.folder)
+    with using_home(place.folder):
+        return read("tables")
 
 
 def a_record(place: Any) -> dict:

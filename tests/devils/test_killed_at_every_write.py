@@ -124,6 +124,7 @@ def checkout(folder: Path, made: Made) -> None:
     shutil.copytree(ROOT / "configs", folder / "configs")
     for name in ("reference", "records"):
         shutil.copytree(ROOT / "paper_figures" / name, folder / "paper_figures" / name)
+    shutil.copy(ROOT / "paper_figures" / "README.md", folder / "paper_figures")
 
 
 def drawn(folder: Path) -> Any:
@@ -131,9 +132,7 @@ def drawn(folder: Path) -> Any:
 
 
 def own_checkout(folder: Path) -> dict[str, Any]:
-    return {
-        "attributes": {"fastscale.paper.places:__file__": str(folder / "a" / "b" / "places.py")}
-    }
+    return {"home": str(folder)}
 
 
 def with_run(folder: Path, made: Made) -> None:

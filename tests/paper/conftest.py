@@ -1,14 +1,15 @@
 """Synthetic records of the quick plan. Every measured number in them is made up here, in the open, and stands for nothing."""
 
 import shutil
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fastscale.counts import complexity
+from fastscale.home import home, using_home
 from fastscale.paper.artifacts import load_artifact
-from fastscale.paper.places import checkout
 from fastscale.records import Record
 from fastscale.scaling import arch_named
 
@@ -145,7 +146,7 @@ SMALL = ("quick", "table-1", "table-4", "published-counts", "fig-6")
 
 def _copy(root: Path, only: tuple[str, ...] | None = None) -> Path:
     for part in (Path("configs") / "artifacts", Path("paper_figures") / "reference"):
-        shutil.copytree(checkout() / part, root / part)
+        shutil.copytree(home().root / part, root / part)
     for path in (root / "configs" / "artifacts").glob("*.yaml"):
         if only is not None and path.stem not in only:
             path.unlink()
@@ -159,12 +160,19 @@ def checkout_copier():
 
 
 @pytest.fixture
-def checkout_copy(tmp_path):
-    """The function that makes such a copy, with every declaration, where this test may change it."""
-    return lambda: _copy(tmp_path / "checkout")
+def stay_at():
+    """The function that makes a folder the home for the rest of the test."""
+    with ExitStack() as stack:
+        yield lambda root: stack.enter_context(using_home(root)).root
 
 
 @pytest.fixture
-def small_copy(tmp_path):
+def checkout_copy(tmp_path, stay_at):
+    """The function that makes such a copy, with every declaration, the home of this test, which may change it."""
+    return lambda: stay_at(_copy(tmp_path / "checkout"))
+
+
+@pytest.fixture
+def small_copy(tmp_path, stay_at):
     """The same with a few declarations."""
-    return lambda: _copy(tmp_path / "checkout", SMALL)
+    return lambda: stay_at(_copy(tmp_path / "checkout", SMALL))

@@ -12,8 +12,8 @@ RUN = "regnety-tiny.quick"
 
 
 @pytest.fixture
-def root(tmp_path):
-    """A checkout with one curve of three epochs."""
+def root(tmp_path, stay_at):
+    """A checkout with one curve of three epochs, the home of the test."""
     (tmp_path / "configs" / "artifacts").mkdir(parents=True)
     folder = tmp_path / "paper_figures" / "records" / "curves"
     folder.mkdir(parents=True)
@@ -21,7 +21,7 @@ def root(tmp_path):
         csv.writer(file).writerows(
             [COLUMNS, *([k, 2.0 - k / 4, 0.1, 40 - k, 42 - k, 900] for k in (1, 2, 3))]
         )
-    return tmp_path
+    return stay_at(tmp_path)
 
 
 def declared(**record):
@@ -46,7 +46,7 @@ def declared(**record):
 
 def test_drawn_twice_it_is_the_same_to_the_byte(root, tmp_path):
     artifact, record = declared()
-    first, second = (draw_curves(artifact, [record], tmp_path / name, root) for name in "ab")
+    first, second = (draw_curves(artifact, [record], tmp_path / name) for name in "ab")
     assert {p.suffix for p in first} == {".svg", ".png", ".md", ".csv", ".tex"}
     assert [p.read_bytes() for p in first] == [p.read_bytes() for p in second]
     assert (
@@ -58,16 +58,14 @@ def test_drawn_twice_it_is_the_same_to_the_byte(root, tmp_path):
 def test_a_curve_that_is_not_the_records_is_refused(root, tmp_path):
     artifact, record = declared(top1_error=30.0)
     with pytest.raises(InputError, match="ends at top1_error 37, the record says 30"):
-        draw_curves(artifact, [record], tmp_path / "a", root)
+        draw_curves(artifact, [record], tmp_path / "a")
 
 
 def test_without_a_record_nothing_is_drawn(root, tmp_path):
     artifact, record = declared()
-    assert draw_curves(artifact, [], tmp_path / "a", root) == []
+    assert draw_curves(artifact, [], tmp_path / "a") == []
     assert (
-        draw_curves(
-            artifact, [SimpleNamespace(**{**vars(record), "seed": 1})], tmp_path / "a", root
-        )
+        draw_curves(artifact, [SimpleNamespace(**{**vars(record), "seed": 1})], tmp_path / "a")
         == []
     )
     assert not (tmp_path / "a").exists()
@@ -75,8 +73,8 @@ def test_without_a_record_nothing_is_drawn(root, tmp_path):
 
 def test_a_missing_or_other_file_is_one_line(root):
     with pytest.raises(InputError, match="cannot read the curve"):
-        read_curve(RUN, 1, root)
+        read_curve(RUN, 1)
     path = root / "paper_figures" / "records" / "curves" / f"{RUN}-seed0.csv"
     path.write_text("epoch,loss\n1,2\n")
     with pytest.raises(InputError, match="expected the columns epoch, train_loss"):
-        read_curve(RUN, 0, root)
+        read_curve(RUN, 0)

@@ -6,9 +6,9 @@ import pytest
 import yaml
 
 from fastscale.errors import InputError
+from fastscale.home import home
 from fastscale.paper import list_artifacts, load_artifact
 from fastscale.paper.declared import CLAIMED, DRAWINGS
-from fastscale.paper.places import checkout
 
 MISTAKES = [
     ("fig-4", "columns:", "colums:", r"drawing: unknown key 'colums'.*nearest first: columns"),
@@ -41,10 +41,11 @@ MISTAKES = [
 
 
 @pytest.fixture
-def declared(tmp_path):
-    """The declarations in a folder of their own, and a function that changes one of them."""
+def declared(tmp_path, stay_at):
+    """The declarations in a folder of their own, this test's home, and a function that changes one of them."""
     folder = tmp_path / "configs" / "artifacts"
-    shutil.copytree(checkout() / "configs" / "artifacts", folder)
+    shutil.copytree(home().artifacts, folder)
+    stay_at(tmp_path)
 
     def change(name, old, new):
         path = folder / f"{name}.yaml"
@@ -57,9 +58,9 @@ def declared(tmp_path):
 
 @pytest.mark.parametrize(("name", "old", "new", "said"), MISTAKES)
 def test_a_mistake_is_named_with_its_file(declared, name, old, new, said):
-    root = declared(name, old, new)
+    declared(name, old, new)
     with pytest.raises(InputError, match=said) as caught:
-        load_artifact(name, root)
+        load_artifact(name)
     assert str(caught.value).startswith(f"configs/artifacts/{name}.yaml: ")
     assert "\n" not in str(caught.value)
 
@@ -77,12 +78,12 @@ def test_every_key_of_every_declared_drawing_is_known_and_needed(declared, name)
         content["drawing"][f"{key}_"] = content["drawing"].pop(key)
         path.write_text(yaml.safe_dump(content))
         with pytest.raises(InputError, match=f"{name}.yaml: drawing: unknown key '{key}_'"):
-            load_artifact(name, root)
+            load_artifact(name)
         del content["drawing"][f"{key}_"]
         path.write_text(yaml.safe_dump(content))
         if f"{key}?" not in DRAWINGS[artifact.drawing["by"]]:
             with pytest.raises(InputError, match=f"{name}.yaml: drawing: missing key '{key}'"):
-                load_artifact(name, root)
+                load_artifact(name)
 
 
 def test_every_measure_in_use_is_declared():
@@ -96,4 +97,4 @@ def test_a_hostile_declaration_is_one_line(declared, text):
     path = root / "configs" / "artifacts" / "fig-4.yaml"
     path.write_bytes(text.encode("utf-8", errors="surrogateescape"))
     with pytest.raises(InputError):
-        load_artifact("fig-4", root)
+        load_artifact("fig-4")

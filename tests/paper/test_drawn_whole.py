@@ -47,13 +47,13 @@ def test_killed_while_it_draws(small_copy, synthetic_records, number, moment):
     root = small_copy()
 
     def work():
-        regenerate(root, ["table-4"])
-        draw_artifact(load_artifact("quick", root), "quick", synthetic_records(), root)
+        regenerate(["table-4"])
+        draw_artifact(load_artifact("quick"), "quick", synthetic_records())
 
     work()
     work()  # the index and the report show what is drawn from the second time on
     whole = contents(root)
-    assert snapshot("quick", root).is_file()
+    assert snapshot("quick").is_file()
     for path in root.rglob("quick/*"):
         path.unlink()
     assert killed_at(number, moment, work)
@@ -66,23 +66,25 @@ def test_killed_while_it_draws(small_copy, synthetic_records, number, moment):
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_killed_while_it_writes_the_report(small_copy, tmp_path, moment):
-    root, out = small_copy(), tmp_path / "out" / "report.html"
-    whole = write_report(out, root=root).read_bytes()
+    small_copy()
+    out = tmp_path / "out" / "report.html"
+    whole = write_report(out).read_bytes()
     out.write_text("the page before")
-    assert killed_at(1, moment, lambda: write_report(out, root=root))
+    assert killed_at(1, moment, lambda: write_report(out))
     assert out.read_bytes() == (b"the page before" if moment == "before" else whole)
-    assert write_report(out, root=root).read_bytes() == whole
+    assert write_report(out).read_bytes() == whole
     assert [p.name for p in out.parent.iterdir()] == ["report.html"]
 
 
 @pytest.mark.parametrize("name", ["report.html", "report.html.part"])
 def test_a_link_is_not_followed(small_copy, tmp_path, name):
-    root, target = small_copy(), tmp_path / "precious"
+    small_copy()
+    target = tmp_path / "precious"
     target.write_text("precious")
     folder = tmp_path / "out"
     folder.mkdir()
     (folder / name).symlink_to(target)
-    write_report(folder / "report.html", root=root)
+    write_report(folder / "report.html")
     assert target.read_text() == "precious" and not (folder / "report.html").is_symlink()
 
 

@@ -4,12 +4,12 @@ import importlib
 
 import pytest
 
+from fastscale.home import home
 from fastscale.paper.links import broken_links
-from fastscale.paper.places import checkout
 
 
 def test_every_committed_link_leads_somewhere():
-    assert broken_links(checkout()) == []
+    assert broken_links(home().root) == []
 
 
 @pytest.mark.parametrize(

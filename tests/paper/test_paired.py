@@ -226,12 +226,13 @@ def test_times_of_the_same_device_alone(artifact):
     assert time_correlation(trained(artifact, elsewhere), "acts") is None
 
 
-def test_drawn_twice_it_is_the_same_to_the_byte(artifact, tmp_path):
+def test_drawn_twice_it_is_the_same_to_the_byte(artifact, tmp_path, stay_at):
     root = tmp_path / "root"
     (root / "configs" / "artifacts").mkdir(parents=True)
     curves = root / "paper_figures" / "records" / "curves" / f"{NAME}.csv"
     curves.parent.mkdir(parents=True)
     records = made_up(timed=True)
+    stay_at(root)
 
     def write(last):
         with open(curves, "w", newline="") as file:
@@ -244,7 +245,7 @@ def test_drawn_twice_it_is_the_same_to_the_byte(artifact, tmp_path):
             csv.writer(file).writerows([TOGETHER, *courses])
 
     write(0)
-    first, second = (draw_paired(artifact, records, tmp_path / name, root) for name in "ab")
+    first, second = (draw_paired(artifact, records, tmp_path / name) for name in "ab")
     assert [p.read_bytes() for p in first] == [p.read_bytes() for p in second]
     names = {p.name for p in first}
     assert {
@@ -254,9 +255,9 @@ def test_drawn_twice_it_is_the_same_to_the_byte(artifact, tmp_path):
     assert "90 of 90 planned runs" in text and "| d | all | all |  |  | +3." in text
     write(1)
     with pytest.raises(InputError, match="ends at .* after 2 epochs, the record says"):
-        draw_paired(artifact, records, tmp_path / "c", root)
+        draw_paired(artifact, records, tmp_path / "c")
     curves.unlink()
-    bare = draw_paired(artifact, [], tmp_path / "d", root)
+    bare = draw_paired(artifact, [], tmp_path / "d")
     assert {p.suffix for p in bare} == {
         ".md",
         ".csv",

@@ -53,12 +53,13 @@ def test_damage_is_named(checkout_copy, name, old, new, said):
     assert old in before
     path.write_text(before.replace(old, new, 1))
     with pytest.raises(InputError) as caught:
-        reference(name, root)
+        reference(name)
     assert said in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_blank_where_nothing_was_published(checkout_copy):
-    assert any(row["acts_m"] == "" for row in reference("paper_points", checkout_copy()))
+    checkout_copy()
+    assert any(row["acts_m"] == "" for row in reference("paper_points"))
 
 
 def test_rows_are_the_readers_own():

@@ -100,7 +100,7 @@ def test_a_changed_reference_is_a_difference(checkout_copy):
     root = checkout_copy()
     file = root / "paper_figures" / "reference" / "pycls_zoo.csv"
     file.write_text(file.read_text().replace("4089185256", "4089185255"))
-    table = zoo_counts(root)
+    table = zoo_counts()
     assert sum(map(bool, column(table, "flops_multiply_adds_difference"))) == 1
     assert table.notes[0].startswith("35 of 36")
 

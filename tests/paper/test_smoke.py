@@ -10,6 +10,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from fastscale.errors import InputError
+from fastscale.home import using_home
 from fastscale.paper import draw_artifact, load_artifact, regenerate, select, smoke, snapshot
 from fastscale.paper.smoke import difference
 from fastscale.records import read_records, write_snapshot
@@ -19,20 +20,21 @@ from fastscale.records import read_records, write_snapshot
 def made_once(tmp_path_factory, checkout_copier, synthetic_records):
     """A copy of the checkout with a snapshot of made-up records, drawn; not to be changed."""
     root = checkout_copier(tmp_path_factory.mktemp("made"))
-    write_snapshot(snapshot("quick", root), synthetic_records())
-    regenerate(root)
+    with using_home(root):
+        write_snapshot(snapshot("quick"), synthetic_records())
+        regenerate()
     return root
 
 
 @pytest.fixture
-def made(made_once, tmp_path):
+def made(made_once, tmp_path, stay_at):
     """The same, for a test that changes it."""
-    return shutil.copytree(made_once, tmp_path / "made")
+    return stay_at(shutil.copytree(made_once, tmp_path / "made"))
 
 
 def test_passes_on_what_was_just_made(made, tmp_path):
-    assert smoke(root=made) == []
-    assert smoke(tmp_path / "again", check=False, root=made) == []
+    assert smoke() == []
+    assert smoke(tmp_path / "again", check=False) == []
     assert (tmp_path / "again" / "quick" / "comparison.md").is_file()
 
 
@@ -53,7 +55,7 @@ def test_each_changed_number_is_one_line(made):
         path.write_text(path.read_text().replace(old, new, 1))
     (made / "paper_figures" / "tables" / "table-1.md").unlink()
     (made / "paper_figures" / "tables" / "table-9.md").write_text("by hand")
-    found = smoke(root=made)
+    found = smoke()
     assert len(found) == len(CHANGED) + 2 and not any("\n" in line for line in found)
     for file, _, new in CHANGED:
         (line,) = [line for line in found if line.startswith(f"{file}, line ")]
@@ -63,11 +65,11 @@ def test_each_changed_number_is_one_line(made):
 
 
 def test_a_changed_record_or_reference_shows_in_what_is_drawn(made):
-    path = snapshot("quick", made)
+    path = snapshot("quick")
     path.write_text(path.read_text().replace('"top1_error":1', '"top1_error":2', 1))
     reference = made / "paper_figures" / "reference" / "correlations.csv"
     reference.write_text(reference.read_text().replace(",acts,.99", ",acts,.89"))
-    found = smoke(root=made)
+    found = smoke()
     assert any(line.startswith("quick/comparison.md") for line in found)
     assert any(
         line.startswith("quick/error-vs-flops.png") and "pixels differ" in line for line in found
@@ -105,14 +107,14 @@ def test_pictures_are_compared_by_pixels(made_once, tmp_path):
 
 def test_without_records_figures_show_references_alone(small_copy):
     root = small_copy()
-    paths = regenerate(root)
+    paths = regenerate()
     assert {path.parent.name for path in paths} == {"tables", "figures", "paper_figures"}
     assert "trained 0 of 17; timed 0 of 17" in (root / "paper_figures" / "README.md").read_text()
     assert (
         "No error of ours has a record for 17 of 17"
         in (root / "paper_figures" / "figures" / "fig-6.md").read_text()
     )
-    assert smoke(root=root) == []
+    assert smoke() == []
 
 
 def test_one_artifact_alone(made):
@@ -120,7 +122,7 @@ def test_one_artifact_alone(made):
     old, other = picture.read_bytes(), made / "paper_figures" / "tables" / "table-1.md"
     picture.write_text("by hand")
     other.write_text("by hand")
-    paths = regenerate(made, names=["fig-6"])
+    paths = regenerate(names=["fig-6"])
     assert {p.name for p in paths} == {
         f"fig-6.{suffix}" for suffix in ("svg", "png", "md", "csv", "tex")
     }
@@ -130,7 +132,7 @@ def test_one_artifact_alone(made):
 def test_a_record_makes_a_variant_and_a_verdict(made, measured):
     records = measured("fig-6", device="made-up accelerator", device_type="cuda")
     write_snapshot(made / "paper_figures" / "records" / "timing-made-up.jsonl", records)
-    found = smoke(root=made)
+    found = smoke()
     assert "figures/fig-6-on-made-up-accelerator.svg: missing" in found
     assert any(line.startswith("claims.csv") for line in found) and any(
         line.startswith("README.md") for line in found
@@ -139,23 +141,23 @@ def test_a_record_makes_a_variant_and_a_verdict(made, measured):
 
 def test_reproduced_records_are_kept_and_drawn(made, measured):
     """Of one fact the newer replaces the older; what another device gave stays."""
-    artifact = load_artifact("fig-6", made)
+    artifact = load_artifact("fig-6")
     gpu = measured("fig-6", device="made-up accelerator", device_type="cuda")
-    draw_artifact(artifact, "full", select(gpu, artifact, "full"), made)
+    draw_artifact(artifact, "full", select(gpu, artifact, "full"))
     cpu = measured("fig-6", seeds=(0,)) + [
         replace(r, values=r.values | {"epoch_time_min": 9.0}) for r in gpu
     ]
-    paths = draw_artifact(artifact, "full", select(cpu, artifact, "full"), made)
+    paths = draw_artifact(artifact, "full", select(cpu, artifact, "full"))
     assert {p.stem for p in paths} == {
         "fig-6",
         "fig-6-on-made-up-accelerator",
         "fig-6-on-made-up-processor",
     }
-    kept = read_records(snapshot("fig-6", made))
+    kept = read_records(snapshot("fig-6"))
     assert len(kept) == 17 * 3 and {
         r.values["epoch_time_min"] for r in kept if r.env["device"] == "made-up accelerator"
     } == {9.0}
-    assert [line for line in smoke(root=made) if line.startswith("figures")] == []
+    assert [line for line in smoke() if line.startswith("figures")] == []
 
 
 def test_a_missing_reference_is_one_line(made):
@@ -164,11 +166,12 @@ def test_a_missing_reference_is_one_line(made):
         InputError,
         match=r"^paper_points\.csv: cannot read the reference points .*; restore paper_figures/reference$",
     ):
-        regenerate(made, names=["fig-6"])
+        regenerate(names=["fig-6"])
 
 
 def test_torch_is_not_needed(made):
     """For anything but the blocks of Fig. 3, which are drawn from the real modules."""
-    code = "import sys, pathlib; from fastscale.paper import smoke; assert smoke(root=pathlib.Path(sys.argv[1])) == []\n"
+    code = "import sys\nfrom fastscale.home import using_home\nfrom fastscale.paper import smoke\n"
+    code += "with using_home(sys.argv[1]):\n    assert smoke() == []\n"
     code += "assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code, str(made)], check=True)

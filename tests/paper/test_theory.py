@@ -73,5 +73,5 @@ def test_a_wrong_reference_shows_as_a_difference(tmp_path, checkout_copy):
             "4,dWr,4/5,1/10,4/5,1/10,1,9/10,3/5", "4,dWr,4/5,1/10,4/5,1/10,1,9/10,1/2"
         )
     )
-    table = theory_table("table-4", root)
+    table = theory_table("table-4")
     assert {row[0]: row[-1] for row in table.rows}["dWr"] == Fraction(1, 10)

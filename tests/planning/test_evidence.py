@@ -6,10 +6,10 @@ import math
 import pytest
 
 import fastscale as fs
+from fastscale.cli.options import MOST_BATCH
 from fastscale.planning import device_named
 from fastscale.planning.evidence import rank
 from fastscale.planning.predict import FAR, WIDER
-from fastscale.verbs.parsing import MOST_BATCH
 from tests.cli.test_cli import run
 
 

@@ -99,7 +99,7 @@ def test_the_callers_network_stays_as_and_where_it_was(tmp_path, fused):
 
 def test_the_command_writes_the_file(tmp_path, monkeypatch, capsys):
     net = network()
-    monkeypatch.setattr("fastscale.api.load", lambda name: {"tiny": net}[name])
+    monkeypatch.setattr("fastscale.release.load.load", lambda name, weights: {"tiny": net}[name])
     assert cli.main(["export", "tiny", str(tmp_path / "tiny.pt2"), "--to", "torch"]) == 0
     assert "takes normalised RGB images" in capsys.readouterr().out
     images = torch.randn(2, 3, 32, 32)

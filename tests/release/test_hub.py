@@ -254,5 +254,5 @@ def test_without_the_package_it_says_what_to_install(monkeypatch):
     import sys
 
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(InputError, match=r"pip install 'fastscale\[hub\]'"):
+    with pytest.raises(InputError, match=r"pip install -e '\.\[hub\]'"):
         fs.load("hf:org/net")

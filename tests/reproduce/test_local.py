@@ -141,18 +141,20 @@ def test_smoke_passes_and_notices_a_changed_number(tmp_path, capsys):
         ROOT / "configs" / "artifacts" / "published-counts.yaml", tmp_path / "configs" / "artifacts"
     )
     shutil.copytree(ROOT / "paper_figures" / "reference", tmp_path / "paper_figures" / "reference")
+    from fastscale.home import using_home
     from fastscale.paper import regenerate, smoke
 
-    regenerate(tmp_path)
-    table = tmp_path / "paper_figures" / "tables" / "zoo-counts.csv"
-    text = table.read_text()
-    assert "4089185256" in text
-    table.write_text(text.replace("4089185256", "4089185257", 1))
-    (difference,) = smoke(root=tmp_path)
-    assert "zoo-counts.csv" in difference
-    reference = tmp_path / "paper_figures" / "reference" / "pycls_zoo.csv"
-    reference.write_text(reference.read_text().replace("4089185256", "4089185257", 1))
-    assert any("zoo-counts, ResNet-50" in d and "difference" in d for d in smoke(root=tmp_path))
+    with using_home(tmp_path):
+        regenerate()
+        table = tmp_path / "paper_figures" / "tables" / "zoo-counts.csv"
+        text = table.read_text()
+        assert "4089185256" in text
+        table.write_text(text.replace("4089185256", "4089185257", 1))
+        (difference,) = smoke()
+        assert "zoo-counts.csv" in difference
+        reference = tmp_path / "paper_figures" / "reference" / "pycls_zoo.csv"
+        reference.write_text(reference.read_text().replace("4089185256", "4089185257", 1))
+        assert any("zoo-counts, ResNet-50" in d and "difference" in d for d in smoke())
 
 
 def test_other_kinds_than_comparisons_are_drawn_without_a_comparisons_tables(

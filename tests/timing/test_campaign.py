@@ -293,17 +293,17 @@ def test_a_smaller_batch_answers_what_was_asked_for():
         (["regnety-tiny", "--devices", "0"], "wanted a whole number from 1"),
         (
             ["regnety-tiny", "--recipe", "quick", "--round_s", "inf"],
-            "--round_s: wanted a number from",
+            "--round-s: wanted a number from",
         ),
         (
             ["regnety-tiny", "--recipe", "quick", "--round_s", "nan"],
-            "--round_s: wanted a number from",
+            "--round-s: wanted a number from",
         ),
         (
             ["regnety-tiny", "--recipe", "quick", "--loader", "fashion-mnist", "--round_s", "nan"],
-            "--round_s: wanted a number from",
+            "--round-s: wanted a number from",
         ),
-        (["regnety-tiny", "--separate", "--round_s", "inf"], "--round_s: wanted a number from"),
+        (["regnety-tiny", "--separate", "--round_s", "inf"], "--round-s: wanted a number from"),
         (["--grid", "cpu", "--device", "cuda:77"], "GPU"),
         (["regnety-tiny", "--device", "cuda:77"], "GPU"),
         (["regnety-tiny", "--loader", "no-such-set", "--recipe", "quick"], "no-such-set"),

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 from multiprocessing.connection import Connection
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,6 +23,7 @@ from fastscale.data.beton import check_beton, read_index
 from fastscale.data.framing import Framing, batch_count
 from fastscale.data.own.ring import Ring, slot_layout
 from fastscale.errors import InputError, RunError
+from fastscale.home import PACKAGE
 
 SLOTS = 6
 KEPT = 3  # slots that the child always has: two batches in the making, one that is ready
@@ -248,8 +248,7 @@ class _Process:
 
 def _start(theirs: socket.socket, ring: Ring) -> subprocess.Popen[bytes]:
     """The child, in a session of its own: the terminal's Ctrl-C is not for it."""
-    root = str(Path(__file__).resolve().parents[3])
-    paths = [root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    paths = [str(PACKAGE.parent), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     hidden = dict.fromkeys(("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"), "")
     descriptors = theirs.fileno(), ring.descriptor
     return subprocess.Popen(

@@ -61,6 +61,6 @@ def stand_in() -> None:
 
 def take_away() -> None:
     """The next import is of the real torch, and of an FFCV that sees it."""
-    ours = "fastscale.data.ffcv_loader"
-    for name in [ours, *NAMES, *(n for n in sys.modules if n.split(".")[0] == "ffcv")]:
+    ours = [f"fastscale.data.ffcv_{part}" for part in ("decoder", "loader")]
+    for name in [*ours, *NAMES, *(n for n in sys.modules if n.split(".")[0] == "ffcv")]:
         sys.modules.pop(name, None)

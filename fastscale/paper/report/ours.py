@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from fastscale.errors import InputError
+from fastscale.home import home
 from fastscale.paper.report.point import Point, Value, family_of, pooled, strategy_of
 from fastscale.records import Record, key, latest, read_records
 from fastscale.scaling import factor_text
@@ -11,13 +12,9 @@ from fastscale.scaling import factor_text
 SOURCE = "ours"
 
 
-def committed_records(root: Path) -> list[Record]:
+def committed_records() -> list[Record]:
     """Every committed record, each once, in the order of the files. Raises InputError that names file and line of a bad one."""
-    return each_once(
-        r
-        for path in sorted((root / "paper_figures" / "records").glob("*.jsonl"))
-        for r in read_records(path)
-    )
+    return each_once(r for path in home().record_files() for r in read_records(path))
 
 
 def local_records(runs_dir: Path) -> list[Record]:

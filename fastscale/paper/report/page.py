@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fastscale.paper.places import checkout, write_text
+from fastscale.home import home
+from fastscale.paper.places import write_text
 from fastscale.paper.report.look import FAMILIES, STRATEGIES, looks
 from fastscale.paper.report.ours import (
     SOURCE,
@@ -75,26 +76,19 @@ VIEWS: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 
 
-def report_page(root: Path | None = None, runs_dir: Path | None = None) -> str:
-    """The whole page from the committed records and references of a checkout and, if given, the records of a folder of runs."""
-    root = checkout(root)
-    records = each_once([*committed_records(root), *(local_records(runs_dir) if runs_dir else [])])
-    found = references(root)
+def report_page(runs_dir: Path | None = None) -> str:
+    """The whole page from committed records, references and, if given, the records of a folder of runs."""
+    records = each_once([*committed_records(), *(local_records(runs_dir) if runs_dir else [])])
+    found = references()
     points = record_points(records) + [point for reference in found for point in reference.points]
     return _page(_data(points, records, found))
 
 
-def write_report(
-    out: Path | None = None, runs_dir: Path | None = None, root: Path | None = None
-) -> Path:
-    """Writes the page and returns where: paper_figures/report.html of the checkout, or report.html in the folder of runs."""
+def write_report(out: Path | None = None, runs_dir: Path | None = None) -> Path:
+    """Writes the page and returns where: report.html in the folder of runs, or in paper_figures/."""
     if out is None:
-        out = (
-            runs_dir / "report.html"
-            if runs_dir
-            else checkout(root) / "paper_figures" / "report.html"
-        )
-    return write_text(out, report_page(root, runs_dir))
+        out = runs_dir / "report.html" if runs_dir else home().figures / "report.html"
+    return write_text(out, report_page(runs_dir))
 
 
 def _page(data: str) -> str:

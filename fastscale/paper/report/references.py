@@ -6,7 +6,6 @@ Nothing else is derived, and what was not published stays blank.
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 from fastscale.paper.places import reference
 from fastscale.paper.points import with_timm_counts
@@ -28,11 +27,11 @@ class Reference:
     points: list[Point]
 
 
-def references(root: Path | None = None) -> list[Reference]:
+def references() -> list[Reference]:
     """Every reference point. Raises InputError as `places.reference` does."""
     found = []
     for name, points_of in zip(FILES, (_paper, _zoo, _timm), strict=True):
-        rows = reference(name, root)
+        rows = reference(name)
         complete = with_timm_counts(rows) if points_of is _timm else rows
         points = [
             point

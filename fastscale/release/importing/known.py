@@ -21,7 +21,7 @@ from fastscale.common import read_text, write_whole
 from fastscale.data.download import download, file_hash
 from fastscale.data.images import Say
 from fastscale.data.paths import data_root
-from fastscale.data.sources import lock
+from fastscale.data.source_kinds import lock
 from fastscale.errors import InputError
 from fastscale.release.importing.convert import ImportedWeights, import_file
 from fastscale.release.places import offline

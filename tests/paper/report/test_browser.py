@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 
 import pytest
 
+from fastscale.home import home
 from fastscale.paper.comparison import pearson
-from fastscale.paper.places import checkout
 from fastscale.paper.report import write_report
 from fastscale.paper.report.ours import committed_records, record_points
 from fastscale.paper.report.references import PAPER, TIMM, ZOO, references
@@ -20,13 +20,13 @@ BODY = "document.querySelector('#table').tBodies[0]"
 @pytest.fixture(scope="module")
 def url():
     """The committed page."""
-    return (checkout() / "paper_figures" / "report.html").as_uri()
+    return (home().root / "paper_figures" / "report.html").as_uri()
 
 
 @pytest.fixture(scope="module")
 def points():
     """Every point that the page is made from."""
-    return record_points(committed_records(checkout())) + [
+    return record_points(committed_records()) + [
         point for found in references() for point in found.points
     ]
 
@@ -179,7 +179,7 @@ def test_a_click_opens_the_whole_record_and_back_returns(page, url):
         page.mouse(kind, x, y)
     page.wait("!document.getElementById('record').hidden")
     (anchor, *_) = page.js("[...document.querySelectorAll('#record article')].map(a => a.id)")
-    records = {f"record-{r.id}": r for r in committed_records(checkout())}
+    records = {f"record-{r.id}": r for r in committed_records()}
     assert page.js(
         f"JSON.stringify(JSON.parse(document.querySelector('#{anchor} pre').textContent))"
     ) == page.js(f"JSON.stringify({records[anchor].to_json()})")
@@ -244,9 +244,7 @@ def test_cpu_times_are_said_to_be_cpu_times(page, url):
         r"Errors on (\d+) data sets cannot be compared",
         page.js("document.getElementById('caution').textContent"),
     )
-    trained = {
-        r.data for r in committed_records(checkout()) if any("error" in name for name in r.values)
-    }
+    trained = {r.data for r in committed_records() if any("error" in name for name in r.values)}
     assert said and int(said[1]) == len(trained | {"imagenet"})
     page.open(f"{url}#x=flops&y=error&data=imagenet")
     assert page.js("document.getElementById('caution').hidden")
@@ -293,7 +291,7 @@ def test_names_that_try_to_break_out_are_only_text(page, checkout_copy, syntheti
     root = checkout_copy()
     record = replace(synthetic(timed=False)[0], run=nasty, arch=nasty, data=nasty)
     RecordStore(root / "paper_figures" / "records" / "bad.jsonl").append(record)
-    page.open(write_report(root=root).as_uri() + f"#source=ours&record=record-{record.id}")
+    page.open(write_report().as_uri() + f"#source=ours&record=record-{record.id}")
     assert page.js(MARKS) == 1 and "broken" not in page.js("document.title")
     assert page.js("document.querySelector('#table th a').textContent") == nasty
     assert (

@@ -8,7 +8,7 @@ import pytest
 
 from fastscale.cli import main
 from fastscale.errors import InputError
-from fastscale.paper.places import checkout
+from fastscale.home import home
 from fastscale.paper.report import report_page, write_report
 from fastscale.paper.report.page import VIEWS
 from fastscale.paper.smoke import smoke
@@ -35,7 +35,7 @@ def page():
 
 def test_same_inputs_same_bytes(page):
     assert report_page() == page
-    assert (checkout() / "paper_figures" / "report.html").read_bytes() == page.encode()
+    assert (home().root / "paper_figures" / "report.html").read_bytes() == page.encode()
     assert len(page.encode()) < 3_000_000
 
 
@@ -74,24 +74,22 @@ def test_every_marker_can_be_drawn_and_no_two_names_look_alike(page):
 
 def test_no_name_breaks_out_of_the_page(checkout_copy, synthetic):
     nasty = "</script><script>alert(1)</script><!-- @@SCRIPT@@ \u2028 &amp; é"
+    scripts = report_page().count("<script")
     root = checkout_copy()
     record = replace(synthetic(timed=False)[0], run=nasty, arch=nasty, data=nasty)
     RecordStore(root / "paper_figures" / "records" / "bad.jsonl").append(record)
-    page = report_page(root)
+    page = report_page()
     assert data_of(page)["records"][f"record-{record.id}"]["run"] == nasty
-    assert (
-        page.count("<script") == report_page(checkout()).count("<script")
-        and "alert(1)</script>" not in page
-    )
+    assert page.count("<script") == scripts and "alert(1)</script>" not in page
     assert page.count("function refresh") == 1
 
 
 def test_the_smoke_tier_compares_it(checkout_copy):
     root = checkout_copy()
-    path = write_report(root=root)
+    path = write_report()
     assert path == root / "paper_figures" / "report.html"
     path.write_text(path.read_text().replace('"EN-B0"', '"EN-B9"', 1))
-    (found,) = [line for line in smoke(root=root) if line.startswith("report.html")]
+    (found,) = [line for line in smoke() if line.startswith("report.html")]
     assert "line " in found and "EN-B9" in found
 
 
@@ -105,7 +103,7 @@ def test_the_views_name_what_there_is(page):
 
 
 def test_the_command_writes_a_local_page_beside_the_runs(capsys, tmp_path, synthetic):
-    before = (checkout() / "paper_figures" / "report.html").read_bytes()
+    before = (home().root / "paper_figures" / "report.html").read_bytes()
     record = synthetic(timed=False)[0]
     RecordStore(tmp_path / "records.jsonl").append(record)
     assert main(["report", "--runs_dir", str(tmp_path)]) == 0
@@ -115,7 +113,7 @@ def test_the_command_writes_a_local_page_beside_the_runs(capsys, tmp_path, synth
     assert (
         (tmp_path / "deep" / "it.html").read_bytes()
         == before
-        == (checkout() / "paper_figures" / "report.html").read_bytes()
+        == (home().root / "paper_figures" / "report.html").read_bytes()
     )
     assert main(["report", "--runs_dir", str(tmp_path / "absent")]) == 2
     assert "no such folder of runs" in capsys.readouterr().err
@@ -127,4 +125,4 @@ def test_a_bad_record_is_named_by_file_line_and_field(checkout_copy):
     path.parent.mkdir()
     path.write_text('{"schema": 1, "kind": "train"}\n')
     with pytest.raises(InputError, match=r"bad.jsonl, line 1: missing field 'acts'"):
-        report_page(root)
+        report_page()

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from fastscale.errors import InputError
-from fastscale.paper.places import checkout
+from fastscale.home import home
 from fastscale.paper.report.ours import local_records, record_points
 from fastscale.paper.report.point import family_of, strategy_of
 from fastscale.paper.report.references import FILES, device_name, references
@@ -117,9 +117,7 @@ def test_every_reference_row_is_there_as_published():
     found = {r.name: r for r in references()}
     assert tuple(found) == FILES
     for name, reference in found.items():
-        with open(
-            checkout() / "paper_figures" / "reference" / f"{name}.csv", newline="", encoding="utf-8"
-        ) as file:
+        with open(home().references / f"{name}.csv", newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
         assert reference.rows == rows
         assert {p.members for p in reference.points} == {
@@ -217,4 +215,4 @@ def test_a_bad_reference_is_named(checkout_copy, old, new, message):
     path = root / "paper_figures" / "reference" / "paper_points.csv"
     path.write_text(path.read_text().replace(old, new, 1))
     with pytest.raises(InputError, match=message):
-        references(root)
+        references()

@@ -1,31 +1,17 @@
-"""`fastscale plan`: the largest networks that fit a budget, on a device."""
+"""A plan as a table for the terminal, and in words what its numbers mean."""
 
-import argparse
-import json
 import math
 import textwrap
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from fastscale import api
 from fastscale.planning.evidence import WHY
-from fastscale.verbs.parsing import (
-    MOST_BATCH,
-    MOST_CLASSES,
-    MOST_COUNT,
-    MOST_DEVICES,
-    MOST_IMAGES,
-    MOST_MINUTES,
-    Verbs,
-    real,
-    whole,
-)
 
 if TYPE_CHECKING:
-    from fastscale.planning import Plan, Prediction
-
+    from fastscale.planning.plan import Plan
+    from fastscale.planning.predict import Prediction
 
 # budget -> (as text, unit)
-_BUDGETS = {
+BUDGETS = {
     "flops": ("flops (multiply-adds)", ""),
     "params": ("params", ""),
     "acts": ("acts", ""),
@@ -33,119 +19,19 @@ _BUDGETS = {
     "memory_mib": ("training memory", " MiB"),
     "latency_ms": ("latency", " ms"),
 }
-
-
 _LEFT_OUT = {"family": "their family was", "strategy": "their strategy was", "network": "they were"}
-_UNSAID = ("batch", "device_type")  # of an envelope
+_UNSAID = ("batch", "device_type")  # of an environment
 
 
-def add(verbs: Verbs) -> None:
-    """plan."""
-    p = verbs.verb(
-        "plan",
-        cmd_plan,
-        "Find the largest networks within a budget of counts, epoch time, memory or latency; without one, say what the networks cost.",
-        "fastscale plan regnety-500mf regnetz-500mf --device v100 --epoch-time-min 10",
-    )
-    p.add_argument("base", nargs="+", help="networks to scale")
-    p.add_argument(
-        "--strategies",
-        nargs="+",
-        metavar="S",
-        help="d wg r dw dwr dwgr alpha=2/3 dWr unless given; `family`: alpha from 0 to 1",
-    )
-    p.add_argument("--flops", type=real(1, MOST_COUNT), help="multiply-adds of one image")
-    p.add_argument("--params", type=real(1, MOST_COUNT))
-    p.add_argument("--acts", type=real(1, MOST_COUNT))
-    p.add_argument(
-        "--epoch-time-min",
-        type=real(1e-6, MOST_MINUTES),
-        help="minutes of a training epoch, on a device measured in training",
-    )
-    p.add_argument("--memory-mib", type=real(1, 1e12), help="training memory of one device")
-    p.add_argument(
-        "--latency-ms",
-        type=real(1e-6, 1e12),
-        help="time of one batch, on a device measured at inference",
-    )
-    p.add_argument(
-        "--device",
-        action="append",
-        help="v100, rtx-4090, ..., a file of time records, or a name in records; twice to train and serve",
-    )
-    p.add_argument(
-        "--batch",
-        type=whole(1, MOST_BATCH),
-        help="images a training step on one device (of inference where only that is planned for); "
-        "default: as measured there",
-    )
-    p.add_argument(
-        "--latency-batch",
-        type=whole(1, MOST_BATCH),
-        help="images a step at inference; default: as measured there",
-    )
-    p.add_argument(
-        "--devices",
-        type=whole(1, MOST_DEVICES),
-        help="that share an epoch; 8 for named devices, 1 for records",
-    )
-    p.add_argument(
-        "--images",
-        type=whole(1, MOST_IMAGES),
-        default=1_281_167,
-        help="of an epoch; default: ImageNet's",
-    )
-    p.add_argument("--classes", type=whole(1, MOST_CLASSES), default=1000)
-    p.add_argument(
-        "--precision", help="which records, where they differ: 32-true, 16-mixed, bf16-mixed"
-    )
-    p.add_argument(
-        "--layout",
-        help="which records: contiguous, channels_last, or best (each network's faster one)",
-    )
-    p.add_argument(
-        "--compile", action=argparse.BooleanOptionalAction, help="which records: compiled or eager"
-    )
-    p.add_argument("--recipe", default="imagenet-100ep", help="of the run names")
-    p.add_argument("--json", action="store_true")
-
-
-def cmd_plan(args: argparse.Namespace) -> int:
-    """Candidates, what binds them, the ones worth a thought."""
-    from fastscale.training.recipe import load_recipe
-
-    load_recipe(args.recipe)  # or the run names printed would be refused by fit
-    strategies: Any = args.strategies
-    found = api.plan(
-        args.base,
-        "family" if strategies == ["family"] else strategies,
-        **{name: getattr(args, name) for name in _BUDGETS},
-        device=args.device,
-        batch=args.batch,
-        latency_batch=args.latency_batch,
-        images=args.images,
-        devices=args.devices,
-        num_classes=args.classes,
-        precision=args.precision,
-        layout=args.layout,
-        compile=args.compile,
-    )
-    print(
-        json.dumps(found.to_dict(args.recipe))
-        if args.json
-        else "\n".join(_lines(found, args.recipe))
-    )
-    return 0
-
-
-def _lines(plan: "Plan", recipe: str) -> list[str]:
+def lines(plan: "Plan", recipe: str) -> list[str]:
+    """The candidates, what binds them, and what the numbers mean; `recipe`: of the run to train."""
     said = {
         name: f"{value:,.0f}" if value >= 1000 else f"{value:g}"
         for name, value in plan.budgets.items()
     }
     served = f" for {plan.conditions.served:g} image{'s' * (plan.conditions.served != 1)}"
     wanted = ", ".join(
-        f"{_BUDGETS[name][0]} {value}{_BUDGETS[name][1]}{served * (name == 'latency_ms')}"
+        f"{BUDGETS[name][0]} {value}{BUDGETS[name][1]}{served * (name == 'latency_ms')}"
         for name, value in said.items()
     )
     notes = _notes(plan)
@@ -213,7 +99,7 @@ def _columns(plan: "Plan") -> dict[str, list[str]]:
     columns["memory, MiB"] = [f"{c.memory_mib:,.0f}" for c in cs]
     if plan.budgets:
         columns["bound by"] = [
-            f"{_BUDGETS[c.binds][0].split(' (')[0]}, {100 * (c.load or 0):.0f} %" if c.binds else ""
+            f"{BUDGETS[c.binds][0].split(' (')[0]}, {100 * (c.load or 0):.0f} %" if c.binds else ""
             for c in cs
         ]
     return {header: cells for header, cells in columns.items() if any(cells)}

@@ -1,0 +1,226 @@
+"""`fastscale checkpoint publish | list | show | verify | load-test | import`: released networks."""
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from fastscale.cli.options import Verbs, given, real, whole
+from fastscale.errors import InputError
+from fastscale.home import home
+
+SOURCES = ("pycls", "timm", "torchvision", "efficientnet-lite")
+LIGHTNING = "\n\nFurther options are Lightning's: --data.workers 4, --trainer.devices 1."
+NAMES = "released names; default: all"
+TRAINED_ON = "default: what it was trained on"
+
+
+def add(verbs: Verbs) -> None:
+    """checkpoint publish, list, show, verify, load-test, import."""
+    text = "Released networks: publish, list, show, verify, load, import."
+    group = verbs.group("checkpoint", text)
+    text = "Release a finished run; of several seeds, the one nearest to their mean."
+    example = (
+        "fastscale checkpoint publish regnety-tiny.dWr-x4.quick --url https://example.org/{file}"
+    )
+    p = group.verb("publish", cmd_publish, text, example + LIGHTNING, further=True)
+    p.add("run", None, "a run's name, its folder, or a seed's folder")
+    p.add("--runs-dir", None, default=str(home().runs))
+    p.add("--out", None, "default: checkpoints/ of the current folder", metavar="DIR")
+    p.weights()
+    p.add("--dtype", ("float32", "float16"), "of what is stored", default="float32")
+    text = "where it will be served, {file} for its name; again for mirrors"
+    p.add("--url", None, text, action="append", default=[], dest="urls", metavar="URL")
+    p.add("--licence", None, "of the weights", default="MIT")
+    text = "percentage points that an evaluation elsewhere may differ, at most 1; default: 0.02"
+    p.add("--tolerance", real(0, 1), text, default=argparse.SUPPRESS)
+    p.add("--data", None, TRAINED_ON, metavar="SOURCE", dest="source")
+    text = "publish to this repository of a model hub as well"
+    p.add("--hub", None, text, metavar="ORG/NAME")
+    p.add("--private", bool, "make that repository a private one")
+
+    text = "Released networks with their counts and errors."
+    p = group.verb("list", cmd_list, text, "fastscale checkpoint list regnety")
+    p.add("pattern", None, "only names that contain this", nargs="?", default="")
+    p.add("--json", bool)
+
+    example = "fastscale checkpoint show regnety-tiny.dWr-x4_fashion-mnist"
+    p = group.verb("show", cmd_show, "All about one checkpoint.", example)
+    p.add("name", None, "a released name, or whatever fs.load takes")
+    p.add("--json", bool)
+
+    text = "Hash and evaluate released networks again."
+    example = "fastscale checkpoint verify regnety-tiny.dWr-x4_fashion-mnist --images 1000"
+    p = group.verb("verify", cmd_verify, text, example + LIGHTNING, further=True)
+    p.add("name", None, NAMES, nargs="*")
+    text = "evaluate on so many images only, the same ones every time"
+    p.add("--images", whole(1), text)
+    p.add("--no-evaluate", bool, "only files, headers and records")
+    p.add("--data", None, TRAINED_ON, metavar="SOURCE")
+
+    text = "Load released networks and run each once."
+    p = group.verb("load-test", cmd_load_test, text, "fastscale checkpoint load-test")
+    p.add("name", None, NAMES, nargs="*")
+
+    text = "Another project's weights as a file of ours."
+    example = "fastscale checkpoint import resnet50.pth --from timm --arch resnet-50"
+    p = group.verb("import", cmd_import, text, example)
+    p.add("file")
+    p.add("--from", SOURCES, dest="source", required=True)
+    p.add("--arch", None, "default: found by the weights' structure")
+    text = "where the .safetensors goes; default: here"
+    p.add("--out", None, text, metavar="DIR", default=".")
+    p.weights()
+
+
+def cmd_publish(args: argparse.Namespace, rest: list[str]) -> int:
+    """A run into checkpoints/, and to a hub."""
+    from fastscale.release.places import RECORDS
+    from fastscale.release.publish import publish
+
+    if args.hub:
+        from fastscale.release.hub import reachable
+
+        reachable(args.hub)  # what is missing is said before a long evaluation
+    entry, path = publish(**given(args, publish), arguments=rest)
+    error = entry.errors["top1_error"]
+    spread = (
+        f"mean of {error['n']} seeds {error['mean']:.2f}, std {error['std']:.2f}"
+        if error["n"] > 1
+        else "a single run"
+    )
+    print(
+        f"{path}: {entry.weights} weights of seed {entry.seed}, top-1 error "
+        f"{error['value']:.2f} % ({spread}), {entry.bytes:,} bytes"
+    )
+    name = entry.short if path.parent.resolve() == home().checkpoints.resolve() else path
+    print(f'loads with fastscale.load("{name}"); its card: {path.with_name(entry.name + ".md")}')
+    if args.hub:
+        from fastscale.release.hub import to_hub
+        from fastscale.release.verify import records_in
+
+        records = records_in(path.parent / RECORDS)
+        own = "".join(r.to_json() + "\n" for i, r in records.items() if i in entry.record_ids)
+        card = path.with_name(entry.name + ".md").read_text(encoding="utf-8")
+        print(f"published: {to_hub(args.hub, entry, path.parent, card, own, args.private)}")
+    return 0
+
+
+def entries(names: list[str]) -> list[Any]:
+    """The manifest's entries of these names, all for none."""
+    from fastscale.release.manifest import find, unknown
+    from fastscale.release.places import released
+
+    there, out = released(), []
+    for name in names:
+        entry = find(name, there)
+        if entry is None:
+            raise unknown(name, there)
+        out.append(entry)
+    return out or there
+
+
+def cmd_list(args: argparse.Namespace) -> int:
+    """A line for each released network."""
+    there = [e for e in entries([]) if args.pattern in e.name]
+    if args.json:
+        print(json.dumps([asdict(e) for e in there], ensure_ascii=False))
+        return 0
+    if not there:
+        under = f"under a name with {args.pattern!r}" if args.pattern else "yet"
+        print(f"nothing is released {under}")
+        return 0
+    width = max(len(e.name) for e in there) + 2
+    print(
+        f"{'name':{width}}{'px':>5}{'flops (multiply-adds)':>24}{'params':>14}"
+        f"{'top-1 error, %':>16}{'runs':>6}{'MB':>9}"
+    )
+    for e in there:
+        error = e.errors["top1_error"]
+        print(
+            f"{e.name:{width}}{e.resolution:>5}{e.flops:>24,}{e.params:>14,}"
+            f"{error['value']:>16.2f}{error['n']:>6}{e.bytes / 1e6:>9.2f}"
+        )
+    return 0
+
+
+def cmd_show(args: argparse.Namespace) -> int:
+    """The card of a released network, or the description in any other checkpoint."""
+    from fastscale.release.card import card
+    from fastscale.release.load import open_checkpoint
+    from fastscale.release.manifest import find
+    from fastscale.release.places import released
+    from fastscale.release.verify import records_here
+
+    entry = find(args.name, released())
+    if entry is not None:
+        if args.json:
+            print(json.dumps(asdict(entry), ensure_ascii=False))
+            return 0
+        records = records_here()
+        print(card(entry, [records[i] for i in entry.record_ids if i in records]))
+        return 0
+    about = {k: v for k, v in asdict(open_checkpoint(args.name).about).items() if v is not None}
+    if args.json:
+        print(json.dumps(about, ensure_ascii=False))
+        return 0
+    for name, value in about.items():
+        shown = value
+        if isinstance(value, tuple):
+            shown = ", ".join(map(str, value[:12])) + (", ..." if len(value) > 12 else "")
+        elif isinstance(value, dict):
+            shown = ", ".join(f"{k} {v}" for k, v in value.items())
+        print(f"{name:18}{shown}")
+    return 0
+
+
+def cmd_verify(args: argparse.Namespace, rest: list[str]) -> int:
+    """Exit code 1 if any is not what the manifest says, or could not be evaluated."""
+    from fastscale.data.sources import source
+    from fastscale.release.verify import verify
+
+    if args.data is not None:
+        source(args.data)  # a name that there is not is the user's mistake, and none of the files'
+    failed = 0
+    for entry in entries(args.name):
+        found = verify(entry, args.data, rest, args.images, not args.no_evaluate)
+        errors, verdict = list(found.problems), "WRONG" if found.problems else "as released"
+        if found.unevaluated:
+            verdict = "WRONG" if found.problems else "could not be evaluated"
+            errors.append(f"could not be evaluated: {found.unevaluated}")
+        failed += bool(errors)
+        print("\n  ".join([f"{entry.name}: {verdict}", *found.lines]))
+        for line in errors:
+            print(f"error: {entry.name}: {line}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def cmd_load_test(args: argparse.Namespace) -> int:
+    """Exit code 1 if any cannot be loaded."""
+    from fastscale.release.verify import load_test
+
+    failed = 0
+    for entry in entries(args.name):
+        try:
+            print(f"{entry.name}: {load_test(entry)}")
+        except InputError as error:
+            failed += 1
+            print(f"error: {error}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def cmd_import(args: argparse.Namespace) -> int:
+    """Another project's file into one of ours, which loads by its path."""
+    from fastscale.release.importing import import_file
+    from fastscale.release.load import from_imported
+    from fastscale.release.publish import write_imported
+
+    if not Path(args.file).is_file():
+        raise InputError(f"{args.file}: no such file")
+    chosen = {} if args.weights == "auto" else {"weights": args.weights}
+    found = import_file(args.file, args.source, args.arch, **chosen)
+    path = write_imported(from_imported(found), args.source, args.out)
+    print(f'{path}: loads with fastscale.load("{path}")')
+    return 0

@@ -1,0 +1,74 @@
+"""`fastscale data write | verify`: images prepared for the loaders."""
+
+import argparse
+import sys
+
+from fastscale.cli.options import Parser, Verbs, given, real, whole
+from fastscale.cli.signals import ended_by_signals
+from fastscale.errors import InputError
+
+SOURCE = (
+    "fashion-mnist, cifar10, imagenette, imagenet, or a folder or archive of train|val/<class>/*"
+)
+
+
+def add(verbs: Verbs) -> None:
+    """data write, data verify."""
+    data = verbs.group("data", "Prepare images, and check what was prepared.")
+    text = "Fetch a data set and write it as train.beton and val.beton for FFCV."
+    p = data.verb("write", cmd_write, text, "fastscale data write fashion-mnist")
+    p.add("source", None, SOURCE)
+    _add_places(p, "folder to write to; default: the one where `fit` looks")
+    p.add("--max-resolution", whole(1, 65535), "longest side stored, in pixels")
+    text = "encode all images; default: JPEG files that are small enough are kept as they are"
+    p.add("--jpeg-quality", whole(1, 100), text)
+    text = "share of images stored as raw pixels, 0 to 1; default: 0"
+    p.add("--raw-share", real(0, 1), text, default=0.0)
+    p.add("--workers", whole(0, 1024), "processes; default: the cores of this machine")
+    p.add("--skip-broken", bool, "leave broken images out instead of failing")
+    p.add("--limit", whole(1), "only so many images of each split, for a trial")
+    text = "Read written data whole, and compare it with its source hash by hash."
+    p = data.verb("verify", cmd_verify, text, "fastscale data verify fashion-mnist")
+    p.add("source", None, f"{SOURCE}; default: all that are written here", nargs="?")
+    _add_places(p, "folder that it was written to; default: the one where `fit` looks")
+
+
+def _add_places(p: Parser, out: str) -> None:
+    p.add("--out", None, out, dest="out_dir", metavar="OUT")
+    p.add("--data-dir", None, "where data is kept; default: $FASTSCALE_DATA or ~/.cache/fastscale")
+
+
+def cmd_verify(args: argparse.Namespace) -> int:
+    """Every written split, read whole."""
+    from fastscale.data.verify import verify, written
+
+    if args.source is None and args.out_dir:
+        raise InputError("--out: name the source that was written there, too")
+    specs = [args.source] if args.source else written(args.data_dir)
+    if not specs:
+        raise InputError("nothing is written here yet; see fastscale data write --help")
+    problems = sum(verify(spec, args.out_dir, args.data_dir) for spec in specs)
+    return 1 if problems else 0
+
+
+def cmd_write(args: argparse.Namespace) -> int:
+    """A source into train.beton and val.beton."""
+    from fastscale.data.write import BrokenImages, write
+
+    if args.limit is not None and not (args.out_dir or args.data_dir):
+        raise InputError(
+            "--limit writes a trial set, which must not pass for the whole: "
+            "give it a place of its own with --data-dir DIR"
+        )
+    try:
+        with ended_by_signals("the same command writes what is missing"):
+            infos = write(**given(args, write))
+    except BrokenImages as error:
+        print(error, file=sys.stderr)
+        return 1
+    for split, info in infos.items():
+        print(
+            f"{split}: {info.count} images in {len(info.classes)} classes, "
+            f"sha256 of the list of file hashes {info.list_digest}"
+        )
+    return 0

@@ -1,0 +1,110 @@
+"""How a verb is put on the command line, and how its mistakes are said: one line, exit code 2."""
+
+import argparse
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from fastscale.common import number
+from fastscale.errors import InputError
+
+
+def whole(least: int = 1, most: int = 1_000_000_000) -> Callable[[str], int]:
+    """An argparse type: a whole number from `least` to `most`; `1e6` is one too."""
+    return _bounded(least, most, True)  # type: ignore[return-value]
+
+
+def real(least: float = 0.0, most: float = 1e15) -> Callable[[str], float]:
+    """An argparse type: a finite number from `least` to `most`."""
+    return _bounded(least, most, False)
+
+
+def _bounded(least: float, most: float, is_whole: bool) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        try:
+            return number(text, least, most, is_whole)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return read
+
+
+# What no network, device or data set comes near: beyond them a number is a slip of the keyboard.
+MOST_BATCH = 1_000_000
+BATCH = CLASSES = whole(1, MOST_BATCH)
+PIXELS = whole(1, 4096)
+DEVICES = whole(1, 100_000)
+IMAGES = whole(1, 1_000_000_000_000)
+COUNT = real(1, 1e15)  # flops, params, acts
+MINUTES = real(1e-3, 1e7)  # up to nineteen years
+WEIGHTS = "raw or averaged (EMA) ones; default: auto, the better by recorded error"
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, with errors in one line, examples kept as written, and options that may also be
+    spelled with underscores (`--runs_dir`)."""
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        own = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False}
+        super().__init__(*args, **(own | kwargs))
+        self._aliases: dict[str, str] = {}
+
+    def add(self, name: str, kind: Any = None, text: str | None = None, **more: Any) -> None:
+        """An argument or option. `kind`: a type, a tuple of choices, or bool for a switch."""
+        if kind is bool:
+            more["action"] = "store_true"
+        elif isinstance(kind, tuple):
+            more["choices"] = kind
+        elif kind is not None:
+            more["type"] = kind
+        self.add_argument(name, help=text, **more)
+        if name.startswith("--"):
+            self._aliases["--" + name[2:].replace("-", "_")] = name
+
+    def weights(self, text: str = WEIGHTS) -> None:
+        """The option `--weights auto|raw|ema`."""
+        self.add("--weights", ("auto", "raw", "ema"), text, default="auto")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        words = args if args is None else [self._spelled(word) for word in args]
+        return super().parse_known_args(words, namespace)
+
+    def _spelled(self, word: str) -> str:
+        name, equals, value = word.partition("=")
+        return self._aliases.get(name, name) + equals + value
+
+    def error(self, message: str) -> NoReturn:
+        """One line, exit code 2."""
+        raise InputError(f"{self.prog}: {message}; see {self.prog} --help")
+
+
+class Verbs:
+    """A level of the command line: verbs, or groups of verbs (`fastscale data write`)."""
+
+    def __init__(self, parser: argparse.ArgumentParser, dest: str, metavar: str):
+        self._level = parser.add_subparsers(
+            dest=dest, required=True, metavar=metavar, parser_class=Parser
+        )
+
+    def verb(
+        self, name: str, run: Callable[..., int], text: str, example: str, further: bool = False
+    ) -> Parser:
+        """The parser of a new verb: `run(args)` does it and returns the exit code.
+
+        `further`: arguments unknown here are Lightning's, and `run(args, further)` gets them.
+        """
+        p = self._level.add_parser(
+            name, help=text, description=text, epilog=f"example:\n  {example}"
+        )
+        p.set_defaults(run_verb=run, further=further)
+        return p
+
+    def group(self, name: str, text: str) -> "Verbs":
+        """Verbs of a second word."""
+        return Verbs(self._level.add_parser(name, help=text, description=text), "action", "ACTION")
+
+
+def given(args: argparse.Namespace, function: Callable[..., Any]) -> dict[str, Any]:
+    """The arguments that bear the names of the function's parameters."""
+    names: Sequence[str] = list(inspect.signature(function).parameters)
+    return {name: getattr(args, name) for name in names if hasattr(args, name)}

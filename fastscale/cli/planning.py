@@ -1,0 +1,70 @@
+"""`fastscale plan`: the largest networks that fit a budget, on a device."""
+
+import argparse
+import json
+
+from fastscale import api
+from fastscale.cli.options import (
+    BATCH,
+    CLASSES,
+    COUNT,
+    DEVICES,
+    IMAGES,
+    Verbs,
+    given,
+    real,
+)
+
+
+def add(verbs: Verbs) -> None:
+    """plan. Options bear the names of `fastscale.plan`'s parameters, whose defaults hold."""
+    text = (
+        "Find the largest networks within a budget of counts, epoch time, memory or latency; "
+        "without one, say what the networks cost."
+    )
+    example = "fastscale plan regnety-500mf regnetz-500mf --device v100 --epoch-time-min 10"
+    p = verbs.verb("plan", cmd_plan, text, example)
+    p.add("bases", None, "networks to scale", nargs="+", metavar="base")
+    text = "default: d wg r dw dwr dwgr alpha=2/3 dWr; `family`: alpha from 0 to 1"
+    p.add("--strategies", None, text, nargs="+", metavar="S")
+    p.add("--flops", COUNT, "multiply-adds of one image")
+    p.add("--params", COUNT)
+    p.add("--acts", COUNT)
+    text = "minutes of a training epoch, on a device measured in training"
+    p.add("--epoch-time-min", real(1e-6, 1e7), text)
+    p.add("--memory-mib", real(1, 1e12), "training memory of one device")
+    p.add("--latency-ms", real(1e-6, 1e12), "time of one batch, on a device measured at inference")
+    text = "v100, rtx-4090, ..., a file of time records, or a name in records; twice to train and serve"
+    p.add("--device", None, text, action="append")
+    text = (
+        "images a training step on one device (of inference where only that is planned for); "
+        "default: as measured there"
+    )
+    p.add("--batch", BATCH, text)
+    p.add("--latency-batch", BATCH, "images a step at inference; default: as measured there")
+    text = "number of GPUs that share an epoch; default: 8 for named devices, 1 for records"
+    p.add("--devices", DEVICES, text)
+    text = "of an epoch; default: ImageNet's"
+    p.add("--images", IMAGES, text, default=argparse.SUPPRESS)
+    p.add("--classes", CLASSES, "default: 1000", default=argparse.SUPPRESS, dest="num_classes")
+    p.add("--precision", None, "which records, where they differ: 32-true, 16-mixed, bf16-mixed")
+    text = "which records: contiguous, channels_last, or best (each network's faster one)"
+    p.add("--layout", None, text)
+    text = "which records: compiled or eager"
+    p.add("--compile", None, text, action=argparse.BooleanOptionalAction)
+    p.add("--recipe", None, "of the run names", default="imagenet-100ep")
+    p.add("--json", bool)
+
+
+def cmd_plan(args: argparse.Namespace) -> int:
+    """Candidates, what binds them, the ones worth a thought."""
+    from fastscale.planning.table import lines
+    from fastscale.training.recipe import load_recipe
+
+    load_recipe(args.recipe)  # or the run names printed would be refused by fit
+    if args.strategies == ["family"]:
+        args.strategies = "family"
+    found = api.plan(**given(args, api.plan))
+    shown = [json.dumps(found.to_dict(args.recipe))] if args.json else lines(found, args.recipe)
+    print("\n".join(shown))
+    return 0

@@ -1,0 +1,55 @@
+"""`fastscale reproduce`: tables and figures, with the runs they need, here or on a cluster."""
+
+import argparse
+from pathlib import Path
+
+from fastscale.cli.options import MINUTES, Verbs, given, whole
+from fastscale.cli.signals import ended_by_signals
+from fastscale.errors import InputError
+from fastscale.home import home
+
+EXAMPLE = """fastscale reproduce quick --dry-run
+  fastscale reproduce --tier full --cluster slurm --partition gpu --gpus-per-run 8 --time 1-00:00:00"""
+
+
+def add(verbs: Verbs) -> None:
+    """reproduce."""
+    text = "Make tables and figures, training and timing what is missing."
+    p = verbs.verb("reproduce", cmd_reproduce, text, EXAMPLE)
+    text = "from configs/artifacts; default: quick (in the full tier: all that have one)"
+    p.add("names", None, text, nargs="*", metavar="artifact")
+    p.add("--tier", ("smoke", "quick", "full"), default="quick")
+    p.add("--dry-run", bool, "show the plan and its cost, and stop")
+    p.add("--jobs", whole(1, 10_000), "runs side by side on this machine")
+    text = "stop starting new runs after MINUTES; rerun the command to continue"
+    p.add("--budget", MINUTES, text, metavar="MINUTES")
+    text = "where you keep a data set: cifar10:/path/of/folder/or/archive"
+    p.add("--data", None, text, action="append", metavar="NAME:PATH", default=[])
+    text = "how many share a run, here or in a job (1; with --cluster, 0: CPUs)"
+    p.add("--gpus-per-run", whole(0, 100_000), text, default=1, dest="gpus", metavar="N")
+    p.add("--runs-dir", Path, default=home().runs)
+    p.add("--device", None, "the device whose times are predicted; default: this machine's")
+    text = "submit missing runs as jobs, requeued on pre-emption, and show their states"
+    p.add("--cluster", ("slurm",), text)
+    text = "with --cluster: limit of a job as SLURM writes it (1-00:00:00); a longer run resumes"
+    p.add("--time", None, text)
+    p.add("--partition", None, "with --cluster")
+    text = "with --cluster: another sbatch option, as often as needed: account=vision"
+    p.add("--slurm", None, text, action="append", metavar="KEY=VALUE")
+
+
+def cmd_reproduce(args: argparse.Namespace) -> int:
+    """Tables and figures, with the runs they need."""
+    from fastscale.reproduce import reproduce
+    from fastscale.reproduce.listing import full_artifacts
+
+    if args.cluster:
+        from fastscale.reproduce.slurm import Cluster, parse_further, parse_minutes
+
+        minutes, further = parse_minutes(args.time or "1-0"), parse_further(args.slurm or ())
+        args.cluster = Cluster(args.gpus, minutes, args.partition, further)
+    elif lone := [k for k in ("time", "partition", "slurm") if getattr(args, k) is not None]:
+        raise InputError(f"--{lone[0]} is for jobs: give --cluster slurm with it")
+    args.names = args.names or (full_artifacts() if args.tier == "full" else []) or ["quick"]
+    with ended_by_signals("every run is saved as far as it came; the same command resumes"):
+        return reproduce(**given(args, reproduce))

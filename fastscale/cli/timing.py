@@ -1,0 +1,257 @@
+"""`fastscale time`: step, inference, loader and epoch times of networks, or a sweep over a grid."""
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fastscale import api
+from fastscale.cli.options import BATCH, CLASSES, DEVICES, IMAGES, MINUTES, Verbs, real, whole
+from fastscale.cli.signals import ended_by_signals
+from fastscale.errors import InputError
+from fastscale.home import home
+
+if TYPE_CHECKING:
+    from fastscale.records import Record
+
+EXAMPLE = """fastscale time regnety-tiny regnety-tiny.dWr-x4 --recipe quick --data fashion-mnist --images 60000 --classes 10
+  fastscale time regnety-4gf regnety-4gf.dWr-x4 --what train,inference --precision bf16-mixed,16-mixed --layout contiguous,channels_last
+  fastscale time regnety-tiny --recipe quick --loader fashion-mnist      # loader, model and both together
+  fastscale time --grid cpu --budget 20                                  # rerun an interrupted command to resume"""
+# what a loader's time does not depend on, and what a grid decides by itself
+STEP_DEFAULTS: dict[str, Any] = {
+    **{"data": "imagenet", "images": 1_281_167, "classes": 1000},
+    **{"inference_batch": None, "devices": 1},
+}
+GRID_DEFAULTS: dict[str, Any] = {
+    **{"what": "train", "recipe": "imagenet-100ep", "precision": None, "layout": None},
+    **{"compile": None, "batch": None, **STEP_DEFAULTS, "rounds": 5, "round_s": 0.5},
+}
+
+
+def add(verbs: Verbs) -> None:
+    """time."""
+    text = "Measure step, inference and epoch time on dummy data, or a data loader."
+    p = verbs.verb("time", cmd_time, text, EXAMPLE)
+    text = "measured interleaved, all in one process; --separate: one after another, a process each"
+    p.add("arch", None, text, nargs="*")
+    p.add("--grid", None, "a grid of configs/timing or a YAML file, in place of networks")
+    text = "end a sweep then, whatever is left; it covers the grid evenly"
+    p.add("--budget", MINUTES, text, metavar="MINUTES")
+    p.add("--separate", bool, "a sweep over the networks named here")
+    p.add("--what", None, "train, inference, or both as train,inference")
+    p.add("--recipe", None, "precision, layout, batch and optimizer; default: imagenet-100ep")
+    text = "in place of the recipe's: 32-true, 16-mixed, bf16-mixed, or several with commas"
+    p.add("--precision", None, text)
+    text = "in place of the recipe's: contiguous, channels_last, or both with a comma"
+    p.add("--layout", None, text)
+    p.add("--compile", None, "in place of the recipe's: off, on, or both as off,on")
+    p.add("--data", None, "whose epoch it is; default: imagenet")
+    p.add("--images", IMAGES, "images in an epoch; default: ImageNet's")
+    p.add("--classes", CLASSES, "default: 1000")
+    text = "images a step; default: the recipe's; halved where memory does not hold it"
+    p.add("--batch", BATCH, text)
+    p.add("--inference-batch", BATCH, "images a forward pass of inference; default: --batch")
+    text = "add the epoch time divided by so many devices (the paper's: 8)"
+    p.add("--devices", DEVICES, text)
+    text = "time the loader of this data set, alone and end to end"
+    p.add("--loader", None, text, metavar="SOURCE")
+    p.add("--device", None, default="auto")
+    p.add("--rounds", whole(1, 10_000), "default: 5")
+    p.add("--round-s", real(1e-3, 3600), "seconds a round, about; default: 0.5")
+    p.add("--runs-dir", Path, default=home().runs)
+    p.set_defaults(**GRID_DEFAULTS)
+
+
+def cmd_time(args: argparse.Namespace) -> int:
+    """Times, as records."""
+    if bool(args.arch) == bool(args.grid):
+        raise InputError(
+            "fastscale time: give networks, or --grid; fastscale time --help shows examples"
+        )
+    if args.grid or args.separate:
+        with ended_by_signals("what was measured is recorded; the same command resumes"):
+            return sweep(args)
+    if args.budget is not None:
+        raise InputError("--budget is of a sweep: give --grid, or --separate with the networks")
+    with ended_by_signals("what is not in the records yet is measured by the same command"):
+        return loaders(args) if args.loader else interleaved(args)
+
+
+def refuse(args: argparse.Namespace, options: dict[str, Any], why: str) -> None:
+    """InputError for the first of these options that has another value than by default: it would
+    have been ignored."""
+    for name, default in options.items():
+        if getattr(args, name) != default:
+            raise InputError(f"--{name.replace('_', '-')} {getattr(args, name)}: {why}")
+
+
+def networks_of(args: argparse.Namespace) -> list[Any]:
+    """The networks named on the command line, each once."""
+    return list({name: api.arch(name) for name in args.arch}.values())
+
+
+def settings_of(args: argparse.Namespace) -> tuple:
+    """Every combination of what the command line names; what it does not name is the recipe's."""
+    from fastscale.timing.grid import make_settings
+    from fastscale.training.layout import resolve_layout
+    from fastscale.training.recipe import load_recipe
+
+    recipe, words = load_recipe(args.recipe), {"off": False, "on": True}
+    switches = (args.compile or ("on" if recipe.compile else "off")).split(",")
+    if any(s not in words for s in switches):
+        raise InputError(f"--compile {args.compile}: give off, on, or off,on")
+    layouts = (args.layout or resolve_layout(recipe.layout)).split(",")
+    if "better" in layouts:
+        raise InputError(
+            "--layout better: that is for grids; "
+            "give contiguous, channels_last, or both with a comma"
+        )
+    batch = recipe.batch_size if args.batch is None else args.batch
+    return make_settings(
+        args.what.split(","),
+        (args.precision or recipe.precision).split(","),
+        layouts,
+        [words[s] for s in switches],
+        batch,
+        batch if args.inference_batch is None else args.inference_batch,
+        "fastscale time",
+    )
+
+
+def measured_as(args: argparse.Namespace, setting: Any) -> Any:
+    """The recipe in that setting."""
+    from fastscale.training.recipe import load_recipe
+
+    chosen = {name: getattr(setting, name) for name in ("precision", "layout", "compile")}
+    return replace(load_recipe(args.recipe), **chosen)
+
+
+def interleaved(args: argparse.Namespace) -> int:
+    """The networks in one process, for every setting asked for."""
+    from fastscale.records import RecordStore
+    from fastscale.timing.drift import drifted
+    from fastscale.timing.epoch import time_epochs
+    from fastscale.timing.turns import COMPILED_ALONE
+
+    store, networks = RecordStore(args.runs_dir / "records.jsonl"), networks_of(args)
+    settings = settings_of(args)
+    if len(networks) > 1 and any(setting.compile for setting in settings):
+        raise InputError(COMPILED_ALONE)
+    store.check()
+    sizes = {"images": args.images, "num_classes": args.classes, "devices": args.devices}
+    rounds = {"rounds": args.rounds, "round_s": args.round_s, "progress": progress}
+    for s in settings:
+        own = {"batch": s.batch, "what": s.what, "device": args.device, **sizes, **rounds}
+        records = time_epochs(networks, measured_as(args, s), data=args.data, **own)
+        show(records)
+        for r in records:
+            store.append(r)
+        if warning := drifted(records[0].env["drift"]):
+            print(warning, file=sys.stderr)
+    return 0
+
+
+def loaders(args: argparse.Namespace) -> int:
+    """Loader, model and end to end of each network."""
+    from fastscale.records import RecordStore
+    from fastscale.timing.loader import time_loader
+
+    refuse(args, STEP_DEFAULTS, "has no part in the loader's time: leave it out")
+    store, seconds = RecordStore(args.runs_dir / "records.jsonl"), args.rounds * args.round_s
+    store.check()
+    print(f"{'network':32}{'loader, images/s':>18}{'model':>10}{'end to end':>12}{'waiting':>10}")
+    for network in networks_of(args):
+        for s in settings_of(args):
+            if s.what != "train":
+                raise InputError("--loader is of training: leave --what out")
+            own = {"batch": s.batch, "device": args.device, "seconds": seconds}
+            record = time_loader(network, measured_as(args, s), args.loader, **own)
+            v = record.values
+            print(
+                f"{record.arch:32}{v['loader_images_per_s']:>18.0f}{v['images_per_s']:>10.0f}"
+                f"{v['end_to_end_images_per_s']:>12.0f}{v['data_wait_share']:>10.1%}",
+                flush=True,
+            )
+            store.append(record)
+    return 0
+
+
+def sweep(args: argparse.Namespace) -> int:
+    """A grid, one process a network."""
+    from fastscale.timing.campaign import Campaign
+    from fastscale.timing.drift import drifted
+    from fastscale.timing.grid import load_grid
+
+    if args.loader:
+        raise InputError("--loader is measured interleaved: leave --grid and --separate out")
+    if args.devices != 1:
+        raise InputError(
+            "--devices is for networks measured interleaved: a sweep's records are of one device"
+        )
+    if args.grid:
+        why = "the grid says that: leave it out, or give a grid file of your own"
+        refuse(args, GRID_DEFAULTS, why)
+    grid = load_grid(args.grid) if args.grid else typed_grid(args)
+    store = args.runs_dir / "records.jsonl"
+    done = Campaign(
+        grid, store, args.device, args.budget, lambda line: print(line, flush=True)
+    ).run()
+    print(
+        f"{len(done.measured)} measured, {done.before} measured before, {done.left} left, "
+        f"{len(done.failed)} failed; drift of the reference {done.drift:.2f}"
+    )
+    if warning := drifted(done.drift):
+        print(warning, file=sys.stderr)
+    return 1 if done.failed and not done.measured else 0
+
+
+def typed_grid(args: argparse.Namespace) -> Any:
+    """The networks and settings of the command line as a grid."""
+    from fastscale.scaling import parse_run
+    from fastscale.timing.grid import Grid, Network, Part
+
+    names = [parse_run(network.name) for network in networks_of(args)]
+    networks = tuple(Network(n.base, n.strategy, n.factor) for n in names)
+    settings = settings_of(args)
+    # the smallest: it is there to be timed again and again
+    smallest = min(networks_of(args), key=lambda network: api.complexity(network).acts)
+    own = {
+        k: getattr(args, k) for k in ("data", "recipe", "images", "classes", "rounds", "round_s")
+    }
+    parts, reference = (Part(networks, settings),), (smallest.name, settings[0].batch)
+    return Grid("typed", parts, reference, **own)
+
+
+def show(records: "list[Record]") -> None:
+    """A table of one setting."""
+    env, training = records[0].env, "step_time_s" in records[0].values
+    kind, rate = ("step", "images_per_s") if training else ("inference", "inference_images_per_s")
+    eager = "compiled" if env["compile"] else "eager"
+    conditions = f"{env['device']}, {env['precision']}, {env['layout']}, {eager}"
+    last = "epoch, min" if training else ""
+    print(
+        f"{'network':32}{f'{kind}, ms':>14}{'spread':>9}{'images/s':>11}{last:>12}   ({conditions})"
+    )
+    for r in records:
+        v = r.values
+        time, spread = 1e3 * v[f"{kind}_time_s"], 1e3 * v[f"{kind}_time_spread_s"]
+        more = f"{v['epoch_time_min']:>12.3f}" if training else ""
+        if "epoch_time_normalised_min" in v:
+            devices = r.env["normalised_to_devices"]
+            more += f"   {v['epoch_time_normalised_min']:.3f} on {devices} devices"
+        if "batch_asked" in r.env:
+            more += f"   batch {r.env['batch']} of {r.env['batch_asked']}: no more fitted"
+        print(f"{r.arch:32}{time:>14.2f}{spread:>9.2f}{v[rate]:>11.0f}{more}")
+    for r in records:
+        if why := r.env.get("disturbed"):
+            said = f"warning: {r.arch} was measured twice and disturbed both times ({why})"
+            print(f"{said}: the record says so; measure again in quiet", file=sys.stderr)
+
+
+def progress(done: int, total: int) -> None:
+    """A counter, for somebody who watches."""
+    if sys.stderr.isatty():
+        end = "\n" if done == total else ""
+        print(f"\r{done}/{total} measurements", end=end, file=sys.stderr, flush=True)

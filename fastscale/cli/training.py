@@ -1,0 +1,84 @@
+"""`fastscale fit | evaluate`: thin over Lightning's own command line."""
+
+import argparse
+import os
+
+from fastscale.cli.options import Verbs, real
+from fastscale.cli.signals import ended_by_signals
+from fastscale.home import home
+
+LIGHTNING = (
+    "\n\nFurther options are Lightning's: --model.recipe.lr 1.0, --data.loader plain, "
+    "--trainer.devices 8, --seed_everything 1, --config FILE."
+)
+
+
+def add(verbs: Verbs) -> None:
+    """fit, evaluate."""
+    text = "Train a network; an interrupted run resumes from its last checkpoint."
+    example = "fastscale fit --run regnety-500mf.dWr-x4.imagenet-100ep --trainer.devices 8"
+    p = verbs.verb("fit", cmd_fit, text, example + LIGHTNING, further=True)
+    p.add("--run", None, "<base>[.<strategy>-x<factor>].<recipe>", metavar="NAME")
+    p.add("--runs-dir", None, default=str(home().runs))
+    p.add("--restart", bool, "throw away what this run has so far")
+    text = (
+        "at most between checkpoints within an epoch (default: 60; 0: after every step); "
+        "a young run saves sooner, and saving never takes over 1 %% of the time"
+    )
+    p.add("--checkpoint-every", real(0, 1e7), text, default=60.0, metavar="SECONDS")
+    text = (
+        "the step as one CUDA graph; default: auto, where a GPU and the run allow it. "
+        "on: an error where they do not; on a CPU the graph's code, uncaptured"
+    )
+    p.add("--cuda-graph", ("auto", "on", "off"), text, default="auto")
+
+    text = "Errors of a checkpoint on a validation set."
+    example = "fastscale evaluate runs/regnety-tiny.dWr-x4.quick/seed0 --data fashion-mnist"
+    p = verbs.verb("evaluate", cmd_evaluate, text, example + LIGHTNING, further=True)
+    text = "a .ckpt file, a run's folder, a released name or a .safetensors file"
+    p.add("checkpoint", None, text)
+    p.add("--data", None, "default: what it was trained on", metavar="SOURCE")
+    p.weights("of a run: raw or averaged (EMA) ones; default: auto, both")
+
+
+def cmd_fit(args: argparse.Namespace, rest: list[str]) -> int:
+    """Trains a run, or resumes it."""
+    from fastscale.training.variables import check_variables
+
+    check_variables()
+    from fastscale.training.fit import fit, speaks
+
+    record = fit(
+        args.run, rest, args.runs_dir, args.restart, args.checkpoint_every, args.cuda_graph
+    )
+    shown = ", ".join(f"{k} {v:.2f} %" for k, v in record.values.items() if "error" in k)
+    if speaks():
+        early = f", ended early after {record.epochs} epochs" if record.early else ""
+        print(f"{record.run}, seed {record.seed}: {shown}{early}")
+    return 0
+
+
+def cmd_evaluate(args: argparse.Namespace, rest: list[str]) -> int:
+    """Of a training checkpoint the errors of raw and averaged weights; of anything else that
+    `fastscale.load` takes those of the weights it has."""
+    from fastscale.training.variables import check_variables
+
+    check_variables()
+    from fastscale.training.fit import speaks
+
+    what = args.checkpoint
+    with ended_by_signals("nothing was changed; the same command evaluates again"):
+        if os.path.isdir(what) or what.endswith(".ckpt"):
+            from fastscale.training.evaluate import evaluate
+
+            found = evaluate(what, args.data, rest, args.weights)
+        else:
+            from fastscale.release.load import open_checkpoint
+            from fastscale.release.score import score
+
+            checkpoint = open_checkpoint(what, args.weights)
+            found = score(checkpoint, args.data, rest, tell=True).errors
+    for name, value in found.items():
+        if speaks():
+            print(f"{name:16}{value:10.4f} %")
+    return 0

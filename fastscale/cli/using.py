@@ -1,0 +1,85 @@
+"""`fastscale predict | export | report`: what one does with checkpoints and records."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from fastscale.cli.options import Verbs, whole
+
+
+def add(verbs: Verbs) -> None:
+    """predict, export, report."""
+    example = "fastscale predict photo.jpg --checkpoint regnety-tiny.dWr-x4_fashion-mnist"
+    p = verbs.verb("predict", cmd_predict, "The likeliest classes of images.", example)
+    p.add("image", None, "image files, or folders of them", nargs="+")
+    text = "a released name, a file, a run's folder (see `checkpoint list`)"
+    p.add("--checkpoint", None, text, required=True, metavar="NAME")
+    p.add("--top", whole(1, 1_000_000), "classes an image; default: 5", default=5)
+    p.weights()
+    p.add("--json", bool)
+
+    text = (
+        "Write a checkpoint as ONNX or as a torch.export program, batch norm folded into the convs."
+    )
+    example = "fastscale export runs/regnety-tiny.dWr-x4.quick/seed0 --to onnx tiny.onnx"
+    p = verbs.verb("export", cmd_export, text, example)
+    p.add("checkpoint", None, "a released name, a file, or a run's folder")
+    p.add("file", Path, "what to write")
+    p.add("--to", ("onnx", "torch"), default="onnx")
+    text = "pixels a side of the images it will take; default: the network's own"
+    p.add("--resolution", whole(8, 4096), text)
+    p.weights()
+    p.add("--unfused", bool, "keep batch norms as they are")
+
+    text = "Write one page, for any browser, to explore every record and reference point."
+    p = verbs.verb("report", cmd_report, text, "fastscale report --runs-dir runs")
+    text = "default: paper_figures/report.html, or DIR/report.html with --runs-dir"
+    p.add("--out", Path, text, metavar="FILE")
+    p.add("--runs-dir", Path, "show the records of these runs too", metavar="DIR")
+
+
+def cmd_predict(args: argparse.Namespace) -> int:
+    """Predictions on stdout; a line on stderr for each unreadable image: exit code 1, or 2 if there
+    was no readable one."""
+    from fastscale.release.load import open_checkpoint
+    from fastscale.release.predict import image_files, predict
+
+    files = image_files(args.image)
+    bad, rows = 0, []
+    for found in predict(open_checkpoint(args.checkpoint, args.weights), files, args.top):
+        if found.problem:
+            bad += 1
+            print(f"error: {found.problem}", file=sys.stderr)
+            continue
+        top = [{"class": c, "label": k, "probability": round(p, 6)} for c, k, p in found.top]
+        rows.append({"image": found.image, "top": top})
+        if not args.json:
+            print(found.image)
+            for name, _, share in found.top:
+                print(f"  {100 * share:6.2f} %  {name}")
+    if args.json and rows:
+        print(json.dumps(rows, ensure_ascii=False, indent=1))
+    return 0 if not bad else 1 if rows else 2
+
+
+def cmd_export(args: argparse.Namespace) -> int:
+    """One file."""
+    from fastscale.release.export import EXPORTS
+
+    written = EXPORTS[args.to](
+        args.checkpoint, args.file, args.resolution, not args.unfused, weights=args.weights
+    )
+    size = written.stat().st_size / 1e6
+    print(f"{written}: {size:.1f} MB, takes normalised RGB images (N, 3, R, R), gives logits")
+    return 0
+
+
+def cmd_report(args: argparse.Namespace) -> int:
+    """The page of records and references."""
+    from fastscale.paper.report import write_report
+
+    path = write_report(args.out, args.runs_dir)
+    shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    print(f"{shown} ({path.stat().st_size / 1e6:.1f} MB): open it in a browser")
+    return 0

@@ -1,0 +1,221 @@
+"""Where a data set comes from: an object that can fetch it and list its images. Nothing is fetched twice."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from fastscale.data import archives
+from fastscale.data.folder import (
+    SPLITS,
+    FolderSet,
+    class_folders,
+    find_tree,
+    same_classes,
+    split_folder,
+)
+from fastscale.data.images import ImageSet, Say
+from fastscale.data.paths import beton_folder, data_root, write_command
+from fastscale.errors import InputError
+
+# ImageNet's usual mean and standard deviation for photographs, times 255
+PHOTO_MEAN = (0.485 * 255, 0.456 * 255, 0.406 * 255)
+PHOTO_STD = (0.229 * 255, 0.224 * 255, 0.225 * 255)
+PHOTO_SIDE = 500  # longer side of stored photographs: ImageNet's are 500 x 375 or so
+
+
+class Source:
+    """One data set. `.name` names its folder in data_root; `.mean`, `.std` are per channel of RGB, 0..255.
+
+    `.max_resolution`: longer side in pixels of what is stored, None for as it is. `.command` fetches and writes it.
+    """
+
+    mean: tuple[float, ...] = PHOTO_MEAN
+    std: tuple[float, ...] = PHOTO_STD
+    max_resolution: int | None = PHOTO_SIDE
+
+    def __init__(self, name: str, spec: str, data_dir: str | os.PathLike[str] | None = None):
+        self.name, self.spec, self.data_dir = name, spec, data_dir
+        self.home = data_root(data_dir) / name
+        self.betons = beton_folder(name, data_dir)
+        self.command = write_command(spec, data_dir)
+
+    def __repr__(self) -> str:
+        return f"source({self.spec!r})"
+
+    def command_for(
+        self, settings: Mapping[str, Any], out: str | os.PathLike[str] | None = None
+    ) -> str:
+        """The command that writes it in this form (max_resolution, jpeg_quality, ...)."""
+        own = {k: v for k, v in settings.items() if v not in (None, 0)}
+        if own.get("max_resolution") == self.max_resolution:
+            own.pop("max_resolution", None)
+        return write_command(self.spec, self.data_dir, {"out": out, **own})
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names; a label is an index into them. InputError where the images are not there yet."""
+        raise LookupError("a subclass knows its classes")
+
+    def fetch(self, progress: Say = print) -> None:
+        """Make the images available here: download, verify, unpack; returns at once when that was done before."""
+
+    @property
+    def images_at(self) -> Path | None:
+        """The folder in which its images lie once it is fetched; None where there is none."""
+        return None
+
+    def place(self) -> str:
+        """State of the archive that its images came from; empty where there is none."""
+        return ""
+
+    def split(self, name: str, *, alone: bool = False) -> ImageSet:
+        """The images of "train" or "val". InputError where they are not there, or the two splits'
+        classes differ; `alone`: the other split need not be there."""
+        raise LookupError("a subclass lists its images")
+
+    def check_split(self, name: str) -> None:
+        if name not in SPLITS:
+            raise InputError(f"no split {name!r}; there are: {', '.join(SPLITS)}")
+
+    @contextmanager
+    def locked(self, say: Say) -> Iterator[None]:
+        """One process at a time fetches a source."""
+        with lock(self.home / ".fetch.lock", say):
+            yield
+
+
+@contextmanager
+def lock(path: Path, say: Say) -> Iterator[None]:
+    """Hold the lock file `path`; waits for another process that holds it, and says so. A killed holder's lock is free."""
+    from filelock import FileLock, Timeout
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_symlink():  # it would be opened and cut to nothing
+            raise InputError(f"{path}: a link, so it is not written to; remove it")
+        held = FileLock(path)
+        try:
+            held.acquire(timeout=0)
+        except Timeout:
+            say(f"waiting for another process that works in {path.parent}")
+            held.acquire()
+    except OSError as e:
+        raise InputError(
+            f"cannot write in {path.parent}: {e.strerror or e}; choose another place with FASTSCALE_DATA"
+        ) from e
+    try:
+        yield
+    finally:
+        held.release()
+
+
+class FolderSource(Source):
+    """A tree `train|val/<class>/*` on this machine: ImageNet, or the user's own."""
+
+    def __init__(
+        self, root: Path, name: str, spec: str, data_dir: str | os.PathLike[str] | None = None
+    ):
+        super().__init__(name, spec, data_dir)
+        self.root = root
+
+    @property
+    def images_at(self) -> Path | None:
+        return self.root
+
+    def tree(self, splits: tuple[str, ...] = SPLITS) -> Path:
+        """The folder that holds the folders of these splits."""
+        found = find_tree(self.root, splits=splits)
+        if found is None:
+            raise InputError(f"{self.root}: no folder with {_wanted(splits)} there")
+        return found
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        tree = self.tree()
+        return same_classes(*(class_folders(split_folder(tree, split)) for split in SPLITS), tree)
+
+    def fetch(self, progress: Say = print) -> None:
+        self.tree()
+
+    def split(self, name: str, *, alone: bool = False) -> ImageSet:
+        self.check_split(name)
+        if not alone:
+            _ = self.classes  # both splits must agree
+        tree = self.tree((name,) if alone else SPLITS)
+        return FolderSet(split_folder(tree, name), self.home / f"digest-{name}.json")
+
+
+def _wanted(splits: tuple[str, ...]) -> str:
+    return " and ".join(f"{s}/<class>/*" for s in splits)
+
+
+class ArchiveSource(FolderSource):
+    """An archive file that holds such a tree; unpacked once into data_root/<name>, again when the file has changed."""
+
+    def __init__(
+        self, archive: Path, name: str, spec: str, data_dir: str | os.PathLike[str] | None = None
+    ):
+        super().__init__(archive, name, spec, data_dir)
+        self.archive = archive
+
+    def unpacked(self) -> Path:
+        if not self.archive.is_file():
+            raise InputError(f"{self.archive}: no such archive")
+        state = short_hash(*self._state())
+        return self.home / f"unpacked-{short_hash(self.archive.resolve())}-{state}"
+
+    @property
+    def images_at(self) -> Path | None:
+        try:
+            return self.unpacked()
+        except InputError:
+            return None  # the archive is not there any more
+
+    def place(self) -> str:
+        try:
+            return short_hash(*self._state())
+        except OSError:
+            return ""
+
+    def _state(self) -> tuple[int, int]:
+        s = self.archive.stat()
+        return s.st_size, s.st_mtime_ns
+
+    def tree(self, splits: tuple[str, ...] = SPLITS) -> Path:
+        folder = self.unpacked()
+        if not folder.is_dir():
+            raise InputError(f"{self.archive} is not unpacked yet; do it with: {self.command}")
+        found = find_tree(folder, splits=splits)
+        if found is None:
+            raise InputError(f"{self.archive}: holds no {_wanted(splits)}")
+        return found
+
+    def fetch(self, progress: Say = print) -> None:
+        if not self.unpacked().is_dir():
+            with self.locked(progress):
+                target = self.unpacked()
+                if not target.is_dir():
+                    for old in self.home.glob(
+                        f"unpacked-{short_hash(self.archive.resolve())}-*"
+                    ):  # of an earlier state of the file
+                        shutil.rmtree(old, ignore_errors=True)
+                    archives.unpack(self.archive, target, progress)
+        try:
+            self.tree()
+        except InputError:
+            shutil.rmtree(
+                self.unpacked(), ignore_errors=True
+            )  # not such an archive: keep nothing of it
+            raise
+
+
+def short_hash(*parts: object) -> str:
+    return hashlib.sha256(
+        "\0".join(map(str, parts)).encode("utf-8", "surrogateescape")
+    ).hexdigest()[:8]
