@@ -45,8 +45,8 @@ class Parser(argparse.ArgumentParser):
     spelled with underscores (`--runs_dir`)."""
 
     def __init__(self, *args: Any, **kwargs: Any):
-        own = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False}
-        super().__init__(*args, **(own | kwargs))
+        kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        super().__init__(*args, allow_abbrev=False, **kwargs)
         self._aliases: dict[str, str] = {}
 
     def add(self, name: str, kind: Any = None, text: str | None = None, **more: Any) -> None:

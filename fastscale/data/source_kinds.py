@@ -138,7 +138,8 @@ class FolderSource(Source):
     @property
     def classes(self) -> tuple[str, ...]:
         tree = self.tree()
-        return same_classes(*(class_folders(split_folder(tree, split)) for split in SPLITS), tree)
+        train, val = (class_folders(split_folder(tree, split)) for split in SPLITS)
+        return same_classes(train, val, tree)
 
     def fetch(self, progress: Say = print) -> None:
         self.tree()
