@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from fastscale.common import whole_file, write_whole
+from fastscale.common import remove_stale, whole_file, write_whole
 from fastscale.data.beton import Index, damaged, info_path, read_both
 from fastscale.data.beton_file import BetonFile
 from fastscale.data.encode import Settings, encode_all
@@ -105,6 +105,8 @@ def write(
     infos: dict[str, BetonInfo] = {}
     broken: list[str] = []
     with lock(folder / ".write.lock", say):
+        for place in (folder, source.home):  # of killed runs
+            remove_stale(place)
         sets = {split: source.split(split).limited(limit) for split in SPLITS}
         # both are looked through before one is written
         for split, images in sets.items():

@@ -18,6 +18,7 @@ from fastscale.training.better import (
     check_choice,
     choose_weights,
     record_beside,
+    recorded_errors,
     say_apart,
     say_once,
 )
@@ -26,6 +27,7 @@ from fastscale.training.classes import match_classes
 from fastscale.training.classifier import ImageClassifier
 from fastscale.training.fit import quiet
 from fastscale.training.options import check_evaluation
+from fastscale.training.processes import end_with_parent, loss_is_said, named_as_parent
 from fastscale.training.recipe import Recipe
 from fastscale.training.trainer_cli import TrainerCLI, final_errors, run_config
 
@@ -77,7 +79,9 @@ def evaluate(
         lambda data: say_other_data(own, data, checkpoint),
     )
     if weights == "auto":
-        say_apart(errors, better_weights(errors, averaged), checkpoint)
+        # what `predict` and the others take does not depend on what it is evaluated on here
+        recorded = recorded_errors(content, checkpoint)
+        say_apart(recorded or errors, better_weights(recorded, averaged), checkpoint)
         return errors
     ending = ENDING[weights]
     return {k: v for k, v in errors.items() if k.removesuffix("_ema") + ending == k}
@@ -97,6 +101,7 @@ def errors_of(
     `own`: source, classes, loader and precision that it was trained with. `prepare` sees the data
     before they are used: to check them, or to set `val_indices`. Classes are matched by name.
     """
+    end_with_parent()
     quiet()
     if name := not_finite(state_dict):
         raise InputError(f"{where}: {name!r} holds NaN or infinity: not a trained network")
@@ -130,7 +135,8 @@ def errors_of(
     module = ByName(outputs, **settings)  # with the normalisation that it was trained with
     load_weights(module, state_dict, where)
     trainer = cli.trainer_for(logger=False, callbacks=[])
-    trainer.validate(module, data, verbose=False)
+    with named_as_parent(), loss_is_said(lambda: "the same command evaluates again"):
+        trainer.validate(module, data, verbose=False)
     return final_errors(trainer)
 
 

@@ -3,11 +3,13 @@
 import os
 import resource
 import signal
+import subprocess
 import threading
 import time
 
 import pytest
 
+from fastscale.common import _host
 from fastscale.data import read_info, source
 from fastscale.data.info import BetonInfo
 from fastscale.data.write import write
@@ -89,6 +91,22 @@ def test_a_place_that_cannot_be_written_is_one_line(tree, tmp_path, lines):
     (tmp_path / "file").write_text("x")
     with pytest.raises(InputError, match="cannot write in"):
         write(str(tree), tmp_path / "file" / "out", progress=lines)
+
+
+def test_parts_that_killed_runs_left_go_with_the_next_writing(tree, lines):
+    """Of any file, though this one writes it no more; those of a process that lives stay."""
+    s = source(str(tree))
+    write(s, progress=lines, workers=0)
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    parts = {}
+    for folder, name in ((s.home, "digest-train.json"), (s.betons, "train.json")):
+        for pid in (dead.pid, os.getpid()):
+            parts[folder / f"{name}.{_host()}-{pid}.part"] = pid == os.getpid()
+    for part in parts:
+        part.write_text("half")
+    write(s, progress=lines, workers=0)
+    assert {part: part.exists() for part in parts} == parts
 
 
 SLOW = """

@@ -143,6 +143,18 @@ def test_evaluate_gives_both_or_one(run, capsys):
     assert set(found["raw"]) == {"top1_error"}
 
 
+def test_what_is_used_does_not_depend_on_the_data_evaluated(run, image_folder, tmp_path, capsys):
+    """The line is of the recorded errors, which decide for `predict` too."""
+    other = tmp_path / "other"
+    for split in ("train", "val"):
+        for name, named in {"red": "green", "green": "blue", "blue": "red"}.items():
+            shutil.copytree(image_folder / split / name, other / split / named)
+    words = ["evaluate", str(run(0.0, 66.67)), "--data", str(other), "--data.loader", "plain"]
+    assert main(words) == 0
+    err = capsys.readouterr().err
+    assert "0.00 % with raw weights, 66.67 % with averaged ones: the raw ones are used" in err
+
+
 def test_a_released_file_has_one_set(release):
     entry, _ = release()
     assert fs.load(entry.short, weights="raw") is not None
