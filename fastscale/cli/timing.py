@@ -21,7 +21,7 @@ EXAMPLE = """fastscale time regnety-tiny regnety-tiny.dWr-x4 --recipe quick --da
   fastscale time --grid cpu --budget 20                                  # rerun an interrupted command to resume"""
 # what a loader's time does not depend on, and what a grid decides by itself
 STEP_DEFAULTS: dict[str, Any] = {
-    **{"data": "imagenet", "images": 1_281_167, "classes": 1000},
+    **{"data": "imagenet", "images": None, "classes": None},
     **{"inference_batch": None, "devices": 1},
 }
 GRID_DEFAULTS: dict[str, Any] = {
@@ -48,8 +48,8 @@ def add(verbs: Verbs) -> None:
     p.add("--layout", None, text)
     p.add("--compile", None, "in place of the recipe's: off, on, or both as off,on")
     p.add("--data", None, "whose epoch it is; default: imagenet")
-    p.add("--images", IMAGES, "images in an epoch; default: ImageNet's")
-    p.add("--classes", CLASSES, "default: 1000")
+    p.add("--images", IMAGES, "images in an epoch; default: those of --data")
+    p.add("--classes", CLASSES, "default: those of --data")
     text = "images a step; default: the recipe's; halved where memory does not hold it"
     p.add("--batch", BATCH, text)
     p.add("--inference-batch", BATCH, "images a forward pass of inference; default: --batch")
@@ -130,6 +130,7 @@ def measured_as(args: argparse.Namespace, setting: Any) -> Any:
 
 def interleaved(args: argparse.Namespace) -> int:
     """The networks in one process, for every setting asked for."""
+    from fastscale.data.sizes import epoch_of
     from fastscale.records import RecordStore
     from fastscale.timing.drift import drifted
     from fastscale.timing.epoch import time_epochs
@@ -140,7 +141,8 @@ def interleaved(args: argparse.Namespace) -> int:
     if len(networks) > 1 and any(setting.compile for setting in settings):
         raise InputError(COMPILED_ALONE)
     store.check()
-    sizes = {"images": args.images, "num_classes": args.classes, "devices": args.devices}
+    images, classes = epoch_of(args.data, args.images, args.classes)
+    sizes = {"images": images, "num_classes": classes, "devices": args.devices}
     rounds = {"rounds": args.rounds, "round_s": args.round_s, "progress": progress}
     for s in settings:
         own = {"batch": s.batch, "what": s.what, "device": args.device, **sizes, **rounds}
@@ -209,6 +211,7 @@ def sweep(args: argparse.Namespace) -> int:
 
 def typed_grid(args: argparse.Namespace) -> Any:
     """The networks and settings of the command line as a grid."""
+    from fastscale.data.sizes import epoch_of
     from fastscale.scaling import parse_run
     from fastscale.timing.grid import Grid, Network, Part
 
@@ -217,9 +220,9 @@ def typed_grid(args: argparse.Namespace) -> Any:
     settings = settings_of(args)
     # the smallest: it is there to be timed again and again
     smallest = min(networks_of(args), key=lambda network: api.complexity(network).acts)
-    own = {
-        k: getattr(args, k) for k in ("data", "recipe", "images", "classes", "rounds", "round_s")
-    }
+    images, classes = epoch_of(args.data, args.images, args.classes)
+    own = {k: getattr(args, k) for k in ("data", "recipe", "rounds", "round_s")}
+    own |= {"images": images, "classes": classes}
     parts, reference = (Part(networks, settings),), (smallest.name, settings[0].batch)
     return Grid("typed", parts, reference, **own)
 

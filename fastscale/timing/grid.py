@@ -29,6 +29,7 @@ from typing import Any
 
 from fastscale.archs.registry import base_arch, nearest
 from fastscale.common import read_yaml
+from fastscale.data.sizes import epoch_of
 from fastscale.errors import InputError
 from fastscale.home import home
 from fastscale.scaling import RunName, Strategy, arch_named
@@ -136,6 +137,9 @@ def load_grid(name: str) -> Grid:
         raise InputError(f"{path}: parts must be a list")
     parts = tuple(_part(p, f"{path}: part {i}") for i, p in enumerate(content["parts"], start=1))
     batch = _whole(reference["batch"], MOST_BATCH, f"{path}: reference: batch")
+    if isinstance(data := content.get("data", "imagenet"), str):
+        sizes = epoch_of(data, content.get("images"), content.get("classes"))
+        content["images"], content["classes"] = sizes
     return Grid(**{**content, "parts": parts, "reference": (str(reference["network"]), batch)})
 
 
