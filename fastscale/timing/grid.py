@@ -9,7 +9,7 @@
     parts:                          one after another, each in an order that covers it evenly
       - bases: [...]
         strategies: [base, d, dWr]  `base`: the unscaled network
-        factors: [2, 4]
+        factors: [2, 4]             or, instead of these three, `artifacts: [fig-2]`: the networks that artifacts plan
         what: [train, inference]
         precision: [bf16-mixed]
         layout: [channels_last]     `better`: the one in which this base's network was faster, where both were measured before
@@ -145,6 +145,7 @@ def load_grid(name: str) -> Grid:
 
 def _part(content: Any, where: str) -> Part:
     keys = (
+        "artifacts",
         "bases",
         "strategies",
         "factors",
@@ -155,17 +156,22 @@ def _part(content: Any, where: str) -> Part:
         "batch",
         "inference_batch",
     )
-    content = _table(
-        content, keys, ("bases", "strategies", "what", "precision", "layout", "batch"), where
-    )
-    for key in ("bases", "strategies", "factors", "what", "precision", "layout", "compile"):
+    listed = isinstance(content, dict) and "artifacts" in content
+    named = ("artifacts",) if listed else ("bases", "strategies")
+    content = _table(content, keys, (*named, "what", "precision", "layout", "batch"), where)
+    if listed and {"bases", "strategies", "factors"} & set(content):
+        raise InputError(f"{where}: give it artifacts, or bases, strategies and factors, not both")
+    for key in (*named, "factors", "what", "precision", "layout", "compile"):
         if not isinstance(content.setdefault(key, [False] if key == "compile" else []), list):
             raise InputError(f"{where}: {key} must be a list, got {content[key]!r}")
     batch = _whole(content["batch"], MOST_BATCH, f"{where}: batch")
     inference = _whole(
         content.get("inference_batch", batch), MOST_BATCH, f"{where}: inference_batch"
     )
-    networks = make_networks(content["bases"], content["strategies"], content["factors"], where)
+    if listed:
+        networks = _planned(content["artifacts"], where)
+    else:
+        networks = make_networks(content["bases"], content["strategies"], content["factors"], where)
     settings = make_settings(
         content["what"],
         content["precision"],
@@ -176,6 +182,27 @@ def _part(content: Any, where: str) -> Part:
         where,
     )
     return Part(networks, settings)
+
+
+def _planned(artifacts: Sequence[str], where: str) -> tuple[Network, ...]:
+    """The networks of the artifacts' full tiers, each once: what a figure needs stands in the figure's file alone."""
+    found: list[Network] = []
+    for name in artifacts:
+        path = home().artifacts / f"{name}.yaml"
+        if not path.is_file():
+            known = [other.stem for other in path.parent.glob("*.yaml")]
+            said = nearest(str(name), sorted(known))
+            raise InputError(
+                f"{where}: no artifact is named {name!r}; there are, nearest first: {said}"
+            )
+        tier = (read_yaml(path).get("tiers") or {}).get("full")
+        if not tier:
+            raise InputError(f"{where}: {name} plans no networks (it has no tier `full`)")
+        for series in tier["series"]:
+            found += make_networks(
+                [series["base"]], series["strategies"], series["factors"], f"{path.name}: series"
+            )
+    return tuple(dict.fromkeys(found))
 
 
 def make_networks(

@@ -51,11 +51,29 @@ def test_committed_grids_load():
     }
 
 
-@pytest.mark.parametrize(
-    "figure", ["fig-1", "fig-2", "fig-4", "fig-5", "fig-6", "fig-7", "large-networks"]
-)
-def test_the_papers_grid_times_every_network_of_its_figures(figure):
-    """By the very names under which the figures look for records, in training, eager, in one precision."""
+def test_a_part_takes_the_networks_that_artifacts_plan(tmp_path):
+    """By the very names under which the figures look for records, each once."""
+    text = GRID.replace(
+        "bases: [regnety-tiny]\n    strategies: [base, dWr]\n    factors: [2, 4]",
+        "artifacts: [fig-4, fig-6]",
+    )
+    (part,) = load(tmp_path, text).parts
+    planned = [
+        name.arch_name
+        for figure in ("fig-4", "fig-6")
+        for name in load_artifact(figure).plan("full").names()
+    ]
+    assert [n.name for n in part.networks] == list(dict.fromkeys(planned))
+    for old, new, said in (
+        ("fig-6", "fig-66", "no artifact is named 'fig-66'; there are, nearest first: fig-6"),
+        ("fig-6", "table-1", "table-1 plans no networks"),
+        ("artifacts", "factors: [2]\n    artifacts", "artifacts, or bases, strategies and factors"),
+    ):
+        with pytest.raises(InputError, match=said):
+            load(tmp_path, text.replace(old, new))
+
+
+def test_the_papers_grid_trains_every_figures_networks_eagerly_in_one_precision():
     timed = {
         n.name
         for part in load_grid("paper").parts
@@ -65,7 +83,9 @@ def test_the_papers_grid_times_every_network_of_its_figures(figure):
             for s in part.settings
         )
     }
-    assert {name.arch_name for name in load_artifact(figure).plan("full").names()} <= timed
+    figures = ("fig-1", "fig-2", "fig-4", "fig-5", "fig-6", "fig-7", "large-networks")
+    planned = {n.arch_name for f in figures for n in load_artifact(f).plan("full").names()}
+    assert len(planned) == 181 and planned <= timed
 
 
 def test_parts_are_measured_side_by_side():
