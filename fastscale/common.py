@@ -5,6 +5,7 @@ Knows no other room but `errors`. Nothing here imports torch.
 
 from __future__ import annotations
 
+import copy
 import errno
 import hashlib
 import json
@@ -17,6 +18,7 @@ import struct
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -176,7 +178,13 @@ def parse_yaml(text: str, where: str | os.PathLike[str]) -> Any:
 
 def read_yaml(path: str | os.PathLike[str], most: int = 4 * MIB) -> Any:
     """The value in a YAML file; InputError as in `parse_yaml` and `read_text`, or OSError."""
-    return parse_yaml(read_text(path, most), path)
+    return copy.deepcopy(_parsed(read_text(path, most), str(path)))
+
+
+@lru_cache(maxsize=64)
+def _parsed(text: str, where: str) -> Any:
+    """Parsed once: a recipe or an artifact is asked for again and again."""
+    return parse_yaml(text, where)
 
 
 def _yaml_loader() -> Any:

@@ -10,12 +10,15 @@ flight and what the allocator cannot fill, so it is a lower bound; where a devic
 
 import statistics
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from fastscale.archs import AnyNet, Arch
 from fastscale.counts.layers import Layer
 from fastscale.counts.walk import parts
-from fastscale.records import Record
 from fastscale.scaling import arch_named
+
+if TYPE_CHECKING:
+    from fastscale.records import Record
 
 MIB = 2**20
 _INDEX = 8  # bytes of a max pool's index
@@ -74,7 +77,7 @@ def training_memory_mib(
     return (state + batch * (kept * (2 if half else 4) + pooled * _INDEX + image)) / MIB
 
 
-def calibrated(records: Iterable[Record]) -> float:
+def calibrated(records: "Iterable[Record]") -> float:
     """The median of measured / modelled peak over training-step records that hold a peak; 1 where none does."""
     ratios = []
     for r in records:

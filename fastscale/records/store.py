@@ -11,6 +11,7 @@ import stat
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 from fastscale.common import open_to_append, write_whole
@@ -140,13 +141,8 @@ def _order(record: Record) -> tuple:
 
 
 def _parse(content: bytes, path: Path) -> list[Record]:
-    *lines, last = content.split(b"\n")
-    records = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            records.append(Record.from_json(line.decode("utf-8")))
-        except (InputError, UnicodeDecodeError) as error:
-            raise InputError(f"{path}, line {number}: {error}") from None
+    end = content.rfind(b"\n") + 1
+    records, last = list(_whole_lines(content[:end], path)), content[end:]
     if last:
         whole = _record_or_none(last)
         if whole is None:
@@ -157,6 +153,18 @@ def _parse(content: bytes, path: Path) -> list[Record]:
         else:
             records.append(whole)
     return records
+
+
+@lru_cache(maxsize=32)
+def _whole_lines(content: bytes, path: Path) -> tuple[Record, ...]:
+    """The same content is parsed once in a process: a plan asks for the same few files for each run."""
+    records = []
+    for number, line in enumerate(content.split(b"\n")[:-1], start=1):
+        try:
+            records.append(Record.from_json(line.decode("utf-8")))
+        except (InputError, UnicodeDecodeError) as error:
+            raise InputError(f"{path}, line {number}: {error}") from None
+    return tuple(records)
 
 
 def _record_or_none(line: bytes) -> Record | None:

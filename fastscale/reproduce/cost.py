@@ -1,8 +1,10 @@
 """What a run will cost on this device: by the runtime law where one was fitted to it, else as in its published record, or not known."""
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastscale.archs import Arch
@@ -30,9 +32,18 @@ class Cost:
 @cache
 def has_gpu() -> bool:
     """Whether runs train on a GPU here (they then run one after another)."""
+    if not _may_have_gpu():
+        return False
     import torch
 
     return torch.cuda.is_available()
+
+
+def _may_have_gpu() -> bool:
+    """Whether a driver for CUDA or ROCm is there; to load torch only to be told no takes seconds."""
+    if sys.platform != "linux":
+        return sys.platform != "darwin"
+    return any(next(Path("/dev").glob(name), None) for name in ("nvidia*", "nvhost*", "dxg", "kfd"))
 
 
 def check_gpus(gpus: int, only_planned: bool) -> None:
@@ -51,9 +62,11 @@ def check_gpus(gpus: int, only_planned: bool) -> None:
 @cache
 def device_name() -> str:
     """What runs train on here, as records name it."""
+    if not has_gpu():
+        return cpu_name()
     import torch
 
-    return torch.cuda.get_device_name(0) if has_gpu() else cpu_name()
+    return torch.cuda.get_device_name(0)
 
 
 def cost_of(
@@ -99,12 +112,20 @@ def cost_of(
     )
 
 
-@cache
 def device_of(text: str, precision: str | None = None, compiled: bool = False) -> "Device":
     """The device with a runtime law that is meant, by its name or as records name it; InputError with the nearest names otherwise.
 
     Of records, those in the given precision (or, where there are none, in another), eager or compiled, each network in its faster layout.
     """
+    found = _device_of(text, precision, compiled)
+    if isinstance(found, InputError):
+        raise found
+    return found
+
+
+@cache
+def _device_of(text: str, precision: str | None, compiled: bool) -> "Device | InputError":
+    """Looked for once: the runs of a plan, often hundreds, are all of the same device."""
     from fastscale.planning import device_named, shipped_devices
 
     squeezed = text.lower().replace(" ", "").replace("-", "")
@@ -114,13 +135,15 @@ def device_of(text: str, precision: str | None = None, compiled: bool = False) -
     refused = None
     for chosen in dict.fromkeys((precision or PRECISIONS[0], *PRECISIONS)):
         try:
-            found = device_named(text, precision=chosen, layout="best", compile=compiled)
+            found = device_named(
+                text, ("training",), precision=chosen, layout="best", compile=compiled
+            )
             found.law("training")
             return found
         except InputError as error:
             refused = refused or error
     assert refused is not None
-    raise refused
+    return refused
 
 
 def check_device(text: str, records: Iterable[Record]) -> None:

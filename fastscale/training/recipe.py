@@ -6,11 +6,12 @@ import math
 import os
 import re
 from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from fastscale.archs.registry import nearest
-from fastscale.common import read_yaml
+from fastscale.common import parse_yaml, read_text
 from fastscale.errors import InputError
 from fastscale.home import home
 
@@ -233,7 +234,13 @@ def load_recipe(name: str) -> Recipe:
         raise InputError(
             f"no recipe is named {name!r}; there are, nearest first: {nearest(name, recipe_names())}"
         )
-    content = read_yaml(path)
+    return _recipe(read_text(path), path)
+
+
+@lru_cache(maxsize=64)
+def _recipe(text: str, path: Path) -> Recipe:
+    """Made once of the same text: a plan of hundreds of runs asks for the same few."""
+    content = parse_yaml(text, path)
     if (
         not isinstance(content, dict)
         or not isinstance(content.get("recipe"), dict)

@@ -51,11 +51,11 @@ def campaign(precisions, **env):
 def measured(monkeypatch, tmp_path):
     """measured(precisions): the records at hand are a campaign's in these."""
     monkeypatch.setenv("FASTSCALE_RUNS", str(tmp_path))
-    cost.device_of.cache_clear()
+    cost._device_of.cache_clear()
     yield lambda *precisions, **env: write_snapshot(
         tmp_path / "records.jsonl", campaign(precisions, **env)
     )
-    cost.device_of.cache_clear()
+    cost._device_of.cache_clear()
 
 
 def seconds():
