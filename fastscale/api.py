@@ -11,6 +11,7 @@ from fastscale.errors import InputError
 from fastscale.scaling import ScaledTo, Strategy
 
 if TYPE_CHECKING:
+    import pandas
     import torch
 
     from fastscale.planning import Device, Plan, Prediction
@@ -210,3 +211,27 @@ def plan(
             num_classes=num_classes,
         ),
     )
+
+
+def records(runs_dir: str | Path | None = None) -> "pandas.DataFrame":
+    """Everything measured, ours and published, as one tidy table: a line is one network under one set of conditions.
+
+    Ours are the committed records and those of a folder of runs ($FASTSCALE_RUNS, else runs/, where it
+    exists), with all their values under their own names; the published ones are the reference tables.
+    `fastscale.records.frame.COLUMNS` says of each column what it holds and in which unit: flops are
+    multiply-adds, errors in percent, `epoch_time_min` minutes, `image_time_s` seconds an image on one device.
+
+    >>> found = records()
+    >>> zoo = found[(found["source"] == "published") & (found["arch"] == "resnet-50")]
+    >>> zoo[zoo["mode"] == "training"][["flops", "top1_error", "epoch_time_min"]].iloc[0].to_list()
+    [4089185256.0, 23.162, 8.891]
+    """
+    from fastscale.home import home
+    from fastscale.records.committed import committed, each_once, local
+    from fastscale.records.frame import data_frame, recorded
+    from fastscale.references.published import every_published
+
+    folder = home().runs if runs_dir is None else Path(runs_dir)
+    own = local(folder) if runs_dir is not None or folder.is_dir() else []
+    ours = [recorded(record) for record in each_once([*committed(), *own])]
+    return data_frame([*ours, *every_published()])

@@ -9,7 +9,6 @@ of all networks in the file (some are the same network under two names).
 """
 
 import math
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -24,21 +23,15 @@ from fastscale.paper.chart import Chart, Fit, Mark, draw_charts
 from fastscale.paper.comparison import least_squares
 from fastscale.paper.figures import house_style, save_picture
 from fastscale.paper.looks import GREY, PALE, family_look
-from fastscale.paper.places import reference, write_text
-from fastscale.paper.points import Measured, timm_points
+from fastscale.paper.places import write_text
+from fastscale.paper.points import timm_points
 from fastscale.paper.runtime import Pool
 from fastscale.paper.tables import Column, Table, fixed, to_markdown, write_numbers
 from fastscale.records import Record
+from fastscale.records.frame import Row
+from fastscale.references.devices import HARDWARE
+from fastscale.references.published import published
 
-DEVICES = {
-    "rtx3090": "RTX 3090",
-    "rtx4090": "RTX 4090",
-    "4090": "RTX 4090",
-    "5090": "RTX 5090",
-    "pro6000maxq": "RTX PRO 6000",
-    "i7_12700h": "CPU i7-12700H",
-    "i9_10940x": "CPU i9-10940X",
-}
 _MARKS = {"acts": ("#D55E00", "o"), "flops": ("#0072B2", "s"), "params": ("#777777", "^")}
 
 
@@ -59,26 +52,36 @@ class Device(NamedTuple):
 
 def devices(artifact: Artifact) -> list[Device]:
     """Every file; GPUs from the oldest on, CPUs last."""
-    rows: dict[str, dict[str, str]] = {}
-    for row in reference("timm_benchmarks"):
-        rows.setdefault(row["source"].removeprefix("timm results/").removesuffix(".csv"), row)
+    first: dict[str, Row] = {}
+    for row in published("timm_benchmarks"):
+        file = row.written["source"].removeprefix("timm results/").removesuffix(".csv")
+        first.setdefault(file, row)
     found = []
-    for file, row in rows.items():
+    for file, row in first.items():
         points = timm_points(file)
-        device = DEVICES[row["device"].partition("-")[2]]
-        torch = re.sub(
-            r"pt(1)(\d\d)$|pt(\d)(\d)\d$", r"torch \1\3.\2\4", row["torch"]
-        )  # pt113: 1.13, pt291: 2.9.1
         how = [
-            "compiled" if row["compiled"] == "True" else "eager",
-            row["precision"],
-            row["layout"].upper(),
-            *["training"] * (row["mode"] == "training"),
+            f"torch {'.'.join((row.torch or '').split('.')[:2])}",
+            "compiled" if row.compile else "eager",
+            row.written["precision"],
+            row.written["layout"].upper(),
+            *["training"] * (row.mode == "training"),
         ]
-        r = {measure: Pool(measure, tuple(points)).r(log=True) for measure in _MARKS}
-        found.append(Device(file, device, ", ".join([torch, *how]), len(points), r))
-    order = list(dict.fromkeys(DEVICES.values()))
-    return sorted(found, key=lambda d: (order.index(d.device), d.conditions, d.file))
+        r = {measure: _pool(measure, points).r(log=True) for measure in _MARKS}
+        found.append(Device(file, _called(row), ", ".join(how), len(points), r))
+    order = [on.name for on in HARDWARE.values()]
+    return sorted(
+        found, key=lambda d: (order.index(first[d.file].device or ""), d.conditions, d.file)
+    )
+
+
+def _called(row: Row) -> str:
+    """A device as the figure calls it."""
+    name = (row.device or "").removesuffix(" Max-Q")
+    return f"CPU {name}" if row.device_type == "cpu" else name
+
+
+def _pool(measure: str, points: Sequence[Row]) -> Pool:
+    return Pool(measure, tuple(points), time="image_time_s")
 
 
 def draw_accelerators(artifact: Artifact, records: Sequence[Record], folder: Path) -> list[Path]:
@@ -158,9 +161,9 @@ def leaders(found: Sequence[Device]) -> str:
     return f"{said[0][0].upper()}{said[0][1:]}; {said[1]}."
 
 
-def _scatter(device: Device, points: Sequence[Measured], measure: str) -> Chart:
+def _scatter(device: Device, points: Sequence[Row], measure: str) -> Chart:
     unit, label = {"acts": (1e6, "acts, M"), "flops": (1e9, "flops (multiply-adds), B")}[measure]
-    pool = Pool(measure, tuple(points))
+    pool = _pool(measure, points)
     xs, ys = pool.values(log=True)
     slope, intercept = least_squares(xs, ys)
     low, high = (
@@ -170,9 +173,8 @@ def _scatter(device: Device, points: Sequence[Measured], measure: str) -> Chart:
     # in the panel's units: log(ms) = slope * log(x * unit) + intercept + log(1000)
     line = Fit(slope, intercept + slope * math.log(unit) + math.log(1e3), low, high, power=True)
     marks = [
-        Mark(family_look(p.family), getattr(p, measure) / unit, 1e3 * p.time)
+        Mark(family_look(p.family), getattr(p, measure) / unit, 1e3 * (p.image_time_s or 0.0))
         for p in points
-        if p.time is not None
     ]
     heading = (
         f"{device.device}, {device.conditions.split(', ')[1]}: r of logs = {device.r[measure]:.2f}"
@@ -255,8 +257,8 @@ def _dots(found: Sequence[Device], artifact: Artifact, folder: Path) -> list[Pat
 
 def margin(file: str, measures: tuple[str, str]) -> tuple[float, int]:
     """(r of logs with the first measure minus that with the second, number of networks) of one published file."""
-    points = tuple(timm_points(file))
-    rs = [Pool(measure, points).r(log=True) for measure in measures]
+    points = timm_points(file)
+    rs = [_pool(measure, points).r(log=True) for measure in measures]
     assert (
         rs[0] is not None and rs[1] is not None
     )  # a published file holds more than three networks

@@ -2,22 +2,19 @@
 
 Training runs are grouped by recipe (which fixes the data), timings by device and conditions: a figure never mixes two groups. The groups
 of the plan's own recipe belong into the figure itself; others, and each device's timings, make a variant of it whose title says so.
-Two committed records of one fact with different values are an error that names both: none silently wins.
 """
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
 
-from fastscale.counts import Complexity, complexity
 from fastscale.errors import InputError
-from fastscale.home import home
 from fastscale.paper.artifacts import Artifact
 from fastscale.paper.comparison import LEAST_POINTS, deviation, mean
-from fastscale.paper.looks import SAME, WITH_GROUPS, family_of
-from fastscale.paper.points import Measured
-from fastscale.records import Record, key, latest, read_records
+from fastscale.paper.looks import SAME, WITH_GROUPS
+from fastscale.records import Record, latest
+from fastscale.records.committed import check_counts
+from fastscale.records.frame import MEASURED, Row, recorded
 from fastscale.scaling import RunName, arch_named
 from fastscale.timing.drift import at_usual_clock
 
@@ -34,30 +31,7 @@ class Group:
     data: str
     on_cpu: bool
     device: str  # empty for training
-    points: tuple[Measured, ...]
-
-
-def committed_records() -> list[Record]:
-    """Every record of paper_figures/records/*.jsonl, each fact once. InputError for a bad line, or two that contradict each other."""
-    found: dict[tuple, tuple[Record, str]] = {}
-    for path in home().record_files():
-        for number, record in enumerate(read_records(path), start=1):
-            if record.run.endswith(".reference") or record.early:
-                continue  # the first a campaign repeats on purpose, to see its device drift
-            where = f"{path.name}, line {number}"
-            check_counts(record, where)
-            other, first = found.setdefault(key(record), (record, where))
-            if other.values != record.values:
-                names = sorted(
-                    n
-                    for n in {*other.values, *record.values}
-                    if other.values.get(n) != record.values.get(n)
-                )
-                said = f"{names[0]} {other.values.get(names[0])} and {record.values.get(names[0])}"
-                raise InputError(
-                    f"records contradict each other about {record.run}: {first} and {where} ({said}); keep the right one"
-                )
-    return [record for record, _ in found.values()]
+    points: tuple[Row, ...]
 
 
 def groups(records: Iterable[Record], artifact: Artifact, tier: str = "full") -> list[Group]:
@@ -104,30 +78,6 @@ def groups(records: Iterable[Record], artifact: Artifact, tier: str = "full") ->
     return found
 
 
-@lru_cache(maxsize=8192)
-def counts(
-    arch: str, resolution: int | None = None, num_classes: int = 1000
-) -> tuple[Complexity, int]:
-    """(counts, own resolution) of the network of that name: the same few are asked for by many figures and claims."""
-    made = arch_named(arch)
-    return complexity(made, resolution, num_classes), made.resolution
-
-
-def check_counts(record: Record, where: str) -> int:
-    """The own resolution of the record's network. InputError that says `where` the record is, if its counts are not that network's."""
-    try:
-        ours, resolution = counts(record.arch, record.resolution, record.num_classes)
-    except InputError as error:
-        raise InputError(f"{where}: {error}") from None
-    for name, own in vars(ours).items():
-        if getattr(record, name) != own:
-            said = f"{name} of {record.arch} is {getattr(record, name)}, the network has {own}"
-            raise InputError(
-                f"{where}: its counts are not the network's ({said}): the record or the code is wrong"
-            )
-    return resolution
-
-
 def slug(text: str) -> str:
     """Lower case letters and digits with single dashes: NVIDIA H200 -> nvidia-h200."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
@@ -169,8 +119,8 @@ def _trained(recipe: str, records: Sequence[Record], names: dict[str, RunName]) 
                 _point(
                     runs[0],
                     name,
-                    error=mean(errors),
-                    error_spread=deviation(errors),
+                    top1_error=mean(errors),
+                    top1_error_spread=deviation(errors),
                     runs=len(errors),
                     epochs=runs[0].epochs,
                 )
@@ -207,8 +157,10 @@ def _timed(
                 _point(
                     r,
                     name,
-                    time=minutes,
-                    spread=minutes * spread / step if step and spread is not None else None,
+                    epoch_time_min=minutes,
+                    epoch_time_spread_min=minutes * spread / step
+                    if step and spread is not None
+                    else None,
                 )
             )
     words += f", {threads} thread{'s' * (threads != '1')}" if on_cpu else ""
@@ -223,20 +175,19 @@ def _timed(
     )
 
 
-def _point(record: Record, name: RunName, **measured) -> Measured:
+def _point(record: Record, name: RunName, **measured) -> Row:
     strategy = (
         "orig"
         if name.strategy is None and re.fullmatch(r"efficientnet-b[1-7]", name.base)
         else name.strategy
     )
-    own = (float(record.flops), float(record.params), float(record.acts))
-    return Measured(
-        name.arch_name,
-        family_of(name.base),
-        strategy,
-        *own,
-        source=f"record {record.id}",
-        **measured,
+    return replace(
+        recorded(record),
+        arch=name.arch_name,
+        base=name.base,
+        strategy=strategy,
+        factor=name.factor,
+        **(dict.fromkeys(MEASURED) | measured),
     )
 
 

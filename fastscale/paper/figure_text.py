@@ -5,7 +5,6 @@ from pathlib import Path
 
 from fastscale.paper.artifacts import Artifact
 from fastscale.paper.places import write_text
-from fastscale.paper.points import Measured
 from fastscale.paper.tables import (
     Column,
     Table,
@@ -17,6 +16,7 @@ from fastscale.paper.tables import (
     write_numbers,
 )
 from fastscale.paper.views import View
+from fastscale.records.frame import Row
 
 _IN_WORDS = {"error": "error", "time": "epoch time"}
 
@@ -61,7 +61,7 @@ def write_caption(
 def caption(artifact: Artifact, view: View, left_out: Sequence[str]) -> str:
     """What the marks mean and what has no record."""
     found = []
-    if any("digitised" in p.source for p in view.published):
+    if any("digitised" in p.origin for p in view.published):
         found.append(
             "Published points were read off the paper's plots (error ±.03, time ±.07 min in Fig. 4 and 6)."
         )
@@ -122,7 +122,7 @@ def points_table(artifact: Artifact, view: View) -> Table:
     ours = {p.arch: p for p in view.planned}
     errors = {p.arch: p for p in view.our_values("error")}
     times = {p.arch: p for p in view.our_values("time")}
-    published: dict[str, Measured] = {}
+    published: dict[str, Row] = {}
     for p in view.published:
         published.setdefault(p.arch, p)
     rows = []

@@ -76,15 +76,3 @@ def family_look(family: str, strategy: str | None = None, by_strategy: bool = Fa
         return look
     shape = strategy_look(strategy)
     return Look(look.colour, shape.marker, shape.size, look.words)
-
-
-def family_of(base: str) -> str:
-    """The family that a base network's name belongs to: regnety-4gf and regnety-4gf.dds are RegNetY."""
-    for prefix, family in (
-        ("efficientnet", "EfficientNet"),
-        ("resnext", "ResNeXt"),
-        ("resnet", "ResNet"),
-    ):
-        if base.startswith(prefix):
-            return family
-    return {"regnetx": "RegNetX", "regnety": "RegNetY", "regnetz": "RegNetZ"}[base[:7]]

@@ -17,10 +17,10 @@ from fastscale.data.sizes import SIZES
 from fastscale.errors import InputError
 from fastscale.paper.artifacts import Artifact, Plan
 from fastscale.paper.comparison import LEAST_POINTS, pearson, summary
-from fastscale.paper.evidence import check_counts, counts
 from fastscale.paper.looks import SAME
 from fastscale.paper.selection import conditions
 from fastscale.records import Record, latest
+from fastscale.records.committed import check_counts, counts
 from fastscale.scaling import Strategy, arch_named
 
 LEVEL = 0.95

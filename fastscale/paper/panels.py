@@ -19,9 +19,10 @@ from fastscale.paper.chart import Chart, Mark, draw_charts
 from fastscale.paper.comparison_tables import DATA_NAMES
 from fastscale.paper.figure_text import write_caption
 from fastscale.paper.looks import family_look, strategy_look
-from fastscale.paper.points import PAPER, Measured
+from fastscale.paper.points import PAPER
 from fastscale.paper.views import CPU_CAUTION, View, base_of, views
 from fastscale.records import Record
+from fastscale.records.frame import Row
 
 # measure -> (axis, unit)
 AXES = {
@@ -117,7 +118,7 @@ def without_points(
     ]
 
 
-def look_of(point: Measured, look: str):
+def look_of(point: Row, look: str):
     """How a point looks in a figure whose colours mean strategies, or families."""
     return strategy_look(point.strategy) if look == "strategy" else family_look(point.family)
 
@@ -127,8 +128,8 @@ def subtitle(view: View, charts: Sequence[Chart], errors: bool = True) -> list[s
     lines = []
     marks = [mark for chart in charts for mark in chart.marks]
     if any(not mark.ours for mark in marks):
-        own = not view.published or any(PAPER in p.source for p in view.published)
-        others = " and ".join(dict.fromkeys(p.source.partition(",")[0] for p in view.published))
+        own = not view.published or any(PAPER in p.origin for p in view.published)
+        others = " and ".join(dict.fromkeys(p.origin.partition(",")[0] for p in view.published))
         who = "" if own else f" by {others}, another recipe than the paper's"
         lines.append(
             f"Hollow: published{who}; ImageNet"

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from fastscale.home import home
 from fastscale.paper.artifacts import Artifact, list_artifacts, load_artifact
-from fastscale.paper.evidence import committed_records
 from fastscale.paper.growth import group_width_table, growth_table
 from fastscale.paper.parity import parity_table
 from fastscale.paper.places import write_text
@@ -20,6 +19,7 @@ from fastscale.paper.runtime_law import runtime_law
 from fastscale.paper.tables import Table, write_table
 from fastscale.paper.theory import theory_table
 from fastscale.records import Record, latest, read_records, write_snapshot
+from fastscale.records.committed import facts
 
 
 def produce(folder: Path, names: Collection[str] | None = None) -> list[Path]:
@@ -27,7 +27,7 @@ def produce(folder: Path, names: Collection[str] | None = None) -> list[Path]:
 
     With `names`, the paths are those of these artifacts alone. Raises InputError where records, references or declarations are unusable.
     """
-    records = committed_records()
+    records = facts()
     chosen = [load_artifact(name) for name in (list_artifacts() if names is None else names)]
     paths = [path for artifact in chosen for path in produce_artifact(artifact, records, folder)]
     if names is None:
@@ -79,7 +79,7 @@ def tables_of(artifact: Artifact) -> list[Table]:
         return [group_width_table(artifact), growth_table(artifact)]
     if artifact.kind == "definitions":
         return [definitions()]
-    measured = [runtime_law(), parity_table(committed_records())]
+    measured = [runtime_law(), parity_table(facts())]
     return [
         published_counts(),
         zoo_counts(),

@@ -12,9 +12,9 @@ from typing import NamedTuple
 from fastscale.archs import AnyNet, Arch, base_names
 from fastscale.counts import complexity
 from fastscale.paper.artifacts import load_artifact
-from fastscale.paper.places import reference
 from fastscale.paper.tables import Column, Table, fixed, signed
-from fastscale.planning.references import point_arch, zoo_name
+from fastscale.references import reference
+from fastscale.references.networks import point_arch, zoo_name
 from fastscale.scaling import arch_named
 
 SOURCES = {"xiao2021_table2": "Xiao et al. 2021, Table 2", "mvit_table17": "MViT, Table 17"}

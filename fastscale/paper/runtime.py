@@ -22,10 +22,11 @@ from fastscale.paper.comparison import least_squares, pearson
 from fastscale.paper.figure_text import write_caption
 from fastscale.paper.looks import family_look, strategy_look
 from fastscale.paper.panels import AXES, subtitle, title
-from fastscale.paper.places import reference
-from fastscale.paper.points import Measured, paper_points, series_of_figure_2, zoo_points
+from fastscale.paper.points import paper_points, series_of_figure_2, zoo_points
 from fastscale.paper.views import CPU_CAUTION, View, views
 from fastscale.records import Record
+from fastscale.records.frame import Row
+from fastscale.references import reference
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,12 @@ class Pool:
     """Points whose epoch times are correlated with one measure; `right`: the end of the axis, beyond which none is counted."""
 
     measure: str
-    points: tuple[Measured, ...]
+    points: tuple[Row, ...]
     right: float | None = None
+    time: str = "epoch_time_min"  # or image_time_s
 
     @property
-    def inside(self) -> list[Measured]:
+    def inside(self) -> list[Row]:
         """Those inside the axis."""
         return [
             p for p in self.points if self.right is None or getattr(p, self.measure) <= self.right
@@ -50,12 +52,13 @@ class Pool:
 
     def values(self, log: bool = False) -> tuple[list[float], list[float]]:
         """(measure, time) of the points inside, or their logarithms."""
-        pairs = [(getattr(p, self.measure), p.time) for p in self.inside if p.time is not None]
+        times = [(p, getattr(p, self.time)) for p in self.inside]
+        pairs = [(getattr(p, self.measure), time) for p, time in times if time is not None]
         found = [(math.log(x), math.log(y)) if log else (x, y) for x, y in pairs]
         return [x for x, _ in found], [y for _, y in found]
 
 
-def pools_of_figure_2(points: Sequence[Measured], acts_range: float | None) -> dict[str, Pool]:
+def pools_of_figure_2(points: Sequence[Row], acts_range: float | None) -> dict[str, Pool]:
     """The four panels: flops, params, acts of EfficientNet-B0's four series; acts of the three families."""
     four = tuple(series_of_figure_2([p for p in points if p.time is not None]))
     three = [
@@ -78,7 +81,7 @@ def published_pools(artifact: Artifact) -> dict[str, Pool]:
     return pools_of_figure_2(paper_points(("fig2", "fig4", "fig6")), _range(artifact))
 
 
-def our_pools(artifact: Artifact, points: Sequence[Measured]) -> dict[str, Pool]:
+def our_pools(artifact: Artifact, points: Sequence[Row]) -> dict[str, Pool]:
     """The same of ours on one device."""
     return (
         _zoo_pools(points)
@@ -256,7 +259,7 @@ def _fit(pool: Pool, unit: float, log: bool, colour: str | None) -> Fit:
     return fit if colour is None else Fit(slope, intercept, min(xs), max(xs), colour, log)
 
 
-def _zoo_pools(points: Sequence[Measured]) -> dict[str, Pool]:
+def _zoo_pools(points: Sequence[Row]) -> dict[str, Pool]:
     timed = tuple(p for p in points if p.time is not None)
     return {measure: Pool(measure, timed) for measure in ("acts", "flops", "params")}
 
@@ -266,7 +269,7 @@ def _range(artifact: Artifact) -> float | None:
     return None if end is None else 1e6 * float(end)
 
 
-def _all(pools: dict[str, Pool]) -> tuple[Measured, ...]:
+def _all(pools: dict[str, Pool]) -> tuple[Row, ...]:
     return tuple({p.arch: p for pool in pools.values() for p in pool.points}.values())
 
 

@@ -11,15 +11,15 @@ from functools import lru_cache
 from typing import Any
 
 from fastscale.common import read_json
-from fastscale.home import home
-from fastscale.paper.places import reference
 from fastscale.paper.tables import Column, Table
 from fastscale.planning.device import Measurements
 from fastscale.planning.devices import SHIPPED, shipped_text
 from fastscale.planning.measured import measurements
-from fastscale.planning.references import FILES, reference_devices, reference_measurements
+from fastscale.planning.references import reference_devices, reference_measurements
 from fastscale.planning.validate import GROUPS, law_errors, predictor
-from fastscale.records import read_records
+from fastscale.records.committed import committed
+from fastscale.references.published import MAKERS
+from fastscale.references.tables import text_of
 
 LEAST = 12  # networks of a device of our own: fewer say too little about a law
 _LAWS = ("full", "split", "acts", "flops", "params")
@@ -80,26 +80,25 @@ def _alike(a: Any, b: Any) -> bool:
 
 
 def _references() -> str:
-    """The rows of the reference files as one text: what is made of the same text is the same, and made once."""
-    return json.dumps({name: reference(name) for name in FILES})
+    """The published tables as one text: what is made of the same text is the same, and made once."""
+    return "".join(map(text_of, MAKERS))
 
 
 @lru_cache(maxsize=4)
 def _devices(references: str) -> str:
-    return shipped_text(reference_devices(json.loads(references).__getitem__))
+    return shipped_text(reference_devices())
 
 
 @lru_cache(maxsize=4)
 def _published(references: str) -> tuple[tuple[list[Any], ...], tuple[str, ...]]:
-    found = reference_measurements(json.loads(references).__getitem__)
+    found = reference_measurements()
     return tuple(row for m in found for row in _rows(m)), tuple(
         _notes(next(m for m in found if m.checks))
     )
 
 
 def _own() -> list[Measurements]:
-    paths = home().record_files()
-    return measurements([record for path in paths for record in read_records(path)], LEAST)
+    return measurements(committed(), LEAST)
 
 
 def _rows(m: Measurements) -> list[list[Any]]:

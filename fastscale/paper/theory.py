@@ -6,8 +6,8 @@ Ours come from the strategies themselves (`Strategy.exponents`), the paper's fro
 from fractions import Fraction
 
 from fastscale.paper.artifacts import Artifact, load_artifact
-from fastscale.paper.places import reference
 from fastscale.paper.tables import Column, Table, power, share
+from fastscale.references import reference
 from fastscale.scaling import Strategy
 
 MEASURES = ("flops", "params", "acts")

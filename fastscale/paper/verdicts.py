@@ -26,12 +26,13 @@ from fastscale.paper.artifacts import Artifact, list_artifacts, load_artifact
 from fastscale.paper.claim import Claim, meets
 from fastscale.paper.growth import mean_exponent
 from fastscale.paper.paired import Trained, comparisons, exponents_off, time_correlation, trained
-from fastscale.paper.points import Measured, paper_points
+from fastscale.paper.points import paper_points
 from fastscale.paper.published import definitions, published_counts, within_one_unit, zoo_counts
 from fastscale.paper.runtime import Pool, our_pools, published_pools
 from fastscale.paper.theory import theory_table
 from fastscale.paper.views import View, views
 from fastscale.records import Record
+from fastscale.records.frame import Row
 
 HOLDS, FAILS, UNDECIDED, UNMEASURED = "holds", "does not hold", "undecided", "not measured"
 ON_CPU = "not measured on an accelerator"
@@ -224,7 +225,7 @@ def _measured_pair(m: dict[str, Any], pictures: Sequence[View]) -> Iterator[Ours
 
 
 def _compared(
-    m: dict[str, Any], points: Sequence[Measured], whole: bool = True
+    m: dict[str, Any], points: Sequence[Row], whole: bool = True
 ) -> tuple[float, int] | None:
     """(the difference, or ratio, to the least of the others; how many networks). Not `whole`: of those others that are known."""
     what = m.get("difference") or m["ratio"]

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fastscale.paper.artifacts import Artifact, Plan
-from fastscale.paper.evidence import Group, counts, groups
-from fastscale.paper.looks import family_of
-from fastscale.paper.points import MEASURES, Measured, paper_points
+from fastscale.paper.evidence import Group, groups
+from fastscale.paper.points import MEASURES, paper_points
 from fastscale.records import Record
+from fastscale.records.committed import counts
+from fastscale.records.frame import Row, family_of
 from fastscale.scaling import parse_run
 
 CPU_CAUTION = "Times measured on a CPU: neither for nor against the paper's claim, which is about memory-bound accelerators."
@@ -23,8 +24,8 @@ class View:
     """One picture of a figure: its file name, the published points, and our groups that it shows (None: nothing was measured)."""
 
     name: str
-    published: tuple[Measured, ...]
-    planned: tuple[Measured, ...]  # ours, counted; neither time nor error
+    published: tuple[Row, ...]
+    planned: tuple[Row, ...]  # ours, counted; neither time nor error
     trained: Group | None
     timed: Group | None
     foreign: bool = False  # trained on other data or by another recipe than planned
@@ -34,7 +35,7 @@ class View:
         """Whether its times are a CPU's."""
         return self.timed is not None and self.timed.on_cpu
 
-    def published_values(self, measure: str) -> list[Measured]:
+    def published_values(self, measure: str) -> list[Row]:
         """Published points with that measure, unless ours could be taken for a confirmation, or for the same experiment.
 
         A count that was computed for the network is not a published one.
@@ -47,7 +48,7 @@ class View:
             if getattr(p, measure) is not None and not (p.counted and measure in MEASURES)
         ]
 
-    def our_values(self, measure: str) -> list[Measured]:
+    def our_values(self, measure: str) -> list[Row]:
         """Our points with that measure: counted, trained or timed."""
         group = {"time": self.timed, "error": self.trained}.get(measure)
         points = self.planned if measure not in ("time", "error") else group.points if group else ()
@@ -85,7 +86,7 @@ def views(artifact: Artifact, records: Sequence[Record]) -> list[View]:
     return pictures
 
 
-def counted(plan: Plan) -> list[Measured]:
+def counted(plan: Plan) -> list[Row]:
     """The planned networks with our counts (1000 classes), no time and no error."""
     found = []
     for name in plan.names():
@@ -98,25 +99,30 @@ def counted(plan: Plan) -> list[Measured]:
             else name.strategy
         )
         found.append(
-            Measured(
-                name.arch_name,
-                family_of(name.base),
-                strategy,
-                float(ours.flops),
-                float(ours.params),
-                float(ours.acts),
+            Row(
+                id=name.arch_name,
+                source="ours",
+                kind="count",
+                arch=name.arch_name,
+                family=family_of(name.base),
+                base=name.base,
+                strategy=strategy,
+                factor=name.factor,
+                flops=float(ours.flops),
+                params=float(ours.params),
+                acts=float(ours.acts),
             )
         )
     return found
 
 
-def base_of(point: Measured) -> str:
+def base_of(point: Row) -> str:
     """The base network that a point's network is made of; the original EfficientNets belong to B0."""
     base = parse_run(point.arch).base
     return "efficientnet-b0" if base.startswith("efficientnet-b") else base
 
 
-def _published(artifact: Artifact) -> list[Measured]:
+def _published(artifact: Artifact) -> list[Row]:
     figures, keep = artifact.drawing.get("points", []), artifact.drawing.get("keep")
     if artifact.drawing["by"] != "panels":
         return []  # these find their points themselves

@@ -1,6 +1,7 @@
 """Devices by name: those shipped (devices.json, fitted to published times), else those found in time records."""
 
 import json
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,7 @@ from typing import Any
 from fastscale.archs.registry import nearest
 from fastscale.common import read_json
 from fastscale.errors import InputError
-from fastscale.home import home
-from fastscale.planning.device import Device, from_dict, to_dict
+from fastscale.planning.device import MODES, Device, from_dict, to_dict
 
 SHIPPED = Path(__file__).with_name("devices.json")
 
@@ -34,10 +34,11 @@ def shipped_text(devices: dict[str, Device]) -> str:
     return "[\n" + ",\n".join(lines) + "\n]\n"
 
 
-def device_named(text: str | Device, **chosen: Any) -> Device:
+def device_named(text: str | Device, modes: Sequence[str] = MODES, **chosen: Any) -> Device:
     """A shipped device, one of a record file (`runs/records.jsonl`), or one whose name is found in the records at hand.
 
-    Records at hand: those of $FASTSCALE_RUNS (runs/) and of paper_figures/records. `chosen`: precision, layout, compile to take of records.
+    Records at hand: those of $FASTSCALE_RUNS (runs/) and of paper_figures/records. `chosen`: precision, layout, compile to take of records,
+    whose laws are fitted for `modes`.
     InputError with the names there are and how to measure one.
     """
     if isinstance(text, Device):
@@ -54,16 +55,14 @@ def device_named(text: str | Device, **chosen: Any) -> Device:
             )
         return shipped_devices()[text]
     from fastscale.planning import measured
+    from fastscale.records.committed import at_hand
 
     if ".jsonl" in text:
-        return measured.device_from_file(text, **given)
-    files = [
-        home().runs / "records.jsonl",
-        *home().record_files(),
-    ]
-    found = measured.device_by_name(text, files, **given)
+        return measured.device_from_file(text, modes=modes, **given)
+    records = at_hand()
+    found = measured.device_by_name(text, records, modes=modes, **given)
     if found is None:
-        known = nearest(text, [*shipped_devices(), *measured.device_names(files)])
+        known = nearest(text, [*shipped_devices(), *measured.device_names(records)])
         raise InputError(
             f"no device is named {text!r}; there are, nearest first: {known}; for your own, {measured.how_to_measure()}"
         )

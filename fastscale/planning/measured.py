@@ -4,17 +4,16 @@
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from fastscale.archs import Arch
 from fastscale.errors import InputError
 from fastscale.planning.device import Device, FittedLaw, Measurements, fitted_to
 from fastscale.planning.law import Observation
 from fastscale.planning.memory import calibrated
-from fastscale.planning.terms import family, terms
+from fastscale.planning.observed import observed
 from fastscale.records import Record, latest, read_records
-from fastscale.scaling import arch_named
+from fastscale.records.committed import check_counts
+from fastscale.records.frame import recorded
 from fastscale.timing.drift import DRIFT_BOUND, at_usual_clock
 
 # what has to be the same in all records of a law; the batch need not be: it is part of the law
@@ -37,13 +36,18 @@ VALUES = {"training": "step_time_s", "inference": "inference_time_s"}
 LEAST = 7  # networks: with one left out there is still one more than the largest law has terms
 
 
-def device_of_records(records: Sequence[Record], name: str | None = None, **chosen: Any) -> Device:
-    """The device that `records` were measured on, with a law for each mode that enough of them tell.
+def device_of_records(
+    records: Sequence[Record],
+    name: str | None = None,
+    modes: Sequence[str] = tuple(VALUES),
+    **chosen: Any,
+) -> Device:
+    """The device that `records` were measured on, with a law for each of `modes` that enough of them tell.
 
     `chosen`: precision, layout, compile to take where records differ; layout "best" takes each network in the layout that was fastest.
     InputError where there are too few records, or two that differ in something that was not chosen: it is named.
     """
-    timed = {mode: _timed(records, value) for mode, value in VALUES.items()}
+    timed = {mode: _timed(records, VALUES[mode]) for mode in modes}
     every = [r for kept, _ in timed.values() for r in kept]
     device = name or (slug(every[0].env["device"]) if every else "these records")
     laws: dict[str, FittedLaw] = {}
@@ -91,7 +95,8 @@ def _timed(records: Sequence[Record], value: str) -> tuple[list[Record], list[Re
     ]
     kept = [r for r in kept if r.env.get("implementation") in (None, "fastscale")]
     alike = at_usual_clock(kept)
-    return latest(alike), [r for r in kept if r not in alike]
+    kept_too = {id(r) for r in alike}
+    return latest(alike), [r for r in kept if id(r) not in kept_too]
 
 
 def _condition(record: Record, key: str) -> Any:
@@ -124,7 +129,7 @@ def _measurements(device: str, mode: str, records: Sequence[Record], drifted: in
         **shared,
         "software": f"torch {_condition(records[0], 'torch')}",
     }
-    observations = [_observation(r, VALUES[mode]) for r in records]
+    observations = [_observation(r) for r in records]
     memory = calibrated(records) if mode == "training" else 1.0
     source = f"{len(records)} time records{_without(drifted)}"
     return Measurements(device, mode, observations, envelope, source, devices=1, memory=memory)
@@ -146,31 +151,18 @@ def device_from_file(text: str, **chosen: Any) -> Device:
     )
 
 
-def device_by_name(name: str, files: Sequence[Path], **chosen: Any) -> Device | None:
-    """The device whose name contains the words of `name`, in the records of `files`; None where there is none."""
-    records = [
-        r
-        for path in files
-        if path.is_file()
-        for r in read_records(path)
-        if f"-{slug(name)}-" in f"-{slug(r.env['device'])}-"
-    ]
-    return (
-        device_of_records(records, slug(records[0].env["device"]), **chosen)
-        if slug(name) and records
-        else None
-    )
+def device_by_name(name: str, records: Sequence[Record], **chosen: Any) -> Device | None:
+    """The device whose name contains the words of `name`; None where no record is of one."""
+    wanted = f"-{slug(name)}-"
+    own = [r for r in records if wanted in f"-{slug(r.env['device'])}-"]
+    if not slug(name) or not own:
+        return None
+    return device_of_records(own, slug(own[0].env["device"]), **chosen)
 
 
-def device_names(files: Sequence[Path]) -> list[str]:
-    """The devices that time records of `files` were measured on, each once, as `device_by_name` takes them."""
-    timed = [
-        r
-        for path in files
-        if path.is_file()
-        for r in read_records(path)
-        if r.kind == "time" and set(VALUES.values()) & set(r.values)
-    ]
+def device_names(records: Sequence[Record]) -> list[str]:
+    """The devices that time records were measured on, each once, as `device_by_name` takes them."""
+    timed = [r for r in records if r.kind == "time" and set(VALUES.values()) & set(r.values)]
     return list(dict.fromkeys(slug(r.env["device"]) for r in timed))
 
 
@@ -216,25 +208,10 @@ def _each(records: Sequence[Record], key: str) -> list[str]:
     return list(dict.fromkeys(str(_condition(r, key)) for r in records))
 
 
-def _observation(record: Record, value: str) -> Observation:
-    arch: Arch = arch_named(record.arch)
-    found = terms(arch, record.resolution, record.num_classes)
-    if (found.flops, found.params, found.acts) != (record.flops, record.params, record.acts):
-        raise InputError(
-            f"record {record.id} of {record.arch}: its counts are not the network's: the record or the code is wrong"
-        )
+def _observation(record: Record) -> Observation:
+    where = f"record {record.id} of {record.arch}"
+    check_counts(record, where)
     batch = record.env.get("batch")
     if not isinstance(batch, int) or batch < 1:
-        raise InputError(
-            f"record {record.id} of {record.arch}: its envelope does not say the batch it was timed with"
-        )
-    strategy = record.strategy or "none"
-    return Observation(
-        record.arch,
-        family(record.arch),
-        strategy,
-        record.resolution,
-        found,
-        batch,
-        record.values[value] / batch,
-    )
+        raise InputError(f"{where}: its envelope does not say the batch it was timed with")
+    return observed(recorded(record))

@@ -1,5 +1,10 @@
 """Records: one validated JSON line per measured fact, with what produced it. Knows neither who writes nor who reads."""
 
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
 from fastscale.records.environment import environment
 from fastscale.records.identity import network_fields
 from fastscale.records.record import CONDITIONS, KINDS, SCHEMA, Record, key
@@ -18,3 +23,14 @@ __all__ = [
     "read_records",
     "write_snapshot",
 ]
+
+
+class _Room(ModuleType):
+    """This package, which `fastscale.records()` calls: the public function of that name, in `fastscale.api`."""
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        """See `fastscale.api.records`."""
+        return import_module("fastscale.api").records(*args, **options)
+
+
+sys.modules[__name__].__class__ = _Room

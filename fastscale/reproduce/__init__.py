@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from fastscale.errors import InputError
 from fastscale.paper import Artifact, load_artifact
-from fastscale.paper.evidence import committed_records
+from fastscale.records.committed import facts
 from fastscale.reproduce import drawing, local
 from fastscale.reproduce.cost import check_device, check_gpus
 from fastscale.reproduce.plan import Run, check_data, fetch, needed, read_sources, show
@@ -42,7 +42,7 @@ def reproduce(
     keeps a data set (`cifar10:/path`); `budget`: minutes after which no run is begun; `gpus`: of this machine that share a run.
     """
     if device is not None:
-        check_device(device, committed_records())
+        check_device(device, facts())
     if tier == "smoke":
         return drawing.run_smoke()
     artifacts = [load_artifact(name) for name in dict.fromkeys(names)]

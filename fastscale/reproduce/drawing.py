@@ -20,12 +20,12 @@ from fastscale.paper import (
     render_terminal,
     select,
     smoke,
-    snapshot,
 )
 from fastscale.paper.artifacts import Plan
 from fastscale.records import Record
+from fastscale.records.committed import committed
 from fastscale.reproduce.local import die_with_parent
-from fastscale.reproduce.plan import folder_of, records_in
+from fastscale.reproduce.plan import made_here
 
 
 def run_smoke() -> int:
@@ -51,14 +51,9 @@ def show_static(artifact: Artifact) -> None:
 
 def records_of(artifact: Artifact, tier: str, runs_dir: Path) -> list[Record]:
     """Those of the artifact's runs that were made here; in the full tier also the published ones."""
-    plan = artifact.plan(tier)
-    folders = dict.fromkeys(
-        [runs_dir, *(folder_of(runs_dir, spec) for spec in (plan.runs() if plan else ()))]
-    )
-    here = [record for folder in folders for record in records_in(folder / "records.jsonl")]
-    return select(
-        [*(records_in(snapshot(artifact.name)) if tier == "full" else []), *here], artifact, tier
-    )
+    here = made_here(artifact.plan(tier), runs_dir)
+    known = committed(artifact.name) if tier == "full" else []
+    return select([*known, *here], artifact, tier)
 
 
 def time_arguments(plan: Plan, runs_dir: Path) -> list[str]:

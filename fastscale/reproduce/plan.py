@@ -10,9 +10,10 @@ from fastscale.data.paths import beton_folder
 from fastscale.data.source_kinds import FolderSource
 from fastscale.data.sources import source
 from fastscale.errors import InputError
-from fastscale.paper import Artifact, snapshot
-from fastscale.paper.artifacts import RunSpec
+from fastscale.paper import Artifact
+from fastscale.paper.artifacts import Plan, RunSpec
 from fastscale.records import Record, RecordStore
+from fastscale.records.committed import committed
 from fastscale.reproduce.cost import UNKNOWN, Cost, cost_of, duration
 from fastscale.scaling import arch_named
 from fastscale.training.recipe import load_recipe
@@ -143,14 +144,16 @@ def published(artifact: Artifact) -> dict[tuple[str, int, str], Record]:
     """The committed training records of an artifact, by run, seed and data."""
     return {
         (r.run or "", r.seed or 0, r.data or ""): r
-        for r in records_in(snapshot(artifact.name))
+        for r in committed(artifact.name)
         if r.kind == "train" and not r.early
     }
 
 
-def records_in(path: Path) -> list[Record]:
-    """Those of a file that may not be there."""
-    return RecordStore(path).read() if path.is_file() else []
+def made_here(plan: Plan | None, runs_dir: Path) -> list[Record]:
+    """The records of the folders that the plan's runs and timings write to."""
+    specs = plan.runs() if plan else []
+    folders = dict.fromkeys([runs_dir, *(folder_of(runs_dir, spec) for spec in specs)])
+    return [r for folder in folders for r in RecordStore(folder / "records.jsonl").read()]
 
 
 def show(runs: Sequence[Run], runs_dir: Path) -> None:

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from fastscale.paper import Artifact, snapshot
+from fastscale.paper import Artifact
 from fastscale.paper.artifacts import Plan
+from fastscale.records.committed import committed
 from fastscale.reproduce.cost import UNKNOWN, Cost, cost_of, device_name, duration
-from fastscale.reproduce.plan import folder_of, records_in
+from fastscale.reproduce.plan import made_here
 from fastscale.scaling import arch_named
 from fastscale.training.recipe import load_recipe
 
@@ -23,12 +24,9 @@ class Timing(NamedTuple):
 def timed(artifact: Artifact, tier: str, runs_dir: Path) -> set[str]:
     """The networks with a time: made here, or (in the full tier) published for this very device."""
     plan = artifact.plan(tier)
-    folders = dict.fromkeys(
-        [runs_dir, *(folder_of(runs_dir, spec) for spec in (plan.runs() if plan else ()))]
-    )
-    own = [r for folder in folders for r in records_in(folder / "records.jsonl")]
+    own = made_here(plan, runs_dir)
     others = (
-        [r for r in records_in(snapshot(artifact.name)) if r.env["device"] == device_name()]
+        [r for r in committed(artifact.name) if r.env["device"] == device_name()]
         if tier == "full"
         else []
     )

@@ -8,23 +8,14 @@ from pathlib import Path
 import pytest
 
 import fastscale as fs
+from fastscale.references.networks import PAPER_BASES, zoo_name
 
 REFERENCE = Path(__file__).parents[2] / "paper_figures" / "reference"
-BASES = {
-    "EN-B0": "efficientnet-b0",
-    "RegNetY-500MF": "regnety-500mf",
-    "RegNetZ-500MF": "regnetz-500mf",
-}
 
 
 def rows(name):
     with open(REFERENCE / name, newline="") as f:
         return list(csv.DictReader(f))
-
-
-def zoo_name(model):
-    name = model.lower().replace(".0gf", "gf")
-    return name + ".dds" if name.startswith("regnet") else name
 
 
 @pytest.mark.parametrize("row", rows("pycls_zoo.csv"), ids=lambda r: r["model"])
@@ -70,7 +61,7 @@ def test_digitised_points_have_our_params_and_acts():
     assert len(points) == 92
     for r in points:
         cx = fs.complexity(
-            fs.scale(BASES[r["base"]], r["strategy"], float(r["target"].removeprefix("s=")))
+            fs.scale(PAPER_BASES[r["base"]], r["strategy"], float(r["target"].removeprefix("s=")))
         )
         for ours, printed in ((cx.params / 1e6, r["params_m"]), (cx.acts / 1e6, r["acts_m"])):
             assert abs(ours - float(printed)) < (

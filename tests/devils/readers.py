@@ -193,7 +193,7 @@ def config(place: Any, content: bytes) -> Any:
 
 def reference(place: Any, content: bytes) -> Any:
     from fastscale.home import using_home
-    from fastscale.paper.places import reference as read
+    from fastscale.references import reference as read
 
     (place.folder / "configs" / "artifacts").mkdir(parents=True)
     place.file("paper_figures/reference/tables.csv", content)

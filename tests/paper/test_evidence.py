@@ -7,9 +7,10 @@ import pytest
 
 from fastscale.errors import InputError
 from fastscale.paper.artifacts import load_artifact
-from fastscale.paper.evidence import committed_records, groups, slug
+from fastscale.paper.evidence import groups, slug
 from fastscale.paper.views import views
 from fastscale.records import write_snapshot
+from fastscale.records.committed import facts
 
 GPU = {"device": "made-up accelerator", "device_type": "cuda"}
 
@@ -123,7 +124,7 @@ def test_a_campaigns_reference_is_no_contradiction(measured, checkout_copy):
         for x in (1.0, 1.1)
     ]
     write_snapshot(root / "paper_figures" / "records" / "timing.jsonl", records + again)
-    assert [r.run for r in committed_records()] == [records[0].run]
+    assert [r.run for r in facts()] == [records[0].run]
 
 
 def test_the_largest_batch_is_taken(measured, figure):
@@ -145,7 +146,7 @@ def test_contradiction_names_both(measured, checkout_copy):
     records = measured("fig-6", seeds=(0,), timed=False)
     write_snapshot(folder / "fig-4.jsonl", records)
     write_snapshot(folder / "fig-6.jsonl", records)
-    assert len(committed_records()) == len(records)
+    assert len(facts()) == len(records)
     later = [
         replace(r, values={"top1_error": 1.0}, env=r.env | {"date": "2021-01-01T00:00:00Z"})
         for r in records[:1]
@@ -155,7 +156,7 @@ def test_contradiction_names_both(measured, checkout_copy):
         InputError,
         match=r"contradict .*efficientnet-b0\.imagenet-100ep: fig-4.jsonl, line \d+ and fig-6.jsonl, line \d+",
     ) as e:
-        committed_records()
+        facts()
     assert "top1_error" in str(e.value) and "\n" not in str(e.value)
 
 
@@ -164,7 +165,7 @@ def test_a_bad_line_is_named(measured, checkout_copy):
     path = write_snapshot(root / "paper_figures" / "records" / "fig-6.jsonl", measured("fig-6"))
     path.write_text(path.read_text().replace('"acts":', '"atcs":', 1))
     with pytest.raises(InputError, match=r"fig-6\.jsonl, line 1: .*atcs"):
-        committed_records()
+        facts()
 
 
 def test_wrong_counts_are_found_where_they_lie(measured, checkout_copy):
@@ -175,7 +176,7 @@ def test_wrong_counts_are_found_where_they_lie(measured, checkout_copy):
         InputError,
         match=r"fig-6\.jsonl, line 1: its counts are not the network's \(flops of efficientnet-b0\S* is 7, ",
     ):
-        committed_records()
+        facts()
 
 
 def test_views(measured, figure):

@@ -6,7 +6,8 @@ import pytest
 
 from fastscale.paper.figures import Panel, Point, draw, house_style, legend, plain_ticks
 from fastscale.paper.labels import Label, place_labels, spread_out
-from fastscale.paper.looks import IN_WORDS, family_look, family_of, strategy_look
+from fastscale.paper.looks import IN_WORDS, family_look, strategy_look
+from fastscale.records.frame import family_of
 
 
 def test_each_strategy_has_its_own_colour_and_marker():

@@ -6,16 +6,15 @@ import pytest
 
 from fastscale.counts import complexity
 from fastscale.paper.artifacts import load_artifact
-from fastscale.paper.places import reference
 from fastscale.paper.published import (
     digitised_counts,
     network_counts,
-    point_arch,
     published_counts,
     zoo_counts,
-    zoo_name,
 )
 from fastscale.paper.views import views
+from fastscale.references import reference
+from fastscale.references.networks import point_arch, zoo_name
 
 
 def column(table, key):

@@ -4,9 +4,9 @@ from fractions import Fraction
 
 import pytest
 
-from fastscale.paper.places import reference
 from fastscale.paper.tables import to_csv
 from fastscale.paper.theory import theory_table
+from fastscale.references import reference
 from fastscale.scaling import Strategy
 
 # paper, Tables 1, 2 and 4, written out again so that a slip in the reference file shows

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from fastscale.paper import load_artifact
-from fastscale.paper.evidence import committed_records, groups
+from fastscale.paper.evidence import groups
 from fastscale.paper.gallery import recorded
 from fastscale.paper.paired import by_size, comparisons, trained
 from fastscale.paper.paired_tables import amount, differences_table, unequal
@@ -15,13 +15,14 @@ from fastscale.paper.runtime import our_pools, runtime_chart
 from fastscale.paper.selection import select
 from fastscale.paper.verdicts import verdicts
 from fastscale.paper.views import views
+from fastscale.records.committed import facts
 
 EVIDENCE = "evidence-cifar10"
 
 
 @pytest.fixture(scope="module")
 def committed():
-    return committed_records()
+    return facts()
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +93,7 @@ def test_runs_that_ended_early_stay_out(measured, synthetic_records):
     assert {r.kind for r in select(quick, load_artifact("quick"))} == {"time"}
     assert {p.n for p in record_points(quick)} == {1}  # the timings alone
     evidence = load_artifact(EVIDENCE)
-    assert trained(evidence, [early(r) for r in committed_records()]).records == ()
+    assert trained(evidence, [early(r) for r in facts()]).records == ()
 
 
 def test_the_papers_axis_is_the_papers(measured):

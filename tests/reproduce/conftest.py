@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import pytest
 
 from fastscale.paper.artifacts import Artifact, RunSpec
+from fastscale.records import RecordStore
 from fastscale.scaling import RunName
 
 DAEMONS = ("munged", "slurmctld", "slurmd")
@@ -158,9 +159,10 @@ def small_artifact(monkeypatch, tmp_path):
 
     known, drawn = {}, []
     monkeypatch.setattr(reproduce, "load_artifact", known.__getitem__)
-    monkeypatch.setattr(plan, "snapshot", lambda name: tmp_path / f"{name}.jsonl")
-    monkeypatch.setattr(timings, "snapshot", lambda name: tmp_path / f"{name}.jsonl")
-    monkeypatch.setattr(drawing, "snapshot", lambda name: tmp_path / f"{name}.jsonl")
+    for module in (plan, timings, drawing):
+        monkeypatch.setattr(
+            module, "committed", lambda name: RecordStore(tmp_path / f"{name}.jsonl").read()
+        )
     monkeypatch.setattr(
         drawing,
         "draw",

@@ -1,32 +1,13 @@
 """Records as points: runs that differ in nothing but their seed (or were measured again) are one point, with n, mean and deviation."""
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
-from fastscale.errors import InputError
-from fastscale.home import home
 from fastscale.paper.report.point import Point, Value, family_of, pooled, strategy_of
-from fastscale.records import Record, key, latest, read_records
+from fastscale.records import Record, key, latest
+from fastscale.records.committed import each_once
 from fastscale.scaling import factor_text
 
 SOURCE = "ours"
-
-
-def committed_records() -> list[Record]:
-    """Every committed record, each once, in the order of the files. Raises InputError that names file and line of a bad one."""
-    return each_once(r for path in home().record_files() for r in read_records(path))
-
-
-def local_records(runs_dir: Path) -> list[Record]:
-    """Every record of a folder of runs: its stores, and the finished runs' own files. Raises InputError where there is no such folder."""
-    if not runs_dir.is_dir():
-        raise InputError(
-            f"{runs_dir}: no such folder of runs; `fastscale fit` and `fastscale time` make one"
-        )
-    found = [r for path in sorted(runs_dir.glob("*.jsonl")) for r in read_records(path)]
-    for path in sorted(runs_dir.glob("*/*/record.json")):
-        found += read_records(path)
-    return each_once(found)
 
 
 def record_points(records: Iterable[Record]) -> list[Point]:
@@ -158,8 +139,3 @@ def _commit(record: Record) -> str:
     if not commit:
         return "unknown"
     return str(commit)[:10] + (" with changes" if record.env.get("git_dirty") else "")
-
-
-def each_once(records: Iterable[Record]) -> list[Record]:
-    """A record read twice (committed, and in a store or a run's folder) is one."""
-    return list({record.id: record for record in records}.values())

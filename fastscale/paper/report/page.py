@@ -15,16 +15,11 @@ from typing import Any
 from fastscale.home import home
 from fastscale.paper.places import write_text
 from fastscale.paper.report.look import FAMILIES, STRATEGIES, looks
-from fastscale.paper.report.ours import (
-    SOURCE,
-    committed_records,
-    each_once,
-    local_records,
-    record_points,
-)
+from fastscale.paper.report.ours import SOURCE, record_points
 from fastscale.paper.report.point import MEASURES, Point
 from fastscale.paper.report.references import PAPER, TIMM, XIAO, ZOO, Reference, references
 from fastscale.records import Record
+from fastscale.records.committed import committed, each_once, local
 
 SCRIPTS = ("data.js", "view.js", "marks.js", "plot.js", "table.js", "main.js")
 # text columns of a point: each distinct text is written once
@@ -78,7 +73,7 @@ VIEWS: tuple[tuple[str, dict[str, Any]], ...] = (
 
 def report_page(runs_dir: Path | None = None) -> str:
     """The whole page from committed records, references and, if given, the records of a folder of runs."""
-    records = each_once([*committed_records(), *(local_records(runs_dir) if runs_dir else [])])
+    records = each_once([*committed(), *(local(runs_dir) if runs_dir else [])])
     found = references()
     points = record_points(records) + [point for reference in found for point in reference.points]
     return _page(_data(points, records, found))

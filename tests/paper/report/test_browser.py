@@ -9,9 +9,10 @@ import pytest
 from fastscale.home import home
 from fastscale.paper.comparison import pearson
 from fastscale.paper.report import write_report
-from fastscale.paper.report.ours import committed_records, record_points
+from fastscale.paper.report.ours import record_points
 from fastscale.paper.report.references import PAPER, TIMM, ZOO, references
 from fastscale.records import RecordStore
+from fastscale.records.committed import committed
 
 MARKS = "document.querySelectorAll('.marks a').length"
 BODY = "document.querySelector('#table').tBodies[0]"
@@ -26,9 +27,7 @@ def url():
 @pytest.fixture(scope="module")
 def points():
     """Every point that the page is made from."""
-    return record_points(committed_records()) + [
-        point for found in references() for point in found.points
-    ]
+    return record_points(committed()) + [point for found in references() for point in found.points]
 
 
 def both(points, x, y, **filters):
@@ -179,7 +178,7 @@ def test_a_click_opens_the_whole_record_and_back_returns(page, url):
         page.mouse(kind, x, y)
     page.wait("!document.getElementById('record').hidden")
     (anchor, *_) = page.js("[...document.querySelectorAll('#record article')].map(a => a.id)")
-    records = {f"record-{r.id}": r for r in committed_records()}
+    records = {f"record-{r.id}": r for r in committed()}
     assert page.js(
         f"JSON.stringify(JSON.parse(document.querySelector('#{anchor} pre').textContent))"
     ) == page.js(f"JSON.stringify({records[anchor].to_json()})")
@@ -244,7 +243,7 @@ def test_cpu_times_are_said_to_be_cpu_times(page, url):
         r"Errors on (\d+) data sets cannot be compared",
         page.js("document.getElementById('caution').textContent"),
     )
-    trained = {r.data for r in committed_records() if any("error" in name for name in r.values)}
+    trained = {r.data for r in committed() if any("error" in name for name in r.values)}
     assert said and int(said[1]) == len(trained | {"imagenet"})
     page.open(f"{url}#x=flops&y=error&data=imagenet")
     assert page.js("document.getElementById('caution').hidden")

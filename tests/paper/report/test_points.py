@@ -9,10 +9,12 @@ import pytest
 
 from fastscale.errors import InputError
 from fastscale.home import home
-from fastscale.paper.report.ours import local_records, record_points
+from fastscale.paper.report.ours import record_points
 from fastscale.paper.report.point import family_of, strategy_of
-from fastscale.paper.report.references import FILES, device_name, references
+from fastscale.paper.report.references import references
 from fastscale.records import RecordStore
+from fastscale.records.committed import local
+from fastscale.references.published import MAKERS
 
 
 def test_runs_that_differ_in_the_seed_are_one_point_with_n_mean_and_deviation(synthetic):
@@ -103,19 +105,19 @@ def test_local_records_are_those_of_stores_and_run_folders_each_once(tmp_path, s
         folder = tmp_path / record.run / f"seed{record.seed}"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "record.json").write_text(record.to_json() + "\n")
-    assert {r.id for r in local_records(tmp_path)} == {first.id, second.id, third.id} and len(
-        local_records(tmp_path)
+    assert {r.id for r in local(tmp_path)} == {first.id, second.id, third.id} and len(
+        local(tmp_path)
     ) == 3
     with pytest.raises(InputError, match="no such folder of runs"):
-        local_records(tmp_path / "absent")
+        local(tmp_path / "absent")
     (tmp_path / "more.jsonl").write_text('{"schema": 1}\n')
     with pytest.raises(InputError, match=r"more.jsonl, line 1: missing field"):
-        local_records(tmp_path)
+        local(tmp_path)
 
 
 def test_every_reference_row_is_there_as_published():
     found = {r.name: r for r in references()}
-    assert tuple(found) == FILES
+    assert tuple(found) == tuple(MAKERS)
     for name, reference in found.items():
         with open(home().references / f"{name}.csv", newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
@@ -155,20 +157,6 @@ def test_what_was_not_published_stays_blank():
     assert all(
         "from timm's inference files" in p.provenance for p in training if "flops" in p.values
     )
-
-
-@pytest.mark.parametrize(
-    ("name", "device", "cpu"),
-    [
-        ("cu117-rtx3090", "RTX 3090", False),
-        ("cu130-5090", "RTX 5090", False),
-        ("cu130-pro6000maxq", "RTX PRO 6000 Max-Q", False),
-        ("cpu-i9_10940x", "i9-10940X (CPU)", True),
-        ("cu999-h300", "h300", False),
-    ],
-)
-def test_device_names(name, device, cpu):
-    assert device_name(name) == (device, cpu)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from fastscale.errors import InputError
-from fastscale.paper.places import reference
+from fastscale.references import reference
 
 
 @pytest.mark.parametrize(
@@ -46,9 +46,8 @@ from fastscale.paper.places import reference
         ("tables", "strategy", 'strat"egy', "no column 'strategy'"),
     ],
 )
-def test_damage_is_named(checkout_copy, name, old, new, said):
-    root = checkout_copy()
-    path = root / "paper_figures" / "reference" / f"{name}.csv"
+def test_damage_is_named(tables, name, old, new, said):
+    path = tables / f"{name}.csv"
     before = path.read_text()
     assert old in before
     path.write_text(before.replace(old, new, 1))
@@ -57,8 +56,13 @@ def test_damage_is_named(checkout_copy, name, old, new, said):
     assert said in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_blank_where_nothing_was_published(checkout_copy):
-    checkout_copy()
+def test_a_table_that_is_not_there_is_named(tables):
+    (tables / "tables.csv").unlink()
+    with pytest.raises(InputError, match=r"^tables\.csv: cannot read .* restore paper_figures/ref"):
+        reference("tables")
+
+
+def test_blank_where_nothing_was_published():
     assert any(row["acts_m"] == "" for row in reference("paper_points"))
 
 

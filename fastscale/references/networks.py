@@ -1,0 +1,119 @@
+"""What others call a network, and what it is called here: the paper's plots and tables, the earlier zoo, timm.
+
+A network of timm's is known here where it is one of ours (its counts are recomputed), and not where it is not: other blocks (resnet18,
+resnet34), other norms or pooling (_gn, _evos, _sgn), TensorFlow's padding (tf_), torchvision's widths (_tv), pruned ones, and designs
+without a name here (regnetz_b16, c16, d8, d32, e8, regnety_640 and larger, resnext101_32x8d and wider, efficientnet_b8).
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+
+from fastscale.archs import Arch
+from fastscale.errors import InputError
+from fastscale.records.frame import Row
+from fastscale.scaling import Strategy, arch_named, scale
+
+PAPER_BASES = {
+    "EN-B0": "efficientnet-b0",
+    "RegNetY-500MF": "regnety-500mf",
+    "RegNetY-4GF": "regnety-4gf",
+    "RegNetZ-500MF": "regnetz-500mf",
+    "RegNetZ-4GF": "regnetz-4gf",
+}
+# (table, label) -> name here; factors 1.85, 3.88 and 8.5 are derived from the counts that are printed
+TABLES = {
+    ("xiao2021_table2", "RegNetY 1GF"): "regnety-500mf.dWr-x2",
+    ("xiao2021_table2", "RegNetY 4GF"): "regnety-4gf",
+    ("xiao2021_table2", "RegNetY 16GF"): "regnety-4gf.dWr-x4",
+    ("xiao2021_table2", "RegNetY 32GF"): "regnety-4gf.dWr-x8",
+    ("xiao2021_table2", "RegNetZ 1GF"): "regnetz-500mf.dWr-x1.85",
+    ("xiao2021_table2", "RegNetZ 4GF"): "regnetz-4gf",
+    ("xiao2021_table2", "RegNetZ 16GF"): "regnetz-4gf.dWr-x3.88",
+    ("xiao2021_table2", "RegNetZ 32GF"): "regnetz-4gf.dWr-x8.5",
+    ("xiao2021_table2", "EfficientNet B2"): "efficientnet-b2",
+    ("xiao2021_table2", "EfficientNet B4"): "efficientnet-b4",
+    ("xiao2021_table2", "EfficientNet B5"): "efficientnet-b5",
+    ("mvit_table17", "RegNetZ 4GF"): "regnetz-4gf",
+    ("mvit_table17", "RegNetZ 16GF"): "regnetz-4gf.dWr-x3.88",
+}
+# the paper's two bases, but for the width of the conv before pooling
+_TIMM_HEADS = {
+    "regnetz_005": ("regnetz-500mf", 1024),
+    "regnetz_040": ("regnetz-4gf", 0),
+    "regnetz_040_h": ("regnetz-4gf", 1536),
+}
+
+
+def point_arch(row: Mapping[str, str]) -> Arch:
+    """The network of a row of paper_points.csv: one of TABLES, a base, an original EfficientNet, or a base scaled by `s=...`.
+
+    InputError for a row of a table that is not in TABLES.
+    """
+    if row["strategy"] == "orig":
+        return arch_named(f"efficientnet-{row['target'].lower()}")
+    if not row["artifact"].startswith("fig"):
+        return arch_named(_of_table(row["artifact"], f"{row['family']} {row['target']}"))
+    base = arch_named(PAPER_BASES[row["base"]])
+    if row["strategy"] == "none":
+        return base
+    return scale(base, Strategy.parse(row["strategy"]), float(row["target"].removeprefix("s=")))
+
+
+def _of_table(artifact: str, label: str) -> str:
+    if (artifact, label) not in TABLES:
+        raise InputError(
+            f"paper_points.csv: {label} of {artifact} has no name here; "
+            "add it to fastscale/references/networks.py"
+        )
+    return TABLES[artifact, label]
+
+
+def zoo_name(model: str) -> str:
+    """The name here of a network of the earlier zoo.
+
+    >>> zoo_name("RegNetX-4.0GF"), zoo_name("ResNet-50")
+    ('regnetx-4gf.dds', 'resnet-50')
+    """
+    name = model.lower().replace(".0gf", "gf")
+    return f"{name}.dds" if name.startswith("regnet") else name
+
+
+@lru_cache(maxsize=512)
+def timm_arch(model: str) -> Arch | None:
+    """The network of that name in timm, where it is one of ours; None where it is not.
+
+    >>> timm_arch("regnetx_016").name, timm_arch("resnet18")
+    ('regnetx-1.6gf.dds', None)
+    """
+    if found := re.fullmatch(r"(regnet[xy])_(\d{3})", model):
+        hundreds = int(found[2])
+        if hundreds > 320:
+            return None
+        size = f"{hundreds}00mf" if hundreds < 10 else f"{hundreds / 10:g}gf"
+        return arch_named(f"{found[1]}-{size}.dds")
+    if re.fullmatch(r"efficientnet_b[0-7]", model):
+        return arch_named(model.replace("_", "-"))
+    if found := re.fullmatch(r"(resn(?:et|ext))(50|101|152)(_32x4d)?", model):
+        return arch_named(f"{found[1]}-{found[2]}")
+    if model in _TIMM_HEADS:
+        base, head = _TIMM_HEADS[model]
+        return replace(arch_named(base), name=f"{base}.{model}", head_width=head)
+    return None
+
+
+def arch_of(row: Row) -> Arch:
+    """The network of a row that has a name here; timm's two variants of the paper's bases are not to be had by a name."""
+    found = timm_arch(row.network)
+    return found if found is not None else arch_named(row.arch or "")
+
+
+def timm_family(model: str) -> str:
+    """The family of a network as timm calls it; what is derived from ResNet (ECA, SE, wide, ...) counts as ResNet or ResNeXt."""
+    if "efficientnet" in model:
+        return "EfficientNet"
+    for prefix, family in (("regnetx", "RegNetX"), ("regnety", "RegNetY"), ("regnetz", "RegNetZ")):
+        if prefix in model:
+            return family
+    return "ResNeXt" if "resnext" in model else "ResNet"

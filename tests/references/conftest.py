@@ -1,0 +1,17 @@
+"""A copy of the reference tables that a test may damage."""
+
+import shutil
+
+import pytest
+
+from fastscale.home import home, using_home
+
+
+@pytest.fixture
+def tables(tmp_path):
+    """The folder of the tables in a checkout of this test's own."""
+    folder = tmp_path / "paper_figures" / "reference"
+    shutil.copytree(home().references, folder)
+    (tmp_path / "configs" / "artifacts").mkdir(parents=True)
+    with using_home(tmp_path):
+        yield folder
