@@ -37,11 +37,13 @@ _PART = re.compile(r"\.(?P<host>[0-9a-f]{4})-(?P<pid>\d+)\.part\Z")
 def whole_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """A new binary file that takes its name `path` only when the block ends without an error.
 
-    It is written beside, flushed to the disk, then renamed. A link at `path` is replaced, never
-    followed. When the block or the disk fails, nothing is left behind and `path` stays as it was.
-    What a killed process left of an earlier try is removed. Raises OSError.
+    It is written beside, flushed to the disk, then renamed. A link to a file at `path` is replaced,
+    never followed. When the block or the disk fails, nothing is left behind and `path` stays as it
+    was. What a killed process left of an earlier try is removed. Raises OSError; InputError for a
+    folder, pipe or device at `path`, or a link to one: root could replace /dev/null.
     """
     path = Path(path)
+    _check_replaceable(path)
     part = path.with_name(f"{path.name}.{_host()}-{os.getpid()}.part")
     remove_stale(path.parent, path.name)
     with suppress(FileNotFoundError):
@@ -57,6 +59,14 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
             with suppress(OSError):
                 os.unlink(part)
             raise
+
+
+def _check_replaceable(path: Path) -> None:
+    for look in (os.lstat, os.stat):  # the link, then what it leads to
+        with suppress(OSError):
+            mode = look(path).st_mode
+            if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
+                raise InputError(f"{path}: not a plain file, so it is not replaced")
 
 
 def write_whole(path: str | os.PathLike[str], content: bytes | str) -> Path:

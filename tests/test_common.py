@@ -2,8 +2,11 @@
 
 import errno
 import os
+import socket
+import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -40,6 +43,43 @@ def test_links_are_replaced_not_followed(tmp_path):
     write_whole(link, "{}")
     assert victim.read_text() == "untouched"
     assert link.read_text() == "{}" and not link.is_symlink()
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "socket", "device"])
+@pytest.mark.parametrize("linked", [False, True])
+def test_what_is_no_file_is_not_replaced(kind, linked, tmp_path):
+    """As root, a rename takes the place of a device."""
+    there = tmp_path / "there"
+    if kind == "folder":
+        there.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(there)
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(str(there))
+    elif linked:
+        there = Path("/dev/null")
+    else:
+        try:
+            os.mknod(there, 0o600 | stat.S_IFCHR, os.makedev(1, 3))
+        except OSError:
+            pytest.skip("only root makes devices")
+    path = there
+    if linked:
+        path = tmp_path / "link"
+        path.symlink_to(there)
+    before = there.stat().st_mode
+    with pytest.raises(InputError, match="not a plain file, so it is not replaced"):
+        write_whole(path, "content")
+    assert there.stat().st_mode == before and path.is_symlink() == linked
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_links_to_nothing_or_to_themselves_are_replaced(tmp_path):
+    for name, target in (("gone", "nowhere"), ("round", "round")):
+        (tmp_path / name).symlink_to(target)
+        assert write_whole(tmp_path / name, "x").read_text() == "x"
+    assert not (tmp_path / "nowhere").exists()
 
 
 def test_what_a_killed_writer_left_goes_with_the_next_write(tmp_path):
