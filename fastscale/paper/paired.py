@@ -18,7 +18,7 @@ from fastscale.errors import InputError
 from fastscale.paper.artifacts import Artifact, Plan
 from fastscale.paper.comparison import LEAST_POINTS, pearson, summary
 from fastscale.paper.looks import SAME
-from fastscale.paper.selection import conditions
+from fastscale.paper.selection import Planned, conditions
 from fastscale.records import Record, latest
 from fastscale.records.committed import check_counts, counts
 from fastscale.scaling import Strategy, arch_named
@@ -146,15 +146,8 @@ def trained(artifact: Artifact, records: Iterable[Record]) -> Trained:
     plan = artifact.plan(artifact.drawing["tier"])
     assert plan is not None
     records = list(records)
-    wanted = {(run.run, run.seed, run.data) for run in plan.runs()}
-    own = latest(
-        r
-        for r in records
-        if r.kind == "train"
-        and (r.run, r.seed, r.data) in wanted
-        and "top1_error" in r.values
-        and not r.early
-    )
+    planned = Planned(plan)
+    own = latest(r for r in records if planned.trains(r) and "top1_error" in r.values)
     chosen = _largest(own)
     for record in chosen:
         check_counts(record, f"record {record.id}")

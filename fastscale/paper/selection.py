@@ -17,15 +17,15 @@ def select(records: Iterable[Record], artifact: Artifact, tier: str = "quick") -
     Of a figure: those made under any conditions.
     """
     plan = _plan(artifact, tier)
-    records = list(records)
+    records, planned = list(records), Planned(plan)
     if artifact.kind == "figure":  # it keeps devices and conditions apart itself: see `evidence`
         return latest(
             r
             for r in records
-            if plan.holds(r.base, r.strategy, r.factor) and (r.kind == "time" or _trains(r, plan))
+            if plan.holds(r.base, r.strategy, r.factor) and (r.kind == "time" or planned.trains(r))
         )
-    trained = _newest([r for r in records if _trains(r, plan)])
-    timed = [r for r in records if _times(r, plan)]
+    trained = _newest([r for r in records if planned.trains(r)])
+    timed = [r for r in records if planned.times(r)]
     if trained:  # one device in the title: a time measured elsewhere is another comparison
         timed = [r for r in timed if r.env["device"] == trained[0].env["device"]]
     return trained + _newest(timed)
@@ -43,8 +43,8 @@ def conditions(record: Record) -> tuple:
 
 def comparable(records: Sequence[Record], artifact: Artifact, tier: str = "quick") -> list[Record]:
     """The records of the plan, each fact once. Raises InputError where none belongs to it or they were made under different conditions."""
-    plan = _plan(artifact, tier)
-    chosen = _last(r for r in records if _trains(r, plan) or _times(r, plan))
+    planned = Planned(_plan(artifact, tier))
+    chosen = _last(r for r in records if planned.trains(r) or planned.times(r))
     if not chosen:
         raise InputError(
             f"no record belongs to {artifact.name!r}, tier {tier!r}: run `fastscale reproduce {artifact.name}` first"
@@ -80,18 +80,22 @@ def _plan(artifact: Artifact, tier: str) -> Plan:
     return plan
 
 
-def _trains(record: Record, plan: Plan) -> bool:
-    wanted = {(run.run, run.seed, run.data) for run in plan.runs()}
-    own = (record.run, record.seed, record.data) in wanted
-    return record.kind == "train" and own and not record.early
+class Planned:
+    """Which records are of a plan."""
 
+    def __init__(self, plan: Plan):
+        self.runs = {(run.run, run.seed, run.data) for run in plan.runs()}
+        self.timed = {(n.arch_name, plan.data) for n in plan.names()} if plan.timings else set()
 
-def _times(record: Record, plan: Plan) -> bool:
-    if (
-        not plan.timings or record.kind != "time" or "epoch_time_min" not in record.values
-    ):  # an inference or loader time
-        return False
-    return record.data == plan.data and record.arch in {n.arch_name for n in plan.names()}
+    def trains(self, record: Record) -> bool:
+        """Whether it is one of the plan's runs, made to its end."""
+        own = (record.run, record.seed, record.data) in self.runs
+        return record.kind == "train" and own and not record.early
+
+    def times(self, record: Record) -> bool:
+        """Whether it is a time of a training step of one of its networks."""
+        own = (record.arch, record.data) in self.timed
+        return record.kind == "time" and own and "epoch_time_min" in record.values
 
 
 def _newest(records: Sequence[Record]) -> list[Record]:

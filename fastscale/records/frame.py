@@ -21,6 +21,7 @@ MEASURED = (
     "epoch_time_min",
     "epoch_time_spread_min",
     "image_time_s",
+    "image_time_spread_s",
     "peak_memory_mib",
     "top1_error",
     "top1_error_spread",
@@ -69,6 +70,7 @@ class Row:
     epoch_time_min: float | None = _column("minutes of a training epoch, over all devices")
     epoch_time_spread_min: float | None = _column("half the distance of its quartiles, minutes")
     image_time_s: float | None = _column("seconds an image on one device, of a step or a pass")
+    image_time_spread_s: float | None = _column("half the distance of its quartiles, seconds")
     peak_memory_mib: float | None = _column("MiB of one device")
     top1_error: float | None = _column("percent")
     # of points that stand for several runs: how many, and the standard deviation of their errors
@@ -141,6 +143,7 @@ def recorded(record: Record) -> Row:
         epoch_time_min=epoch if epoch is not None else clock and clock / 60,
         epoch_time_spread_min=epoch and once and spread and epoch * spread / once,
         image_time_s=once and batch and once / batch,
+        image_time_spread_s=spread and batch and spread / batch,
         peak_memory_mib=values.get("peak_memory_mib"),
         top1_error=values.get("top1_error"),
         record=record,

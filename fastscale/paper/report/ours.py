@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from fastscale.paper.report.point import Point, Value, family_of, pooled, strategy_of
 from fastscale.records import Record, key, latest
 from fastscale.records.committed import each_once
+from fastscale.records.frame import Row, recorded
 from fastscale.scaling import factor_text
 
 SOURCE = "ours"
@@ -31,67 +32,58 @@ def record_points(records: Iterable[Record]) -> list[Point]:
 
 
 def _point(group: Sequence[Record]) -> Point:
-    first = group[0]
-    cpu = first.env.get("device_type", "cpu") == "cpu"
-    scaled = first.strategy is not None
+    rows = [recorded(record) for record in group]
+    first, row = group[0], rows[0]
     return Point(
-        id=f"record-{first.id}",
-        network=first.arch,
+        id=f"record-{row.id}",
+        network=row.network,
         family=family_of(first.base),
-        strategy=strategy_of(first.strategy),
-        written=f"{first.strategy} x{factor_text(first.factor)}" if scaled else "base",
-        data=first.data or "none",
-        device=_device(first, cpu),
-        cpu=cpu,
-        mode="inference" if "inference_time_s" in first.values else "training",
+        strategy=strategy_of(row.strategy),
+        written=f"{row.strategy} x{factor_text(row.factor)}" if row.strategy else "base",
+        data=row.data or "none",
+        device=_device(row),
+        cpu=row.device_type == "cpu",
+        mode=row.mode,
         source=SOURCE,
         setting=_setting(first),
         provenance=_provenance(group),
         members=tuple(f"record-{record.id}" for record in group),
         ours=True,
         n=len(group),
-        values=_values(group),
+        values=_values(rows),
     )
 
 
-def _values(group: Sequence[Record]) -> dict[str, Value]:
-    first = group[0]
+def _values(rows: Sequence[Row]) -> dict[str, Value]:
+    def mean_of(column: str) -> Value | None:
+        return pooled([value for row in rows if (value := getattr(row, column)) is not None])
+
+    first = rows[0]
     found: dict[str, Value | None] = {
-        name: Value(getattr(first, name)) for name in ("flops", "params", "acts")
+        c: Value(getattr(first, c)) for c in ("flops", "params", "acts")
     }
-    by_step = [r.values["epoch_time_min"] for r in group if "epoch_time_min" in r.values]
-    by_clock = [r.values["epoch_time_s"] / 60 for r in group if "epoch_time_s" in r.values]
-    found["epoch_time"] = pooled(by_step or by_clock)
-    found["time_per_image"] = pooled([1000 / speed for r in group if (speed := _speed(r))])
-    found["memory"] = pooled(
-        [r.values["peak_memory_mib"] for r in group if "peak_memory_mib" in r.values]
-    )
-    found["error"] = pooled([r.values["top1_error"] for r in group if "top1_error" in r.values])
-    for what in ("step_time", "inference_time"):
-        repeats = first.values.get(f"{what}_spread_s", 0) / first.values.get(f"{what}_s", 1)
-        if len(group) == 1 and repeats:  # one timing is the median of its repeats
-            for name in ("epoch_time", "time_per_image"):
-                if (value := found[name]) is not None:
-                    found[name] = Value(value.value, value.value * repeats)
+    found["epoch_time"] = mean_of("epoch_time_min")
+    found["time_per_image"] = pooled([1000 / speed for row in rows if (speed := _speed(row))])
+    found["memory"] = mean_of("peak_memory_mib")
+    found["error"] = mean_of("top1_error")
+    if len(rows) == 1 and first.image_time_s and first.image_time_spread_s:
+        repeats = first.image_time_spread_s / first.image_time_s  # a timing is their median
+        for name in ("epoch_time", "time_per_image"):
+            if (value := found[name]) is not None:
+                found[name] = Value(value.value, value.value * repeats)
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _speed(record: Record) -> float | None:
+def _speed(row: Row) -> float | None:
     """Images a second of what the record is about: training with its loader, inference, or the step alone."""
-    return next(
-        (
-            v
-            for name in ("end_to_end_images_per_s", "inference_images_per_s", "images_per_s")
-            if (v := record.values.get(name))
-        ),
-        None,
-    )
+    values = row.record.values if row.record else {}
+    names = ("end_to_end_images_per_s", "inference_images_per_s", "images_per_s")
+    return next((speed for name in names if (speed := values.get(name))), None)
 
 
-def _device(record: Record, cpu: bool) -> str:
-    count = record.env.get("devices") or 1
-    name = f"{count} x {record.env['device']}" if count != 1 else str(record.env["device"])
-    return f"{name} (CPU)" if cpu and "CPU" not in name else name
+def _device(row: Row) -> str:
+    name = f"{row.devices} x {row.device}" if row.devices != 1 else row.device or ""
+    return f"{name} (CPU)" if row.device_type == "cpu" and "CPU" not in name else name
 
 
 def _setting(record: Record) -> str:
