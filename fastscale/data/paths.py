@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fastscale.common import plain
+from fastscale.errors import InputError
 from fastscale.home import home
 
 
@@ -26,12 +28,18 @@ def write_command(
 ) -> str:
     """The command that fetches a source and writes its `.beton` files, as messages give it.
 
-    `settings`: the options of how images are stored, those at None left out.
+    `settings`: the options of how images are stored, those at None left out. InputError for a path
+    that is not UTF-8: it goes into descriptions and records.
     """
     words = ["fastscale", "data", "write", spec]
     words += ["--data-dir", str(data_dir)] if data_dir else []
     for name, value in settings.items():
         words += [f"--{name.replace('_', '-')}", str(value)] if value is not None else []
+    for word in words:
+        try:
+            word.encode("utf-8")
+        except UnicodeEncodeError:
+            raise InputError(f"{plain(word)}: this path is not UTF-8; rename what is not") from None
     return shlex.join(words)
 
 

@@ -23,6 +23,7 @@ def path_source(
     """The folder or archive at `path`; without a name, one made of the path's."""
     path = path.expanduser().absolute()
     stem = path.name.split(".")[0] or "images"
+    stem = "".join(c if c.isprintable() else "_" for c in stem)  # it goes into records, and lines
     name = name or f"{stem}-{short_hash(path.resolve())}"
     kind = ArchiveSource if archives.is_archive(path) and not path.is_dir() else FolderSource
     return kind(path, name, spec, data_dir)

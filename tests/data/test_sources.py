@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from fastscale.data import cifar10, imagenette, source
+from fastscale.data.write import write
 from fastscale.errors import InputError
 
 
@@ -199,3 +200,30 @@ def test_a_place_that_cannot_be_written(tree, tmp_path, lines):
     made = shutil.make_archive(str(tmp_path / "pets"), "tar", tree)
     with pytest.raises(InputError, match=r"cannot write in .*FASTSCALE_DATA"):
         source(made, tmp_path / "file").fetch(lines)
+
+
+@pytest.mark.parametrize("name", ["new\nline", "tab\tand\x1b[31m", "nbsp\u00a0"])
+def test_a_folders_name_in_records_is_one_line_of_text(make, tmp_path, name, lines):
+    """Newlines and control characters stay in the path."""
+    tree = make("animals", 2, 1, sides=(20, 30))
+    tree.rename(tmp_path / name)
+    found = source(str(tmp_path / name))
+    assert found.name.isprintable() and found.name.isascii()
+    write(found, progress=lines, workers=0)
+    assert found.betons.is_dir() and not [line for line in lines if found.name not in line]
+
+
+def test_a_path_that_is_not_utf8_is_said_before_anything_is_written(make, tmp_path, data_dir):
+    """As source, as the folder to write to, and as the place of all data."""
+    tree, bad = make("animals", 2, 1, sides=(20, 30)), tmp_path / os.fsdecode(b"latin-\xff")
+    bad.mkdir()
+    moved = shutil.copytree(tree, bad / "animals")
+    for spec, more in (
+        (f"folder:{moved}", {}),
+        (str(tree), {"out_dir": bad / "out"}),
+        (str(tree), {"data_dir": bad}),
+    ):
+        with pytest.raises(InputError, match=r"latin-\\xff.*: this path is not UTF-8") as error:
+            write(spec, workers=0, progress=lambda line: None, **more)
+        assert "\n" not in str(error.value)
+    assert not [*bad.rglob("*.beton*"), *data_dir.rglob("*.beton*")]
