@@ -1,5 +1,8 @@
 """What a dry run predicts from a campaign's own records, which are in several precisions."""
 
+import subprocess
+import sys
+
 import pytest
 
 from fastscale.errors import InputError
@@ -84,3 +87,30 @@ def test_what_is_measured_compiled_alone_says_so(measured):
     measured("bf16-mixed", compile=True)
     with pytest.raises(InputError, match="no time record has precision .*compile"):
         seconds()
+
+
+def test_a_device_is_looked_for_once_though_nothing_is_known_of_it(measured, monkeypatch):
+    import fastscale.planning
+
+    asked = []
+    whole = fastscale.planning.device_named
+    monkeypatch.setattr(
+        fastscale.planning, "device_named", lambda *a, **k: asked.append(a) or whole(*a, **k)
+    )
+    for _ in range(3):
+        with pytest.raises(InputError, match="no device is named 'Nobody 1'"):
+            cost.device_of("Nobody 1")
+    assert len(asked) == 3  # once for each precision
+
+
+@pytest.mark.skipif(cost._may_have_gpu(), reason="there may be a GPU here, which torch is to name")
+def test_the_papers_runs_are_listed_without_torch():
+    code = """
+import sys
+from fastscale.reproduce.listing import list_runs
+print(len(list_runs()))
+assert "torch" not in sys.modules and "matplotlib" not in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 100
