@@ -112,6 +112,8 @@ def check_values(trainer: Mapping[str, Any]) -> None:
 def check_evaluation(trainer: Mapping[str, Any]) -> None:
     """The same for an evaluation, whose error would be that of some of the images."""
     check_values(trainer)
+    if trainer.get("barebones"):
+        raise InputError("--trainer.barebones would leave the evaluation without its result")
     for name in HALF_EVALUATIONS:
         value = trainer.get(name)
         off = value is None or value is False or (name == "overfit_batches" and value == 0)

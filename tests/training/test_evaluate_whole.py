@@ -27,6 +27,8 @@ def test_options_that_leave_images_out(folder, tmp_path, capsys):
                 out, err = capsys.readouterr()
                 assert err.count("\n") == 1 and f"--trainer.{name} would leave images out" in err
                 assert not out and not (tmp_path / "out").exists()
+    assert main(["evaluate", str(folder), "--trainer.barebones", "true"]) == 2
+    assert "without its result" in capsys.readouterr().err
     for same in (["--trainer.limit_val_batches", "1.0"], ["--model.recipe.batch_size", "5"]):
         assert main(["evaluate", str(folder), *same]) == 0
         found = capsys.readouterr().out
