@@ -14,7 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from fastscale.common import write_whole
 from fastscale.errors import InputError
-from fastscale.paper.curves import COLUMNS, TOGETHER
+from fastscale.paper.figures.curves import COLUMNS, TOGETHER
 from fastscale.training.runs import RunFolder
 
 

@@ -4,7 +4,7 @@ Knows nothing of how runs are made. matplotlib loads only when something is draw
 """
 
 from fastscale.paper.artifacts import Artifact, RunSpec, list_artifacts, load_artifact
-from fastscale.paper.produce import draw_artifact, snapshot
+from fastscale.paper.build import draw_artifact, snapshot
 from fastscale.paper.selection import select
 from fastscale.paper.smoke import regenerate, smoke
 from fastscale.paper.tables import Table, render_terminal

@@ -1,93 +1,88 @@
 """The declared artifacts: every table and figure says in `configs/artifacts/<name>.yaml` what it shows, tests, and needs to be run.
 
     name: fig-4                    as the file
-    title: ...                     one line
+    title: ...                     one line: what is shown
     kind: theory | group-width | counts | definitions | comparison | figure
     shows: ...                     what a reader learns from it
     outputs: [figures/fig-4]       under paper_figures/, without suffix
-    claims: [...]                  what of the paper it tests (see `claim`); may be absent
+    order: 40                      its place in the index
+    claims: [...]                  what of the paper it tests (see `claims`); may be absent
     strategies: [d, w, r]          theory, group-width: the rows, in closed form
     growth: {bases: [...], factors: [2, 4]}   the networks whose real growth stands beside the closed form
     networks: [{label, source, arch}]   counts, definitions: a published network (label and source as in paper_points.csv) and its name here
-    drawing: {by: panels, ...}     figure: how it is drawn, from which points (see the module of that name)
+    drawing: {by: panels, ...}     figure: how it is drawn, from which points (see the module that registers that name)
     tiers: {quick: ..., full: ...} the runs of each tier (see `plan`); a tier that is absent has nothing to run
 
-An unknown or missing key is an InputError that names it.
+A wrong, unknown or missing key is an InputError that names it (see `declare`).
 """
 
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
-from fastscale.archs.registry import nearest
+from pydantic import Field, PlainValidator, model_validator
+
 from fastscale.common import read_yaml
 from fastscale.errors import InputError
 from fastscale.home import home
-from fastscale.paper.claim import Claim, read_claim
-from fastscale.paper.declared import (
-    NETWORK,
-    OF_PAIRED,
-    STRATEGY,
-    Keys,
-    check_drawing,
-    check_keys,
-    check_strategies,
-    each,
-    text,
-    within,
+from fastscale.paper.chart import Page
+from fastscale.paper.claims import Claim, read_claim
+from fastscale.paper.declare import (
+    Declared,
+    Line,
+    Network,
+    Positive,
+    Registry,
+    Scaling,
+    Some,
+    Text,
+    did_you_mean,
+    read,
 )
-from fastscale.paper.plan import Plan, RunSpec, Series, need_keys, read_plan
+from fastscale.paper.plan import Plan, RunSpec, Series
+from fastscale.records import Record
 
-__all__ = [
-    "DEFAULT_TIER",
-    "Artifact",
-    "Claim",
-    "Plan",
-    "RunSpec",
-    "Series",
-    "list_artifacts",
-    "load_artifact",
-]
+if TYPE_CHECKING:
+    from fastscale.records.frame import Row
 
-# kind -> the keys it needs, and those it may have
-KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "theory": (("strategies",), ("growth",)),
-    "group-width": (("strategies", "growth"), ()),
-    "counts": (("networks",), ()),
-    "definitions": (("networks",), ()),
-    "comparison": (("tiers",), ()),
-    "figure": (("drawing",), ("tiers",)),
-}
+__all__ = ["DEFAULT_TIER", "Artifact", "Claim", "Plan", "RunSpec", "Series"]
+
 DEFAULT_TIER = "quick"
-TIERS = ("quick", "full")
-_KEYS: Keys = {"name": text, "title": text, "kind": text, "shows": text, "outputs": each(text)}
-_COMMON = tuple(_KEYS)
-_LISTS: Keys = {
-    "claims": each(lambda claim: None, 0),  # see `read_claim`
-    "strategies": each(STRATEGY),
-    "networks": each({"label": text, "source": text, "arch": NETWORK}),
-    "growth": {"bases": each(NETWORK), "factors": each(within(1e-3, 1e6))},
-}
+Options = TypeVar("Options", bound="Drawing")
+Draw = Callable[..., list[Page]]  # of (artifact, its drawing, records)
+DRAWINGS = Registry["tuple[type[Drawing], Draw]"]("drawing", "fastscale.paper.figures")
 
 
-@dataclass(frozen=True)
-class Artifact:
+def drawing(name: str, spec: "type[Drawing]") -> Callable[[Draw], Draw]:
+    """A decorator: the function draws figures whose `drawing` says `by: name`, with these options."""
+
+    def register(draw: Draw) -> Draw:
+        DRAWINGS.add(name, (spec, draw))
+        return draw
+
+    return register
+
+
+def _claims(content: Any) -> tuple[Claim, ...]:
+    if not isinstance(content, list):
+        raise ValueError("must be a list")
+    return tuple(map(read_claim, content))
+
+
+class Artifact(Declared):
     """A table or figure of the paper, as declared."""
 
-    name: str
-    title: str
+    name: Line
+    title: Line
     kind: str
-    shows: str
-    outputs: tuple[str, ...]
-    claims: tuple[Claim, ...] = ()
-    strategies: tuple[str, ...] = ()
-    growth: dict[str, Any] = field(default_factory=dict)
-    networks: tuple[dict[str, str], ...] = ()
-    drawing: dict[str, Any] = field(default_factory=dict)
-    tiers: dict[str, Plan] = field(default_factory=dict)
+    shows: Text
+    outputs: Some[Text]
+    order: int = Field(default=1000, ge=0)
+    claims: Annotated[tuple[Claim, ...], PlainValidator(_claims)] = ()
+    tiers: dict[Literal["quick", "full"], Plan] = Field(default_factory=dict)
 
     def plan(self, tier: str = DEFAULT_TIER) -> Plan | None:
         """What has to be run in `tier`; None where nothing has."""
-        return self.tiers.get(tier)
+        return self.tiers.get(tier)  # type: ignore[call-overload]
 
     @property
     def runs(self) -> list[RunSpec]:
@@ -101,79 +96,170 @@ class Artifact:
         plan = self.plan()
         return [name.arch_name for name in plan.names()] if plan and plan.timings else []
 
+    @model_validator(mode="after")
+    def _claims_fit(self) -> "Artifact":
+        for claim in self.claims:
+            try:
+                claim.measure.check(self)
+            except ValueError as error:
+                raise ValueError(f"claim {claim.id}: measure: {error}") from None
+        return self
+
+
+class Growth(Declared):
+    """The networks whose real growth is counted."""
+
+    bases: Some[Network]
+    factors: Some[Positive]
+
+
+class Theory(Artifact):
+    """Strategies in closed form."""
+
+    strategies: Some[Scaling]
+    growth: Growth | None = None
+
+
+class GroupWidth(Theory):
+    """The same with group width fixed and scaled."""
+
+    growth: Growth
+
+
+class Published(Declared):
+    """A published network and its name here."""
+
+    label: Text
+    source: Text
+    arch: Network
+
+
+class Counts(Artifact):
+    """Published networks whose counts are compared."""
+
+    networks: Some[Published]
+
+
+class Definitions(Counts):
+    """Published networks whose definitions are compared."""
+
+
+class Comparison(Artifact):
+    """A base and its scaled networks, trained and timed."""
+
+    tiers: dict[Literal["quick", "full"], Plan]
+
+    @model_validator(mode="after")
+    def _one_factor(self) -> "Comparison":
+        for tier, plan in self.tiers.items():
+            if (len(plan.bases), len(plan.factors)) != (1, 1):
+                raise ValueError(f"tier {tier}: a comparison has one base and one factor")
+        return self
+
+
+class Drawing(Declared):
+    """How a figure is drawn; its subclasses register themselves under the word that `by` says."""
+
+    by: str
+
+    def check(self, artifact: "Figure") -> None:
+        """Raises InputError where it speaks of what the artifact does not hold."""
+
+    def published(self) -> "list[Row]":
+        """The published points that stand in every variant of it."""
+        return []
+
+    def names(self, artifact: "Figure", records: Sequence[Record]) -> list[str]:
+        """The pages that have a picture of the same name."""
+        return [artifact.name]
+
+    def recorded(self, artifact: "Figure", records: Sequence[Record]) -> str:
+        """Which records it is drawn from, for the index."""
+        return "Of published numbers alone."
+
+
+def _drawing(content: Any) -> Drawing:
+    if not isinstance(content, dict):
+        raise ValueError(f"expected the key by and what it needs, got {str(content)[:80]!r}")
+    try:
+        spec, _ = DRAWINGS.kind(content.get("by"))
+    except InputError as error:
+        raise ValueError(f"by {error}") from None
+    return read(spec, content)
+
+
+class Figure(Artifact):
+    """What is drawn as a picture."""
+
+    drawing: Annotated[Drawing, PlainValidator(_drawing)]
+
+    @model_validator(mode="after")
+    def _drawing_fits(self) -> "Figure":
+        try:
+            self.drawing.check(self)
+        except ValueError as error:
+            raise ValueError(f"drawing: {error}") from None
+        return self
+
+
+KINDS: dict[str, type[Artifact]] = {
+    "theory": Theory,
+    "group-width": GroupWidth,
+    "counts": Counts,
+    "definitions": Definitions,
+    "comparison": Comparison,
+    "figure": Figure,
+}
+
 
 def list_artifacts() -> list[str]:
     """The names of all declared artifacts, sorted."""
-    return sorted(path.stem for path in (home().artifacts).glob("*.yaml"))
+    return sorted(path.stem for path in home().artifacts.glob("*.yaml"))
 
 
 def load_artifact(name: str) -> Artifact:
-    """The artifact of that name. Raises InputError for an unknown name (the nearest first) or a wrong declaration."""
+    """The artifact of that name. Raises InputError for an unknown name, with the nearest, or a wrong declaration."""
     known = list_artifacts()
     if name not in known:
-        raise InputError(
-            f"no artifact is named {name!r}; there are, nearest first: {nearest(str(name), known)}"
-        )
-    path = home().artifacts / f"{name}.yaml"
+        raise InputError(f"no artifact is named {str(name)[:80]!r}; {did_you_mean(name, known)}")
     try:
-        return _artifact(read_yaml(path), name)
+        return read_artifact(read_yaml(home().artifacts / f"{name}.yaml"), name)
     except InputError as error:
-        raise InputError(f"configs/artifacts/{path.name}: {error}") from None
+        raise InputError(f"configs/artifacts/{name}.yaml: {error}") from None
 
 
-def _artifact(content: Any, name: str) -> Artifact:
-    if (
-        not isinstance(content, dict)
-        or not isinstance(content.get("kind"), str)
-        or content["kind"] not in KINDS
-    ):
-        raise InputError(f"kind must be one of {', '.join(KINDS)}")
-    needed, allowed = KINDS[content["kind"]]
-    need_keys(content, (*_COMMON, *needed), "artifact", ("claims", *allowed))
-    if content["name"] != name:
-        raise InputError(f"name is {content['name']!r}, the file's name says {name!r}")
-    check_keys({key: content[key] for key in _COMMON}, _KEYS, "artifact")
-    for key, check in _LISTS.items():
-        if key in content:
-            check_keys({key: content[key]}, {key: check}, "artifact")
-    if content["kind"] == "figure":
-        check_drawing(content["drawing"])
-    growth = content.get("growth", {})
-    tiers = content.get("tiers", {})
-    need_keys(tiers, (), "tiers", TIERS)
-    artifact = Artifact(
-        **{key: content[key] for key in _COMMON if key != "outputs"},
-        outputs=tuple(content["outputs"]),
-        claims=tuple(map(read_claim, content.get("claims", ()))),
-        strategies=tuple(content.get("strategies", ())),
-        growth=growth,
-        networks=tuple(content.get("networks", ())),
-        drawing=content.get("drawing", {}),
-        tiers={tier: read_plan(plan) for tier, plan in tiers.items()},
-    )
-    _check_together(artifact)
-    for tier, plan in artifact.tiers.items():
-        if artifact.kind == "comparison" and (len(plan.bases), len(plan.factors)) != (1, 1):
-            raise InputError(f"tier {tier}: a comparison has one base and one factor")
+def read_artifact(content: Any, name: str) -> Artifact:
+    """A declaration as a file of that name holds it. Raises InputError."""
+    kind = content.get("kind") if isinstance(content, dict) else None
+    if not isinstance(kind, str) or kind not in KINDS:
+        near = f"; {did_you_mean(kind, KINDS)}" if kind else ""
+        raise InputError(f"kind must be one of {', '.join(KINDS)}{near}")
+    artifact = read(KINDS[kind], content)
+    if artifact.name != name:
+        raise InputError(f"name is {artifact.name!r}, the file's name says {name!r}")
     return artifact
 
 
-def _check_together(artifact: Artifact) -> None:
-    """InputError where a drawing or a claim speaks of what the rest of the file does not hold."""
-    paired = artifact.drawing.get("by") == "paired"
-    strategies: list[str | None] = []
-    if paired:
-        plan = artifact.plan(artifact.drawing["tier"])
-        if plan is None:
-            raise InputError(f"drawing: tier: no tier {artifact.drawing['tier']!r} is declared")
-        strategies = [s for series in plan.series for s in series.strategies]
-        check_strategies([artifact.drawing["reference"]], strategies, "drawing: reference")
-    for claim in artifact.claims:
-        where = f"claim {claim.id}: measure"
-        if "growth" in claim.measure and not artifact.growth:
-            raise InputError(f"{where}: growth of what? The artifact declares no growth")
-        if set(claim.measure) & set(OF_PAIRED) and not paired:
-            raise InputError(f"{where}: only a drawing by paired can tell it")
-        if "paired" in claim.measure:
-            names = [claim.measure["paired"], claim.measure["minus"]]
-            check_strategies(names, strategies, where)
+def published_networks(name: str) -> tuple[Published, ...]:
+    """The published networks that an artifact of counts declares. Raises InputError for another."""
+    artifact = load_artifact(name)
+    if not isinstance(artifact, Counts):
+        raise InputError(f"{name} declares no published networks")
+    return artifact.networks
+
+
+def check_strategies(wanted: Sequence[str], plan: Plan) -> None:
+    """ValueError for a strategy that the plan has no network of: nothing would be compared."""
+    there = dict.fromkeys(s for series in plan.series for s in series.strategies if s)
+    for strategy in wanted:
+        if strategy not in there:
+            said = f"no network is scaled by {strategy!r}"
+            raise ValueError(f"{said}; there are {', '.join(there)}")
+
+
+def options(artifact: Artifact, spec: type[Options]) -> Options:
+    """The options of a figure that is drawn so. Raises InputError where it is none."""
+    found = artifact.drawing if isinstance(artifact, Figure) else None
+    if not isinstance(found, spec):
+        raise InputError(f"{artifact.name} is not drawn by {spec.__name__.lower()}")
+    return found

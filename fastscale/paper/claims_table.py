@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from fastscale.paper.claim import condition
+from fastscale.paper.claims import condition
 from fastscale.paper.tables import Column, Table, share
 from fastscale.paper.verdicts import (
     FAILS,

@@ -1,65 +1,54 @@
-"""What stands beside a figure: its caption, what is left out for want of a record, and every point in numbers (paper, ours, difference)."""
+"""What stands beside a figure: what is left out for want of a record, and every point in numbers (paper, ours, difference)."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
-from fastscale.paper.artifacts import Artifact
-from fastscale.paper.places import write_text
-from fastscale.paper.tables import (
-    Column,
-    Table,
-    fixed,
-    runs_shown,
-    scaled,
-    signed,
-    to_markdown,
-    write_numbers,
-)
+from fastscale.paper.artifacts import Figure
+from fastscale.paper.evidence import Group
+from fastscale.paper.tables import Column, Table, fixed, runs_shown, scaled, signed
 from fastscale.paper.views import View
 from fastscale.records.frame import Row
 
 _IN_WORDS = {"error": "error", "time": "epoch time"}
 
 
-def write_caption(
-    artifact: Artifact, view: View, left_out: Sequence[str], folder: Path, extra: Sequence[str] = ()
-) -> list[Path]:
-    """`<view>.md` (caption, picture, table), `.csv` and `.tex`."""
-    table = points_table(artifact, view)
-    parts = [
-        f"# {artifact.title}" + (f": times on one {view.timed.device}" if view.timed else ""),
-        "",
-        artifact.shows.strip(),
-        "",
-    ]
+def statements(view: View) -> list[str]:
+    """What has to be known before the picture is looked at: another device, another experiment."""
+    said = []
     if view.timed is not None:
-        parts += [
-            f"**Times measured on one {view.timed.words}.**"
-            + (" " + _NO_CPU if view.on_cpu else ""),
-            "",
-        ]
+        said.append(f"**Times measured on one {view.timed.words}.**")
+        said[0] += " " + _NO_CPU if view.on_cpu else ""
     if view.foreign and view.trained is not None:
-        parts += [
-            f"**Errors measured on {view.trained.data}, {view.trained.words}: another experiment than the paper's.**",
-            "",
+        said.append(
+            f"**Errors measured on {view.trained.data}, {view.trained.words}: another experiment than the paper's.**"
+        )
+    return said
+
+
+def recorded(artifact: Figure, pictures: Sequence[View]) -> str:
+    """How many of the planned networks have a training and a timing record, or that none is needed."""
+    plan = artifact.plan("full")
+    if plan is None:
+        return "Of published numbers alone."
+    planned = {name.arch_name for name in plan.names()}
+
+    def share(group: Group | None) -> str:
+        # a figure also shows networks of its series that it did not plan: they do not count
+        known = {p.arch for p in group.points} & planned if group else ()
+        return f"{len(known)} of {len(planned)}"
+
+    said = []
+    if plan.seeds:
+        said.append(f"trained {share(pictures[0].trained)}")
+    if plan.timings:
+        timed = [v.timed for v in pictures if v.timed]
+        said += [f"timed on {group.words} {share(group)}" for group in timed] or [
+            f"timed {share(None)}"
         ]
-    parts += [
-        f"![{artifact.title}]({view.name}.svg)",
-        "",
-        caption(artifact, view, left_out),
-        "",
-        *extra,
-        *([""] if extra else []),
-        to_markdown(table),
-    ]
-    return [
-        write_text(folder / f"{view.name}.md", "\n".join(parts).rstrip() + "\n"),
-        *write_numbers(table, folder),
-    ]
+    return f"Records of ours: {'; '.join(said)}."
 
 
-def caption(artifact: Artifact, view: View, left_out: Sequence[str]) -> str:
-    """What the marks mean and what has no record."""
+def caption(view: View, left_out: Sequence[str], errors: bool = True) -> str:
+    """What the marks mean and what has no record; `errors`: whether the figure shows any."""
     found = []
     if any("digitised" in p.origin for p in view.published):
         found.append(
@@ -82,8 +71,8 @@ def caption(artifact: Artifact, view: View, left_out: Sequence[str]) -> str:
             if group is None or p.arch not in {q.arch for q in group.points}
         ]
         of = f"{len(missing)} of {len(view.planned)} planned networks"
-        if measure == "error" and artifact.drawing["by"] == "runtime":
-            continue  # only times are shown
+        if measure == "error" and not errors:
+            continue
         if view.planned and missing and not (measure == "time" and group is None):
             found.append(
                 f"No {_IN_WORDS[measure]} of ours has a record for {of}: they are left out."
@@ -105,7 +94,7 @@ def caption(artifact: Artifact, view: View, left_out: Sequence[str]) -> str:
     return " ".join(found)
 
 
-def points_table(artifact: Artifact, view: View) -> Table:
+def points_table(artifact: Figure, view: View, errors: bool = True) -> Table:
     """Every network of the figure: counts ours, published and our error and epoch time, and the differences."""
     columns = [
         Column("arch", "network", right=False),
@@ -120,7 +109,7 @@ def points_table(artifact: Artifact, view: View) -> Table:
         Column("epoch_time_ratio", "time, ours / published", fixed(2)),
     ]
     ours = {p.arch: p for p in view.planned}
-    errors = {p.arch: p for p in view.our_values("error")}
+    trained = {p.arch: p for p in view.our_values("error")}
     times = {p.arch: p for p in view.our_values("time")}
     published: dict[str, Row] = {}
     for p in view.published:
@@ -128,7 +117,7 @@ def points_table(artifact: Artifact, view: View) -> Table:
     rows = []
     for arch in dict.fromkeys([*ours, *published]):
         there, here = published.get(arch), ours.get(arch) or published[arch]
-        error, time = errors.get(arch), times.get(arch)
+        error, time = trained.get(arch), times.get(arch)
         theirs = there.error if there and not view.foreign else None
         minutes = there.time if there and not view.on_cpu else None
         row: list = [arch, here.flops, here.params, here.acts, theirs]
@@ -145,7 +134,7 @@ def points_table(artifact: Artifact, view: View) -> Table:
         ]
         rows.append(row)
     kept = [i for i in range(len(columns)) if i < 4 or any(row[i] is not None for row in rows)]
-    if artifact.drawing["by"] == "runtime":  # it shows no error
+    if not errors:
         kept = [i for i in kept if "error" not in columns[i].key]
     note = "Counts are ours (one image, 1000 classes). A blank was not measured. Published times are those of 8 V100, ours of one device."
     return Table(

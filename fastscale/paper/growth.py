@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 
 from fastscale.counts import complexity
-from fastscale.paper.artifacts import Artifact
+from fastscale.paper.artifacts import Theory
 from fastscale.paper.tables import Column, Table, fixed, power, share, times
 from fastscale.scaling import Strategy, arch_named, factor_text, scale
 
@@ -19,7 +19,7 @@ _HEADERS = {"flops": "flops (multiply-adds)", "params": "params", "acts": "acts"
 _SCALED = {"w": "wg", "dw": "dwg", "wr": "wgr", "dwr": "dwgr"}
 
 
-def growth_table(artifact: Artifact) -> Table:
+def growth_table(artifact: Theory) -> Table:
     """One row a strategy, base and factor: growth reached, growth in theory, and the exponent of acts that was reached."""
     columns = [
         Column("strategy", "strategy", right=False),
@@ -37,12 +37,13 @@ def growth_table(artifact: Artifact) -> Table:
         Column("acts_exponent", "acts = flops (multiply-adds)^", fixed(2)),
         Column("acts_exponent_theory", "in theory", share),
     ]
-    own = artifact.kind == "group-width"
+    own, growth = artifact.kind == "group-width", artifact.growth
+    assert growth is not None
     rows = [
         _row(s, base, f, own)
         for s in artifact.strategies
-        for base in artifact.growth["bases"]
-        for f in artifact.growth["factors"]
+        for base in growth.bases
+        for f in growth.factors
     ]
     title = f"{artifact.title}: growth reached by rounded networks"
     return Table(
@@ -54,7 +55,7 @@ def growth_table(artifact: Artifact) -> Table:
     )
 
 
-def group_width_table(artifact: Artifact) -> Table:
+def group_width_table(artifact: Theory) -> Table:
     """Table 3, ours: exponents of a stage of group convs with g fixed and with g scaled like w."""
     columns = [
         Column("strategy", "strategy", right=False),

@@ -15,7 +15,7 @@ from scipy.special import stdtrit
 from fastscale.counts import Complexity
 from fastscale.data.sizes import SIZES
 from fastscale.errors import InputError
-from fastscale.paper.artifacts import Artifact, Plan
+from fastscale.paper.artifacts import Plan
 from fastscale.paper.comparison import LEAST_POINTS, pearson, summary
 from fastscale.paper.looks import SAME
 from fastscale.paper.selection import Planned, conditions
@@ -138,20 +138,20 @@ class Trained:
         )
 
 
-def trained(artifact: Artifact, records: Iterable[Record]) -> Trained:
-    """Sorts the records of an artifact's runs into its cells.
+def trained(
+    artifact: str, plan: Plan, sizes: tuple[float, ...], classes: int, records: Iterable[Record]
+) -> Trained:
+    """Sorts the records of the runs of the artifact of that name into its cells; `classes`: of the data where nothing was trained.
 
     Raises InputError where a record's counts are not those of its network, or two networks would share a cell.
     """
-    plan = artifact.plan(artifact.drawing["tier"])
-    assert plan is not None
     records = list(records)
     planned = Planned(plan)
     own = latest(r for r in records if planned.trains(r) and "top1_error" in r.values)
     chosen = _largest(own)
     for record in chosen:
         check_counts(record, f"record {record.id}")
-    classes = chosen[0].num_classes if chosen else artifact.drawing["classes"]
+    classes = chosen[0].num_classes if chosen else classes
     where = chosen[0].env["device"] if chosen else None
     timed = {
         r.arch: r
@@ -161,7 +161,6 @@ def trained(artifact: Artifact, records: Iterable[Record]) -> Trained:
         and r.env["device"] == where
         and r.num_classes == classes
     }
-    sizes = tuple(float(size) for size in artifact.drawing["sizes"])
     cells: dict[tuple, Cell] = {}
     for name in plan.names():
         made, base = counts(name.arch_name, None, classes)[0], counts(name.base, None, classes)[0]
@@ -169,7 +168,7 @@ def trained(artifact: Artifact, records: Iterable[Record]) -> Trained:
         key = name.base, size, alike(name.strategy)
         if key in cells:
             raise InputError(
-                f"{artifact.name}: {name.arch_name} and another network of its strategy have about x{size:g} the base's flops"
+                f"{artifact}: {name.arch_name} and another network of its strategy have about x{size:g} the base's flops"
             )
         minutes = (
             timed[name.arch_name].values.get("epoch_time_min") if name.arch_name in timed else None

@@ -6,7 +6,7 @@ from fastscale.paper.paired import LEVEL, Estimate, Trained, by_size, comparison
 from fastscale.paper.tables import Column, Table, fixed, times
 
 
-def networks_table(found: Trained, artifact: Artifact) -> Table:
+def networks_table(found: Trained, artifact: Artifact, reference: str) -> Table:
     """One row a network of the plan: what it is, what it costs, how it did."""
     columns = [
         Column("base", "base", right=False),
@@ -30,13 +30,12 @@ def networks_table(found: Trained, artifact: Artifact) -> Table:
         artifact.title + where(found),
         columns,
         rows,
-        [amount(found), _GROWTH, unequal(found, artifact.drawing["reference"])],
+        [amount(found), _GROWTH, unequal(found, reference)],
     )
 
 
-def differences_table(found: Trained, artifact: Artifact) -> Table:
+def differences_table(found: Trained, artifact: Artifact, reference: str) -> Table:
     """Every strategy's error minus the reference's: all bases and sizes together, then each."""
-    reference = artifact.drawing["reference"]
     columns = [
         Column("strategy", "strategy", right=False),
         Column("bases", "base", right=False),

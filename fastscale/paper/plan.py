@@ -11,22 +11,13 @@
 `base` among the strategies is the unscaled network. A wrong base, strategy or factor is an InputError here, not after an hour of training.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Annotated, NamedTuple
 
-from fastscale.errors import InputError
+from pydantic import BeforeValidator, model_validator
+
+from fastscale.paper.declare import Declared, Many, Positive, Scaling, Seed, Some, Text
 from fastscale.paper.looks import SAME
 from fastscale.scaling import RunName
-
-_PLAN: dict[str, type | tuple[type, ...]] = {
-    "series": list,
-    "recipe": str,
-    "data": str,
-    "seeds": list,
-    "timings": bool,
-}
-_SERIES: dict[str, type | tuple[type, ...]] = {"base": str, "strategies": list, "factors": list}
 
 
 class RunSpec(NamedTuple):
@@ -42,13 +33,16 @@ class RunSpec(NamedTuple):
     seed: int
 
 
-@dataclass(frozen=True)
-class Series:
+def _unscaled(strategy: object) -> object:
+    return None if strategy == "base" else strategy
+
+
+class Series(Declared):
     """A base and what is made of it: every strategy at every factor; the strategy None is the base as it is, once."""
 
-    base: str
-    strategies: tuple[str | None, ...]
-    factors: tuple[float, ...] = ()
+    base: Text
+    strategies: Some[Annotated[Scaling | None, BeforeValidator(_unscaled)]]
+    factors: Many[Positive]
 
     def names(self, recipe: str | None = None) -> list[RunName]:
         """One a network: strategy by strategy, each from its smallest factor as listed."""
@@ -57,15 +51,22 @@ class Series:
         ]
         return [RunName(self.base, strategy, factor, recipe) for strategy, factor in scaled]
 
+    @model_validator(mode="after")
+    def _exist(self) -> "Series":
+        if any(self.strategies) and not self.factors:
+            raise ValueError(f"factors: {self.base} is to be scaled, give at least one factor")
+        for name in self.names():
+            name.arch()
+        return self
 
-@dataclass(frozen=True)
-class Plan:
+
+class Plan(Declared):
     """The runs of one tier: the networks of its series, each trained with every seed, and timed if `timings`."""
 
-    series: tuple[Series, ...]
-    recipe: str
-    data: str
-    seeds: tuple[int, ...]
+    series: Some[Series]
+    recipe: Text
+    data: Text
+    seeds: Many[Seed]
     timings: bool
 
     @property
@@ -116,68 +117,8 @@ class Plan:
             for n in self.names()
         ]
 
-
-def read_plan(content: Any) -> Plan:
-    """The plan of a tier as declared. Raises InputError that names what is wrong."""
-    _typed(content, _PLAN, "tier")
-    plan = Plan(
-        tuple(map(read_series, content["series"])),
-        content["recipe"],
-        content["data"],
-        tuple(content["seeds"]),
-        content["timings"],
-    )
-    for seed in plan.seeds:
-        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
-            raise InputError(f"seeds: {seed!r} is no whole number of at least 0")
-    if not plan.names():
-        raise InputError("series: the tier plans no network")
-    if not plan.seeds and not plan.timings:
-        raise InputError("seeds: a tier without seeds and without timings does nothing")
-    return plan
-
-
-def read_series(content: Any) -> Series:
-    """One entry of `series`, its networks tried."""
-    _typed(content, _SERIES, "series")
-    for factor in content["factors"]:
-        if isinstance(factor, bool) or not isinstance(factor, int | float):
-            raise InputError(f"factors: {factor!r} is no number")
-    strategies = tuple(
-        None if strategy == "base" else strategy for strategy in content["strategies"]
-    )
-    series = Series(
-        content["base"], strategies, tuple(float(factor) for factor in content["factors"])
-    )
-    if any(strategies) and not series.factors:
-        raise InputError(f"factors: {series.base} is to be scaled, give at least one factor")
-    for name in series.names():
-        name.arch()
-    return series
-
-
-def need_keys(
-    content: Any, expected: Iterable[str], what: str, optional: Iterable[str] = ()
-) -> None:
-    """Raises InputError unless `content` is a dictionary with the `expected` keys and otherwise none but `optional` ones."""
-    expected, optional = tuple(expected), tuple(optional)
-    if not isinstance(content, dict):
-        raise InputError(f"{what}: expected {', '.join(expected)}, got {content!r}")
-    unknown, missing = (
-        [key for key in content if key not in expected + optional],
-        [key for key in expected if key not in content],
-    )
-    if unknown or missing:
-        found = [f"unknown key {key!r}" for key in unknown] + [
-            f"missing key {key!r}" for key in missing
-        ]
-        raise InputError(
-            f"{what}: {', '.join(found)}; the keys are {', '.join(expected + optional)}"
-        )
-
-
-def _typed(content: Any, kinds: dict[str, type | tuple[type, ...]], what: str) -> None:
-    need_keys(content, kinds, what)
-    for key, kind in kinds.items():
-        if not isinstance(content[key], kind):
-            raise InputError(f"{key}: {content[key]!r} is not what is expected here ({kind})")
+    @model_validator(mode="after")
+    def _does_something(self) -> "Plan":
+        if not self.seeds and not self.timings:
+            raise ValueError("seeds: a tier without seeds and without timings does nothing")
+        return self

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from fastscale.archs import AnyNet, Arch, base_names
 from fastscale.counts import complexity
-from fastscale.paper.artifacts import load_artifact
+from fastscale.paper.artifacts import load_artifact, published_networks
 from fastscale.paper.tables import Column, Table, fixed, signed
 from fastscale.references import reference
 from fastscale.references.networks import point_arch, zoo_name
@@ -48,28 +48,24 @@ def definitions() -> Table:
     artifact = load_artifact("definitions")
     bases = {row["network"]: row for row in reference("definitions")}
     points = _by_label()
-    printed = {n["arch"]: n for n in reversed(load_artifact("published-counts").networks)}
+    printed = {n.arch: n for n in reversed(published_networks("published-counts"))}
     compared = []
-    for n in artifact.networks:
-        arch = arch_named(n["arch"])
-        row = bases[n["arch"]] if n["source"] == "definitions" else points[n["source"], n["label"]]
+    for n in published_networks(artifact.name):
+        arch = arch_named(n.arch)
+        row = bases[n.arch] if n.source == "definitions" else points[n.source, n.label]
         said = (
-            bases[n["arch"]]["definition"]
-            if n["source"] == "definitions"
-            else n["arch"].replace(".", " by ", 1)
+            bases[n.arch]["definition"]
+            if n.source == "definitions"
+            else n.arch.replace(".", " by ", 1)
         )
-        known = row.get("known_by") or SOURCES[n["source"]]
-        if n["source"] == "definitions" and not known.startswith("counts published"):
-            other = printed.get(n["arch"])
-            row = (
-                points[other["source"], other["label"]]
-                if other
-                else row | dict.fromkeys(_MEASURES, "")
-            )
-            known += f"; counts: {SOURCES[other['source']]}" if other else "; counts not published"
+        known = row.get("known_by") or SOURCES[n.source]
+        if n.source == "definitions" and not known.startswith("counts published"):
+            other = printed.get(n.arch)
+            row = points[other.source, other.label] if other else row | dict.fromkeys(_MEASURES, "")
+            known += f"; counts: {SOURCES[other.source]}" if other else "; counts not published"
         compared.append(
             Compared(
-                (n["label"], said, known, _list(arch.depths), _list(arch.widths), _groups(arch)),
+                (n.label, said, known, _list(arch.depths), _list(arch.widths), _groups(arch)),
                 arch,
                 row,
             )
@@ -93,15 +89,14 @@ def definitions() -> Table:
 
 def published_counts() -> Table:
     """Scaled networks whose counts were printed (one decimal) by Xiao et al. 2021 and in the MViT paper."""
-    artifact = load_artifact("published-counts")
     points = _by_label()
     compared = [
         Compared(
-            (n["label"], SOURCES[n["source"]]),
-            arch_named(n["arch"]),
-            points[n["source"], n["label"]],
+            (n.label, SOURCES[n.source]),
+            arch_named(n.arch),
+            points[n.source, n.label],
         )
-        for n in artifact.networks
+        for n in published_networks("published-counts")
     ]
     labels = (
         Column("network", "network", right=False),

@@ -1,83 +1,122 @@
 """The quick comparison as a reader finds it in paper_figures/quick: tables, figures, and a text that says what may be concluded."""
 
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import replace
 
-from fastscale.home import home
-from fastscale.paper.artifacts import Artifact, load_artifact
-from fastscale.paper.comparison import Comparison, compare
-from fastscale.paper.comparison_figures import error_figure, time_figures
+from fastscale.paper.artifacts import Artifact
+from fastscale.paper.chart import Chart, Fit, Layout, Mark, Page, Picture
+from fastscale.paper.comparison import Comparison, compare, deviation, least_squares, mean
 from fastscale.paper.comparison_tables import (
+    MEASURES,
     comparison_table,
+    correlation,
     correlation_table,
+    counted,
     paper_correlations,
+    timed_kind,
+    where,
 )
-from fastscale.paper.places import write_text
-from fastscale.paper.tables import Table, to_markdown, write_table
+from fastscale.paper.looks import strategy_look
+from fastscale.paper.tables import Table
+from fastscale.paper.views import CPU_CAUTION
 from fastscale.records import Record
 
+_AXES = {
+    "flops": ("flops (multiply-adds), M", 1e6),
+    "params": ("params, K", 1e3),
+    "acts": ("acts, K", 1e3),
+}
+_WIDE = Layout(width=7.2, panel=3.1)
+_PRINTED = "In brackets the r that the paper prints for Fig. 2: other networks, on accelerators."
 
-def draw_quick(
-    records: Sequence[Record],
-    folder: Path | None = None,
-    artifact: Artifact | None = None,
-    tier: str = "quick",
-) -> list[Path]:
-    """Writes tables, figures and summary.md from the records into `folder` (paper_figures/quick); returns the paths.
 
-    The same records give the same bytes. A declared output that these records cannot give is removed, not left from an earlier run.
-    Raises InputError where the records do not fit together (see `compare`).
-    """
-    artifact = artifact or load_artifact("quick")
-    folder = folder or home().figures / artifact.name
+def comparison_pages(
+    records: Sequence[Record], artifact: Artifact, tier: str = "quick"
+) -> list[Page]:
+    """The tables, and the summary with its pictures. Raises InputError where the records do not fit together (see `compare`)."""
     comparison = compare(records, artifact, tier)
-    paper = paper_correlations()
-    table, correlation = (
-        comparison_table(comparison, artifact),
-        correlation_table(comparison, paper),
+    tables = _tables(comparison, artifact)
+    pictures = {
+        "error-vs-flops": error_picture(comparison),
+        **time_pictures(comparison, paper_correlations()),
+    }
+    summary = Page(
+        "summary",
+        artifact.title,
+        artifact.shows,
+        pictures={name: picture for name, picture in pictures.items() if picture is not None},
+        caption=[_conclusion(comparison)],
+        tables=tables,
+        template="comparison",
     )
-    paths = write_table(table, folder) + write_table(correlation, folder)
-    paths += error_figure(comparison, folder) + time_figures(comparison, paper, folder)
-    paths.append(
-        write_text(
-            folder / "summary.md",
-            summary(comparison, artifact, table, correlation, [p.name for p in paths]),
-        )
-    )
-    for output in artifact.outputs:
-        for stale in folder.glob(f"{Path(output).name}.*"):
-            if stale not in paths:
-                stale.unlink()
-    return paths
+    return [*(Page(table.name, tables=[table]) for table in tables), summary]
 
 
 def quick_tables(
-    records: Sequence[Record],
-    artifact: Artifact | None = None,
-    tier: str = "quick",
+    records: Sequence[Record], artifact: Artifact, tier: str = "quick"
 ) -> tuple[Table, Table]:
-    """(comparison, correlation) of the records, for a terminal (`render_terminal`). Raises InputError as `draw_quick` does."""
-    artifact = artifact or load_artifact("quick")
-    comparison = compare(records, artifact, tier)
+    """(comparison, correlation) of the records, for a terminal (`render_terminal`). Raises InputError as above."""
+    return _tables(compare(records, artifact, tier), artifact)
+
+
+def error_picture(comparison: Comparison) -> Picture | None:
+    """error-vs-flops: a point a network, one standard deviation where there is more than one run."""
+    marks = []
+    for n in comparison.networks:
+        y = mean(n.errors)
+        if y is not None:
+            look = strategy_look(n.strategy)
+            marks.append(Mark(look, n.counts.flops / 1e6, y, deviation(n.errors), ours=True))
+    if not marks:
+        return None
+    runs = {len(n.errors) for n in comparison.networks if n.errors}
+    many = f"mean ± one standard deviation of {counted(runs)} runs"
+    heading = "single runs" if runs == {1} else many
+    chart = Chart(_AXES["flops"][0], "top-1 error, %", marks, heading, log_x=True, zero_y=False)
+    return Picture("Error against flops", [where(comparison, "train")], [chart], layout=_WIDE)
+
+
+def time_pictures(comparison: Comparison, paper: dict[str, float]) -> dict[str, Picture]:
+    """epoch-time-vs-flops, -params, -acts, and the three side by side; none of fewer than two networks."""
+    charts = {measure: time_chart(comparison, measure, paper[measure]) for measure in MEASURES}
+    if len(charts["flops"].marks) < 2:
+        return {}
+    notes = [where(comparison, timed_kind(comparison)), _PRINTED]
+    caution = CPU_CAUTION if comparison.on_cpu else ""
+    found = {
+        f"epoch-time-vs-{measure}": Picture(
+            f"Epoch time against {measure}", notes, [chart], caution=caution, layout=_WIDE
+        )
+        for measure, chart in charts.items()
+    }
+    side_by_side = [replace(c, ylabel=c.ylabel * (i == 0)) for i, c in enumerate(charts.values())]
+    title = "Epoch time against flops, params and acts"
+    return found | {"epoch-time-vs-all": Picture(title, notes, side_by_side, 3, caution)}
+
+
+def time_chart(comparison: Comparison, measure: str, paper: float) -> Chart:
+    """Epoch time (s) against one measure, both axes from zero, with r and the least-squares line that r is about."""
+    xlabel, unit = _AXES[measure]
+    marks = []
+    for n in comparison.networks:
+        time, spread = comparison.epoch_time(n)
+        if time is not None:
+            x = getattr(n.counts, measure) / unit
+            marks.append(Mark(strategy_look(n.strategy), x, time, spread, ours=True))
+    r, _ = correlation(comparison, measure)
+    heading = f"r = {r:.2f} ({paper:.2f})" if r is not None else "r: too few networks"
+    fits = []
+    if r is not None:
+        xs, ys = [m.x for m in marks], [m.y for m in marks]
+        fits.append(Fit(*least_squares(xs, ys), min(xs), max(xs)))
+    how = "step x steps" if comparison.timed_by_step else "wall clock"
+    return Chart(xlabel, f"epoch time, s ({how})", marks, heading, fits=fits)
+
+
+def _tables(comparison: Comparison, artifact: Artifact) -> tuple[Table, Table]:
     return comparison_table(comparison, artifact), correlation_table(
         comparison, paper_correlations()
     )
-
-
-def summary(
-    comparison: Comparison,
-    artifact: Artifact,
-    table: Table,
-    correlations: Table,
-    made: Sequence[str],
-) -> str:
-    """summary.md: the tables, the figures that were drawn, and what may and what may not be concluded."""
-    parts = [f"# {artifact.title}", "", artifact.shows.strip(), "", to_markdown(table)]
-    pictures = [name for name in ("error-vs-flops", "epoch-time-vs-all") if f"{name}.svg" in made]
-    for name in pictures:
-        parts += [f"![{name}]({name}.svg)", ""]
-    parts += [to_markdown(correlations), _conclusion(comparison)]
-    return "\n".join(parts).rstrip() + "\n"
 
 
 def _conclusion(comparison: Comparison) -> str:

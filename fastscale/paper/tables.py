@@ -12,10 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
-
-from fastscale.paper.places import write_text
 
 
 @dataclass(frozen=True)
@@ -154,22 +151,6 @@ def _line(cells: Sequence[str], sizes: Sequence[int], columns: Sequence[Column])
         cell.rjust(size) if column.right else cell.ljust(size)
         for cell, size, column in zip(cells, sizes, columns, strict=True)
     )
-
-
-def write_table(table: Table, folder: Path) -> list[Path]:
-    """Writes `<name>.md`, `.csv` and `.tex` into `folder`; returns their paths."""
-    return [
-        write_text(folder / f"{table.name}.md", to_markdown(table)),
-        *write_numbers(table, folder),
-    ]
-
-
-def write_numbers(table: Table, folder: Path) -> list[Path]:
-    """Writes `<name>.csv` and `.tex` alone, for a table whose Markdown stands in a page with other things; returns their paths."""
-    return [
-        write_text(folder / f"{table.name}.csv", to_csv(table)),
-        write_text(folder / f"{table.name}.tex", to_latex(table)),
-    ]
 
 
 def power(exponent: Fraction) -> str:

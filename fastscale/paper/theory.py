@@ -5,7 +5,8 @@ Ours come from the strategies themselves (`Strategy.exponents`), the paper's fro
 
 from fractions import Fraction
 
-from fastscale.paper.artifacts import Artifact, load_artifact
+from fastscale.errors import InputError
+from fastscale.paper.artifacts import Theory, load_artifact
 from fastscale.paper.tables import Column, Table, power, share
 from fastscale.references import reference
 from fastscale.scaling import Strategy
@@ -15,9 +16,13 @@ _HEADERS = {"flops": "flops (multiply-adds)", "params": "params", "acts": "acts"
 _KEYS = {"flops": "flops_multiply_adds", "params": "params", "acts": "acts"}
 
 
-def theory_table(artifact: str | Artifact) -> Table:
+def theory_table(artifact: str | Theory) -> Table:
     """The table of a theory artifact (`table-1`): shares, exponents ours and published, and the largest difference of a row."""
-    artifact = load_artifact(artifact) if isinstance(artifact, str) else artifact
+    if isinstance(artifact, str):
+        loaded = load_artifact(artifact)
+        if not isinstance(loaded, Theory):
+            raise InputError(f"{artifact} is no table of exponents")
+        artifact = loaded
     number = artifact.name.removeprefix("table-")
     published = {row["strategy"]: row for row in reference("tables") if row["table"] == number}
     columns = [

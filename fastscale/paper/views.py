@@ -8,9 +8,9 @@ published time: a CPU neither confirms nor refutes a claim about accelerators.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fastscale.paper.artifacts import Artifact, Plan
+from fastscale.paper.artifacts import Artifact, Figure, Plan
 from fastscale.paper.evidence import Group, groups
-from fastscale.paper.points import MEASURES, paper_points
+from fastscale.paper.points import MEASURES
 from fastscale.records import Record
 from fastscale.records.committed import counts
 from fastscale.records.frame import Row, family_of
@@ -57,7 +57,7 @@ class View:
 
 def views(artifact: Artifact, records: Sequence[Record]) -> list[View]:
     """The figure first, then a variant a device, then one a foreign recipe."""
-    published = tuple(_published(artifact))
+    published = tuple(artifact.drawing.published() if isinstance(artifact, Figure) else ())
     plan = artifact.plan("full")
     planned = tuple(counted(plan)) if plan else ()
     found = groups(records, artifact)
@@ -120,13 +120,3 @@ def base_of(point: Row) -> str:
     """The base network that a point's network is made of; the original EfficientNets belong to B0."""
     base = parse_run(point.arch).base
     return "efficientnet-b0" if base.startswith("efficientnet-b") else base
-
-
-def _published(artifact: Artifact) -> list[Row]:
-    figures, keep = artifact.drawing.get("points", []), artifact.drawing.get("keep")
-    if artifact.drawing["by"] != "panels":
-        return []  # these find their points themselves
-    found = paper_points(tuple(figures)) if figures else []
-    epochs = artifact.drawing.get("epochs")
-    found = [p for p in found if epochs is None or p.epochs in (None, epochs)]
-    return [p for p in found if keep is None or (p.strategy or "base") in keep]

@@ -3,7 +3,7 @@
 import pytest
 
 from fastscale.paper.blocks import built, trace_block
-from fastscale.paper.blocks_figure import boxes
+from fastscale.paper.figures.blocks import boxes
 
 
 def words(steps):

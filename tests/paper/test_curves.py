@@ -6,7 +6,9 @@ from types import SimpleNamespace
 import pytest
 
 from fastscale.errors import InputError
-from fastscale.paper.curves import COLUMNS, draw_curves, read_curve
+from fastscale.paper.artifacts import Figure, read_artifact
+from fastscale.paper.build import produce_artifact
+from fastscale.paper.figures.curves import COLUMNS, read_curve
 
 RUN = "regnety-tiny.quick"
 
@@ -35,40 +37,46 @@ def declared(**record):
         "epochs": 3,
         "kind": "train",
     }
-    artifact = SimpleNamespace(
-        name="mine",
-        title="Mine",
-        shows="It.",
-        drawing={"by": "curves", "runs": [{"run": RUN, "seed": 0}]},
+    artifact = read_artifact(
+        {
+            "name": "mine",
+            "title": "Mine",
+            "kind": "figure",
+            "shows": "It.",
+            "outputs": ["figures/mine"],
+            "drawing": {"by": "curves", "runs": [{"run": RUN, "seed": 0}]},
+        },
+        "mine",
     )
+    assert isinstance(artifact, Figure)
     return artifact, SimpleNamespace(run=RUN, seed=0, values=values, **names)
 
 
 def test_drawn_twice_it_is_the_same_to_the_byte(root, tmp_path):
     artifact, record = declared()
-    first, second = (draw_curves(artifact, [record], tmp_path / name) for name in "ab")
+    first, second = (produce_artifact(artifact, [record], tmp_path / name) for name in "ab")
     assert {p.suffix for p in first} == {".svg", ".png", ".md", ".csv", ".tex"}
     assert [p.read_bytes() for p in first] == [p.read_bytes() for p in second]
     assert (
-        "averaged weights 39.00 %" in (tmp_path / "a" / "mine.md").read_text()
-        and "one run" in (tmp_path / "a" / "mine.md").read_text()
+        "averaged weights 39.00 %" in (tmp_path / "a" / "figures" / "mine.md").read_text()
+        and "one run" in (tmp_path / "a" / "figures" / "mine.md").read_text()
     )
 
 
 def test_a_curve_that_is_not_the_records_is_refused(root, tmp_path):
     artifact, record = declared(top1_error=30.0)
     with pytest.raises(InputError, match="ends at top1_error 37, the record says 30"):
-        draw_curves(artifact, [record], tmp_path / "a")
+        produce_artifact(artifact, [record], tmp_path / "a")
 
 
 def test_without_a_record_nothing_is_drawn(root, tmp_path):
     artifact, record = declared()
-    assert draw_curves(artifact, [], tmp_path / "a") == []
+    assert produce_artifact(artifact, [], tmp_path / "a") == []
     assert (
-        draw_curves(artifact, [SimpleNamespace(**{**vars(record), "seed": 1})], tmp_path / "a")
+        produce_artifact(artifact, [SimpleNamespace(**{**vars(record), "seed": 1})], tmp_path / "a")
         == []
     )
-    assert not (tmp_path / "a").exists()
+    assert not [p for p in (tmp_path / "a").rglob("*") if p.is_file()]
 
 
 def test_a_missing_or_other_file_is_one_line(root):

@@ -10,21 +10,25 @@ from scipy import stats
 
 from fastscale.errors import InputError
 from fastscale.paper.artifacts import list_artifacts, load_artifact
+from fastscale.paper.build import produce_artifact
 from fastscale.paper.claims_table import claims_table
-from fastscale.paper.curves import TOGETHER
+from fastscale.paper.figures.curves import TOGETHER
 from fastscale.paper.paired import (
     difference,
     estimate,
     exponents_off,
     nearest_size,
     time_correlation,
-    trained,
 )
-from fastscale.paper.paired_figure import draw_paired
 from fastscale.paper.paired_tables import amount
 from fastscale.paper.verdicts import FAILS, HOLDS, ON_CPU, UNDECIDED, UNMEASURED, verdicts
 from fastscale.records import Record, network_fields
 from fastscale.scaling import arch_named
+
+
+def trained(artifact, records):
+    return artifact.drawing.trained(artifact, records)
+
 
 NAME = "evidence-cifar10"
 WORSE = {
@@ -245,19 +249,19 @@ def test_drawn_twice_it_is_the_same_to_the_byte(artifact, tmp_path, stay_at):
             csv.writer(file).writerows([TOGETHER, *courses])
 
     write(0)
-    first, second = (draw_paired(artifact, records, tmp_path / name) for name in "ab")
+    first, second = (produce_artifact(artifact, records, tmp_path / name) for name in "ab")
     assert [p.read_bytes() for p in first] == [p.read_bytes() for p in second]
     names = {p.name for p in first}
     assert {
         f"{NAME}{part}.svg" for part in ("", "-differences", "-curves")
     } < names and f"{NAME}-differences.csv" in names
-    text = (tmp_path / "a" / f"{NAME}.md").read_text()
+    text = (tmp_path / "a" / "figures" / f"{NAME}.md").read_text()
     assert "90 of 90 planned runs" in text and "| d | all | all |  |  | +3." in text
     write(1)
     with pytest.raises(InputError, match="ends at .* after 2 epochs, the record says"):
-        draw_paired(artifact, records, tmp_path / "c")
+        produce_artifact(artifact, records, tmp_path / "c")
     curves.unlink()
-    bare = draw_paired(artifact, [], tmp_path / "d")
+    bare = produce_artifact(artifact, [], tmp_path / "d")
     assert {p.suffix for p in bare} == {
         ".md",
         ".csv",

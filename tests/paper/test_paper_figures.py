@@ -8,12 +8,12 @@ import sys
 import pytest
 
 from fastscale.paper.artifacts import list_artifacts, load_artifact
-from fastscale.paper.chart import Chart, Fit, Mark, draw_charts, legend_handles
-from fastscale.paper.gallery import index, recorded
+from fastscale.paper.build import index, produce_artifact
+from fastscale.paper.chart import Chart, Fit, Mark, Picture
+from fastscale.paper.claims_table import summary
+from fastscale.paper.figures.panels import PanelSpec, panel, subtitle, title, without_points
 from fastscale.paper.looks import strategy_look
-from fastscale.paper.panels import draw_panels, panel, subtitle, title, without_points
-from fastscale.paper.produce import produce_artifact
-from fastscale.paper.runtime import draw_runtime
+from fastscale.paper.render import files, legend_handles
 from fastscale.paper.smoke import png_chunks
 from fastscale.paper.verdicts import verdicts
 from fastscale.paper.views import views
@@ -26,21 +26,21 @@ def rows(path):
 
 
 def test_without_records_the_papers_points_alone(tmp_path):
-    paths = draw_panels(load_artifact("fig-4"), [], tmp_path)
+    paths = produce_artifact(load_artifact("fig-4"), [], tmp_path)
     assert [p.name for p in paths] == [
         f"fig-4.{suffix}" for suffix in ("svg", "png", "md", "csv", "tex")
     ]
-    found = rows(tmp_path / "fig-4.csv")
+    found = rows(tmp_path / "figures" / "fig-4.csv")
     assert len(found) == 19 and "top1_error_mean" not in found["efficientnet-b0"]
     assert float(found["efficientnet-b0.w-x11"]["top1_error_paper"]) == 18.16
     assert float(found["efficientnet-b4"]["epoch_time_min_paper"]) == 19.27
-    text = (tmp_path / "fig-4.md").read_text()
+    text = (tmp_path / "figures" / "fig-4.md").read_text()
     assert "read off the paper's plots" in text and "19 of 19 planned networks" in text
 
 
 def test_ours_beside_the_papers(measured, tmp_path):
-    draw_panels(load_artifact("fig-4"), measured("fig-4", seeds=(0, 1), **GPU), tmp_path)
-    found = rows(tmp_path / "fig-4-on-made-up-accelerator.csv")["efficientnet-b0.w-x11"]
+    produce_artifact(load_artifact("fig-4"), measured("fig-4", seeds=(0, 1), **GPU), tmp_path)
+    found = rows(tmp_path / "figures" / "fig-4-on-made-up-accelerator.csv")["efficientnet-b0.w-x11"]
     assert float(found["top1_error_difference"]) == pytest.approx(
         float(found["top1_error_mean"]) - 18.16
     )
@@ -48,24 +48,24 @@ def test_ours_beside_the_papers(measured, tmp_path):
         0.5**0.5
     )
     assert float(found["epoch_time_ratio"]) == pytest.approx(float(found["epoch_time_min"]) / 8.85)
-    text = (tmp_path / "fig-4-on-made-up-accelerator.md").read_text()
+    text = (tmp_path / "figures" / "fig-4-on-made-up-accelerator.md").read_text()
     assert "**Times measured on one made-up accelerator" in text and "means of up to 2 runs" in text
 
 
 def test_a_cpu_is_never_a_confirmation(measured, tmp_path):
     artifact = load_artifact("fig-4")
-    draw_panels(artifact, measured("fig-4"), tmp_path)
-    text = (tmp_path / "fig-4-on-made-up-processor.md").read_text()
+    produce_artifact(artifact, measured("fig-4"), tmp_path)
+    text = (tmp_path / "figures" / "fig-4-on-made-up-processor.md").read_text()
     assert "neither for nor against the paper's claim" in text
-    found = rows(tmp_path / "fig-4-on-made-up-processor.csv")["efficientnet-b0"]
+    found = rows(tmp_path / "figures" / "fig-4-on-made-up-processor.csv")["efficientnet-b0"]
     assert "epoch_time_min_paper" not in found and "epoch_time_ratio" not in found
     view = views(artifact, measured("fig-4"))[1]
-    chart = panel(view, {"y": "time", "x": "flops"}, "strategy")
+    chart = panel(view, PanelSpec(y="time", x="flops"), "strategy")
     assert all(mark.ours for mark in chart.marks)
     assert title(artifact, view).endswith("Times of ours: one made-up processor")
     assert (
         "no published time"
-        in subtitle(view, [chart, panel(view, {"y": "error", "x": "flops"}, "strategy")])[0]
+        in subtitle(view, [chart, panel(view, PanelSpec(y="error", x="flops"), "strategy")])[0]
     )
 
 
@@ -77,32 +77,32 @@ def test_other_data_is_in_the_title(measured):
     view = views(artifact, records)[1]
     assert title(artifact, view).endswith("Errors of ours: Imagenette, not by the paper's recipe")
     assert panel(
-        view, {"y": "error", "x": "flops"}, "strategy"
+        view, PanelSpec(y="error", x="flops"), "strategy"
     ).marks and not view.published_values("error")
 
 
 def test_a_panel_without_points_is_left_out_and_said(tmp_path):
-    draw_panels(load_artifact("fig-5"), [], tmp_path)
-    text = (tmp_path / "fig-5.md").read_text()
+    produce_artifact(load_artifact("fig-5"), [], tmp_path)
+    text = (tmp_path / "figures" / "fig-5.md").read_text()
     assert (
         "Left out because nothing is known or recorded: error against flops of regnety-500mf"
         in text
     )
     assert "own points of this figure are not known" in text
     view = views(load_artifact("fig-5"), [])[0]
-    assert panel(view, {"y": "error", "x": "flops"}, "strategy") is None
+    assert panel(view, PanelSpec(y="error", x="flops"), "strategy") is None
     assert (
-        len(panel(view, {"y": "acts", "x": "flops", "base": "regnety-500mf"}, "strategy").marks)
+        len(panel(view, PanelSpec(y="acts", x="flops", base="regnety-500mf"), "strategy").marks)
         == 13
     )
 
 
 def test_runtime_variants(measured, tmp_path):
-    paths = draw_runtime(load_artifact("zoo-v100"), measured("zoo-v100", **GPU), tmp_path)
+    paths = produce_artifact(load_artifact("zoo-v100"), measured("zoo-v100", **GPU), tmp_path)
     assert {p.stem for p in paths} == {"zoo-v100", "zoo-v100-on-made-up-accelerator"}
-    text = (tmp_path / "zoo-v100-on-made-up-accelerator.md").read_text()
+    text = (tmp_path / "figures" / "zoo-v100-on-made-up-accelerator.md").read_text()
     assert "r = 1.00, of logs 1.00, n = 36 (8 V100: 0.93)" in text
-    assert "r = 0.93, of logs 0.98, n = 36" in (tmp_path / "zoo-v100.md").read_text()
+    assert "r = 0.93, of logs 0.98, n = 36" in (tmp_path / "figures" / "zoo-v100.md").read_text()
 
 
 def test_same_inputs_same_bytes(measured, tmp_path):
@@ -123,7 +123,7 @@ def test_same_bytes_from_another_process(tmp_path):
     here = produce_artifact(load_artifact("fig-6"), [], tmp_path / "here")
     code = (
         "import sys, pathlib, matplotlib; matplotlib.rcParams['font.size'] = 30\n"
-        "from fastscale.paper.artifacts import load_artifact; from fastscale.paper.produce import produce_artifact\n"
+        "from fastscale.paper.artifacts import load_artifact; from fastscale.paper.build import produce_artifact\n"
         "produce_artifact(load_artifact('fig-6'), [], pathlib.Path(sys.argv[1])); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "there")], check=True)
@@ -133,13 +133,14 @@ def test_same_bytes_from_another_process(tmp_path):
         )
 
 
-def test_a_name_is_in_the_legend_once_and_one_point_can_be_drawn(tmp_path):
+def test_a_name_is_in_the_legend_once_and_one_point_can_be_drawn():
     marks = [
         Mark(strategy_look("w"), 1.0, 2.0),
         Mark(strategy_look("w"), 1.5, 2.5),
         Mark(strategy_look("wg"), 2.0, 3.0, 0.1, ours=True),
     ]
-    assert [handle.get_label() for handle in legend_handles(marks)] == [
+    picture = Picture("", [], [Chart("x", "y", marks)])
+    assert [handle.get_label() for handle in legend_handles(picture)] == [
         "w: width",
         "wg: width",
         "hollow: published",
@@ -151,22 +152,22 @@ def test_a_name_is_in_the_legend_once_and_one_point_can_be_drawn(tmp_path):
         ),
         Chart("x", "y", marks, join=True),
     ]
-    svg, png = draw_charts(
-        charts, 2, "title\nsecond line", ["said " * 60], tmp_path, "made-up", "caution"
-    )
-    assert svg.stat().st_size > 1000 and png.stat().st_size > 1000
+    made = files(Picture("title\nsecond line", ["said " * 60], charts, 2, "caution"))
+    assert len(made["svg"]) > 1000 and len(made["png"]) > 1000
 
 
 def test_the_index_has_every_artifact(measured):
     records = measured("fig-6", seeds=(0,), **GPU)
-    text = index(records, verdicts(records))
+    found = verdicts(records)
+    text = index(records, found, summary(found))
     for name in list_artifacts():
         artifact = load_artifact(name)
         assert artifact.title in text and (
             artifact.kind == "comparison" or f"{artifact.outputs[0]}.md" in text
         ), name
     assert "figures/fig-6-on-made-up-accelerator.png" in text
-    assert recorded(load_artifact("fig-6"), records) == (
+    figure = load_artifact("fig-6")
+    assert figure.drawing.recorded(figure, records) == (
         "Records of ours: trained 17 of 17; timed on made-up accelerator, 16-mixed, channels_last, eager 17 of 17."
     )
 
@@ -180,11 +181,10 @@ def test_a_picture_says_whose_points_it_shows_and_which_series_have_none():
         artifact = load_artifact(name)
         (view,) = views(artifact, [])
         drawn = [
-            (spec, panel(view, spec, artifact.drawing["look"]))
-            for spec in artifact.drawing["panels"]
+            (spec, panel(view, spec, artifact.drawing.look)) for spec in artifact.drawing.panels
         ]
         assert said in subtitle(view, [chart for _, chart in drawn])[0]
-        absent = without_points(view, drawn, artifact.drawing["look"])
+        absent = without_points(view, drawn, artifact.drawing.look)
         assert absent == (
             ["No point of dw among the errors and epoch times."] if name == "fig-1" else []
         )

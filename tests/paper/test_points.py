@@ -4,10 +4,10 @@ import pytest
 
 from fastscale.counts import complexity
 from fastscale.errors import InputError
-from fastscale.paper.accelerators import devices, leaders, margin
 from fastscale.paper.artifacts import load_artifact
+from fastscale.paper.figures.accelerators import devices, leaders, margin
+from fastscale.paper.figures.runtime import Pool, printed, published_pools
 from fastscale.paper.points import paper_points, timm_points, zoo_points
-from fastscale.paper.runtime import Pool, printed, published_pools
 from fastscale.references.networks import timm_family
 from fastscale.scaling import arch_named
 

@@ -10,6 +10,7 @@ import pytest
 
 from fastscale.errors import InputError
 from fastscale.paper.artifacts import load_artifact
+from fastscale.paper.build import write_pages
 from fastscale.paper.comparison import compare, pearson
 from fastscale.paper.comparison_tables import (
     comparison_table,
@@ -18,7 +19,9 @@ from fastscale.paper.comparison_tables import (
     paper_correlations,
     where,
 )
-from fastscale.paper.quick import draw_quick, quick_tables, summary
+from fastscale.paper.pages import page
+from fastscale.paper.quick import comparison_pages
+from fastscale.paper.quick import quick_tables as tables_of
 from fastscale.paper.selection import select
 from fastscale.paper.smoke import png_chunks
 from fastscale.paper.tables import render_terminal, to_csv, to_markdown
@@ -30,6 +33,15 @@ FIGURES = (
     "epoch-time-vs-acts",
     "epoch-time-vs-all",
 )
+
+
+def quick_tables(records):
+    return tables_of(records, load_artifact("quick"))
+
+
+def draw_quick(records, folder):
+    quick = load_artifact("quick")
+    return write_pages(quick, comparison_pages(records, quick), folder)
 
 
 def rows(table):
@@ -138,7 +150,7 @@ def test_a_cpu_is_no_confirmation(synthetic):
     for env in ({}, {"device_type": "cuda", "device": "made-up accelerator"}):
         records = synthetic(**env)
         comparison = compare(records, artifact)
-        texts.append(summary(comparison, artifact, *quick_tables(records), []))
+        texts.append(page("comparison", page=comparison_pages(records, artifact)[-1]))
         assert where(comparison).startswith("regnety-tiny and scaled x4, Fashion-MNIST, made-up ")
     assert "memory-bound accelerators" in texts[0] and "no confirmation" in texts[0]
     assert "no confirmation" not in texts[1]
@@ -166,13 +178,13 @@ def test_same_records_same_bytes_in_any_order(synthetic, tmp_path):
         assert a.read_bytes() == b.read_bytes(), a.name
     assert {p.stem for p in one} >= set(FIGURES)
     for name in FIGURES:  # and nothing of when or by what they were made
-        assert set(png_chunks((tmp_path / "one" / f"{name}.png").read_bytes())) == {
+        assert set(png_chunks((tmp_path / "one" / "quick" / f"{name}.png").read_bytes())) == {
             b"IHDR",
             b"pHYs",
             b"IDAT",
             b"IEND",
         }
-        svg = (tmp_path / "one" / f"{name}.svg").read_text()
+        svg = (tmp_path / "one" / "quick" / f"{name}.svg").read_text()
         assert "dc:date" not in svg and "dc:creator" not in svg
 
 
@@ -183,25 +195,29 @@ def test_same_bytes_from_another_process_with_other_settings(synthetic, tmp_path
     here = draw_quick(synthetic(), tmp_path / "here")
     code = (
         "import sys, pathlib, matplotlib; matplotlib.rcParams['font.size'] = 30; matplotlib.rcParams['axes.facecolor'] = 'red'\n"
-        "from fastscale.paper.quick import draw_quick; from fastscale.records import read_records\n"
-        "draw_quick(read_records(sys.argv[1]), pathlib.Path(sys.argv[2])); assert 'torch' not in sys.modules\n"
+        "from fastscale.paper.quick import comparison_pages; from fastscale.records import read_records\n"
+        "from fastscale.paper.build import load_artifact, write_pages; quick = load_artifact('quick')\n"
+        "pages = comparison_pages(read_records(sys.argv[1]), quick)\n"
+        "write_pages(quick, pages, pathlib.Path(sys.argv[2])); assert 'torch' not in sys.modules\n"
         "assert matplotlib.rcParams['font.size'] == 30"
     )
     subprocess.run([sys.executable, "-c", code, str(snapshot), str(tmp_path / "there")], check=True)
     for path in here:
-        assert path.read_bytes() == (tmp_path / "there" / path.name).read_bytes(), path.name
+        assert path.read_bytes() == (tmp_path / "there" / "quick" / path.name).read_bytes(), (
+            path.name
+        )
 
 
 def test_an_output_that_cannot_be_made_is_not_left_over(synthetic, tmp_path):
     draw_quick(synthetic(), tmp_path)
-    assert (tmp_path / "error-vs-flops.svg").exists()
+    assert (tmp_path / "quick" / "error-vs-flops.svg").exists()
     draw_quick([r for r in synthetic() if r.kind == "time"], tmp_path)
     assert (
-        not (tmp_path / "error-vs-flops.svg").exists()
-        and not (tmp_path / "error-vs-flops.png").exists()
+        not (tmp_path / "quick" / "error-vs-flops.svg").exists()
+        and not (tmp_path / "quick" / "error-vs-flops.png").exists()
     )
-    assert (tmp_path / "epoch-time-vs-acts.svg").exists()
-    assert "error-vs-flops" not in (tmp_path / "summary.md").read_text()
+    assert (tmp_path / "quick" / "epoch-time-vs-acts.svg").exists()
+    assert "error-vs-flops" not in (tmp_path / "quick" / "summary.md").read_text()
 
 
 def test_terminal_table_fits(synthetic):

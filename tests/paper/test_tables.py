@@ -18,7 +18,6 @@ from fastscale.paper.tables import (
     to_csv,
     to_latex,
     to_markdown,
-    write_table,
 )
 
 
@@ -90,10 +89,3 @@ def test_ways_to_show():
     ]
     assert [share(Fraction(e)) for e in ("0", "1/3", "4/5")] == ["0", "1/3", "0.8"]
     assert [signed(1)(v) for v in (0, 0.25, Decimal("-0.1"))] == ["0", "+0.2", "-0.1"]
-
-
-def test_files_are_the_same_twice(table, tmp_path):
-    one, two = write_table(table, tmp_path / "one"), write_table(table, tmp_path / "two")
-    assert [p.name for p in one] == ["toy.md", "toy.csv", "toy.tex"]
-    assert [p.read_bytes() for p in one] == [p.read_bytes() for p in two]
-    assert b"\r" not in b"".join(p.read_bytes() for p in one)

@@ -6,7 +6,7 @@ import pytest
 
 from fastscale.errors import InputError
 from fastscale.paper.artifacts import list_artifacts, load_artifact
-from fastscale.paper.claim import condition, meets, read_claim
+from fastscale.paper.claims import Ours, condition, meets, read_claim
 from fastscale.paper.claims_table import claims_table, summary
 from fastscale.paper.verdicts import HOLDS, ON_CPU, UNMEASURED, judge, verdicts
 
@@ -87,7 +87,10 @@ def test_a_claim_can_fail(measured):
     assert summary(of(verdicts(slow), "time-follows-acts")) == "1 claim: 1 does not."
     both = [*of(verdicts(slow), "time-follows-acts"), verdict._replace(verdict=HOLDS)]
     assert summary(both) == "1 claim: 1 holds in part only."
-    several = [v._replace(claim=replace(v.claim, id=str(i))) for i, v in enumerate([*both, *both])]
+    several = [
+        v._replace(claim=v.claim.model_copy(update={"id": str(i)}))
+        for i, v in enumerate([*both, *both])
+    ]
     assert summary(several) == "4 claims: 2 hold, 2 do not."
 
 
@@ -133,11 +136,11 @@ def test_sides(side, tolerance, value, expected, said):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"claim": "two\nlines"}, "claim must be one line"),
-        ({"paper": "much"}, "paper must be a number"),
-        ({"tolerance": None}, "tolerance must be a number"),
-        ({"side": "about"}, "side must be one of near, at least, at most"),
-        ({"measure": {}}, "measure must say how"),
+        ({"claim": "two\nlines"}, "claim: must be one line"),
+        ({"paper": "much"}, "paper: must be a valid number, got 'much'"),
+        ({"tolerance": None}, "tolerance: must be a valid number"),
+        ({"side": "about"}, "side: must be one of near, at least, at most, got 'about'"),
+        ({"measure": {}}, "measure: must say how"),
         ({"colour": 1}, "unknown key 'colour'"),
     ],
 )
@@ -147,7 +150,5 @@ def test_wrong_claims_are_refused(change, said):
 
 
 def test_a_claim_without_any_number_to_meet():
-    from fastscale.paper.verdicts import Ours
-
     with pytest.raises(InputError, match="nothing to hold ours against"):
         judge(read_claim(CLAIM | {"paper": None}), None, Ours(1.0, 1, "counted"))

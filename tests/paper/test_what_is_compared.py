@@ -7,17 +7,20 @@ import pytest
 
 from fastscale.paper import load_artifact
 from fastscale.paper.evidence import groups
-from fastscale.paper.gallery import recorded
-from fastscale.paper.paired import by_size, comparisons, trained
+from fastscale.paper.figures.runtime import our_pools, runtime_chart
+from fastscale.paper.paired import by_size, comparisons
 from fastscale.paper.paired_tables import amount, differences_table, unequal
 from fastscale.paper.report.ours import record_points
-from fastscale.paper.runtime import our_pools, runtime_chart
 from fastscale.paper.selection import select
 from fastscale.paper.verdicts import verdicts
 from fastscale.paper.views import views
 from fastscale.records.committed import facts
 
 EVIDENCE = "evidence-cifar10"
+
+
+def trained(artifact, records):
+    return artifact.drawing.trained(artifact, records)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +45,7 @@ def test_a_change_of_sign_between_sizes_is_shown(found):
 
 
 def test_the_table_has_no_row_that_hides_it_and_says_the_flops(found):
-    table = differences_table(found, load_artifact(EVIDENCE))
+    table = differences_table(found, load_artifact(EVIDENCE), "dwgr")
     pooled = {row[0] for row in table.rows if row[1:3] == ["all", "all"]}
     assert pooled == {"d", "r"}
     row = next(r for r in table.rows if r[:3] == ["r", "regnety-micro", "x2"])
@@ -67,7 +70,8 @@ def test_hours_say_that_validation_is_in_them(found):
 
 
 def test_only_planned_networks_are_counted(committed):
-    said = recorded(load_artifact("fig-1"), committed)
+    figure = load_artifact("fig-1")
+    said = figure.drawing.recorded(figure, committed)
     assert "12 of 17" in said and "18 of 17" not in said
 
 

@@ -171,8 +171,13 @@ def small_artifact(monkeypatch, tmp_path):
 
     def make(name, strategies, tier="quick", **options):
         tiers = {tier: SmallPlan(tuple(strategies), **options)}
-        known[name] = Artifact(
-            name, f"made-up {name}", "comparison", "nothing", (f"{name}/comparison",), tiers=tiers
+        known[name] = Artifact.model_construct(
+            name=name,
+            title=f"made-up {name}",
+            kind="comparison",
+            shows="nothing",
+            outputs=(f"{name}/comparison",),
+            tiers=tiers,
         )
         return known[name]
 

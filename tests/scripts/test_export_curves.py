@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from torch.utils.tensorboard import SummaryWriter
 
-from fastscale.paper.curves import COLUMNS, TOGETHER, errors_by_epoch
+from fastscale.paper.figures.curves import COLUMNS, TOGETHER, errors_by_epoch
 from fastscale.records import RecordStore
 from fastscale.training.runs import RunFolder
 

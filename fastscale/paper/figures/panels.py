@@ -11,15 +11,17 @@ drawing:
 """
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import Literal
 
-from fastscale.paper.artifacts import Artifact
-from fastscale.paper.chart import Chart, Mark, draw_charts
+from pydantic import Field
+
+from fastscale.paper.artifacts import Drawing, Figure, drawing
+from fastscale.paper.chart import Chart, Mark, Page, Picture
 from fastscale.paper.comparison_tables import DATA_NAMES
-from fastscale.paper.figure_text import write_caption
-from fastscale.paper.looks import family_look, strategy_look
-from fastscale.paper.points import PAPER
+from fastscale.paper.declare import Declared, Epochs, Many, Network, Quantity, Some, Text
+from fastscale.paper.figure_text import caption, points_table, recorded, statements
+from fastscale.paper.looks import Look, family_look, strategy_look
+from fastscale.paper.points import PAPER, paper_points
 from fastscale.paper.views import CPU_CAUTION, View, base_of, views
 from fastscale.records import Record
 from fastscale.records.frame import Row
@@ -43,72 +45,105 @@ _WORDS = {
 }
 
 
-def draw_panels(artifact: Artifact, records: Sequence[Record], folder: Path) -> list[Path]:
-    """The figure and its variants, each as SVG, PNG, Markdown, CSV and LaTeX."""
-    paths = []
+class PanelSpec(Declared):
+    """One panel: what is on its axes, and of which base; `base` absent: of all."""
+
+    y: Quantity
+    x: Quantity
+    base: Network | None = None
+
+    def __str__(self) -> str:
+        return f"{self.y} against {self.x}" + (f" of {self.base}" if self.base else "")
+
+
+class Panels(Drawing):
+    """The options."""
+
+    points: Many[Text]
+    keep: Some[Text] | None = None
+    epochs: Epochs | None = None
+    look: Literal["strategy", "family"]
+    columns: int = Field(ge=1, le=3)
+    panels: Some[PanelSpec]
+
+    def published(self) -> list[Row]:
+        """The points that are declared."""
+        found = paper_points(self.points) if self.points else []
+        found = [p for p in found if self.epochs is None or p.epochs in (None, self.epochs)]
+        return [p for p in found if self.keep is None or (p.strategy or "base") in self.keep]
+
+    def names(self, artifact: Figure, records: Sequence[Record]) -> list[str]:
+        """The figure and its variants."""
+        return [view.name for view in views(artifact, records)]
+
+    def recorded(self, artifact: Figure, records: Sequence[Record]) -> str:
+        """How many of the planned networks have records."""
+        return recorded(artifact, views(artifact, records))
+
+
+@drawing("panels", spec=Panels)
+def draw_panels(artifact: Figure, spec: Panels, records: Sequence[Record]) -> list[Page]:
+    """The figure and its variants."""
+    pages = []
     for view in views(artifact, records):
-        drawn = [
-            (spec, panel(view, spec, artifact.drawing["look"]))
-            for spec in artifact.drawing["panels"]
-        ]
+        drawn = [(one, panel(view, one, spec.look)) for one in spec.panels]
         charts = [chart for _, chart in drawn if chart is not None]
-        left_out = [
-            f"{spec['y']} against {spec['x']}" + _of(spec) for spec, chart in drawn if chart is None
-        ]
-        if charts:
-            caution = CPU_CAUTION if view.on_cpu else ""
-            said = subtitle(view, charts)
-            absent = dict.fromkeys(_WORDS[spec["y"]] for spec, chart in drawn if chart is None)
-            said += [f"Nothing published or recorded yet: {', '.join(absent)}."] if absent else []
-            said += without_points(view, drawn, artifact.drawing["look"])
-            paths += draw_charts(
-                charts,
-                artifact.drawing["columns"],
-                title(artifact, view),
-                said,
-                folder,
+        absent = dict.fromkeys(_WORDS[one.y] for one, chart in drawn if chart is None)
+        notes = subtitle(view, charts)
+        notes += [f"Nothing published or recorded yet: {', '.join(absent)}."] if absent else []
+        notes += without_points(view, drawn, spec.look)
+        caution = CPU_CAUTION if view.on_cpu else ""
+        picture = Picture(
+            title(artifact, view), notes, charts, spec.columns, caution, artifact.title
+        )
+        left_out = [str(one) for one, chart in drawn if chart is None]
+        pages.append(
+            Page(
                 view.name,
-                caution,
+                artifact.title + (f": times on one {view.timed.device}" if view.timed else ""),
+                artifact.shows,
+                statements(view),
+                {view.name: picture} if charts else {},
+                [caption(view, left_out)],
+                [points_table(artifact, view)],
             )
-        paths += write_caption(artifact, view, left_out, folder)
-    return paths
+        )
+    return pages
 
 
-def panel(view: View, spec: dict[str, Any], look: str) -> Chart | None:
+def panel(view: View, spec: PanelSpec, look: str) -> Chart | None:
     """One declared panel; None where nothing of it is known."""
-    (xlabel, x_unit), (ylabel, y_unit) = AXES[spec["x"]], AXES[spec["y"]]
+    (xlabel, x_unit), (ylabel, y_unit) = AXES[spec.x], AXES[spec.y]
     marks = []
     for ours in (False, True):
-        points = (view.our_values if ours else view.published_values)(spec["y"])
+        points = (view.our_values if ours else view.published_values)(spec.y)
         for p in points:
-            x, y = getattr(p, spec["x"]), getattr(p, spec["y"])
-            if x is not None and ("base" not in spec or base_of(p) == spec["base"]):
-                spread = {"time": p.spread, "error": p.error_spread}.get(spec["y"])
+            x, y = getattr(p, spec.x), getattr(p, spec.y)
+            if x is not None and (spec.base in (None, base_of(p))):
+                spread = {"time": p.spread, "error": p.error_spread}.get(spec.y)
                 marks.append(
                     Mark(look_of(p, look), x / x_unit, y / y_unit, spread if ours else None, ours)
                 )
     if not marks:
         return None
-    heading = spec.get("base", "")
-    log_y = spec["y"] != "error"
+    heading = spec.base or ""
+    log_y = spec.y != "error"
     return Chart(xlabel, ylabel, marks, heading, log_x=True, log_y=log_y, zero_y=False, join=True)
 
 
 def without_points(
-    view: View, drawn: Sequence[tuple[dict[str, Any], Chart | None]], look: str
+    view: View, drawn: Sequence[tuple[PanelSpec, Chart | None]], look: str
 ) -> list[str]:
     """A sentence for the planned series that a panel shows no point of; none where every series is in every panel."""
     absent: dict[str, dict[str, None]] = {}
     for spec, chart in drawn:
         shown = {mark.look for mark in chart.marks} if chart else set()
         planned = dict.fromkeys(
-            look_of(p, look)
-            for p in view.planned
-            if "base" not in spec or base_of(p) == spec["base"]
+            look_of(p, look) for p in view.planned if spec.base in (None, base_of(p))
         )
         for series in planned if chart else ():
             if series not in shown:
-                absent.setdefault(series.words.partition(":")[0], {})[_WORDS[spec["y"]]] = None
+                absent.setdefault(series.words.partition(":")[0], {})[_WORDS[spec.y]] = None
     by_panels: dict[str, list[str]] = {}
     for series, measures in absent.items():
         by_panels.setdefault(" and ".join(measures), []).append(series)
@@ -118,7 +153,7 @@ def without_points(
     ]
 
 
-def look_of(point: Row, look: str):
+def look_of(point: Row, look: str) -> Look:
     """How a point looks in a figure whose colours mean strategies, or families."""
     return strategy_look(point.strategy) if look == "strategy" else family_look(point.family)
 
@@ -145,14 +180,10 @@ def subtitle(view: View, charts: Sequence[Chart], errors: bool = True) -> list[s
     return [*lines, "Filled: ours; " + ", ".join(ours) + "." if ours else "Ours: no record yet."]
 
 
-def title(artifact: Artifact, view: View) -> str:
+def title(artifact: Figure, view: View) -> str:
     """The figure's title; a variant's second line says the device, or the data, that is not the paper's."""
     if view.timed:
         return f"{artifact.title}\nTimes of ours: one {view.timed.device}"
     if view.foreign and view.trained:
         return f"{artifact.title}\nErrors of ours: {DATA_NAMES.get(view.trained.data, view.trained.data)}, not by the paper's recipe"
     return artifact.title
-
-
-def _of(spec: dict[str, Any]) -> str:
-    return f" of {spec['base']}" if "base" in spec else ""

@@ -14,14 +14,15 @@ in each panel.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Literal
 
-from fastscale.paper.artifacts import Artifact
-from fastscale.paper.chart import Chart, Fit, Mark, draw_charts
+from fastscale.paper.artifacts import Artifact, Drawing, Figure, drawing, options
+from fastscale.paper.chart import Chart, Fit, Mark, Page, Picture
 from fastscale.paper.comparison import least_squares, pearson
-from fastscale.paper.figure_text import write_caption
+from fastscale.paper.declare import Positive
+from fastscale.paper.figure_text import caption, points_table, recorded, statements
+from fastscale.paper.figures.panels import AXES, subtitle, title
 from fastscale.paper.looks import family_look, strategy_look
-from fastscale.paper.panels import AXES, subtitle, title
 from fastscale.paper.points import paper_points, series_of_figure_2, zoo_points
 from fastscale.paper.views import CPU_CAUTION, View, views
 from fastscale.records import Record
@@ -76,7 +77,7 @@ def pools_of_figure_2(points: Sequence[Row], acts_range: float | None) -> dict[s
 
 def published_pools(artifact: Artifact) -> dict[str, Pool]:
     """The same of the points that others measured: the paper's, or the zoo's."""
-    if artifact.drawing["points"] == "zoo":
+    if options(artifact, Runtime).points == "zoo":
         return _zoo_pools(zoo_points())
     return pools_of_figure_2(paper_points(("fig2", "fig4", "fig6")), _range(artifact))
 
@@ -85,14 +86,14 @@ def our_pools(artifact: Artifact, points: Sequence[Row]) -> dict[str, Pool]:
     """The same of ours on one device."""
     return (
         _zoo_pools(points)
-        if artifact.drawing["points"] == "zoo"
+        if options(artifact, Runtime).points == "zoo"
         else pools_of_figure_2(points, _range(artifact))
     )
 
 
 def printed(artifact: Artifact) -> dict[str, float]:
     """The r that the paper prints for each panel; none for the zoo, which the paper does not show."""
-    if artifact.drawing["points"] == "zoo":
+    if options(artifact, Runtime).points == "zoo":
         return {}
     return {
         "families"
@@ -102,43 +103,60 @@ def printed(artifact: Artifact) -> dict[str, float]:
     }
 
 
-def draw_runtime(artifact: Artifact, records: Sequence[Record], folder: Path) -> list[Path]:
+class Runtime(Drawing):
+    """The options."""
+
+    points: Literal["fig2", "zoo"]
+    acts_range_m: Positive | None = None
+    log: bool = False
+
+    def names(self, artifact: Figure, records: Sequence[Record]) -> list[str]:
+        """The figure and its variants; it shows no error of another recipe."""
+        return [view.name for view in views(artifact, records)]
+
+    def recorded(self, artifact: Figure, records: Sequence[Record]) -> str:
+        """How many of the planned networks have records."""
+        return recorded(artifact, views(artifact, records))
+
+
+@drawing("runtime", spec=Runtime)
+def draw_runtime(artifact: Figure, spec: Runtime, records: Sequence[Record]) -> list[Page]:
     """The figure from published points, and a variant for each device that our networks were timed on."""
-    log = bool(artifact.drawing.get("log"))
-    paths: list[Path] = []
-    pools = published_pools(artifact)
+    pages = []
+    pools, paper = published_pools(artifact), printed(artifact)
     for view in views(artifact, records):
         if view.foreign:
             continue  # this figure shows no error
         own = our_pools(artifact, view.timed.points) if view.timed else pools
         charts = [
-            c
-            for c in (
-                runtime_chart(own, name, view, pools, printed(artifact), log) for name in pools
-            )
-            if c
+            chart
+            for name in pools
+            if (chart := runtime_chart(own, name, view, pools, paper, spec.log))
         ]
-        if charts:
-            caution = CPU_CAUTION if view.on_cpu else ""
-            columns = 2 if len(charts) % 2 == 0 else 3
-            paths += draw_charts(
-                charts,
-                columns,
-                title(artifact, view),
-                subtitle(view, charts, errors=False),
-                folder,
-                view.name,
-                caution,
-            )
-        shown = View(view.name, () if view.timed else _all(pools), view.planned, None, view.timed)
-        paths += write_caption(
-            artifact,
-            shown,
-            [],
-            folder,
-            extra=r_lines(own, view, pools, printed(artifact), log),
+        picture = Picture(
+            title(artifact, view),
+            subtitle(view, charts, errors=False),
+            charts,
+            2 if len(charts) % 2 == 0 else 3,
+            CPU_CAUTION if view.on_cpu else "",
+            artifact.title,
         )
-    return paths
+        shown = View(view.name, () if view.timed else _all(pools), view.planned, None, view.timed)
+        pages.append(
+            Page(
+                view.name,
+                artifact.title + (f": times on one {view.timed.device}" if view.timed else ""),
+                artifact.shows,
+                statements(shown),
+                {view.name: picture} if charts else {},
+                [
+                    caption(shown, [], errors=False),
+                    "\n".join(r_lines(own, view, pools, paper, spec.log)),
+                ],
+                [points_table(artifact, shown, errors=False)],
+            )
+        )
+    return pages
 
 
 def runtime_chart(
@@ -265,8 +283,8 @@ def _zoo_pools(points: Sequence[Row]) -> dict[str, Pool]:
 
 
 def _range(artifact: Artifact) -> float | None:
-    end = artifact.drawing.get("acts_range_m")
-    return None if end is None else 1e6 * float(end)
+    end = options(artifact, Runtime).acts_range_m
+    return None if end is None else 1e6 * end
 
 
 def _all(pools: dict[str, Pool]) -> tuple[Row, ...]:

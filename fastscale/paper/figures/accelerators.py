@@ -8,31 +8,35 @@ Inference unless a line says training (whose files print no counts: those of the
 of all networks in the file (some are the same network under two names).
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
-from pathlib import Path
-from typing import NamedTuple
-
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from fastscale.errors import InputError
-from fastscale.paper.artifacts import Artifact
-from fastscale.paper.chart import Chart, Fit, Mark, draw_charts
+from fastscale.paper.artifacts import Drawing, Figure, drawing
+from fastscale.paper.chart import Chart, Fit, Layout, Mark, Page, Picture
 from fastscale.paper.comparison import least_squares
-from fastscale.paper.figures import house_style, save_picture
-from fastscale.paper.looks import GREY, PALE, family_look
-from fastscale.paper.places import write_text
+from fastscale.paper.declare import Some, Text
+from fastscale.paper.figures.runtime import Pool
+from fastscale.paper.looks import PALE, Look, family_look
 from fastscale.paper.points import timm_points
-from fastscale.paper.runtime import Pool
-from fastscale.paper.tables import Column, Table, fixed, to_markdown, write_numbers
+from fastscale.paper.tables import Column, Table, fixed
 from fastscale.records import Record
 from fastscale.records.frame import Row
 from fastscale.references.devices import HARDWARE
 from fastscale.references.published import published
 
-_MARKS = {"acts": ("#D55E00", "o"), "flops": ("#0072B2", "s"), "params": ("#777777", "^")}
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_LOOKS = {
+    "acts": Look("#D55E00", "o", 8.7, "acts"),
+    "flops": Look("#0072B2", "s", 8.7, "flops (multiply-adds)"),
+    "params": Look("#777777", "^", 8.7, "params"),
+}
 
 
 class Device(NamedTuple):
@@ -50,7 +54,7 @@ class Device(NamedTuple):
         return self.device.startswith("CPU")
 
 
-def devices(artifact: Artifact) -> list[Device]:
+def devices() -> list[Device]:
     """Every file; GPUs from the oldest on, CPUs last."""
     first: dict[str, Row] = {}
     for row in published("timm_benchmarks"):
@@ -66,7 +70,7 @@ def devices(artifact: Artifact) -> list[Device]:
             row.written["layout"].upper(),
             *["training"] * (row.mode == "training"),
         ]
-        r = {measure: _pool(measure, points).r(log=True) for measure in _MARKS}
+        r = {measure: _pool(measure, points).r(log=True) for measure in _LOOKS}
         found.append(Device(file, _called(row), ", ".join(how), len(points), r))
     order = [on.name for on in HARDWARE.values()]
     return sorted(
@@ -84,51 +88,97 @@ def _pool(measure: str, points: Sequence[Row]) -> Pool:
     return Pool(measure, tuple(points), time="image_time_s")
 
 
-def draw_accelerators(artifact: Artifact, records: Sequence[Record], folder: Path) -> list[Path]:
+class Accelerators(Drawing):
+    """The options."""
+
+    shown: Some[Text]
+
+
+@dataclass(frozen=True)
+class Dots:
+    """A panel of a line a file, three marks a line: r with acts, flops, params."""
+
+    found: Sequence[Device]
+    heading: str = ""
+    marks: Sequence[Mark] = ()
+
+    def draw(self, ax: Axes, ticks: int) -> None:
+        """CPUs stand apart, below."""
+        from fastscale.paper.render import OURS, RED, label_axes
+
+        gpus = sum(not d.on_cpu for d in self.found)
+        heights = [i + d.on_cpu for i, d in enumerate(self.found)]
+        for y, d in zip(heights, self.found, strict=True):
+            values = [r for r in d.r.values() if r is not None]
+            ax.plot([min(values), max(values)], [y, y], color=PALE, linewidth=2.2, zorder=1)
+            for measure, look in _LOOKS.items():
+                ax.plot(
+                    [d.r[measure] or 0.0],
+                    [y],
+                    marker=look.marker,
+                    color=look.colour,
+                    markersize=look.size * OURS,
+                    markeredgecolor="white",
+                    markeredgewidth=0.5,
+                    zorder=3,
+                )
+        label_axes(ax, "Pearson r (log-log)")
+        ax.text(0.702, gpus, "CPUs, for contrast", fontsize=8, color=RED, va="center")
+        ax.set_yticks(heights, labels=[f"{d.device}, {d.conditions}" for d in self.found])
+        ax.tick_params(axis="y", labelsize=8)
+        ax.set_ylim(max(heights) + 0.6, -0.6)
+        ax.set_xlim(0.7, 1.0)
+        ax.grid(axis="y", visible=False)
+
+
+@drawing("accelerators", spec=Accelerators)
+def draw_accelerators(
+    artifact: Figure, spec: Accelerators, records: Sequence[Record]
+) -> list[Page]:
     """The r of every device side by side; two devices' networks one by one; the table."""
-    found = devices(artifact)
-    paths = _dots(found, artifact, folder)
+    found = devices()
     charts = []
-    for file in artifact.drawing["shown"]:
+    for file in spec.shown:
         device = next((d for d in found if d.file == file), None)
         if device is None:
             raise InputError(
                 f"{artifact.name}: drawing: shown: timm_benchmarks.csv has no {file!r}"
             )
         charts += [_scatter(device, timm_points(file), measure) for measure in ("acts", "flops")]
-    subtitle = [
-        "Published by timm, inference; left against acts, right against flops.",
-        "Below, for contrast: one of two CPUs.",
-    ]
-    paths += draw_charts(
+    dots = Picture(
+        artifact.title,
+        [
+            "r of logarithms of an image's time with each count; published by timm, not ours;",
+            "inference unless it says training",
+        ],
+        [Dots(found)],
+        alt="r by device",
+        legend=[*_LOOKS.values()],
+        layout=Layout(left=3.22, right=0.25, width=7.2, panel=0.235 * (len(found) + 1)),
+    )
+    networks = Picture(
+        "An accelerator and a CPU: time of an image",
+        [
+            "Published by timm, inference; left against acts, right against flops.",
+            "Below, for contrast: one of two CPUs.",
+        ],
         charts,
         2,
-        "An accelerator and a CPU: time of an image",
-        subtitle,
-        folder,
-        f"{artifact.name}-networks",
+        alt="networks of two devices",
     )
-    table = r_table(found, artifact)
-    text = [
-        f"# {artifact.title}",
-        "",
-        artifact.shows.strip(),
-        "",
-        f"![r by device]({artifact.name}.svg)",
-        "",
+    return [
+        Page(
+            artifact.name,
+            artifact.title,
+            artifact.shows,
+            pictures={artifact.name: dots, f"{artifact.name}-networks": networks},
+            caption=[_CAPTION],
+            tables=[r_table(found, artifact)],
+        )
     ]
-    text += [
-        f"![networks of two devices]({artifact.name}-networks.svg)",
-        "",
-        _CAPTION,
-        "",
-        to_markdown(table),
-    ]
-    paths.append(write_text(folder / f"{artifact.name}.md", "\n".join(text).rstrip() + "\n"))
-    return [*paths, *write_numbers(table, folder)]
 
 
-def r_table(found: Sequence[Device], artifact: Artifact) -> Table:
+def r_table(found: Sequence[Device], artifact: Figure) -> Table:
     """One row a file."""
     columns = [
         Column("device", "device", right=False),
@@ -180,79 +230,6 @@ def _scatter(device: Device, points: Sequence[Row], measure: str) -> Chart:
         f"{device.device}, {device.conditions.split(', ')[1]}: r of logs = {device.r[measure]:.2f}"
     )
     return Chart(label, "ms an image", marks, heading, log_x=True, log_y=True, fits=(line,))
-
-
-def _dots(found: Sequence[Device], artifact: Artifact, folder: Path) -> list[Path]:
-    """One line a file, three marks a line: r with acts, flops, params."""
-    with house_style():
-        width, height = 7.2, 1.25 + 0.235 * (len(found) + 1)
-        figure = Figure(figsize=(width, height))
-        FigureCanvasAgg(figure)
-        ax = figure.add_subplot()
-        figure.subplots_adjust(
-            left=3.22 / width, right=1 - 0.25 / width, top=1 - 0.62 / height, bottom=0.63 / height
-        )
-        figure.text(
-            0.12 / width,
-            1 - 0.16 / height,
-            artifact.title,
-            fontsize=11,
-            fontweight="bold",
-            va="center",
-        )
-        said = "r of logarithms of an image's time with each count; published by timm, not ours; inference unless it says training"
-        figure.text(0.12 / width, 1 - 0.38 / height, said, fontsize=8.5, color=GREY, va="center")
-        gpus = sum(not d.on_cpu for d in found)
-        heights = [i if not d.on_cpu else i + 1 for i, d in enumerate(found)]
-        for y, d in zip(heights, found, strict=True):
-            values = [r for r in d.r.values() if r is not None]
-            ax.plot(
-                [min(values), max(values)],
-                [y, y],
-                color=PALE,
-                linewidth=2.2,
-                zorder=1,
-                solid_capstyle="round",
-            )
-            for measure, (colour, marker) in _MARKS.items():
-                ax.plot(
-                    [d.r[measure] or 0.0],
-                    [y],
-                    marker=marker,
-                    color=colour,
-                    markersize=5.2,
-                    markeredgecolor="white",
-                    markeredgewidth=0.5,
-                    zorder=3,
-                )
-        ax.text(
-            1.0,
-            gpus - 0.02,
-            "CPUs, for contrast",
-            fontsize=8,
-            color="#9C1C1C",
-            ha="right",
-            va="center",
-        )
-        ax.set_yticks(heights, labels=[f"{d.device}, {d.conditions}" for d in found], fontsize=8)
-        ax.set_ylim(max(heights) + 0.6, -0.6)
-        ax.set_xlim(0.7, 1.0)
-        ax.grid(axis="y", visible=False)
-        ax.tick_params(labelsize=8, length=2)
-        ax.set_xlabel("Pearson r (log-log)", fontsize=9)
-        handles = [
-            Line2D([], [], linestyle="none", marker=m, color=c, markersize=5.2, label=name)
-            for name, (c, m) in _MARKS.items()
-        ]
-        figure.legend(
-            handles=handles,
-            loc="lower left",
-            ncol=3,
-            frameon=False,
-            fontsize=8.5,
-            handletextpad=0.2,
-        )
-        return save_picture(figure, folder, artifact.name, dpi=130)
 
 
 def margin(file: str, measures: tuple[str, str]) -> tuple[float, int]:

@@ -7,50 +7,90 @@
 A box is the wider, the more channels leave it, but never too narrow for its text.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from pydantic import Field
 
-from fastscale.paper.artifacts import Artifact
+from fastscale.paper.artifacts import Drawing, Figure, drawing
 from fastscale.paper.blocks import BlockGraph, Step, built, trace_block
-from fastscale.paper.figures import house_style, save_picture
+from fastscale.paper.chart import Layout, Mark, Page, Picture
+from fastscale.paper.declare import Declared, Line, Network, Some
 from fastscale.paper.looks import GREY
-from fastscale.paper.places import write_text
-from fastscale.paper.tables import Column, Table, to_markdown, write_numbers
+from fastscale.paper.tables import Column, Table
 from fastscale.records import Record
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _FACES = {"conv": "#DCEAF6", "group": "#BBD9EE", "se": "#FBE3CC", "act": "#E4F1E4"}
 _LINE = "#3A3A3A"
 _STEP, _HIGH, _WIDEST = 0.72, 0.46, 1.42  # inches: from box to box, a box, half the widest box
+_CELL = 3.6  # the width of a block's panel
 
 
-def draw_blocks(artifact: Artifact, records: Sequence[Record], folder: Path) -> list[Path]:
-    """The picture, the caption, and the steps as a table."""
-    declared = artifact.drawing["blocks"]
-    networks = {name: built(name) for name in dict.fromkeys(b["arch"] for b in declared)}
-    blocks = [
-        trace_block(networks[b["arch"]], b["stage"], b["index"], b["title"]) for b in declared
+class Block(Declared):
+    """A block of a network: its stage and its place there, both from 0."""
+
+    arch: Network
+    stage: int = Field(ge=0, le=100)
+    index: int = Field(ge=0, le=1000)
+    title: Line
+
+
+class Blocks(Drawing):
+    """The options."""
+
+    blocks: Some[Block]
+
+    def recorded(self, artifact: Figure, records: Sequence[Record]) -> str:
+        """Nothing is measured."""
+        return "Needs no run."
+
+
+@dataclass(frozen=True)
+class BlockPanel:
+    """A panel of one block, in inches."""
+
+    block: BlockGraph
+    height: float
+    heading: str = ""
+    marks: Sequence[Mark] = ()
+
+    def draw(self, ax: Axes, ticks: int) -> None:
+        """From top to bottom."""
+        _draw_block(ax, self.block, _CELL, self.height)
+
+
+@drawing("blocks", spec=Blocks)
+def draw_blocks(artifact: Figure, spec: Blocks, records: Sequence[Record]) -> list[Page]:
+    """The picture, and the steps as a table."""
+    networks = {name: built(name) for name in dict.fromkeys(b.arch for b in spec.blocks)}
+    blocks = [trace_block(networks[b.arch], b.stage, b.index, b.title) for b in spec.blocks]
+    height = 1.0 + _STEP * (max(len(boxes(b.main)) for b in blocks) + 1.9)
+    picture = Picture(
+        artifact.title,
+        [f"Traced from the modules that are trained: {', '.join(networks)}."],
+        [BlockPanel(block, height) for block in blocks],
+        2,
+        alt=artifact.title,
+        layout=Layout(left=0, right=0, between=0, below=0.1, panel=height),
+    )
+    return [
+        Page(
+            artifact.name,
+            artifact.title,
+            artifact.shows,
+            pictures={artifact.name: picture},
+            tables=[steps_table(blocks, artifact)],
+        )
     ]
-    paths = _draw(blocks, artifact, folder)
-    table = steps_table(blocks, artifact)
-    text = [
-        f"# {artifact.title}",
-        "",
-        artifact.shows.strip(),
-        "",
-        f"![{artifact.title}]({artifact.name}.svg)",
-        "",
-        to_markdown(table),
-    ]
-    paths.append(write_text(folder / f"{artifact.name}.md", "\n".join(text)))
-    return [*paths, *write_numbers(table, folder)]
 
 
-def steps_table(blocks: Sequence[BlockGraph], artifact: Artifact) -> Table:
+def steps_table(blocks: Sequence[BlockGraph], artifact: Figure) -> Table:
     """One row an operation, in the order of computation."""
     columns = [
         Column("block", "block", right=False),
@@ -102,35 +142,9 @@ def boxes(steps: Sequence[Step]) -> list[tuple[str, list[str], int]]:
     return found
 
 
-def _draw(blocks: Sequence[BlockGraph], artifact: Artifact, folder: Path) -> list[Path]:
-    most = max(len(boxes(b.main)) for b in blocks)
-    with house_style():
-        cell, height = 3.6, 1.0 + _STEP * (most + 1.9)
-        rows = -(-len(blocks) // 2)
-        width, total = 2 * cell, rows * height + 0.5
-        figure = Figure(figsize=(width, total))
-        FigureCanvasAgg(figure)
-        figure.text(
-            0.12 / width,
-            1 - 0.16 / total,
-            artifact.title,
-            fontsize=11,
-            fontweight="bold",
-            va="center",
-        )
-        said = f"Traced from the modules that are trained: {', '.join(dict.fromkeys(b['arch'] for b in artifact.drawing['blocks']))}."
-        figure.text(0.12 / width, 1 - 0.36 / total, said, fontsize=8.5, color=GREY, va="center")
-        for i, block in enumerate(blocks):
-            row, column = divmod(i, 2)
-            ax = figure.add_axes(
-                (column / 2, (total - 0.5 - (row + 1) * height) / total, 0.5, height / total)
-            )
-            _draw_block(ax, block, cell, height)
-        return save_picture(figure, folder, artifact.name, dpi=110)
-
-
 def _draw_block(ax: Axes, block: BlockGraph, cell: float, height: float) -> None:
-    """One block from top to bottom, in inches."""
+    from matplotlib.patches import FancyBboxPatch
+
     ax.set_xlim(0, cell)
     ax.set_ylim(0, height)
     ax.axis("off")
@@ -215,6 +229,8 @@ def _draw_block(ax: Axes, block: BlockGraph, cell: float, height: float) -> None
 def _box(
     ax: Axes, x: float, y: float, half: float, face: str, lines: Sequence[str], high: float = _HIGH
 ) -> None:
+    from matplotlib.patches import FancyBboxPatch
+
     ax.add_patch(
         FancyBboxPatch(
             (x - half, y - high / 2),
@@ -241,6 +257,8 @@ def _box(
 
 
 def _arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
+    from matplotlib.patches import FancyArrowPatch
+
     ax.add_patch(
         FancyArrowPatch(
             start,

@@ -12,19 +12,19 @@ import csv
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+from pydantic import Field
 
 from fastscale.common import number, read_text
 from fastscale.errors import InputError
 from fastscale.home import home
-from fastscale.paper.artifacts import Artifact
+from fastscale.paper.artifacts import Drawing, Figure, drawing
+from fastscale.paper.chart import Chart, Mark, Page, Picture
 from fastscale.paper.comparison_tables import DATA_NAMES
-from fastscale.paper.figures import house_style, save_picture
-from fastscale.paper.looks import GREY
-from fastscale.paper.places import write_text
-from fastscale.paper.tables import Column, Table, to_markdown, write_numbers
+from fastscale.paper.declare import Declared, Seed, Text
+from fastscale.paper.looks import GREY, Look
+from fastscale.paper.tables import Column, Table
 from fastscale.records import Record
 
 COLUMNS = ("epoch", "train_loss", "learning_rate", "top1_error", "top1_error_ema", "images_per_s")
@@ -38,59 +38,80 @@ TOGETHER = (
     "images_per_s",
 )  # many runs in one file
 _LINES = {
-    "top1_error": ("raw weights", "#0072B2", "-"),
-    "top1_error_ema": ("averaged weights", "#D55E00", (0, (4, 2))),
+    "top1_error": Look("#0072B2", "o", 4.0, "raw weights"),
+    "top1_error_ema": Look("#D55E00", "^", 4.5, "averaged weights"),
 }
+_LOSS = Look(GREY, "s", 4.0, "training loss")
 
 
-def draw_curves(artifact: Artifact, records: Sequence[Record], folder: Path) -> list[Path]:
-    """The picture, its text and its numbers, of the first run that is declared; nothing where it has no committed record.
+class CurveOf(Declared):
+    """A run."""
+
+    run: Text
+    seed: Seed
+
+
+class Curves(Drawing):
+    """The options."""
+
+    runs: Annotated[tuple[CurveOf, ...], Field(strict=False, min_length=1, max_length=1)]
+
+    def recorded(self, artifact: Figure, records: Sequence[Record]) -> str:
+        """It is one of ours."""
+        return "A run of ours."
+
+
+@drawing("curves", spec=Curves)
+def draw_curves(artifact: Figure, spec: Curves, records: Sequence[Record]) -> list[Page]:
+    """The picture and the numbers of the run that is declared; nothing where it has no committed record.
 
     Raises InputError where the curve of a record is missing or ends elsewhere.
     """
-    declared = artifact.drawing["runs"][0]
+    run, seed = spec.runs[0].run, spec.runs[0].seed
     record = next(
-        (
-            r
-            for r in records
-            if r.kind == "train" and (r.run, r.seed) == (declared["run"], declared["seed"])
-        ),
-        None,
+        (r for r in records if r.kind == "train" and (r.run, r.seed) == (run, seed)), None
     )
     if record is None:
         return []
-    rows = read_curve(declared["run"], declared["seed"])
+    rows = read_curve(run, seed)
     for name in _LINES:
         if abs(float(rows[-1][name]) - record.values[name]) > 1e-3:
             raise InputError(
                 f"{artifact.name}: the curve ends at {name} {rows[-1][name]}, the record says {record.values[name]}"
             )
-    table = Table(
-        artifact.name,
-        artifact.title,
-        [
-            Column(name, name.replace("_", " ") + (", %" if "error" in name else ""))
-            for name in COLUMNS
-        ],
-        [
-            [float(row[name]) if name != "epoch" else int(row[name]) for name in COLUMNS]
-            for row in rows
-        ],
-    )
-    paths = _draw(rows, subtitle(record), artifact, folder)
-    text = [
-        f"# {artifact.title}",
-        "",
-        artifact.shows.strip(),
-        "",
-        f"![{artifact.title}]({artifact.name}.svg)",
-        "",
-        f"{subtitle(record)}.",
+    columns = [
+        Column(name, name.replace("_", " ") + (", %" if "error" in name else ""))
+        for name in COLUMNS
     ]
-    paths.append(
-        write_text(folder / f"{artifact.name}.md", "\n".join([*text, "", to_markdown(table)]))
+    values = [
+        [float(row[name]) if name != "epoch" else int(row[name]) for name in COLUMNS]
+        for row in rows
+    ]
+    errors = [
+        Mark(look, int(row["epoch"]), float(row[name]), ours=True)
+        for name, look in _LINES.items()
+        for row in rows
+    ]
+    loss = [Mark(_LOSS, int(row["epoch"]), float(row["train_loss"]), ours=True) for row in rows]
+    picture = Picture(
+        artifact.title,
+        subtitle(record).split("; ", 1),
+        [
+            Chart("epoch", "top-1 error, %", errors, join=True),
+            Chart("epoch", "training loss", loss, join=True),
+        ],
+        2,
     )
-    return [*paths, *write_numbers(table, folder)]
+    return [
+        Page(
+            artifact.name,
+            artifact.title,
+            artifact.shows,
+            pictures={artifact.name: picture},
+            caption=[f"{subtitle(record)}."],
+            tables=[Table(artifact.name, artifact.title, columns, values)],
+        )
+    ]
 
 
 def subtitle(record: Record) -> str:
@@ -147,30 +168,3 @@ def _rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
             except ValueError as error:
                 raise InputError(f"{path.name}, line {line}, {name}: {error}; {mend}") from None
     return rows
-
-
-def _draw(
-    rows: Sequence[dict[str, str]], said: str, artifact: Artifact, folder: Path
-) -> list[Path]:
-    epochs = [int(row["epoch"]) for row in rows]
-    with house_style():
-        figure = Figure(figsize=(7.2, 3.6))
-        FigureCanvasAgg(figure)
-        figure.subplots_adjust(left=0.09, right=0.98, top=0.75, bottom=0.15, wspace=0.26)
-        figure.text(0.02, 0.93, artifact.title, fontsize=13, fontweight="bold", va="center")
-        for line, part in enumerate(said.split("; ", 1)):
-            figure.text(0.02, 0.865 - 0.05 * line, part, fontsize=8.5, color=GREY, va="center")
-        left, right = figure.subplots(1, 2)
-        for name, (label, colour, style) in _LINES.items():
-            left.plot(
-                epochs,
-                [float(row[name]) for row in rows],
-                color=colour,
-                linestyle=style,
-                label=label,
-            )
-        left.set(xlabel="epoch", ylabel="top-1 error, %", ylim=(0, None))
-        left.legend(frameon=False, fontsize=9)
-        right.plot(epochs, [float(row["train_loss"]) for row in rows], color=GREY)
-        right.set(xlabel="epoch", ylabel="training loss", ylim=(0, None))
-        return save_picture(figure, folder, artifact.name)

@@ -1,0 +1,187 @@
+"""Everything that is drawn, made from code, references and committed records, and written: the only module here that writes.
+
+An artifact gives pages (see `chart`); of each its Markdown, its pictures as SVG and PNG, its tables as CSV and LaTeX are written.
+"""
+
+from collections.abc import Collection, Sequence
+from functools import singledispatch
+from pathlib import Path
+
+from fastscale.common import write_whole
+from fastscale.home import home
+from fastscale.paper.artifacts import (
+    DRAWINGS,
+    Artifact,
+    Comparison,
+    Counts,
+    Definitions,
+    Figure,
+    GroupWidth,
+    Theory,
+    list_artifacts,
+    load_artifact,
+)
+from fastscale.paper.chart import Page
+from fastscale.paper.growth import group_width_table, growth_table
+from fastscale.paper.pages import page as markdown
+from fastscale.paper.parity import parity_table
+from fastscale.paper.published import (
+    definitions,
+    digitised_counts,
+    network_counts,
+    published_counts,
+    zoo_counts,
+)
+from fastscale.paper.runtime_law import runtime_law
+from fastscale.paper.tables import Table, to_csv, to_latex
+from fastscale.paper.theory import theory_table
+from fastscale.records import Record, latest, read_records, write_snapshot
+from fastscale.records.committed import facts
+
+
+def produce(folder: Path, names: Collection[str] | None = None) -> list[Path]:
+    """Writes into `folder` the artifacts called `names` (None: all), then claims and index; returns the paths.
+
+    With `names`, the paths are those of these artifacts alone. Raises InputError where records, references or declarations are unusable.
+    """
+    records = facts()
+    chosen = [load_artifact(name) for name in (list_artifacts() if names is None else names)]
+    paths = [path for artifact in chosen for path in produce_artifact(artifact, records, folder)]
+    if names is None:
+        return paths + _summaries(records, folder)
+    if (folder / "README.md").is_file():  # of all artifacts: renewed where it lies, not begun
+        _summaries(records, folder)
+    return paths
+
+
+def produce_artifact(artifact: Artifact, records: Sequence[Record], folder: Path) -> list[Path]:
+    """Writes one artifact's files into their places under `folder`."""
+    return write_pages(artifact, pages(artifact, records), folder)
+
+
+def draw_artifact(artifact: Artifact, tier: str, records: Sequence[Record]) -> list[Path]:
+    """Keeps the records of a reproduced artifact in its snapshot and draws it in place; returns the paths.
+
+    A comparison's snapshot holds these records alone. A figure's keeps what other devices gave; of one fact the newer record replaces the
+    older. Raises InputError where they contradict another snapshot.
+    """
+    path = home().figures / "records" / f"{artifact.name}.jsonl"
+    if isinstance(artifact, Comparison):
+        from fastscale.paper.quick import comparison_pages
+
+        made = comparison_pages(records, artifact, tier)
+        write_snapshot(path, records)
+        return write_pages(artifact, made, home().figures)
+    known = snapshot(artifact.name)
+    kept = read_records(known) if known.is_file() else []
+    write_snapshot(path, latest([*kept, *records]))
+    return produce(home().figures, [artifact.name])
+
+
+def snapshot(artifact: str) -> Path:
+    """The committed records that an artifact's figures are drawn from."""
+    return home().found("records", f"{artifact}.jsonl")
+
+
+@singledispatch
+def pages(artifact: Artifact, records: Sequence[Record]) -> list[Page]:
+    """What is written of an artifact, by its kind."""
+    raise NotImplementedError(artifact.kind)
+
+
+@pages.register
+def _(artifact: Figure, records: Sequence[Record]) -> list[Page]:
+    _, draw = DRAWINGS.kind(artifact.drawing.by)
+    return draw(artifact, artifact.drawing, records)
+
+
+@pages.register
+def _(artifact: Comparison, records: Sequence[Record]) -> list[Page]:
+    from fastscale.paper.quick import comparison_pages
+
+    path = snapshot(artifact.name)
+    return comparison_pages(read_records(path), artifact) if path.is_file() else []
+
+
+@pages.register
+def _(artifact: Theory, records: Sequence[Record]) -> list[Page]:
+    return _each(theory_table(artifact), *([growth_table(artifact)] if artifact.growth else []))
+
+
+@pages.register
+def _(artifact: GroupWidth, records: Sequence[Record]) -> list[Page]:
+    return _each(group_width_table(artifact), growth_table(artifact))
+
+
+@pages.register
+def _(artifact: Definitions, records: Sequence[Record]) -> list[Page]:
+    return _each(definitions())
+
+
+@pages.register
+def _(artifact: Counts, records: Sequence[Record]) -> list[Page]:
+    counted = published_counts(), zoo_counts(), digitised_counts(), network_counts()
+    return _each(*counted, runtime_law(), parity_table(facts()))
+
+
+def _each(*tables: Table) -> list[Page]:
+    return [Page(table.name, tables=[table]) for table in tables]
+
+
+def write_pages(artifact: Artifact, made: Sequence[Page], root: Path) -> list[Path]:
+    """Writes an artifact's pages into its folder under `root`; returns the paths.
+
+    The same pages give the same bytes. A declared output that these pages do not hold is removed, not left from an earlier run.
+    """
+    folder = root / Path(artifact.outputs[0]).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    files: dict[str, str | bytes] = {}
+    for page in made:
+        for name, picture in page.pictures.items():
+            from fastscale.paper.render import files as drawn  # matplotlib
+
+            files |= {f"{name}.{kind}": content for kind, content in drawn(picture).items()}
+        files[f"{page.name}.md"] = markdown(page.template, page=page)
+        for table in page.tables:
+            files |= {f"{table.name}.csv": to_csv(table), f"{table.name}.tex": to_latex(table)}
+    for output in artifact.outputs if made else ():
+        for stale in folder.glob(f"{Path(output).name}.*"):
+            if stale.name not in files:
+                stale.unlink()
+    return [write_whole(folder / name, content) for name, content in files.items()]
+
+
+def _summaries(records: Sequence[Record], folder: Path) -> list[Path]:
+    """claims.md, .csv, .tex, README.md and report.html."""
+    from fastscale.paper.claims_table import claims_table, summary
+    from fastscale.paper.report import write_report
+    from fastscale.paper.verdicts import verdicts
+
+    folder.mkdir(parents=True, exist_ok=True)
+    found = verdicts(records)
+    table = claims_table(found)
+    files = {
+        "claims.md": markdown("figure", page=Page("claims", tables=[table])),
+        "claims.csv": to_csv(table),
+        "claims.tex": to_latex(table),
+        "README.md": index(records, found, summary(found)),
+    }
+    paths = [write_whole(folder / name, content) for name, content in files.items()]
+    return [*paths, write_report(folder / "report.html")]
+
+
+def index(records: Sequence[Record], found: Sequence, said: str) -> str:
+    """README.md of paper_figures: every artifact with what it shows, its pictures and tables, its verdicts."""
+    artifacts = sorted(map(load_artifact, list_artifacts()), key=lambda a: (a.order, a.name))
+    return markdown(
+        "index",
+        kept=home().records.is_dir(),  # a copy without records has none to lead to
+        summary=said,
+        records=records,
+        verdicts=found,
+        figures=[a for a in artifacts if isinstance(a, Figure)],
+        tables=[a for a in artifacts if not isinstance(a, Figure | Comparison)],
+        comparisons=[
+            (a, snapshot(a.name).is_file()) for a in artifacts if isinstance(a, Comparison)
+        ],
+    )

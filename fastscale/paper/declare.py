@@ -1,0 +1,144 @@
+"""What a declaration in `configs/artifacts` may hold: typed models whose errors are one line.
+
+A model is a class of fields. A wrong, unknown or missing key is an InputError that names where it
+stands, the key, what is wanted and the nearest right one. Kinds of drawings and of claims' measures
+register themselves here by a decorator, each with its own model:
+
+    @drawing("panels", spec=Panels)
+    def draw_panels(artifact: Artifact, spec: Panels, records: Sequence[Record]) -> Output: ...
+"""
+
+import difflib
+import importlib
+import pkgutil
+import re
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from fastscale.errors import InputError
+from fastscale.scaling import Strategy, arch_named
+
+T = TypeVar("T")
+Spec = TypeVar("Spec", bound="Declared")
+
+
+class Declared(BaseModel):
+    """A part of a declaration: immutable, without unknown keys, numbers and texts as written."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keys(cls, content: Any) -> Any:
+        names = list(cls.model_fields)
+        if not isinstance(content, dict):
+            raise ValueError(f"expected the keys {', '.join(names)}, got {str(content)[:80]!r}")
+        for key in content:
+            if key not in names:
+                raise ValueError(f"unknown key {str(key)[:80]!r}; {did_you_mean(key, names)}")
+        needed = [name for name, field in cls.model_fields.items() if field.is_required()]
+        if missing := [repr(name) for name in needed if name not in content]:
+            raise ValueError(f"missing key {', '.join(missing)}")
+        return content
+
+
+def read(model: type[Spec], content: Any, where: str = "") -> Spec:
+    """`content` as that model. Raises InputError: one line that begins with `where`."""
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        raise InputError(": ".join(filter(None, [where, _in_words(error)]))) from None
+
+
+def did_you_mean(word: Any, known: Iterable[str]) -> str:
+    """`did you mean 'columns'?`, or all that is known where nothing is near."""
+    known = list(known)
+    near = difflib.get_close_matches(str(word)[:80], known, 1)
+    return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+
+
+def _in_words(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    places = [p + 1 if isinstance(p, int) else p for p in first["loc"]]
+    where = "".join(f"entry {p}: " if isinstance(p, int) else f"{p}: " for p in places)
+    if first["type"] == "value_error":  # a check of ours
+        return f"{where}{first['ctx']['error']}"
+    said = re.sub(r"^(Input|\w+) should", "must", first["msg"]).replace("tuple", "list")
+    hint = ""
+    if first["type"] == "literal_error":
+        words = re.findall(r"'([^']*)'", first["ctx"]["expected"])
+        said = f"must be one of {', '.join(words)}"
+        near = difflib.get_close_matches(str(first["input"])[:80], words, 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"{where}{said}, got {str(first['input'])[:80]!r}{hint}"
+
+
+# ---- the types of fields ------------------------------------------------------------------------
+
+
+def _one_line(text: str) -> str:
+    if not text.strip() or "\n" in text.strip():
+        raise ValueError(f"must be one line of text, not {text[:80]!r}")
+    return text
+
+
+def _not_empty(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must be a text")
+    return text
+
+
+def _named(reader: Callable[[str], Any]) -> AfterValidator:
+    """A name that `reader` takes; its own error says what is wrong."""
+
+    def check(name: str) -> str:
+        reader(name)
+        return name
+
+    return AfterValidator(check)
+
+
+Some = Annotated[tuple[T, ...], Field(strict=False, min_length=1, max_length=1000)]
+Many = Annotated[tuple[T, ...], Field(strict=False, max_length=1000)]
+Line = Annotated[str, AfterValidator(_one_line)]
+Text = Annotated[str, AfterValidator(_not_empty)]
+Network = Annotated[str, _named(arch_named)]
+Scaling = Annotated[str, _named(Strategy.parse)]
+Count = Literal["flops", "params", "acts"]
+Quantity = Literal["flops", "params", "acts", "time", "error"]
+Positive = Annotated[float, Field(ge=1e-3, le=1e6)]
+Whole = Annotated[int, Field(ge=1, le=1_000_000)]
+Epochs = Annotated[int, Field(ge=1, le=100_000)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+# ---- what registers itself ----------------------------------------------------------------------
+
+
+class Registry(Generic[T]):
+    """What is registered by name: by the modules called `modules`, or by those of a package."""
+
+    def __init__(self, what: str, modules: str):
+        self.what, self.modules = what, modules
+        self._kinds: dict[str, T] = {}
+
+    def add(self, name: str, kind: T) -> None:
+        """Registers `kind` under `name`."""
+        self._kinds[name] = kind
+
+    def kinds(self) -> dict[str, T]:
+        """All by name."""
+        found = importlib.import_module(self.modules)
+        for module in pkgutil.iter_modules(getattr(found, "__path__", ())):
+            importlib.import_module(f"{self.modules}.{module.name}")
+        return self._kinds
+
+    def kind(self, name: Any) -> T:
+        """The one of that name. Raises InputError with the nearest."""
+        known = self.kinds()
+        if not isinstance(name, str) or name not in known:
+            said = f"must be one of {', '.join(known)}, got {str(name)[:80]!r}"
+            raise InputError(f"{said}; {did_you_mean(name, known)}")
+        return known[name]

@@ -1,0 +1,237 @@
+"""Trained evidence as figures: error against flops and acts, base by base, and every strategy's paired difference with its interval.
+
+drawing:
+  by: paired
+  tier: quick                     whose plan
+  classes: 10                     of the data, for counts
+  sizes: [2, 4]                   about how many times the base's flops the scaled networks have
+  reference: dwgr                 the strategy that the others are held against
+  margin: 1.0                     points of error within which two strategies count as alike
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from fastscale.paper.artifacts import Drawing, Figure, check_strategies, drawing
+from fastscale.paper.chart import Chart, Layout, Mark, Page, Picture
+from fastscale.paper.comparison_tables import DATA_NAMES
+from fastscale.paper.declare import Positive, Scaling, Some, Whole
+from fastscale.paper.figures.curves import curve_file, errors_by_epoch
+from fastscale.paper.looks import GREY, PALE, strategy_look
+from fastscale.paper.paired import LEVEL, Estimate, Trained, by_size, trained
+from fastscale.paper.paired_tables import amount, differences_table, networks_table, unequal, where
+from fastscale.records import Record
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from matplotlib.axes import Axes
+
+_AXES = {"flops": ("flops (multiply-adds), M", 1e6), "acts": ("acts, K", 1e3)}
+
+
+class Paired(Drawing):
+    """The options."""
+
+    tier: Literal["quick", "full"]
+    classes: Whole
+    sizes: Some[Positive]
+    reference: Scaling
+    margin: float = Field(ge=0, le=100)
+
+    def check(self, artifact: Figure) -> None:
+        """The tier is declared and scales by the reference."""
+        plan = artifact.plan(self.tier)
+        if plan is None:
+            raise ValueError(f"tier: no tier {self.tier!r} is declared")
+        try:
+            check_strategies([self.reference], plan)
+        except ValueError as error:
+            raise ValueError(f"reference: {error}") from None
+
+    def names(self, artifact: Figure, records: Sequence[Record]) -> list[str]:
+        """No picture is drawn of nothing."""
+        return [artifact.name] if self.trained(artifact, records).records else []
+
+    def recorded(self, artifact: Figure, records: Sequence[Record]) -> str:
+        """How much of the plan was trained."""
+        return amount(self.trained(artifact, records))
+
+    def trained(self, artifact: Figure, records: Sequence[Record]) -> Trained:
+        """What was trained of the plan."""
+        plan = artifact.plan(self.tier)
+        assert plan is not None  # see check
+        return trained(artifact.name, plan, self.sizes, self.classes, records)
+
+
+@drawing("paired", spec=Paired)
+def draw_paired(artifact: Figure, spec: Paired, records: Sequence[Record]) -> list[Page]:
+    """Pictures (where anything was trained) and tables."""
+    found, reference = spec.trained(artifact, records), spec.reference
+    pictures, alt = {}, artifact.title
+    if found.records:
+        notes = [*_subtitle(found), unequal(found, reference)]
+        pictures[artifact.name] = Picture(artifact.title, notes, _charts(found), 2, alt=alt)
+    others = [s for s in found.strategies if s != reference]
+    estimates = {s: each for s in others if (each := by_size(found, s, reference))}
+    if estimates:
+        pictures[f"{artifact.name}-differences"] = _forest(found, estimates, spec, alt)
+    curves = curve_file(artifact.name)
+    if found.records and curves.is_file():
+        title = f"Course of training\n{artifact.title}"
+        pictures[f"{artifact.name}-curves"] = Picture(
+            title, [_COURSE], _courses(found, curves), 2, alt=alt
+        )
+    return [
+        Page(
+            artifact.name,
+            artifact.title + where(found),
+            artifact.shows,
+            pictures=pictures,
+            caption=[_CLAIMS],
+            tables=[
+                networks_table(found, artifact, reference),
+                differences_table(found, artifact, reference),
+            ],
+        )
+    ]
+
+
+def _charts(found: Trained) -> list[Chart]:
+    charts = []
+    for base in found.plan.bases:
+        for measure, (label, unit) in _AXES.items():
+            marks = []
+            for cell in found.cells:
+                result = cell.summary
+                if cell.base == base and result is not None:
+                    mean, spread, _ = result
+                    marks.append(
+                        Mark(
+                            strategy_look(cell.strategy),
+                            getattr(cell.counts, measure) / unit,
+                            mean,
+                            spread,
+                            ours=True,
+                        )
+                    )
+            if marks:
+                charts.append(
+                    Chart(label, "top-1 error, %", marks, base, log_x=True, zero_y=False, join=True)
+                )
+    return charts
+
+
+def _courses(found: Trained, path: Path) -> list[Chart]:
+    """Mean error of the largest networks after each epoch, base by base."""
+    errors = errors_by_epoch(path, found.records)
+    charts = []
+    for base in found.plan.bases:
+        marks = []
+        for cell in found.cells:
+            if (
+                cell.base == base
+                and cell.runs
+                and (cell.strategy is None or cell.size == max(found.sizes))
+            ):
+                runs = [errors[record.run, seed] for seed, record in cell.runs.items()]
+                for epoch, values in enumerate(zip(*runs, strict=True), start=1):
+                    marks.append(
+                        Mark(
+                            strategy_look(cell.strategy),
+                            epoch,
+                            sum(values) / len(values),
+                            ours=True,
+                        )
+                    )
+        if marks:
+            charts.append(
+                Chart("epoch", "top-1 error, %", marks, base, zero_x=False, zero_y=False, join=True)
+            )
+    return charts
+
+
+def _subtitle(found: Trained) -> list[str]:
+    epochs = found.records[0].epochs
+    data = DATA_NAMES.get(found.plan.data, found.plan.data)
+    runs = sorted({len(cell.runs) for cell in found.cells})
+    many = f"{runs[0]}" if len(runs) == 1 else f"{runs[0]} to {runs[-1]}"
+    return [
+        f"{data}, {epochs} epochs, {many} runs a network; bars: one standard deviation. Small networks, a short training."
+    ]
+
+
+Estimates = Mapping[str, list[tuple[tuple[float, ...], Estimate]]]
+
+
+@dataclass(frozen=True)
+class Forest:
+    """A panel of a row a strategy, a line in it each size: its mean difference from the reference
+    with the interval, over the band within which both count as alike. Sizes are never pooled here:
+    a mean of both would hide a change of sign."""
+
+    sizes: Sequence[float]
+    estimates: Estimates
+    margin: float
+    heading: str = ""
+    marks: Sequence[Mark] = ()
+
+    def draw(self, ax: Axes, ticks: int) -> None:
+        """The first strategy on top; the first size hollow."""
+        from fastscale.paper.render import label_axes
+
+        ax.axvspan(-self.margin, self.margin, color=PALE, alpha=0.6, zorder=0)
+        ax.axvline(0, color=GREY, linewidth=0.8, zorder=1)
+        for row, (strategy, each) in enumerate(self.estimates.items()):
+            look = strategy_look(strategy)
+            for size, e in each:
+                place = self.sizes.index(size[0])
+                ax.errorbar(
+                    [e.mean],
+                    [row + 0.32 * (place - (len(self.sizes) - 1) / 2)],
+                    xerr=[[e.mean - e.low], [e.high - e.mean]],
+                    color=look.colour,
+                    marker=look.marker,
+                    markersize=look.size * 0.7,
+                    markerfacecolor="white" if place == 0 else look.colour,
+                )
+        label_axes(ax, "points of top-1 error; to the right: worse")
+        ax.set_yticks(range(len(self.estimates)), labels=list(self.estimates))
+        ax.set_ylim(len(self.estimates) - 0.5, -0.5)
+        ax.grid(visible=False, axis="y")
+
+
+def _forest(found: Trained, estimates: Estimates, spec: Paired, alt: str) -> Picture:
+    data = DATA_NAMES.get(found.plan.data, found.plan.data)
+    notes = [
+        f"mean of {data} runs paired by base and seed; bars: {LEVEL:.0%} interval; "
+        f"grey: ±{spec.margin:g} points, alike",
+        *(_size_in_words(found, size, spec.reference, i) for i, size in enumerate(found.sizes)),
+    ]
+    return Picture(
+        f"Top-1 error minus that of {spec.reference}",
+        notes,
+        [Forest(found.sizes, estimates, spec.margin)],
+        alt=alt,
+        legend=[],
+        layout=Layout(left=0.94, width=7.2, panel=0.43 + 0.42 * len(estimates)),
+    )
+
+
+def _size_in_words(found: Trained, size: float, reference: str, place: int) -> str:
+    own = found.growths(size, reference)
+    return (
+        f"{'hollow' if place == 0 else 'filled'}: about x{size:g} the flops (multiply-adds), "
+        f"{reference} x{min(own):.2f} to x{max(own):.2f}"
+    )
+
+
+_COURSE = "Validation error after each epoch, mean over the seeds, of the base and of the networks with about four times its flops."
+_CLAIMS = (
+    "The claims, stated before anything was trained, and their verdicts: [claims.md](../claims.md)."
+)
