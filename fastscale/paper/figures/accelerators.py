@@ -1,4 +1,4 @@
-"""Does the claim hold today? r of an image's time with acts, flops and params on each device that timm has measured.
+"""r of an image's time with acts, flops and params on each device that timm has measured.
 
     drawing:
       by: accelerators
