@@ -7,7 +7,7 @@ from fastscale.paper.artifacts import Artifact, RunSpec, list_artifacts, load_ar
 from fastscale.paper.build import draw_artifact, snapshot
 from fastscale.paper.selection import select
 from fastscale.paper.smoke import regenerate, smoke
-from fastscale.paper.tables import Table, render_terminal
+from fastscale.paper.tables.table import Table, render_terminal
 
 __all__ = [
     "Artifact",

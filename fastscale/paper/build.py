@@ -22,19 +22,19 @@ from fastscale.paper.artifacts import (
     load_artifact,
 )
 from fastscale.paper.chart import Page
-from fastscale.paper.growth import group_width_table, growth_table
 from fastscale.paper.pages import page as markdown
-from fastscale.paper.parity import parity_table
-from fastscale.paper.published import (
+from fastscale.paper.tables.growth import group_width_table, growth_table
+from fastscale.paper.tables.parity import parity_table
+from fastscale.paper.tables.published import (
     definitions,
     digitised_counts,
     network_counts,
     published_counts,
     zoo_counts,
 )
-from fastscale.paper.runtime_law import runtime_law
-from fastscale.paper.tables import Table, to_csv, to_latex
-from fastscale.paper.theory import theory_table
+from fastscale.paper.tables.runtime_law import runtime_law
+from fastscale.paper.tables.table import Table, to_csv, to_latex
+from fastscale.paper.tables.theory import theory_table
 from fastscale.records import Record, latest, read_records, write_snapshot
 from fastscale.records.committed import facts
 
@@ -153,8 +153,8 @@ def write_pages(artifact: Artifact, made: Sequence[Page], root: Path) -> list[Pa
 
 def _summaries(records: Sequence[Record], folder: Path) -> list[Path]:
     """claims.md, .csv, .tex, README.md and report.html."""
-    from fastscale.paper.claims_table import claims_table, summary
     from fastscale.paper.report import write_report
+    from fastscale.paper.tables.claims import claims_table, summary
     from fastscale.paper.verdicts import verdicts
 
     folder.mkdir(parents=True, exist_ok=True)

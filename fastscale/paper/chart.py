@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from fastscale.paper.looks import GREY, Look
-from fastscale.paper.tables import Table
+from fastscale.paper.style import GREY, Look
+from fastscale.paper.tables.table import Table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

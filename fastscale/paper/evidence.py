@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from fastscale.errors import InputError
 from fastscale.paper.artifacts import Artifact
 from fastscale.paper.comparison import LEAST_POINTS, deviation, mean
-from fastscale.paper.looks import SAME, WITH_GROUPS
+from fastscale.paper.style import SAME, WITH_GROUPS
 from fastscale.records import Record, latest
 from fastscale.records.committed import check_counts
 from fastscale.records.frame import MEASURED, Row, recorded

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from fastscale.paper.artifacts import Figure
 from fastscale.paper.evidence import Group
-from fastscale.paper.tables import Column, Table, fixed, runs_shown, scaled, signed
+from fastscale.paper.tables.table import Column, Table, fixed, runs_shown, scaled, signed
 from fastscale.paper.views import View
 from fastscale.records.frame import Row
 

@@ -42,7 +42,7 @@ class Exponents(Measure):
 
     def ours(self, evidence: Evidence) -> Iterator[Ours]:
         """Counted in the table."""
-        from fastscale.paper.theory import theory_table
+        from fastscale.paper.tables.theory import theory_table
 
         table = theory_table(self.exponents)
         yield Ours(sum(bool(row[-1]) for row in table.rows), 3 * len(table.rows), "closed form")
@@ -62,7 +62,7 @@ class GrowthOf(Measure):
 
     def ours(self, evidence: Evidence) -> Iterator[Ours]:
         """Counted."""
-        from fastscale.paper.growth import mean_exponent
+        from fastscale.paper.tables.growth import mean_exponent
 
         assert isinstance(evidence.artifact, Theory) and evidence.artifact.growth  # see check
         of = evidence.artifact.growth
@@ -77,7 +77,7 @@ class Within(Measure):
 
     def ours(self, evidence: Evidence) -> Iterator[Ours]:
         """Counted."""
-        from fastscale.paper.published import definitions, published_counts, within_one_unit
+        from fastscale.paper.tables.published import definitions, published_counts, within_one_unit
 
         table = definitions() if self.within == "definitions" else published_counts()
         yield Ours(*within_one_unit(table), "counted")
@@ -91,7 +91,7 @@ class Exact(Measure):
 
     def ours(self, evidence: Evidence) -> Iterator[Ours]:
         """Counted."""
-        from fastscale.paper.published import zoo_counts
+        from fastscale.paper.tables.published import zoo_counts
 
         table = zoo_counts()
         off = [i for i, column in enumerate(table.columns) if column.key.endswith("_difference")]

@@ -17,8 +17,8 @@ from fastscale.data.sizes import SIZES
 from fastscale.errors import InputError
 from fastscale.paper.artifacts import Plan
 from fastscale.paper.comparison import LEAST_POINTS, pearson, summary
-from fastscale.paper.looks import SAME
 from fastscale.paper.selection import Planned, conditions
+from fastscale.paper.style import SAME
 from fastscale.records import Record, latest
 from fastscale.records.committed import check_counts, counts
 from fastscale.scaling import Strategy, arch_named

@@ -16,7 +16,7 @@ from typing import Annotated, NamedTuple
 from pydantic import BeforeValidator, model_validator
 
 from fastscale.paper.declare import Declared, Many, Positive, Scaling, Seed, Some, Text
-from fastscale.paper.looks import SAME
+from fastscale.paper.style import SAME
 from fastscale.scaling import RunName
 
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 from fastscale.paper.artifacts import Artifact
 from fastscale.paper.chart import Chart, Fit, Layout, Mark, Page, Picture
 from fastscale.paper.comparison import Comparison, compare, deviation, least_squares, mean
-from fastscale.paper.comparison_tables import (
+from fastscale.paper.style import strategy_look
+from fastscale.paper.tables.comparison import (
     MEASURES,
     comparison_table,
     correlation,
@@ -16,8 +17,7 @@ from fastscale.paper.comparison_tables import (
     timed_kind,
     where,
 )
-from fastscale.paper.looks import strategy_look
-from fastscale.paper.tables import Table
+from fastscale.paper.tables.table import Table
 from fastscale.paper.views import CPU_CAUTION
 from fastscale.records import Record
 

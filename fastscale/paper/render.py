@@ -19,7 +19,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from fastscale.paper.chart import Chart, Fit, Mark, Picture
-from fastscale.paper.looks import GREY, PALE, Look, strategy_look
+from fastscale.paper.style import GREY, PALE, Look, strategy_look
 
 # of a look's size: many points, small panels; a published point is the larger, to show as a ring around ours where both agree
 OURS, PUBLISHED = 0.6, 0.72

@@ -11,9 +11,9 @@ from fastscale.home import home, using_home
 from fastscale.paper.artifacts import Theory, list_artifacts, load_artifact
 from fastscale.paper.build import produce
 from fastscale.paper.links import broken_links
-from fastscale.paper.published import zoo_counts
-from fastscale.paper.runtime_law import device_differences
-from fastscale.paper.theory import theory_table
+from fastscale.paper.tables.published import zoo_counts
+from fastscale.paper.tables.runtime_law import device_differences
+from fastscale.paper.tables.theory import theory_table
 
 # Text has to be equal to the byte, an SVG too. A PNG's pixels have to be equal but for the last of
 # 255 levels, which another processor rounds another way (seen: 2 to 5 pixels of a picture).

@@ -16,7 +16,7 @@ SHIPPED = Path(__file__).with_name("devices.json")
 
 @cache
 def shipped_devices() -> dict[str, Device]:
-    """The named devices; `fastscale.paper.runtime_law` makes the file again from the references."""
+    """The named devices; `fastscale.paper.tables.runtime_law` makes the file again from the references."""
     laws = [from_dict(content) for content in read_json(SHIPPED)]
     return {
         name: Device(name, {law.mode: law for law in laws if law.device == name})

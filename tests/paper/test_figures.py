@@ -5,8 +5,8 @@ import itertools
 import pytest
 
 from fastscale.paper.chart import Chart, Mark, Picture
-from fastscale.paper.looks import IN_WORDS, family_look, strategy_look
 from fastscale.paper.render import files, house_style, plain_ticks, render
+from fastscale.paper.style import IN_WORDS, family_look, strategy_look
 from fastscale.records.frame import family_of
 
 

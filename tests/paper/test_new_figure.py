@@ -11,8 +11,8 @@ from fastscale.paper.chart import Chart, Mark, Page, Picture
 from fastscale.paper.claims import MEASURES, Measure, Ours, measure
 from fastscale.paper.declare import Network, Some
 from fastscale.paper.evidence import counts
-from fastscale.paper.looks import strategy_look
-from fastscale.paper.tables import Column, Table
+from fastscale.paper.style import strategy_look
+from fastscale.paper.tables.table import Column, Table
 from fastscale.paper.verdicts import HOLDS, verdicts
 
 KNOWN = {

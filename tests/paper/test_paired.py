@@ -11,7 +11,6 @@ from scipy import stats
 from fastscale.errors import InputError
 from fastscale.paper.artifacts import list_artifacts, load_artifact
 from fastscale.paper.build import produce_artifact
-from fastscale.paper.claims_table import claims_table
 from fastscale.paper.figures.curves import TOGETHER
 from fastscale.paper.paired import (
     difference,
@@ -20,7 +19,8 @@ from fastscale.paper.paired import (
     nearest_size,
     time_correlation,
 )
-from fastscale.paper.paired_tables import amount
+from fastscale.paper.tables.claims import claims_table
+from fastscale.paper.tables.paired import amount
 from fastscale.paper.verdicts import FAILS, HOLDS, ON_CPU, UNDECIDED, UNMEASURED, verdicts
 from fastscale.records import Record, network_fields
 from fastscale.scaling import arch_named

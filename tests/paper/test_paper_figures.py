@@ -10,11 +10,11 @@ import pytest
 from fastscale.paper.artifacts import list_artifacts, load_artifact
 from fastscale.paper.build import index, produce_artifact
 from fastscale.paper.chart import Chart, Fit, Mark, Picture
-from fastscale.paper.claims_table import summary
 from fastscale.paper.figures.panels import PanelSpec, panel, subtitle, title, without_points
-from fastscale.paper.looks import strategy_look
 from fastscale.paper.render import files, legend_handles
 from fastscale.paper.smoke import png_chunks
+from fastscale.paper.style import strategy_look
+from fastscale.paper.tables.claims import summary
 from fastscale.paper.verdicts import verdicts
 from fastscale.paper.views import views
 

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from fastscale.paper.parity import parity_table
-from fastscale.paper.tables import to_csv
+from fastscale.paper.tables.parity import parity_table
+from fastscale.paper.tables.table import to_csv
 from fastscale.records import Record, network_fields
 from fastscale.scaling import arch_named
 

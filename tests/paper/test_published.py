@@ -6,7 +6,7 @@ import pytest
 
 from fastscale.counts import complexity
 from fastscale.paper.artifacts import load_artifact
-from fastscale.paper.published import (
+from fastscale.paper.tables.published import (
     digitised_counts,
     network_counts,
     published_counts,

@@ -12,19 +12,19 @@ from fastscale.errors import InputError
 from fastscale.paper.artifacts import load_artifact
 from fastscale.paper.build import write_pages
 from fastscale.paper.comparison import compare, pearson
-from fastscale.paper.comparison_tables import (
+from fastscale.paper.pages import page
+from fastscale.paper.quick import comparison_pages
+from fastscale.paper.quick import quick_tables as tables_of
+from fastscale.paper.selection import select
+from fastscale.paper.smoke import png_chunks
+from fastscale.paper.tables.comparison import (
     comparison_table,
     correlation,
     correlation_table,
     paper_correlations,
     where,
 )
-from fastscale.paper.pages import page
-from fastscale.paper.quick import comparison_pages
-from fastscale.paper.quick import quick_tables as tables_of
-from fastscale.paper.selection import select
-from fastscale.paper.smoke import png_chunks
-from fastscale.paper.tables import render_terminal, to_csv, to_markdown
+from fastscale.paper.tables.table import render_terminal, to_csv, to_markdown
 
 FIGURES = (
     "error-vs-flops",

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import pytest
 
-from fastscale.paper.tables import (
+from fastscale.paper.tables.table import (
     Column,
     Table,
     fixed,

@@ -4,8 +4,8 @@ from fractions import Fraction
 
 import pytest
 
-from fastscale.paper.tables import to_csv
-from fastscale.paper.theory import theory_table
+from fastscale.paper.tables.table import to_csv
+from fastscale.paper.tables.theory import theory_table
 from fastscale.references import reference
 from fastscale.scaling import Strategy
 

@@ -7,7 +7,7 @@ import pytest
 from fastscale.errors import InputError
 from fastscale.paper.artifacts import list_artifacts, load_artifact
 from fastscale.paper.claims import Ours, condition, meets, read_claim
-from fastscale.paper.claims_table import claims_table, summary
+from fastscale.paper.tables.claims import claims_table, summary
 from fastscale.paper.verdicts import HOLDS, ON_CPU, UNMEASURED, judge, verdicts
 
 GPU = {"device": "made-up accelerator", "device_type": "cuda"}

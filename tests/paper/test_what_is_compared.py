@@ -9,9 +9,9 @@ from fastscale.paper import load_artifact
 from fastscale.paper.evidence import groups
 from fastscale.paper.figures.runtime import our_pools, runtime_chart
 from fastscale.paper.paired import by_size, comparisons
-from fastscale.paper.paired_tables import amount, differences_table, unequal
 from fastscale.paper.report.ours import record_points
 from fastscale.paper.selection import select
+from fastscale.paper.tables.paired import amount, differences_table, unequal
 from fastscale.paper.verdicts import verdicts
 from fastscale.paper.views import views
 from fastscale.records.committed import facts

@@ -8,7 +8,7 @@ import pytest
 
 import fastscale as fs
 from fastscale.paper import load_artifact
-from fastscale.paper.runtime_law import device_differences, published_devices, runtime_law
+from fastscale.paper.tables.runtime_law import device_differences, published_devices, runtime_law
 from fastscale.planning import shipped_devices
 from fastscale.planning.devices import SHIPPED
 from fastscale.planning.terms import terms
@@ -68,7 +68,7 @@ def test_the_shipped_laws_are_those_of_a_fresh_fit(monkeypatch, tmp_path):
     changed[0]["seconds"]["acts"] *= 1.01
     path = tmp_path / "devices.json"
     path.write_text(json.dumps(changed))
-    monkeypatch.setattr("fastscale.paper.runtime_law.SHIPPED", path)
+    monkeypatch.setattr("fastscale.paper.tables.runtime_law.SHIPPED", path)
     assert device_differences() == [
         "fastscale/planning/devices.json: not what the references give; scripts/write_devices.py writes it again"
     ]

@@ -21,9 +21,9 @@ from fastscale.paper.chart import Chart, Fit, Layout, Mark, Page, Picture
 from fastscale.paper.comparison import least_squares
 from fastscale.paper.declare import Some, Text
 from fastscale.paper.figures.runtime import Pool
-from fastscale.paper.looks import PALE, Look, family_look
 from fastscale.paper.points import timm_points
-from fastscale.paper.tables import Column, Table, fixed
+from fastscale.paper.style import PALE, Look, family_look
+from fastscale.paper.tables.table import Column, Table, fixed
 from fastscale.records import Record
 from fastscale.records.frame import Row
 from fastscale.references.devices import HARDWARE

@@ -19,8 +19,8 @@ from fastscale.paper.artifacts import Drawing, Figure, drawing
 from fastscale.paper.blocks import BlockGraph, Step, built, trace_block
 from fastscale.paper.chart import Layout, Mark, Page, Picture
 from fastscale.paper.declare import Declared, Line, Network, Some
-from fastscale.paper.looks import GREY
-from fastscale.paper.tables import Column, Table
+from fastscale.paper.style import GREY
+from fastscale.paper.tables.table import Column, Table
 from fastscale.records import Record
 
 if TYPE_CHECKING:

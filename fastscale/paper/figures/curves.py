@@ -21,10 +21,10 @@ from fastscale.errors import InputError
 from fastscale.home import home
 from fastscale.paper.artifacts import Drawing, Figure, drawing
 from fastscale.paper.chart import Chart, Mark, Page, Picture
-from fastscale.paper.comparison_tables import DATA_NAMES
 from fastscale.paper.declare import Declared, Seed, Text
-from fastscale.paper.looks import GREY, Look
-from fastscale.paper.tables import Column, Table
+from fastscale.paper.style import GREY, Look
+from fastscale.paper.tables.comparison import DATA_NAMES
+from fastscale.paper.tables.table import Column, Table
 from fastscale.records import Record
 
 COLUMNS = ("epoch", "train_loss", "learning_rate", "top1_error", "top1_error_ema", "images_per_s")

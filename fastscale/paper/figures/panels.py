@@ -17,11 +17,11 @@ from pydantic import Field
 
 from fastscale.paper.artifacts import Drawing, Figure, drawing
 from fastscale.paper.chart import Chart, Mark, Page, Picture
-from fastscale.paper.comparison_tables import DATA_NAMES
 from fastscale.paper.declare import Declared, Epochs, Many, Network, Quantity, Some, Text
 from fastscale.paper.figure_text import caption, points_table, recorded, statements
-from fastscale.paper.looks import Look, family_look, strategy_look
 from fastscale.paper.points import PAPER, paper_points
+from fastscale.paper.style import Look, family_look, strategy_look
+from fastscale.paper.tables.comparison import DATA_NAMES
 from fastscale.paper.views import CPU_CAUTION, View, base_of, views
 from fastscale.records import Record
 from fastscale.records.frame import Row

@@ -22,8 +22,8 @@ from fastscale.paper.comparison import least_squares, pearson
 from fastscale.paper.declare import Positive
 from fastscale.paper.figure_text import caption, points_table, recorded, statements
 from fastscale.paper.figures.panels import AXES, subtitle, title
-from fastscale.paper.looks import family_look, strategy_look
 from fastscale.paper.points import paper_points, series_of_figure_2, zoo_points
+from fastscale.paper.style import family_look, strategy_look
 from fastscale.paper.views import CPU_CAUTION, View, views
 from fastscale.records import Record
 from fastscale.records.frame import Row

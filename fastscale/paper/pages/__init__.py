@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Any
 
-from fastscale.paper.tables import to_markdown
+from fastscale.paper.tables.table import to_markdown
 
 
 @cache

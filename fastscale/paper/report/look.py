@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from fastscale.paper import looks as figures
-from fastscale.paper.looks import IN_WORDS
+from fastscale.paper import style as figures
+from fastscale.paper.style import IN_WORDS
 
 STRATEGIES = ("base", *IN_WORDS)
 FAMILIES = ("EfficientNet", "RegNetX", "RegNetY", "RegNetZ", "ResNet", "ResNeXt")

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from fastscale.errors import InputError
 from fastscale.paper.artifacts import Theory, load_artifact
-from fastscale.paper.tables import Column, Table, power, share
+from fastscale.paper.tables.table import Column, Table, power, share
 from fastscale.references import reference
 from fastscale.scaling import Strategy
 

@@ -1,9 +1,9 @@
 """The tables of trained evidence: every network with n, mean and standard deviation, and every paired difference with its interval."""
 
 from fastscale.paper.artifacts import Artifact
-from fastscale.paper.comparison_tables import DATA_NAMES
 from fastscale.paper.paired import LEVEL, Estimate, Trained, by_size, comparisons, difference
-from fastscale.paper.tables import Column, Table, fixed, times
+from fastscale.paper.tables.comparison import DATA_NAMES
+from fastscale.paper.tables.table import Column, Table, fixed, times
 
 
 def networks_table(found: Trained, artifact: Artifact, reference: str) -> Table:

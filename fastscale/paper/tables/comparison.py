@@ -4,7 +4,16 @@ from collections.abc import Iterable
 
 from fastscale.paper.artifacts import Artifact
 from fastscale.paper.comparison import Comparison, Network, pearson, summary
-from fastscale.paper.tables import Column, Table, fixed, power, runs_shown, scaled, signed, times
+from fastscale.paper.tables.table import (
+    Column,
+    Table,
+    fixed,
+    power,
+    runs_shown,
+    scaled,
+    signed,
+    times,
+)
 from fastscale.references import reference
 from fastscale.scaling import factor_text
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from fastscale.archs import AnyNet, Arch, base_names
 from fastscale.counts import complexity
 from fastscale.paper.artifacts import load_artifact, published_networks
-from fastscale.paper.tables import Column, Table, fixed, signed
+from fastscale.paper.tables.table import Column, Table, fixed, signed
 from fastscale.references import reference
 from fastscale.references.networks import point_arch, zoo_name
 from fastscale.scaling import arch_named

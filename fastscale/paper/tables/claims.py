@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from fastscale.paper.claims import condition
-from fastscale.paper.tables import Column, Table, share
+from fastscale.paper.tables.table import Column, Table, share
 from fastscale.paper.verdicts import (
     FAILS,
     HOLDS,

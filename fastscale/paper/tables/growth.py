@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from fastscale.counts import complexity
 from fastscale.paper.artifacts import Theory
-from fastscale.paper.tables import Column, Table, fixed, power, share, times
+from fastscale.paper.tables.table import Column, Table, fixed, power, share, times
 from fastscale.scaling import Strategy, arch_named, factor_text, scale
 
 MEASURES = ("flops", "params", "acts")

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from fastscale.paper.tables import Column, Table
+from fastscale.paper.tables.table import Column, Table
 from fastscale.records import Record
 
 

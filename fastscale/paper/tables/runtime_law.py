@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from fastscale.common import read_json
-from fastscale.paper.tables import Column, Table
+from fastscale.paper.tables.table import Column, Table
 from fastscale.planning.device import Measurements
 from fastscale.planning.devices import SHIPPED, shipped_text
 from fastscale.planning.measured import measurements
