@@ -47,7 +47,7 @@ def test_group_width_is_scaled_where_there_are_groups():
 
 
 def test_mean_exponent_is_counted():
-    bases = load_artifact("table-4").growth["bases"]
+    bases = load_artifact("table-4").growth.bases
     value, n = mean_exponent("dWr", "acts", bases, [2, 4, 8, 16])
     assert n == 20 and value == pytest.approx(0.568, abs=5e-4)
 

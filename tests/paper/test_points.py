@@ -68,7 +68,7 @@ def test_r_of_the_zoo(measure, plain, logs):
     ],
 )
 def test_r_of_todays_devices(file, acts, flops, params):
-    device = next(d for d in devices(load_artifact("todays-accelerators")) if d.file == file)
+    device = next(d for d in devices() if d.file == file)
     assert {measure: round(r, 3) for measure, r in device.r.items()} == {
         "acts": acts,
         "flops": flops,
@@ -79,8 +79,7 @@ def test_r_of_todays_devices(file, acts, flops, params):
 
 
 def test_every_timm_file_is_shown():
-    artifact = load_artifact("todays-accelerators")
-    found = devices(artifact)
+    found = devices()
     assert len(found) == 21 and len({(d.device, d.conditions) for d in found}) == 21
     assert [d.on_cpu for d in found] == [False] * 19 + [True] * 2
     assert {d.conditions.split(", ")[0] for d in found} == {
@@ -94,15 +93,11 @@ def test_every_timm_file_is_shown():
 
 def test_training_files_borrow_their_counts():
     """They print none; networks that the inference files do not hold at the same resolution stay out."""
-    found = {
-        d.conditions[-14:]: d
-        for d in devices(load_artifact("todays-accelerators"))
-        if d.conditions.endswith("training")
-    }
+    found = {d.conditions[-14:]: d for d in devices() if d.conditions.endswith("training")}
     assert [d.networks for d in found.values()] == [68, 68]
     assert found["NCHW, training"].r["acts"] > found["NCHW, training"].r["flops"]
     assert found["NHWC, training"].r["acts"] < found["NHWC, training"].r["flops"]
-    said = leaders(devices(load_artifact("todays-accelerators")))
+    said = leaders(devices())
     assert (
         said.startswith("In 17 of 19 GPU files")
         and "RTX 3090, torch 1.12, eager, amp, NHWC, training" in said

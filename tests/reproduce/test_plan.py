@@ -212,7 +212,7 @@ def test_list_runs_names_what_fit_takes(capsys, no_law):
         ),
         (["list", "runs", "--devices", "0"], "--devices: wanted a whole number from 1"),
         (["reproduce", "quick", "--jobs", "-1"], "--jobs: wanted a whole number from 1"),
-        (["reproduce", "qick"], "nearest first: quick"),
+        (["reproduce", "qick"], "did you mean 'quick'?"),
         (
             ["reproduce", "quick", "--gpus-per-run", "0"],
             "--gpus-per-run must be at least 1 without --cluster",

@@ -1,7 +1,5 @@
 """Networks to be timed are planned like runs: shown with what they cost, each once, and not again where they have a time."""
 
-from dataclasses import replace
-
 import pytest
 
 from fastscale.cli import main
@@ -97,7 +95,9 @@ def test_timing_reads_no_images(data_home, tmp_path):
         InputError,
         match=r"how many images make an epoch is not known.*data write folder:\S*photographs$",
     ):
-        drawing.time_arguments(replace(plan, data=f"folder:{tmp_path}/photographs"), tmp_path)
+        drawing.time_arguments(
+            plan.model_copy(update={"data": f"folder:{tmp_path}/photographs"}), tmp_path
+        )
 
 
 def test_what_is_written_here_says_its_own_size(imagenet, tmp_path):
