@@ -23,18 +23,7 @@ from fastscale.paper.artifacts import (
 )
 from fastscale.paper.chart import Page
 from fastscale.paper.pages import page as markdown
-from fastscale.paper.tables.growth import group_width_table, growth_table
-from fastscale.paper.tables.parity import parity_table
-from fastscale.paper.tables.published import (
-    definitions,
-    digitised_counts,
-    network_counts,
-    published_counts,
-    zoo_counts,
-)
-from fastscale.paper.tables.runtime_law import runtime_law
 from fastscale.paper.tables.table import Table, to_csv, to_latex
-from fastscale.paper.tables.theory import theory_table
 from fastscale.records import Record, latest, read_records, write_snapshot
 from fastscale.records.committed import facts
 
@@ -105,22 +94,34 @@ def _(artifact: Comparison, records: Sequence[Record]) -> list[Page]:
 
 @pages.register
 def _(artifact: Theory, records: Sequence[Record]) -> list[Page]:
+    from fastscale.paper.tables.growth import growth_table
+    from fastscale.paper.tables.theory import theory_table
+
     return _each(theory_table(artifact), *([growth_table(artifact)] if artifact.growth else []))
 
 
 @pages.register
 def _(artifact: GroupWidth, records: Sequence[Record]) -> list[Page]:
+    from fastscale.paper.tables.growth import group_width_table, growth_table
+
     return _each(group_width_table(artifact), growth_table(artifact))
 
 
 @pages.register
 def _(artifact: Definitions, records: Sequence[Record]) -> list[Page]:
+    from fastscale.paper.tables.published import definitions
+
     return _each(definitions())
 
 
 @pages.register
 def _(artifact: Counts, records: Sequence[Record]) -> list[Page]:
-    counted = published_counts(), zoo_counts(), digitised_counts(), network_counts()
+    from fastscale.paper.tables import published
+    from fastscale.paper.tables.parity import parity_table
+    from fastscale.paper.tables.runtime_law import runtime_law  # numpy
+
+    counts = published.published_counts, published.zoo_counts, published.digitised_counts
+    counted = [table() for table in (*counts, published.network_counts)]
     return _each(*counted, runtime_law(), parity_table(facts()))
 
 

@@ -12,7 +12,6 @@ from fastscale.paper.artifacts import Theory, list_artifacts, load_artifact
 from fastscale.paper.build import produce
 from fastscale.paper.links import broken_links
 from fastscale.paper.tables.published import zoo_counts
-from fastscale.paper.tables.runtime_law import device_differences
 from fastscale.paper.tables.theory import theory_table
 
 # Text has to be equal to the byte, an SVG too. A PNG's pixels have to be equal but for the last of
@@ -41,6 +40,8 @@ def _differences(made: Sequence[Path], out: Path, root: Path) -> list[str]:
         for path in made
         if (d := difference(committed / path.relative_to(out), path, str(path.relative_to(out))))
     ]
+    from fastscale.paper.tables.runtime_law import device_differences  # numpy
+
     differences += count_differences() + device_differences()
     expected = {path.relative_to(out) for path in made}
     for folder in ("tables", "figures", *_comparisons()):
