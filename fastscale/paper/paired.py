@@ -10,8 +10,6 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from scipy.special import stdtrit
-
 from fastscale.counts import Complexity
 from fastscale.data.sizes import SIZES
 from fastscale.errors import InputError
@@ -254,6 +252,8 @@ def estimate(strata: Sequence[Sequence[float]]) -> Estimate | None:
     error = math.sqrt(squares / free * math.fsum(1 / len(values) for values in strata)) / len(
         strata
     )
+    from scipy.special import stdtrit  # heavier than all the rest of this room
+
     middle = math.fsum(means) / len(means)
     half = float(stdtrit(free, 0.5 + LEVEL / 2)) * error
     return Estimate(middle, middle - half, middle + half, sum(map(len, strata)))
