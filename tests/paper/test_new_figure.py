@@ -10,10 +10,10 @@ from fastscale.paper.build import produce
 from fastscale.paper.chart import Chart, Mark, Page, Picture
 from fastscale.paper.claims import MEASURES, Measure, Ours, measure
 from fastscale.paper.declare import Network, Some
-from fastscale.paper.evidence import counts
 from fastscale.paper.style import strategy_look
 from fastscale.paper.tables.table import Column, Table
 from fastscale.paper.verdicts import HOLDS, verdicts
+from fastscale.records.committed import counts
 
 KNOWN = {
     "name": "mine",
