@@ -70,11 +70,20 @@ def files(picture: Picture) -> dict[str, bytes]:
 
 
 def render(picture: Picture) -> Figure:
-    """The figure; to be called in the house style."""
+    """The figure, with as many names in a row of the legend as fit; to be called in the house style."""
+    for per_row in range(4 if picture.columns > 1 or picture.layout.width else 2, 0, -1):
+        figure = _laid_out(picture, per_row)
+        (legend,) = figure.legends
+        extent = legend.get_window_extent(figure.canvas.get_renderer())  # type: ignore[attr-defined]
+        if extent.x1 <= figure.bbox.width:
+            break
+    return figure
+
+
+def _laid_out(picture: Picture, per_row: int) -> Figure:
     panels, columns, layout = picture.panels, picture.columns, picture.layout
     rows = -(-len(panels) // columns)
     handles = legend_handles(picture)
-    per_row = 4 if columns > 1 or layout.width else 2
     lines = -(-len(handles) // per_row)
     width = layout.width or (4.6 if columns == 1 else 7.2)
     panel = layout.panel or {1: 3.1, 2: 2.75}.get(columns, 2.0)
