@@ -61,11 +61,12 @@ def did_you_mean(word: Any, known: Iterable[str]) -> str:
 
 def _in_words(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
-    places = [p + 1 if isinstance(p, int) else p for p in first["loc"]]
+    places = [p + 1 if isinstance(p, int) else p for p in first["loc"] if p != "[key]"]
     where = "".join(f"entry {p}: " if isinstance(p, int) else f"{p}: " for p in places)
     if first["type"] == "value_error":  # a check of ours
         return f"{where}{first['ctx']['error']}"
     said = re.sub(r"^(Input|\w+) should", "must", first["msg"]).replace("tuple", "list")
+    said = said.replace(" after validation", "")
     hint = ""
     if first["type"] == "literal_error":
         words = re.findall(r"'([^']*)'", first["ctx"]["expected"])

@@ -141,17 +141,20 @@ class Correlation(Measure):
 class OfNetworks(Measure):
     """A network held against others: against the least of theirs."""
 
+    keys: ClassVar[tuple[str, str]]  # of what is compared, and of the others
     of: Network
     points: Some[Text] | None = None
     epochs: Epochs | None = None
 
+    @property
     def quantity(self) -> str:
         """What is compared."""
-        raise NotImplementedError
+        return getattr(self, self.keys[0])
 
+    @property
     def others(self) -> tuple[str, ...]:
         """The networks it is compared with."""
-        raise NotImplementedError
+        return getattr(self, self.keys[1])
 
     def result(self, first: float, least: float) -> float:
         """Of its value and the least of the others'."""
@@ -164,22 +167,22 @@ class OfNetworks(Measure):
         if self.points is None:
             return None
         points = [p for p in paper_points(self.points) if p.epochs == self.epochs]
-        return self._compared(points, self.quantity(), whole=False)
+        return self._compared(points, self.quantity, whole=False)
 
     def ours(self, evidence: Evidence) -> Iterator[Ours]:
         """One a device, or a recipe; of all networks."""
         for points, where, on_cpu in self._groups(evidence.pictures(evidence.artifact.name)):
-            found = self._compared(points, self.quantity())
+            found = self._compared(points, self.quantity)
             if found is not None:
-                runs = [p.runs for p in points if p.arch in (self.of, *self.others())]
+                runs = [p.runs for p in points if p.arch in (self.of, *self.others)]
                 yield Ours(found[0], min(runs), where, on_cpu)
 
     def _groups(self, views: "Sequence[View]") -> "list[tuple[Sequence[Row], str, bool]]":
-        if self.quantity() == "error":
+        if self.quantity == "error":
             own = [v for v in views if v.trained and not v.timed and not v.foreign]
             groups = [v.trained for v in own if v.trained]
             return [(g.points, f"{g.data}, {g.words}", False) for g in groups]
-        if self.quantity() == "time":
+        if self.quantity == "time":
             return [(v.timed.points, v.timed.words, v.on_cpu) for v in views if v.timed]
         return [(views[0].planned, "counted", False)]
 
@@ -188,7 +191,7 @@ class OfNetworks(Measure):
     ) -> tuple[float, int] | None:
         """(the result, of how many networks). Not `whole`: of those others that are known."""
         values = {p.arch: getattr(p, quantity) for p in points}
-        first, others = values.get(self.of), [values.get(name) for name in self.others()]
+        first, others = values.get(self.of), [values.get(name) for name in self.others]
         known = [value for value in others if value is not None]
         if first is None or not known or (whole and len(known) < len(others)):
             return None
@@ -206,16 +209,9 @@ Networks = Annotated[Some[Network], BeforeValidator(_several)]
 class Difference(OfNetworks):
     """Of two networks."""
 
+    keys = "difference", "minus"
     difference: Quantity
     minus: Networks
-
-    def quantity(self) -> str:
-        """What is compared."""
-        return self.difference
-
-    def others(self) -> tuple[str, ...]:
-        """The networks it is compared with."""
-        return self.minus
 
     def result(self, first: float, least: float) -> float:
         """The difference."""
@@ -226,17 +222,10 @@ class Difference(OfNetworks):
 class Ratio(OfNetworks):
     """Of two networks; `expected`: the count whose ratio is the number computed again."""
 
+    keys = "ratio", "to"
     ratio: Quantity
     to: Networks
     expected: Count | None = None
-
-    def quantity(self) -> str:
-        """What is compared."""
-        return self.ratio
-
-    def others(self) -> tuple[str, ...]:
-        """The networks it is compared with."""
-        return self.to
 
     def result(self, first: float, least: float) -> float:
         """The ratio."""

@@ -46,7 +46,7 @@ MISTAKES = [
     ("evidence-cifar10", "reference: dwgr", "reference: wr", "no network is scaled by 'wr'"),
     ("evidence-cifar10", "{paired: dw,", "{paired: dr,", "no network is scaled by 'dr'"),
     ("evidence-cifar10", "tier: quick", "tier: full", "no tier 'full' is declared"),
-    ("evidence-cifar10", "sizes: [2, 4]", "sizes: []", "sizes: must have at least 1 item"),
+    ("evidence-cifar10", "sizes: [2, 4]", "sizes: []", "sizes: must have at least 1 item, not 0"),
     ("evidence-cifar10", "margin: 1.0", "margin: [1]", "margin: must be a valid number"),
     (
         "evidence-cifar10",
