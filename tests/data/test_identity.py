@@ -8,8 +8,7 @@ import shutil
 import pytest
 from PIL import Image
 
-from fastscale.data import ImageData, check_beton, read_info, source, stale, upgrade
-from fastscale.data import module as module_file
+from fastscale.data import ImageData, check_beton, choice, read_info, source, stale, upgrade
 from fastscale.data.info import BetonInfo
 from fastscale.data.verify import verify
 from fastscale.data.write import write
@@ -102,7 +101,7 @@ def test_a_stale_store_is_refused_in_a_line_that_says_what_changed(
     with pytest.raises(InputError, match=said) as e:
         opened(small_tree)
     assert "\n" not in str(e.value) and f"fastscale data write {small_tree}" in str(e.value)
-    module_file._say_once.cache_clear()
+    choice.say_once.cache_clear()
     assert opened(small_tree, stale="ok").data_hash == before.data_hash
     assert "going on with what is stored" in capsys.readouterr().out
     with pytest.raises(InputError, match="stale 'never': wanted refuse or ok"):
