@@ -249,7 +249,7 @@ class GuardedLoader(Epochs, Loader):
                 drop_last=framing.train,
                 pipelines={"image": [self.decode], "label": [Label(memory is None)]},
             )
-        Epochs.__init__(self, framing, batch_size, self.reader.num_samples, **share)
+        Epochs.__init__(self, framing, batch_size, int(self.reader.num_samples), **share)
         rows = self.reader.metadata["f0"]
         small = 3 * int(rows["width"].max()) * int(rows["height"].max()) <= SMALL
         self.workers = 1 if small else max(1, workers)
