@@ -16,7 +16,7 @@ import socket
 import stat
 import struct
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -307,6 +307,23 @@ def number(value: Any, least: float, most: float, whole: bool = False) -> int | 
     return (exact if isinstance(exact, int) else int(found)) if whole else found
 
 
+def render(
+    package: str, name: str, filters: dict[str, Callable[..., str]] | None = None, **values: Any
+) -> str:
+    """The text of the Jinja2 template `templates/name` in a package; a value it lacks is an error."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader(package),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(filters or {})
+    return environment.get_template(name).render(values)
+
+
 def plain(text: str) -> str:
     """`text` with control characters, direction marks and lone surrogates written out as `\\x1b`:
     a name from a file or a server never drives the terminal. Newlines and tabs stay.
@@ -318,6 +335,16 @@ def plain(text: str) -> str:
         c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs") else _written_out(c)
         for c in text
     )
+
+
+def shown(text: object) -> str:
+    """A text for a message: what an address in it holds of user and password is left out, control
+    characters are written out.
+
+    >>> shown("http://ann:secret@example.org/x")
+    'http://example.org/x'
+    """
+    return plain(re.sub(r"(?<=://)[^/\s]*@", "", str(text)))
 
 
 def _written_out(char: str) -> str:

@@ -8,6 +8,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "fastscale"
 ORDER = """
 errors
 home common
+typed
 archs
 counts
 scaling

@@ -6,7 +6,7 @@
     framing, epochs, augment, decoding (native)                      what is in a batch
     ffcv_loader, own, plain_loader, workers                          the batches
     cut_batch, resident                                              batches of what fits on the device
-    module                                                           the choice among them
+    choice, module                                                   the choice among them
 
 Importing this package is cheap: torch, Lightning and FFCV are imported by the names that need them, when these are used.
 """

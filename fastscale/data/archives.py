@@ -122,7 +122,7 @@ def unpack(path: Path, target: Path, say: Say = print) -> Path:
     if part.is_symlink() or part.is_file():
         part.unlink()  # what a link points to is not ours
     shutil.rmtree(part, ignore_errors=True)  # what a killed run left
-    progress = Progress(f"unpacking {path.name}", None, "files", say)
+    progress = Progress(f"unpacking {path.name}", None, say, unit=" files")
     try:
         part.mkdir(parents=True)
         budget = _Budget(path, part)
@@ -145,7 +145,7 @@ def unpack(path: Path, target: Path, say: Say = print) -> Path:
                 raise InputError(
                     f"{path}: holds {one_line(name)!r} twice; it is not unpacked"
                 ) from None
-            progress.step(1)
+            progress.update()
         os.rename(part, target)
     except InputError:
         raise
@@ -157,5 +157,5 @@ def unpack(path: Path, target: Path, say: Say = print) -> Path:
         raise InputError(f"{path}: not a whole {', '.join(SUFFIXES)} archive ({reason})") from e
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    say(f"unpacked {path.name}: {progress.done} files in {progress.took()}")
+    say(f"unpacked {path.name}: {progress.n} files in {progress.took()}")
     return target

@@ -8,17 +8,17 @@ import http.client
 import os
 import queue
 import re
+import socket
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from fastscale.common import open_to_append, plain
+from fastscale.common import open_to_append, plain, shown
 from fastscale.data.images import Say
 from fastscale.data.paths import offline
 from fastscale.data.progress import Progress
@@ -30,7 +30,8 @@ BACK_OFF = (1.0, 4.0)  # seconds before the second and third try
 BUSY = (408, 425, 429, 500, 502, 503, 504)  # answers that another try may mend
 FLOOR, FLOOR_TIME = 1 << 16, 60.0  # a server that sends fewer bytes in so many seconds is given up
 BLOCK = 1 << 18
-MB = 1e6
+# nobody is there: the next address is asked at once
+NOBODY = (FileNotFoundError, ConnectionRefusedError, socket.gaierror, TimeoutError)
 
 
 def file_hash(path: Path, kind: str = "sha256") -> str:
@@ -47,19 +48,6 @@ class TooLong(Exception):
 
 class TooSlow(Exception):
     """Fewer than FLOOR bytes came in FLOOR_TIME seconds."""
-
-
-def shown(url: str) -> str:
-    """An address as it may be printed: without user name and password.
-
-    >>> shown("http://me:secret@example.org/a")
-    'http://example.org/a'
-    """
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "an address that can't be read"
-    return plain(urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])))
 
 
 def _request(url: str, have: int) -> urllib.request.Request:
@@ -129,15 +117,14 @@ def _get(url: str, part: Path, say: Say, size: int | None = None) -> None:
         at, length = have, _length(reply.headers.get("Content-Length"))
         total = at + length if length is not None else None
         name = plain(url.rsplit("/", 1)[-1])
-        progress = Progress(f"fetching {name}", total, "MB", say, scale=MB)
-        progress.step(at)
+        progress = Progress(f"fetching {name}", total, say, initial=at, unit="B", unit_scale=True)
         since, before = time.monotonic(), at
         while block := _read(reply):
             out.write(block)
             at += len(block)
             if size is not None and at > size:
                 raise TooLong
-            progress.step(len(block))
+            progress.update(len(block))
             if (now := time.monotonic()) - since > FLOOR_TIME:
                 if at - before < FLOOR:
                     raise TooSlow
@@ -203,38 +190,33 @@ def _from(url: str, part: Path, wanted: dict[str, str], size: int | None, say: S
         try:
             say(f"{'resuming' if resumed else 'fetching'} {shown(url)}")
             _get(url, part, say, size)
-        except urllib.error.HTTPError as e:
-            problem = _one_line(f"{e.code} {e.reason}")
-            if e.code not in BUSY:
-                return problem
-            continue
+            problem = _wrong(part, wanted)
+        except InputError:
+            raise  # no plain file in its place
         except TooSlow:
             return f"fewer than {FLOOR:,} bytes came in {FLOOR_TIME:.0f} s"
         except TooLong:
-            part.unlink()
             problem = f"wrong file, deleted (more than {size} bytes)"
-            if not resumed:
+        except urllib.error.HTTPError as e:
+            problem = _words(f"{e.code} {e.reason}")
+            if e.code not in BUSY:
+                return problem
+            continue
+        except urllib.error.URLError as e:
+            problem = _words(e.reason)
+            if isinstance(e.reason, NOBODY):
                 return problem
             continue
         except (http.client.HTTPException, ConnectionError, TimeoutError) as e:
-            problem = _one_line(_without_login(url, str(e) or type(e).__name__))
+            problem = _words(str(e) or type(e).__name__)
             continue
-        except urllib.error.URLError as e:
-            problem = _one_line(_without_login(url, str(e.reason) or type(e).__name__))
-            if isinstance(e.reason, FileNotFoundError | ConnectionRefusedError):
-                return problem  # nobody is there: the next address is asked at once
-            continue
-        except InputError:
-            raise  # no plain file in its place
         except OSError as e:
             raise InputError(f"cannot write {part}: {e.strerror or e}") from e
         except ValueError as e:  # an address, header or status line that can't be read
-            return _one_line(_without_login(url, str(e)))
-        problem = _wrong(part, wanted)
+            return _words(e)
         if not problem:
             return None
-        with suppress(FileNotFoundError):
-            part.unlink()
+        part.unlink(missing_ok=True)
         if not resumed:
             return problem
         problem = ""  # the old part may have been at fault: at once, from the start
@@ -249,10 +231,5 @@ def _wrong(part: Path, wanted: dict[str, str]) -> str:
     return ""
 
 
-def _without_login(url: str, text: str) -> str:
-    login = url.partition("//")[2].partition("/")[0].rpartition("@")[0]
-    return text.replace(f"{login}@", "") if login else text
-
-
-def _one_line(text: str) -> str:
-    return plain(" ".join(text.split()))[:300]
+def _words(error: object) -> str:
+    return " ".join(shown(error).split())[:300]

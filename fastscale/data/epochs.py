@@ -1,16 +1,29 @@
-"""What the loaders that cut an epoch's order themselves have in common."""
+"""What all loaders have in common: a process's share of each epoch, cut into batches."""
 
 from __future__ import annotations
+
+from typing import TypedDict
 
 import numpy as np
 
 from fastscale.data.framing import Framing, batch_count, batches
 
 
-class Epochs:
-    """The images of a loader, epoch after epoch; `len` is the number of batches in one.
+class Share(TypedDict, total=False):
+    """`indices`: the images to use, default all; `epoch`: the first that is shown; this process is
+    `rank` of `world`, and `framing.order` says what it gets of an epoch."""
 
-    `next_epoch` is the epoch that the next loop shows and `first_batch` the batch it starts with.
+    indices: np.ndarray | None
+    epoch: int
+    rank: int
+    world: int
+
+
+class Epochs:
+    """The batches of a loader over `images` images, epoch after epoch; `len` is their number in one.
+
+    `next_epoch` is the epoch that the next loop shows, `first_batch` the batch it starts with: set
+    them to resume a run. `framing` may be replaced between epochs.
     InputError where a process would get no batch.
     """
 
@@ -18,14 +31,17 @@ class Epochs:
         self,
         framing: Framing,
         batch_size: int,
-        indices: np.ndarray,
-        epoch: int,
-        rank: int,
-        world: int,
+        images: int,
+        *,
+        indices: np.ndarray | None = None,
+        epoch: int = 0,
+        rank: int = 0,
+        world: int = 1,
     ):
-        self.framing, self.batch_size, self.indices = framing, batch_size, indices
+        self.framing, self.batch_size = framing, batch_size
+        self.indices = np.arange(images) if indices is None else np.asarray(indices)
         self.next_epoch, self.first_batch, self.rank, self.world = epoch, 0, rank, world
-        self.count = len(framing.order(indices, 0, rank, world))  # images of any epoch
+        self.count = len(framing.order(self.indices, 0, rank, world))  # images of any epoch
         framing.check(self.count, batch_size)
 
     def __len__(self) -> int:

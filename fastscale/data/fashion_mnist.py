@@ -1,8 +1,8 @@
-"""Fashion-MNIST (Xiao, Rasul, Vollgraf 2017): 60,000 + 10,000 grey images of 28 x 28; the default, as Debian carries it as a package.
+"""Fashion-MNIST (Xiao, Rasul, Vollgraf 2017): 60,000 + 10,000 grey images of 28 x 28; the default set.
 
-Fetched and unpacked without root where apt exists, else from its public addresses. Either way the uncompressed content has the hashes
-below. They belong to the authors' files: with name and time put back into their gzip headers, Debian's have the md5 sums that the authors
-published.
+From its public addresses, or, where these can't be reached, from Debian's package by apt. Either way
+the uncompressed content has the hashes below. They belong to the authors' files: with name and time
+put back into their gzip headers, Debian's have the md5 sums that the authors published.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from fastscale.data.paths import offline
 from fastscale.data.source_kinds import Source
 from fastscale.errors import InputError
 
-PACKAGE = "dataset-fashion-mnist"
-INSTALLED = Path("/usr/share/datasets/fashion-mnist")
+SCRIPT = Path(__file__).with_suffix(".sh")
+INSTALLED = Path("/usr/share/datasets/fashion-mnist")  # by Debian's package
 MIRRORS = (
     "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
     "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
@@ -147,20 +147,15 @@ class FashionMnist(Source):
                 for old in self.home.glob("fetch-*.part"):  # of killed runs: we hold the lock
                     if old != scratch:
                         shutil.rmtree(old, ignore_errors=True)
-                found = INSTALLED if INSTALLED.is_dir() else debian_package(scratch, progress)
-                content = {}
-                for name, (_, md5) in FILES.items():
-                    gz = found / f"{name}.gz" if found else self.home / f"{name}.gz"
-                    if not found:
-                        download([m + gz.name for m in MIRRORS], gz, md5=md5, say=progress)
-                    content[name] = verified(gz, name)
+                found = INSTALLED if INSTALLED.is_dir() else self._fetched(scratch, progress)
+                content = {name: verified(found / f"{name}.gz", name) for name in FILES}
                 whole = scratch / "images"
                 whole.mkdir()
                 for name, data in content.items():
                     (whole / name).write_bytes(data)
                 os.rename(whole, self.files)
-                for name in FILES:  # downloads, verified and unpacked by now
-                    (self.home / f"{name}.gz").unlink(missing_ok=True)
+                for fetched in self.home.glob("*-ubyte.gz*"):  # verified and unpacked by now
+                    fetched.unlink()
             except OSError as e:
                 raise InputError(
                     f"cannot keep Fashion-MNIST in {self.home}: {e.strerror or e}"
@@ -168,6 +163,18 @@ class FashionMnist(Source):
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)
             progress(f"Fashion-MNIST is in {self.files}")
+
+    def _fetched(self, scratch: Path, say: Say) -> Path:
+        """The folder of the .gz files: from the mirrors, or by apt."""
+        try:
+            for name, (_, md5) in FILES.items():
+                urls = [f"{mirror}{name}.gz" for mirror in MIRRORS]
+                download(urls, self.home / f"{name}.gz", md5=md5, say=say)
+        except InputError:
+            if found := debian_package(scratch, say):
+                return found
+            raise
+        return self.home
 
 
 def verified(gz: Path, name: str) -> bytes:
@@ -182,38 +189,13 @@ def verified(gz: Path, name: str) -> bytes:
 
 
 def debian_package(scratch: Path, say: Say) -> Path | None:
-    """Download the package with apt and unpack it below `scratch`, without root; None where there is no apt or it can't."""
+    """The package's files, unpacked below `scratch`; None where apt is not there or can't."""
     if offline() or not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
         return None
-    say(f"fetching Fashion-MNIST: Debian's package {PACKAGE}, 31 MB")
-    # a second try with apt's state in our own folder: the system's lists may be empty or old, and only root may renew those
-    private = [
-        f"-oDir::State={scratch}/state",
-        f"-oDir::Cache={scratch}/cache",
-        "-oDir::State::status=/dev/null",
-        "-oAPT::Sandbox::User=",
-    ]
-    for folder in ("state/lists/partial", "cache/archives/partial"):
-        (scratch / folder).mkdir(parents=True)
-    if not _run(["apt-get", "-qq", "-oAPT::Sandbox::User=", "download", PACKAGE], scratch):
-        say("apt's package lists don't serve: fetching lists of our own")
-        _run(["apt-get", "-qq", *private, "update"], scratch)
-        if not _run(["apt-get", "-qq", *private, "download", PACKAGE], scratch):
-            say(f"apt could not fetch {PACKAGE}")
-            return None
-    debs = list(scratch.glob(f"{PACKAGE}_*.deb"))
-    if not debs or not _run(["dpkg-deb", "-x", str(debs[0]), "unpacked"], scratch):
-        return None
-    return scratch / "unpacked" / INSTALLED.relative_to("/")
-
-
-def _run(command: list[str], folder: Path) -> bool:
+    say("fetching Fashion-MNIST: Debian's package of it, 31 MB")
+    options: dict[str, Any] = {"stdin": subprocess.DEVNULL, "capture_output": True, "timeout": 1200}
     try:
-        return (
-            subprocess.run(
-                command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, timeout=600
-            ).returncode
-            == 0
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
+        subprocess.run(["/bin/sh", SCRIPT], cwd=scratch, check=True, **options)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return scratch / INSTALLED.relative_to("/")

@@ -19,17 +19,21 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from fastscale.data.beton import check_beton
 from fastscale.data.decoding import Wanted, threads
+from fastscale.data.epochs import Epochs, Share
 from fastscale.data.ffcv_decoder import import_ffcv
 from fastscale.data.framing import Framing
 from fastscale.data.recycled import Recycled
 from fastscale.errors import RunError
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 import_ffcv()
 
@@ -212,13 +216,10 @@ def _wait_until_gone(threads: list[int]) -> None:
         time.sleep(0.0002)
 
 
-class GuardedLoader(Loader):
-    """Batches (images (N, 3, R, R) uint8, labels (N,) int64) of a `.beton`. A sized iterable; each `iter` is the next epoch.
+class GuardedLoader(Epochs, Loader):
+    """Batches (images (N, 3, R, R) uint8, labels (N,) int64) of a `.beton`.
 
-    `next_epoch` is the epoch that the next loop shows, `first_batch` the batch it starts with: set them to go on with a resumed run.
-    `decode.framing` may be replaced between epochs.
     `memory`: makes the array for the images of a batch; batches are then such arrays (N, R, R, 3), and arrays of labels.
-    `indices`: the images to use, default all. `rank`, `world`: this process's share of each epoch (framing.Framing.order).
     InputError for a file that is not whole; RunError from the loop for a damaged image.
     """
 
@@ -229,41 +230,41 @@ class GuardedLoader(Loader):
         batch_size: int,
         *,
         workers: int = 1,
-        indices: np.ndarray | None = None,
-        epoch: int = 0,
-        rank: int = 0,
-        world: int = 1,
         check: bool = True,
         memory: Memory | None = None,
+        **share: Unpack[Share],
     ):
         if check:
             check_beton(os.fspath(path))
-        self.decode, self.rank, self.world = Decode(framing, memory), rank, world
+        self.decode = Decode(framing, memory)
         with _only_what_is_needed():
-            super().__init__(
+            Loader.__init__(
+                self,
                 os.fspath(path),
                 batch_size,
                 os_cache=True,
                 num_workers=1,  # of numba's threads, which have nothing to do here
                 order=OrderOption.SEQUENTIAL,
-                indices=indices,
                 seed=0,
                 drop_last=framing.train,
                 pipelines={"image": [self.decode], "label": [Label(memory is None)]},
             )
+        Epochs.__init__(self, framing, batch_size, int(self.reader.num_samples), **share)
         rows = self.reader.metadata["f0"]
         small = 3 * int(rows["width"].max()) * int(rows["height"].max()) <= SMALL
         self.workers = 1 if small else max(1, workers)
-        self.next_epoch, self.first_batch = epoch, 0
-        framing.check(len(self.first_traversal_order), batch_size)
 
-    def next_traversal_order(self) -> np.ndarray:
-        return self.decode.framing.order(self.indices, self.next_epoch, self.rank, self.world)
+    @property  # type: ignore[override]
+    def framing(self) -> Framing:
+        return self.decode.framing
+
+    @framing.setter
+    def framing(self, framing: Framing) -> None:
+        self.decode.framing = framing
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        order, epoch = self.next_traversal_order()[: len(self) * self.batch_size], self.next_epoch
-        order = order[self.first_batch * self.batch_size :]
-        self.next_epoch, self.first_batch = epoch + 1, 0
+        epoch, todo = self.take_epoch()
+        order = np.concatenate([np.empty(0, dtype=self.indices.dtype), *todo])
         iterator = GuardedIterator(self, order, epoch)
         try:
             yield from iterator

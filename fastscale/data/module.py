@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import weakref
 from contextlib import nullcontext, suppress
 from dataclasses import replace
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,19 +11,17 @@ import pytorch_lightning as pl
 import torch
 
 from fastscale.data.beton import Index, damaged, read_both, read_info
+from fastscale.data.choice import Loaders, Place, check_process, choose, say_once
 from fastscale.data.folder import SPLITS
 from fastscale.data.framing import Framing
 from fastscale.data.identity import combined_hash, data_hash, labels_digest
 from fastscale.data.images import ImageSet, spread
 from fastscale.data.info import BetonInfo
-from fastscale.data.resident import MOST, Resident, ResidentLoader, why_not
+from fastscale.data.resident import MOST, why_not
 from fastscale.data.sources import source as find_source
 from fastscale.data.stale import changed
-from fastscale.data.write import cores
 from fastscale.errors import InputError
 
-LOADERS = ("auto", "ffcv", "plain", "resident")
-PROCESSES = ("auto", "own", "here")
 MOST_OF = {  # whole numbers that an argument may be
     **dict.fromkeys(("resolution", "test_resolution"), 1 << 14),
     **dict.fromkeys(("batch_size", "eval_batch_size"), 1_000_000),
@@ -36,16 +29,6 @@ MOST_OF = {  # whole numbers that an argument may be
     "limit_train": 1 << 40,
     "seed": 1 << 62,
 }
-
-
-def have_ffcv() -> bool:
-    """Whether FFCV is installed; it is not imported."""
-    return importlib.util.find_spec("ffcv") is not None
-
-
-@cache
-def _say_once(line: str) -> None:
-    print(line, flush=True)
 
 
 class ImageData(pl.LightningDataModule):
@@ -118,7 +101,7 @@ class ImageData(pl.LightningDataModule):
         self.stored: dict[str, Any] = {}
         self.device: torch.device | str | None = None
         self._first_hash = ""  # by scheme 1; empty where a split is not here
-        self._asked, self._kept = loader, dict[str, Resident]()
+        self._asked = loader
         self.save_hyperparameters()
         self.batch_size, self.eval_batch_size = (
             batch_size,
@@ -137,12 +120,8 @@ class ImageData(pl.LightningDataModule):
             raise InputError(f"workers {workers}: wanted -1 (all cores) or the number")
         if stale not in ("refuse", "ok"):
             raise InputError(f"stale {stale!r}: wanted refuse or ok")
-        if process not in PROCESSES:
-            raise InputError(f"process {process!r}: wanted {', '.join(PROCESSES)}")
-        if process == "own" and not hasattr(os, "memfd_create"):
-            raise InputError("process own: needs Linux; choose process here")
-        self.process, self._own_loaders = process, weakref.WeakSet[Any]()
-        self.workers, self.augmentation = workers, augmentation
+        check_process(process)
+        self._loaders, self.augmentation = Loaders(workers, process), augmentation
         self._stale_is_ok, self._only_val = stale == "ok", only_val
         test_resolution = round(resolution * 8 / 7) if test_resolution is None else test_resolution
         self.train_framing = Framing(
@@ -159,7 +138,7 @@ class ImageData(pl.LightningDataModule):
         self.val_framing = replace(self.train_framing, train=False)
         self.source = find_source(source, data_dir)
         self.data_name: str = self.source.name
-        self.loader_name = self._choose(loader)
+        self.loader_name = choose(loader)
         if only_val and loader == "auto" and not (self.source.betons / "val.beton").exists():
             self.loader_name = "plain"  # a folder without train/ can't be written
         if self.loader_name == "plain":
@@ -190,21 +169,6 @@ class ImageData(pl.LightningDataModule):
             return
         if loader == "ffcv" or not self._not_resident():
             self.loader_name = str(loader)
-
-    @staticmethod
-    def _choose(loader: str) -> str:
-        if loader not in LOADERS:
-            raise InputError(f"no loader {loader!r}; there are: {', '.join(LOADERS)}")
-        if loader == "auto" and not have_ffcv():
-            _say_once(
-                "FFCV is not installed: images come through torch's DataLoader, with the same crops in the same order, but slower"
-            )
-            return "plain"
-        if loader == "ffcv" and not have_ffcv():
-            raise InputError(
-                "loader ffcv: FFCV is not installed; install ffcv, or choose loader plain"
-            )
-        return "ffcv" if loader == "auto" else loader
 
     def _read_betons(self) -> None:
         splits = ("val",) if self._only_val else SPLITS
@@ -256,7 +220,7 @@ class ImageData(pl.LightningDataModule):
                     f"{line}; bring it up to date with: {command}, "
                     "or go on with what is stored: --data.stale ok"
                 )
-            _say_once(f"{line}; going on with what is stored (stale: ok)")
+            say_once(f"{line}; going on with what is stored (stale: ok)")
         return info, index
 
     def _read_images(self) -> None:
@@ -266,7 +230,7 @@ class ImageData(pl.LightningDataModule):
             self.images["train"] = self.source.split("train")
         for split, images in self.images.items():
             if images.left_out:
-                _say_once(f"{self.data_name} {split}: left out: {images.left_out}")
+                say_once(f"{self.data_name} {split}: left out: {images.left_out}")
         val = self.images["val"]
         self.classes, self.mean, self.std = val.classes, self.source.mean, self.source.std
         self.train_size = 0 if alone else len(self.images["train"])
@@ -279,6 +243,11 @@ class ImageData(pl.LightningDataModule):
         self.data_hash = data_hash(self.classes, splits, self.stored)
         if "train" in splits:
             self._first_hash = combined_hash(splits["train"][0], splits["val"][0])
+
+    @property
+    def beyond_recipe(self) -> dict[str, Any]:
+        """What is done to the pixels of training images beyond a recipe; part of a run's identity."""
+        return {"shrink_jpegs": True} if self.train_framing.shrink_jpegs else {}
 
     def same_data(self, recorded_hash: str | None) -> bool:
         """Whether a recorded hash is this data's, by the scheme that the hash was made with.
@@ -321,61 +290,15 @@ class ImageData(pl.LightningDataModule):
     def _loader(
         self, split: str, framing: Framing, batch_size: int, indices: np.ndarray | None, epoch: int
     ) -> Any:
-        rank, world, here = 0, 1, 1
-        batch_size = (
-            self.share_of(self.trainer.world_size)
-            if framing.train and self.trainer is not None
-            else batch_size
+        place = Place.of(self.trainer, self.device)
+        if framing.train and self.trainer is not None:
+            batch_size = self.share_of(place.world)
+        plain = self.loader_name == "plain"
+        images = self.images[split] if plain else self.source.betons / f"{split}.beton"
+        return self._loaders.make(
+            self.loader_name, images, framing, batch_size, indices, epoch, place
         )
-        if self.trainer is not None:
-            rank, world = self.trainer.global_rank, self.trainer.world_size
-            here = max(
-                1, world // max(1, self.trainer.num_nodes)
-            )  # processes that share this machine's cores
-        on_gpu = torch.cuda.is_available() and (
-            self.trainer is None or self.trainer.strategy.root_device.type == "cuda"
-        )
-        workers = self.workers
-        if workers == -1:  # on a GPU a core is left to the thread that launches the step
-            workers = max(1, cores() // here - on_gpu)
-        share: dict[str, Any] = {"indices": indices, "epoch": epoch, "rank": rank, "world": world}
-        path = self.source.betons / f"{split}.beton"
-        if self.loader_name == "resident":
-            kept = self._resident(path, framing, indices, workers)
-            return ResidentLoader(kept, framing, batch_size, **share)
-        share["workers"] = workers
-        if self.loader_name == "plain":
-            from fastscale.data.plain_loader import PlainLoader
-
-            return PlainLoader(self.images[split], framing, batch_size, **share)
-        if framing.train and (self.process == "own" or (self.process == "auto" and on_gpu)):
-            from fastscale.data.own.loader import OwnLoader
-
-            own = OwnLoader(path, framing, batch_size, **share)
-            size = own.ring_bytes / (1 << 20)
-            _say_once(
-                f"training images are loaded by a process of their own, {size:.0f} MiB shared"
-            )
-            self._own_loaders.add(own)
-            return own
-        from fastscale.data.ffcv_loader import GuardedLoader
-
-        return GuardedLoader(path, framing, batch_size, **share)
-
-    def _resident(
-        self, path: Path, framing: Framing, indices: np.ndarray | None, workers: int
-    ) -> Resident:
-        """The images of a split on the device: loaded once, for every epoch and validation."""
-        device = torch.device("cpu" if self.device is None else self.device)
-        if self.trainer is not None:
-            device = self.trainer.strategy.root_device
-        there = self._kept.get(path.stem)
-        if there is None or not there.serves(framing, device, indices):
-            there = Resident(path, framing, device, indices=indices, workers=workers)
-            self._kept[path.stem] = there
-        return there
 
     def teardown(self, stage: str) -> None:
         """Ends the loader's own process."""
-        for loader in self._own_loaders:
-            loader.close()
+        self._loaders.close()

@@ -14,14 +14,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
 from fastscale.data.augment import pillow
-from fastscale.data.epochs import Epochs
+from fastscale.data.epochs import Epochs, Share
 from fastscale.data.framing import Framing, cut
 from fastscale.data.images import ImageSet
 from fastscale.data.workers import (
@@ -32,6 +32,9 @@ from fastscale.data.workers import (
     too_many_files,
 )
 from fastscale.errors import RunError
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 TOGETHER = 32  # decoded images held at a time: photographs of a whole batch would fill the memory
 
@@ -74,7 +77,7 @@ class _Batches(Dataset):
 
 
 class PlainLoader(Epochs):
-    """Batches (images (N, 3, R, R) uint8 channels_last, labels (N,) int64); arguments, attributes and order as GuardedLoader's.
+    """Batches (images (N, 3, R, R) uint8 channels_last, labels (N,) int64); arguments, attributes and order as the other loaders'.
 
     `workers`: processes; 0: none, in the loop itself. RunError from the loop names an image that can't be read.
     """
@@ -86,13 +89,9 @@ class PlainLoader(Epochs):
         batch_size: int,
         *,
         workers: int = 0,
-        indices: np.ndarray | None = None,
-        epoch: int = 0,
-        rank: int = 0,
-        world: int = 1,
+        **share: Unpack[Share],
     ):
-        chosen = np.arange(len(images)) if indices is None else np.asarray(indices)
-        super().__init__(framing, batch_size, chosen, epoch, rank, world)
+        super().__init__(framing, batch_size, len(images), **share)
         self.data, self.workers = _Batches(images), max(0, workers)
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:

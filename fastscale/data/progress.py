@@ -2,62 +2,37 @@
 
 from __future__ import annotations
 
-import time
+import io
+from typing import Any
+
+from tqdm import tqdm
 
 from fastscale.data.images import Say
 
 
-def seconds(value: float) -> str:
-    """A duration as people say it.
+class Progress(tqdm):
+    """tqdm whose lines go to `say`; nothing is drawn over. `update(n)` after n more are done;
+    `total` None: not known."""
 
-    >>> seconds(7.2), seconds(150), seconds(7500)
-    ('8 s', '2 min 30 s', '2 h 5 min')
-    """
-    whole = int(-(-value // 1))
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+    monitor_interval = 0  # no thread: writers fork
 
+    def __init__(self, title: str, total: int | None, say: Say, **options: Any):
+        self.say = say
+        known = "{desc}: {n_fmt} of {total_fmt}{unit}, {remaining} left"
+        form = known if total else "{desc}: {n_fmt}{unit}"
+        own = {"bar_format": form, "file": io.StringIO(), "mininterval": 3.0, "delay": 3.0}
+        super().__init__(desc=title, total=total, **{**own, **options})
 
-class Progress:
-    """`step(n)` after n more are done; a line at most every `every` seconds. `total` None: not known."""
+    def display(self, msg: str | None = None, pos: int | None = None) -> None:
+        """A line, while it goes on."""
+        if self.total is None or self.n < self.total:
+            self.say(str(self))
 
-    def __init__(
-        self,
-        title: str,
-        total: int | None,
-        unit: str,
-        say: Say,
-        *,
-        scale: float = 1,
-        every: float = 3.0,
-    ):
-        self.title, self.total, self.unit, self.say, self.scale, self.every = (
-            title,
-            total,
-            unit,
-            say,
-            scale,
-            every,
-        )
-        self.done = 0
-        self.start = self.last = time.monotonic()
-
-    def step(self, n: int) -> None:
-        self.done += n
-        now = time.monotonic()
-        if now - self.last < self.every or self.done == self.total:
-            return
-        self.last = now
-        done = f"{self.done / self.scale:.0f}"
-        if self.total:
-            left = (now - self.start) * (self.total - self.done) / max(self.done, 1)
-            self.say(
-                f"{self.title}: {done} of {self.total / self.scale:.0f} {self.unit}, {seconds(left)} left"
-            )
-        else:
-            self.say(f"{self.title}: {done} {self.unit}")
+    def close(self) -> None:
+        """Without a last line."""
+        self.delay = float("inf")
+        super().close()
 
     def took(self) -> str:
-        return seconds(time.monotonic() - self.start)
+        """The time since it began, as `01:05`."""
+        return self.format_interval(self.format_dict["elapsed"])

@@ -16,7 +16,7 @@ import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -25,9 +25,12 @@ from torch import Tensor
 from fastscale.data.beton import JPG, Index, read_index
 from fastscale.data.cut_batch import cut_batch
 from fastscale.data.decoding import damaged
-from fastscale.data.epochs import Epochs
+from fastscale.data.epochs import Epochs, Share
 from fastscale.data.framing import Framing, cut
 from fastscale.errors import RunError
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 MOST = 1 << 30  # bytes of both splits, as they are kept, up to which `auto` chooses this loader
 SHARE = 0.25  # of the memory of the machine, or of what is free on a GPU
@@ -162,14 +165,12 @@ class ResidentLoader(Epochs):
         framing: Framing,
         batch_size: int,
         *,
-        indices: np.ndarray | None = None,
-        epoch: int = 0,
-        rank: int = 0,
-        world: int = 1,
         tensors: bool | None = None,
+        **share: Unpack[Share],
     ):
-        chosen = images.kept if indices is None else np.asarray(indices)
-        super().__init__(framing, batch_size, chosen, epoch, rank, world)
+        if share.get("indices") is None:
+            share["indices"] = images.kept
+        super().__init__(framing, batch_size, len(images.place), **share)
         self.images = images
         self.tensors = images.device.type != "cpu" if tensors is None else tensors
 

@@ -39,7 +39,7 @@ def proven(
     if len(index.rows) != len(images):
         return None
     data = np.memmap(path, dtype=np.uint8, mode="r")
-    progress = Progress(f"{title}: comparing", len(images), "images", say)
+    progress = Progress(f"{title}: comparing", len(images), say, unit=" images")
 
     def one(i: int) -> tuple[str, str, bool] | None:
         row = index.rows["image"][i]
@@ -63,7 +63,7 @@ def proven(
         for found in (f for part in _parts(len(images)) for f in pool.map(one, part)):
             if found is None:
                 return None
-            progress.step(1)
+            progress.update()
             digests.append(found[0])
             counts[found[1]] += 1
             counts["shrunk"] += found[2]

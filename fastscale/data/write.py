@@ -328,9 +328,9 @@ class _Split:
         digests: list[str] = []
         labels: list[int] = []
         counts: Counter[str] = Counter()
-        progress = Progress(self.title, len(self.images), "images", self.say)
+        progress = Progress(self.title, len(self.images), self.say, unit=" images")
         for stored in encode_all(self.images, self.settings, workers if self.images.costly else 0):
-            progress.step(1)
+            progress.update()
             digests.append(stored.digest)
             if stored.problem:
                 self.broken.append(f"{self.images.name(stored.index)}: {stored.problem}")

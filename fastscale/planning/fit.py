@@ -1,11 +1,7 @@
-"""A law fitted to measurements by least squares of log(predicted / measured): every network counts alike, however large.
-
-Non-negative least squares inside Gauss-Newton steps. With at most five terms the non-negative optimum is found exactly, by looking at every
-set of terms that may be above zero.
-"""
+"""A law fitted to measurements by least squares of log(predicted / measured), in Gauss-Newton steps
+of non-negative least squares: every network counts alike, however large."""
 
 from collections.abc import Sequence
-from functools import cache
 
 import numpy as np
 
@@ -13,7 +9,6 @@ from fastscale.errors import InputError
 from fastscale.planning.law import LAWS, Law, Observation, values
 
 _STEPS, _SETTLED = 200, 1e-11  # settled so far that tables are the same on every machine
-_RIDGE = 1e-14  # so that no two terms that go together exactly stop the solver
 
 
 def fit(observations: Sequence[Observation], law: str = "full") -> Law:
@@ -40,13 +35,13 @@ def power_law(xs: Sequence[float], ts: Sequence[float]) -> tuple[float, float]:
 
 def _fit_log(x: np.ndarray, t: np.ndarray) -> np.ndarray:
     """Coefficients >= 0 of least squared log error; `x` with columns of about one size."""
-    best = non_negative(
-        x / t[:, None], np.ones(len(t))
-    )  # relative error: where the log is nearly straight
+    from scipy.optimize import nnls  # slow to import
+
+    best, _ = nnls(x / t[:, None], np.ones(len(t)))  # relative error, where the log is straight
     error = _log_error(x, t, best)
     for _ in range(_STEPS):
         predicted = x @ best
-        wanted = non_negative(x / predicted[:, None], np.log(t / predicted) + 1)
+        wanted, _ = nnls(x / predicted[:, None], np.log(t / predicted) + 1)
         step = 1.0
         while step > 1e-4 and _log_error(x, t, best + step * (wanted - best)) > error * (1 + 1e-12):
             step /= 2
@@ -59,25 +54,3 @@ def _fit_log(x: np.ndarray, t: np.ndarray) -> np.ndarray:
 
 def _log_error(x: np.ndarray, t: np.ndarray, theta: np.ndarray) -> float:
     return float((np.log(x @ theta / t) ** 2).sum())
-
-
-def non_negative(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The theta >= 0 of least |a theta - b|^2, exactly: the best of all supports whose own least-squares solution is >= 0."""
-    gram, target, k = a.T @ a, a.T @ b, a.shape[1]
-    supports = _supports(k)
-    both = supports[:, :, None] * supports[:, None, :]
-    # what is off has a 1 on the diagonal, and so has what is zero in every row: their solution is 0
-    diagonal = np.where((supports > 0) & (np.diag(gram) > 0), _RIDGE * np.diag(gram), 1.0)
-    solved = np.linalg.solve(
-        gram * both + diagonal[:, :, None] * np.eye(k), (target * supports)[:, :, None]
-    )[:, :, 0]
-    loss = np.einsum("si,ij,sj->s", solved, gram, solved) - 2 * solved @ target
-    return solved[np.argmin(np.where((solved >= 0).all(1), loss, 0.0))]
-
-
-@cache
-def _supports(k: int) -> np.ndarray:
-    """(2^k, k): every choice of terms, none of them first."""
-    return np.array(
-        [[support >> j & 1 for j in range(k)] for support in range(1 << k)], dtype=float
-    )

@@ -18,9 +18,9 @@ from fastscale.models.finite import not_finite
 from fastscale.models.layers import initialise
 from fastscale.models.network import Network
 from fastscale.release import safefile
-from fastscale.release.description import FLOATS, Description, describe
+from fastscale.release.description import FLOATS, KEY, Description, describe
 from fastscale.release.preprocess import Preprocessing
-from fastscale.release.safefile import Place, SafeFile, parse, read
+from fastscale.release.safefile import Place
 from fastscale.scaling import arch_named
 from fastscale.training.better import WORDS, check_choice, choose_weights, recorded_errors
 from fastscale.training.checkpoint_io import read_checkpoint
@@ -120,32 +120,19 @@ def stored(weights: dict[str, Tensor], dtype: str) -> dict[str, Tensor]:
 
 def to_bytes(about: Description, weights: dict[str, Tensor]) -> bytes:
     """The released file of a network: the same network gives the same bytes."""
-    return safefile.pack(stored(weights, about.dtype), about.to_metadata())
-
-
-def describe_header(metadata: dict[str, str], places: dict[str, Place], where: str) -> Description:
-    """What a header says; InputError where header, tensors and arch do not agree."""
-    about = Description.from_metadata(metadata, where)
-    check_places(places, about, where)
-    return about
-
-
-def from_safefile(file: SafeFile, about: Description) -> Checkpoint:
-    """The checkpoint in a file whose header was checked."""
-    weights = {k: v.float() if v.is_floating_point() else v for k, v in file.tensors().items()}
-    return Checkpoint(about, finite(weights, file.where), file.where)
-
-
-def from_bytes(data: bytes, where: str) -> Checkpoint:
-    """The checkpoint in a file's bytes."""
-    file = parse(data, where)
-    return from_safefile(file, describe_header(file.metadata, file.places, where))
+    return safefile.pack(stored(weights, about.dtype), KEY, about.to_json())
 
 
 def read_file(path: str | os.PathLike, sha256: str | None = None) -> Checkpoint:
     """The checkpoint in a `.safetensors` file, its hash checked first if one is wanted."""
-    file = read(path, sha256, describe_header)
-    return from_safefile(file, Description.from_metadata(file.metadata, file.where))
+
+    def expect(metadata: dict[str, str], places: dict[str, Place], where: str) -> None:
+        check_places(places, Description.from_metadata(metadata, where), where)
+
+    file = safefile.read(path, sha256, expect)
+    weights = {k: v.float() if v.is_floating_point() else v for k, v in file.tensors.items()}
+    about = Description.from_metadata(file.metadata, file.where)
+    return Checkpoint(about, finite(weights, file.where), file.where)
 
 
 def read_training(path: str | os.PathLike, weights: str = "auto") -> Checkpoint:
@@ -191,12 +178,12 @@ def from_training(content: dict[str, Any], weights: str, path: Path, **more: Any
 def from_weights(about: Description, weights: dict[str, Tensor], where: str) -> Checkpoint:
     """A checkpoint of weights in memory, checked as a file's are."""
     for name, tensor in weights.items():
-        if tensor.dtype not in safefile.CODES:
+        if str(tensor.dtype).removeprefix("torch.") not in safefile.DTYPES:
             raise InputError(
                 f"{where}: tensor {name!r} is {tensor.dtype}; a checkpoint holds float32, float16 and int64"
             )
     places = {
-        k: Place("F32" if v.is_floating_point() else "I64", tuple(v.shape), 0, 0)
+        k: Place("F32" if v.is_floating_point() else "I64", tuple(v.shape))
         for k, v in weights.items()
     }
     check_places(

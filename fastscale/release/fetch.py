@@ -4,7 +4,9 @@ import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from fastscale.common import shown
 from fastscale.data.download import download
+from fastscale.data.paths import offline
 from fastscale.data.source_kinds import lock
 from fastscale.errors import InputError
 from fastscale.release import places
@@ -42,17 +44,8 @@ def from_urls(urls: list[str], file: str, sha256: str, size: int | None = None) 
     target = places.cache() / file
     if target.is_symlink():
         raise InputError(f"{target}: a link in the cache is not followed; remove it")
-    if target.is_file() and (size is None or target.stat().st_size == size) and places.offline():
+    if target.is_file() and offline():
         return target  # its hash is checked when it is read
-    if places.offline():
-        served = (
-            f"fetch {places.shown(urls[0])} elsewhere and put it there"
-            if urls
-            else "copy it from the repository's checkpoints/"
-        )
-        raise InputError(
-            f"{file} is not in {target.parent}, and FASTSCALE_OFFLINE is set: {served}"
-        )
     if not urls and not target.is_file():
         raise InputError(
             f"{file} is not here and its manifest names no address; put it at {target} "
@@ -65,7 +58,7 @@ def from_urls(urls: list[str], file: str, sha256: str, size: int | None = None) 
 def fetch_url(url: str) -> Path:
     """The file at `url#sha256=<64 hex digits>`, or at an address whose file name is in the manifest."""
     address, _, fragment = url.partition("#")
-    named = places.shown(url)
+    named = shown(url)
     if not is_url(address):
         raise InputError(f"{named}: not an http(s) address")
     file = unquote(urlsplit(address).path.rsplit("/", 1)[-1])

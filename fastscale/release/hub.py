@@ -9,9 +9,12 @@ import re
 from pathlib import Path
 from typing import Any
 
+from fastscale.common import shown
+from fastscale.data.paths import offline
 from fastscale.errors import InputError
 from fastscale.home import home
 from fastscale.release import places
+from fastscale.release.card import page
 from fastscale.release.checkpoint import Checkpoint, read_file
 from fastscale.release.manifest import Entry, find, manifest_text, read_manifest, unknown
 
@@ -50,7 +53,7 @@ def repository(text: str) -> tuple[str, str | None]:
 def reachable(repo: str) -> tuple[str, str | None]:
     """`repository`, where one can publish to it: InputError offline, and without the package."""
     found = repository(repo)
-    if places.offline():
+    if offline():
         raise InputError(f"hf:{found[0]}: not published: FASTSCALE_OFFLINE is set")
     hub()
     return found
@@ -84,7 +87,7 @@ def download(repo: str, revision: str | None, file: str, most: int) -> Path:
     download; what the hub says is larger is not begun."""
     package, folder = hub(), places.cache() / "hub"
     try:
-        if not places.offline():
+        if not offline():
             url = package.hf_hub_url(repo, file, revision=revision, endpoint=endpoint())
             size = package.get_hf_file_metadata(url).size
             if size is not None and size > most:
@@ -96,15 +99,15 @@ def download(repo: str, revision: str | None, file: str, most: int) -> Path:
                 revision=revision,
                 cache_dir=folder,
                 endpoint=endpoint(),
-                local_files_only=places.offline(),
+                local_files_only=offline(),
             )
         )
     except InputError:
         raise
     except Exception as error:  # the package's many kinds of error, and its transport's
-        offline = ", and FASTSCALE_OFFLINE is set" if places.offline() else ""
+        why = ", and FASTSCALE_OFFLINE is set" if offline() else ""
         raise InputError(
-            f"hf:{repo}: cannot get {file}{offline} ({type(error).__name__}: {first_line(error)})"
+            f"hf:{repo}: cannot get {file}{why} ({type(error).__name__}: {first_line(error)})"
         ) from None
 
 
@@ -139,17 +142,9 @@ def to_hub(
 def front_matter(entry: Entry) -> str:
     """What a hub's card begins with: licence, library and tags for its search."""
     known = entry.licence.lower() if re.fullmatch(r"[A-Za-z0-9.-]+", entry.licence) else "other"
-    lines = [
-        f"license: {known}",
-        "library_name: fastscale",
-        "pipeline_tag: image-classification",
-        "tags:",
-        f"- {entry.arch}",
-        f"- {entry.data}",
-    ]
-    return "\n".join(["---", *lines, "---", "", ""])
+    return page("hub.md.j2", e=entry, licence=known)
 
 
 def first_line(error: Exception) -> str:
     """An error's text, short and in one line."""
-    return " ".join(places.shown(error).split())[:160]
+    return " ".join(shown(error).split())[:160]

@@ -6,63 +6,91 @@ Beside it lie records.jsonl (the records that entries name), a card for each ent
 import json
 import os
 import re
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlsplit
+
+from pydantic import Field, model_validator
+from pydantic.dataclasses import dataclass
+from typing_extensions import NotRequired, Self, TypedDict
 
 from fastscale.archs.registry import nearest
 from fastscale.common import parse_json, plain, read_text
 from fastscale.errors import InputError
-from fastscale.release.description import FLOATS, WEIGHTS
-from fastscale.training.checkpoint_io import is_number
+from fastscale.typed import STRICT, Count, Percent, Text, Texts, checked, made
 
 SCHEMA = 1
 OPTIONAL = {"arguments"}  # fields that older manifests lack
 SUFFIX = ".safetensors"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.=+_-]{0,199}-(?P<hash>[0-9a-f]{8})")
-_ERROR = {"value", "n", "mean", "std", "seeds"}
-ERRORS = ("top1_error", "top5_error")
+NAME = "<arch>_<data>-<8 hex digits>, of letters, digits and . = + _ -, and never a path"
+# fields that are those of the released run's record, and of the file's header
+AS_RECORDED = ("arch", "num_classes", "resolution", "flops", "params", "acts", "data", "data_hash",
+               "run", "recipe", "epochs")  # fmt: skip
+AS_IN_FILE = ("arch", "num_classes", "resolution", "test_resolution", "weights", "dtype", "data",
+              "data_hash", "run", "seed", "licence")  # fmt: skip
 TOLERANCE_LIMIT = 1.0  # percentage points: more would let a wrong file pass
 
 
-@dataclass(frozen=True, kw_only=True)
+class ErrorOf(TypedDict):
+    """An error in %: of the file, and mean, sample std (None of a single run) and seeds of `n` runs."""
+
+    __pydantic_config__ = STRICT  # type: ignore[misc]
+    value: Percent
+    n: Count
+    mean: Percent
+    std: Percent | None
+    seeds: list[int]
+
+
+if TYPE_CHECKING:
+    Errors = dict[str, dict[str, Any]]
+else:
+
+    class Errors(TypedDict):
+        """By name."""
+
+        __pydantic_config__ = STRICT
+        top1_error: ErrorOf
+        top5_error: NotRequired[ErrorOf]
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class Entry:
     """One released checkpoint. Counts at `resolution` and `num_classes`, flops are multiply-adds.
 
-    `errors`: by name, in %: of this file (`value`), and mean, sample std (None for a single run) and seeds of all `n` finished runs.
     `tolerance`: percentage points that an evaluation elsewhere may differ. `date`: of the released run's record. None where a field does
     not apply. `arguments`: what `fastscale fit --run` needs besides run and seed to train the same.
     """
 
-    name: str
-    sha256: str
-    bytes: int
-    urls: tuple[str, ...]
-    arch: str
-    num_classes: int
-    resolution: int
-    test_resolution: int
-    flops: int
-    params: int
-    acts: int
-    weights: str
-    dtype: str
-    data: str
-    data_hash: str | None
-    val_images: int | None
-    run: str
-    recipe: str
-    epochs: int
+    name: Annotated[str, checked(lambda v: is_name(v), NAME)]
+    sha256: Annotated[str, checked(re.compile("[0-9a-f]{64}").fullmatch, "64 hex digits")]
+    bytes: Count
+    urls: Annotated[Texts, checked(lambda v: all(map(is_url, v)), "a list of http(s) addresses")]
+    arch: Text
+    num_classes: Count
+    resolution: Count
+    test_resolution: Count
+    flops: Count
+    params: Count
+    acts: Count
+    weights: Literal["averaged", "raw", "imported"]
+    dtype: Literal["float32", "float16"]
+    data: Text
+    data_hash: Text | None
+    val_images: Count | None
+    run: Text
+    recipe: Text
+    epochs: Count
     seed: int
-    errors: dict[str, dict[str, Any]]
-    tolerance: float
-    record_ids: tuple[str, ...]
-    commit: str | None
-    date: str
-    licence: str
-    arguments: tuple[str, ...] = ()
+    errors: Errors
+    tolerance: Annotated[float, Field(ge=0, le=TOLERANCE_LIMIT)]
+    record_ids: Texts
+    commit: Text | None
+    date: Text
+    licence: Text
+    arguments: Texts = ()
 
     @property
     def file(self) -> str:
@@ -74,76 +102,23 @@ class Entry:
         """The name without its hash: it stands for the newest of these."""
         return self.name[:-9]
 
-    def __post_init__(self) -> None:
-        for name in ("urls", "record_ids", "arguments"):
-            if isinstance(getattr(self, name), list):
-                object.__setattr__(self, name, tuple(getattr(self, name)))
-        check(self)
-
-
-def check(e: Entry) -> None:
-    """InputError that names the first field that is wrong, and what would be right."""
-    whole = (
-        "bytes",
-        "num_classes",
-        "resolution",
-        "test_resolution",
-        "flops",
-        "params",
-        "acts",
-        "epochs",
-    )
-    rules: dict[str, tuple[Callable[[Any], bool], str]] = {
-        "name": (
-            lambda v: is_name(v),
-            "<arch>_<data>-<8 hex digits>, of letters, digits and . = + _ -, and never a path",
-        ),
-        "sha256": (lambda v: _text(v) and bool(re.fullmatch(r"[0-9a-f]{64}", v)), "64 hex digits"),
-        "urls": (
-            lambda v: isinstance(v, tuple) and all(map(is_url, v)),
-            "a list of http(s) addresses",
-        ),
-        "weights": (lambda v: _text(v) and v in WEIGHTS, f"one of {', '.join(WEIGHTS)}"),
-        "dtype": (lambda v: _text(v) and v in FLOATS, f"one of {', '.join(FLOATS)}"),
-        "errors": (
-            _errors,
-            "top1_error and perhaps top5_error: value, n, mean, std (null for n 1) in %, a seed for each of n",
-        ),
-        "tolerance": (
-            lambda v: is_number(v, 0, TOLERANCE_LIMIT),
-            f"percentage points from 0 to {TOLERANCE_LIMIT:g}",
-        ),
-        "arguments": (
-            lambda v: isinstance(v, tuple) and len(v) <= 100 and all(map(_text, v)),
-            "a list of texts",
-        ),
-        "record_ids": (
-            lambda v: isinstance(v, tuple) and all(map(_text, v)),
-            "a list of records' ids",
-        ),
-        "seed": (lambda v: type(v) is int, "a whole number"),
-        "val_images": (
-            lambda v: v is None or (type(v) is int and v > 0),
-            "a whole number above 0, or null",
-        ),
-        **{
-            n: (lambda v: type(v) is int and 0 < v < 1 << 62, "a whole number above 0")
-            for n in whole
-        },
-        **{n: (_text, "a text") for n in ("arch", "data", "run", "recipe", "date", "licence")},
-        **{n: (lambda v: v is None or _text(v), "a text or null") for n in ("data_hash", "commit")},
-    }
-    for name, (holds, right) in rules.items():
-        if not holds(getattr(e, name)):
-            raise InputError(f"{name} must be {right}, not {str(getattr(e, name))[:80]!r}")
-    if e.weights != "imported" and len(e.record_ids) != (n := e.errors["top1_error"]["n"]):
-        raise InputError(
-            f"record_ids must be as many as the runs of its top1_error, {n}, not {len(e.record_ids)}"
-        )
-    if not e.name.endswith(e.sha256[:8]):
-        raise InputError(
-            f"name {e.name!r} must end with the first 8 digits of its sha256, {e.sha256[:8]}"
-        )
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        for name, error in self.errors.items():
+            if len(error["seeds"]) != error["n"] or (error["std"] is None) != (error["n"] == 1):
+                raise ValueError(
+                    f"errors.{name} must have a seed for each of n runs, and a std unless n is 1"
+                )
+        runs = self.errors["top1_error"]["n"]
+        if self.weights != "imported" and len(self.record_ids) != runs:
+            raise ValueError(
+                f"record_ids must be as many as the runs of its top1_error, {runs}, not {len(self.record_ids)}"
+            )
+        if not self.name.endswith(self.sha256[:8]):
+            raise ValueError(
+                f"name {self.name!r} must end with the first 8 digits of its sha256, {self.sha256[:8]}"
+            )
+        return self
 
 
 def is_name(text: object) -> bool:
@@ -162,29 +137,6 @@ def is_url(text: object) -> bool:
         )
     except ValueError:
         return False
-
-
-def _text(value: object) -> bool:
-    one_line = isinstance(value, str) and bool(value.strip()) and not {"\n", "\t"} & set(value)
-    return one_line and len(value) <= 1000 and plain(value) == value  # type: ignore[arg-type]
-
-
-def _errors(value: object) -> bool:
-    if not isinstance(value, dict) or "top1_error" not in value or not set(value) <= set(ERRORS):
-        return False
-    return all(isinstance(e, dict) and set(e) == _ERROR and _error(**e) for e in value.values())
-
-
-def _error(value: object, n: object, mean: object, std: object, seeds: object) -> bool:
-    counted = (
-        type(n) is int
-        and n > 0
-        and isinstance(seeds, list)
-        and len(seeds) == n
-        and all(type(s) is int for s in seeds)
-    )
-    spread = std is None if n == 1 else is_number(std, 0, 100)
-    return counted and spread and is_number(value, 0, 100) and is_number(mean, 0, 100)
 
 
 def read_manifest(path: str | os.PathLike) -> list[Entry]:
@@ -212,22 +164,12 @@ def parse_manifest(content: object, where: str) -> list[Entry]:
             f"{where}: manifest schema {str(content['schema'])[:80]}, this fastscale reads {SCHEMA}"
         )
     entries: list[Entry] = []
-    names = {f.name for f in fields(Entry)}
     for number, item in enumerate(content["checkpoints"], start=1):
         label = f"{where}, checkpoint {number}"
         if not isinstance(item, dict):
             raise InputError(f"{label}: an entry is an object")
         label += f" ({str(item.get('name', 'no name'))[:80]!r})"
-        for what, wrong in (
-            ("unknown", set(item) - names),
-            ("missing", names - set(item) - OPTIONAL),
-        ):
-            if wrong:
-                raise InputError(f"{label}: {what} field {min(wrong)!r}")
-        try:
-            entry = Entry(**item)
-        except InputError as error:
-            raise InputError(f"{label}: {error}") from None
+        entry = made(Entry, item, label)
         if any(entry.name == e.name for e in entries):
             raise InputError(f"{label}: is there twice")
         entries.append(entry)

@@ -1,11 +1,10 @@
 """Where released files lie: the checkout's checkpoints/ first, then the cache that downloads go to."""
 
 import os
-import re
 import sys
 from pathlib import Path
 
-from fastscale.common import plain
+from fastscale.common import shown
 from fastscale.home import home as current_home
 from fastscale.release.manifest import Entry, read_manifest
 
@@ -32,21 +31,6 @@ def cache() -> Path:
 def released() -> list[Entry]:
     """Every entry of the manifest."""
     return read_manifest(home() / MANIFEST)
-
-
-def offline() -> bool:
-    """Whether FASTSCALE_OFFLINE forbids every connection."""
-    return os.environ.get("FASTSCALE_OFFLINE", "0").lower() not in ("", "0", "false", "no")
-
-
-def shown(text: object) -> str:
-    """A text for a message: what an address holds of user and password left out, control
-    characters written out.
-
-    >>> shown("http://ann:secret@example.org/x")
-    'http://example.org/x'
-    """
-    return re.sub(r"(?<=://)[^/\s@]*(?:@[^/\s@]*)*@", "", plain(str(text)))
 
 
 def say(line: str) -> None:

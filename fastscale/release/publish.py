@@ -7,16 +7,18 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from fastscale.common import write_whole
+from fastscale.common import shown, write_whole
 from fastscale.data.source_kinds import lock
 from fastscale.errors import InputError
 from fastscale.records import Record, RecordStore, read_records, write_snapshot
 from fastscale.release import places
 from fastscale.release.card import card, index, with_zoo
-from fastscale.release.checkpoint import Checkpoint, from_bytes, from_training, to_bytes
+from fastscale.release.checkpoint import Checkpoint, from_training, read_file, to_bytes
 from fastscale.release.manifest import (
+    AS_RECORDED,
     SUFFIX,
     TOLERANCE_LIMIT,
     Entry,
@@ -36,6 +38,7 @@ from fastscale.training.better import (
 )
 from fastscale.training.checkpoint_io import is_number, read_checkpoint
 from fastscale.training.runs import RunFolder
+from fastscale.typed import made
 
 AVERAGED, RAW = ENDING["ema"], ENDING["raw"]
 TOLERANCE = (
@@ -175,9 +178,9 @@ def publish(
         )
     data = to_bytes(checkpoint.about, checkpoint.weights)
     digest = sha256(data)
-    found = score(
-        from_bytes(data, "the file to be released"), source or own_source(chosen), arguments
-    )
+    with TemporaryDirectory() as scratch:  # as a user will read it
+        path = write_whole(Path(scratch) / f"released{SUFFIX}", data)
+        found = score(read_file(path, digest), source or own_source(chosen), arguments)
     errors = errors_over(seeds, chosen, kind)
     compare(found, record, {k: e["value"] for k, e in errors.items()}, tolerance, dtype)
     for name, error in errors.items():
@@ -189,12 +192,12 @@ def publish(
         )
     served = tuple(u.replace("{file}", name + SUFFIX) for u in urls)
     for url in served:
-        if not is_url(url) or not url.endswith(SUFFIX) or places.shown(url) != url:
+        if not is_url(url) or not url.endswith(SUFFIX) or shown(url) != url:
             raise InputError(
-                f"--url {places.shown(url)}: wanted an http(s) address that ends with the file's name: https://.../{{file}}"
+                f"--url {shown(url)}: wanted an http(s) address that ends with the file's name: https://.../{{file}}"
             )
     about = checkpoint.about
-    entry = Entry(
+    values = dict(
         name=name,
         sha256=digest,
         bytes=len(data),
@@ -212,22 +215,9 @@ def publish(
         arguments=further_arguments(
             record, read_checkpoint(chosen.path / "last.ckpt"), chosen.path
         ),
-        **{
-            f: getattr(record, f)
-            for f in (
-                "arch",
-                "num_classes",
-                "resolution",
-                "flops",
-                "params",
-                "acts",
-                "data",
-                "data_hash",
-                "run",
-            )
-        },
-        **{f: getattr(record, f) for f in ("recipe", "epochs", "seed")},
+        **{name: getattr(record, name) for name in (*AS_RECORDED, "seed")},
     )
+    entry = made(Entry, values)
     folder = Path(out) if out is not None else places.own_home()
     write_release(folder, entry, data, [s.record for s in seeds])
     if weights == "auto":

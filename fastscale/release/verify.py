@@ -1,9 +1,9 @@
 """`fastscale checkpoint verify | load-test`: the files are the released ones, and give the errors that the manifest says."""
 
+import math
 import statistics
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -12,7 +12,7 @@ from fastscale.records import Record, RecordStore
 from fastscale.release import places
 from fastscale.release.checkpoint import Checkpoint, read_file
 from fastscale.release.fetch import fetch
-from fastscale.release.manifest import Entry
+from fastscale.release.manifest import AS_IN_FILE, AS_RECORDED, Entry
 from fastscale.release.score import allowance, score
 
 
@@ -70,22 +70,9 @@ def verify(
 def disagreements(entry: Entry, checkpoint: Checkpoint) -> list[str]:
     """Fields in which the file's header is not what the manifest says."""
     about = checkpoint.about
-    same = (
-        "arch",
-        "num_classes",
-        "resolution",
-        "test_resolution",
-        "weights",
-        "dtype",
-        "data",
-        "data_hash",
-        "run",
-        "seed",
-        "licence",
-    )
     return [
         f"the header says {f} {getattr(about, f)!r}, the manifest {getattr(entry, f)!r}"
-        for f in same
+        for f in AS_IN_FILE
         if getattr(about, f) != getattr(entry, f)
     ]
 
@@ -107,9 +94,11 @@ def check_records(entry: Entry, records: dict[str, Record]) -> tuple[list[str], 
         )
         found["std"] = statistics.stdev(values) if len(values) > 1 else None
         for what, value in found.items():
-            if not same(value, error[what]):
+            said = error[what]
+            near = isinstance(value, float) and math.isclose(value, said or 0)
+            if value != said and not near:
                 problems.append(
-                    f"{name}: the manifest's {what} is {error[what]}, that of its records {value}"
+                    f"{name}: the manifest's {what} is {said}, that of its records {value}"
                 )
         value = dict(
             measured
@@ -120,23 +109,10 @@ def check_records(entry: Entry, records: dict[str, Record]) -> tuple[list[str], 
             problems.append(
                 f"{name}: the manifest says {error['value']}, the record of seed {entry.seed} {value}"
             )
-    counts = (
-        "arch",
-        "flops",
-        "params",
-        "acts",
-        "resolution",
-        "num_classes",
-        "data",
-        "data_hash",
-        "run",
-        "recipe",
-        "epochs",
-    )
     problems += [
         f"{f}: the manifest and record {r.id} differ"
         for r in own
-        for f in counts
+        for f in AS_RECORDED
         if getattr(r, f) != getattr(entry, f)
     ]
     for r in (r for r in own if r.seed == entry.seed):
@@ -146,15 +122,6 @@ def check_records(entry: Entry, records: dict[str, Record]) -> tuple[list[str], 
                     f"{f}: the manifest says {getattr(entry, f)!r}, record {r.id} {value!r}"
                 )
     return [r.id for r in own], problems
-
-
-def same(found: Any, said: Any) -> bool:
-    """Whether a number is the manifest's, which has four decimals; anything else is equal or not."""
-    return (
-        abs(found - said) <= 1e-4
-        if isinstance(found, float) and isinstance(said, int | float)
-        else found == said
-    )
 
 
 def evaluated(

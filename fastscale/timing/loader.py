@@ -6,7 +6,7 @@ together, with the share of the time in which the device had no batch to work on
 
 import math
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -21,6 +21,9 @@ from fastscale.timing.turns import StepTime, benchmarked_kernels, time_steps, wa
 from fastscale.training.feeding import Feeder, channel_values, normalised
 from fastscale.training.layout import memory_format
 from fastscale.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from fastscale.data.module import ImageData
 
 
 def time_loader(
@@ -40,10 +43,6 @@ def time_loader(
 
     `seconds`: of loading, and again of training. InputError where the data set is not there.
     """
-    from fastscale.data.module import (
-        ImageData,
-    )  # Lightning's data module: not needed, and not there, where only steps are timed
-
     batch = recipe.batch_size if batch is None else batch
     if batch < 1 or rounds < 1 or not 0 < seconds < math.inf:
         raise InputError(
@@ -51,18 +50,9 @@ def time_loader(
         )
     device = usable_device(device)
 
-    def data_of(size: int) -> ImageData:
-        data = ImageData(
-            source,
-            data_dir,
-            resolution=arch.resolution,
-            test_resolution=arch.test_resolution,
-            batch_size=size,
-            workers=workers,
-            loader=loader,
-            crop_area=recipe.crop_area,
-            flip=recipe.flip,
-            augmentation=recipe.augmentation,
+    def data_of(size: int) -> "ImageData":
+        data = images_for(
+            arch, recipe, source, size, data_dir=data_dir, workers=workers, loader=loader
         )
         data.device = device
         return data
@@ -102,6 +92,24 @@ def time_loader(
         data_hash=data.data_hash,
         values=values,
         env=envelope(recipe, step, asked=batch, device=device, **extra),
+    )
+
+
+def images_for(arch: Arch, recipe: Recipe, source: str, batch: int, **options: Any) -> "ImageData":
+    """The images of `source` as training by `recipe` shows them to `arch`; `options`: further
+    arguments of ImageData."""
+    # Lightning's data module: not needed, and not there, where only steps are timed
+    from fastscale.data.module import ImageData
+
+    return ImageData(
+        source,
+        resolution=arch.resolution,
+        test_resolution=arch.test_resolution,
+        batch_size=batch,
+        crop_area=recipe.crop_area,
+        flip=recipe.flip,
+        augmentation=recipe.augmentation,
+        **options,
     )
 
 

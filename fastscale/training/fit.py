@@ -22,7 +22,7 @@ from fastscale.records import Record, RecordStore
 from fastscale.scaling import parse_run
 from fastscale.training.monitor import BoardExtras
 from fastscale.training.options import check_trainer, decisive
-from fastscale.training.outcome import make_record, measure, other_pixels, stored
+from fastscale.training.outcome import make_record, measure
 from fastscale.training.processes import (
     check_processes,
     end_with_parent,
@@ -109,10 +109,10 @@ class _Run:
             "source": self.cli.config["data"]["source"],
             "data": self.data.data_name,
             "data_hash": self.data.data_hash,
-            "stored": stored(self.data),
+            "stored": dict(self.data.stored),
             "loader": self.data.loader_name,
             "precision": self.options["precision"],
-            "trainer": decisive(self.options) | other_pixels(self.data),
+            "trainer": decisive(self.options) | self.data.beyond_recipe,
             "classes": list(self.data.classes),
         }
 

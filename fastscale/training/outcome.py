@@ -51,8 +51,8 @@ def make_record(
     extra: dict[str, Any] = {}
     if made < recipe.epochs * steps:
         extra |= {"finished": "early", "steps": made}
-    if data_stored := stored(data):
-        extra["stored"] = data_stored
+    if data.stored:
+        extra["stored"] = dict(data.stored)
     # how the step was launched: Lightning's own loop does not say
     if graph := getattr(trainer.fit_loop.epoch_loop.automatic_optimization, "used", None):
         extra["cuda_graph"] = graph
@@ -81,17 +81,6 @@ def make_record(
             **extra,
         ),
     )
-
-
-def stored(data: Any) -> dict[str, Any]:
-    """How the images of a data module are stored; {} where pixels are the source's own."""
-    return dict(data.stored)
-
-
-def other_pixels(data: Any) -> dict[str, Any]:
-    """What the loader does to training images beyond the recipe; {} where it does nothing."""
-    framing = getattr(data, "train_framing", None)
-    return {"shrink_jpegs": True} if getattr(framing, "shrink_jpegs", False) else {}
 
 
 def peak_memory_mib() -> float:

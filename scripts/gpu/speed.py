@@ -4,29 +4,13 @@ from dataclasses import replace
 from typing import Any
 
 import fastscale as fs
-from fastscale.data.module import ImageData
-from fastscale.timing.loader import loading_rate, together
+from fastscale.timing.loader import images_for, loading_rate, together
 from fastscale.timing.memory import clean
 from fastscale.timing.step import CapturedTrainingStep, TrainingStep
 from fastscale.timing.turns import benchmarked_kernels, warm_up
 from fastscale.training.recipe import load_recipe
 
 WANTED = 0.95  # of the slower of loader and step
-
-
-def data_for(
-    network: str, augmentation: str, source: str, data_dir: str | None, batch: int
-) -> ImageData:
-    """The pictures as the network trains on them."""
-    arch = fs.arch(network)
-    return ImageData(
-        source,
-        data_dir,
-        resolution=arch.resolution,
-        test_resolution=arch.test_resolution,
-        batch_size=batch,
-        augmentation=augmentation,
-    )
 
 
 def speed(
@@ -42,9 +26,13 @@ def speed(
     """Images/s of the loader alone, the step alone (captured, eager) and loader and captured step
     together, over about `seconds` each; `fine`: together at least `WANTED` of the slower."""
     recipe = replace(
-        load_recipe("imagenet-100ep"), precision=precision, batch_size=batch, mixup=0.0
+        load_recipe("imagenet-100ep"),
+        precision=precision,
+        batch_size=batch,
+        mixup=0.0,
+        augmentation=augmentation,
     )
-    data = data_for(network, augmentation, source, data_dir, batch)
+    data = images_for(fs.arch(network), recipe, source, batch, data_dir=data_dir)
     line: dict[str, Any] = {"batch": batch, "precision": precision, "loader": data.loader_name}
     line["loader_images_per_s"] = loading_rate(data.train_dataloader(), seconds)
     for name, kind in (("eager", TrainingStep), ("captured", CapturedTrainingStep)):

@@ -1,7 +1,6 @@
 """Downloads from a server on this machine: resumed, verified, from mirrors in order."""
 
 import hashlib
-from http.server import BaseHTTPRequestHandler
 
 import numpy as np
 import pytest
@@ -9,7 +8,7 @@ import pytest
 from fastscale.data import download as module
 from fastscale.data.download import download
 from fastscale.errors import InputError
-from tests.serving import serving
+from tests.serving import serving_files
 
 BODY = np.random.default_rng(0).bytes(700_000)
 SHA256, MD5 = hashlib.sha256(BODY).hexdigest(), hashlib.md5(BODY).hexdigest()
@@ -17,30 +16,8 @@ SHA256, MD5 = hashlib.sha256(BODY).hexdigest(), hashlib.md5(BODY).hexdigest()
 
 @pytest.fixture
 def server():
-    """.url; .asked: the Range headers seen; .drop: bytes after which a connection breaks; .ranges: whether it can resume."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            own = self.server
-            own.asked.append((self.path, self.headers.get("Range")))
-            if self.path.startswith("/missing"):
-                return self.send_error(404)
-            start = 0
-            if own.ranges and self.headers.get("Range"):
-                start = int(self.headers["Range"].split("=")[1].rstrip("-"))
-                if start >= len(BODY):
-                    return self.send_error(416)
-                self.send_response(206)
-            else:
-                self.send_response(200)
-            body = b"wrong" * 100 if self.path.startswith("/wrong") else BODY[start:]
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            if own.drop:
-                body, own.drop = body[: own.drop], 0
-            self.wfile.write(body)
-
-    with serving(Handler, asked=[], drop=0, ranges=True) as own:
+    with serving_files() as own:
+        own.files |= {"/a": BODY, "/wrong": b"wrong" * 100}
         yield own
 
 

@@ -1,4 +1,4 @@
-"""The default set: Debian's package by apt, installed or not, else public addresses; verified content in every case."""
+"""The default set: from public addresses, else Debian's package by apt; verified content in every case."""
 
 import gzip
 import hashlib
@@ -36,12 +36,13 @@ def package(tmp_path, monkeypatch):
     monkeypatch.setattr(fashion_mnist, "INSTALLED", tmp_path / "not-installed")
     monkeypatch.setattr(fashion_mnist, "MIRRORS", (f"file://{tmp_path}/dead/",))
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "mkdir").symlink_to("/bin/mkdir")
     return folder
 
 
 def fake_apt(tmp_path, package, *, system: bool = True, private: bool = True):
     """apt-get and dpkg-deb that serve the package; `system`, `private`: whether with the machine's lists, with lists of our own."""
-    (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "apt-get").write_text(
         f"""#!/bin/sh
 PATH=/bin:/usr/bin
@@ -51,15 +52,16 @@ case "$*" in
   *Dir::State=*) {"true" if private else "exit 100"} ;;
   *) {"true" if system else "exit 100"} ;;
 esac
-touch {fashion_mnist.PACKAGE}_1_all.deb
+touch dataset-fashion-mnist_1_all.deb
 """
     )
     target = os.path.relpath(fashion_mnist.INSTALLED, "/")
     (tmp_path / "bin" / "dpkg-deb").write_text(
-        f"#!/bin/sh\nPATH=/bin:/usr/bin\nmkdir -p unpacked/{target} && cp {package}/*.gz unpacked/{target}/\n"
+        f"#!/bin/sh\nPATH=/bin:/usr/bin\nmkdir -p {target} && cp {package}/*.gz {target}/\n"
     )
     for f in (tmp_path / "bin").iterdir():
-        f.chmod(f.stat().st_mode | stat.S_IEXEC)
+        if f.name != "mkdir":
+            f.chmod(f.stat().st_mode | stat.S_IEXEC)
 
 
 def check(home):
@@ -96,18 +98,33 @@ def test_apt_fetches_it_without_root_also_where_its_lists_are_empty(
 
 
 @pytest.mark.parametrize("apt", [True, False])
-def test_without_apt_it_comes_from_the_public_addresses(package, tmp_path, monkeypatch, lines, apt):
+def test_it_comes_from_the_public_addresses_and_apt_is_not_asked(
+    package, tmp_path, monkeypatch, lines, apt
+):
     if apt:
-        fake_apt(tmp_path, package, system=False, private=False)
+        fake_apt(tmp_path, package)
     monkeypatch.setattr(
         fashion_mnist, "MIRRORS", (f"file://{tmp_path}/dead/", f"file://{package}/")
     )
     source("fashion-mnist").fetch(lines)
     check(package)
-    assert ("apt could not fetch dataset-fashion-mnist" in lines) == apt
+    assert not (tmp_path / "apt.log").exists()
 
 
-def test_nowhere_to_be_had_is_one_line(package, lines):
+def test_what_the_addresses_gave_in_part_is_removed_when_apt_gives_all(
+    package, tmp_path, monkeypatch, lines
+):
+    whole = source("fashion-mnist").home
+    whole.mkdir(parents=True)
+    for name in ("train-images-idx3-ubyte.gz", "t10k-images-idx3-ubyte.gz.part"):
+        (whole / name).write_bytes(b"some")
+    fake_apt(tmp_path, package)
+    source("fashion-mnist").fetch(lines)
+    check(package)
+
+
+def test_nowhere_to_be_had_is_one_line(package, tmp_path, lines):
+    fake_apt(tmp_path, package, system=False, private=False)
     with pytest.raises(InputError, match="could not fetch train-images") as e:
         source("fashion-mnist").fetch(lines)
     assert "\n" not in str(e.value)

@@ -8,9 +8,7 @@ import shutil
 import pytest
 from PIL import Image
 
-from fastscale.data import ImageData, check_beton, read_info, source, stale, upgrade
-from fastscale.data import module as module_file
-from fastscale.data.info import BetonInfo
+from fastscale.data import ImageData, check_beton, choice, read_info, source, stale, upgrade
 from fastscale.data.verify import verify
 from fastscale.data.write import write
 from fastscale.errors import InputError
@@ -102,7 +100,7 @@ def test_a_stale_store_is_refused_in_a_line_that_says_what_changed(
     with pytest.raises(InputError, match=said) as e:
         opened(small_tree)
     assert "\n" not in str(e.value) and f"fastscale data write {small_tree}" in str(e.value)
-    module_file._say_once.cache_clear()
+    choice.say_once.cache_clear()
     assert opened(small_tree, stale="ok").data_hash == before.data_hash
     assert "going on with what is stored" in capsys.readouterr().out
     with pytest.raises(InputError, match="stale 'never': wanted refuse or ok"):
@@ -317,10 +315,28 @@ def test_no_link_is_followed(small_tree, tmp_path, lines):
     assert victim.read_text() == "mine"
 
 
-def test_every_field_of_a_description_is_checked():
-    from fastscale.data.info import _CHECKS
-
-    assert set(_CHECKS) == set(BetonInfo.__dataclass_fields__)
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("count", 1.0, "count must be a valid integer"),
+        ("bytes", True, "bytes must be a valid integer"),
+        ("mean", [1, 2, "3"], "mean.2 must be a valid number"),
+        ("std", [0, 1, 1], "std.0 must be greater than or equal to 0.001"),
+        ("classes", ["a", "a"], "classes must be different texts"),
+        ("class_counts", [1], "class_counts do not belong to classes and count"),
+        ("split", "test", "split must be train or val"),
+        ("list_digest", "x", "list_digest must match pattern"),
+        ("settings", {}, "missing field 'settings.max_resolution'"),
+        ("counts", {"raw": 1}, "counts must be kept, raw, encoded, shrunk, unproven"),
+    ],
+)
+def test_a_wrong_field_of_a_description_is_named(tree, lines, field, value, message):
+    write(str(tree), workers=0, progress=lines)
+    path = source(str(tree)).betons / "train.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), field: value}))
+    with pytest.raises(InputError, match=f"not the description.*{message}") as e:
+        read_info(path.with_suffix(".beton"))
+    assert "\n" not in str(e.value)
 
 
 def test_an_eps_under_a_jpegs_name_is_broken_and_nothing_is_started(tree, lines, monkeypatch):

@@ -8,15 +8,15 @@ import pytorch_lightning as pl
 import torch
 from torch import nn
 
-from fastscale.data import ImageData, source
-from fastscale.data import module as module_file
+from fastscale.data import ImageData, choice, source
+from fastscale.data.identity import combined_hash
 from fastscale.data.images import spread
 from fastscale.data.write import write
 from fastscale.errors import InputError
 
 LOADERS = pytest.mark.parametrize("loader", ["ffcv", "plain"])
 SMALL = {"resolution": 32, "test_resolution": 32, "batch_size": 10, "workers": 1}
-if not module_file.have_ffcv():
+if not choice.have_ffcv():
     LOADERS = pytest.mark.parametrize("loader", ["plain"])
 
 
@@ -38,7 +38,7 @@ def test_facts_are_there_at_once_and_the_same_for_both_loaders(spec, loader):
         12,
     )
     assert (d.mean, d.std, d.data_name, d.loader_name) == (s.mean, s.std, s.name, loader)
-    first = module_file.combined_hash(s.split("train").list_digest(), s.split("val").list_digest())
+    first = combined_hash(s.split("train").list_digest(), s.split("val").list_digest())
     assert d.data_hash.startswith("2:") and d.same_data(d.data_hash) and d.same_data(first)
     assert d.same_data(None) and not d.same_data("0" * 64) and not d.same_data(d.data_hash[2:])
     other = ImageData(spec, loader="plain", **SMALL)
@@ -51,10 +51,10 @@ def test_facts_are_there_at_once_and_the_same_for_both_loaders(spec, loader):
 
 
 def test_auto_takes_what_is_quickest_and_says_where_ffcv_is_not(spec, monkeypatch, capsys):
-    chosen = "resident" if module_file.have_ffcv() else "plain"
+    chosen = "resident" if choice.have_ffcv() else "plain"
     assert ImageData(spec, **SMALL).loader_name == chosen
-    monkeypatch.setattr(module_file, "have_ffcv", lambda: False)
-    module_file._say_once.cache_clear()
+    monkeypatch.setattr(choice, "have_ffcv", lambda: False)
+    choice.say_once.cache_clear()
     assert [ImageData(spec, **SMALL).loader_name for _ in range(2)] == ["plain", "plain"]
     assert capsys.readouterr().out.count("FFCV is not installed") == 1
     with pytest.raises(
@@ -99,7 +99,7 @@ def test_a_batch_larger_than_the_data_is_an_error_of_training_alone(spec):
         data.share_of(1)
 
 
-@pytest.mark.skipif(not module_file.have_ffcv(), reason="FFCV is not installed")
+@pytest.mark.skipif(not choice.have_ffcv(), reason="FFCV is not installed")
 @pytest.mark.parametrize("spoil, said", [
     (lambda p: p.unlink(), r"val\.beton: not written yet; make it with: fastscale data write "),
     (lambda p: p.with_suffix(".json").unlink(), r"val\.json: missing.*; make it again with: fastscale data write "),
@@ -116,7 +116,7 @@ def test_betons_that_do_not_serve_are_one_line_before_training(spec, spoil, said
 
 
 def test_betons_of_another_source_are_refused(spec, make, lines):
-    if not module_file.have_ffcv():
+    if not choice.have_ffcv():
         pytest.skip("FFCV is not installed")
     other = str(make("others", 2, 1))
     write(other, source(spec).betons, progress=lines, workers=0)
@@ -197,7 +197,7 @@ def test_a_second_fit_starts_again(spec, loader):
 
 
 def test_both_loaders_train_on_the_same_batches(spec):
-    if not module_file.have_ffcv():
+    if not choice.have_ffcv():
         pytest.skip("FFCV is not installed")
     nets = []
     for loader in ("ffcv", "plain"):

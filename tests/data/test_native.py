@@ -159,7 +159,7 @@ def test_batches_overlap_and_the_first_damaged_image_is_named(photos):
         threads, started = kind(2), []
         for indices in (np.arange(4), np.arange(12), np.arange(10, 24)):
             out = np.zeros((len(indices), 32, 32, 3), np.uint8)
-            wanted = Wanted(loader.decode.framing, 0, indices, rows[indices], sizes[indices], file)
+            wanted = Wanted(loader.framing, 0, indices, rows[indices], sizes[indices], file)
             started.append((threads.start(wanted, out), out))
         threads.finish(started[0][0])
         with pytest.raises(ValueError, match="image 4: its JPEG data is damaged"):

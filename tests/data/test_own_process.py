@@ -81,7 +81,7 @@ def test_the_same_batches_over_epochs_resume_break_and_sizes(photos, made):
     first = pid(theirs)
     for side in (16, 48):
         for loader in (theirs, ours):
-            loader.decode.framing = replace(TRAIN, resolution=side, test_resolution=side)
+            loader.framing = replace(TRAIN, resolution=side, test_resolution=side)
         assert same(epoch(theirs), epoch(ours))
         assert (pid(theirs) == first) == (side == 16), "a larger batch needs a larger ring"
 
@@ -106,7 +106,7 @@ def test_shares_subsets_and_whole_validation(small, made):
     k = {"rank": 1, "world": 2, "indices": np.arange(3, 43, 2)}
     assert same(epoch(made(small, **k)), epoch(guarded(small, TRAIN, 5, **k)))
     loader = made(small, replace(TRAIN, train=False))
-    assert len(loader) == 3 and same(epoch(loader), epoch(guarded(small, loader.decode.framing, 5)))
+    assert len(loader) == 3 and same(epoch(loader), epoch(guarded(small, loader.framing, 5)))
 
 
 def test_a_second_loop_ends_the_first(small, made):

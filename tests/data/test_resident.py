@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from fastscale.data import ImageData
+from fastscale.data import ImageData, choice
 from fastscale.data import module as module_file
 from fastscale.data import resident as resident_file
 from fastscale.data.beton import read_index
@@ -155,7 +155,7 @@ def test_asked_for_where_it_cannot_be(photos, monkeypatch):
 
 
 def test_raw_images_need_no_ffcv(small, monkeypatch):
-    monkeypatch.setattr(module_file, "have_ffcv", lambda: False)
+    monkeypatch.setattr(choice, "have_ffcv", lambda: False)
     monkeypatch.setitem(sys.modules, "fastscale.data.ffcv_decoder", None)  # its import fails
     data = module(small, loader="resident")
     assert sum(len(y) for _, y in data.train_dataloader()) == 40

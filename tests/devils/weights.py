@@ -185,7 +185,12 @@ def first(header: dict, key: str, value: Any) -> dict:
 
 
 def about(header: dict, key: str, value: Any) -> dict:
-    return {**header, "__metadata__": {**header["__metadata__"], key: value}}
+    """In the layout of the first releases: a key of metadata for every field."""
+    from fastscale.release.description import TEXTS
+
+    values = json.loads(header["__metadata__"]["fastscale"])
+    told = {k: v if k in TEXTS else json.dumps(v) for k, v in values.items()}
+    return {**header, "__metadata__": {**told, key: value}}
 
 
 SHAPES = ([-1], [1 << 62, 8], ["x"], [True], [[]], None, [0.5], [0] * 99)

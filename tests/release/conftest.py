@@ -2,7 +2,6 @@
 
 import hashlib
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler
 
 import pytest
 import torch
@@ -11,7 +10,7 @@ import fastscale as fs
 from fastscale.release.checkpoint import to_bytes
 from fastscale.release.description import describe
 from fastscale.release.manifest import Entry, manifest_text
-from tests.serving import serving
+from tests.serving import serving_files
 
 RUN = "regnety-tiny.quick"
 SHORT = [
@@ -113,25 +112,5 @@ def release(tiny, tmp_path):
 
 @pytest.fixture
 def server():
-    """.url; .files: bytes by path; .asked: (path, Range) seen; .drop: bytes after which the next answer breaks off."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            own = self.server
-            own.asked.append((self.path, self.headers.get("Range")))
-            body = own.files.get(self.path)
-            if body is None:
-                return self.send_error(404)
-            start = (
-                int(self.headers["Range"].split("=")[1].rstrip("-"))
-                if self.headers.get("Range")
-                else 0
-            )
-            self.send_response(206 if start else 200)
-            self.send_header("Content-Length", str(len(body) - start))
-            self.end_headers()
-            stop, own.drop = (own.drop or len(body)), 0
-            self.wfile.write(body[start:stop])
-
-    with serving(Handler, files={}, asked=[], drop=0) as own:
+    with serving_files() as own:
         yield own

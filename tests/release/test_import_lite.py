@@ -13,9 +13,10 @@ from PIL import Image
 
 import fastscale as fs
 from fastscale.data.beton import read_info
+from fastscale.data.choice import have_ffcv
 from fastscale.data.framing import cut
 from fastscale.data.images import spread
-from fastscale.data.module import ImageData, have_ffcv
+from fastscale.data.module import ImageData
 from fastscale.data.paths import beton_folder
 from fastscale.errors import InputError
 from fastscale.release.fuse import fuse

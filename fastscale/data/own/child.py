@@ -75,7 +75,7 @@ class Child:
         threading.Thread(target=self.listen, daemon=True).start()
         while True:
             number, framing, first, self.free = self.epochs.get()
-            self.loader.decode.framing = framing
+            self.loader.framing = framing
             self.loader.next_epoch, self.loader.first_batch = number, first
             try:
                 for images, labels in self.loader:

@@ -13,30 +13,34 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 from multiprocessing.connection import Connection
-from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from fastscale.data.beton import check_beton, read_index
-from fastscale.data.framing import Framing, batch_count
+from fastscale.data.epochs import Epochs, Share
+from fastscale.data.framing import Framing
 from fastscale.data.own.ring import Ring, slot_layout
 from fastscale.errors import InputError, RunError
 from fastscale.home import PACKAGE
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 SLOTS = 6
 KEPT = 3  # slots that the child always has: two batches in the making, one that is ready
 ENDED = "the process that loads images has ended (killed? out of memory?): the run can be resumed"
 
 
-class OwnLoader:
+class OwnLoader(Epochs):
     """The batches of a GuardedLoader with the same arguments, bit for bit, from a process of their own.
 
-    A sized iterable of (images (N, 3, R, R) uint8 channels_last, labels (N,) int64) with `next_epoch`, `first_batch` and
-    `decode.framing` as there; one loop at a time. On a GPU machine images and labels lie in pinned memory. A batch stays as it
-    is while its images are held; labels of their own belong to it. When the images are dropped, the copies that were begun on
-    the current stream are waited for before their memory is filled again; of a copy on another stream, `copied` has to be told.
+    A sized iterable of (images (N, 3, R, R) uint8 channels_last, labels (N,) int64); one loop at a
+    time. On a GPU machine images and labels lie in pinned memory. A batch stays as it is while its
+    images are held; labels of their own belong to it. When the images are dropped, the copies that
+    were begun on the current stream are waited for before their memory is filled again; of a copy on
+    another stream, `copied` has to be told.
 
     InputError for a file that is not whole; RunError from the loop for a damaged image and for a process that was killed.
     """
@@ -48,36 +52,22 @@ class OwnLoader:
         batch_size: int,
         *,
         workers: int = 1,
-        indices: np.ndarray | None = None,
-        epoch: int = 0,
-        rank: int = 0,
-        world: int = 1,
+        **share: Unpack[Share],
     ):
-        check_beton(os.fspath(path))
-        self.indices = (
-            np.arange(len(read_index(os.fspath(path)).rows))
-            if indices is None
-            else np.asarray(indices)
-        )
-        self.decode = SimpleNamespace(framing=framing)
-        self.path, self.batch_size, self.workers = os.fspath(path), batch_size, workers
-        self.rank, self.world, self.next_epoch, self.first_batch = rank, world, epoch, 0
-        self.images = len(framing.order(self.indices, epoch, rank, world))
-        framing.check(self.images, batch_size)
+        self.path, self.workers = os.fspath(path), workers
+        check_beton(self.path)
+        super().__init__(framing, batch_size, len(read_index(self.path).rows), **share)
         self.running: _Process | None = None
         self._process()  # starts while the network is built
-
-    def __len__(self) -> int:
-        return batch_count(self.images, self.batch_size, drop_last=self.decode.framing.train)
 
     @property
     def ring_bytes(self) -> int:
         """Memory that the batches on their way take."""
-        return SLOTS * slot_layout(min(self.batch_size, self.images), self.side)[1]
+        return SLOTS * slot_layout(min(self.batch_size, self.count), self.side)[1]
 
     @property
     def side(self) -> int:
-        return int(self.decode.framing.resolution)
+        return self.framing.resolution
 
     def _process(self) -> _Process:
         """The running one, where its slots are large enough."""
@@ -86,20 +76,20 @@ class OwnLoader:
         if self.running is None:
             loader = {
                 "path": self.path,
-                "framing": self.decode.framing,
+                "framing": self.framing,
                 "batch_size": self.batch_size,
                 "workers": self.workers,
                 "indices": self.indices,
                 "rank": self.rank,
                 "world": self.world,
             }
-            self.running = _Process(loader, min(self.batch_size, self.images), self.side)
+            self.running = _Process(loader, min(self.batch_size, self.count), self.side)
         return self.running
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         process, epoch, first = self._process(), self.next_epoch, self.first_batch
         self.next_epoch, self.first_batch = epoch + 1, 0
-        turn = process.begin(epoch, self.decode.framing, first)
+        turn = process.begin(epoch, self.framing, first)
         try:
             yield from iter(partial(process.next, turn), None)  # holds no batch while it waits
         finally:

@@ -24,7 +24,6 @@ from fastscale.data.paths import data_root
 from fastscale.data.source_kinds import lock
 from fastscale.errors import InputError
 from fastscale.release.importing.convert import ImportedWeights, import_file
-from fastscale.release.places import offline
 
 FILE = Path(__file__).with_name("known.csv")
 PACKAGE = "package:"
@@ -106,10 +105,6 @@ def _fetched(found: Known, folder: Path, say: Say) -> Path:
                 f"{path}: its sha256 is not {wanted}: damaged or exchanged; delete it and {kept.name}, and load again"
             )
         if not path.is_file():
-            if offline():
-                raise InputError(
-                    f"{found.name} is not in {path.parent}, and FASTSCALE_OFFLINE is set: fetch {found.url} and put it there"
-                )
             download([found.url], path, sha256=wanted or None, say=say, unhashed=not wanted)
         if not wanted:
             digest = file_hash(path)

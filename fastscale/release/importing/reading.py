@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from fastscale.common import check_zip, parse_json, read_text
 from fastscale.data.images import Say
 from fastscale.errors import InputError
+from fastscale.release.safefile import refusing
 from fastscale.training.better import check_choice, say_apart
 from fastscale.training.checkpoint_io import flaw, is_number
 
@@ -58,7 +60,7 @@ def read_weights(path: str | os.PathLike, weights: str, say: Say) -> Read:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file")
-    content = _safetensors(path) if path.suffix == ".safetensors" else _torch(path)
+    content = refusing(path, load_file) if path.suffix == ".safetensors" else _torch(path)
     settings: dict[str, Any] = {}
     for _ in range(DEPTH):
         if not isinstance(content, dict):
@@ -163,16 +165,6 @@ def _plain(content: Mapping[Any, Any]) -> dict[str, Any]:
             elif isinstance(found, str | int | float):
                 out[name] = found
     return out
-
-
-def _safetensors(path: Path) -> object:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        return load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise InputError(f"{path}: not a safetensors file, or cut short ({_line(error)})") from None
 
 
 def _torch(path: Path) -> object:
