@@ -266,4 +266,6 @@ def test_drawn_twice_it_is_the_same_to_the_byte(artifact, tmp_path, stay_at):
         ".md",
         ".csv",
         ".tex",
-    } and "no network has been trained yet" in (tmp_path / "d" / "figures" / f"{NAME}.md").read_text()
+    } and "no network has been trained yet" in (
+        tmp_path / "d" / "figures" / f"{NAME}.md"
+    ).read_text()
