@@ -6,15 +6,18 @@ Knows no other room but `errors`. Nothing here imports torch.
 from __future__ import annotations
 
 import copy
+import ctypes
 import errno
 import hashlib
 import json
 import math
 import os
 import re
+import signal
 import socket
 import stat
 import struct
+import sys
 import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -28,6 +31,12 @@ MIB = 1 << 20
 MAX_DEPTH = 50  # of nested lists and mappings in a file: no file of ours has more than six
 MAX_NODES = 200_000  # values in a YAML file after its aliases are expanded
 _PART = re.compile(r"\.(?P<host>[0-9a-f]{4})-(?P<pid>\d+)\.part\Z")
+
+
+def die_with_parent(sign: int = signal.SIGTERM) -> None:
+    """Called in a child process: on Linux, the signal reaches it when its parent is gone, however it went."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, sign)  # PR_SET_PDEATHSIG
 
 
 # ---- writing ----------------------------------------------------------------------------------

@@ -3,11 +3,14 @@
 An artifact gives pages (see `chart`); of each its Markdown, its pictures as SVG and PNG, its tables as CSV and LaTeX are written.
 """
 
+import sys
 from collections.abc import Collection, Sequence
-from functools import singledispatch
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial, singledispatch
+from multiprocessing import get_context
 from pathlib import Path
 
-from fastscale.common import write_whole
+from fastscale.common import die_with_parent, write_whole
 from fastscale.home import home
 from fastscale.paper.artifacts import (
     DRAWINGS,
@@ -26,6 +29,7 @@ from fastscale.paper.pages import page as markdown
 from fastscale.paper.tables.table import Table, to_csv, to_latex
 from fastscale.records import Record, latest, read_records, write_snapshot
 from fastscale.records.committed import facts
+from fastscale.records.environment import cores
 
 
 def produce(folder: Path, names: Collection[str] | None = None) -> list[Path]:
@@ -35,12 +39,31 @@ def produce(folder: Path, names: Collection[str] | None = None) -> list[Path]:
     """
     records = facts()
     chosen = [load_artifact(name) for name in (list_artifacts() if names is None else names)]
-    paths = [path for artifact in chosen for path in produce_artifact(artifact, records, folder)]
+    paths = [path for made in _produce_each(chosen, records, folder) for path in made]
     if names is None:
         return paths + _summaries(records, folder)
     if (folder / "README.md").is_file():  # of all artifacts: renewed where it lies, not begun
         _summaries(records, folder)
     return paths
+
+
+def _produce_each(
+    artifacts: Sequence[Artifact], records: Sequence[Record], folder: Path
+) -> list[list[Path]]:
+    """`produce_artifact` of each, in as many processes as there are cores, figures first.
+
+    In this one alone where only one is asked for, or where a fork could be of a process with threads:
+    torch's do not live on in a copy.
+    """
+    if min(len(artifacts), cores()) < 2 or sys.platform != "linux" or "torch" in sys.modules:
+        return [produce_artifact(artifact, records, folder) for artifact in artifacts]
+    import fastscale.paper.render  # noqa: F401  (matplotlib, loaded once for all)
+
+    order = sorted(artifacts, key=lambda artifact: not isinstance(artifact, Figure | Comparison))
+    with ProcessPoolExecutor(min(cores(), 8), get_context("fork"), die_with_parent) as pool:
+        done = pool.map(partial(produce_artifact, records=records, folder=folder), order)
+        made = dict(zip((artifact.name for artifact in order), done, strict=True))
+    return [made[artifact.name] for artifact in artifacts]
 
 
 def produce_artifact(artifact: Artifact, records: Sequence[Record], folder: Path) -> list[Path]:

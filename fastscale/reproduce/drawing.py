@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from fastscale.common import die_with_parent
 from fastscale.data.beton import read_info
 from fastscale.data.paths import beton_folder
 from fastscale.data.sizes import SIZES
@@ -24,7 +25,6 @@ from fastscale.paper import (
 from fastscale.paper.artifacts import Plan
 from fastscale.records import Record
 from fastscale.records.committed import committed
-from fastscale.reproduce.local import die_with_parent
 from fastscale.reproduce.plan import made_here
 
 

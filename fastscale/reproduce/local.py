@@ -4,9 +4,7 @@ On a CPU as many run side by side as there are cores, one thread each, because t
 after another.
 """
 
-import ctypes
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -14,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastscale.common import open_to_append
+from fastscale.common import die_with_parent, open_to_append
 from fastscale.records.environment import cores
 from fastscale.reproduce.cost import duration, has_gpu
 from fastscale.reproduce.plan import Run
@@ -136,7 +134,7 @@ def start(job: Job, threads: int, devices: int = 1) -> Job:
             stderr=log,
             stdin=subprocess.DEVNULL,
             env=environment,
-            preexec_fn=die_with_parent,
+            preexec_fn=die_with_parent,  # a killed `reproduce` takes its runs along; they resume
         )
     return job
 
@@ -153,12 +151,6 @@ def stop(running: Sequence[Job]) -> None:
                 job.process.wait(max(0.1, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 job.process.kill()
-
-
-def die_with_parent() -> None:
-    """On Linux, a killed `reproduce` takes its runs with it; they resume with the next one."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
 
 def outcome(job: Job) -> str:
