@@ -16,10 +16,10 @@ from fastscale.api import (
     scale_to,
     transforms,
 )
-from fastscale.archs import AnyNet, Arch, EffNet, RegNet
+from fastscale.archs import AnyNet, Arch, EffNet, RegNet, register_arch, register_family
 from fastscale.counts import Complexity
 from fastscale.errors import InputError
-from fastscale.scaling import ScaledTo, Strategy
+from fastscale.scaling import ScaledTo, Strategy, register_strategy
 
 __version__ = "0.1.0"
 
@@ -40,6 +40,9 @@ __all__ = [
     "plan",
     "predict_time",
     "records",
+    "register_arch",
+    "register_family",
+    "register_strategy",
     "scale",
     "scale_to",
     "transforms",

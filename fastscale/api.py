@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from fastscale import counts, scaling
 from fastscale.archs import Arch, base_names
+from fastscale.common import IMAGENET_IMAGES
 from fastscale.counts import Complexity
 from fastscale.errors import InputError
 from fastscale.scaling import ScaledTo, Strategy
@@ -33,7 +34,7 @@ def _known(value: object) -> Arch:
 
 
 def list_archs() -> list[str]:
-    """The names of all base networks."""
+    """The names of all base networks, those registered last."""
     return base_names()
 
 
@@ -106,7 +107,7 @@ def predict_time(
     batch: float | None = None,
     *,
     mode: str | None = None,
-    images: int = 1_281_167,
+    images: int = IMAGENET_IMAGES,
     devices: int | None = None,
     resolution: int | None = None,
     num_classes: int = 1000,
@@ -153,7 +154,7 @@ def plan(
     device: "str | Device | Sequence[str | Device] | None" = None,
     batch: float | None = None,
     latency_batch: float | None = None,
-    images: int = 1_281_167,
+    images: int = IMAGENET_IMAGES,
     devices: int | None = None,
     num_classes: int = 1000,
     precision: str | None = None,

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from fastscale.common import write_whole
+from fastscale.common import IMAGENET_IMAGES, write_whole
 from fastscale.data import Framing, source
 from fastscale.data.ffcv_loader import GuardedLoader
 from fastscale.data.images import ImageSet, spread
@@ -30,7 +30,7 @@ from fastscale.data.source_kinds import Source
 from fastscale.data.write import write
 from fastscale.errors import InputError
 
-IMAGENET = 1_281_167 + 50_000
+IMAGENET = IMAGENET_IMAGES + 50_000
 SETTINGS: dict[str, dict[str, Any]] = {
     "longer side 500, files kept (default)": {},
     "500, quality 90": {"jpeg_quality": 90},

@@ -1,8 +1,10 @@
 """AnyNet: a stem, stages of equal bottleneck blocks, a head. RegNetX/Y/Z, ResNet and ResNeXt are AnyNets (paper, Fig. 3)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from math import prod
+from typing import Any, Self
 
+from fastscale.archs.arch import Arch, se_layers
 from fastscale.archs.check import (
     MOST_TEST_RESOLUTION,
     check_choice,
@@ -11,7 +13,8 @@ from fastscale.archs.check import (
     check_stages,
     check_whole,
 )
-from fastscale.archs.compatibility import bottleneck_width
+from fastscale.archs.compatibility import bottleneck_width, compatible_stages
+from fastscale.archs.layers import Layer, conv, out_size
 
 BLOCKS = ("bottleneck", "inverted")
 STEMS = ("conv3x3", "conv7x7-maxpool")
@@ -19,7 +22,7 @@ ACTIVATIONS = ("relu", "silu")
 
 
 @dataclass(frozen=True)
-class AnyNet:
+class AnyNet(Arch):
     """One network in its per-stage form. Resolutions in pixels (square inputs), widths in channels.
 
     `block` "bottleneck" is the X block, and the Y block where `se_ratio` > 0: 1x1, 3x3 group, [SE], 1x1, residual with a projection
@@ -80,6 +83,51 @@ class AnyNet:
         )
 
     @property
+    def family(self) -> str:
+        """By its blocks: RegNetX, RegNetY (with SE), RegNetZ, ResNet or ResNeXt."""
+        if self.stem == "conv7x7-maxpool":
+            return "ResNeXt" if self.grouped else "ResNet"
+        return "RegNetZ" if self.block == "inverted" else "RegNetY" if self.se_ratio else "RegNetX"
+
+    @property
     def total_stride(self) -> int:
         """Input pixels per pixel of the last stage."""
-        return self.stem_stride * (2 if self.stem == "conv7x7-maxpool" else 1) * prod(self.strides)
+        return super().total_stride * (2 if self.stem == "conv7x7-maxpool" else 1)
+
+    def stem_layers(self, resolution: int) -> list[Layer]:
+        """A 3x3 conv, or ResNet's 7x7 conv and max pool."""
+        if self.stem == "conv3x3":
+            return super().stem_layers(resolution)
+        w = self.stem_width
+        first = conv("stem.conv", 3, w, resolution, kernel=7, stride=self.stem_stride)
+        size = first.size_out
+        return [first, Layer("stem.pool", "maxpool", w, w, size, out_size(size, 2), 3, 2)]
+
+    def block_layers(self, stage: int, w_in: int, size: int, stride: int) -> list[Layer]:
+        """[proj] conv1 conv2 [se] conv3."""
+        w_out, v = self.widths[stage], self.bottleneck_widths[stage]
+        groups = v // self.group_widths[stage] if self.grouped else 1
+        layers = []
+        if self.block == "bottleneck" and (w_in != w_out or stride != 1):
+            layers.append(conv("proj", w_in, w_out, size, stride=stride))
+        layers.append(conv("conv1", w_in, v, size))
+        layers.append(conv("conv2", v, v, size, kernel=3, stride=stride, groups=groups))
+        if self.se_ratio:  # hidden width: RegNets round, EfficientNets cut (authors' code)
+            layers += se_layers(v, max(1, round(w_in * self.se_ratio)))
+        return [*layers, conv("conv3", v, w_out, out_size(size, stride))]
+
+    def resized(
+        self,
+        width: Callable[[float], int],
+        group_width: Callable[[float], int],
+        **changed: Any,
+    ) -> Self:
+        """Widths and group widths grow and are made compatible; stem and head stay."""
+        widths = tuple(map(width, self.widths))
+        if self.grouped:
+            groups = tuple(map(group_width, self.group_widths))
+        else:  # a plain 3x3 conv stays plain: one group, as wide as its bottleneck
+            ratios = zip(widths, self.bottleneck_ratios, strict=True)
+            groups = tuple(max(1, round(w * b)) for w, b in ratios)
+        widths, groups = compatible_stages(widths, self.bottleneck_ratios, groups)
+        return self.with_(**changed, widths=widths, group_widths=groups)

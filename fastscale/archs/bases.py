@@ -12,6 +12,7 @@ from dataclasses import replace
 from fastscale.archs.anynet import AnyNet
 from fastscale.archs.effnet import EffNet
 from fastscale.archs.regnet import RegNet
+from fastscale.common import IMAGENET_PIXELS, IMAGENET_RESIZED
 
 Y_BLOCK: dict = {"se_ratio": 0.25}
 # the paper's head width of RegNetZ is 1000 at every size: it does not scale
@@ -121,8 +122,8 @@ def _resnet(
 ) -> AnyNet:
     return AnyNet(
         name,
-        224,
-        256,
+        IMAGENET_PIXELS,
+        IMAGENET_RESIZED,
         depths,
         widths=(256, 512, 1024, 2048),
         group_widths=group_widths,
@@ -137,8 +138,8 @@ def _resnet(
 def _paper() -> list[AnyNet]:
     y500 = AnyNet(
         "regnety-500mf",
-        224,
-        256,
+        IMAGENET_PIXELS,
+        IMAGENET_RESIZED,
         (1, 4, 9, 3),
         (32, 88, 248, 688),
         (4,) * 4,

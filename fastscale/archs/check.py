@@ -1,6 +1,7 @@
 """Checks that every arch runs on itself when it is made, each with a text that says what would be right."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 
 from fastscale.errors import InputError
@@ -97,3 +98,11 @@ def said_number(value: object) -> str:
     if abs(value) < 10**15:
         return f"{value:,}"
     return f"about {'-' * (value < 0)}10^{int(value.bit_length() * math.log10(2))}"
+
+
+def check_name(name: object) -> None:
+    """InputError unless a network can be called that."""
+    if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9][A-Za-z0-9_.=+-]{0,149}", name):
+        raise InputError(
+            f"{name!r:.80} cannot name a network: use lower-case letters, digits, - and _"
+        )

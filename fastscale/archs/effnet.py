@@ -1,8 +1,10 @@
 """EffNet: a stem, stages of mobile inverted bottlenecks (MBConv with SE), a 1x1 head: EfficientNet's form (Tan and Le 2019)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from math import prod
+from typing import Any, ClassVar, Self
 
+from fastscale.archs.arch import Arch, se_layers
 from fastscale.archs.check import (
     MOST_TEST_RESOLUTION,
     check_choice,
@@ -11,6 +13,7 @@ from fastscale.archs.check import (
     check_stages,
     check_whole,
 )
+from fastscale.archs.layers import Layer, conv, out_size
 from fastscale.errors import InputError
 
 ACTIVATIONS = ("silu", "relu6")
@@ -18,7 +21,7 @@ PADDINGS = ("even", "same")
 
 
 @dataclass(frozen=True)
-class EffNet:
+class EffNet(Arch):
     """One EfficientNet-like network. Resolutions in pixels (square inputs), widths in channels.
 
     `expansions` are hidden width / the block's input width (1: no expanding conv), `kernels` the depthwise conv's sizes, `se_ratio`
@@ -42,6 +45,8 @@ class EffNet:
     activation: str = "silu"
     norm_eps: float = 1e-5
     padding: str = "even"
+
+    weight_decay: ClassVar[float] = 1e-5  # type: ignore[misc]
 
     def __post_init__(self) -> None:
         stages = {
@@ -69,6 +74,27 @@ class EffNet:
         check_resolution(self.name, self.test_resolution, self.resolution, MOST_TEST_RESOLUTION)
 
     @property
-    def total_stride(self) -> int:
-        """Input pixels per pixel of the last stage."""
-        return self.stem_stride * prod(self.strides)
+    def family(self) -> str:
+        """EfficientNet, Lite or not."""
+        return "EfficientNet"
+
+    def block_layers(self, stage: int, w_in: int, size: int, stride: int) -> list[Layer]:
+        """[conv1] conv2 [se] conv3."""
+        v, out = w_in * self.expansions[stage], out_size(size, stride)
+        layers = [conv("conv1", w_in, v, size)] if v != w_in else []
+        kernel = self.kernels[stage]
+        layers.append(conv("conv2", v, v, size, kernel=kernel, stride=stride, groups=v))
+        if self.se_ratio:  # hidden width: EfficientNets cut, RegNets round (authors' code)
+            layers += se_layers(v, max(1, int(w_in * self.se_ratio)))
+        return [*layers, conv("conv3", v, self.widths[stage], out)]
+
+    def resized(
+        self,
+        width: Callable[[float], int],
+        group_width: Callable[[float], int],
+        **changed: Any,
+    ) -> Self:
+        """Stem and head grow with the widths."""
+        stem_width, head_width = width(self.stem_width), width(self.head_width)
+        changed |= {"stem_width": stem_width, "head_width": head_width}
+        return super().resized(width, group_width, **changed)

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastscale.archs.anynet import AnyNet
+from fastscale.archs.check import MOST_BLOCKS
 from fastscale.archs.compatibility import compatible_stages
+from fastscale.common import IMAGENET_PIXELS, IMAGENET_RESIZED
 from fastscale.errors import InputError
 
 
@@ -22,7 +24,7 @@ class RegNet:
 
     def __post_init__(self) -> None:
         if (
-            self.depth < 1
+            not 1 <= self.depth <= MOST_BLOCKS
             or self.w0 < 8
             or self.w0 % 8
             or self.wa < 0
@@ -30,7 +32,7 @@ class RegNet:
             or self.group_width < 1
         ):
             raise InputError(
-                f"RegNet needs d >= 1, w0 a multiple of 8, wa >= 0, wm > 1, g >= 1; got {self}"
+                f"RegNet needs 1 <= d <= {MOST_BLOCKS:,}, w0 a multiple of 8, wa >= 0, wm > 1, g >= 1; got {self}"
             )
 
     def stages(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -43,7 +45,11 @@ class RegNet:
         return tuple(widths.count(w) for w in unique), tuple(unique)
 
     def to_anynet(
-        self, name: str, resolution: int = 224, test_resolution: int = 256, **fields: Any
+        self,
+        name: str,
+        resolution: int = IMAGENET_PIXELS,
+        test_resolution: int = IMAGENET_RESIZED,
+        **fields: Any,
     ) -> AnyNet:
         """The per-stage form, every stage with stride 2; `fields` are AnyNet's others (block, se_ratio, activation, stem, head)."""
         depths, widths = self.stages()

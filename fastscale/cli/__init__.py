@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from fastscale.cli import checkpoint, data, networks, planning, reproduce, timing, training, using
-from fastscale.cli.options import Parser, Verbs
+from fastscale.cli.options import Parser, Verbs, own_archs
 from fastscale.cli.terminal import plain_output
 from fastscale.errors import InputError, RunError
 
@@ -35,11 +35,10 @@ def _run(argv: Sequence[str] | None) -> int:
     top = parser()
     try:
         args, rest = top.parse_known_args(argv)
-        if args.further:
-            return args.run_verb(args, rest)
-        if rest:
+        if rest and not args.further:
             top.error(f"unrecognised: {' '.join(rest)}")
-        return args.run_verb(args)
+        with own_archs(args):
+            return args.run_verb(args, rest) if args.further else args.run_verb(args)
     except (InputError, RunError, OSError) as error:
         if isinstance(error, BrokenPipeError):  # `fastscale list | head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -4,11 +4,12 @@ import argparse
 import json
 
 from fastscale import api
+from fastscale.archs.names import factor_text
 from fastscale.archs.registry import nearest
 from fastscale.cli.options import CLASSES, COUNT, DEVICES, PIXELS, Verbs, real
 from fastscale.counts import Complexity
 from fastscale.errors import InputError
-from fastscale.scaling import Strategy, factor_text
+from fastscale.scaling import Strategy
 
 METRICS = {"flops": "flops (multiply-adds)", "params": "params", "acts": "acts"}
 
@@ -29,7 +30,8 @@ def add(verbs: Verbs) -> None:
 
     text = "Show one network, base or scaled: stages, resolution, exact counts."
     p = verbs.verb("info", cmd_info, text, "fastscale info regnety-4gf.dWr-x4")
-    p.add("arch")
+    p.add("arch", nargs="?")
+    p.own_archs()
     p.add("--resolution", PIXELS, "pixels; default: the network's own")
     p.add("--classes", CLASSES, "default: 1000", default=1000)
     p.add("--json", bool)
@@ -37,6 +39,7 @@ def add(verbs: Verbs) -> None:
     text = "Scale a base network by a factor, or to a target."
     p = verbs.verb("scale", cmd_scale, text, "fastscale scale regnetz-500mf dWr --flops 4e9")
     p.add("base")
+    p.own_archs()
     p.add("strategy", None, "d w r dw wr dr dwr dWr, dwgr, wg, d1_w8_g8_r1, alpha=0.8, ...")
     p.add("factor", real(1e-6, 1e6), nargs="?")
     for metric, label in METRICS.items():
@@ -75,7 +78,10 @@ def cmd_list(args: argparse.Namespace) -> int:
 
 def cmd_info(args: argparse.Namespace) -> int:
     """One network: its stages and counts."""
-    arch = api.arch(args.arch)
+    name = args.arch or next(iter(args.own_names), None)
+    if name is None:
+        raise InputError("fastscale info: name a network (`fastscale list`), or give --arch FILE")
+    arch = api.arch(name)
     resolution = arch.resolution if args.resolution is None else args.resolution
     cx = api.complexity(arch, resolution, args.classes)
     if args.json:

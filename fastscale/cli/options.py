@@ -2,7 +2,8 @@
 
 import argparse
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from fastscale.common import number
@@ -66,6 +67,14 @@ class Parser(argparse.ArgumentParser):
         """The option `--weights auto|raw|ema`."""
         self.add("--weights", ("auto", "raw", "ema"), text, default="auto")
 
+    def own_archs(self) -> None:
+        """The option `--arch FILE.py:NAME | FILE.yaml`, several times; see `own_archs` below."""
+        text = (
+            "a network of your own, known by its name in this command: FILE.py:NAME (the file is "
+            "run) or a .yaml of its definition"
+        )
+        self.add("--arch", None, text, action="append", dest="own", default=[], metavar="FILE")
+
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         words = args if args is None else [self._spelled(word) for word in args]
         return super().parse_known_args(words, namespace)
@@ -109,3 +118,19 @@ def given(args: argparse.Namespace, function: Callable[..., Any]) -> dict[str, A
     """The arguments that bear the names of the function's parameters."""
     names: Sequence[str] = list(inspect.signature(function).parameters)
     return {name: getattr(args, name) for name in names if hasattr(args, name)}
+
+
+@contextmanager
+def own_archs(args: argparse.Namespace) -> Iterator[None]:
+    """The networks of `--arch` are known in the block; `args.own_names` are their names."""
+    args.own_names = []
+    if not getattr(args, "own", None):
+        yield
+        return
+    from fastscale.archs.files import read_arch
+    from fastscale.archs.registry import registered
+
+    archs = [read_arch(text) for text in args.own]
+    args.own_names = [arch.name for arch in archs]
+    with registered(archs):
+        yield

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shlex
 
 from fastscale import api
 from fastscale.cli.options import (
@@ -24,7 +25,8 @@ def add(verbs: Verbs) -> None:
     )
     example = "fastscale plan regnety-500mf regnetz-500mf --device v100 --epoch-time-min 10"
     p = verbs.verb("plan", cmd_plan, text, example)
-    p.add("bases", None, "networks to scale", nargs="+", metavar="base")
+    p.add("bases", None, "networks to scale", nargs="*", metavar="base")
+    p.own_archs()
     text = "default: d wg r dw dwr dwgr alpha=2/3 dWr; `family`: alpha from 0 to 1"
     p.add("--strategies", None, text, nargs="+", metavar="S")
     p.add("--flops", COUNT, "multiply-adds of one image")
@@ -61,10 +63,14 @@ def cmd_plan(args: argparse.Namespace) -> int:
     from fastscale.planning.table import lines
     from fastscale.training.recipe import load_recipe
 
+    own = "".join(f" --arch {shlex.quote(text)}" for text in args.own)
     load_recipe(args.recipe)  # or the run names printed would be refused by fit
     if args.strategies == ["family"]:
         args.strategies = "family"
+    args.bases = args.bases or args.own_names
     found = api.plan(**given(args, api.plan))
-    shown = [json.dumps(found.to_dict(args.recipe))] if args.json else lines(found, args.recipe)
+    shown = (
+        [json.dumps(found.to_dict(args.recipe))] if args.json else lines(found, args.recipe, own)
+    )
     print("\n".join(shown))
     return 0

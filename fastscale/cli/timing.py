@@ -36,6 +36,7 @@ def add(verbs: Verbs) -> None:
     p = verbs.verb("time", cmd_time, text, EXAMPLE)
     text = "measured interleaved, all in one process; --separate: one after another, a process each"
     p.add("arch", None, text, nargs="*")
+    p.own_archs()
     p.add("--grid", None, "a grid of configs/timing or a YAML file, in place of networks")
     text = "end a sweep then, whatever is left; it covers the grid evenly"
     p.add("--budget", MINUTES, text, metavar="MINUTES")
@@ -66,6 +67,7 @@ def add(verbs: Verbs) -> None:
 
 def cmd_time(args: argparse.Namespace) -> int:
     """Times, as records."""
+    args.arch = args.arch or args.own_names
     if bool(args.arch) == bool(args.grid):
         raise InputError(
             "fastscale time: give networks, or --grid; fastscale time --help shows examples"
@@ -89,7 +91,7 @@ def refuse(args: argparse.Namespace, options: dict[str, Any], why: str) -> None:
 
 def networks_of(args: argparse.Namespace) -> list[Any]:
     """The networks named on the command line, each once."""
-    return list({name: api.arch(name) for name in args.arch}.values())
+    return [*dict.fromkeys(api.arch(name) for name in args.arch)]
 
 
 def settings_of(args: argparse.Namespace) -> tuple:
@@ -198,7 +200,7 @@ def sweep(args: argparse.Namespace) -> int:
     grid = load_grid(args.grid) if args.grid else typed_grid(args)
     store = args.runs_dir / "records.jsonl"
     done = Campaign(
-        grid, store, args.device, args.budget, lambda line: print(line, flush=True)
+        grid, store, args.device, args.budget, lambda line: print(line, flush=True), args.own
     ).run()
     print(
         f"{len(done.measured)} measured, {done.before} measured before, {done.left} left, "
@@ -211,12 +213,11 @@ def sweep(args: argparse.Namespace) -> int:
 
 def typed_grid(args: argparse.Namespace) -> Any:
     """The networks and settings of the command line as a grid."""
+    from fastscale.archs.names import NetworkName
     from fastscale.data.sizes import epoch_of
-    from fastscale.scaling import parse_run
-    from fastscale.timing.grid import Grid, Network, Part
+    from fastscale.timing.grid import Grid, Part
 
-    names = [parse_run(network.name) for network in networks_of(args)]
-    networks = tuple(Network(n.base, n.strategy, n.factor) for n in names)
+    networks = tuple(NetworkName.parse(network.name) for network in networks_of(args))
     settings = settings_of(args)
     # the smallest: it is there to be timed again and again
     smallest = min(networks_of(args), key=lambda network: api.complexity(network).acts)

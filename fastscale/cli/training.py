@@ -19,6 +19,7 @@ def add(verbs: Verbs) -> None:
     example = "fastscale fit --run regnety-500mf.dWr-x4.imagenet-100ep --trainer.devices 8"
     p = verbs.verb("fit", cmd_fit, text, example + LIGHTNING, further=True)
     p.add("--run", None, "<base>[.<strategy>-x<factor>].<recipe>", metavar="NAME")
+    p.own_archs()
     p.add("--runs-dir", None, default=str(home().runs))
     p.add("--restart", bool, "throw away what this run has so far")
     text = (

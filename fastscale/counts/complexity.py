@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from fastscale.archs import Arch
 from fastscale.archs.check import check_classes
-from fastscale.counts.walk import parts
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ def complexity(arch: Arch, resolution: int | None = None, num_classes: int = 100
     """
     check_classes(num_classes)
     flops = params = acts = 0
-    for _, repeats, block in parts(arch, resolution, num_classes):
+    for _, repeats, block in arch.parts(resolution, num_classes):
         for layer in block:
             flops += repeats * layer.flops
             params += repeats * layer.params

@@ -10,6 +10,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 
+from fastscale.common import IMAGENET_PIXELS
 from fastscale.data.beton import Index, damaged, read_both, read_info
 from fastscale.data.choice import Loaders, Place, check_process, choose, say_once
 from fastscale.data.folder import SPLITS
@@ -74,7 +75,7 @@ class ImageData(pl.LightningDataModule):
         self,
         source: str = "fashion-mnist",
         data_dir: str | None = None,
-        resolution: int = 224,
+        resolution: int = IMAGENET_PIXELS,
         test_resolution: int | None = None,
         batch_size: int = 256,
         eval_batch_size: int | None = None,

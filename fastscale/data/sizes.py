@@ -1,10 +1,10 @@
 """How large the named data sets are, for plans and sums that read no image."""
 
+from fastscale.common import IMAGENET_IMAGES
 from fastscale.errors import InputError
 
-IMAGENET = (1_281_167, 1000)  # training images, classes
-SIZES = {
-    "imagenet": IMAGENET,
+SIZES = {  # training images, classes
+    "imagenet": (IMAGENET_IMAGES, 1000),
     "fashion-mnist": (60_000, 10),
     "cifar10": (50_000, 10),
     "imagenette": (9_469, 10),

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from fastscale.common import IMAGENET_MEAN, IMAGENET_STD
 from fastscale.data import archives
 from fastscale.data.folder import (
     SPLITS,
@@ -23,9 +24,6 @@ from fastscale.data.images import ImageSet, Say
 from fastscale.data.paths import beton_folder, data_root, write_command
 from fastscale.errors import InputError
 
-# ImageNet's usual mean and standard deviation for photographs, times 255
-PHOTO_MEAN = (0.485 * 255, 0.456 * 255, 0.406 * 255)
-PHOTO_STD = (0.229 * 255, 0.224 * 255, 0.225 * 255)
 PHOTO_SIDE = 500  # longer side of stored photographs: ImageNet's are 500 x 375 or so
 
 
@@ -35,8 +33,8 @@ class Source:
     `.max_resolution`: longer side in pixels of what is stored, None for as it is. `.command` fetches and writes it.
     """
 
-    mean: tuple[float, ...] = PHOTO_MEAN
-    std: tuple[float, ...] = PHOTO_STD
+    mean: tuple[float, ...] = IMAGENET_MEAN
+    std: tuple[float, ...] = IMAGENET_STD
     max_resolution: int | None = PHOTO_SIDE
 
     def __init__(self, name: str, spec: str, data_dir: str | os.PathLike[str] | None = None):

@@ -1,8 +1,11 @@
 """The blocks: X/Y bottleneck and Z inverted bottleneck (paper Fig. 3), and EfficientNet's MBConv; all are 1x1, kxk, [SE], 1x1."""
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 
-from fastscale.counts import Layer
+from fastscale.archs.layers import Layer
+from fastscale.errors import InputError
 from fastscale.models.layers import SqueezeExcite, Style
 
 
@@ -58,3 +61,28 @@ class Block(nn.Module):
                 self.proj_norm(self.proj(x)) if self.has_proj else x
             )  # in place: no backward pass needs y, and its memory is in the cache
         return self.act(y)
+
+
+# from a block's layers by name; what it makes has `drop_path`, the rate at which it may be left out
+BlockBuilder = Callable[[dict[str, Layer], Style], nn.Module]
+_builders: dict[str, BlockBuilder] = {
+    "bottleneck": lambda layers, style: Block(layers, False, style),
+    "inverted": lambda layers, style: Block(layers, True, style),
+}
+
+
+def register_block(name: str, builder: BlockBuilder) -> None:
+    """Makes the block that archs call `name` buildable: `builder(layers, style)` gives its module,
+    whose submodules are named as the layers. InputError for a name that another builder has."""
+    if _builders.setdefault(name, builder) is not builder:
+        raise InputError(f"block {name!r} is registered already")
+
+
+def build_block(name: str, layers: dict[str, Layer], style: Style) -> nn.Module:
+    """The module of a block; InputError for one that nothing builds."""
+    if name not in _builders:
+        raise InputError(
+            f"no module is known for the block {name!r}: register it by "
+            f"fastscale.models.blocks.register_block; there are {', '.join(_builders)}"
+        )
+    return _builders[name](layers, style)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from fastscale.archs import Arch, EffNet
-from fastscale.counts import Layer
+from fastscale.archs import Arch
+from fastscale.archs.layers import Layer
 
 # ReLU works in place: its gradient needs only its output
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
@@ -42,11 +42,7 @@ class Style:
     @classmethod
     def of(cls, arch: Arch) -> "Style":
         """One activation everywhere: SiLU in RegNetZ and EfficientNet (in SE too), ReLU elsewhere."""
-        return (
-            cls(arch.activation, arch.norm_eps, arch.padding)
-            if isinstance(arch, EffNet)
-            else cls(arch.activation)
-        )
+        return cls(arch.activation, arch.norm_eps, arch.padding)
 
     def conv(self, layer: Layer) -> nn.Conv2d:
         """The conv that the counter counted: output as large as input for stride 1, bias only where it said so."""

@@ -2,9 +2,8 @@
 
 from torch import Tensor, nn
 
-from fastscale.archs import AnyNet, Arch
-from fastscale.counts.walk import parts
-from fastscale.models.blocks import Block
+from fastscale.archs import Arch
+from fastscale.models.blocks import build_block
 from fastscale.models.layers import Head, Stem, Style, initialise
 
 
@@ -18,21 +17,20 @@ class Network(nn.Module):
         super().__init__()
         self.arch, self.num_classes = arch, num_classes
         style = Style.of(arch)
-        inverted = not isinstance(arch, AnyNet) or arch.block == "inverted"
-        (_, _, stem), *blocks, (_, _, head) = parts(arch, num_classes=num_classes)
+        (_, _, stem), *blocks, (_, _, head) = arch.parts(num_classes=num_classes)
         self.stem = Stem({layer.name.removeprefix("stem."): layer for layer in stem}, style)
-        stages: list[list[Block]] = [[] for _ in arch.depths]
+        stages: list[list[nn.Module]] = [[] for _ in arch.depths]
         for prefix, repeats, layers in blocks:
             stage = stages[int(prefix.split(".")[1])]
             stage += [
-                Block({layer.name: layer for layer in layers}, inverted, style)
+                build_block(arch.block, {layer.name: layer for layer in layers}, style)
                 for _ in range(repeats)
             ]
         self.stages = nn.Sequential(*(nn.Sequential(*stage) for stage in stages))
         self.head = Head({layer.name.removeprefix("head."): layer for layer in head}, style)
         made = [block for stage in stages for block in stage]
         for i, block in enumerate(made):
-            block.drop_path = drop_path * i / max(1, len(made) - 1)
+            block.drop_path = drop_path * i / max(1, len(made) - 1)  # type: ignore[assignment]
         initialise(self)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -94,7 +94,7 @@ class Artifact(Declared):
     def timings(self) -> list[str]:
         """Names of the networks to be timed in the default tier."""
         plan = self.plan()
-        return [name.arch_name for name in plan.names()] if plan and plan.timings else []
+        return [name.name for name in plan.names()] if plan and plan.timings else []
 
     @model_validator(mode="after")
     def _claims_fit(self) -> "Artifact":

@@ -15,7 +15,7 @@ from fastscale.errors import InputError
 from fastscale.paper.artifacts import Artifact, Plan
 from fastscale.paper.selection import comparable
 from fastscale.records import Record
-from fastscale.scaling import Strategy
+from fastscale.scaling import Strategy, arch_named
 
 LEAST_POINTS = 3  # two points always correlate perfectly
 
@@ -91,7 +91,7 @@ def compare(records: Sequence[Record], artifact: Artifact, tier: str = "quick") 
     num_classes = chosen[0].num_classes
     networks = []
     for name in plan.names():
-        arch = name.arch()
+        arch = arch_named(name)
         own = [record for record in chosen if record.arch == arch.name]
         counts = complexity(arch, num_classes=num_classes)
         for record in own:
@@ -115,7 +115,7 @@ def compare(records: Sequence[Record], artifact: Artifact, tier: str = "quick") 
                 resolution=arch.resolution,
                 counts=counts,
                 multipliers=strategy.multipliers(name.factor) if strategy else (1.0, 1.0, 1.0, 1.0),
-                acts_exponent=strategy.exponents(group_conv=getattr(arch, "grouped", False)).acts
+                acts_exponent=strategy.exponents(group_conv=arch.grouped).acts
                 if strategy
                 else Fraction(0),
                 factor=name.factor,

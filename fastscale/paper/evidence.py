@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from fastscale.archs.names import NetworkName
 from fastscale.errors import InputError
 from fastscale.paper.artifacts import Artifact
 from fastscale.paper.comparison import LEAST_POINTS, deviation, mean
@@ -15,7 +16,7 @@ from fastscale.paper.style import SAME, WITH_GROUPS
 from fastscale.records import Record, latest
 from fastscale.records.committed import check_counts
 from fastscale.records.frame import MEASURED, Row, recorded
-from fastscale.scaling import RunName, arch_named
+from fastscale.scaling import arch_named
 from fastscale.timing.drift import at_usual_clock
 
 _TIMED_UNDER = ("device", "precision", "layout", "compile", "threads")
@@ -43,7 +44,7 @@ def groups(records: Iterable[Record], artifact: Artifact, tier: str = "full") ->
     plan = artifact.plan(tier)
     if plan is None:
         return []
-    planned = {name.arch_name: name for name in plan.names()}
+    planned = {name.name: name for name in plan.names()}
     own = [
         r for r in records if plan.holds(r.base, r.strategy, r.factor) and _fits(r) and not r.early
     ]
@@ -83,18 +84,18 @@ def slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
-def _plain(record: Record, planned: dict[str, RunName]) -> RunName:
+def _plain(record: Record, planned: dict[str, NetworkName]) -> NetworkName:
     """The network's name as the figure has it: where there are no group convs to scale, wg is w, dwgr is dwr."""
     strategy = record.strategy
-    if strategy in WITH_GROUPS and not getattr(arch_named(record.base), "grouped", False):
+    if strategy in WITH_GROUPS and not arch_named(record.base).grouped:
         strategy = SAME[strategy]
-    name = RunName(record.base, strategy, record.factor, None)
-    return planned.get(name.arch_name) or name
+    name = NetworkName(record.base, strategy, record.factor)
+    return planned.get(name.name) or name
 
 
-def _in_order(name: RunName, planned: dict[str, RunName]) -> tuple:
+def _in_order(name: NetworkName, planned: dict[str, NetworkName]) -> tuple:
     """Planned networks in the plan's order, then others by name and factor."""
-    place = list(planned).index(name.arch_name) if name.arch_name in planned else len(planned)
+    place = list(planned).index(name.name) if name.name in planned else len(planned)
     return place, name.base, name.strategy or "", name.factor
 
 
@@ -103,7 +104,7 @@ def _fits(record: Record) -> bool:
     return record.resolution == check_counts(record, f"record {record.id}")
 
 
-def _trained(recipe: str, records: Sequence[Record], names: dict[str, RunName]) -> Group:
+def _trained(recipe: str, records: Sequence[Record], names: dict[str, NetworkName]) -> Group:
     data = {str(r.data) for r in records}
     if len(data) > 1:
         raise InputError(
@@ -132,7 +133,7 @@ def _timed(
     condition: tuple[str, ...],
     same_device: Sequence[tuple[str, ...]],
     records: Sequence[Record],
-    names: dict[str, RunName],
+    names: dict[str, NetworkName],
 ) -> Group:
     differs = [
         value
@@ -175,7 +176,7 @@ def _timed(
     )
 
 
-def _point(record: Record, name: RunName, **measured) -> Row:
+def _point(record: Record, name: NetworkName, **measured) -> Row:
     strategy = (
         "orig"
         if name.strategy is None and re.fullmatch(r"efficientnet-b[1-7]", name.base)
@@ -183,7 +184,7 @@ def _point(record: Record, name: RunName, **measured) -> Row:
     )
     return replace(
         recorded(record),
-        arch=name.arch_name,
+        arch=name.name,
         base=name.base,
         strategy=strategy,
         factor=name.factor,

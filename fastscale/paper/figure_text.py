@@ -29,7 +29,7 @@ def recorded(artifact: Figure, pictures: Sequence[View]) -> str:
     plan = artifact.plan("full")
     if plan is None:
         return "Of published numbers alone."
-    planned = {name.arch_name for name in plan.names()}
+    planned = {name.name for name in plan.names()}
 
     def share(group: Group | None) -> str:
         # a figure also shows networks of its series that it did not plan: they do not count

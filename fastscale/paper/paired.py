@@ -56,9 +56,7 @@ class Cell:
         if self.strategy is None:
             return None
         strategy = Strategy.parse(self.strategy)
-        theory = getattr(
-            strategy.exponents(group_conv=getattr(arch_named(self.base), "grouped", False)), measure
-        )
+        theory = getattr(strategy.exponents(group_conv=arch_named(self.base).grouped), measure)
         return math.log(self.growth(measure)) / math.log(self.growth("flops")) - float(theory)
 
 
@@ -161,22 +159,20 @@ def trained(
     }
     cells: dict[tuple, Cell] = {}
     for name in plan.names():
-        made, base = counts(name.arch_name, None, classes)[0], counts(name.base, None, classes)[0]
+        made, base = counts(name.name, None, classes)[0], counts(name.base, None, classes)[0]
         size = 1.0 if name.strategy is None else nearest_size(made.flops / base.flops, sizes)
         key = name.base, size, alike(name.strategy)
         if key in cells:
             raise InputError(
-                f"{artifact}: {name.arch_name} and another network of its strategy have about x{size:g} the base's flops"
+                f"{artifact}: {name.name} and another network of its strategy have about x{size:g} the base's flops"
             )
-        minutes = (
-            timed[name.arch_name].values.get("epoch_time_min") if name.arch_name in timed else None
-        )
-        runs = {r.seed or 0: r for r in chosen if r.arch == name.arch_name}
+        minutes = timed[name.name].values.get("epoch_time_min") if name.name in timed else None
+        runs = {r.seed or 0: r for r in chosen if r.arch == name.name}
         cells[key] = Cell(
             name.base,
             size,
             name.strategy,
-            name.arch_name,
+            name.name,
             made,
             base,
             dict(sorted(runs.items())),

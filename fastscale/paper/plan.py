@@ -15,22 +15,48 @@ from typing import Annotated, NamedTuple
 
 from pydantic import BeforeValidator, model_validator
 
+from fastscale.archs.names import NetworkName, RunName
 from fastscale.paper.declare import Declared, Many, Positive, Scaling, Seed, Some, Text
 from fastscale.paper.style import SAME
-from fastscale.scaling import RunName
+from fastscale.scaling import arch_named
 
 
 class RunSpec(NamedTuple):
-    """One training run; its name says it all but data and seed. `strategy` is None (and `factor` 1) for the base as it is."""
+    """One training run; its name says it all but data and seed."""
 
-    run: str
-    arch: str
-    base: str
-    strategy: str | None
-    factor: float
-    recipe: str
+    name: RunName
     data: str
     seed: int
+
+    @property
+    def run(self) -> str:
+        """`<network>.<recipe>`."""
+        return str(self.name)
+
+    @property
+    def arch(self) -> str:
+        """The network's name."""
+        return self.name.network.name
+
+    @property
+    def base(self) -> str:
+        """The name of its base."""
+        return self.name.network.base
+
+    @property
+    def strategy(self) -> str | None:
+        """How it is scaled, as declared; None for the base as it is."""
+        return self.name.network.strategy
+
+    @property
+    def factor(self) -> float:
+        """By how much; 1 for the base as it is."""
+        return self.name.network.factor
+
+    @property
+    def recipe(self) -> str:
+        """The recipe's name."""
+        return self.name.recipe
 
 
 def _unscaled(strategy: object) -> object:
@@ -44,19 +70,19 @@ class Series(Declared):
     strategies: Some[Annotated[Scaling | None, BeforeValidator(_unscaled)]]
     factors: Many[Positive]
 
-    def names(self, recipe: str | None = None) -> list[RunName]:
+    def names(self) -> list[NetworkName]:
         """One a network: strategy by strategy, each from its smallest factor as listed."""
         scaled = [
             (s, f) for s in self.strategies for f in (self.factors if s is not None else (1.0,))
         ]
-        return [RunName(self.base, strategy, factor, recipe) for strategy, factor in scaled]
+        return [NetworkName(self.base, strategy, factor) for strategy, factor in scaled]
 
     @model_validator(mode="after")
     def _exist(self) -> "Series":
         if any(self.strategies) and not self.factors:
             raise ValueError(f"factors: {self.base} is to be scaled, give at least one factor")
         for name in self.names():
-            name.arch()
+            arch_named(name)
         return self
 
 
@@ -79,10 +105,9 @@ class Plan(Declared):
         """The scaling factors, each once, in the order declared."""
         return tuple(dict.fromkeys(factor for series in self.series for factor in series.factors))
 
-    def names(self) -> list[RunName]:
+    def names(self) -> list[NetworkName]:
         """One a network, each once, in the order declared."""
-        found = [name for series in self.series for name in series.names(self.recipe)]
-        return list({name.arch_name: name for name in found}.values())
+        return list(dict.fromkeys(name for series in self.series for name in series.names()))
 
     def holds(self, base: str, strategy: str | None, factor: float) -> bool:
         """Whether a network belongs to one of the series, at a factor up to the largest that is planned.
@@ -103,18 +128,9 @@ class Plan(Declared):
     def runs(self) -> list[RunSpec]:
         """Every network with the first seed, then with the next: a comparison cut short is still whole with fewer seeds."""
         return [
-            RunSpec(
-                f"{n.arch_name}.{self.recipe}",
-                n.arch_name,
-                n.base,
-                n.strategy,
-                n.factor,
-                self.recipe,
-                self.data,
-                seed,
-            )
+            RunSpec(RunName(name, self.recipe), self.data, seed)
             for seed in self.seeds
-            for n in self.names()
+            for name in self.names()
         ]
 
     @model_validator(mode="after")

@@ -1,7 +1,5 @@
 """Which published rows a figure shows, with the counts that were published."""
 
-from dataclasses import replace
-
 from fastscale.errors import InputError
 from fastscale.records.frame import Row
 from fastscale.references.published import PAPER, published
@@ -20,16 +18,7 @@ def paper_points(figures: tuple[str, ...]) -> list[Row]:
             raise InputError(
                 f"paper_points.csv holds no point of {figure}; there are {', '.join(there)}"
             )
-    return [
-        replace(row, arch=run_name(row.arch or ""))
-        for row, names in rows
-        if not set(names).isdisjoint(figures)
-    ]
-
-
-def run_name(arch: str) -> str:
-    """A network's name as its run is called: alpha=2/3 by its weights, because a slash cannot stand in a folder's name."""
-    return arch.replace("alpha=2/3", "d1_w4_g4_r1")
+    return [row for row, names in rows if not set(names).isdisjoint(figures)]
 
 
 def series_of_figure_2(points: list[Row]) -> list[Row]:

@@ -85,7 +85,7 @@ class Planned:
 
     def __init__(self, plan: Plan):
         self.runs = {(run.run, run.seed, run.data) for run in plan.runs()}
-        self.timed = {(n.arch_name, plan.data) for n in plan.names()} if plan.timings else set()
+        self.timed = {(n.name, plan.data) for n in plan.names()} if plan.timings else set()
 
     def trains(self, record: Record) -> bool:
         """Whether it is one of the plan's runs, made to its end."""

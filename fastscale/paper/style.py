@@ -70,8 +70,9 @@ def strategy_look(strategy: str | None) -> Look:
 
 
 def family_look(family: str, strategy: str | None = None, by_strategy: bool = False) -> Look:
-    """The look of a family; `by_strategy`: its colour with the strategy's marker, for figures that show both."""
-    look = _FAMILIES[family]
+    """The look of a family, a neutral one for a family of one's own; `by_strategy`: its colour with
+    the strategy's marker, for figures that show both."""
+    look = _FAMILIES.get(family, Look(GREY, "d", 8.0, family))
     if not by_strategy:
         return look
     shape = strategy_look(strategy)

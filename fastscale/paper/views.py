@@ -8,13 +8,14 @@ published time: a CPU neither confirms nor refutes a claim about accelerators.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fastscale.archs.names import NetworkName
 from fastscale.paper.artifacts import Artifact, Figure, Plan
 from fastscale.paper.evidence import Group, groups
 from fastscale.paper.points import MEASURES
 from fastscale.records import Record
 from fastscale.records.committed import counts
-from fastscale.records.frame import Row, family_of
-from fastscale.scaling import parse_run
+from fastscale.records.frame import Row
+from fastscale.scaling import arch_named
 
 CPU_CAUTION = "Times measured on a CPU: neither for nor against the paper's claim, which is about memory-bound accelerators."
 
@@ -90,21 +91,21 @@ def counted(plan: Plan) -> list[Row]:
     """The planned networks with our counts (1000 classes), no time and no error."""
     found = []
     for name in plan.names():
-        ours, _ = counts(name.arch_name)
+        ours, _ = counts(name.name)
         strategy = (
             "orig"
             if name.strategy is None
-            and family_of(name.base) == "EfficientNet"
+            and arch_named(name.base).family == "EfficientNet"
             and name.base[-1] != "0"
             else name.strategy
         )
         found.append(
             Row(
-                id=name.arch_name,
+                id=name.name,
                 source="ours",
                 kind="count",
-                arch=name.arch_name,
-                family=family_of(name.base),
+                arch=name.name,
+                family=arch_named(name.base).family,
                 base=name.base,
                 strategy=strategy,
                 factor=name.factor,
@@ -118,5 +119,5 @@ def counted(plan: Plan) -> list[Row]:
 
 def base_of(point: Row) -> str:
     """The base network that a point's network is made of; the original EfficientNets belong to B0."""
-    base = parse_run(point.arch).base
+    base = NetworkName.parse(point.arch or "").base
     return "efficientnet-b0" if base.startswith("efficientnet-b") else base

@@ -12,10 +12,8 @@ import statistics
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from fastscale.archs import AnyNet, Arch
-from fastscale.counts.layers import Layer
-from fastscale.counts.walk import parts
-from fastscale.scaling import arch_named
+from fastscale.archs import Arch
+from fastscale.archs.layers import Layer
 
 if TYPE_CHECKING:
     from fastscale.records import Record
@@ -33,9 +31,9 @@ def kept_elements(
     arch: Arch, resolution: int | None = None, num_classes: int = 1000
 ) -> tuple[int, int]:
     """(elements kept for one image, elements of max pools, whose indices come on top)."""
-    silu = not isinstance(arch, AnyNet) or arch.activation == "silu"
+    silu = arch.activation == "silu"
     kept = pooled = 0
-    for _, repeats, block in parts(arch, resolution, num_classes):
+    for _, repeats, block in arch.parts(resolution, num_classes):
         gated = any(layer.name == "se.reduce" for layer in block)
         for layer in block:
             kept += repeats * layer.acts * _copies(layer, silu, gated)
@@ -69,7 +67,7 @@ def training_memory_mib(
     pixels = (arch.resolution if resolution is None else resolution) ** 2
     kept, pooled = kept_elements(arch, resolution, num_classes)
     params = sum(
-        n * layer.params for _, n, block in parts(arch, resolution, num_classes) for layer in block
+        n * layer.params for _, n, block in arch.parts(resolution, num_classes) for layer in block
     )
     half = is_half(precision)
     state = params * (12 + 4 * average + 2 * half)
@@ -79,6 +77,8 @@ def training_memory_mib(
 
 def calibrated(records: "Iterable[Record]") -> float:
     """The median of measured / modelled peak over training-step records that hold a peak; 1 where none does."""
+    from fastscale.records import arch_of  # not needed by a plan for a named device
+
     ratios = []
     for r in records:
         batch, precision = r.env.get("batch"), r.env.get("precision")
@@ -91,6 +91,6 @@ def calibrated(records: "Iterable[Record]") -> float:
             size = {"resolution": r.resolution, "num_classes": r.num_classes}
             ratios.append(
                 r.values["peak_memory_mib"]
-                / training_memory_mib(arch_named(r.arch), batch, precision, average=False, **size)
+                / training_memory_mib(arch_of(r), batch, precision, average=False, **size)
             )
     return statistics.median(ratios) if ratios else 1.0

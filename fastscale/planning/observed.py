@@ -1,7 +1,7 @@
 """Rows of the frame as what a runtime law is fitted to."""
 
 from fastscale.planning.law import Observation
-from fastscale.planning.terms import family, terms
+from fastscale.planning.terms import terms
 from fastscale.records.frame import Row
 from fastscale.references.networks import arch_of
 
@@ -9,12 +9,13 @@ from fastscale.references.networks import arch_of
 def observed(row: Row, batch: float | None = None) -> Observation:
     """A row of the frame as an observation; `batch`: the one to assume where none is known. Its network has to be one of ours."""
     assert row.arch and row.resolution and row.image_time_s
+    arch = arch_of(row)
     return Observation(
         row.arch,
-        family(row.arch),
+        arch.family.lower(),
         "none" if row.strategy in (None, "orig") else row.strategy,
         row.resolution,
-        terms(arch_of(row), row.resolution, row.num_classes),
+        terms(arch, row.resolution, row.num_classes),
         row.batch or batch or 0.0,
         row.image_time_s,
     )

@@ -10,15 +10,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fastscale.archs import Arch
+from fastscale.archs.names import NetworkName, RunName, base_of
+from fastscale.common import IMAGENET_IMAGES
 from fastscale.counts import Complexity
 from fastscale.errors import InputError
 from fastscale.planning.device import Device
 from fastscale.planning.evidence import LARGEST_FACTOR, rank
 from fastscale.planning.memory import training_memory_mib
-from fastscale.planning.predict import FAR, IMAGENET, Prediction, check_sizes, predict
+from fastscale.planning.predict import FAR, Prediction, check_sizes, predict
 from fastscale.planning.search import Costs, Found, Search, Unlimited, structure
 from fastscale.planning.terms import Terms, terms
-from fastscale.scaling import Strategy, parse_run
+from fastscale.scaling import Strategy
 
 BUDGETS = ("flops", "params", "acts", "epoch_time_min", "memory_mib", "latency_ms")
 STRATEGIES = ("d", "wg", "r", "dw", "dwr", "dwgr", "alpha=2/3", "dWr")
@@ -36,7 +38,7 @@ class Conditions:
     inference: Device | None = None
     batch: float | None = None
     latency_batch: float | None = None  # of inference; `batch` is that of training alone
-    images: int = IMAGENET
+    images: int = IMAGENET_IMAGES
     devices: int | None = None
     num_classes: int = 1000
 
@@ -115,7 +117,7 @@ class Candidate:
 
     def run(self, recipe: str = "imagenet-100ep") -> str:
         """The name that `fastscale fit --run` takes."""
-        return f"{self.arch.name}.{recipe}"
+        return str(RunName(NetworkName(self.arch.name), recipe))
 
     def to_dict(self, recipe: str = "imagenet-100ep") -> dict[str, Any]:
         """For JSON."""
@@ -198,9 +200,9 @@ def plan(
         ]
         return Plan({}, conditions, _marked(made, budgets), {})
     for base in bases:
-        if "-x" in base.name:
+        if (unscaled := base_of(base.name)) != base.name:
             raise InputError(
-                f"{base.name} is scaled already: give the base, {parse_run(base.name).base}, whose runs have names"
+                f"{base.name} is scaled already: give the base, {unscaled}, whose runs have names"
             )
     chosen = {
         s.name: s for s in map(Strategy.parse, STRATEGIES if strategies is None else strategies)

@@ -4,11 +4,11 @@ import math
 from dataclasses import dataclass
 
 from fastscale.archs import Arch
+from fastscale.common import IMAGENET_IMAGES
 from fastscale.errors import InputError
 from fastscale.planning.device import Device, FittedLaw
-from fastscale.planning.terms import Terms, family, terms
+from fastscale.planning.terms import Terms, terms
 
-IMAGENET = 1_281_167  # training images
 # Laws fitted to the smaller (larger, ...) part of what is published for a device, asked for the
 # rest, 7,700 cases: the interval without this held 62 % of networks ten times and more beyond the
 # range and 92 % at its edge; with it, 93 to 97 % at every distance.
@@ -36,7 +36,7 @@ class Prediction:
     high: float
     outside: tuple[str, ...]
     measured: float | None
-    images: int = IMAGENET
+    images: int = IMAGENET_IMAGES
     devices: int = 8
     beyond: float = 1.0
 
@@ -79,7 +79,7 @@ def predict(
     mode: str | None = None,
     batch: float | None = None,
     *,
-    images: int = IMAGENET,
+    images: int = IMAGENET_IMAGES,
     devices: int | None = None,
     resolution: int | None = None,
     num_classes: int = 1000,
@@ -98,7 +98,7 @@ def predict(
     outside = law.beyond(found, batch, resolution or arch.resolution)
     beyond = max(outside.values(), default=1.0)
     time = law.law.image_time_s(found, batch)
-    factor = math.exp(law.spread(family(arch.name)) + WIDER * math.log(beyond))
+    factor = math.exp(law.spread(arch.family.lower()) + WIDER * math.log(beyond))
     return Prediction(
         arch=arch.name,
         device=device.name,

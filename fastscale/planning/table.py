@@ -23,8 +23,11 @@ _LEFT_OUT = {"family": "their family was", "strategy": "their strategy was", "ne
 _UNSAID = ("batch", "device_type")  # of an environment
 
 
-def lines(plan: "Plan", recipe: str) -> list[str]:
-    """The candidates, what binds them, and what the numbers mean; `recipe`: of the run to train."""
+def lines(plan: "Plan", recipe: str, own: str = "") -> list[str]:
+    """The candidates, what binds them, and what the numbers mean; `recipe`: of the run to train.
+
+    `own`: options that make networks of one's own known to the command that is said.
+    """
     said = {
         name: f"{value:,.0f}" if value >= 1000 else f"{value:g}"
         for name, value in plan.budgets.items()
@@ -50,12 +53,14 @@ def lines(plan: "Plan", recipe: str) -> list[str]:
         for line in textwrap.wrap(note, 118, subsequent_indent="  ", break_on_hyphens=False)
     ]
     best = plan.best
-    command = ["", f"train the first: fastscale fit --run {best.run(recipe)}"] if wanted else []
+    command = (
+        ["", f"train the first: fastscale fit --run {best.run(recipe)}{own}"] if wanted else []
+    )
     if wanted and best.far:
         command = [
             "",
             f"nothing recommended: the first is outside of what was measured: {_three(best.beyond)} x; "
-            f"measure it: fastscale time {best.arch.name}",
+            f"measure it: fastscale time {best.arch.name}{own}",
         ]
     return [
         f"largest networks within {wanted}" if wanted else "networks as they are",

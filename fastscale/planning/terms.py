@@ -4,11 +4,9 @@ Section 3 of the paper relates run time to flops, params and acts. Beside these:
 small it is), and which acts are outputs of grouped or depthwise convs (compilers treat those differently).
 """
 
-import re
 from typing import NamedTuple
 
 from fastscale.archs import Arch
-from fastscale.counts.walk import parts
 
 
 class Terms(NamedTuple):
@@ -34,7 +32,7 @@ def terms(arch: Arch, resolution: int | None = None, num_classes: int = 1000) ->
     Terms(flops=4089185256, acts=11315688, params=25557032, layers=55, grouped_acts=0)
     """
     flops = acts = params = layers = grouped = 0
-    for _, repeats, block in parts(arch, resolution, num_classes):
+    for _, repeats, block in arch.parts(resolution, num_classes):
         layers += repeats * len(block)
         for layer in block:
             flops += repeats * layer.flops
@@ -42,12 +40,3 @@ def terms(arch: Arch, resolution: int | None = None, num_classes: int = 1000) ->
             acts += repeats * layer.acts
             grouped += repeats * layer.acts if layer.groups > 1 else 0
     return Terms(flops, acts, params, layers, grouped)
-
-
-def family(arch_name: str) -> str:
-    """The family of a base or scaled network: regnetx, regnety, regnetz, efficientnet, resnet, resnext.
-
-    >>> family("regnety-500mf.dWr-x4")
-    'regnety'
-    """
-    return re.split(r"[-.]", arch_name, maxsplit=1)[0]

@@ -6,7 +6,7 @@ from types import ModuleType
 from typing import Any
 
 from fastscale.records.environment import environment
-from fastscale.records.identity import network_fields
+from fastscale.records.identity import arch_of, family_of, network_fields
 from fastscale.records.record import CONDITIONS, KINDS, SCHEMA, Record, key
 from fastscale.records.store import RecordStore, latest, read_records, write_snapshot
 
@@ -16,7 +16,9 @@ __all__ = [
     "SCHEMA",
     "Record",
     "RecordStore",
+    "arch_of",
     "environment",
+    "family_of",
     "key",
     "latest",
     "network_fields",

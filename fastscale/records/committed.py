@@ -11,6 +11,7 @@ from pathlib import Path
 from fastscale.counts import Complexity, complexity
 from fastscale.errors import InputError
 from fastscale.home import home
+from fastscale.records.identity import arch_of
 from fastscale.records.record import Record, key
 from fastscale.records.store import RecordStore, read_records
 from fastscale.scaling import arch_named
@@ -84,7 +85,12 @@ def counts(
 def check_counts(record: Record, where: str) -> int:
     """The own resolution of the record's network. InputError that says `where` the record is, if its counts are not that network's."""
     try:
-        ours, resolution = counts(record.arch, record.resolution, record.num_classes)
+        if record.definition is None:
+            ours, resolution = counts(record.arch, record.resolution, record.num_classes)
+        else:
+            arch = arch_of(record)
+            ours = complexity(arch, record.resolution, record.num_classes)
+            resolution = arch.resolution
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
     for name, own in vars(ours).items():

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
+from fastscale.records.identity import family_of
 from fastscale.records.record import Record
 
 if TYPE_CHECKING:
     import pandas
 
 
-FAMILIES = ("EfficientNet", "RegNetX", "RegNetY", "RegNetZ", "ResNet", "ResNeXt")
 MEASURED = (
     "epoch_time_min",
     "epoch_time_spread_min",
@@ -117,7 +117,7 @@ def recorded(record: Record) -> Row:
         mode="inference" if inference else "training",
         network=record.arch,
         arch=record.arch,
-        family=family_of(record.base),
+        family=family_of(record),
         base=record.base,
         strategy=record.strategy,
         factor=record.factor,
@@ -164,13 +164,3 @@ def data_frame(rows: Iterable[Row]) -> pandas.DataFrame:
         lines.append(line | {k: v for k, v in recorded_values.items() if k not in COLUMNS})
     columns = dict.fromkeys([*COLUMNS, *(name for line in lines for name in line)])
     return pandas.DataFrame(lines, columns=list(columns)).convert_dtypes()
-
-
-def family_of(network: str) -> str:
-    """The family that a name of ours says: RegNetY for regnety-4gf; of an unknown one what stands before the first dash.
-
-    >>> family_of("efficientnet-b0"), family_of("mobilenet-v2")
-    ('EfficientNet', 'mobilenet')
-    """
-    first = network.replace(".", "-").partition("-")[0]
-    return next((name for name in FAMILIES if name.lower() == first), first)

@@ -1,18 +1,24 @@
 """What of a record follows from the network alone: its names and its counts."""
 
+from functools import lru_cache
 from typing import Any
 
 from fastscale.archs import Arch
+from fastscale.archs.names import NetworkName
 from fastscale.counts import complexity
-from fastscale.scaling import parse_run
+from fastscale.errors import InputError
+from fastscale.records.record import Record
+from fastscale.scaling import arch_named, network_of, own_definition
 
 
 def network_fields(arch: Arch, num_classes: int, resolution: int | None = None) -> dict[str, Any]:
-    """The fields arch, base, strategy, factor, resolution, num_classes, flops, params, acts of a `Record` of `arch`.
+    """The fields arch, base, strategy, factor, resolution, num_classes, flops, params, acts of a `Record` of `arch`, and its
+    definition where the name does not say it.
 
     `resolution`: px the network was run at (its own unless given).
     """
-    name, counts = parse_run(arch.name), complexity(arch, resolution, num_classes)
+    name = NetworkName.parse(arch.name, known=False)
+    counts = complexity(arch, resolution, num_classes)
     return {
         "arch": arch.name,
         "base": name.base,
@@ -21,4 +27,26 @@ def network_fields(arch: Arch, num_classes: int, resolution: int | None = None) 
         "resolution": arch.resolution if resolution is None else resolution,
         "num_classes": num_classes,
         **vars(counts),
+        "definition": own_definition(arch),
     }
+
+
+def arch_of(record: Record) -> Arch:
+    """The network of a record. InputError for a name, or a definition in it, that is none here."""
+    return network_of(record.arch, record.definition, f"record {record.id}: its definition")
+
+
+def family_of(record: Record) -> str:
+    """The family of its network, or the class of one whose family is not known here: what is drawn
+    needs no more."""
+    try:
+        if record.definition is None:
+            return _family(record.arch)
+        return arch_of(record).family
+    except InputError:
+        return str((record.definition or {}).get("kind", record.base))
+
+
+@lru_cache(maxsize=8192)
+def _family(name: str) -> str:
+    return arch_named(name).family

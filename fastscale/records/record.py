@@ -30,8 +30,9 @@ import math
 import re
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
+from fastscale.archs.names import canonical
 from fastscale.common import parse_json
 from fastscale.errors import InputError
 
@@ -43,6 +44,7 @@ _VALUE_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 # no count of a network is larger: what is, is damage
 _MOST = {"resolution": 100_000, "num_classes": 10**7, "epochs": 10**7, "seed": 2**64}
 _MOST_COUNT = 10**18
+MOST_DEFINITION = 20_000  # characters of its JSON
 _NEVER_ZERO = re.compile(r"(step|epoch|inference)_time|_per_s\Z|_ratio")
 
 
@@ -50,6 +52,7 @@ _NEVER_ZERO = re.compile(r"(step|epoch|inference)_time|_per_s\Z|_ratio")
 class Record:
     """One fact. Counts are integers at `resolution` and `num_classes`, flops are multiply-adds; None where a field does not apply.
 
+    `definition`: of a network that its name does not say to others (see `archs.definition`).
     An unscaled network has strategy None and factor 1. Raises InputError when a field is missing its meaning (see `check`).
     """
 
@@ -72,10 +75,18 @@ class Record:
     epochs: int | None = None
     values: dict[str, float] = field(default_factory=dict)
     env: dict[str, Any] = field(default_factory=dict)
+    definition: dict[str, Any] | None = None
     schema: int = SCHEMA
+    _spelled: ClassVar[dict[str, str]] = {}
 
     def __post_init__(self) -> None:
         check(self)
+        # an old spelling of a network is its name; what was read is kept for the line and the id
+        old = {n: v for n in ("arch", "run") if (v := getattr(self, n)) != canonical(v)}
+        for name, text in old.items():
+            object.__setattr__(self, name, canonical(text))
+        if old:
+            object.__setattr__(self, "_spelled", old)
         # 4 and 4.0 are one number, so they have to be one line and one id
         object.__setattr__(self, "factor", float(self.factor))
         object.__setattr__(
@@ -104,7 +115,9 @@ class Record:
 
     def to_json(self) -> str:
         """The canonical line, without its newline: sorted keys, no spaces, no NaN, ASCII."""
-        content = {f.name: getattr(self, f.name) for f in fields(self)}
+        content = {f.name: getattr(self, f.name) for f in fields(self)} | self._spelled
+        if self.definition is None:
+            del content["definition"]  # as in every record of a network that is known by its name
         return json.dumps(
             content, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True
         )
@@ -116,7 +129,10 @@ class Record:
         if not isinstance(content, dict):
             raise InputError(f"a record is a JSON object, not {type(content).__name__}")
         names = {f.name for f in fields(cls)}
-        unknown, missing = sorted(set(content) - names), sorted(names - set(content))
+        unknown, missing = (
+            sorted(set(content) - names),
+            sorted(names - {"definition"} - set(content)),
+        )
         if type(content.get("schema")) is not int or content["schema"] != SCHEMA:
             raise InputError(
                 f"record schema {content.get('schema')!r}: this version of fastscale reads schema {SCHEMA}"
@@ -179,10 +195,15 @@ def check(record: Record) -> None:
         raise InputError(f"env must be a dictionary, not {type(record.env).__name__}")
     for name in ("device", "date"):
         _text(f"env.{name}", record.env.get(name))
-    try:
-        json.dumps(record.env, allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InputError(f"env holds what JSON cannot: {error}") from None
+    if not isinstance(record.definition, dict | None):
+        raise InputError(f"definition must be a dictionary, not {type(record.definition).__name__}")
+    for name in ("env", "definition"):
+        try:
+            text = json.dumps(getattr(record, name), allow_nan=False)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise InputError(f"{name} holds what JSON cannot: {error}") from None
+        if name == "definition" and len(text) > MOST_DEFINITION:
+            raise InputError(f"definition must be of at most {MOST_DEFINITION} characters")
 
 
 def _measured(name: str, value: float) -> None:

@@ -7,11 +7,11 @@ without a name here (regnetz_b16, c16, d8, d32, e8, regnety_640 and larger, resn
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import lru_cache
 
 from fastscale.archs import Arch
 from fastscale.errors import InputError
+from fastscale.records import arch_of as recorded_arch
 from fastscale.records.frame import Row
 from fastscale.scaling import Strategy, arch_named, scale
 
@@ -99,12 +99,14 @@ def timm_arch(model: str) -> Arch | None:
         return arch_named(f"{found[1]}-{found[2]}")
     if model in _TIMM_HEADS:
         base, head = _TIMM_HEADS[model]
-        return replace(arch_named(base), name=f"{base}.{model}", head_width=head)
+        return arch_named(base).with_(name=f"{base}.{model}", head_width=head)
     return None
 
 
 def arch_of(row: Row) -> Arch:
     """The network of a row that has a name here; timm's two variants of the paper's bases are not to be had by a name."""
+    if row.record is not None:
+        return recorded_arch(row.record)
     found = timm_arch(row.network)
     return found if found is not None else arch_named(row.arch or "")
 

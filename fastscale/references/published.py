@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from fastscale.archs.names import NetworkName
+from fastscale.common import IMAGENET_IMAGES
 from fastscale.records.frame import Row
 from fastscale.references.devices import hardware, torch_version
 from fastscale.references.networks import point_arch, timm_arch, timm_family, zoo_name
 from fastscale.references.tables import parsed, text_of
-from fastscale.scaling import parse_run
 
-IMAGENET = 1_281_167  # training images
 PAPER = "arXiv 2103.06877"  # in the origin of the paper's own points
 PRECISIONS = {"amp": "16-mixed", "amp_bf16": "bf16-mixed", "bf16": "bf16-true", "fp32": "32-true"}
 LAYOUTS = {"nchw": "contiguous", "nhwc": "channels_last"}
@@ -47,7 +47,7 @@ def _paper(line: Mapping[str, str]) -> list[dict[str, Any]]:
     arch = point_arch(line)
     time = _number(line["epoch_time_min"])
     timed = {**_V100, "devices": 8, "precision": "16-mixed"} if time else {}
-    name = parse_run(arch.name)
+    name = NetworkName.parse(arch.name)
     return [
         {
             "origin": line["source"],
@@ -67,7 +67,7 @@ def _paper(line: Mapping[str, str]) -> list[dict[str, Any]]:
             "epochs": int(line["epochs"]) if line["epochs"] else None,
             **timed,
             "epoch_time_min": time,
-            "image_time_s": time and time * 60 * 8 / IMAGENET,
+            "image_time_s": time and time * 60 * 8 / IMAGENET_IMAGES,
             "top1_error": _number(line["top1_error"]),
         }
     ]
@@ -134,7 +134,7 @@ def _timm(line: Mapping[str, str]) -> list[dict[str, Any]]:
             "batch": float(line["batch"]),
             "torch": torch_version(line["torch"]),
             "image_time_s": 1 / speed,
-            "epoch_time_min": IMAGENET / speed / 60 if line["mode"] == "training" else None,
+            "epoch_time_min": IMAGENET_IMAGES / speed / 60 if line["mode"] == "training" else None,
         }
     ]
 

@@ -21,7 +21,7 @@ from fastscale.release import safefile
 from fastscale.release.description import FLOATS, KEY, Description, describe
 from fastscale.release.preprocess import Preprocessing
 from fastscale.release.safefile import Place
-from fastscale.scaling import arch_named
+from fastscale.scaling import network_of
 from fastscale.training.better import WORDS, check_choice, choose_weights, recorded_errors
 from fastscale.training.checkpoint_io import read_checkpoint
 
@@ -163,7 +163,7 @@ def from_training(content: dict[str, Any], weights: str, path: Path, **more: Any
     if ran["precision"] is not None:
         ran["precision"] = str(ran["precision"])  # Lightning has 32 as well as "32-true"
     about = describe(
-        arch_named(settings["arch"]),
+        network_of(settings["arch"], settings.get("definition"), f"{path}: its definition"),
         num_classes=settings["num_classes"],
         mean=tuple(settings["mean"]),
         std=tuple(settings["std"]),

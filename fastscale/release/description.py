@@ -10,9 +10,10 @@ from pydantic.dataclasses import dataclass
 from typing_extensions import Self
 
 from fastscale.archs import Arch
+from fastscale.archs.names import NetworkName
 from fastscale.common import parse_json
 from fastscale.errors import InputError
-from fastscale.scaling import arch_named, parse_run
+from fastscale.scaling import network_of, own_definition
 from fastscale.training.checkpoint_io import is_channels, is_plain
 from fastscale.typed import STRICT, checked, made
 
@@ -43,8 +44,9 @@ is_std = partial(is_channels, least=1e-3)
 class Description:
     """`mean`, `std`: of R, G, B on the scale 0 to 255. `resolution`, `test_resolution`: pixels, as the arch has them.
 
-    `recipe`: all its settings, as `Recipe.as_dict` gives them; with `loader` and `precision` they repeat the evaluation. None where a
-    field does not apply: imported weights have a `source` instead of a run.
+    `recipe`: all its settings, as `Recipe.as_dict` gives them; with `loader` and `precision` they
+    repeat the evaluation. `definition`: of a network that its name does not say to others. None
+    where a field does not apply: imported weights have a `source` instead of a run.
     """
 
     arch: str
@@ -69,11 +71,12 @@ class Description:
     precision: str | None = None
     source: str | None = None
     licence: str | None = None
+    definition: dict[str, Any] | None = None
     format_version: int = FORMAT_VERSION
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        arch = arch_named(self.arch)
+        arch = self.network
         for name in ("resolution", "test_resolution"):
             if (own := getattr(self, name)) != (right := getattr(arch, name)):
                 raise ValueError(f"{name} {own} is not that of {self.arch}, {right}")
@@ -84,7 +87,7 @@ class Description:
     @property
     def network(self) -> Arch:
         """The arch itself."""
-        return arch_named(self.arch)
+        return network_of(self.arch, self.definition)
 
     def to_json(self) -> str:
         """For the header, under KEY; what is None is left out."""
@@ -128,10 +131,11 @@ def _first_layout(metadata: dict[str, str], where: str) -> dict[str, Any]:
 
 def describe(arch: Arch, **more: Any) -> Description:
     """A checked description with what follows from the arch."""
-    own = {
+    own: dict[str, Any] = {
         "arch": arch.name,
         "resolution": arch.resolution,
         "test_resolution": arch.test_resolution,
-        "strategy": parse_run(arch.name).strategy,
+        "strategy": NetworkName.parse(arch.name, known=False).strategy,
+        "definition": own_definition(arch),
     }
     return made(Description, own | more, arch.name)

@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 from typing_extensions import NotRequired, Self, TypedDict
 
+from fastscale.archs.names import canonical
 from fastscale.archs.registry import nearest
 from fastscale.common import parse_json, plain, read_text
 from fastscale.errors import InputError
@@ -192,9 +193,9 @@ def manifest_text(entries: list[Entry]) -> str:
 
 def find(name: str, entries: list[Entry]) -> Entry | None:
     """The entry of a full name, or the newest of a name without hash (`regnety-tiny.dWr-x4_fashion-mnist`)."""
-    name = name.removesuffix(SUFFIX)
-    fits = [e for e in entries if name in (e.name, e.short)]
-    return max(fits, key=lambda e: (e.name == name, e.date, e.name)) if fits else None
+    name = canonical(name.removesuffix(SUFFIX))
+    fits = [e for e in entries if name in (canonical(e.name), canonical(e.short))]
+    return max(fits, key=lambda e: (canonical(e.name) == name, e.date, e.name)) if fits else None
 
 
 def unknown(name: str, entries: list[Entry]) -> InputError:

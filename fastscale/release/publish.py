@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from fastscale.archs.names import released_name
 from fastscale.common import shown, write_whole
 from fastscale.data.source_kinds import lock
 from fastscale.errors import InputError
@@ -185,7 +186,7 @@ def publish(
     compare(found, record, {k: e["value"] for k, e in errors.items()}, tolerance, dtype)
     for name, error in errors.items():
         error["value"] = found.errors[name]
-    name = f"{record.arch.replace('/', '-over-')}_{record.data}-{digest[:8]}"
+    name = f"{released_name(record.arch, str(record.data))}-{digest[:8]}"
     if not is_name(name):
         raise InputError(
             f"{name!r}: cannot be a file's name; data sets are named by letters, digits and . = + _ -"
@@ -323,7 +324,7 @@ def write_cards(folder: Path) -> None:
 def write_imported(checkpoint: Checkpoint, source: str, out: str | os.PathLike = ".") -> Path:
     """Another project's weights as a local file in the released format, which loads by its path; no manifest names it."""
     data = to_bytes(checkpoint.about, checkpoint.weights)
-    name = f"{checkpoint.about.arch.replace('/', '-over-')}_{source}-{sha256(data)[:8]}"
+    name = f"{released_name(checkpoint.about.arch, source)}-{sha256(data)[:8]}"
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / (name + SUFFIX), data)

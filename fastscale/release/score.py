@@ -56,6 +56,7 @@ def score(
 
     settings = {
         "arch": about.arch,
+        "definition": about.definition,
         "recipe": {
             **(about.recipe or plain_recipe(about.data)),
             "ema_rate": 0.0,

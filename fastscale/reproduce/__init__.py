@@ -129,7 +129,7 @@ def make(
         plan = artifact.plan(tier)
         assert plan is not None
         absent = [run.label for run in runs if artifact.name in run.artifacts and run.missing]
-        key = (plan.recipe, plan.data, *(name.arch_name for name in plan.names()))
+        key = (plan.recipe, plan.data, *(name.name for name in plan.names()))
         if absent:
             print(f"\n{artifact.name}: not timed, {len(absent)} of its runs are missing")
         elif plan.timings and key not in timed and (todo or untimed(artifact, tier, runs_dir)):

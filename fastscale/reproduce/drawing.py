@@ -61,7 +61,7 @@ def time_arguments(plan: Plan, runs_dir: Path) -> list[str]:
     images, classes = _size(plan.data)
     words = [
         "time",
-        *dict.fromkeys(name.arch_name for name in plan.names()),
+        *dict.fromkeys(name.name for name in plan.names()),
         "--recipe",
         plan.recipe,
         "--data",

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from fastscale.archs.names import canonical
 from fastscale.common import read_yaml
 from fastscale.counts import complexity
 from fastscale.data.sizes import SIZES
@@ -68,7 +69,7 @@ def expected(recipe: str) -> dict[str, float]:
     content = read_yaml(home().recipes / f"{recipe}.yaml")
     networks = (content.get("expected") or {}).get("networks") or {}
     return {
-        arch: float(values["top1_error"])
+        canonical(arch): float(values["top1_error"])
         for arch, values in networks.items()
         if "top1_error" in values
     }

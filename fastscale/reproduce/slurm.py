@@ -178,7 +178,7 @@ class Cluster:
         )
         self.watch({"timing": (folder, None)})
         return len([r for r in store.read()[before:] if r.kind == "time"]) >= len(
-            {name.arch_name for name in plan.names()}
+            {name.name for name in plan.names()}
         )
 
     def submit(self, folder: Path, name: str, arguments: Sequence[str], gpus: int) -> None:

@@ -43,7 +43,7 @@ def untimed(artifact: Artifact, tier: str, runs_dir: Path) -> list[str]:
     if plan is None or not plan.timings:
         return []
     have = timed(artifact, tier, runs_dir)
-    return [name.arch_name for name in plan.names() if name.arch_name not in have]
+    return [name.name for name in plan.names() if name.name not in have]
 
 
 def show_timings(
@@ -55,9 +55,7 @@ def show_timings(
         for artifact in artifacts
         if (plan := artifact.plan(tier)) is not None and plan.timings
     ]
-    wanted = {
-        (plan.recipe, plan.data, name.arch_name) for _, plan in plans for name in plan.names()
-    }
+    wanted = {(plan.recipe, plan.data, name.name) for _, plan in plans for name in plan.names()}
     if not wanted:
         return
     missing = {

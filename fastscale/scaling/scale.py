@@ -1,26 +1,12 @@
 """`scale`: a base network grown by a strategy, with the authors' rounding."""
 
-from dataclasses import replace
 from typing import Any
 
-from fastscale.archs import AnyNet, Arch, EffNet
-from fastscale.archs.compatibility import compatible_stages
-from fastscale.scaling.strategy import Strategy
-
-
-def factor_text(factor: float) -> str:
-    """The fewest digits, of twelve or more, that read back as exactly this factor.
-
-    >>> factor_text(4.0), factor_text(1.2345678), factor_text(4 / 3)
-    ('4', '1.2345678', '1.3333333333333333')
-    """
-    short = f"{factor:.12g}"
-    return short if float(short) == factor else repr(float(factor))
-
-
-def scaled_name(base: str, strategy: Strategy, factor: float) -> str:
-    """`<base>.<strategy>-x<factor>`: the only place where such a name is made."""
-    return f"{base}.{strategy.name}-x{factor_text(factor)}"
+from fastscale.archs import Arch, base_arch, definition, from_definition
+from fastscale.archs.names import NetworkName
+from fastscale.archs.registry import is_own
+from fastscale.errors import InputError
+from fastscale.scaling.strategy import Strategy, is_own_strategy
 
 
 def round_width(width: float) -> int:
@@ -48,32 +34,44 @@ def scale(base: Arch, strategy: str | Strategy, factor: float) -> Arch:
     """
     strategy = Strategy.parse(strategy)
     f_d, f_w, f_r, f_g = strategy.multipliers(factor)
-    common: dict[str, Any] = {
-        "name": scaled_name(base.name, strategy, factor),
-        "depths": tuple(max(1, round(d * f_d)) for d in base.depths),
-        "resolution": round_resolution(base.resolution * f_r),
-        "test_resolution": round_resolution(base.test_resolution * f_r),
-    }
-    widths = tuple(round_width(w * f_w) for w in base.widths)
-    if isinstance(base, EffNet):
-        return replace(
-            base,
-            **common,
-            widths=widths,
-            stem_width=round_width(base.stem_width * f_w),
-            head_width=round_width(base.head_width * f_w),
-        )
-    return _scale_anynet(base, common, widths, f_g)
+    return base.resized(
+        width=lambda w: round_width(w * f_w),
+        group_width=lambda g: round_group_width(g * f_g),
+        name=str(NetworkName(base.name, strategy.spelling, factor)),
+        depths=tuple(max(1, round(d * f_d)) for d in base.depths),
+        resolution=round_resolution(base.resolution * f_r),
+        test_resolution=round_resolution(base.test_resolution * f_r),
+    )
 
 
-def _scale_anynet(
-    base: AnyNet, common: dict[str, Any], widths: tuple[int, ...], f_g: float
-) -> AnyNet:
-    if base.grouped:
-        group_widths = tuple(round_group_width(g * f_g) for g in base.group_widths)
-    else:  # a plain 3x3 conv stays plain: one group, as wide as its bottleneck
-        group_widths = tuple(
-            max(1, round(w * b)) for w, b in zip(widths, base.bottleneck_ratios, strict=True)
-        )
-    widths, group_widths = compatible_stages(widths, base.bottleneck_ratios, group_widths)
-    return replace(base, **common, widths=widths, group_widths=group_widths)
+def arch_named(name: str | NetworkName) -> Arch:
+    """The base or scaled network of that name, `regnety-4gf` or `regnety-4gf.dWr-x4`; InputError for any other."""
+    name = name if isinstance(name, NetworkName) else NetworkName.parse(name)
+    base = base_arch(name.base)
+    return base if name.strategy is None else scale(base, name.strategy, name.factor)
+
+
+def network_of(name: str, defined: dict[str, Any] | None, where: str = "its definition") -> Arch:
+    """The network of a record or checkpoint: that of its definition, or of its name alone.
+
+    InputError (which begins with `where`) for a definition of something else than it names.
+    """
+    if defined is None:
+        return arch_named(name)
+    arch = from_definition(defined, where)
+    if arch.name != name:
+        raise InputError(f"{where}: is of {arch.name!r}, not of {name!r:.80}")
+    return arch
+
+
+def own_definition(arch: Arch) -> dict[str, Any] | None:
+    """The definition that a record or checkpoint of a network has to carry; None for one whose name
+    says it all, everywhere."""
+    try:
+        name = NetworkName.parse(arch.name)
+        known = not is_own(name.base) and not is_own_strategy(name.strategy)
+        if known and arch_named(name) == arch:
+            return None
+    except InputError:
+        pass
+    return definition(arch)

@@ -9,9 +9,10 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from fastscale.archs.check import said_number
+from fastscale.archs.names import read_strategies
 from fastscale.errors import InputError
 from fastscale.scaling.exponents import Exponents, conv_stage, group_conv_stage
 
@@ -23,8 +24,12 @@ GRAMMAR = (
 SMALLEST_FACTOR, LARGEST_FACTOR = 1e-4, 100_000
 LARGEST_SHARE = 10  # of group width, which is no part of the sum of 1: the paper's are below 1
 # few digits: a Fraction of "1e999999999" would be computed to its last one
-_WEIGHT = re.compile(r"([dwgr])(\d{1,9}(?:\.\d{1,9})?)", re.ASCII)
+_WEIGHT = re.compile(r"([dwgr])(\d{1,20}(?:\.\d{1,9})?)", re.ASCII)
 _ALPHA = re.compile(r"\d{1,9}(?:/\d{1,9}|\.\d{0,12})?|\.\d{1,12}|\d(?:\.\d{1,12})?e-?\d", re.ASCII)
+
+
+_NAMED = {"d1_w8_g8_r1": "dWr"}  # the paper's own name
+_own: dict[str, "Strategy"] = {}  # by name, as registered
 
 
 @dataclass(frozen=True)
@@ -86,11 +91,11 @@ class Strategy:
             return text
         if not isinstance(text, str):
             raise InputError(f"a strategy is text or a Strategy, got {text!r}; use {GRAMMAR}")
-        return cls._parse(text)
+        return _own.get(text) or cls._read(text)
 
     @classmethod
     @lru_cache(maxsize=4096)
-    def _parse(cls, text: str) -> "Strategy":
+    def _read(cls, text: str) -> "Strategy":
         if text == "dWr":
             return cls.from_weights(text, Fraction(1), Fraction(8), Fraction(8), Fraction(1))
         if text.startswith("alpha="):
@@ -117,6 +122,29 @@ class Strategy:
             )
         rest = (1 - alpha) / 2
         return cls(text, rest, alpha, rest, alpha)
+
+    @cached_property
+    def spelling(self) -> str:
+        """The one spelling that stands in names: the letters where all weights are equal, else whole
+        weights; a name of one's own stays.
+
+        >>> [Strategy.parse(s).spelling for s in ("alpha=2/3", "alpha=0.8", "g1_w1", "d1_w0.5_r1")]
+        ['d1_w4_g4_r1', 'dWr', 'wg', 'd2_w1_r2']
+        """
+        try:
+            if self != Strategy._read(self.name):
+                return self.name
+        except InputError:
+            return self.name
+        shares = (self.depth, self.width, self.group_width, self.resolution)
+        whole = math.lcm(*(share.denominator for share in shares))
+        weights = [int(share * whole) for share in shares]
+        weights = [weight // math.gcd(*weights) for weight in weights]
+        given = {letter: n for letter, n in zip("dwgr", weights, strict=True) if n}
+        if set(given.values()) == {1}:
+            return "".join(given)
+        text = "_".join(f"{letter}{n}" for letter, n in given.items())
+        return _NAMED.get(text, text)
 
     def multipliers(self, factor: float) -> tuple[float, float, float, float]:
         """(depth, width, resolution, group width) multipliers at scaling factor `factor` (> 0, finite)."""
@@ -152,3 +180,34 @@ class Strategy:
 
 # the strategies of Tables 1, 2 and 4 in the paper's order
 PAPER_STRATEGIES = ("d", "w", "r", "dw", "wr", "dr", "dwr", "dWr")
+
+
+def register_strategy(strategy: Strategy) -> None:
+    """Makes a strategy of one's own known by its name, wherever a strategy is taken.
+
+    Networks and records are named by it. InputError for a name that is taken, or unfit for a file.
+
+    >>> register_strategy(Strategy("halves", 0.5, 0.25, 0.25))
+    >>> Strategy.parse("halves").multipliers(4.0)[0]
+    2.0
+    """
+    if not isinstance(strategy, Strategy):
+        raise InputError(f"expected a Strategy, got {strategy!r:.80}")
+    name = strategy.name
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,39}", name):
+        raise InputError(f"strategy name {name[:60]!r}: use letters, digits and _, a letter first")
+    try:
+        there = Strategy.parse(name)
+    except InputError:
+        _own[name] = strategy
+        return
+    if there != strategy:
+        raise InputError(f"strategy name {name!r} is taken: choose another")
+
+
+def is_own_strategy(name: str | None) -> bool:
+    """Whether the strategy of that name was registered, so that it is not known elsewhere."""
+    return name in _own
+
+
+read_strategies(lambda text: Strategy.parse(text).spelling)

@@ -17,13 +17,14 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from fastscale.archs.names import NetworkName
 from fastscale.common import open_to_append
 from fastscale.errors import InputError
 from fastscale.records import Record, RecordStore
 from fastscale.timing import worker
 from fastscale.timing.device import usable_device
 from fastscale.timing.done import Done
-from fastscale.timing.grid import Grid, Network, Part, Setting
+from fastscale.timing.grid import Grid, Part, Setting
 from fastscale.timing.order import even_order, merged
 
 REFERENCE_EVERY_S = 300.0
@@ -36,7 +37,7 @@ PRELOAD = [
 Say = Callable[[str], object]
 
 
-def campaign_order(parts: Sequence[Part]) -> list[tuple[Part, Network]]:
+def campaign_order(parts: Sequence[Part]) -> list[tuple[Part, NetworkName]]:
     """Where some parts take the `better` layout, first those that tell which it is; all others side by side, each in its even order."""
     better = any(setting.layout == "better" for part in parts for setting in part.settings)
     lists = [[(part, network) for network in even_order(part.networks)] for part in parts]
@@ -68,12 +69,13 @@ class Campaign:
         device: str = "auto",
         budget_min: float | None = None,
         say: Say = print,
+        own: Sequence[str] = (),
     ):
         if budget_min is not None and not budget_min > 0:
             raise InputError(f"a budget must be above 0 minutes, got {budget_min:g}")
         self.grid, self.say = grid, say
         self.place = worker.Place(
-            usable_device(device), store, store.with_name(f"time-{grid.name}.log")
+            usable_device(device), store, store.with_name(f"time-{grid.name}.log"), tuple(own)
         )
         self.ends = time.monotonic() + 60 * budget_min if budget_min is not None else None
         # or the mere question whether there is a GPU, asked by an import, would keep forked processes from using it
@@ -137,7 +139,7 @@ class Campaign:
                 return answer
         raise InputError(f"device {self.place.device!r} cannot be used; {self.place.log} says why")
 
-    def _network(self, part: Part, network: Network) -> None:
+    def _network(self, part: Part, network: NetworkName) -> None:
         settings = []
         for asked in part.settings:
             if (network.name, asked) in self.met:  # of an earlier part too

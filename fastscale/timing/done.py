@@ -3,10 +3,11 @@
 import math
 from collections.abc import Iterable, Sequence
 
+from fastscale.archs.names import NetworkName
 from fastscale.records import Record
 from fastscale.records.environment import versions
 from fastscale.timing.epoch import SUFFIX
-from fastscale.timing.grid import Grid, Network, Setting
+from fastscale.timing.grid import Grid, Setting
 from fastscale.training.recipe import load_recipe
 
 
@@ -63,7 +64,7 @@ class Done:
             )
         )
 
-    def better_layout(self, base: str, networks: Sequence[Network], setting: Setting) -> str:
+    def better_layout(self, base: str, networks: Sequence[NetworkName], setting: Setting) -> str:
         """The layout in which this base's networks took less time, over those measured in both; channels_last where none was."""
         sums = 0.0
         for name in {n.name for n in networks if n.base == base}:

@@ -27,31 +27,18 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from fastscale.archs.names import NetworkName
 from fastscale.archs.registry import base_arch, nearest
-from fastscale.common import read_yaml
+from fastscale.common import IMAGENET_IMAGES, read_yaml
 from fastscale.data.sizes import epoch_of
 from fastscale.errors import InputError
 from fastscale.home import home
-from fastscale.scaling import RunName, Strategy, arch_named
+from fastscale.scaling import Strategy, arch_named
 from fastscale.training.recipe import PRECISIONS, load_recipe
 
 LAYOUTS = ("contiguous", "channels_last", "better")
 WHAT = ("train", "inference")
 MOST_BATCH = 1_000_000
-
-
-@dataclass(frozen=True)
-class Network:
-    """A network of a grid: a base, and how it is scaled (strategy None and factor 1: not)."""
-
-    base: str
-    strategy: str | None = None
-    factor: float = 1.0
-
-    @property
-    def name(self) -> str:
-        """`<base>` or `<base>.<strategy>-x<factor>`."""
-        return RunName(self.base, self.strategy, self.factor, None).arch_name
 
 
 @dataclass(frozen=True)
@@ -72,7 +59,7 @@ class Setting:
 class Part:
     """Networks, each measured under every setting."""
 
-    networks: tuple[Network, ...]
+    networks: tuple[NetworkName, ...]
     settings: tuple[Setting, ...]
 
 
@@ -85,7 +72,7 @@ class Grid:
     reference: tuple[str, int]  # network and batch
     shows: str = ""
     data: str = "imagenet"
-    images: int = 1_281_167
+    images: int = IMAGENET_IMAGES
     classes: int = 1000
     recipe: str = "imagenet-100ep"
     rounds: int = 5
@@ -184,9 +171,9 @@ def _part(content: Any, where: str) -> Part:
     return Part(networks, settings)
 
 
-def _planned(artifacts: Sequence[str], where: str) -> tuple[Network, ...]:
+def _planned(artifacts: Sequence[str], where: str) -> tuple[NetworkName, ...]:
     """The networks of the artifacts' full tiers, each once: what a figure needs stands in the figure's file alone."""
-    found: list[Network] = []
+    found: list[NetworkName] = []
     for name in artifacts:
         path = home().artifacts / f"{name}.yaml"
         if not path.is_file():
@@ -207,19 +194,19 @@ def _planned(artifacts: Sequence[str], where: str) -> tuple[Network, ...]:
 
 def make_networks(
     bases: Sequence[str], strategies: Sequence[str], factors: Sequence[float], where: str
-) -> tuple[Network, ...]:
+) -> tuple[NetworkName, ...]:
     """Every base by every strategy and factor, `base` standing for the unscaled one; each network once."""
     found = []
     for base in bases:
         base_arch(str(base))
         for strategy in strategies:
             if strategy == "base":
-                found.append(Network(base))
+                found.append(NetworkName(base))
                 continue
             name = Strategy.parse(str(strategy)).name
             for factor in factors:
                 size = _number(factor, 1_000_000, f"{where}: a factor")
-                found.append(Network(base, name, float(size)))
+                found.append(NetworkName(base, name, float(size)))
     return tuple(dict.fromkeys(found))
 
 

@@ -5,19 +5,19 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TypeVar
 
-from fastscale.timing.grid import Network
+from fastscale.archs.names import NetworkName
 
 Item = TypeVar("Item")
 
 
-def even_order(networks: Sequence[Network]) -> list[Network]:
+def even_order(networks: Sequence[NetworkName]) -> list[NetworkName]:
     """The networks, each time one of the base measured least, of its strategy measured least, farthest in size from what is there.
 
     So after any number of networks, bases with networks left differ by one at most in how many they have; the unscaled ones come first,
     and a strategy's smallest and largest before those between them.
     """
     left = list(networks)
-    chosen: list[Network] = []
+    chosen: list[NetworkName] = []
     bases, strategies, sizes, anywhere = (
         Counter[str](),
         Counter[tuple](),
@@ -26,7 +26,7 @@ def even_order(networks: Sequence[Network]) -> list[Network]:
     )
     while left:
 
-        def rank(n: Network) -> tuple:
+        def rank(n: NetworkName) -> tuple:
             own = [
                 abs(_size(n) - _size(c))
                 for c in chosen
@@ -62,5 +62,5 @@ def merged(lists: Sequence[Sequence[Item]]) -> list[Item]:
     return [item for _, _, item in sorted(keyed, key=lambda entry: entry[:2])]
 
 
-def _size(network: Network) -> float:
+def _size(network: NetworkName) -> float:
     return math.log2(network.factor)

@@ -14,6 +14,8 @@ from typing import Any
 
 import torch
 
+from fastscale.archs import register_arch
+from fastscale.archs.files import read_arch
 from fastscale.common import open_to_append
 from fastscale.records import Record, RecordStore
 from fastscale.scaling import arch_named
@@ -29,11 +31,12 @@ REFERENCE = "reference"  # what a setting of the reference network measures
 
 @dataclass(frozen=True)
 class Place:
-    """Where a campaign runs, and where its records go."""
+    """Where a campaign runs, and where its records go; `own`: files of networks of one's own."""
 
     device: str
     store: Path
     log: Path
+    own: tuple[str, ...] = ()
 
 
 def probe(connection: Connection, device: str, log: Path) -> None:
@@ -62,6 +65,8 @@ def measure_network(
     Sends ("begin", i), then ("done", i, the record) or ("failed", i, a line that says why) for the setting of number i.
     """
     _own_process(connection, place.log)
+    for text in place.own:
+        register_arch(read_arch(text))
     if place.device == "cpu":  # what libraries take when first used is not the network's memory
         TrainingStep(arch_named("regnety-tiny"), load_recipe("quick"), 1, 10, "cpu").round(2)
     for i, setting in enumerate(settings):

@@ -15,6 +15,7 @@ import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import Tensor, nn
 
+from fastscale.archs.names import canonical
 from fastscale.common import check_zip, read_text, whole_file, write_whole
 from fastscale.errors import InputError
 from fastscale.training.recipe import Recipe
@@ -138,6 +139,13 @@ def read_checkpoint(path: str | os.PathLike, prove: bool = True) -> dict[str, An
                 "`fastscale fit ... --restart` begins the run anew"
             )
     check_content(content, path)
+    # of an old spelling: the name that is compared with others
+    for values, key in (
+        (content["hyper_parameters"], "arch"),
+        (content.get("trained_with"), "run"),
+    ):
+        if values and isinstance(values.get(key), str):
+            values[key] = canonical(values[key])
     return content
 
 
@@ -178,6 +186,11 @@ def check_content(content: Any, where: str | os.PathLike) -> None:
     recipe, weights = settings["recipe"], content["state_dict"]
     rules = {
         "arch": (isinstance(settings["arch"], str), "a network's name"),
+        "definition": (
+            settings.get("definition") is None
+            or (isinstance(settings["definition"], dict) and is_plain(settings["definition"])),
+            "a network's definition",
+        ),
         "num_classes": (is_whole(settings["num_classes"], 1, 1_000_000), "1 to 1,000,000"),
         "seed": (is_whole(settings.get("seed"), 0, 2**32 - 1), "a whole number below 2^32"),
         "mean": (is_channels(settings.get("mean")), "a number each of R, G, B, from 0 to 255"),

@@ -12,9 +12,10 @@ from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torchmetrics import MeanMetric
 
+from fastscale.common import IMAGENET_MEAN, IMAGENET_STD
 from fastscale.errors import RunError
 from fastscale.models import build
-from fastscale.scaling import arch_named
+from fastscale.scaling import network_of, own_definition
 from fastscale.training.ema import ema_weight, update_ema
 from fastscale.training.layout import to_layout
 from fastscale.training.mixup import Mix, apply_mix, draw_mix, mixed_loss
@@ -24,11 +25,11 @@ from fastscale.training.schedule import lr_multiplier
 from fastscale.training.scoring import Scored
 
 PAPER = Recipe()
-IMAGENET_MEAN, IMAGENET_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 
 
 class ImageClassifier(Scored):
-    """`arch`: a network's name (`regnety-500mf.dWr-x4`); `mean`, `std` per RGB channel on the scale 0 to 255.
+    """`arch`: a network's name (`regnety-500mf.dWr-x4`); `mean`, `std` per RGB channel on the scale 0 to 255;
+    `definition`: of a network that its name does not say to others.
 
     Takes batches of uint8 (N, 3, H, W) RGB images and int64 (N,) labels; they are normalised on the
     device.
@@ -42,10 +43,11 @@ class ImageClassifier(Scored):
         mean: tuple[float, float, float] = IMAGENET_MEAN,
         std: tuple[float, float, float] = IMAGENET_STD,
         seed: int = 0,
+        definition: dict[str, Any] | None = None,
     ):
         recipe = Recipe.from_dict(recipe) if isinstance(recipe, dict) else recipe
         super().__init__(recipe, num_classes, mean, std)
-        self.arch, self.seed = arch_named(arch), seed
+        self.arch, self.seed = network_of(arch, definition), seed
         self.net = build(self.arch, num_classes, self.recipe.drop_path)
         to_layout(self.net, self.recipe.layout)
         self.ema = copy.deepcopy(self.net).requires_grad_(False).eval()
@@ -63,7 +65,9 @@ class ImageClassifier(Scored):
     @property
     def settings(self) -> dict[str, Any]:
         """Plain values that build this module again: `ImageClassifier(**settings)`."""
+        defined = own_definition(self.arch)
         return {
+            **({"definition": defined} if defined else {}),
             "arch": self.arch.name,
             "recipe": self.recipe.as_dict(),
             "num_classes": self.num_classes,

@@ -11,7 +11,7 @@ from fastscale.counts import complexity
 from fastscale.data.module import ImageData
 from fastscale.errors import InputError
 from fastscale.models.finite import not_finite
-from fastscale.scaling import arch_named
+from fastscale.scaling import network_of
 from fastscale.training.better import (
     ENDING,
     better_weights,
@@ -105,7 +105,9 @@ def errors_of(
     quiet()
     if name := not_finite(state_dict):
         raise InputError(f"{where}: {name!r} holds NaN or infinity: not a trained network")
-    arch, classes = arch_named(settings["arch"]), settings["num_classes"]
+    defined = settings.get("definition")
+    arch = network_of(settings["arch"], defined, f"{where}: its definition")
+    classes = settings["num_classes"]
     learned = sum(v.numel() for k, v in state_dict.items() if _learned(k))
     if learned != (params := complexity(arch, num_classes=classes).params):
         # before it is built: a file of a few bytes can name a network of any size
@@ -114,7 +116,7 @@ def errors_of(
             f"{params:,}: its weights are not those of the network it names"
         )
     recipe = Recipe.from_dict(settings["recipe"], str(where))
-    config = run_config(settings["arch"], recipe, source or own.get("source"))
+    config = run_config(settings["arch"], recipe, source or own.get("source"), defined)
     config["trainer"]["precision"] = own.get("precision") or recipe.precision
     if source is None:
         loader = own.get("loader") or "auto"

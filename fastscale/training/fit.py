@@ -15,11 +15,12 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.utilities import rank_zero_only
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
+from fastscale.archs.names import NetworkName, RunName
 from fastscale.common import write_whole
 from fastscale.data.module import ImageData
 from fastscale.errors import InputError, RunError
 from fastscale.records import Record, RecordStore
-from fastscale.scaling import parse_run
+from fastscale.scaling import arch_named, own_definition
 from fastscale.training.monitor import BoardExtras
 from fastscale.training.options import check_trainer, decisive
 from fastscale.training.outcome import make_record, measure
@@ -89,16 +90,20 @@ class _Run:
         self.module, self.data = self.cli.model, self.cli.datamodule
         self.options = self.cli.config["trainer"]
         arch, recipe = self.module.arch.name, self.module.recipe
-        if run is not None and arch != parse_run(run).arch_name:
+        name = (
+            RunName(NetworkName.parse(arch, known=False), recipe.name)
+            if run is None
+            else RunName.parse(run)
+        )
+        if name.network.name != arch:
             raise InputError(
-                f"--run {run} is of {parse_run(run).arch_name}, --model.arch says {arch}: "
-                "give one of them"
+                f"--run {run} is of {name.network}, --model.arch says {arch}: give one of them"
             )
         check_trainer(self.options)
         check_processes(self.options)
         self.data.share_of(1)  # a batch larger than the data is said before anything is written
         self.store = RecordStore(Path(runs_dir) / "records.jsonl")
-        self.folder = RunFolder(runs_dir, run or f"{arch}.{recipe.name}", self.module.seed)
+        self.folder = RunFolder(runs_dir, name, self.module.seed)
         if not restart and isinstance(self.data, ImageData):
             self.data.goes_on_with(self.folder.loader)
         self.same_data: Callable[[str | None], bool] = getattr(
@@ -220,13 +225,10 @@ class _Run:
 
 def _config(run: str | None, arguments: list[str]) -> dict[str, Any]:
     if run is not None:
-        name = parse_run(run)
-        if name.recipe is None:
-            raise InputError(
-                f"{run!r} names no recipe: write <base>[.<strategy>-x<factor>].<recipe>, as in "
-                f"{run}.imagenet-100ep"
-            )
-        return run_config(name.arch().name, load_recipe(name.recipe))
+        name = RunName.parse(run)
+        arch = arch_named(name.network)
+        recipe = load_recipe(name.recipe)
+        return run_config(arch.name, recipe, definition=own_definition(arch))
     if not any(a == "--config" or a.startswith("--config=") for a in arguments):
         raise InputError(
             "say what to train: --run <base>[.<strategy>-x<factor>].<recipe>, or --config FILE"

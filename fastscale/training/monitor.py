@@ -15,9 +15,9 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
 from torch.utils.tensorboard.summary import hparams
 
+from fastscale.archs.names import NetworkName
 from fastscale.counts import complexity
 from fastscale.errors import InputError
-from fastscale.scaling import parse_run
 from fastscale.training.checkpoint_io import is_number
 from fastscale.training.classifier import ImageClassifier
 from fastscale.training.device_meter import HELD_BACK, DeviceMeter
@@ -220,7 +220,7 @@ class BoardExtras(Callback):
         TensorBoard orders them by name and shows the first five unasked: the names of the others are chosen to come after these.
         """
         run, cx = (
-            parse_run(module.arch.name),
+            NetworkName.parse(module.arch.name, known=False),
             complexity(module.arch, num_classes=module.num_classes),
         )
         return {

@@ -3,15 +3,13 @@
 import torch
 from torch import nn
 
-from fastscale.archs import Arch, EffNet
+from fastscale.archs import Arch
 from fastscale.training.recipe import Recipe
 
 
 def weight_decay(recipe: Recipe, arch: Arch) -> float:
-    """The recipe's own, or 1e-5 for EfficientNets and 2e-5 for the others."""
-    if recipe.weight_decay is not None:
-        return recipe.weight_decay
-    return 1e-5 if isinstance(arch, EffNet) else 2e-5
+    """The recipe's own, or the network's: 1e-5 for EfficientNets and 2e-5 for the others."""
+    return arch.weight_decay if recipe.weight_decay is None else recipe.weight_decay
 
 
 def sgd(net: nn.Module, recipe: Recipe, decay: float) -> torch.optim.SGD:

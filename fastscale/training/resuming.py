@@ -50,6 +50,8 @@ def differences_to(
         for name in ("arch", "seed", "num_classes")
         if there.get(name) != here[name]
     ]
+    if there.get("definition") != here.get("definition"):
+        found.append("another definition of the network")
     recipe = Recipe.from_dict(there["recipe"])
     found += [
         f"recipe.{f.name} {getattr(recipe, f.name)}, not {getattr(module.recipe, f.name)}"

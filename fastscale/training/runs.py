@@ -12,6 +12,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from fastscale.archs.names import RunName, canonical
 from fastscale.common import read_json, read_text, remove_stale, write_whole
 from fastscale.errors import InputError
 from fastscale.records import Record
@@ -22,9 +23,9 @@ MOST = 1 << 20  # bytes of a record or of settings
 class RunFolder:
     """`path` may not exist yet."""
 
-    def __init__(self, runs_dir: str | os.PathLike, run: str, seed: int):
-        self.run, self.seed = run, seed
-        self.path = Path(runs_dir) / folder_name(run) / f"seed{seed}"
+    def __init__(self, runs_dir: str | os.PathLike, run: str | RunName, seed: int):
+        self.run, self.seed = canonical(str(run)), seed
+        self.path = _folder(Path(runs_dir), str(run)) / f"seed{seed}"
 
     @property
     def checkpoint(self) -> Path:
@@ -42,8 +43,7 @@ class RunFolder:
             record = Record.from_json(read_text(file, MOST))
         except InputError as error:
             raise InputError(f"{file}: {error}; remove it to train the run again") from None
-        here = folder_name(record.run) == folder_name(self.run)
-        if not here or record.seed not in (None, self.seed):
+        if record.run != self.run or record.seed not in (None, self.seed):
             raise InputError(
                 f"{file}: the record of {record.run}, seed {record.seed}, not of {self.run}, "
                 f"seed {self.seed}; remove it to train this run"
@@ -109,6 +109,8 @@ class RunFolder:
             before = there.get("data_hash")
             if same_data is not None and before is not None and same_data(before):
                 there["data_hash"] = settings["data_hash"]
+            if isinstance(there.get("arch"), str):
+                there["arch"] = canonical(there["arch"])
             if "stored" not in there and "stored" in settings:  # written before it was noted
                 there["stored"] = settings["stored"]
             if changed := ", ".join(sorted(differences(there, settings))):
@@ -144,9 +146,16 @@ class RunFolder:
                 file.unlink()
 
 
-def folder_name(run: str) -> str:
-    """The name of a run's folder: alpha=2/3 is one name, not two folders."""
-    return run.replace("/", "-over-")
+def _folder(runs_dir: Path, run: str) -> Path:
+    """The folder of a run: the one that it has by an old spelling of its name, if there is one."""
+    for name in (run.replace("/", "-over-"), canonical(run)):
+        if (runs_dir / name).is_dir():
+            return runs_dir / name
+    with suppress(OSError):
+        for entry in os.scandir(runs_dir):
+            if canonical(entry.name) == canonical(run):
+                return runs_dir / entry.name
+    return runs_dir / canonical(run)
 
 
 def differences(a: dict[str, Any], b: dict[str, Any], prefix: str = "") -> list[str]:

@@ -1,6 +1,7 @@
 """Lightning's own command line for ImageClassifier and ImageData, with what follows from recipe and arch linked, not typed twice."""
 
 import sys
+from functools import partial
 from typing import Any
 
 import yaml
@@ -11,7 +12,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from fastscale.data.module import ImageData
 from fastscale.errors import InputError
-from fastscale.scaling import arch_named
+from fastscale.scaling import network_of
 from fastscale.training.checkpoint_io import AtomicCheckpointIO
 from fastscale.training.classifier import ImageClassifier
 from fastscale.training.monitor import SpeedMonitor
@@ -61,14 +62,11 @@ class TrainerCLI(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """The arch decides the resolution, the recipe the batch and crops, the data the classes."""
-        parser.link_arguments(
-            "model.arch", "data.resolution", compute_fn=lambda name: arch_named(name).resolution
-        )
-        parser.link_arguments(
-            "model.arch",
-            "data.test_resolution",
-            compute_fn=lambda name: arch_named(name).test_resolution,
-        )
+        network = ("model.arch", "model.definition")
+        for name in ("resolution", "test_resolution"):
+            parser.link_arguments(
+                network, f"data.{name}", compute_fn=partial(_of_the_network, name)
+            )
         sizes = ("model.recipe.batch_size", "model.recipe.accumulate")
         parser.link_arguments(
             sizes, "data.batch_size", compute_fn=lambda batch, parts: batch // max(1, parts)
@@ -142,10 +140,21 @@ def final_errors(trainer: Trainer) -> dict[str, float]:
     }
 
 
-def run_config(arch: str, recipe: Recipe, source: str | None = None) -> dict[str, Any]:
+def _of_the_network(what: str, name: str, definition: Any) -> Any:
+    """A fact of the network that the model is of."""
+    return getattr(network_of(name, definition), what)
+
+
+def run_config(
+    arch: str,
+    recipe: Recipe,
+    source: str | None = None,
+    definition: dict[str, Any] | None = None,
+) -> dict[str, Any]:
     """The configuration that a run's name stands for."""
+    defined = {"definition": definition} if definition else {}
     return {
-        "model": {"arch": arch, "recipe": recipe.as_dict()},
+        "model": {"arch": arch, "recipe": recipe.as_dict(), **defined},
         "data": {"source": source or recipe.data},
         "trainer": {"precision": recipe.precision},
     }

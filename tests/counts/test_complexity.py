@@ -89,10 +89,9 @@ def test_impossible_inputs(bad):
 
 
 def test_layers_add_up_to_the_complexity():
-    from fastscale.counts import layers
 
     for name in ("regnetz-500mf", "efficientnet-b3", "resnext-101", "regnety-tiny.dWr-x4"):
-        found, cx = layers(fs.arch(name)), fs.complexity(name)
+        found, cx = fs.arch(name).layers(), fs.complexity(name)
         assert (
             sum(x.flops for x in found),
             sum(x.params for x in found),

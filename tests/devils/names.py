@@ -80,9 +80,10 @@ def grown(name: str) -> Any:
 
 def readers() -> dict[str, Callable[[Any], Any]]:
     """What takes a name, and gives something only where there is such a thing."""
+    from fastscale.archs.names import RunName
     from fastscale.paper import load_artifact
     from fastscale.planning.devices import device_named
-    from fastscale.scaling import arch_named, parse_run
+    from fastscale.scaling import arch_named
     from fastscale.timing.grid import load_grid
     from fastscale.training.recipe import load_recipe
 
@@ -90,7 +91,7 @@ def readers() -> dict[str, Callable[[Any], Any]]:
         "arch": api().arch,
         "complexity": api().complexity,
         "arch_named": arch_named,
-        "run": lambda name: parse_run(name).arch(),
+        "run": lambda name: arch_named(RunName.parse(name).network),
         "recipe": load_recipe,
         "artifact": load_artifact,
         "grid": lambda name: load_grid(name),

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 import fastscale as fs
-from fastscale.counts import layers
 from fastscale.models.fvcore_count import fvcore_complexity, output_shapes
 
 # every block type and flavour, tiny to 32GF; large ones at a small resolution
@@ -66,7 +65,7 @@ def test_every_output_shape_is_what_the_counter_assumed(name, resolution):
     }
     expected = {
         x.name: (x.w_out,) if x.kind == "linear" else (x.w_out, x.size_out, x.size_out)
-        for x in layers(fs.arch(name), resolution, 7)
+        for x in fs.arch(name).layers(resolution, 7)
     }
     shapes = output_shapes(net, torch.randn(2, 3, resolution, resolution), counted)
     assert {n: tuple(s) for n, s in shapes.items()} == expected

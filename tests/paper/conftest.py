@@ -80,7 +80,7 @@ def _measured(name: str, seeds=(), timed=True, recipe=None, data="imagenet", **e
     classes = 1000 if data == "imagenet" else 10
     plan = load_artifact(name).plan("full")
     for index, n in enumerate(plan.names()):
-        arch = n.arch()
+        arch = arch_named(n)
         counts = complexity(arch, num_classes=classes)
         common = {
             "arch": arch.name,

@@ -2,9 +2,10 @@
 
 import pytest
 
+from fastscale.archs.names import RunName
 from fastscale.errors import InputError
 from fastscale.paper import list_artifacts, load_artifact
-from fastscale.scaling import arch_named, parse_run
+from fastscale.scaling import arch_named
 
 
 def test_every_declared_artifact_loads():
@@ -27,7 +28,7 @@ def test_quick_runs():
         "quick"
     }
     for run in runs:
-        assert parse_run(run.run).arch().name == run.arch
+        assert arch_named(RunName.parse(run.run).network).name == run.arch
     assert artifact.timings == [run.arch for run in runs[:6]]
 
 

@@ -4,10 +4,10 @@ import itertools
 
 import pytest
 
+import fastscale as fs
 from fastscale.paper.chart import Chart, Mark, Picture
 from fastscale.paper.render import files, house_style, plain_ticks, render
-from fastscale.paper.style import IN_WORDS, family_look, strategy_look
-from fastscale.records.frame import family_of
+from fastscale.paper.style import GREY, IN_WORDS, family_look, strategy_look
 
 
 def test_each_strategy_has_its_own_colour_and_marker():
@@ -29,13 +29,18 @@ def test_each_family_has_its_own_colour_and_marker():
         "resnet-50",
         "resnext-101",
     )
-    looks = [family_look(family_of(base)) for base in bases]
+    looks = [family_look(fs.arch(base).family) for base in bases]
     assert (
         len({look.colour for look in looks})
         == len({look.marker for look in looks})
         == len({look.words for look in looks})
         == 6
     )
+
+
+def test_a_family_of_ones_own_has_a_neutral_look():
+    assert family_look("Mine") == (GREY, "d", 8.0, "Mine")
+    assert family_look("Mine", "dWr", by_strategy=True).marker == strategy_look("dWr").marker
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 import fastscale as fs
 from fastscale.planning.fit import fit, power_law
 from fastscale.planning.law import LAWS, Law, Observation
-from fastscale.planning.terms import family, terms
+from fastscale.planning.terms import terms
 from fastscale.planning.validate import choose, law_errors, left_out, median_error, spread
 
 NAMES = (
@@ -35,7 +35,13 @@ def observed(slower=lambda name, strategy: 1.0, batches=(16, 128)):
                 time = TRUTH.image_time_s(counted, batch) * slower(name, strategy)
                 made.append(
                     Observation(
-                        arch.name, family(name), strategy, arch.resolution, counted, batch, time
+                        arch.name,
+                        arch.family.lower(),
+                        strategy,
+                        arch.resolution,
+                        counted,
+                        batch,
+                        time,
                     )
                 )
     return made
@@ -48,9 +54,8 @@ def test_terms_are_the_counts(name):
     arch = fs.arch(name)
     counted, cx = terms(arch, num_classes=10), fs.complexity(arch, num_classes=10)
     assert (counted.flops, counted.params, counted.acts) == (cx.flops, cx.params, cx.acts)
-    from fastscale.counts import layers
 
-    every = layers(arch, num_classes=10)
+    every = arch.layers(num_classes=10)
     assert counted.layers == len(every) and counted.grouped_acts == sum(
         x.acts for x in every if x.groups > 1
     )

@@ -5,10 +5,11 @@ import json
 import pytest
 
 import fastscale as fs
+from fastscale.archs.names import RunName
 from fastscale.planning import FAMILY, STRATEGIES, Conditions
 from fastscale.planning.search import Search, structure
 from fastscale.planning.terms import terms
-from fastscale.scaling import Strategy, parse_run
+from fastscale.scaling import Strategy, arch_named
 
 BASES = ("regnety-500mf", "regnety-4gf", "regnetz-500mf", "regnetz-4gf", "efficientnet-b0")
 
@@ -73,8 +74,8 @@ def test_candidates_are_what_their_names_say():
         assert (
             c.training.epoch_time_min == fs.predict_time(c.arch.name, "v100").epoch_time_min <= 12
         )
-        run = parse_run(c.run("imagenet-100ep"))  # what `fastscale fit --run` reads
-        assert run.arch() == c.arch and run.recipe == "imagenet-100ep"
+        run = RunName.parse(c.run("imagenet-100ep"))  # what `fastscale fit --run` reads
+        assert arch_named(run.network) == c.arch and run.recipe == "imagenet-100ep"
     for standing in {c.standing for c in plan.candidates}:
         flops = [c.counts.flops for c in plan.candidates if c.standing == standing]
         assert flops == sorted(flops, reverse=True)

@@ -9,7 +9,7 @@ import fastscale as fs
 from fastscale.home import home
 from fastscale.records import Record, RecordStore, network_fields
 from fastscale.records.committed import committed
-from fastscale.records.frame import COLUMNS, Row, family_of, recorded
+from fastscale.records.frame import COLUMNS, Row, recorded
 from fastscale.scaling import arch_named
 
 ENV = {"device": "made-up", "date": "2026-01-01T00:00:00Z", "batch": 64, "layout": "contiguous"}
@@ -66,17 +66,6 @@ def test_records_that_say_little_are_rows_too():
     row = recorded(bare)
     assert row.device_type == "cpu" and row.devices == 1
     assert row.batch is row.image_time_s is row.compile is row.torch is None
-
-
-def test_families():
-    names = ("efficientnet-b0", "regnetx-4gf.dds", "regnety-tiny.dWr-x2", "resnext-50", "mine")
-    assert [family_of(n) for n in names] == [
-        "EfficientNet",
-        "RegNetX",
-        "RegNetY",
-        "ResNeXt",
-        "mine",
-    ]
 
 
 def test_the_table_holds_every_committed_record_and_reference_once(tmp_path, monkeypatch):

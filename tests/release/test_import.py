@@ -8,9 +8,9 @@ import torch
 from safetensors.torch import save_file
 
 import fastscale as fs
+from fastscale.common import IMAGENET_MEAN, IMAGENET_STD
 from fastscale.release.importing import import_file, import_tensors
-from fastscale.release.importing.convert import IMAGENET_MEAN, IMAGENET_STD
-from fastscale.release.importing.names import FORMATS, family, tensor_names, tensor_shapes
+from fastscale.release.importing.names import FORMATS, built_like, tensor_names, tensor_shapes
 
 
 def theirs(name, source_format, classes=1000):
@@ -38,7 +38,7 @@ def test_names_are_as_many_as_tensors(name):
             names = tensor_names(arch, source_format)
         except KeyError:
             assert source_format == "efficientnet-lite" or (
-                arch.head_width and family(arch) == "regnet"
+                arch.head_width and built_like(arch) == "regnet"
             )
             continue
         assert list(names) == list(shapes) and len(set(names.values())) == len(shapes)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import pytest
 
+from fastscale.archs.names import NetworkName, RunName
 from fastscale.paper.artifacts import Artifact, RunSpec
 from fastscale.records import RecordStore
-from fastscale.scaling import RunName
 
 DAEMONS = ("munged", "slurmctld", "slurmd")
 CONF = """
@@ -130,24 +130,15 @@ class SmallPlan:
 
     def names(self):
         return [
-            RunName("regnety-tiny", strategy, 2.0 if strategy else 1.0, self.recipe)
+            NetworkName("regnety-tiny", strategy, 2.0 if strategy else 1.0)
             for strategy in self.strategies
         ]
 
     def runs(self):
         return [
-            RunSpec(
-                f"{n.arch_name}.{self.recipe}",
-                n.arch_name,
-                n.base,
-                n.strategy,
-                n.factor,
-                self.recipe,
-                self.data,
-                seed,
-            )
+            RunSpec(RunName(name, self.recipe), self.data, seed)
             for seed in self.seeds
-            for n in self.names()
+            for name in self.names()
         ]
 
 

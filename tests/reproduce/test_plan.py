@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from fastscale.archs.names import RunName
 from fastscale.cli import main
 from fastscale.errors import InputError
 from fastscale.paper import list_artifacts, load_artifact
@@ -12,7 +13,6 @@ from fastscale.reproduce import cost
 from fastscale.reproduce.cost import UNKNOWN, Cost, duration
 from fastscale.reproduce.listing import paper_runs
 from fastscale.reproduce.plan import needed, read_sources
-from fastscale.scaling import parse_run
 
 
 def test_runs_are_planned_once_each_whoever_needs_them(small_artifact, tmp_path):
@@ -179,7 +179,7 @@ def test_durations():
 def test_list_runs_names_what_fit_takes(capsys, no_law):
     runs = paper_runs()
     assert len({r.run for r in runs}) == len(runs) and all(
-        parse_run(r.run).arch_name == r.arch for r in runs
+        RunName.parse(r.run).network.name == r.arch for r in runs
     )
     (known,) = (r for r in runs if r.run == "regnety-4gf.dWr-x4.imagenet-100ep")
     assert known.published_error == 17.1 and known.data == "imagenet"

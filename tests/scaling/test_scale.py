@@ -3,7 +3,6 @@
 import pytest
 
 import fastscale as fs
-from fastscale.scaling import parse_run
 from fastscale.scaling.scale import round_group_width
 
 
@@ -61,19 +60,11 @@ def test_names_mean_what_they_say():
     big = fs.scale("regnetz-500mf", "dWr", 1.85)
     assert big.name == "regnetz-500mf.dWr-x1.85" and fs.arch(big.name) == big
     for name in (
-        "regnetx-1.6gf.dds.d1_w0.5_r1-x2.5",
-        "regnety-4gf.alpha=2/3-x4",
-        "efficientnet-b0.alpha=0.8-x16",
+        "regnetx-1.6gf.dds.d2_w1_r2-x2.5",
+        "regnety-4gf.d1_w4_g4_r1-x4",
+        "efficientnet-b0.dWr-x16",
     ):
         assert fs.arch(name).name == name
-    run = parse_run("regnetx-1.6gf.dds.dWr-x1.85.imagenet-100ep")
-    assert (run.base, run.strategy, run.factor, run.recipe) == (
-        "regnetx-1.6gf.dds",
-        "dWr",
-        1.85,
-        "imagenet-100ep",
-    )
-    assert parse_run("regnety-tiny.quick").arch_name == "regnety-tiny"
 
 
 @pytest.mark.parametrize(

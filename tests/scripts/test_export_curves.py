@@ -58,17 +58,17 @@ def test_many_runs_in_one_file(run, tmp_path):
     assert done.returncode == 0, done.stderr
     rows = list(csv.reader((tmp_path / "all.csv").read_text().splitlines()))
     assert tuple(rows[0]) == TOGETHER and [row[:3] for row in rows[1:]] == [
-        ["regnety-tiny.alpha=2/3-x2.quick", s, e] for s in "01" for e in "12"
+        ["regnety-tiny.d1_w4_g4_r1-x2.quick", s, e] for s in "01" for e in "12"
     ]
     errors = errors_by_epoch(tmp_path / "all.csv", [record for _, record in found])
-    assert errors["regnety-tiny.alpha=2/3-x2.quick", 1] == [51.0, 41.0]
+    assert errors["regnety-tiny.d1_w4_g4_r1-x2.quick", 1] == [51.0, 41.0]
 
 
 def test_a_file_a_run(run, tmp_path):
     folder, _ = run(0)
     assert export(folder, "--out", tmp_path / "out").returncode == 0
     (path,) = (tmp_path / "out").iterdir()
-    assert path.name == "regnety-tiny.alpha=2-over-3-x2.quick-seed0.csv"
+    assert path.name == "regnety-tiny.d1_w4_g4_r1-x2.quick-seed0.csv"
     assert [row["top1_error"] for row in csv.DictReader(path.read_text().splitlines())] == [
         "50",
         "40",

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from fastscale.archs.names import NetworkName
 from fastscale.cli import main
 from fastscale.records import RecordStore
 from fastscale.timing import worker
 from fastscale.timing.campaign import Campaign
 from fastscale.timing.done import Done
-from fastscale.timing.grid import Grid, Network, Part, Setting
+from fastscale.timing.grid import Grid, Part, Setting
 from tests.timing.crashing import crash_in_training
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,7 +35,7 @@ def measured(store):
 
 
 def fast_networks(count):
-    return [Network("regnety-tiny", "dWr", 1.0 + i / 10) for i in range(count)]
+    return [NetworkName("regnety-tiny", "dWr", 1.0 + i / 10) for i in range(count)]
 
 
 @pytest.fixture(autouse=True)
@@ -115,7 +116,7 @@ def test_a_failure_stops_no_other_and_is_in_the_log(tmp_path):
 def test_a_crash_of_the_process_costs_that_setting_alone(tmp_path, monkeypatch):
     grid, store = (
         a_grid(
-            [Network("regnety-tiny")],
+            [NetworkName("regnety-tiny")],
             [SETTING, Setting("inference", "32-true", "contiguous", False, 2)],
         ),
         tmp_path / "r.jsonl",
@@ -131,7 +132,7 @@ def test_a_crash_of_the_process_costs_that_setting_alone(tmp_path, monkeypatch):
 def test_what_two_parts_share_is_measured_and_counted_once(tmp_path):
     said = []
     better = replace(SETTING, layout="better")
-    part = Part((Network("regnety-tiny"),), (SETTING, replace(SETTING, layout="channels_last")))
+    part = Part((NetworkName("regnety-tiny"),), (SETTING, replace(SETTING, layout="channels_last")))
     again = Part(
         part.networks, (SETTING, better, replace(SETTING, batch=1))
     )  # the second is one of the first part's
@@ -202,7 +203,7 @@ def test_the_better_layout_is_the_one_measured_faster(tmp_path):
             env=env,
         )
 
-    grid = a_grid([Network("regnety-tiny")])
+    grid = a_grid([NetworkName("regnety-tiny")])
     asked = replace(SETTING, layout="better")
     for times, best in (((1.0, 2.0), "contiguous"), ((2.0, 1.0), "channels_last")):
         done = Done(
@@ -244,7 +245,7 @@ def test_a_smaller_batch_answers_what_was_asked_for():
         env=env,
     )
     assert (
-        Done(a_grid([Network("regnety-tiny")]), [found], "d", 1).record("regnety-tiny", SETTING)
+        Done(a_grid([NetworkName("regnety-tiny")]), [found], "d", 1).record("regnety-tiny", SETTING)
         == found
     )
     for other in (
@@ -254,14 +255,14 @@ def test_a_smaller_batch_answers_what_was_asked_for():
     ):  # what was measured in another way answers nothing
         named = replace(found, env={**env, "recipe": "imagenet-100ep"})
         assert (
-            Done(a_grid([Network("regnety-tiny")], **other), [named], "d", 1).record(
+            Done(a_grid([NetworkName("regnety-tiny")], **other), [named], "d", 1).record(
                 "regnety-tiny", SETTING
             )
             is None
         )
     older = replace(found, env={**env, "versions": {**env["versions"], "torch": "1.0"}})
     assert (
-        Done(a_grid([Network("regnety-tiny")]), [older], "d", 1).record("regnety-tiny", SETTING)
+        Done(a_grid([NetworkName("regnety-tiny")]), [older], "d", 1).record("regnety-tiny", SETTING)
         is None
     )
 

@@ -3,19 +3,19 @@
 import pytest
 
 import fastscale as fs
+from fastscale.archs.names import NetworkName
 from fastscale.cli import main
 from fastscale.records import RecordStore
-from fastscale.scaling import Strategy, arch_named, parse_run
-from fastscale.scaling.scale import scaled_name
-from fastscale.timing.grid import Network, make_networks
+from fastscale.scaling import arch_named
+from fastscale.timing.grid import make_networks
 
 FACTORS = [2, 4.0, 1.2345678, 1.23456789012345, 4 / 3, 0.1 + 0.2, 1e-05, 123456.789, 999999.5]
 
 
 @pytest.mark.parametrize("factor", FACTORS)
 def test_factors_are_read_back_as_they_were(factor):
-    name = scaled_name("regnety-tiny", Strategy.parse("dWr"), factor)
-    assert parse_run(name).factor == factor and parse_run(name).arch_name == name
+    name = NetworkName("regnety-tiny", "dWr", factor)
+    assert NetworkName.parse(str(name)) == name and NetworkName.parse(str(name)).factor == factor
 
 
 @pytest.mark.parametrize("factor", FACTORS[:5])
@@ -26,8 +26,8 @@ def test_a_grid_names_networks_as_scale_does(factor):
 
 
 def test_names_of_two_near_factors_differ():
-    assert Network("regnety-tiny", "dWr", 1.2345678).name.endswith("x1.2345678")
-    assert Network("regnety-tiny", "dWr", 1.23457).name.endswith("x1.23457")
+    assert NetworkName("regnety-tiny", "dWr", 1.2345678).name.endswith("x1.2345678")
+    assert NetworkName("regnety-tiny", "dWr", 1.23457).name.endswith("x1.23457")
 
 
 @pytest.mark.slow

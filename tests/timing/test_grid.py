@@ -4,11 +4,11 @@ from collections import Counter
 
 import pytest
 
+from fastscale.archs.names import NetworkName
 from fastscale.errors import InputError
 from fastscale.paper import load_artifact
 from fastscale.timing.campaign import campaign_order
 from fastscale.timing.grid import (
-    Network,
     Setting,
     grid_names,
     load_grid,
@@ -59,7 +59,7 @@ def test_a_part_takes_the_networks_that_artifacts_plan(tmp_path):
     )
     (part,) = load(tmp_path, text).parts
     planned = [
-        name.arch_name
+        name.name
         for figure in ("fig-4", "fig-6")
         for name in load_artifact(figure).plan("full").names()
     ]
@@ -84,7 +84,7 @@ def test_the_papers_grid_trains_every_figures_networks_eagerly_in_one_precision(
         )
     }
     figures = ("fig-1", "fig-2", "fig-4", "fig-5", "fig-6", "fig-7", "large-networks")
-    planned = {n.arch_name for f in figures for n in load_artifact(f).plan("full").names()}
+    planned = {n.name for f in figures for n in load_artifact(f).plan("full").names()}
     assert len(planned) == 181 and planned <= timed
 
 
@@ -216,4 +216,4 @@ def test_wherever_the_order_is_cut_it_covers_evenly():
 
 
 def test_the_order_of_one_network():
-    assert even_order([Network("regnety-tiny")]) == [Network("regnety-tiny")]
+    assert even_order([NetworkName("regnety-tiny")]) == [NetworkName("regnety-tiny")]

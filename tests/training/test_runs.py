@@ -13,10 +13,22 @@ from fastscale.training.runs import RunFolder, differences
 
 
 def test_folders_are_one_level_a_name(tmp_path):
-    assert (
-        RunFolder(tmp_path, "regnety-tiny.alpha=2/3-x4.quick", 1).path
-        == tmp_path / "regnety-tiny.alpha=2-over-3-x4.quick" / "seed1"
+    for name in ("regnety-tiny.alpha=2/3-x4.quick", "regnety-tiny.d1_w4_g4_r1-x4.quick"):
+        path = RunFolder(tmp_path, name, 1).path
+        assert path == tmp_path / "regnety-tiny.d1_w4_g4_r1-x4.quick" / "seed1"
+
+
+def test_a_folder_of_an_old_spelling_is_the_runs(tmp_path):
+    old = tmp_path / "regnety-tiny.alpha=2-over-3-x4.quick"
+    (old / "seed1").mkdir(parents=True)
+    for name in ("regnety-tiny.alpha=2/3-x4.quick", "regnety-tiny.d1_w4_g4_r1-x4.quick"):
+        folder = RunFolder(tmp_path, name, 1)
+        assert folder.path == old / "seed1"
+        assert folder.run == "regnety-tiny.d1_w4_g4_r1-x4.quick"
+    (old / "seed1" / "settings.json").write_text(
+        '{"arch": "regnety-tiny.alpha=2/3-x4", "data_hash": "a"}'
     )
+    folder.claim({"arch": "regnety-tiny.d1_w4_g4_r1-x4", "data_hash": "a"})  # the same settings
 
 
 def test_a_second_process_is_kept_out(tmp_path):

@@ -16,6 +16,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from fastscale.archs.names import canonical
 from fastscale.common import number, read_text
 from fastscale.errors import InputError
 from fastscale.home import home
@@ -67,7 +68,7 @@ def draw_curves(artifact: Figure, spec: Curves, records: Sequence[Record]) -> li
 
     Raises InputError where the curve of a record is missing or ends elsewhere.
     """
-    run, seed = spec.runs[0].run, spec.runs[0].seed
+    run, seed = canonical(spec.runs[0].run), spec.runs[0].seed
     record = next(
         (r for r in records if r.kind == "train" and (r.run, r.seed) == (run, seed)), None
     )
@@ -138,7 +139,9 @@ def errors_by_epoch(path: Path, records: Sequence[Record]) -> dict[tuple[str, in
     """
     found: dict[tuple[str, int], list[float]] = {}
     for row in _rows(path, TOGETHER):
-        found.setdefault((row["run"], int(row["seed"])), []).append(float(row["top1_error"]))
+        found.setdefault((canonical(row["run"]), int(row["seed"])), []).append(
+            float(row["top1_error"])
+        )
     for record in records:
         errors = found.get((record.run, record.seed or 0))
         if errors is None:

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 
-from fastscale.paper.report.point import Point, Value, family_of, pooled, strategy_of
+from fastscale.archs.names import factor_text
+from fastscale.paper.report.point import Point, Value, pooled, strategy_of
 from fastscale.records import Record, key, latest
 from fastscale.records.committed import each_once
 from fastscale.records.frame import Row, recorded
-from fastscale.scaling import factor_text
 
 SOURCE = "ours"
 
@@ -37,7 +37,7 @@ def _point(group: Sequence[Record]) -> Point:
     return Point(
         id=f"record-{row.id}",
         network=row.network,
-        family=family_of(first.base),
+        family=row.family,
         strategy=strategy_of(row.strategy),
         written=f"{row.strategy} x{factor_text(row.factor)}" if row.strategy else "base",
         data=row.data or "none",

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from fastscale.paper.comparison import deviation, mean
 from fastscale.paper.report.look import FAMILIES, STRATEGIES, strategy_look
 
-IMAGENET = 1_281_167  # images in an epoch
-
 
 @dataclass(frozen=True)
 class Measure:

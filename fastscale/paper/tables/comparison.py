@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from fastscale.archs.names import factor_text
 from fastscale.paper.artifacts import Artifact
 from fastscale.paper.comparison import Comparison, Network, pearson, summary
 from fastscale.paper.tables.table import (
@@ -15,7 +16,6 @@ from fastscale.paper.tables.table import (
     times,
 )
 from fastscale.references import reference
-from fastscale.scaling import factor_text
 
 DATA_NAMES = {
     "fashion-mnist": "Fashion-MNIST",

@@ -7,10 +7,11 @@ formulas of a stage of group convs (flops k^2 w g r^2, params k^2 w g, acts w r^
 import math
 from collections.abc import Sequence
 
+from fastscale.archs.names import factor_text
 from fastscale.counts import complexity
 from fastscale.paper.artifacts import Theory
 from fastscale.paper.tables.table import Column, Table, fixed, power, share, times
-from fastscale.scaling import Strategy, arch_named, factor_text, scale
+from fastscale.scaling import Strategy, arch_named, scale
 
 MEASURES = ("flops", "params", "acts")
 _KEYS = {"flops": "flops_multiply_adds", "params": "params", "acts": "acts"}
@@ -100,9 +101,7 @@ def mean_exponent(
 
 def grouped_form(strategy: str, base: str) -> str:
     """The strategy with group width scaled, for a base that has group convs."""
-    return (
-        _SCALED.get(strategy, strategy) if getattr(arch_named(base), "grouped", False) else strategy
-    )
+    return _SCALED.get(strategy, strategy) if arch_named(base).grouped else strategy
 
 
 def _row(strategy: str, base: str, factor: float, group_widths: bool) -> list:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
 from typing import NamedTuple
 
-from fastscale.archs import AnyNet, Arch, base_names
+from fastscale.archs import Arch, base_names
 from fastscale.counts import complexity
 from fastscale.paper.artifacts import load_artifact, published_networks
 from fastscale.paper.tables.table import Column, Table, fixed, signed
@@ -233,7 +233,7 @@ def _list(values: Sequence[int]) -> str:
 
 
 def _groups(arch: Arch) -> str:
-    return _list(arch.group_widths) if isinstance(arch, AnyNet) else "1"
+    return _list(arch.group_widths) if arch.grouped else "1"
 
 
 def _compare(

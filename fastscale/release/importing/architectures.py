@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from fastscale.archs import AnyNet, Arch, EffNet
+from fastscale.archs import Arch
 from fastscale.common import parse_yaml
 from fastscale.errors import InputError
+from fastscale.release.importing.names import built_like
 
 # of a file's or config's settings: those that name the network
 NAMES = ("architecture", "arch", "model", "model_name", "network", "model_arch")
@@ -93,7 +94,7 @@ def check_named(
         value = settings.get(key)
         if isinstance(value, Mapping):
             value = {k: v for k, v in value.items() if k not in HARMLESS or _changes(k, v)}
-        if value not in usual and not (key == "bn_eps" and value == arch_eps(arch)):
+        if value not in usual and not (key == "bn_eps" and value == arch.norm_eps):
             raise InputError(
                 f"{where}: was made with {key} {str(value)[:60]}, which {arch.name} has not: its "
                 "outputs would differ"
@@ -104,22 +105,16 @@ def _changes(key: str, value: Any) -> bool:
     return key in USUAL and value not in USUAL[key]
 
 
-def arch_eps(arch: Arch) -> float:
-    """Of its batch norms."""
-    return arch.norm_eps if isinstance(arch, EffNet) else 1e-5
-
-
 def _check_pycls(arch: Arch, cfg: object, where: str) -> None:
     """pycls keeps its whole config, as YAML, in every checkpoint."""
     content = parse_yaml(cfg, f"{where}: its cfg") if isinstance(cfg, str) else cfg
     if not isinstance(content, Mapping):
         return
-    activation = "relu" if isinstance(arch, AnyNet) else "silu"
-    kinds = ("effnet",) if isinstance(arch, EffNet) else ("anynet", "regnet", "resnet")
+    kinds = ("effnet",) if built_like(arch) == "efficientnet" else ("anynet", "regnet", "resnet")
     wanted: dict[tuple[str, str], tuple[Any, ...]] = {
         ("MODEL", "TYPE"): kinds,
-        ("MODEL", "ACTIVATION_FUN"): (getattr(arch, "activation", activation),),
-        ("BN", "EPS"): (arch_eps(arch),),
+        ("MODEL", "ACTIVATION_FUN"): (arch.activation,),
+        ("BN", "EPS"): (arch.norm_eps,),
         ("RESNET", "STRIDE_1X1"): (False,),
     }
     for (section, key), right in wanted.items():

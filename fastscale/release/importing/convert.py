@@ -16,7 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fastscale.archs import Arch, EffNet, base_arch, base_names
+from fastscale.archs import Arch, base_arch, base_names
+from fastscale.common import IMAGENET_MEAN, IMAGENET_STD
 from fastscale.data.images import Say
 from fastscale.errors import InputError
 from fastscale.release.checkpoint import finite
@@ -29,8 +30,6 @@ from fastscale.training.checkpoint_io import is_number, is_texts
 from fastscale.training.classes import imagenet_names, imagenet_wnids
 
 Three = tuple[float, float, float]
-IMAGENET_MEAN: Three = (123.675, 116.28, 103.53)
-IMAGENET_STD: Three = (58.395, 57.12, 57.375)
 HALF: Three = (127.5, 127.5, 127.5)
 COUNTER = ".num_batches_tracked"
 NOT_FOLLOWED = (
@@ -156,7 +155,7 @@ def import_tensors(
             state[name] = state[name] + (1e-3 - 1e-5)
     finite(state, source)
     classes = state["head.fc.weight"].shape[0]
-    half = isinstance(arch, EffNet) and arch.padding == "same"
+    half = arch.padding == "same"
     mean, std = (HALF, HALF) if half else (IMAGENET_MEAN, IMAGENET_STD)
     return ImportedWeights(
         arch.name,
@@ -242,7 +241,7 @@ def _plain(tensor: Tensor | None, name: str) -> Tensor:
 
 def _check_padding(arch: Arch, source_format: str, told: str, source: str, named: bool) -> None:
     """InputError where timm's tensors fit but its network pads differently from ours."""
-    if source_format != "timm" or not isinstance(arch, EffNet):
+    if source_format != "timm" or arch.family != "EfficientNet":
         return
     tensorflow, other = told.startswith("tf_"), told.startswith("efficientnet")
     if arch.padding == "even" and tensorflow:

@@ -6,8 +6,8 @@ Read from the public code of pycls, timm 1.0, torchvision 0.28 and efficientnet-
 
 from dataclasses import dataclass, field
 
-from fastscale.archs import Arch, EffNet
-from fastscale.counts import Layer, layers
+from fastscale.archs import Arch
+from fastscale.archs.layers import Layer
 
 FORMATS = ("pycls", "timm", "torchvision", "efficientnet-lite")
 Pair = tuple[str, str]  # a conv's module and its batch norm's
@@ -135,11 +135,14 @@ SCHEMES: dict[tuple[str, str], Scheme] = {
 }
 
 
-def family(arch: Arch) -> str:
+def built_like(arch: Arch) -> str:
     """What other projects call networks built like this: regnet, resnet (ResNeXt too) or efficientnet."""
-    if isinstance(arch, EffNet):
-        return "efficientnet"
-    return "resnet" if arch.stem == "conv7x7-maxpool" else "regnet"
+    return {
+        "EfficientNet": "efficientnet",
+        "ResNet": "resnet",
+        "ResNeXt": "resnet",
+        **dict.fromkeys(("RegNetX", "RegNetY", "RegNetZ"), "regnet"),
+    }.get(arch.family, arch.family.lower())
 
 
 def our_norm(conv: str) -> str:
@@ -163,10 +166,10 @@ def _tensors(layer: Layer, ours: str, theirs: Pair) -> dict[str, str]:
 
 def tensor_names(arch: Arch, source_format: str) -> dict[str, str]:
     """{our name: theirs} for every tensor of `arch`, in our order; KeyError where that project has no such family."""
-    scheme = SCHEMES[source_format, family(arch)]
+    scheme = SCHEMES[source_format, built_like(arch)]
     if arch.head_width and not scheme.head[0]:
-        raise KeyError(f"{source_format} has no {family(arch)} with a conv before pooling")
-    of_arch = [layer for layer in layers(arch) if layer.kind != "maxpool"]
+        raise KeyError(f"{source_format} has no {built_like(arch)} with a conv before pooling")
+    of_arch = [layer for layer in arch.layers() if layer.kind != "maxpool"]
     with_conv1 = {
         layer.name.rpartition(".")[0] for layer in of_arch if layer.name.endswith(".conv1")
     }
@@ -196,7 +199,7 @@ def tensor_names(arch: Arch, source_format: str) -> dict[str, str]:
 def tensor_shapes(arch: Arch, num_classes: int) -> dict[str, tuple[int, ...]]:
     """{our name: shape} for every tensor of `arch`, without building it."""
     shapes: dict[str, tuple[int, ...]] = {}
-    for layer in layers(arch, num_classes=num_classes):
+    for layer in arch.layers(num_classes=num_classes):
         if layer.kind == "maxpool":
             continue
         spatial = (layer.kernel, layer.kernel) if layer.kind == "conv" else ()

@@ -1,4 +1,5 @@
-"""The cost of one layer. One multiply-add is one flop; acts are elements of conv outputs (paper's convention, authors' code)."""
+"""A layer and what it costs. One multiply-add is one flop; acts are elements of conv outputs (paper's
+convention, authors' code)."""
 
 from dataclasses import dataclass
 

@@ -1,0 +1,186 @@
+"""Names, made and read here and nowhere else: `<base>[.<strategy>-x<factor>]` of a network, and
+`<network>.<recipe>` of a run, which needs no file (its name says it all).
+
+A name has one text, fit for a file. A strategy has several spellings (`alpha=2/3`, `d1_w4_g4_r1`);
+which of them stands in a text is the business of `scaling`, which gives its reader by
+`read_strategies`. So names are equal where their texts are, however they were spelled.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from fastscale.archs.registry import base_arch, base_names
+from fastscale.errors import InputError
+
+LONGEST = 200  # characters of a name
+_STRATEGY = r"\.(?P<strategy>[^.\s]+?(?:\.\d+[^.\s]*?)*)"
+_FACTOR = r"(?P<factor>\d+(?:\.\d+)?(?:e-?\d+)?)"
+# the shortest strategy, then the longest number: 'dWr-x1.85'
+_STEP = re.compile(
+    rf"{_STRATEGY}-x{_FACTOR}(?=\.|$)",
+    re.ASCII,  # another script's digits would be a second name of the same network
+)
+_SPELLED = re.compile(rf"{_STRATEGY}-x{_FACTOR}(?=[._]|$)", re.ASCII)  # in a file's name too
+_RECIPE = re.compile(r"\.(?P<recipe>[a-z0-9][a-z0-9-]*)")
+_readers: list[Callable[[str], str]] = []
+
+
+def read_strategies(reader: Callable[[str], str]) -> None:
+    """Registers what gives a strategy's canonical spelling; InputError from it for an unknown one."""
+    _readers[:] = [reader]
+
+
+def factor_text(factor: float) -> str:
+    """The fewest digits, of twelve or more, that read back as exactly this factor.
+
+    >>> factor_text(4.0), factor_text(1.2345678), factor_text(4 / 3)
+    ('4', '1.2345678', '1.3333333333333333')
+    """
+    short = f"{factor:.12g}"
+    return short if float(short) == factor else repr(float(factor))
+
+
+@dataclass(frozen=True)
+class NetworkName:
+    """A base, and how it is scaled; `strategy` (as it was spelled) is None, and `factor` 1, for a
+    base as it is. `name`, and `str`, is its text; two are equal where these are.
+
+    >>> str(NetworkName("regnety-4gf", "alpha=2/3", 4.0))
+    'regnety-4gf.d1_w4_g4_r1-x4'
+    """
+
+    base: str = field(compare=False)
+    strategy: str | None = field(default=None, compare=False)
+    factor: float = field(default=1.0, compare=False)
+    name: str = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        text = self.base
+        if self.strategy is not None:
+            text += f".{_spelling(self.strategy)}-x{factor_text(self.factor)}"
+        object.__setattr__(self, "name", text)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @classmethod
+    def parse(cls, text: str, known: bool = True) -> "NetworkName":
+        """The network of that name. InputError for any other, and for an unknown base or strategy
+        unless `known` is false: then what comes before the first dot is the base.
+
+        >>> NetworkName.parse("regnety-500mf.dWr-x4")
+        NetworkName(base='regnety-500mf', strategy='dWr', factor=4.0)
+        """
+        name, recipe = _parts(text, known)
+        if recipe is not None:
+            raise InputError(
+                f"{text!r}: {recipe!r} is no scaling; write <base>.<strategy>-x<factor>, "
+                "as in regnety-4gf.dWr-x4"
+            )
+        return name
+
+
+@dataclass(frozen=True)
+class RunName:
+    """A network trained by a recipe, or measured: `<network>.time`, `<network>.inference`, ...
+
+    >>> str(RunName(NetworkName("regnety-500mf"), "quick"))
+    'regnety-500mf.quick'
+    """
+
+    network: NetworkName
+    recipe: str
+
+    def __str__(self) -> str:
+        return f"{self.network}.{self.recipe}"
+
+    @classmethod
+    def parse(cls, text: str, known: bool = True) -> "RunName":
+        """The run of that name; InputError that says which part is wrong. `known`: as above.
+
+        >>> RunName.parse("regnety-500mf.dWr-x4.imagenet-100ep").recipe
+        'imagenet-100ep'
+        """
+        network, recipe = _parts(text, known)
+        if recipe is None:
+            raise InputError(
+                f"{text!r} names no recipe: write <base>[.<strategy>-x<factor>].<recipe>, as in "
+                f"{network}.imagenet-100ep"
+            )
+        return cls(network, recipe)
+
+
+def released_name(network: str, data: str) -> str:
+    """`<network>_<data>`: what a checkpoint is released as, before its hash.
+
+    >>> released_name("regnety-tiny.alpha=2/3-x4", "cifar10")
+    'regnety-tiny.d1_w4_g4_r1-x4_cifar10'
+    """
+    return f"{canonical(network)}_{data}"
+
+
+@lru_cache(maxsize=8192)
+def canonical(text: str) -> str:
+    """The one text of a network, a run or a released file whose name is perhaps an old spelling of
+    it: `alpha=2/3` or, as files had it, `alpha=2-over-3`. What is no such name stays as it is.
+
+    >>> canonical("regnety-tiny.alpha=2-over-3-x4.quick"), canonical("what else")
+    ('regnety-tiny.d1_w4_g4_r1-x4.quick', 'what else')
+    """
+
+    def one(match: re.Match[str]) -> str:
+        try:
+            return f".{_readers[0](match['strategy'].replace('-over-', '/'))}-x{match['factor']}"
+        except InputError:
+            return match[0]
+
+    return text if len(text) > 2 * LONGEST else _SPELLED.sub(one, text, count=1)
+
+
+def base_of(name: str) -> str:
+    """What a network was scaled from, by its name alone; the name itself of one that is not scaled.
+
+    >>> base_of("mine.dWr-x2"), base_of("regnetx-400mf.dds")
+    ('mine', 'regnetx-400mf.dds')
+    """
+    return _STEP.split(name, maxsplit=1)[0]
+
+
+def _spelling(strategy: str) -> str:
+    """The canonical one; that of a strategy which is not known here is its own, if fit for a file."""
+    try:
+        return _readers[0](strategy)
+    except InputError:
+        if re.fullmatch(r"[A-Za-z0-9_.=+]+", strategy):
+            return strategy
+        raise
+
+
+def _parts(text: str, known: bool) -> tuple[NetworkName, str | None]:
+    """The network and the recipe, None where the text ends with the network."""
+    if not isinstance(text, str):
+        raise InputError(f"expected a name (str), got {text!r:.80}")
+    if len(text) > LONGEST:
+        raise InputError(f"{text[:40]!r}...: a name has at most {LONGEST} characters")
+    fits = [b for b in base_names() if text == b or text.startswith(b + ".")]
+    if fits:
+        base = max(fits, key=len)
+    elif known:
+        base = base_arch(_STEP.split(text)[0]).name  # raises, with the nearest names
+    else:
+        base = text.partition(".")[0]
+    rest = text[len(base) :]
+    step = _STEP.match(rest)
+    rest = rest[step.end() :] if step else rest
+    recipe = _RECIPE.fullmatch(rest)
+    if rest and not recipe:
+        form = "<base>[.<strategy>-x<factor>][.<recipe>], as in regnety-500mf.dWr-x4.imagenet-100ep"
+        raise InputError(f"{text!r}: cannot read {rest!r}; write {form}")
+    network = NetworkName(base)
+    if step:
+        if known:
+            _readers[0](step["strategy"])  # raises, with the grammar
+        network = NetworkName(base, step["strategy"], float(step["factor"]))
+    return network, recipe["recipe"] if recipe else None
