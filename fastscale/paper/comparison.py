@@ -4,8 +4,6 @@ Counts are recomputed and have to equal those in the records. What was not measu
 s^exponent (Tables 1, 2, 4), r is the linear correlation of epoch time with flops, params, acts (Fig. 2).
 """
 
-import math
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,10 +12,9 @@ from fastscale.counts import Complexity, complexity
 from fastscale.errors import InputError
 from fastscale.paper.artifacts import Artifact, Plan
 from fastscale.paper.selection import comparable
+from fastscale.paper.stats import deviation, mean
 from fastscale.records import Record
 from fastscale.scaling import Strategy, arch_named
-
-LEAST_POINTS = 3  # two points always correlate perfectly
 
 
 @dataclass(frozen=True)
@@ -127,37 +124,6 @@ def compare(records: Sequence[Record], artifact: Artifact, tier: str = "quick") 
             )
         )
     return Comparison(plan, tuple(networks), tuple(chosen))
-
-
-def pearson(xs: Sequence[float], ys: Sequence[float]) -> float | None:
-    """Linear correlation as the paper computes it; None for fewer than three points or where one side does not vary."""
-    if len(xs) != len(ys):
-        raise ValueError(f"{len(xs)} and {len(ys)} values do not pair")
-    if len(xs) < LEAST_POINTS or len(set(xs)) == 1 or len(set(ys)) == 1:
-        return None
-    return statistics.correlation(xs, ys)
-
-
-def least_squares(xs: Sequence[float], ys: Sequence[float]) -> tuple[float, float]:
-    """(slope, intercept) of the line that Pearson's r is about."""
-    fit = statistics.linear_regression(xs, ys)
-    return fit.slope, fit.intercept
-
-
-def mean(values: Sequence[float]) -> float | None:
-    """The mean; None of nothing."""
-    return math.fsum(values) / len(values) if values else None
-
-
-def deviation(values: Sequence[float]) -> float | None:
-    """The sample standard deviation; None of fewer than two values."""
-    return statistics.stdev(values) if len(values) > 1 else None
-
-
-def summary(values: Sequence[float]) -> tuple[float, float | None, int] | None:
-    """(mean, sample standard deviation, n), as tables show several runs; None of nothing."""
-    average = mean(values)
-    return None if average is None else (average, deviation(values), len(values))
 
 
 def _values(records: Sequence[Record], name: str) -> tuple[float, ...]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from fastscale.archs.names import NetworkName
 from fastscale.errors import InputError
 from fastscale.paper.artifacts import Artifact
-from fastscale.paper.comparison import LEAST_POINTS, deviation, mean
+from fastscale.paper.stats import LEAST_POINTS, deviation, mean
 from fastscale.paper.style import SAME, WITH_GROUPS
 from fastscale.records import Record, latest
 from fastscale.records.committed import check_counts

@@ -14,14 +14,12 @@ from fastscale.counts import Complexity
 from fastscale.data.sizes import SIZES
 from fastscale.errors import InputError
 from fastscale.paper.artifacts import Plan
-from fastscale.paper.comparison import LEAST_POINTS, pearson, summary
 from fastscale.paper.selection import Planned, conditions
+from fastscale.paper.stats import LEAST_POINTS, Estimate, estimate, pearson, summary
 from fastscale.paper.style import SAME
 from fastscale.records import Record, latest
 from fastscale.records.committed import check_counts, counts
 from fastscale.scaling import Strategy, arch_named
-
-LEVEL = 0.95
 
 
 @dataclass(frozen=True)
@@ -58,16 +56,6 @@ class Cell:
         strategy = Strategy.parse(self.strategy)
         theory = getattr(strategy.exponents(group_conv=arch_named(self.base).grouped), measure)
         return math.log(self.growth(measure)) / math.log(self.growth("flops")) - float(theory)
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A mean difference in points of error, its confidence interval, and the pairs of runs behind it."""
-
-    mean: float
-    low: float
-    high: float
-    pairs: int
 
 
 @dataclass(frozen=True)
@@ -234,25 +222,6 @@ def comparisons(
         return each
     together = difference(found, first, second)
     return [] if together is None else [(found.sizes, together)]
-
-
-def estimate(strata: Sequence[Sequence[float]]) -> Estimate | None:
-    """The mean of the strata's means and its interval; see `difference`."""
-    free = sum(len(values) - 1 for values in strata)
-    if not strata or not all(strata) or free < 1:
-        return None
-    means = [math.fsum(values) / len(values) for values in strata]
-    squares = math.fsum(
-        (v - m) ** 2 for values, m in zip(strata, means, strict=True) for v in values
-    )
-    error = math.sqrt(squares / free * math.fsum(1 / len(values) for values in strata)) / len(
-        strata
-    )
-    from scipy.special import stdtrit  # heavier than all the rest of this room
-
-    middle = math.fsum(means) / len(means)
-    half = float(stdtrit(free, 0.5 + LEVEL / 2)) * error
-    return Estimate(middle, middle - half, middle + half, sum(map(len, strata)))
 
 
 def exponents_off(found: Trained, measure: str) -> tuple[float, int]:

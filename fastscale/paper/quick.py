@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from fastscale.paper.artifacts import Artifact
 from fastscale.paper.chart import Chart, Fit, Layout, Mark, Page, Picture
-from fastscale.paper.comparison import Comparison, compare, deviation, least_squares, mean
+from fastscale.paper.comparison import Comparison, compare
+from fastscale.paper.stats import deviation, least_squares, mean
 from fastscale.paper.style import strategy_look
 from fastscale.paper.tables.comparison import (
     MEASURES,

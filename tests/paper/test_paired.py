@@ -12,13 +12,8 @@ from fastscale.errors import InputError
 from fastscale.paper.artifacts import list_artifacts, load_artifact
 from fastscale.paper.build import produce_artifact
 from fastscale.paper.figures.curves import TOGETHER
-from fastscale.paper.paired import (
-    difference,
-    estimate,
-    exponents_off,
-    nearest_size,
-    time_correlation,
-)
+from fastscale.paper.paired import difference, exponents_off, nearest_size, time_correlation
+from fastscale.paper.stats import estimate
 from fastscale.paper.tables.claims import claims_table
 from fastscale.paper.tables.paired import amount
 from fastscale.paper.verdicts import FAILS, HOLDS, ON_CPU, UNDECIDED, UNMEASURED, verdicts

@@ -11,12 +11,13 @@ import pytest
 from fastscale.errors import InputError
 from fastscale.paper.artifacts import load_artifact
 from fastscale.paper.build import write_pages
-from fastscale.paper.comparison import compare, pearson
+from fastscale.paper.comparison import compare
 from fastscale.paper.pages import page
 from fastscale.paper.quick import comparison_pages
 from fastscale.paper.quick import quick_tables as tables_of
 from fastscale.paper.selection import select
 from fastscale.paper.smoke import png_chunks
+from fastscale.paper.stats import pearson
 from fastscale.paper.tables.comparison import (
     comparison_table,
     correlation,

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from fastscale.errors import InputError
 from fastscale.paper.artifacts import Drawing, Figure, drawing
 from fastscale.paper.chart import Chart, Fit, Layout, Mark, Page, Picture
-from fastscale.paper.comparison import least_squares
 from fastscale.paper.declare import Some, Text
 from fastscale.paper.figures.runtime import Pool
 from fastscale.paper.points import timm_points
+from fastscale.paper.stats import least_squares
 from fastscale.paper.style import PALE, Look, family_look
 from fastscale.paper.tables.table import Column, Table, fixed
 from fastscale.records import Record

@@ -21,7 +21,8 @@ from fastscale.paper.artifacts import Drawing, Figure, check_strategies, drawing
 from fastscale.paper.chart import Chart, Layout, Mark, Page, Picture
 from fastscale.paper.declare import Positive, Scaling, Some, Whole
 from fastscale.paper.figures.curves import curve_file, errors_by_epoch
-from fastscale.paper.paired import LEVEL, Estimate, Trained, by_size, trained
+from fastscale.paper.paired import Trained, by_size, trained
+from fastscale.paper.stats import LEVEL, Estimate
 from fastscale.paper.style import GREY, PALE, strategy_look
 from fastscale.paper.tables.comparison import DATA_NAMES
 from fastscale.paper.tables.paired import amount, differences_table, networks_table, unequal, where

@@ -18,11 +18,11 @@ from typing import Literal
 
 from fastscale.paper.artifacts import Artifact, Drawing, Figure, drawing, options
 from fastscale.paper.chart import Chart, Fit, Mark, Page, Picture
-from fastscale.paper.comparison import least_squares, pearson
 from fastscale.paper.declare import Positive
 from fastscale.paper.figure_text import caption, points_table, recorded, statements
 from fastscale.paper.figures.panels import AXES, subtitle, title
 from fastscale.paper.points import paper_points, series_of_figure_2, zoo_points
+from fastscale.paper.stats import least_squares, pearson
 from fastscale.paper.style import family_look, strategy_look
 from fastscale.paper.views import CPU_CAUTION, View, views
 from fastscale.records import Record

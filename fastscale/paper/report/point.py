@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from fastscale.paper.comparison import deviation, mean
 from fastscale.paper.report.look import FAMILIES, STRATEGIES, strategy_look
+from fastscale.paper.stats import deviation, mean
 
 
 @dataclass(frozen=True)

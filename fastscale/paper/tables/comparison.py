@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from fastscale.archs.names import factor_text
 from fastscale.paper.artifacts import Artifact
-from fastscale.paper.comparison import Comparison, Network, pearson, summary
+from fastscale.paper.comparison import Comparison, Network
+from fastscale.paper.stats import pearson, summary
 from fastscale.paper.tables.table import (
     Column,
     Table,

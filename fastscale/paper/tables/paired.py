@@ -1,7 +1,8 @@
 """The tables of trained evidence: every network with n, mean and standard deviation, and every paired difference with its interval."""
 
 from fastscale.paper.artifacts import Artifact
-from fastscale.paper.paired import LEVEL, Estimate, Trained, by_size, comparisons, difference
+from fastscale.paper.paired import Trained, by_size, comparisons, difference
+from fastscale.paper.stats import LEVEL, Estimate
 from fastscale.paper.tables.comparison import DATA_NAMES
 from fastscale.paper.tables.table import Column, Table, fixed, times
 

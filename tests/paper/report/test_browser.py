@@ -7,10 +7,10 @@ from urllib.parse import urlencode
 import pytest
 
 from fastscale.home import home
-from fastscale.paper.comparison import pearson
 from fastscale.paper.report import write_report
 from fastscale.paper.report.ours import record_points
 from fastscale.paper.report.references import PAPER, TIMM, ZOO, references
+from fastscale.paper.stats import pearson
 from fastscale.records import RecordStore
 from fastscale.records.committed import committed
 

@@ -1,0 +1,72 @@
+"""The statistics of figures, tables and claims: means of runs, Pearson's r with its line, the interval of a paired difference."""
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+LEAST_POINTS = 3  # two points always correlate perfectly
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean difference in points of error, its confidence interval, and the pairs of runs behind it."""
+
+    mean: float
+    low: float
+    high: float
+    pairs: int
+
+
+def pearson(xs: Sequence[float], ys: Sequence[float]) -> float | None:
+    """Linear correlation as the paper computes it; None for fewer than three points or where one side does not vary."""
+    if len(xs) != len(ys):
+        raise ValueError(f"{len(xs)} and {len(ys)} values do not pair")
+    if len(xs) < LEAST_POINTS or len(set(xs)) == 1 or len(set(ys)) == 1:
+        return None
+    return statistics.correlation(xs, ys)
+
+
+def least_squares(xs: Sequence[float], ys: Sequence[float]) -> tuple[float, float]:
+    """(slope, intercept) of the line that Pearson's r is about."""
+    fit = statistics.linear_regression(xs, ys)
+    return fit.slope, fit.intercept
+
+
+def mean(values: Sequence[float]) -> float | None:
+    """The mean; None of nothing."""
+    return math.fsum(values) / len(values) if values else None
+
+
+def deviation(values: Sequence[float]) -> float | None:
+    """The sample standard deviation; None of fewer than two values."""
+    return statistics.stdev(values) if len(values) > 1 else None
+
+
+def summary(values: Sequence[float]) -> tuple[float, float | None, int] | None:
+    """(mean, sample standard deviation, n), as tables show several runs; None of nothing."""
+    average = mean(values)
+    return None if average is None else (average, deviation(values), len(values))
+
+
+def estimate(strata: Sequence[Sequence[float]]) -> Estimate | None:
+    """The mean of the strata's means and Student's interval, the variance within strata pooled.
+
+    None where a stratum is empty, or none has two values.
+    """
+    free = sum(len(values) - 1 for values in strata)
+    if not strata or not all(strata) or free < 1:
+        return None
+    means = [math.fsum(values) / len(values) for values in strata]
+    squares = math.fsum(
+        (v - m) ** 2 for values, m in zip(strata, means, strict=True) for v in values
+    )
+    error = math.sqrt(squares / free * math.fsum(1 / len(values) for values in strata)) / len(
+        strata
+    )
+    from scipy.special import stdtrit  # heavier than all the rest of this room
+
+    middle = math.fsum(means) / len(means)
+    half = float(stdtrit(free, 0.5 + LEVEL / 2)) * error
+    return Estimate(middle, middle - half, middle + half, sum(map(len, strata)))
