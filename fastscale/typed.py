@@ -32,12 +32,16 @@ def in_words(error: ValidationError) -> str:
         return f"missing field {name!r}"
     if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         return f"unknown field {name[:80]!r}"
-    if "error" in first.get("ctx", {}):  # a check of ours
-        return f"{name} {first['ctx']['error']}".strip()
-    wanted = re.sub(r"^.*? should (be|have|match)", r"must \1", first["msg"]).replace(
-        "tuple", "list"
-    )
-    return f"{name} {wanted}, not {plain(str(first['input']))[:80]!r}"
+    return f"{name} {problem(first)}".strip()
+
+
+def problem(found: Mapping[str, Any]) -> str:
+    """What is wrong with the value that one of pydantic's errors is about: `must be greater than 0, not '-1'`."""
+    if "error" in found.get("ctx", {}):  # a check of ours
+        return str(found["ctx"]["error"])
+    wanted = re.sub(r"^.*? should (be|have|match)", r"must \1", found["msg"])
+    wanted = re.sub(r" after validation, not \d+", "", wanted.replace("tuple", "list"))
+    return f"{wanted}, not {plain(str(found['input']))[:80]!r}"
 
 
 def checked(right: Callable[[Any], bool], wanted: str) -> AfterValidator:

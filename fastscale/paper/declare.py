@@ -19,6 +19,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from fastscale.errors import InputError
 from fastscale.scaling import Strategy, arch_named
+from fastscale.typed import STRICT, problem
 
 T = TypeVar("T")
 Spec = TypeVar("Spec", bound="Declared")
@@ -27,7 +28,7 @@ Spec = TypeVar("Spec", bound="Declared")
 class Declared(BaseModel):
     """A part of a declaration: immutable, without unknown keys, numbers and texts as written."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(**STRICT, frozen=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -61,19 +62,14 @@ def did_you_mean(word: Any, known: Iterable[str]) -> str:
 
 def _in_words(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
-    places = [p + 1 if isinstance(p, int) else p for p in first["loc"] if p != "[key]"]
-    where = "".join(f"entry {p}: " if isinstance(p, int) else f"{p}: " for p in places)
-    if first["type"] == "value_error":  # a check of ours
-        return f"{where}{first['ctx']['error']}"
-    said = re.sub(r"^(Input|\w+) should", "must", first["msg"]).replace("tuple", "list")
-    said = said.replace(" after validation", "")
+    places = [p for p in first["loc"] if p != "[key]"]
+    where = "".join(f"entry {p + 1}: " if isinstance(p, int) else f"{p}: " for p in places)
     hint = ""
     if first["type"] == "literal_error":
         words = re.findall(r"'([^']*)'", first["ctx"]["expected"])
-        said = f"must be one of {', '.join(words)}"
         near = difflib.get_close_matches(str(first["input"])[:80], words, 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"{where}{said}, got {str(first['input'])[:80]!r}{hint}"
+    return f"{where}{problem(first)}{hint}"
 
 
 # ---- the types of fields ------------------------------------------------------------------------

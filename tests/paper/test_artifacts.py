@@ -58,7 +58,7 @@ def test_unknown_name_says_the_nearest_first():
         (
             "factors: [4]",
             "factors: [four]",
-            "tiers: quick: series: entry 1: factors: entry 1: must be a valid number, got 'four'",
+            "tiers: quick: series: entry 1: factors: entry 1: must be a valid number, not 'four'",
         ),
         ("base: regnety-tiny", "base: regnety-huge", "no network is named 'regnety-huge'"),
         ("[base, d,", "[base, q,", "unknown strategy 'q'"),

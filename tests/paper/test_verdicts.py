@@ -137,9 +137,9 @@ def test_sides(side, tolerance, value, expected, said):
     ("change", "said"),
     [
         ({"claim": "two\nlines"}, "claim: must be one line"),
-        ({"paper": "much"}, "paper: must be a valid number, got 'much'"),
+        ({"paper": "much"}, "paper: must be a valid number, not 'much'"),
         ({"tolerance": None}, "tolerance: must be a valid number"),
-        ({"side": "about"}, "side: must be one of near, at least, at most, got 'about'"),
+        ({"side": "about"}, "side: must be 'near', 'at least' or 'at most', not 'about'"),
         ({"measure": {}}, "measure: must say how"),
         ({"colour": 1}, "unknown key 'colour'"),
     ],
