@@ -9,7 +9,7 @@
     claims: [...]                  what of the paper it tests (see `claims`); may be absent
     strategies: [d, w, r]          theory, group-width: the rows, in closed form
     growth: {bases: [...], factors: [2, 4]}   the networks whose real growth stands beside the closed form
-    networks: [{label, source, arch}]   counts, definitions: a published network (label and source as in paper_points.csv) and its name here
+    networks: [{label, source}]   counts, definitions: published networks, label and source as in paper_points.csv or definitions.csv
     drawing: {by: panels, ...}     figure: how it is drawn, from which points (see the module that registers that name)
     tiers: {quick: ..., full: ...} the runs of each tier (see `plan`); a tier that is absent has nothing to run
 
@@ -40,6 +40,7 @@ from fastscale.paper.declare import (
 )
 from fastscale.paper.plan import Plan, RunSpec, Series
 from fastscale.records import Record
+from fastscale.references.networks import name_of
 
 if TYPE_CHECKING:
     from fastscale.records.frame import Row
@@ -127,11 +128,20 @@ class GroupWidth(Theory):
 
 
 class Published(Declared):
-    """A published network and its name here."""
+    """A published network: what a table (as in paper_points.csv, or definitions.csv) calls it."""
 
     label: Text
     source: Text
-    arch: Network
+
+    @model_validator(mode="after")
+    def _known(self) -> "Published":
+        name_of(self.source, self.label)
+        return self
+
+    @property
+    def arch(self) -> str:
+        """Its name here."""
+        return name_of(self.source, self.label)
 
 
 class Counts(Artifact):

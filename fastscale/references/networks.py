@@ -54,20 +54,28 @@ def point_arch(row: Mapping[str, str]) -> Arch:
     if row["strategy"] == "orig":
         return arch_named(f"efficientnet-{row['target'].lower()}")
     if not row["artifact"].startswith("fig"):
-        return arch_named(_of_table(row["artifact"], f"{row['family']} {row['target']}"))
+        return arch_named(name_of(row["artifact"], f"{row['family']} {row['target']}"))
     base = arch_named(PAPER_BASES[row["base"]])
     if row["strategy"] == "none":
         return base
     return scale(base, Strategy.parse(row["strategy"]), float(row["target"].removeprefix("s=")))
 
 
-def _of_table(artifact: str, label: str) -> str:
-    if (artifact, label) not in TABLES:
+def name_of(table: str, label: str) -> str:
+    """The name here of a network that a table calls `label`; `definitions`: of definitions.csv, which has our names.
+
+    InputError for one that is not in TABLES.
+
+    >>> name_of("xiao2021_table2", "RegNetY 16GF"), name_of("definitions", "RegNetY-4GF")
+    ('regnety-4gf.dWr-x4', 'regnety-4gf')
+    """
+    if table == "definitions":
+        return arch_named(label.lower()).name
+    if (table, label) not in TABLES:
         raise InputError(
-            f"paper_points.csv: {label} of {artifact} has no name here; "
-            "add it to fastscale/references/networks.py"
+            f"{label!r} of {table} has no name here; add it to fastscale/references/networks.py"
         )
-    return TABLES[artifact, label]
+    return TABLES[table, label]
 
 
 def zoo_name(model: str) -> str:

@@ -5,6 +5,7 @@ import pytest
 from fastscale.archs.names import RunName
 from fastscale.errors import InputError
 from fastscale.paper import list_artifacts, load_artifact
+from fastscale.references.networks import PAPER_BASES, TABLES
 from fastscale.scaling import arch_named
 
 
@@ -38,8 +39,18 @@ def test_artifacts_without_runs():
 
 
 def test_published_networks_exist():
-    for network in load_artifact("published-counts").networks:
-        assert arch_named(network.arch).name == network.arch
+    """Each by the one name that it has here; a label that has none is refused."""
+    found = {(n.source, n.label): n.arch for n in load_artifact("published-counts").networks}
+    assert found == TABLES and all(arch_named(name).name == name for name in found.values())
+    bases = [n.arch for n in load_artifact("definitions").networks if n.source == "definitions"]
+    assert bases == list(PAPER_BASES.values())
+
+
+def test_a_published_label_without_a_name_here_is_refused(checkout_copy):
+    file = checkout_copy() / "configs" / "artifacts" / "published-counts.yaml"
+    file.write_text(file.read_text().replace("label: RegNetY 1GF", "label: RegNetY 3GF"))
+    with pytest.raises(InputError, match="networks: entry 1: 'RegNetY 3GF' of xiao2021_table2 has"):
+        load_artifact("published-counts")
 
 
 def test_unknown_name_says_the_nearest_first():
