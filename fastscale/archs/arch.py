@@ -17,6 +17,7 @@ The module of a block is built from its layers, by the builder registered under 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from math import prod
 from typing import Any, Self, cast
 
@@ -104,6 +105,16 @@ class Arch(ABC):
         deep it is. `resolution`: default its own. InputError if that is too small."""
         resolution = self.resolution if resolution is None else resolution
         check_resolution(self.name, resolution, self.total_stride)
+        try:
+            body = _body(self, resolution)
+        except TypeError:  # one's own arch that holds a list has no hash
+            body = self._body(resolution)
+        last = body[-1][2][-1]
+        head = self.head_layers(last.w_out, last.size_out, num_classes)
+        return [*((prefix, n, [*block]) for prefix, n, block in body), ("", 1, head)]
+
+    def _body(self, resolution: int) -> tuple[Part, ...]:
+        """Stem and stages."""
         out: list[Part] = [("", 1, self.stem_layers(resolution))]
         width, size = out[0][2][-1].w_out, out[0][2][-1].size_out
         for i, (depth, stride) in enumerate(zip(self.depths, self.strides, strict=True)):
@@ -112,7 +123,7 @@ class Arch(ABC):
             out.append((f"stages.{i}.0.", 1, first))
             if depth > 1:
                 out.append((f"stages.{i}.{{}}.", depth - 1, self.block_layers(i, width, size, 1)))
-        return [*out, ("", 1, self.head_layers(width, size, num_classes))]
+        return tuple(out)
 
     def layers(self, resolution: int | None = None, num_classes: int = 1000) -> list[Layer]:
         """Every counted layer in order, `name` the path of its module in `fastscale.build(arch)`."""
@@ -122,6 +133,12 @@ class Arch(ABC):
             for n in range(repeats)
             for layer in block
         ]
+
+
+@lru_cache(maxsize=1024)
+def _body(arch: Arch, resolution: int) -> tuple[Part, ...]:
+    """Walked once: counts, the law's terms and memory of the same networks are asked for in turn."""
+    return arch._body(resolution)
 
 
 def se_layers(width: int, hidden: int) -> list[Layer]:

@@ -1,5 +1,6 @@
 """`scale`: a base network grown by a strategy, with the authors' rounding."""
 
+from functools import lru_cache
 from typing import Any
 
 from fastscale.archs import Arch, base_arch, definition, from_definition
@@ -48,7 +49,18 @@ def arch_named(name: str | NetworkName) -> Arch:
     """The base or scaled network of that name, `regnety-4gf` or `regnety-4gf.dWr-x4`; InputError for any other."""
     name = name if isinstance(name, NetworkName) else NetworkName.parse(name)
     base = base_arch(name.base)
-    return base if name.strategy is None else scale(base, name.strategy, name.factor)
+    if name.strategy is None:
+        return base
+    try:
+        return _grown(base, Strategy.parse(name.strategy), name.factor)
+    except TypeError:  # one's own base that holds a list has no hash
+        return scale(base, name.strategy, name.factor)
+
+
+@lru_cache(maxsize=4096)
+def _grown(base: Arch, strategy: Strategy, factor: float) -> Arch:
+    """Grown once: figures, lists and plans name the same few networks again and again."""
+    return scale(base, strategy, factor)
 
 
 def network_of(name: str, defined: dict[str, Any] | None, where: str = "its definition") -> Arch:
