@@ -7,6 +7,8 @@
 #include <cstring>
 #include <vector>
 
+#include "lanes.hpp"
+
 namespace fastscale {
 
 enum Kind { TABLE, EQUALIZE, AUTOCONTRAST, BITS, MOVE, SHIFT_X, SHIFT_Y, COLOR, CONTRAST, SHARPEN };
@@ -93,9 +95,11 @@ class Augment {
         std::memset(counts_, 0, sizeof counts_);
         const uint8_t* p = pixels_;
         size_t i = 0, size = size_;
-        for (; i + 12 <= size; i += 12)
+        for (; i + 12 <= size; i += 12) {
+            const Four four(p + i);
             for (int k = 0; k < 4; k++)
-                for (int c = 0; c < 3; c++) counts_[k][c][p[i + 3 * k + c]]++;
+                for (int c = 0; c < 3; c++) counts_[k][c][four.level(k, c)]++;
+        }
         for (; i < size; i += 3)
             for (int c = 0; c < 3; c++) counts_[0][c][p[i + c]]++;
         for (int k = 1; k < 4; k++)
@@ -104,14 +108,36 @@ class Augment {
     }
 
     void look_up() {
-        const uint8_t *red = table_[0], *green = table_[1], *blue = table_[2];
+        uint32_t words[3][256];  // of a pixel: its bytes are in place
+        for (int c = 0; c < 3; c++)
+            for (int j = 0; j < 256; j++) words[c][j] = uint32_t(table_[c][j]) << 8 * c;
         uint8_t* p = pixels_;
-        for (size_t i = 0, size = size_; i < size; i += 3) {
-            p[i] = red[p[i]];
-            p[i + 1] = green[p[i + 1]];
-            p[i + 2] = blue[p[i + 2]];
+        size_t i = 0, size = size_;
+        for (; i + 12 <= size; i += 12) {
+            const Four four(p + i);
+            uint64_t pixel[4];
+            for (int k = 0; k < 4; k++)
+                pixel[k] = words[0][four.level(k, 0)] | words[1][four.level(k, 1)] |
+                           words[2][four.level(k, 2)];
+            uint64_t low = pixel[0] | pixel[1] << 24 | pixel[2] << 48;
+            uint32_t high = uint32_t(pixel[2] >> 16 | pixel[3] << 8);
+            std::memcpy(p + i, &low, 8);
+            std::memcpy(p + i + 8, &high, 4);
         }
+        for (; i < size; i += 3)
+            for (int c = 0; c < 3; c++) p[i + c] = table_[c][p[i + c]];
     }
+
+    // Four pixels, read at once (the lowest byte first, as on every machine that has AVX2 or NEON).
+    struct Four {
+        uint64_t low;
+        uint32_t high;
+        explicit Four(const uint8_t* p) { std::memcpy(&low, p, 8), std::memcpy(&high, p + 8, 4); }
+        uint8_t level(int pixel, int channel) const {
+            int k = pixel * 3 + channel;
+            return k < 8 ? uint8_t(low >> 8 * k) : uint8_t(high >> 8 * (k - 8));
+        }
+    };
 
     static void equalize(const int64_t* counts, uint8_t* table) {
         int last = 255;
@@ -134,23 +160,43 @@ class Augment {
             table[i] = uint8_t(high > low ? std::clamp(int(i * scale + -low * scale), 0, 255) : i);
     }
 
-    // The nearest pixel at coordinates in PIL's fixed point; grey where there is none.
+    // The nearest pixel at coordinates in PIL's fixed point; grey where there is none. Of a row, the
+    // pixels that there are lie side by side: the rest is grey without a look at it.
     void move(const int32_t* m) {
         std::memcpy(spare_.data(), pixels_, size_);
-        uint8_t* to = pixels_;
-        const uint8_t* all = spare_.data();
-        const unsigned side = unsigned(side_);
+        const uint8_t* all = spare_.data();  // the byte behind the picture is read too
+        const int side = side_;
         const int32_t right = m[0], down = m[3];
-        for (unsigned y = 0; y < side; y++) {
-            int32_t column = m[1] * int(y) + m[2], row = m[4] * int(y) + m[5];
-            for (unsigned x = 0; x < side; x++, column += right, row += down, to += 3) {
-                unsigned a = unsigned(column >> 16), b = unsigned(row >> 16);
-                bool inside = a < side && b < side;
-                const uint8_t* from = all + (size_t(b) * side + a) * 3;
-                if (inside) std::memcpy(to, from, 3);
-                else std::memset(to, 128, 3);
-            }
+        for (int y = 0; y < side; y++) {
+            int32_t column = m[1] * y + m[2], row = m[4] * y + m[5];
+            int first = 0, end = side;
+            inside(column, right, first, end);
+            inside(row, down, first, end);
+            uint8_t* line = pixels_ + size_t(y) * side * 3;
+            if (first >= end) first = end = 0;
+            std::memset(line, 128, size_t(first) * 3);
+            std::memset(line + size_t(end) * 3, 128, size_t(side - end) * 3);
+            column += right * first, row += down * first;
+            uint8_t *to = line + size_t(first) * 3, *last = line + size_t(end) * 3 - 3;
+            for (; to < last; to += 3, column += right, row += down)  // four bytes at a time
+                std::memcpy(to, all + (size_t(row >> 16) * side + (column >> 16)) * 3, 4);
+            if (first < end)
+                std::memcpy(to, all + (size_t(row >> 16) * side + (column >> 16)) * 3, 3);
         }
+    }
+
+    // Narrows first .. end to those k with 0 <= (at + k * step) >> 16 < side.
+    void inside(int64_t at, int64_t step, int& first, int& end) const {
+        int64_t limit = int64_t(side_) << 16;  // 0 <= at + k * step < limit
+        if (step == 0) {
+            if (at < 0 || at >= limit) end = 0;
+            return;
+        }
+        if (step < 0) step = -step, at = limit - 1 - at;  // seen from the other end
+        int64_t from = at >= 0 ? 0 : (-at + step - 1) / step;
+        int64_t stop = at >= limit ? 0 : (limit - 1 - at) / step + 1;
+        first = int(std::max<int64_t>(first, std::min<int64_t>(from, side_)));
+        end = int(std::min<int64_t>(end, stop));
     }
 
     void shift_y(int rows) {
@@ -173,7 +219,11 @@ class Augment {
     void color(const int32_t* given) {
         int32_t m[12];
         std::memcpy(m, given, sizeof m);
-        for (uint8_t *p = pixels_, *end = pixels_ + size_; p < end; p += 3) {
+        uint8_t *p = pixels_, *end = pixels_ + size_;
+#ifdef __AVX2__
+        p = four_colors(p, end, m);
+#endif
+        for (; p < end; p += 3) {
             int r = p[0], g = p[1], b = p[2];
             for (int c = 0; c < 3; c++) {
                 int level = (r * m[4 * c] + g * m[4 * c + 1] + b * m[4 * c + 2] + m[4 * c + 3]) >> 10;
@@ -182,11 +232,60 @@ class Augment {
         }
     }
 
+#ifdef __AVX2__
+    // The same for four pixels at a time, as long as sixteen bytes can be read; returns what is left.
+    // The matrix fits into 16 bits: factors of at most 2, with ten bits behind the point.
+    static uint8_t* four_colors(uint8_t* p, uint8_t* end, const int32_t* m) {
+        alignas(32) int16_t pairs[2][16] = {};
+        for (int k = 0; k < 2; k++)  // two pixels, four lanes each
+            for (int c = 0; c < 3; c++)
+                for (int i = 0; i < 2; i++) {
+                    pairs[0][k * 8 + c * 2 + i] = int16_t(m[4 * c + i]);
+                    pairs[1][k * 8 + c * 2 + i] = int16_t(m[4 * c + 2 + i]);
+                }
+        const __m256i first = _mm256_load_si256((const __m256i*)pairs[0]);
+        const __m256i second = _mm256_load_si256((const __m256i*)pairs[1]);
+        const char z = -1;
+        const __m256i red_green = _mm256_setr_epi8(  // words: red, green, in every lane
+            0, z, 1, z, 0, z, 1, z, 0, z, 1, z, z, z, z, z,  //
+            3, z, 4, z, 3, z, 4, z, 3, z, 4, z, z, z, z, z);
+        const __m256i blue = _mm256_setr_epi8(  // words: blue, nothing
+            2, z, z, z, 2, z, z, z, 2, z, z, z, z, z, z, z,  //
+            5, z, z, z, 5, z, z, z, 5, z, z, z, z, z, z, z);
+        const __m256i one = _mm256_set1_epi32(1 << 16), six = _mm256_set1_epi8(6);
+        const __m256i red_green2 = _mm256_adds_epu8(red_green, six);
+        const __m256i blue2 = _mm256_adds_epu8(blue, six);
+        const __m128i order = _mm_setr_epi8(0, 1, 2, 8, 9, 10, 4, 5, 6, 12, 13, 14, z, z, z, z);
+        for (; p + 16 <= end; p += 12) {
+            __m256i all = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i*)p));
+            __m256i a = _mm256_madd_epi16(_mm256_shuffle_epi8(all, red_green), first);
+            __m256i b = _mm256_or_si256(_mm256_shuffle_epi8(all, blue), one);
+            __m256i c = _mm256_madd_epi16(_mm256_shuffle_epi8(all, red_green2), first);
+            __m256i d = _mm256_or_si256(_mm256_shuffle_epi8(all, blue2), one);
+            a = _mm256_srai_epi32(_mm256_add_epi32(a, _mm256_madd_epi16(b, second)), 10);
+            c = _mm256_srai_epi32(_mm256_add_epi32(c, _mm256_madd_epi16(d, second)), 10);
+            // words of pixels 0, 2 | 1, 3, then bytes 0, 2, 1, 3 of four each
+            __m256i words = _mm256_packs_epi32(a, c);
+            __m128i bytes = _mm_packus_epi16(_mm256_castsi256_si128(words),
+                                             _mm256_extracti128_si256(words, 1));
+            bytes = _mm_shuffle_epi8(bytes, order);
+            _mm_storel_epi64((__m128i*)p, bytes);
+            int32_t rest = _mm_extract_epi32(bytes, 2);
+            std::memcpy(p + 8, &rest, 4);
+        }
+        return p;
+    }
+#endif
+
     void contrast(float factor) {
         uint32_t sums[3] = {0, 0, 0};  // of at most 4096 x 4096 pixels
         const uint8_t* p = pixels_;
-        for (size_t i = 0, size = size_; i < size; i += 3)
+        size_t i = 0, size = size_;
+        Ints two = {};  // sums of every other pixel
+        for (; i + 7 <= size; i += 6) two += two_pixels(p + i, p + i + 3);
+        for (; i < size; i += 3)
             for (int c = 0; c < 3; c++) sums[c] += p[i + c];
+        for (int c = 0; c < 3; c++) sums[c] += uint32_t(two[c]) + uint32_t(two[c + 4]);
         double n = double(size_ / 3);
         double grey = 19595 / 65536. * (sums[0] / n) + 38470 / 65536. * (sums[1] / n) +
                       7471 / 65536. * (sums[2] / n);
@@ -200,6 +299,13 @@ class Augment {
         look_up();
     }
 
+    static Ints eight(const uint16_t* p) {
+        typedef uint16_t Words __attribute__((vector_size(16)));
+        Words words;
+        std::memcpy(&words, p, 16);
+        return __builtin_convertvector(words, Ints);
+    }
+
     // The picture and the mean of nine pixels, weighted, as cv2.addWeighted; the border stays.
     void sharpen(const float* weights) {
         std::memcpy(spare_.data(), pixels_, size_);
@@ -211,7 +317,25 @@ class Augment {
             uint8_t* to = pixels_ + y * line;
             uint16_t* sum = sums.data();
             for (size_t i = 0; i < line; i++) sum[i] = uint16_t(p[i - line] + p[i] + p[i + line]);
-            for (size_t i = 3; i + 3 < line; i++) {
+            size_t i = 3;
+#ifdef __FMA__
+            const Floats owns = Floats{} + own, means = Floats{} + mean;
+            for (; i + 11 <= line; i += 8) {  // three more than are written, of the sums
+                Ints sums9 = eight(sum + i - 3) + eight(sum + i) + eight(sum + i + 3);
+                Floats smooth = as_floats(((2 * sums9 + 9) * 3641) >> 16);  // / 18, up to 2295 of sums
+                Bytes bytes;
+                std::memcpy(&bytes, p + i, 8);
+                Floats pixels = as_floats(__builtin_convertvector(bytes, Ints));
+                Floats level = (Floats)_mm256_fmadd_ps(
+                    (__m256)pixels, (__m256)owns,
+                    _mm256_fmadd_ps((__m256)smooth, (__m256)means, _mm256_set1_ps(constant)));
+                level = level < 0.f ? Floats{} : level;
+                level = level > 255.f ? Floats{} + 255.f : level;
+                uint64_t eight_bytes = as_bytes((Ints)(level + 8388608.0f) - 0x4B000000);
+                std::memcpy(to + i, &eight_bytes, 8);
+            }
+#endif
+            for (; i + 3 < line; i++) {
                 int smooth = (2 * (sum[i - 3] + sum[i] + sum[i + 3]) + 9) / 18;
                 float level = std::fma(float(p[i]), own, std::fma(float(smooth), mean, constant));
                 level = std::min(std::max(level, 0.f), 255.f) + 8388608.0f;  // halves to even
