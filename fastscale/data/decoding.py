@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -136,6 +138,52 @@ class _PythonBatch:
                 image = self.file[start : start + size].reshape(h, w, 3)
             cut(image, self.boxes[k], self.flips[k], self.out[k])
             self.augment(self.out[k], self.operations[k], spare)
+
+
+Cut = Callable[[np.ndarray, np.ndarray, np.ndarray], Callable[[], np.ndarray]]
+
+
+@contextmanager
+def cutting(pixels: np.ndarray, side: int) -> Iterator[Cut]:
+    """Crops of decoded images `pixels` (N, H, W, 3) uint8, behind which a byte must be readable.
+
+    Gives a function of places (n,), boxes (n, 4) of top, left, height, width, and flips (n,) bool:
+    it starts on them, and what it returns gives (n, side, side, 3) uint8 as `framing.cut` makes it.
+    """
+    if pool.library() is None:
+        yield lambda *drawn: partial(_cut, pixels, side, *drawn)
+        return
+    compiled, none = pool.Pool(1), pool.op_rows((), side)
+    try:
+
+        def start(place: np.ndarray, boxes: np.ndarray, flips: np.ndarray) -> Any:
+            images = np.zeros(len(place), dtype=pool.IMAGE)
+            images["data"] = pixels.ctypes.data + place.astype(np.uint64) * pixels[0].nbytes
+            images["height"], images["width"] = pixels.shape[1:3]
+            images["box"], images["flipped"], images["ops"] = boxes, flips, -1
+            out = np.empty((len(place), side, side, 3), dtype=np.uint8)
+            batch = compiled.submit(images, none, out, 1)
+
+            def finish() -> np.ndarray:
+                compiled.wait(batch)
+                return out
+
+            return finish
+
+        yield start
+    finally:
+        compiled.close()
+
+
+def _cut(
+    pixels: np.ndarray, side: int, place: np.ndarray, boxes: np.ndarray, flips: np.ndarray
+) -> np.ndarray:
+    """The same by OpenCV."""
+    out = np.empty((len(place), side, side, 3), dtype=np.uint8)
+    drawn = place.tolist(), boxes.tolist(), flips.tolist()
+    for k, box, flipped, image in zip(*drawn, out, strict=True):
+        cut(pixels[k], box, flipped, image)
+    return out
 
 
 @cache

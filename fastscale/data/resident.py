@@ -1,9 +1,9 @@
 """A data set that fits is decoded once and kept on the device as uint8; crop and flip are made there.
 
-Boxes, flips and order are framing.py's: the same numbers as in the other loaders. On a CPU the crop
-is cut by `framing.cut`, so the batches are the FFCV loader's to the bit; on a GPU cut_batch.py
-cuts a whole batch, within one level of it. Validation images are cut by `framing.cut` when they are
-loaded: to the bit on any device.
+Boxes, flips and order are framing.py's: the same numbers as in the other loaders. On a CPU a crop
+is cut as there (decoding.cutting: the next batch by a thread, while this one is used), so the
+batches are the FFCV loader's to the bit; on a GPU cut_batch.py cuts a whole batch, within one level
+of it. Validation images are cut by `framing.cut` when they are loaded: to the bit on any device.
 
 Images of different sizes are padded to the largest of them, which costs memory alone. Left out are
 other augmentations than crop and flip, and what does not fit.
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ from torch import Tensor
 
 from fastscale.data.beton import JPG, Index, read_index
 from fastscale.data.cut_batch import cut_batch
-from fastscale.data.decoding import damaged
+from fastscale.data.decoding import cutting, damaged
 from fastscale.data.epochs import Epochs, Share
 from fastscale.data.framing import Framing, cut
 from fastscale.errors import RunError
@@ -97,7 +97,9 @@ class Resident:
         side = framing.resolution
         tall, wide = (self.heights.max(), self.widths.max()) if framing.train else (side, side)
         self._check_room(bytes_kept(self.rows, framing))
-        host = np.zeros((len(kept), tall, wide, 3), dtype=np.uint8)
+        size = len(kept) * int(tall) * int(wide) * 3
+        host = np.zeros(size + 1, dtype=np.uint8)[:size]  # compiled code reads the byte behind
+        host = host.reshape(len(kept), tall, wide, 3)
         self._decode(framing, host, workers)
         with torch.inference_mode(False):  # made in a validation, it also serves training
             self.pixels = torch.from_numpy(host).to(self.device)
@@ -176,35 +178,44 @@ class ResidentLoader(Epochs):
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         epoch, todo = self.take_epoch()
-        for k in range(0, len(todo), TOGETHER):
-            yield from self._some(todo[k : k + TOGETHER], epoch)
+        parts = (self._drawn(todo[k : k + TOGETHER], epoch) for k in range(0, len(todo), TOGETHER))
+        drawn = (batch for part in parts for batch in part)
+        if self.framing.train and not self.tensors:
+            yield from self._cut_here(drawn)
+            return
+        kept, side = self.images, self.framing.resolution
+        for place, boxes, flips in drawn:
+            out = kept.pixels[place]
+            if self.framing.train:
+                out = cut_batch(out, boxes, flips, side)
+            yield out.permute(0, 3, 1, 2), kept.labels[place]
 
-    def _some(self, todo: list[np.ndarray], epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def _drawn(self, todo: list[np.ndarray], epoch: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Of some batches: the places of their images, the boxes, the flips; on the device where
+        they are used there."""
         kept, indices = self.images, np.concatenate(todo)
         place = kept.place[indices]
         boxes, flips = self.framing.boxes(epoch, indices, kept.heights[place], kept.widths[place])
-        there = torch.from_numpy(place).to(kept.device)
-        if self.tensors:
-            boxes_there = torch.from_numpy(boxes).to(kept.device)
-            flips_there = torch.from_numpy(flips).to(kept.device)
-        at = 0
-        for batch in todo:
-            part = slice(at, at + len(batch))
-            at += len(batch)
-            if not self.framing.train:
-                out = kept.pixels[there[part]]
-            elif self.tensors:
-                pixels, side = kept.pixels[there[part]], self.framing.resolution
-                out = cut_batch(pixels, boxes_there[part], flips_there[part], side)
-            else:
-                out = self._cut_here(place[part], boxes[part], flips[part])
-            yield out.permute(0, 3, 1, 2), kept.labels[there[part]]
+        drawn = tuple(torch.from_numpy(x) for x in (place, boxes, flips))
+        if self.tensors or not self.framing.train:
+            drawn = tuple(x.to(kept.device) for x in drawn)
+        yield from zip(*(x.split(self.batch_size) for x in drawn), strict=True)
 
-    def _cut_here(self, place: np.ndarray, boxes: np.ndarray, flips: np.ndarray) -> Tensor:
-        side, pixels = self.framing.resolution, self.images.pixels.numpy()
-        out = np.empty((len(place), side, side, 3), dtype=np.uint8)
-        for k, box, flipped, image in zip(
-            place.tolist(), boxes.tolist(), flips.tolist(), out, strict=True
-        ):
-            cut(pixels[k], box, flipped, image)
-        return torch.from_numpy(out)
+    def _cut_here(
+        self, drawn: Iterator[tuple[Tensor, Tensor, Tensor]]
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        kept, side = self.images, self.framing.resolution
+        pixels = kept.pixels.numpy()
+        with cutting(pixels, side) as cut_some:
+            behind = None
+            for place, boxes, flips in drawn:
+                ready = cut_some(place.numpy(), boxes.numpy(), flips.numpy())
+                if behind is not None:
+                    yield self._batch(*behind)
+                behind = ready, kept.labels[place]
+            if behind is not None:
+                yield self._batch(*behind)
+
+    @staticmethod
+    def _batch(ready: Callable[[], np.ndarray], labels: Tensor) -> tuple[Tensor, Tensor]:
+        return torch.from_numpy(ready()).permute(0, 3, 1, 2), labels

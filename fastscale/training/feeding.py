@@ -24,7 +24,19 @@ def channel_values(values: Sequence[float], device: Any = None) -> Tensor:
 def normalised(images: Tensor, mean: Tensor, std: Tensor, layout: torch.memory_format) -> Tensor:
     """(N, 3, H, W) on the scale 0 to 255 -> mean 0, std 1 over the data set, in the layout; `mean`
     and `std` as `channel_values` gives them."""
+    last = torch.channels_last
+    if images.device.type == "cpu" and layout == last and images.is_contiguous(memory_format=last):
+        return _normalised_rows(images.permute(0, 2, 3, 1), mean, std).permute(0, 3, 1, 2)
     return (images.to(mean.dtype) - mean).div_(std).contiguous(memory_format=layout)
+
+
+def _normalised_rows(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    """The same numbers of (N, H, W, 3), contiguous: a value for each place in a row, where one for
+    each channel would leave a CPU with vectors of three, at a tenth of the speed."""
+    n, h, w, c = images.shape
+    means, stds = (x.view(1, c).repeat(1, w) for x in (mean, std))
+    rows = images.reshape(n * h, w * c).to(mean.dtype, copy=True)
+    return rows.sub_(means).div_(stds).view(n, h, w, c)
 
 
 class Feeder:

@@ -21,6 +21,7 @@ from fastscale.data.module import ImageData
 from fastscale.errors import InputError, RunError
 from fastscale.records import Record, RecordStore
 from fastscale.scaling import arch_named, own_definition
+from fastscale.training.memory import keep_freed_memory
 from fastscale.training.monitor import BoardExtras
 from fastscale.training.options import check_trainer, decisive
 from fastscale.training.outcome import make_record, measure
@@ -141,6 +142,8 @@ class _Run:
             content = checkpoint_of(self.folder.checkpoint, self.module, self.same_data)
             trainer = self._trainer(content, checkpoint_every)
             steps = self._steps(trainer)
+            if trainer.strategy.root_device.type == "cpu":
+                keep_freed_memory()
             if content is not None:
                 self._check_resumed(content, trainer, steps)
             lost = loss_is_said(lambda: kept(self.folder.checkpoint))

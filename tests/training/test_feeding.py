@@ -7,7 +7,7 @@ import torch
 
 from fastscale.training import Recipe, fed, feeding
 from fastscale.training.classifier import ImageClassifier
-from fastscale.training.feeding import Feeder
+from fastscale.training.feeding import Feeder, channel_values, normalised
 from tests.training.tape import Stream
 
 
@@ -115,3 +115,18 @@ def test_the_module_feeds_a_gpu(monkeypatch):
     module.keep_pace()
     assert seen == ["train", "val", "paced"]
     assert [torch.equal(images, right) for images in module.fed([(pixels, labels)])] == [True]
+
+
+def test_normalised_pixels_are_the_plain_formulas_to_the_bit():
+    """On a CPU rows are normalised at once: the numbers, the layout and the input stay."""
+    draws = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 256, (3, 3, 5, 7), dtype=torch.uint8, generator=draws)
+    mean, std = (channel_values(v) for v in ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)))
+    for images in (pixels, pixels.float(), pixels[:, :, :, 1:6]):
+        right = (images.float() - mean) / std
+        for laid in torch.contiguous_format, torch.channels_last:
+            for layout in torch.contiguous_format, torch.channels_last:
+                given = images.contiguous(memory_format=laid)
+                got = normalised(given, mean, std, layout)
+                assert torch.equal(got, right) and got.is_contiguous(memory_format=layout)
+                assert torch.equal(given, images)
