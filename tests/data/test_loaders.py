@@ -8,8 +8,9 @@ import torch
 
 from fastscale.data.framing import Framing
 from fastscale.data.plain_loader import PlainLoader
+from fastscale.data.verify import verify
 from fastscale.data.write import write
-from fastscale.errors import InputError
+from fastscale.errors import InputError, RunError
 
 ffcv = pytest.importorskip("fastscale.data.ffcv_loader", reason="FFCV is not installed")
 
@@ -71,6 +72,39 @@ def test_jpeg_stored_images_give_batches_within_the_bound(photos):
         assert torch.equal(a[1], b[1])
         assert difference.mean() < 4 and difference.mean((1, 2, 3)).max() < 8
         assert difference.mean() > 0, "the bound is not met by comparing a loader with itself"
+
+
+def test_a_picture_that_ends_too_soon_is_never_shown_beyond_and_verify_finds_it(
+    photos, tree, lines
+):
+    """Training reads a JPEG down to where its crop ends: that it ends too soon is no error before a
+    crop reaches it, and what is shown until then is what the whole picture shows."""
+    path = photos.betons / "train.beton"
+    framing = replace(TRAIN, crop_area=(0.08, 0.5))
+    whole = guarded(photos, framing, 1)
+    right = [epoch(whole) for _ in range(8)]
+    row = whole.reader.metadata["f0"][17]
+    start = int(row["data_ptr"])
+    size = int(whole.reader.alloc_table["size"][17])
+    with open(path, "r+b") as file:
+        file.seek(start + 3 * size // 4)
+        file.write(b"\xff\xd9" * (size // 8))  # the marker of a picture's end
+    loader, order = guarded(photos, framing, 1), []
+    for number, (images, labels) in enumerate(right):
+        shown = framing.order(loader.indices, number).tolist().index(17)
+        loader.next_epoch, got = number, []
+        try:
+            got.extend(loader)
+            order.append("shown")
+            assert len(got) == 24
+        except RunError as error:
+            order.append("found")
+            assert "image 17: its JPEG data is damaged" in str(error) and len(got) <= shown
+        for k, (image, label) in enumerate(got):
+            assert torch.equal(image[0], images[k]) and label == labels[k]
+    assert {"shown", "found"} == set(order), order
+    assert verify(str(tree), say=lines) == 1
+    assert any("damaged: its image data is not what was written" in line for line in lines)
 
 
 def test_a_smaller_stored_size_stays_near(photos, tree, tmp_path, lines):

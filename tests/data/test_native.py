@@ -143,6 +143,11 @@ def test_damage_is_found_where_it_is_read(run, picture):
     for broken in (data[: len(data) // 2], b"\xff\xd8" + bytes(300), data[:300], bytes(2)):
         assert run(broken, everything, 32, size=(200, 160)) is None
         assert run(broken, top, 32, size=(200, 160), most=0) is None, "validation reads it all"
+    shown = run(data, top, 32, size=(200, 160))
+    for kept in range(0, len(data), len(data) // 40):  # cut short: never other pixels
+        got = run(data[:kept], top, 32, size=(200, 160))
+        assert got is None or (kept > len(data) // 20 and (got == shown).all())
+    assert got is not None, "damage far below is not read"
     assert run(data, everything, 32, size=(200, 161)) is None, "another size than was written"
     assert run(data, everything, 32, size=(200, 160)) is not None, "the same thread goes on"
 

@@ -166,6 +166,26 @@ def test_nothing_is_left_when_the_loader_goes(photos, made):
         assert "fastscale-batches" not in maps.read()
 
 
+def private(number):
+    """MiB of memory that is a process's alone: neither the ring nor what lies in files."""
+    with open(f"/proc/{number}/status") as file:
+        return int(next(x for x in file if x.startswith("RssAnon")).split()[1]) / 1024
+
+
+def test_its_memory_does_not_grow_over_thirty_epochs(photos, made):
+    """A batch a picture, 24 an epoch: a batch that is kept, or anything of its size, would show."""
+    loader = made(photos, replace(TRAIN, resolution=224, test_resolution=256), 1, workers=2)
+    batch = 224 * 224 * 3 / 2**20
+    for number in range(33):
+        for _ in loader:
+            pass
+        if number == 2:
+            before = private(pid(loader))
+    grown = private(pid(loader)) - before
+    assert grown < 30 * batch, f"{grown:.1f} MiB in 30 epochs of 24 batches of {batch:.2f} MiB"
+    assert private(pid(loader)) < 400
+
+
 OTHER_FFCV = """
 import sys
 import numpy as np
