@@ -42,6 +42,7 @@ def add(verbs: Verbs) -> None:
 def cmd_predict(args: argparse.Namespace) -> int:
     """Predictions on stdout; a line on stderr for each unreadable image: exit code 1, or 2 if there
     was no readable one."""
+    from fastscale.data.scan import one_line
     from fastscale.release.load import open_checkpoint
     from fastscale.release.predict import image_files, predict
 
@@ -55,7 +56,7 @@ def cmd_predict(args: argparse.Namespace) -> int:
         top = [{"class": c, "label": k, "probability": round(p, 6)} for c, k, p in found.top]
         rows.append({"image": found.image, "top": top})
         if not args.json:
-            print(found.image)
+            print(one_line(found.image))
             for name, _, share in found.top:
                 print(f"  {100 * share:6.2f} %  {name}")
     if args.json and rows:

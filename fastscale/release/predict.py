@@ -76,7 +76,7 @@ def predict(checkpoint: Checkpoint, files: Iterable[Path], top: int = 5) -> Iter
                 if not next(fine):
                     layer = where_not_finite(net, x.unsqueeze(0))
                     text = f"the network's outputs are not finite numbers, from {layer} on"
-                    yield Prediction(name, problem=f"{name}: {text}")
+                    yield Prediction(name, problem=f"{one_line(name)}: {text}")
                     continue
                 pairs = zip(numbers.tolist(), shares.tolist(), strict=True)
                 yield Prediction(name, tuple((checkpoint.class_name(k), k, p) for k, p in pairs))
@@ -91,7 +91,7 @@ def predict(checkpoint: Checkpoint, files: Iterable[Path], top: int = 5) -> Iter
                 or " ".join(str(error).split())
                 or type(error).__name__
             )
-            waiting.append((str(file), f"{file}: unreadable ({reason[:120]})"))
+            waiting.append((str(file), f"{one_line(file)}: unreadable ({reason[:120]})"))
         if len(waiting) == BATCH:
             yield from flush(waiting)
             waiting = []

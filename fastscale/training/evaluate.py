@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -125,7 +125,7 @@ def errors_of(
     config["data"]["only_val"] = True
     cli = TrainerCLI({**config, "seed_everything": settings["seed"]}, arguments)
     check_evaluation(cli.config["trainer"])
-    if (other := cli.model.arch.name) != arch.name:
+    if (other := cast(ImageClassifier, cli.model).arch.name) != arch.name:
         raise InputError(f"{where}: of {arch.name}, --model.arch says {other}: leave it out")
     data = cli.datamodule
     outputs, line = match_classes(

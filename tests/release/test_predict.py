@@ -115,6 +115,18 @@ def test_unreadable_images_are_one_line_each_and_the_rest_goes_on(capsys, images
     assert code == 2 and not out and err.count("\n") == 1
 
 
+def test_a_newline_in_a_files_name_ends_no_line(capsys, images, name):
+    (images / "a.png").rename(images / "new\nline.png")
+    (images / "b.jpg").rename(images / "bad\n.jpg")
+    (images / "bad\n.jpg").write_bytes(b"x")
+    code, out, err = run(capsys, images, "--checkpoint", name, "--top", "1")
+    assert code == 1 and out.splitlines()[0] == f"{images}/new\\nline.png"
+    assert len(out.splitlines()) == 4
+    assert [line for line in err.splitlines() if line.startswith("error")] == [
+        f"error: {images}/bad\\n.jpg: unreadable (not an image)"
+    ]
+
+
 def test_more_images_than_a_batch_stay_in_order(images, name):
     files = [images / ("a.png" if i % 3 else "b.jpg") for i in range(2 * BATCH + 1)]
     found = list(predict(open_checkpoint(name), files, top=1))
