@@ -27,8 +27,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from fastscale.common import IMAGENET_IMAGES
+
 LINKS = 60_000  # to one file; ext4 allows 65,000
-IMAGENET, CLASSES, VALIDATION = 1_281_167, 1000, 50_000
+CLASSES, VALIDATION = 1000, 50_000
 LIMITED = ("open", "order", "first batch", "open, no FFCV")
 
 
@@ -102,7 +104,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--images", type=int, default=IMAGENET, help="of training; default: all")
+    parser.add_argument(
+        "--images", type=int, default=IMAGENET_IMAGES, help="of training; default: all"
+    )
     parser.add_argument("--classes", type=int, default=CLASSES)
     parser.add_argument("--distinct", type=int, default=512, help="different pictures")
     parser.add_argument("--folder", help="works there; default: a temporary folder")

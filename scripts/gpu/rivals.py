@@ -20,6 +20,7 @@ from typing import Any
 import torch
 
 import fastscale as fs
+from fastscale.common import IMAGENET_MEAN, IMAGENET_STD
 from fastscale.errors import InputError
 from fastscale.records.environment import cores
 from fastscale.timing.step import DTYPES, TrainingStep
@@ -34,7 +35,6 @@ TIMM = {
     "regnety-4gf": "regnety_040",
     "regnety-tiny": "regnety_002",
 }
-MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 
 
 def stock(args: argparse.Namespace) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def stock(args: argparse.Namespace) -> dict[str, Any]:
     with benchmarked_kernels():
         step = our_step(args)
         warm_up(step)
-        rate, waited = together(step, loader, MEAN, STD, args.seconds)
+        rate, waited = together(step, loader, IMAGENET_MEAN, IMAGENET_STD, args.seconds)
     return {"loader_images_per_s": alone, "images_per_s": rate, "device_waits": waited}
 
 
