@@ -40,21 +40,6 @@ class Fit:
     power: bool = False  # the line of the logarithms: y = e^intercept x^slope
 
 
-class Panel(Protocol):
-    """What a picture is made of: it draws itself into matplotlib's axes."""
-
-    @property
-    def heading(self) -> str:
-        """A line above the axes, or nothing."""
-
-    @property
-    def marks(self) -> Sequence[Mark]:
-        """What the legend explains."""
-
-    def draw(self, ax: Axes, ticks: int) -> None:
-        """At most `ticks` numbers on a logarithmic x axis."""
-
-
 @dataclass(frozen=True)
 class Chart:
     """A panel of points. `join`: points of a look are joined in the order of x, from the base on; `right`: the axis ends there.
@@ -74,11 +59,20 @@ class Chart:
     fits: Sequence[Fit] = ()
     right: float | None = None
 
-    def draw(self, ax: Axes, ticks: int) -> None:
-        """Its points, lines and axes."""
-        from fastscale.paper.render import draw_chart
 
-        draw_chart(ax, self, ticks)
+class Special(Protocol):
+    """A panel of another kind, which draws itself into matplotlib's axes."""
+
+    @property
+    def heading(self) -> str:
+        """A line above the axes, or nothing."""
+
+    @property
+    def marks(self) -> Sequence[Mark]:
+        """What the legend explains."""
+
+    def draw(self, ax: Axes) -> None:
+        """All that stands in it."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +93,7 @@ class Picture:
 
     title: str
     notes: Sequence[str]
-    panels: Sequence[Panel]
+    panels: Sequence[Chart | Special]
     columns: int = 1
     caution: str = ""
     alt: str = ""

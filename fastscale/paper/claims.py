@@ -11,16 +11,12 @@ claims:
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeVar
 
 from pydantic import Field, PlainValidator
 
 from fastscale.paper.declare import Declared, Line, Registry, did_you_mean, read
 from fastscale.records import Record
-
-if TYPE_CHECKING:
-    from fastscale.paper.artifacts import Artifact
-    from fastscale.paper.views import View
 
 MEASURES = Registry["type[Measure]"]("measure", "fastscale.paper.measures")
 Spec = TypeVar("Spec", bound="Measure")
@@ -40,9 +36,9 @@ class Ours(NamedTuple):
 class Evidence(NamedTuple):
     """What a claim of `artifact` is judged by; `pictures`: an artifact's name -> the figure and its variants."""
 
-    artifact: "Artifact"
+    artifact: Any  # an Artifact, which knows its claims
     records: Sequence[Record]
-    pictures: "Callable[[str], list[View]]"
+    pictures: Callable[[str], Sequence[Any]]
 
 
 class Measure(Declared):
@@ -51,10 +47,10 @@ class Measure(Declared):
     from_zero: ClassVar[bool] = False  # ours is held against 0 where the paper prints no number
     of_others: ClassVar[bool] = False  # the number computed again is the one that is judged
 
-    def check(self, artifact: "Artifact") -> None:
+    def check(self, artifact: Any) -> None:
         """Raises InputError where it speaks of what the artifact does not hold."""
 
-    def published(self, artifact: "Artifact") -> tuple[float, int] | None:
+    def published(self, artifact: Any) -> tuple[float, int] | None:
         """(the number computed again from what others published, from how many networks)."""
         return None
 

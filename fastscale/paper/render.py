@@ -114,7 +114,11 @@ def _laid_out(picture: Picture, per_row: int) -> Figure:
     for i, text in enumerate(notes):
         write(text, 0.15 + 0.2 * len(titles) + 0.17 * i, fontsize=8.5, color=GREY)
     for i, panel_ in enumerate(panels):
-        panel_.draw(figure.add_subplot(rows, columns, i + 1), 6 if columns < 3 else 5)
+        ax = figure.add_subplot(rows, columns, i + 1)
+        if isinstance(panel_, Chart):
+            draw_chart(ax, panel_, ticks=6 if columns < 3 else 5)
+        else:
+            panel_.draw(ax)
     if picture.caution:
         figure.text(0.12 / width, 0.1 / height, picture.caution, fontsize=8, color=RED, va="center")
     figure.legend(

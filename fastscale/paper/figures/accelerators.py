@@ -102,7 +102,7 @@ class Dots:
     heading: str = ""
     marks: Sequence[Mark] = ()
 
-    def draw(self, ax: Axes, ticks: int) -> None:
+    def draw(self, ax: Axes) -> None:
         """CPUs stand apart, below."""
         from fastscale.paper.render import OURS, RED, label_axes
 

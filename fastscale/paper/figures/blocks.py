@@ -60,7 +60,7 @@ class BlockPanel:
     heading: str = ""
     marks: Sequence[Mark] = ()
 
-    def draw(self, ax: Axes, ticks: int) -> None:
+    def draw(self, ax: Axes) -> None:
         """From top to bottom."""
         _draw_block(ax, self.block, _CELL, self.height)
 

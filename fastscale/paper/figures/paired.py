@@ -182,7 +182,7 @@ class Forest:
     heading: str = ""
     marks: Sequence[Mark] = ()
 
-    def draw(self, ax: Axes, ticks: int) -> None:
+    def draw(self, ax: Axes) -> None:
         """The first strategy on top; the first size hollow."""
         from fastscale.paper.render import label_axes
 
