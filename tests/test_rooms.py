@@ -41,9 +41,15 @@ def room_of(module: str) -> str:
     return [*module.split("."), "__init__"][1]
 
 
-def imported(path: Path):
-    """(line, module) of every import from the package, those within functions too."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+def imported(path: Path, annotations: bool = True):
+    """(line, module) of every import from the package, those within functions too; `annotations`:
+    and those for type checkers alone."""
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    checked = [n for n in nodes if isinstance(n, ast.If) and "TYPE_CHECKING" in ast.dump(n.test)]
+    unread = {id(inner) for block in checked for inner in ast.walk(block)}
+    for node in nodes:
+        if id(node) in unread and not annotations:
+            continue
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -67,7 +73,8 @@ def test_every_room_imports_only_from_those_above():
 def test_no_two_modules_need_each_other():
     """Not even by an import within a function."""
     needs = {
-        name: {m for _, m in imported(path)} & MODULES.keys() for name, path in MODULES.items()
+        name: {module for _, module in imported(path, annotations=False)} & MODULES.keys()
+        for name, path in MODULES.items()
     }
     for _ in range(len(needs)):  # what is needed by nobody, or needs nobody, is in no circle
         used = set().union(*needs.values())

@@ -22,7 +22,8 @@ def committed(name: str | None = None) -> list[Record]:
 
     Raises InputError that names file and line of a bad one.
     """
-    files = home().record_files() if name is None else [home().records / f"{name}.jsonl"]
+    own = [home().found("records", f"{name}.jsonl")]
+    files = home().record_files() if name is None else own
     return each_once(r for path in files for r in RecordStore(path).read())
 
 
