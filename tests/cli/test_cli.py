@@ -58,7 +58,7 @@ def test_scale_by_factor_and_to_a_target(capsys):
             ["time", "regnety-tiny", "--recipe", "quick", "--rounds", "0"],
             "wanted a whole number from 1",
         ),
-        (["reproduce", "figure-99"], "nearest first"),
+        (["reproduce", "figure-99"], "no artifact is named 'figure-99'; known are "),
         (["reproduce", "quick", "--tier", "full"], "no runs in tier 'full'"),
         (["data", "write", "no-such-set"], "no-such-set"),
         (["data", "write", "fashion-mnist", "--limit", "5"], "--data-dir DIR"),
