@@ -21,7 +21,7 @@ import sys
 import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -323,20 +323,30 @@ def number(value: Any, least: float, most: float, whole: bool = False) -> int | 
 
 
 def render(
-    package: str, name: str, filters: dict[str, Callable[..., str]] | None = None, **values: Any
+    package: str,
+    name: str,
+    filters: dict[str, Callable[..., str]] | None = None,
+    folder: str = "templates",
+    **values: Any,
 ) -> str:
-    """The text of the Jinja2 template `templates/name` in a package; a value it lacks is an error."""
+    """The text of the Jinja2 template `name` in a package's folder; a value it lacks is an error."""
+    environment = _templates(package, folder)
+    environment.filters.update(filters or {})
+    return environment.get_template(name).render(values)
+
+
+@cache
+def _templates(package: str, folder: str) -> Any:
     import jinja2
 
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader(package),
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader(package, folder),
         undefined=jinja2.StrictUndefined,
+        autoescape=False,  # Markdown
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(filters or {})
-    return environment.get_template(name).render(values)
 
 
 def plain(text: str) -> str:
