@@ -80,7 +80,9 @@ def cmd_info(args: argparse.Namespace) -> int:
     """One network: its stages and counts."""
     name = args.arch or next(iter(args.own_names), None)
     if name is None:
-        raise InputError("fastscale info: name a network (`fastscale list`), or give --arch FILE")
+        raise InputError(
+            "fastscale info: required: arch (`fastscale list` names them), or --arch FILE"
+        )
     arch = api.arch(name)
     resolution = arch.resolution if args.resolution is None else args.resolution
     cx = api.complexity(arch, resolution, args.classes)

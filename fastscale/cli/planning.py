@@ -15,6 +15,7 @@ from fastscale.cli.options import (
     given,
     real,
 )
+from fastscale.errors import InputError
 
 
 def add(verbs: Verbs) -> None:
@@ -68,6 +69,10 @@ def cmd_plan(args: argparse.Namespace) -> int:
     if args.strategies == ["family"]:
         args.strategies = "family"
     args.bases = args.bases or args.own_names
+    if not args.bases:
+        raise InputError(
+            "fastscale plan: required: base, or --arch FILE; see fastscale plan --help"
+        )
     found = api.plan(**given(args, api.plan))
     shown = (
         [json.dumps(found.to_dict(args.recipe))] if args.json else lines(found, args.recipe, own)

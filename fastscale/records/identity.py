@@ -33,6 +33,8 @@ def network_fields(arch: Arch, num_classes: int, resolution: int | None = None) 
 
 def arch_of(record: Record) -> Arch:
     """The network of a record. InputError for a name, or a definition in it, that is none here."""
+    if record.definition is None:
+        return arch_named(record.arch)
     return network_of(record.arch, record.definition, f"record {record.id}: its definition")
 
 
