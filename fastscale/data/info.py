@@ -7,11 +7,11 @@ brings them up to date (upgrade.py).
 import json
 from dataclasses import asdict, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
-from typing_extensions import Self, TypedDict
+from typing_extensions import TypedDict
 
 from fastscale.common import read_json
 from fastscale.errors import InputError

@@ -7,6 +7,7 @@ of the plan's own recipe belong into the figure itself; others, and each device'
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from fastscale.archs.names import NetworkName
 from fastscale.errors import InputError
@@ -182,13 +183,14 @@ def _point(record: Record, name: NetworkName, **measured) -> Row:
         if name.strategy is None and re.fullmatch(r"efficientnet-b[1-7]", name.base)
         else name.strategy
     )
+    values: dict[str, Any] = dict.fromkeys(MEASURED) | measured
     return replace(
         recorded(record),
         arch=name.name,
         base=name.base,
         strategy=strategy,
         factor=name.factor,
-        **(dict.fromkeys(MEASURED) | measured),
+        **values,
     )
 
 

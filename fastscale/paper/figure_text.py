@@ -111,7 +111,7 @@ def points_table(artifact: Figure, view: View, errors: bool = True) -> Table:
     ours = {p.arch: p for p in view.planned}
     trained = {p.arch: p for p in view.our_values("error")}
     times = {p.arch: p for p in view.our_values("time")}
-    published: dict[str, Row] = {}
+    published: dict[str | None, Row] = {}
     for p in view.published:
         published.setdefault(p.arch, p)
     rows = []

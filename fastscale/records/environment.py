@@ -9,7 +9,7 @@ import platform
 import re
 import subprocess
 import sys
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ def environment(
         "cores": cores(),
         "threads": threads if threads is not None else _threads(),
         "platform": f"{platform.system()} {platform.machine()}",
-        "date": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "precision": precision,
         "layout": layout,
         "compile": compile,

@@ -3,11 +3,10 @@
 import json
 from dataclasses import fields
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
-from typing_extensions import Self
 
 from fastscale.archs import Arch
 from fastscale.archs.names import NetworkName

@@ -8,12 +8,12 @@ import os
 import re
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
-from typing_extensions import NotRequired, Self, TypedDict
+from typing_extensions import TypedDict
 
 from fastscale.archs.names import canonical
 from fastscale.archs.registry import nearest

@@ -61,7 +61,11 @@ def paper_runs() -> list[ListedRun]:
 def plotted_errors() -> dict[str, tuple[float, str]]:
     """Network -> (top-1 error in %, figure) of the paper's own points in Fig. 4 and 6."""
     points = [(p, figure) for figure in ("6", "4") for p in paper_points((f"fig{figure}",))]
-    return {p.arch: (p.error, f"Fig. {figure}") for p, figure in points if p.error is not None}
+    return {
+        p.arch: (p.error, f"Fig. {figure}")
+        for p, figure in points
+        if p.arch and p.error is not None
+    }
 
 
 def expected(recipe: str) -> dict[str, float]:

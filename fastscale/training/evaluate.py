@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -80,7 +81,7 @@ def evaluate(
     )
     if weights == "auto":
         # what `predict` and the others take does not depend on what it is evaluated on here
-        recorded = recorded_errors(content, checkpoint)
+        recorded = recorded_errors(content, Path(checkpoint))
         say_apart(recorded or errors, better_weights(recorded, averaged), checkpoint)
         return errors
     ending = ENDING[weights]

@@ -145,11 +145,10 @@ def without_points(
             if series not in shown:
                 absent.setdefault(series.words.partition(":")[0], {})[_WORDS[spec.y]] = None
     by_panels: dict[str, list[str]] = {}
-    for series, measures in absent.items():
-        by_panels.setdefault(" and ".join(measures), []).append(series)
+    for words, measures in absent.items():
+        by_panels.setdefault(" and ".join(measures), []).append(words)
     return [
-        f"No point of {', '.join(series)} among the {measures}."
-        for measures, series in by_panels.items()
+        f"No point of {', '.join(words)} among the {panels}." for panels, words in by_panels.items()
     ]
 
 
