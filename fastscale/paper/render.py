@@ -11,7 +11,7 @@ import math
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -20,10 +20,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
+from fastscale.paper.chart import Chart, Fit, Mark, Picture
 from fastscale.paper.style import GREY, PALE, Look, strategy_look
-
-if TYPE_CHECKING:
-    from fastscale.paper.chart import Chart, Fit, Mark, Picture
 
 # of a look's size: many points, small panels; a published point is the larger, to show as a ring around ours where both agree
 OURS, PUBLISHED = 0.6, 0.72

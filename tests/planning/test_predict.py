@@ -261,7 +261,7 @@ def test_too_few_and_foreign_records(records, time_record):
     ):  # not our code; not the step alone
         foreign = [time_record(r.arch, slower=9, batch=r.env["batch"], **other) for r in records]
         assert device_of_records(records + foreign) == device_of_records(records)
-    (wrong,) = [type(r)(**{**vars(r), "flops": r.flops + 1}) for r in records[:1]]
+    wrong = replace(records[0], flops=records[0].flops + 1)
     with pytest.raises(fs.InputError, match="its counts are not the network's"):
         device_of_records([*records, wrong])
 
