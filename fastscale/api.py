@@ -225,7 +225,7 @@ def records(runs_dir: str | Path | None = None) -> "pandas.DataFrame":
     >>> found = records()
     >>> zoo = found[(found["source"] == "published") & (found["arch"] == "resnet-50")]
     >>> zoo[zoo["mode"] == "training"][["flops", "top1_error", "epoch_time_min"]].iloc[0].to_list()
-    [4089185256.0, 23.162, 8.891]
+    [4089185256.0, 23.19, 8.891]
     """
     from fastscale.home import home
     from fastscale.records.committed import committed, each_once, local

@@ -136,6 +136,7 @@ class Registry(Generic[T]):
         """The one of that name. Raises InputError with the nearest."""
         known = self.kinds()
         if not isinstance(name, str) or name not in known:
-            said = f"must be one of {', '.join(known)}, got {str(name)[:80]!r}"
-            raise InputError(f"{said}; {did_you_mean(name, known)}")
+            said = f"must be one of {', '.join(sorted(known))}, got {str(name)[:80]!r}"
+            near = did_you_mean(name, known)
+            raise InputError(f"{said}; {near}" if near.startswith("did you mean") else said)
         return known[name]

@@ -39,7 +39,7 @@ MISTAKES = [
         "corelation: acts",
         "measure: 'corelation' is no way .*; did you mean 'correlation'",
     ),
-    ("fig-2", "by: runtime", "by: magic", "drawing: by must be one of panels, runtime"),
+    ("fig-2", "by: runtime", "by: magic", "drawing: by must be one of accelerators, blocks"),
     ("fig-2", "by: runtime", "by: [runtime]", "by must be one of"),
     ("fig-3", "stage: 2", "stage: .inf", "stage: must be a valid integer"),
     ("evidence-cifar10", "reference: dwgr", "reference: dWr2", "reference: unknown strategy"),

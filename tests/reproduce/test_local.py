@@ -3,7 +3,6 @@
 import json
 import shutil
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -173,7 +172,8 @@ def test_other_kinds_than_comparisons_are_drawn_without_a_comparisons_tables(
         "draw_artifact",
         lambda artifact, tier, records: kept.append(records) or [ROOT / "paper_figures" / "x.png"],
     )
-    drawing.draw(replace(small_artifact("one", (None,)), kind="figure"), "quick", [record])
+    figure = small_artifact("one", (None,)).model_copy(update={"kind": "figure"})
+    drawing.draw(figure, "quick", [record])
     assert kept == [[record]]
 
 
