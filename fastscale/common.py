@@ -6,15 +6,12 @@ Knows no other room but `errors`. Nothing here imports torch.
 from __future__ import annotations
 
 import copy
-import ctypes
 import errno
-import hashlib
 import json
 import math
 import os
 import re
 import signal
-import socket
 import stat
 import struct
 import sys
@@ -42,6 +39,8 @@ _PART = re.compile(r"\.(?P<host>[0-9a-f]{4})-(?P<pid>\d+)\.part\Z")
 def die_with_parent(sign: int = signal.SIGTERM) -> None:
     """Called in a child process: on Linux, the signal reaches it when its parent is gone, however it went."""
     if sys.platform == "linux":
+        import ctypes
+
         ctypes.CDLL(None).prctl(1, sign)  # PR_SET_PDEATHSIG
 
 
@@ -110,6 +109,9 @@ def open_to_append(path: str | os.PathLike[str]) -> int:
 
 
 def _host() -> str:
+    import hashlib  # these two take as long as the rest of the module
+    import socket
+
     return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:4]
 
 
