@@ -62,7 +62,8 @@ def site(tmp_path_factory):
         else:
             shutil.copy(path, checkout / name)
     with tarfile.open(build("build_sdist", checkout, folder)) as archive:
-        archive.extractall(folder / "source", filter="data")
+        safely = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}  # since 3.11.4
+        archive.extractall(folder / "source", **safely)
     shutil.rmtree(checkout)
     (source,) = (folder / "source").iterdir()
     wheel = build("build_wheel", source, folder)
