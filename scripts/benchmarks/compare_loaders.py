@@ -54,7 +54,7 @@ def stock(args: argparse.Namespace):
     decoder = RandomResizedCropRGBImageDecoder((args.resolution, args.resolution))
     image = [decoder, RandomHorizontalFlip(), ToTensor(), ToTorchImage()]
     label = [IntDecoder(), ToTensor(), Squeeze(1)]
-    count = Reader(args.files[0]).num_samples
+    count = int(Reader(args.files[0]).num_samples)  # numba takes no unsigned index
     return Loader(
         args.files[0],
         args.batch,
