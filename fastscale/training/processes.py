@@ -1,6 +1,5 @@
 """One run in several processes: what Lightning detects by itself (torchrun, srun), what can be wrong, and how a process's end is said."""
 
-import ctypes
 import errno
 import os
 import signal
@@ -15,6 +14,7 @@ import torch
 from lightning_fabric.strategies.launchers import subprocess_script
 from pytorch_lightning.plugins.environments import SLURMEnvironment
 
+from fastscale.common import die_with_parent
 from fastscale.errors import InputError
 from fastscale.training.recipe import Recipe
 
@@ -35,7 +35,7 @@ def end_with_parent() -> None:
     where that is killed; on Linux."""
     parent = os.environ.get(PARENT)
     if sys.platform == "linux" and parent == str(os.getppid()):
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+        die_with_parent(signal.SIGKILL)
         if os.getppid() != int(parent):  # it died before
             os._exit(1)
 

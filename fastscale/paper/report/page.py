@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from fastscale.common import write_whole
 from fastscale.home import home
-from fastscale.paper.places import write_text
 from fastscale.paper.report.look import FAMILIES, STRATEGIES, looks
 from fastscale.paper.report.ours import SOURCE, record_points
 from fastscale.paper.report.point import MEASURES, Point
@@ -83,7 +83,9 @@ def write_report(out: Path | None = None, runs_dir: Path | None = None) -> Path:
     """Writes the page and returns where: report.html in the folder of runs, or in paper_figures/."""
     if out is None:
         out = runs_dir / "report.html" if runs_dir else home().figures / "report.html"
-    return write_text(out, report_page(runs_dir))
+    page = report_page(runs_dir)  # before a folder is made: what cannot be read leaves none behind
+    out.parent.mkdir(parents=True, exist_ok=True)
+    return write_whole(out, page)
 
 
 def _page(data: str) -> str:
