@@ -230,7 +230,10 @@ def typed_grid(args: argparse.Namespace) -> Any:
 
 def show(records: "list[Record]") -> None:
     """A table of one setting."""
-    env, training = records[0].env, "step_time_s" in records[0].values
+    from fastscale.records import step_time
+
+    env, first = records[0].env, step_time(records[0])
+    training = first is not None and first.what == "step"
     kind, rate = ("step", "images_per_s") if training else ("inference", "inference_images_per_s")
     eager = "compiled" if env["compile"] else "eager"
     conditions = f"{env['device']}, {env['precision']}, {env['layout']}, {eager}"
@@ -239,8 +242,9 @@ def show(records: "list[Record]") -> None:
         f"{'network':32}{f'{kind}, ms':>14}{'spread':>9}{'images/s':>11}{last:>12}   ({conditions})"
     )
     for r in records:
-        v = r.values
-        time, spread = 1e3 * v[f"{kind}_time_s"], 1e3 * v[f"{kind}_time_spread_s"]
+        v, found = r.values, step_time(r)
+        assert found is not None
+        time, spread = 1e3 * found.seconds, 1e3 * (found.spread or 0.0)
         more = f"{v['epoch_time_min']:>12.3f}" if training else ""
         if "epoch_time_normalised_min" in v:
             devices = r.env["normalised_to_devices"]

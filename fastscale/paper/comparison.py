@@ -13,7 +13,7 @@ from fastscale.errors import InputError
 from fastscale.paper.artifacts import Artifact, Plan
 from fastscale.paper.selection import comparable
 from fastscale.paper.stats import deviation, mean
-from fastscale.records import Record
+from fastscale.records import Record, step_time
 from fastscale.scaling import Strategy, arch_named
 
 
@@ -102,9 +102,7 @@ def compare(records: Sequence[Record], artifact: Artifact, tier: str = "quick") 
         trained = sorted(
             (r for r in own if r.kind == "train"), key=lambda r: (r.seed is None, r.seed)
         )
-        step = next(
-            (r.values for r in own if r.kind == "time" and "epoch_time_min" in r.values), None
-        )
+        step = next((r for r in own if r.kind == "time" and "epoch_time_min" in r.values), None)
         networks.append(
             Network(
                 strategy=strategy.name if strategy else None,
@@ -119,7 +117,7 @@ def compare(records: Sequence[Record], artifact: Artifact, tier: str = "quick") 
                 errors=_values(trained, "top1_error"),
                 errors_ema=_values(trained, "top1_error_ema"),
                 wall=_values(trained, "epoch_time_s"),
-                step_epoch=60 * step["epoch_time_min"] if step else None,
+                step_epoch=60 * step.values["epoch_time_min"] if step else None,
                 step_spread=_spread(step),
             )
         )
@@ -130,8 +128,9 @@ def _values(records: Sequence[Record], name: str) -> tuple[float, ...]:
     return tuple(record.values[name] for record in records if name in record.values)
 
 
-def _spread(step: dict[str, float] | None) -> float | None:
+def _spread(step: Record | None) -> float | None:
     """The spread of the epoch time: that of the step, times the steps in an epoch."""
-    if not step or not step.get("step_time_s") or "step_time_spread_s" not in step:
+    time = step_time(step, "step") if step else None
+    if step is None or time is None or time.spread is None:
         return None
-    return 60 * step["epoch_time_min"] * step["step_time_spread_s"] / step["step_time_s"]
+    return 60 * step.values["epoch_time_min"] * time.spread / time.seconds

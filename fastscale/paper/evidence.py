@@ -151,20 +151,9 @@ def _timed(
         own = [r for r in records if names[r.arch] == name]
         if own:  # measured with several batches: the largest, which fills the device
             r = max(own, key=lambda record: (record.env.get("batch") or 0, record.id))
-            minutes, step, spread = (
-                r.values.get(v) for v in ("epoch_time_min", "step_time_s", "step_time_spread_s")
-            )
-            assert minutes is not None  # those without have been left out
-            points.append(
-                _point(
-                    r,
-                    name,
-                    epoch_time_min=minutes,
-                    epoch_time_spread_min=minutes * spread / step
-                    if step and spread is not None
-                    else None,
-                )
-            )
+            row = recorded(r)
+            spread = {"epoch_time_spread_min": row.epoch_time_spread_min}
+            points.append(_point(r, name, epoch_time_min=row.epoch_time_min, **spread))
     words += f", {threads} thread{'s' * (threads != '1')}" if on_cpu else ""
     return Group(
         "time",

@@ -11,7 +11,7 @@ from fastscale.planning.device import Device, FittedLaw, Measurements, fitted_to
 from fastscale.planning.law import Observation
 from fastscale.planning.memory import calibrated
 from fastscale.planning.observed import observed
-from fastscale.records import Record, latest, read_records
+from fastscale.records import Record, latest, read_records, step_time
 from fastscale.records.committed import check_counts
 from fastscale.records.frame import recorded
 from fastscale.timing.drift import DRIFT_BOUND, at_usual_clock
@@ -32,14 +32,14 @@ UNSAID = (
     "torch",
     "cores",
 )  # in a law's envelope: the first is its software, the second says less than the threads
-VALUES = {"training": "step_time_s", "inference": "inference_time_s"}
+TIMES = {"training": "step", "inference": "inference"}  # as `records.step_time` calls them
 LEAST = 7  # networks: with one left out there is still one more than the largest law has terms
 
 
 def device_of_records(
     records: Sequence[Record],
     name: str | None = None,
-    modes: Sequence[str] = tuple(VALUES),
+    modes: Sequence[str] = tuple(TIMES),
     **chosen: Any,
 ) -> Device:
     """The device that `records` were measured on, with a law for each of `modes` that enough of them tell.
@@ -47,14 +47,14 @@ def device_of_records(
     `chosen`: precision, layout, compile to take where records differ; layout "best" takes each network in the layout that was fastest.
     InputError where there are too few records, or two that differ in something that was not chosen: it is named.
     """
-    timed = {mode: _timed(records, VALUES[mode]) for mode in modes}
+    timed = {mode: _timed(records, TIMES[mode]) for mode in modes}
     every = [r for kept, _ in timed.values() for r in kept]
     device = name or (slug(every[0].env["device"]) if every else "these records")
     laws: dict[str, FittedLaw] = {}
     refused: dict[str, str] = {}
     for mode, (kept, drifted) in timed.items():
         try:
-            own = _chosen(kept, VALUES[mode], **chosen)
+            own = _chosen(kept, TIMES[mode], **chosen)
         except InputError as error:  # of one mode: the other may be all that is asked for
             refused[mode] = str(error)
             continue
@@ -73,8 +73,8 @@ def device_of_records(
 def measurements(records: Sequence[Record], least: int) -> list[Measurements]:
     """Everything that `records` tell, by device, mode and envelope, where at least `least` networks were measured alike."""
     found: dict[tuple, tuple[list[Record], list[Record]]] = {}
-    for mode, value in VALUES.items():
-        for i, own in enumerate(_timed(records, value)):
+    for mode, what in TIMES.items():
+        for i, own in enumerate(_timed(records, what)):
             for r in own:
                 alike = slug(r.env["device"]), mode, *(str(_condition(r, key)) for key in ENVELOPE)
                 found.setdefault(alike, ([], []))[i].append(r)
@@ -86,12 +86,12 @@ def measurements(records: Sequence[Record], least: int) -> list[Measurements]:
     return [_measurements(k[0], k[1], own, len(drifted)) for k, own, drifted in enough]
 
 
-def _timed(records: Sequence[Record], value: str) -> tuple[list[Record], list[Record]]:
+def _timed(records: Sequence[Record], what: str) -> tuple[list[Record], list[Record]]:
     """The last record of each network that holds this time, measured on dummy images with our own code; and those left out for drift."""
     kept = [
         r
         for r in records
-        if r.kind == "time" and value in r.values and r.env.get("images") in (None, "dummy")
+        if r.kind == "time" and step_time(r, what) and r.env.get("images") in (None, "dummy")
     ]
     kept = [r for r in kept if r.env.get("implementation") in (None, "fastscale")]
     alike = at_usual_clock(kept)
@@ -162,7 +162,7 @@ def device_by_name(name: str, records: Sequence[Record], **chosen: Any) -> Devic
 
 def device_names(records: Sequence[Record]) -> list[str]:
     """The devices that time records were measured on, each once, as `device_by_name` takes them."""
-    timed = [r for r in records if r.kind == "time" and set(VALUES.values()) & set(r.values)]
+    timed = [r for r in records if r.kind == "time" and step_time(r)]
     return list(dict.fromkeys(slug(r.env["device"]) for r in timed))
 
 
@@ -171,7 +171,7 @@ def slug(name: str) -> str:
     return "-".join("".join(c if c.isalnum() else " " for c in name.lower()).split())
 
 
-def _chosen(records: list[Record], value: str, **chosen: Any) -> list[Record]:
+def _chosen(records: list[Record], what: str, **chosen: Any) -> list[Record]:
     best_layout = chosen.get("layout") == "best"
     wanted = {
         key: choice
@@ -198,10 +198,16 @@ def _chosen(records: list[Record], value: str, **chosen: Any) -> list[Record]:
         fastest: dict[tuple, Record] = {}
         for r in kept:
             same = (r.arch, r.resolution, r.num_classes, r.env.get("batch"))
-            if same not in fastest or r.values[value] < fastest[same].values[value]:
+            if same not in fastest or _seconds(r, what) < _seconds(fastest[same], what):
                 fastest[same] = r
         kept = list(fastest.values())
     return kept
+
+
+def _seconds(record: Record, what: str) -> float:
+    time = step_time(record, what)
+    assert time is not None  # `_timed` has left out those without
+    return time.seconds
 
 
 def _each(records: Sequence[Record], key: str) -> list[str]:

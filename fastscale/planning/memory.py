@@ -77,17 +77,12 @@ def training_memory_mib(
 
 def calibrated(records: "Iterable[Record]") -> float:
     """The median of measured / modelled peak over training-step records that hold a peak; 1 where none does."""
-    from fastscale.records import arch_of  # not needed by a plan for a named device
+    from fastscale.records import arch_of, step_time  # not needed by a plan for a named device
 
     ratios = []
     for r in records:
         batch, precision = r.env.get("batch"), r.env.get("precision")
-        if (
-            r.kind == "time"
-            and "peak_memory_mib" in r.values
-            and "step_time_s" in r.values
-            and batch
-        ):
+        if r.kind == "time" and "peak_memory_mib" in r.values and step_time(r, "step") and batch:
             size = {"resolution": r.resolution, "num_classes": r.num_classes}
             ratios.append(
                 r.values["peak_memory_mib"]

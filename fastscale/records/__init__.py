@@ -5,6 +5,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
+from fastscale.records.durations import Duration, step_time
 from fastscale.records.environment import environment
 from fastscale.records.identity import arch_of, family_of, network_fields
 from fastscale.records.record import CONDITIONS, KINDS, SCHEMA, Record, key
@@ -14,6 +15,7 @@ __all__ = [
     "CONDITIONS",
     "KINDS",
     "SCHEMA",
+    "Duration",
     "Record",
     "RecordStore",
     "arch_of",
@@ -23,6 +25,7 @@ __all__ = [
     "latest",
     "network_fields",
     "read_records",
+    "step_time",
     "write_snapshot",
 ]
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
+from fastscale.records.durations import CLOCKS, step_time
 from fastscale.records.identity import family_of
 from fastscale.records.record import Record
 
@@ -70,6 +71,10 @@ class Row:
     epoch_time_min: float | None = _column("minutes of a training epoch, over all devices")
     epoch_time_spread_min: float | None = _column("half the distance of its quartiles, minutes")
     image_time_s: float | None = _column("seconds an image on one device, of a step or a pass")
+    clock: str | None = _column(
+        f"what image_time_s is: {'; '.join(map(': '.join, CLOCKS.items()))}"
+    )
+    eager_image_time_s: float | None = _column("seconds an image, host launches included")
     image_time_spread_s: float | None = _column("half the distance of its quartiles, seconds")
     peak_memory_mib: float | None = _column("MiB of one device")
     top1_error: float | None = _column("percent")
@@ -104,9 +109,9 @@ class Row:
 def recorded(record: Record) -> Row:
     """A record as a row: its own names for what it was measured under, its values in the frame's units."""
     env, values = record.env, record.values
-    inference = "inference_time_s" in values
-    batch, what = env.get("batch"), "inference" if inference else "step"
-    once, spread = values.get(f"{what}_time_s"), values.get(f"{what}_time_spread_s")
+    batch, time, eager = env.get("batch"), step_time(record), step_time(record, clock="eager")
+    inference = time is not None and time.what == "inference"
+    once, spread = (time.seconds, time.spread) if time else (None, None)
     epoch = values.get("epoch_time_min")
     clock = values.get("epoch_time_s")
     return Row(
@@ -144,6 +149,8 @@ def recorded(record: Record) -> Row:
         epoch_time_spread_min=epoch and once and spread and epoch * spread / once,
         image_time_s=once and batch and once / batch,
         image_time_spread_s=spread and batch and spread / batch,
+        clock=time and time.clock,
+        eager_image_time_s=eager and batch and eager.seconds / batch,
         peak_memory_mib=values.get("peak_memory_mib"),
         top1_error=values.get("top1_error"),
         record=record,

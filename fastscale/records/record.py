@@ -9,12 +9,17 @@ one line of JSON with sorted keys, validated when it is made and again when it i
             images_per_s, data_wait_share (0 to 1), device_busy_share (0 to 1, on a GPU), peak_memory_mib
     evaluate top1_error top5_error (%), images (how many), top1_error_among (%, the choice being among the data's classes alone)
     time    a training step (run `<network>.time`), of env.batch images on dummy data:
-            step_time_s (median over the repeats), step_time_spread_s (half the distance of the quartiles), forward_time_s (with the loss),
-            backward_time_s, optimizer_time_s (medians), images_per_s, epoch_time_min (step time x steps in one epoch of `data`, on this
-            one device), epoch_time_normalised_min (that, divided by env.normalised_to_devices, where asked for), peak_memory_mib (of the
-            GPU's tensors; on a CPU growth of the process)
-            inference (`<network>.inference`), of env.batch images, eval mode, no gradients:
-            inference_time_s, inference_time_spread_s, inference_images_per_s, peak_memory_mib
+            device_step_time_s (on a GPU: replayed as one CUDA graph; median over the repeats),
+            device_step_time_spread_s (half the distance of the quartiles), eager_step_time_s and
+            eager_step_time_spread_s (launched by the host; on a CPU alone), forward_time_s (with
+            the loss), backward_time_s, optimizer_time_s (medians, eager), images_per_s and
+            epoch_time_min (device time, or eager time where there is none, x steps in one epoch
+            of `data`, on this one device), epoch_time_normalised_min (that, divided by
+            env.normalised_to_devices, where asked for), peak_memory_mib (of the GPU's tensors; on
+            a CPU growth of the process). Before there were two: step_time_s, step_time_spread_s,
+            which are eager. `durations.step_time` reads them all.
+            inference (`<network>.inference`), of env.batch images, eval mode, no gradients: the
+            same with `inference` for `step`; inference_images_per_s, peak_memory_mib
             loader (`<network>.end-to-end`), on the images of `data`:
             loader_images_per_s (the loader alone), images_per_s (the model alone), end_to_end_images_per_s, data_wait_share (0 to 1)
             a campaign's reference (`<network>.reference`): reference_step_time_s, reference_step_time_spread_s, drift_ratio (to its first)
@@ -22,6 +27,9 @@ one line of JSON with sorted keys, validated when it is made and again when it i
             image), step_time_ratio_spread, and the same of inference
 
 env.batch is the batch that fitted in memory; env.batch_asked is there where it was halved. env.drift: a reference's time over its first.
+Of times on a GPU env.cuda_graph says whether the step was captured (false: it could not be) and
+env.cudnn how kernels were chosen: by heuristics or by search. env.source, where it is there, names
+the program that measured, if it was not the command.
 """
 
 import hashlib
@@ -39,7 +47,7 @@ from fastscale.errors import InputError
 SCHEMA = 1
 KINDS = ("train", "time", "evaluate")
 # What of the envelope changes a measurement. Two records that differ in one of these are two facts, not an old and a new one.
-CONDITIONS = ("device", "precision", "layout", "compile", "batch", "threads")
+CONDITIONS = ("device", "precision", "layout", "compile", "batch", "threads", "cudnn")
 _VALUE_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 # no count of a network is larger: what is, is damage
 _MOST = {"resolution": 100_000, "num_classes": 10**7, "epochs": 10**7, "seed": 2**64}

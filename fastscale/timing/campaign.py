@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 from fastscale.archs.names import NetworkName
 from fastscale.common import open_to_append
 from fastscale.errors import InputError
-from fastscale.records import Record, RecordStore
+from fastscale.records import Record, RecordStore, step_time
 from fastscale.timing import worker
 from fastscale.timing.device import usable_device
 from fastscale.timing.done import Done
@@ -245,7 +245,8 @@ class Campaign:
     def _measured(self, record: Record, setting: Setting) -> None:
         self.outcome.measured.append(record)
         self.done.add(record)
-        value = record.values.get("step_time_s", record.values.get("inference_time_s", 0.0))
+        time = step_time(record)
+        value = time.seconds if time else 0.0
         memory = (
             f"{record.values['peak_memory_mib']:8.0f} MiB"
             if "peak_memory_mib" in record.values

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from fastscale.archs.names import NetworkName
-from fastscale.records import Record
+from fastscale.records import Record, step_time
 from fastscale.records.environment import versions
 from fastscale.timing.epoch import SUFFIX
 from fastscale.timing.grid import Grid, Setting
@@ -77,10 +77,7 @@ class Done:
 
     def _seconds(self, name: str, setting: Setting, layout: str) -> float | None:
         """Seconds an image, at whatever batch was asked for: a layout is better or worse than another at all of them."""
-        suffix, value = (
-            SUFFIX[setting.what],
-            "step_time_s" if setting.what == "train" else "inference_time_s",
-        )
+        suffix = SUFFIX[setting.what]
         for (run, precision, form, compiled, _), record in self.found.items():
             if (run, precision, form, compiled) == (
                 f"{name}.{suffix}",
@@ -88,5 +85,6 @@ class Done:
                 layout,
                 False,
             ):
-                return record.values[value] / record.env["batch"]
+                time = step_time(record)
+                return time and time.seconds / record.env["batch"]
         return None

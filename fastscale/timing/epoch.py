@@ -100,8 +100,8 @@ def training_values(step: StepTime, images: int, devices: int) -> dict[str, floa
     """Of a training step, and of the epoch that it makes on one device (and, divided, on `devices`)."""
     epoch = step.median_s * images / step.batch / 60
     return {
-        "step_time_s": step.median_s,
-        "step_time_spread_s": step.spread_s,
+        "eager_step_time_s": step.median_s,
+        "eager_step_time_spread_s": step.spread_s,
         **step.parts,
         "epoch_time_min": epoch,
         **({"epoch_time_normalised_min": epoch / devices} if devices > 1 else {}),
@@ -112,8 +112,8 @@ def training_values(step: StepTime, images: int, devices: int) -> dict[str, floa
 def inference_values(step: StepTime) -> dict[str, float]:
     """Of a forward pass of one batch."""
     return {
-        "inference_time_s": step.median_s,
-        "inference_time_spread_s": step.spread_s,
+        "eager_inference_time_s": step.median_s,
+        "eager_inference_time_spread_s": step.spread_s,
         "inference_images_per_s": step.batch / step.median_s,
     }
 

@@ -17,7 +17,7 @@ import torch
 from fastscale.archs import register_arch
 from fastscale.archs.files import read_arch
 from fastscale.common import open_to_append
-from fastscale.records import Record, RecordStore
+from fastscale.records import Record, RecordStore, step_time
 from fastscale.scaling import arch_named
 from fastscale.timing.device import usable_device
 from fastscale.timing.epoch import time_epochs
@@ -108,11 +108,12 @@ def measure(grid: Grid, name: str, setting: Setting, drift: float, device: str) 
     )
     values: dict[str, Any] = record.values
     if setting.what == REFERENCE:
-        seconds = values["step_time_s"]
-        drift = seconds / drift if drift else 1.0
+        time = step_time(record, "step")
+        assert time is not None
+        drift = time.seconds / drift if drift else 1.0
         values = {
-            "reference_step_time_s": seconds,
-            "reference_step_time_spread_s": values["step_time_spread_s"],
+            "reference_step_time_s": time.seconds,
+            "reference_step_time_spread_s": time.spread or 0.0,
             "drift_ratio": drift,
         }
         record = replace(record, run=f"{record.arch}.{REFERENCE}", values=values)

@@ -41,12 +41,14 @@ def test_a_batch_that_does_not_fit_is_halved_and_named(monkeypatch, what):
     assert (record.env["batch"], record.env["batch_asked"]) == (4, 16)
     if what == "train":
         assert record.values["epoch_time_min"] == pytest.approx(
-            record.values["step_time_s"] * 160 / 60
+            record.values["eager_step_time_s"] * 160 / 60
         )
-        assert record.values["images_per_s"] == pytest.approx(4 / record.values["step_time_s"])
+        assert record.values["images_per_s"] == pytest.approx(
+            4 / record.values["eager_step_time_s"]
+        )
     else:
         assert record.values["inference_images_per_s"] == pytest.approx(
-            4 / record.values["inference_time_s"]
+            4 / record.values["eager_inference_time_s"]
         )
 
 

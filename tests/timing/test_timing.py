@@ -120,7 +120,9 @@ def test_epoch_records():
         "made-up",
     )
     assert (record.flops, record.params, record.acts) == (cx.flops, cx.params, cx.acts)
-    assert record.values["epoch_time_min"] == pytest.approx(record.values["step_time_s"] * 100 / 60)
+    assert record.values["epoch_time_min"] == pytest.approx(
+        record.values["eager_step_time_s"] * 100 / 60
+    )
     assert (
         record.env["batch"],
         record.env["precision"],

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from fastscale.archs.names import factor_text
 from fastscale.paper.report.point import Point, Value, pooled, strategy_of
-from fastscale.records import Record, key, latest
+from fastscale.records import Record, key, latest, step_time
 from fastscale.records.committed import each_once
 from fastscale.records.frame import Row, recorded
 
@@ -93,7 +93,7 @@ def _setting(record: Record) -> str:
         how = f"wall clock of an epoch, {record.clock}"
     elif "end_to_end_images_per_s" in record.values:
         how = "steps with their loader"
-    elif "inference_time_s" in record.values:
+    elif (time := step_time(record)) and time.what == "inference":
         how = "median pass on dummy data"
     parts = [
         how,
