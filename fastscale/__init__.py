@@ -1,25 +1,31 @@
 """fastscale: "Fast and Accurate Model Scaling" (Dollár, Singh, Girshick, CVPR 2021), exact, fast, reproducible.
 
-`import fastscale` is light: torch and Lightning load when a function that needs them is called.
+`import fastscale` is light: a name loads its module when it is first used, and torch and Lightning
+load when a function that needs them is called.
 """
 
-from fastscale.api import (
-    arch,
-    build,
-    complexity,
-    list_archs,
-    load,
-    plan,
-    predict_time,
-    records,
-    scale,
-    scale_to,
-    transforms,
-)
-from fastscale.archs import AnyNet, Arch, EffNet, RegNet, register_arch, register_family
-from fastscale.counts import Complexity
-from fastscale.errors import InputError
-from fastscale.scaling import ScaledTo, Strategy, register_strategy
+from typing import TYPE_CHECKING
+
+from fastscale.lazy import lazy
+
+if TYPE_CHECKING:
+    from fastscale.api import (
+        arch,
+        build,
+        complexity,
+        list_archs,
+        load,
+        plan,
+        predict_time,
+        records,
+        scale,
+        scale_to,
+        transforms,
+    )
+    from fastscale.archs import AnyNet, Arch, EffNet, RegNet, register_arch, register_family
+    from fastscale.counts import Complexity
+    from fastscale.errors import InputError
+    from fastscale.scaling import ScaledTo, Strategy, register_strategy
 
 __version__ = "0.1.0"
 
@@ -47,3 +53,17 @@ __all__ = [
     "scale_to",
     "transforms",
 ]
+
+_ELSEWHERE = {
+    "archs": ("AnyNet", "Arch", "EffNet", "RegNet", "register_arch", "register_family"),
+    "counts": ("Complexity",),
+    "errors": ("InputError",),
+    "scaling": ("ScaledTo", "Strategy", "register_strategy"),
+}
+_there = {name for names in _ELSEWHERE.values() for name in names}
+_HOMES = {"api": [name for name in __all__ if name not in _there], **_ELSEWHERE}
+__getattr__ = lazy(__name__, _HOMES)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

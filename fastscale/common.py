@@ -272,11 +272,15 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _deeper_than(value: Any, most: int) -> bool:
     level = [value]
     for _ in range(most + 1):
-        level = [v for v in level if isinstance(v, dict | list)]
         level = [
-            v for outer in level for v in (outer.values() if isinstance(outer, dict) else outer)
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
         ]
-    return bool(level)
+        if not level:
+            return False
+    return True
 
 
 def check_zip(path: str | os.PathLike[str], ratio: float = 4.0) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parents[1] / "fastscale"
 # a line holds rooms that know nothing of each other
 ORDER = """
-errors
+errors lazy
 home common
 typed
 archs

@@ -77,10 +77,11 @@ class AnyNet(Arch):
     @property
     def bottleneck_widths(self) -> tuple[int, ...]:
         """Width of the 3x3 conv of each stage, a multiple of its group width."""
-        return tuple(
-            bottleneck_width(self.name, w, b, g)
-            for w, b, g in zip(self.widths, self.bottleneck_ratios, self.group_widths, strict=True)
-        )
+        return tuple(map(self._bottleneck_width, range(len(self.widths))))
+
+    def _bottleneck_width(self, stage: int) -> int:
+        width, ratio = self.widths[stage], self.bottleneck_ratios[stage]
+        return bottleneck_width(self.name, width, ratio, self.group_widths[stage])
 
     @property
     def family(self) -> str:
@@ -105,7 +106,7 @@ class AnyNet(Arch):
 
     def block_layers(self, stage: int, w_in: int, size: int, stride: int) -> list[Layer]:
         """[proj] conv1 conv2 [se] conv3."""
-        w_out, v = self.widths[stage], self.bottleneck_widths[stage]
+        w_out, v = self.widths[stage], self._bottleneck_width(stage)
         groups = v // self.group_widths[stage] if self.grouped else 1
         layers = []
         if self.block == "bottleneck" and (w_in != w_out or stride != 1):

@@ -128,7 +128,7 @@ class Arch(ABC):
     def layers(self, resolution: int | None = None, num_classes: int = 1000) -> list[Layer]:
         """Every counted layer in order, `name` the path of its module in `fastscale.build(arch)`."""
         return [
-            replace(layer, name=prefix.format(n + 1) + layer.name)
+            layer._replace(name=prefix.format(n + 1) + layer.name)
             for prefix, repeats, block in self.parts(resolution, num_classes)
             for n in range(repeats)
             for layer in block

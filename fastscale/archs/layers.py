@@ -1,13 +1,12 @@
 """A layer and what it costs. One multiply-add is one flop; acts are elements of conv outputs (paper's
 convention, authors' code)."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 KINDS = ("conv", "linear", "maxpool")
 
 
-@dataclass(frozen=True)
-class Layer:
+class Layer(NamedTuple):
     """A layer that counts: `name` is the module's path, `size_in`/`size_out` are pixels along a side (1 for linear).
 
     A batch norm (2 params a channel, no flops, no acts) is a flag of the conv before it.

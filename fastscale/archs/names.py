@@ -164,9 +164,10 @@ def _parts(text: str, known: bool) -> tuple[NetworkName, str | None]:
         raise InputError(f"expected a name (str), got {text!r:.80}")
     if len(text) > LONGEST:
         raise InputError(f"{text[:40]!r}...: a name has at most {LONGEST} characters")
-    fits = [b for b in base_names() if text == b or text.startswith(b + ".")]
-    if fits:
-        base = max(fits, key=len)
+    words, there = text.split("."), {*base_names()}
+    starts = (".".join(words[:n]) for n in range(len(words), 0, -1))
+    if fits := next((start for start in starts if start in there), ""):
+        base = fits
     elif known:
         base = base_arch(_STEP.split(text)[0]).name  # raises, with the nearest names
     else:

@@ -15,17 +15,23 @@ SOURCES = ("pycls", "timm", "torchvision", "efficientnet-lite")
 LIGHTNING = "\n\nFurther options are Lightning's: --data.workers 4, --trainer.devices 1."
 NAMES = "released names; default: all"
 TRAINED_ON = "default: what it was trained on"
+VERBS = {
+    "publish": "Release a finished run; of several seeds, the one nearest to their mean.",
+    "list": "Released networks with their counts and errors.",
+    "show": "All about one checkpoint.",
+    "verify": "Hash and evaluate released networks again.",
+    "load-test": "Load released networks and run each once.",
+    "import": "Another project's weights as a file of ours.",
+}
 
 
-def add(verbs: Verbs) -> None:
+def add_checkpoint(verbs: Verbs) -> None:
     """checkpoint publish, list, show, verify, load-test, import."""
-    text = "Released networks: publish, list, show, verify, load, import."
-    group = verbs.group("checkpoint", text)
-    text = "Release a finished run; of several seeds, the one nearest to their mean."
+    group = verbs.group("checkpoint", VERBS)
     example = (
         "fastscale checkpoint publish regnety-tiny.dWr-x4.quick --url https://example.org/{file}"
     )
-    p = group.verb("publish", cmd_publish, text, example + LIGHTNING, further=True)
+    p = group.verb("publish", cmd_publish, example + LIGHTNING, further=True)
     p.add("run", None, "a run's name, its folder, or a seed's folder")
     p.add("--runs-dir", None, default=str(home().runs))
     p.add("--out", None, "default: checkpoints/ of the current folder", metavar="DIR")
@@ -41,32 +47,28 @@ def add(verbs: Verbs) -> None:
     p.add("--hub", None, text, metavar="ORG/NAME")
     p.add("--private", bool, "make that repository a private one")
 
-    text = "Released networks with their counts and errors."
-    p = group.verb("list", cmd_list, text, "fastscale checkpoint list regnety")
+    p = group.verb("list", cmd_list, "fastscale checkpoint list regnety")
     p.add("pattern", None, "only names that contain this", nargs="?", default="")
     p.add("--json", bool)
 
     example = "fastscale checkpoint show regnety-tiny.dWr-x4_fashion-mnist"
-    p = group.verb("show", cmd_show, "All about one checkpoint.", example)
+    p = group.verb("show", cmd_show, example)
     p.add("name", None, "a released name, or whatever fs.load takes")
     p.add("--json", bool)
 
-    text = "Hash and evaluate released networks again."
     example = "fastscale checkpoint verify regnety-tiny.dWr-x4_fashion-mnist --images 1000"
-    p = group.verb("verify", cmd_verify, text, example + LIGHTNING, further=True)
+    p = group.verb("verify", cmd_verify, example + LIGHTNING, further=True)
     p.add("name", None, NAMES, nargs="*")
     text = "evaluate on so many images only, the same ones every time"
     p.add("--images", whole(1), text)
     p.add("--no-evaluate", bool, "only files, headers and records")
     p.add("--data", None, TRAINED_ON, metavar="SOURCE")
 
-    text = "Load released networks and run each once."
-    p = group.verb("load-test", cmd_load_test, text, "fastscale checkpoint load-test")
+    p = group.verb("load-test", cmd_load_test, "fastscale checkpoint load-test")
     p.add("name", None, NAMES, nargs="*")
 
-    text = "Another project's weights as a file of ours."
     example = "fastscale checkpoint import resnet50.pth --from timm --arch resnet-50"
-    p = group.verb("import", cmd_import, text, example)
+    p = group.verb("import", cmd_import, example)
     p.add("file")
     p.add("--from", SOURCES, dest="source", required=True)
     p.add("--arch", None, "default: found by the weights' structure")

@@ -12,11 +12,16 @@ SOURCE = (
 )
 
 
-def add(verbs: Verbs) -> None:
+VERBS = {
+    "write": "Fetch a data set and write it as train.beton and val.beton for FFCV.",
+    "verify": "Read written data whole, and compare it with its source hash by hash.",
+}
+
+
+def add_data(verbs: Verbs) -> None:
     """data write, data verify."""
-    data = verbs.group("data", "Prepare images, and check what was prepared.")
-    text = "Fetch a data set and write it as train.beton and val.beton for FFCV."
-    p = data.verb("write", cmd_write, text, "fastscale data write fashion-mnist")
+    data = verbs.group("data", VERBS)
+    p = data.verb("write", cmd_write, "fastscale data write fashion-mnist")
     p.add("source", None, SOURCE)
     _add_places(p, "folder to write to; default: the one where `fit` looks")
     p.add("--max-resolution", whole(1, 65535), "longest side stored, in pixels")
@@ -27,8 +32,7 @@ def add(verbs: Verbs) -> None:
     p.add("--workers", whole(0, 1024), "processes; default: the cores of this machine")
     p.add("--skip-broken", bool, "leave broken images out instead of failing")
     p.add("--limit", whole(1), "only so many images of each split, for a trial")
-    text = "Read written data whole, and compare it with its source hash by hash."
-    p = data.verb("verify", cmd_verify, text, "fastscale data verify fashion-mnist")
+    p = data.verb("verify", cmd_verify, "fastscale data verify fashion-mnist")
     p.add("source", None, f"{SOURCE}; default: all that are written here", nargs="?")
     _add_places(p, "folder that it was written to; default: the one where `fit` looks")
 

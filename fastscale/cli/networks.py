@@ -2,42 +2,41 @@
 
 import argparse
 import json
+from typing import TYPE_CHECKING
 
-from fastscale import api
-from fastscale.archs.names import factor_text
-from fastscale.archs.registry import nearest
 from fastscale.cli.options import CLASSES, COUNT, DEVICES, PIXELS, Verbs, real
-from fastscale.counts import Complexity
 from fastscale.errors import InputError
-from fastscale.scaling import Strategy
+
+if TYPE_CHECKING:
+    from fastscale.counts import Complexity
 
 METRICS = {"flops": "flops (multiply-adds)", "params": "params", "acts": "acts"}
 
 
-def add(verbs: Verbs) -> None:
-    """list, info, scale."""
-    text = (
-        "List the base networks with their counts, or the paper's runs with counts and predicted "
-        "cost."
-    )
+def add_list(verbs: Verbs) -> None:
+    """list."""
     example = "fastscale list regnetz\n  fastscale list runs imagenet-100ep --device v100"
-    p = verbs.verb("list", cmd_list, text, example)
+    p = verbs.verb("list", cmd_list, example)
     text = "only names that contain this; `runs` first: runs, not networks"
     p.add("pattern", None, text, nargs="*")
     p.add("--device", None, "runs: whose times are predicted; default: this machine's")
     text = "runs: how many devices share a run (default: 8, as in the paper)"
     p.add("--devices", DEVICES, text, default=8)
 
-    text = "Show one network, base or scaled: stages, resolution, exact counts."
-    p = verbs.verb("info", cmd_info, text, "fastscale info regnety-4gf.dWr-x4")
+
+def add_info(verbs: Verbs) -> None:
+    """info."""
+    p = verbs.verb("info", cmd_info, "fastscale info regnety-4gf.dWr-x4")
     p.add("arch", nargs="?")
     p.own_archs()
     p.add("--resolution", PIXELS, "pixels; default: the network's own")
     p.add("--classes", CLASSES, "default: 1000", default=1000)
     p.add("--json", bool)
 
-    text = "Scale a base network by a factor, or to a target."
-    p = verbs.verb("scale", cmd_scale, text, "fastscale scale regnetz-500mf dWr --flops 4e9")
+
+def add_scale(verbs: Verbs) -> None:
+    """scale."""
+    p = verbs.verb("scale", cmd_scale, "fastscale scale regnetz-500mf dWr --flops 4e9")
     p.add("base")
     p.own_archs()
     p.add("strategy", None, "d w r dw wr dr dwr dWr, dwgr, wg, d1_w8_g8_r1, alpha=0.8, ...")
@@ -61,8 +60,12 @@ def cmd_list(args: argparse.Namespace) -> int:
 
         print("\n".join(list_runs(others[0], args.device, args.devices)))
         return 0
+    from fastscale import api
+
     names = [name for name in api.list_archs() if others[0] in name]
     if not names:
+        from fastscale.archs.registry import nearest
+
         known = nearest(others[0], api.list_archs())
         raise InputError(
             f"no base network has {others[0]!r} in its name; there are, nearest first: {known}"
@@ -78,6 +81,8 @@ def cmd_list(args: argparse.Namespace) -> int:
 
 def cmd_info(args: argparse.Namespace) -> int:
     """One network: its stages and counts."""
+    from fastscale import api
+
     name = args.arch or next(iter(args.own_names), None)
     if name is None:
         raise InputError(
@@ -100,14 +105,19 @@ def cmd_info(args: argparse.Namespace) -> int:
     return 0
 
 
-def print_counts(cx: Complexity) -> None:
+def print_counts(cx: "Complexity") -> None:
     """A line for each."""
     for metric, label in METRICS.items():
         print(f"  {label:24}{getattr(cx, metric):>18,}")
 
 
 def cmd_scale(args: argparse.Namespace) -> int:
-    """A base grown by a strategy, by a factor or to a target, with the growth reached beside the closed form."""
+    """A base grown by a strategy, by a factor or to a target, with the growth reached beside the
+    closed form."""
+    from fastscale import api
+    from fastscale.archs.names import factor_text
+    from fastscale.scaling import Strategy
+
     targets = {k: v for k in METRICS if (v := getattr(args, k)) is not None}
     if (args.factor is None) == (not targets):
         raise InputError(

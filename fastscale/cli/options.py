@@ -1,8 +1,7 @@
 """How a verb is put on the command line, and how its mistakes are said: one line, exit code 2."""
 
 import argparse
-import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -91,32 +90,44 @@ class Parser(argparse.ArgumentParser):
 class Verbs:
     """A level of the command line: verbs, or groups of verbs (`fastscale data write`)."""
 
-    def __init__(self, parser: argparse.ArgumentParser, dest: str, metavar: str):
+    def __init__(
+        self,
+        parser: argparse.ArgumentParser,
+        dest: str,
+        metavar: str,
+        texts: Mapping[str, str],
+    ):
+        self._texts = texts  # what each verb does
         self._level = parser.add_subparsers(
             dest=dest, required=True, metavar=metavar, parser_class=Parser
         )
 
+    def named(self, name: str, **more: Any) -> Parser:
+        """The parser of a verb without its options."""
+        text = self._texts[name]
+        return self._level.add_parser(name, help=text, description=text, **more)
+
     def verb(
-        self, name: str, run: Callable[..., int], text: str, example: str, further: bool = False
+        self, name: str, run: Callable[..., int], example: str, further: bool = False
     ) -> Parser:
         """The parser of a new verb: `run(args)` does it and returns the exit code.
 
         `further`: arguments unknown here are Lightning's, and `run(args, further)` gets them.
         """
-        p = self._level.add_parser(
-            name, help=text, description=text, epilog=f"example:\n  {example}"
-        )
+        p = self.named(name, epilog=f"example:\n  {example}")
         p.set_defaults(run_verb=run, further=further)
         return p
 
-    def group(self, name: str, text: str) -> "Verbs":
-        """Verbs of a second word."""
-        return Verbs(self._level.add_parser(name, help=text, description=text), "action", "ACTION")
+    def group(self, name: str, texts: Mapping[str, str]) -> "Verbs":
+        """Verbs of a second word, and what each does."""
+        return Verbs(self.named(name), "action", "ACTION", texts)
 
 
 def given(args: argparse.Namespace, function: Callable[..., Any]) -> dict[str, Any]:
     """The arguments that bear the names of the function's parameters."""
-    names: Sequence[str] = list(inspect.signature(function).parameters)
+    import inspect  # as slow to import as the rest of a help
+
+    names = inspect.signature(function).parameters
     return {name: getattr(args, name) for name in names if hasattr(args, name)}
 
 

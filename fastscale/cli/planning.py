@@ -4,7 +4,6 @@ import argparse
 import json
 import shlex
 
-from fastscale import api
 from fastscale.cli.options import (
     BATCH,
     CLASSES,
@@ -17,15 +16,13 @@ from fastscale.cli.options import (
 )
 from fastscale.errors import InputError
 
+RECIPE = "imagenet-100ep"  # of the run names
 
-def add(verbs: Verbs) -> None:
+
+def add_plan(verbs: Verbs) -> None:
     """plan. Options bear the names of `fastscale.plan`'s parameters, whose defaults hold."""
-    text = (
-        "Find the largest networks within a budget of counts, epoch time, memory or latency; "
-        "without one, say what the networks cost."
-    )
     example = "fastscale plan regnety-500mf regnetz-500mf --device v100 --epoch-time-min 10"
-    p = verbs.verb("plan", cmd_plan, text, example)
+    p = verbs.verb("plan", cmd_plan, example)
     p.add("bases", None, "networks to scale", nargs="*", metavar="base")
     p.own_archs()
     text = "default: d wg r dw dwr dwgr alpha=2/3 dWr; `family`: alpha from 0 to 1"
@@ -55,17 +52,20 @@ def add(verbs: Verbs) -> None:
     p.add("--layout", None, text)
     text = "which records: compiled or eager"
     p.add("--compile", None, text, action=argparse.BooleanOptionalAction)
-    p.add("--recipe", None, "of the run names", default="imagenet-100ep")
+    p.add("--recipe", None, "of the run names", default=RECIPE)
     p.add("--json", bool)
 
 
 def cmd_plan(args: argparse.Namespace) -> int:
     """Candidates, what binds them, the ones worth a thought."""
+    from fastscale import api
     from fastscale.planning.table import lines
-    from fastscale.training.recipe import load_recipe
 
     own = "".join(f" --arch {shlex.quote(text)}" for text in args.own)
-    load_recipe(args.recipe)  # or the run names printed would be refused by fit
+    if args.recipe != RECIPE:  # or the run names printed would be refused by fit
+        from fastscale.training.recipe import load_recipe
+
+        load_recipe(args.recipe)
     if args.strategies == ["family"]:
         args.strategies = "family"
     args.bases = args.bases or args.own_names

@@ -12,10 +12,9 @@ EXAMPLE = """fastscale reproduce quick --dry-run
   fastscale reproduce --tier full --cluster slurm --partition gpu --gpus-per-run 8 --time 1-00:00:00"""
 
 
-def add(verbs: Verbs) -> None:
+def add_reproduce(verbs: Verbs) -> None:
     """reproduce."""
-    text = "Make tables and figures, training and timing what is missing."
-    p = verbs.verb("reproduce", cmd_reproduce, text, EXAMPLE)
+    p = verbs.verb("reproduce", cmd_reproduce, EXAMPLE)
     text = "from configs/artifacts; default: quick (in the full tier: all that have one)"
     p.add("names", None, text, nargs="*", metavar="artifact")
     p.add("--tier", ("smoke", "quick", "full"), default="quick")
@@ -40,8 +39,8 @@ def add(verbs: Verbs) -> None:
 
 def cmd_reproduce(args: argparse.Namespace) -> int:
     """Tables and figures, with the runs they need."""
-    from fastscale.reproduce import reproduce
-    from fastscale.reproduce.listing import full_artifacts
+    from fastscale.paper.plan import plans
+    from fastscale.reproduce.making import reproduce
 
     if args.cluster:
         from fastscale.reproduce.slurm import Cluster, parse_further, parse_minutes
@@ -50,6 +49,6 @@ def cmd_reproduce(args: argparse.Namespace) -> int:
         args.cluster = Cluster(args.gpus, minutes, args.partition, further)
     elif lone := [k for k in ("time", "partition", "slurm") if getattr(args, k) is not None]:
         raise InputError(f"--{lone[0]} is for jobs: give --cluster slurm with it")
-    args.names = args.names or (full_artifacts() if args.tier == "full" else []) or ["quick"]
+    args.names = args.names or (list(plans("full")) if args.tier == "full" else []) or ["quick"]
     with ended_by_signals("every run is saved as far as it came; the same command resumes"):
         return reproduce(**given(args, reproduce))

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fastscale import api
 from fastscale.cli.options import BATCH, CLASSES, DEVICES, IMAGES, MINUTES, Verbs, real, whole
 from fastscale.cli.signals import ended_by_signals
 from fastscale.errors import InputError
@@ -30,10 +29,9 @@ GRID_DEFAULTS: dict[str, Any] = {
 }
 
 
-def add(verbs: Verbs) -> None:
+def add_time(verbs: Verbs) -> None:
     """time."""
-    text = "Measure step, inference and epoch time on dummy data, or a data loader."
-    p = verbs.verb("time", cmd_time, text, EXAMPLE)
+    p = verbs.verb("time", cmd_time, EXAMPLE)
     text = "measured interleaved, all in one process; --separate: one after another, a process each"
     p.add("arch", None, text, nargs="*")
     p.own_archs()
@@ -91,6 +89,8 @@ def refuse(args: argparse.Namespace, options: dict[str, Any], why: str) -> None:
 
 def networks_of(args: argparse.Namespace) -> list[Any]:
     """The networks named on the command line, each once."""
+    from fastscale import api
+
     return [*dict.fromkeys(api.arch(name) for name in args.arch)]
 
 
@@ -213,6 +213,7 @@ def sweep(args: argparse.Namespace) -> int:
 
 def typed_grid(args: argparse.Namespace) -> Any:
     """The networks and settings of the command line as a grid."""
+    from fastscale import api
     from fastscale.archs.names import NetworkName
     from fastscale.data.sizes import epoch_of
     from fastscale.timing.grid import Grid, Part

@@ -13,11 +13,10 @@ LIGHTNING = (
 )
 
 
-def add(verbs: Verbs) -> None:
-    """fit, evaluate."""
-    text = "Train a network; an interrupted run resumes from its last checkpoint."
+def add_fit(verbs: Verbs) -> None:
+    """fit."""
     example = "fastscale fit --run regnety-500mf.dWr-x4.imagenet-100ep --trainer.devices 8"
-    p = verbs.verb("fit", cmd_fit, text, example + LIGHTNING, further=True)
+    p = verbs.verb("fit", cmd_fit, example + LIGHTNING, further=True)
     p.add("--run", None, "<base>[.<strategy>-x<factor>].<recipe>", metavar="NAME")
     p.own_archs()
     p.add("--runs-dir", None, default=str(home().runs))
@@ -33,9 +32,11 @@ def add(verbs: Verbs) -> None:
     )
     p.add("--cuda-graph", ("auto", "on", "off"), text, default="auto")
 
-    text = "Errors of a checkpoint on a validation set."
+
+def add_evaluate(verbs: Verbs) -> None:
+    """evaluate."""
     example = "fastscale evaluate runs/regnety-tiny.dWr-x4.quick/seed0 --data fashion-mnist"
-    p = verbs.verb("evaluate", cmd_evaluate, text, example + LIGHTNING, further=True)
+    p = verbs.verb("evaluate", cmd_evaluate, example + LIGHTNING, further=True)
     text = "a .ckpt file, a run's folder, a released name or a .safetensors file"
     p.add("checkpoint", None, text)
     p.add("--data", None, "default: what it was trained on", metavar="SOURCE")

@@ -8,10 +8,10 @@ from pathlib import Path
 from fastscale.cli.options import Verbs, whole
 
 
-def add(verbs: Verbs) -> None:
-    """predict, export, report."""
+def add_predict(verbs: Verbs) -> None:
+    """predict."""
     example = "fastscale predict photo.jpg --checkpoint regnety-tiny.dWr-x4_fashion-mnist"
-    p = verbs.verb("predict", cmd_predict, "The likeliest classes of images.", example)
+    p = verbs.verb("predict", cmd_predict, example)
     p.add("image", None, "image files, or folders of them", nargs="+")
     text = "a released name, a file, a run's folder (see `checkpoint list`)"
     p.add("--checkpoint", None, text, required=True, metavar="NAME")
@@ -19,11 +19,11 @@ def add(verbs: Verbs) -> None:
     p.weights()
     p.add("--json", bool)
 
-    text = (
-        "Write a checkpoint as ONNX or as a torch.export program, batch norm folded into the convs."
-    )
+
+def add_export(verbs: Verbs) -> None:
+    """export."""
     example = "fastscale export runs/regnety-tiny.dWr-x4.quick/seed0 --to onnx tiny.onnx"
-    p = verbs.verb("export", cmd_export, text, example)
+    p = verbs.verb("export", cmd_export, example)
     p.add("checkpoint", None, "a released name, a file, or a run's folder")
     p.add("file", Path, "what to write")
     p.add("--to", ("onnx", "torch"), default="onnx")
@@ -32,8 +32,10 @@ def add(verbs: Verbs) -> None:
     p.weights()
     p.add("--unfused", bool, "keep batch norms as they are")
 
-    text = "Write one page, for any browser, to explore every record and reference point."
-    p = verbs.verb("report", cmd_report, text, "fastscale report --runs-dir runs")
+
+def add_report(verbs: Verbs) -> None:
+    """report."""
+    p = verbs.verb("report", cmd_report, "fastscale report --runs-dir runs")
     text = "default: paper_figures/report.html, or DIR/report.html with --runs-dir"
     p.add("--out", Path, text, metavar="FILE")
     p.add("--runs-dir", Path, "show the records of these runs too", metavar="DIR")

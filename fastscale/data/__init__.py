@@ -13,8 +13,9 @@ Importing this package is cheap: torch, Lightning and FFCV are imported by the n
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from fastscale.lazy import lazy
 
 if TYPE_CHECKING:
     from fastscale.data.beton import BetonInfo, check_beton, read_info
@@ -36,8 +37,6 @@ _HOMES = {
     "framing": ("Framing",),
     "module": ("ImageData",),
 }
-_HOME = {name: module for module, names in _HOMES.items() for name in names}
-
 __all__ = [
     "SOURCES",
     "BetonInfo",
@@ -54,10 +53,4 @@ __all__ = [
     "source",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy(__name__, _HOMES)

@@ -1,13 +1,20 @@
 """Every table and figure of the paper as a declared artifact: which runs it needs, how it is drawn from records, the reference beside ours.
 
-Knows nothing of how runs are made. matplotlib loads only when something is drawn.
+Knows nothing of how runs are made. A name loads its module when it is first used, and matplotlib
+loads only when something is drawn.
 """
 
-from fastscale.paper.artifacts import Artifact, RunSpec, list_artifacts, load_artifact
-from fastscale.paper.build import draw_artifact, snapshot
-from fastscale.paper.selection import select
-from fastscale.paper.smoke import regenerate, smoke
-from fastscale.paper.tables.table import Table, render_terminal
+from typing import TYPE_CHECKING
+
+from fastscale.lazy import lazy
+
+if TYPE_CHECKING:
+    from fastscale.paper.artifacts import Artifact, load_artifact
+    from fastscale.paper.build import draw_artifact, snapshot
+    from fastscale.paper.plan import RunSpec, list_artifacts
+    from fastscale.paper.selection import select
+    from fastscale.paper.smoke import regenerate
+    from fastscale.paper.tables.table import Table, render_terminal
 
 __all__ = [
     "Artifact",
@@ -19,6 +26,15 @@ __all__ = [
     "regenerate",
     "render_terminal",
     "select",
-    "smoke",
     "snapshot",
 ]
+
+_HOMES = {
+    "artifacts": ("Artifact", "load_artifact"),
+    "plan": ("RunSpec", "list_artifacts"),
+    "build": ("draw_artifact", "snapshot"),
+    "selection": ("select",),
+    "smoke": ("regenerate",),  # not smoke itself: the module has that name
+    "tables.table": ("Table", "render_terminal"),
+}
+__getattr__ = lazy(__name__, _HOMES)

@@ -17,11 +17,12 @@ A wrong, unknown or missing key is an InputError that names it (see `declare`).
 """
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, PlainValidator, model_validator
 
-from fastscale.common import read_yaml
+from fastscale.common import parse_yaml, read_text
 from fastscale.errors import InputError
 from fastscale.home import home
 from fastscale.paper.chart import Page
@@ -38,14 +39,14 @@ from fastscale.paper.declare import (
     did_you_mean,
     read,
 )
-from fastscale.paper.plan import Plan, RunSpec, Series
+from fastscale.paper.plan import Plan, RunSpec, Series, list_artifacts
 from fastscale.records import Record
 from fastscale.references.networks import name_of
 
 if TYPE_CHECKING:
     from fastscale.records.frame import Row
 
-__all__ = ["DEFAULT_TIER", "Artifact", "Claim", "Plan", "RunSpec", "Series"]
+__all__ = ["DEFAULT_TIER", "Artifact", "Claim", "Plan", "RunSpec", "Series", "list_artifacts"]
 
 DEFAULT_TIER = "quick"
 Options = TypeVar("Options", bound="Drawing")
@@ -222,20 +223,21 @@ KINDS: dict[str, type[Artifact]] = {
 }
 
 
-def list_artifacts() -> list[str]:
-    """The names of all declared artifacts, sorted."""
-    return sorted(path.stem for path in home().artifacts.glob("*.yaml"))
-
-
 def load_artifact(name: str) -> Artifact:
     """The artifact of that name. Raises InputError for an unknown name, with the nearest, or a wrong declaration."""
     known = list_artifacts()
     if name not in known:
         raise InputError(f"no artifact is named {str(name)[:80]!r}; {did_you_mean(name, known)}")
     try:
-        return read_artifact(read_yaml(home().artifacts / f"{name}.yaml"), name)
+        return _artifact(read_text(home().artifacts / f"{name}.yaml"), name)
     except InputError as error:
         raise InputError(f"configs/artifacts/{name}.yaml: {error}") from None
+
+
+@lru_cache(maxsize=256)
+def _artifact(text: str, name: str) -> Artifact:
+    """Made once of the same text: an artifact is asked for again and again."""
+    return read_artifact(parse_yaml(text, f"{name}.yaml"), name)
 
 
 def read_artifact(content: Any, name: str) -> Artifact:

@@ -120,6 +120,7 @@ class Registry(Generic[T]):
     def __init__(self, what: str, modules: str):
         self.what, self.modules = what, modules
         self._kinds: dict[str, T] = {}
+        self._loaded = False
 
     def add(self, name: str, kind: T) -> None:
         """Registers `kind` under `name`."""
@@ -127,9 +128,11 @@ class Registry(Generic[T]):
 
     def kinds(self) -> dict[str, T]:
         """All by name."""
-        found = importlib.import_module(self.modules)
-        for module in pkgutil.iter_modules(getattr(found, "__path__", ())):
-            importlib.import_module(f"{self.modules}.{module.name}")
+        if not self._loaded:
+            found = importlib.import_module(self.modules)
+            for module in pkgutil.iter_modules(getattr(found, "__path__", ())):
+                importlib.import_module(f"{self.modules}.{module.name}")
+            self._loaded = True
         return self._kinds
 
     def kind(self, name: Any) -> T:

@@ -16,7 +16,9 @@ from typing import Annotated, NamedTuple
 from pydantic import BeforeValidator, model_validator
 
 from fastscale.archs.names import NetworkName, RunName
-from fastscale.paper.declare import Declared, Many, Positive, Scaling, Seed, Some, Text
+from fastscale.common import read_yaml
+from fastscale.home import home
+from fastscale.paper.declare import Declared, Many, Positive, Scaling, Seed, Some, Text, read
 from fastscale.paper.style import SAME
 from fastscale.scaling import arch_named
 
@@ -138,3 +140,21 @@ class Plan(Declared):
         if not self.seeds and not self.timings:
             raise ValueError("seeds: a tier without seeds and without timings does nothing")
         return self
+
+
+def list_artifacts() -> list[str]:
+    """The names of all declared artifacts, sorted."""
+    return sorted(path.stem for path in home().artifacts.glob("*.yaml"))
+
+
+def plans(tier: str) -> dict[str, Plan]:
+    """Artifact -> its plan in `tier`, of those that have one. Nothing of how they are drawn is loaded
+    or checked. Raises InputError for a wrong plan."""
+    found = {}
+    for name in list_artifacts():
+        content = read_yaml(home().artifacts / f"{name}.yaml")
+        tiers = content.get("tiers") if isinstance(content, dict) else None
+        if isinstance(tiers, dict) and tier in tiers:
+            where = f"configs/artifacts/{name}.yaml: tiers: {tier}"
+            found[name] = read(Plan, tiers[tier], where)
+    return found

@@ -8,21 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fastscale.common import die_with_parent
-from fastscale.data.beton import read_info
-from fastscale.data.paths import beton_folder
 from fastscale.data.sizes import SIZES
-from fastscale.data.sources import source
 from fastscale.errors import InputError
 from fastscale.home import home
-from fastscale.paper import (
-    Artifact,
-    draw_artifact,
-    regenerate,
-    render_terminal,
-    select,
-    smoke,
-)
-from fastscale.paper.artifacts import Plan
+from fastscale.paper.artifacts import Artifact, Plan
+from fastscale.paper.build import draw_artifact
+from fastscale.paper.selection import select
+from fastscale.paper.smoke import regenerate, smoke
+from fastscale.paper.tables.table import render_terminal
 from fastscale.records import Record
 from fastscale.records.committed import committed
 from fastscale.reproduce.plan import made_here
@@ -72,6 +65,10 @@ def time_arguments(plan: Plan, runs_dir: Path) -> list[str]:
 
 def _size(data: str) -> tuple[int, int]:
     """(training images, classes), as written here; those of a named data set are known without it, for timing reads no image."""
+    from fastscale.data.beton import read_info
+    from fastscale.data.paths import beton_folder
+    from fastscale.data.sources import source
+
     path = beton_folder(source(data).name) / "train.beton"
     if data in SIZES and not path.is_file():
         return SIZES[data]

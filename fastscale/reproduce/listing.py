@@ -8,7 +8,7 @@ from fastscale.counts import complexity
 from fastscale.data.sizes import SIZES
 from fastscale.errors import InputError
 from fastscale.home import home
-from fastscale.paper import list_artifacts, load_artifact
+from fastscale.paper.plan import plans
 from fastscale.paper.points import paper_points
 from fastscale.reproduce.cost import UNKNOWN, cost_of, duration
 from fastscale.scaling import arch_named
@@ -28,17 +28,11 @@ class ListedRun:
     figure: str = ""
 
 
-def full_artifacts() -> list[str]:
-    """The artifacts that have runs in the full tier."""
-    return [name for name in list_artifacts() if load_artifact(name).plan("full") is not None]
-
-
 def paper_runs() -> list[ListedRun]:
     """The runs of all full-tier artifacts, and of the networks whose error is published for a recipe on ImageNet; each once, by name."""
     asked: dict[tuple[str, str, str], list[str]] = {}
-    for name in full_artifacts():
-        plan = load_artifact(name).plan("full")
-        for spec in plan.runs() if plan else ():
+    for name, plan in plans("full").items():
+        for spec in plan.runs():
             names = asked.setdefault((spec.arch, spec.recipe, spec.data), [])
             names += [] if name in names else [name]
     errors = {recipe: expected(recipe) for recipe in recipe_names()}

@@ -5,10 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fastscale.counts import complexity
-from fastscale.data.beton import read_info
-from fastscale.data.paths import beton_folder
-from fastscale.data.source_kinds import FolderSource
-from fastscale.data.sources import source
 from fastscale.errors import InputError
 from fastscale.paper import Artifact
 from fastscale.paper.artifacts import Plan, RunSpec
@@ -128,6 +124,10 @@ def folder_of(runs_dir: Path, spec: RunSpec) -> Path:
 
 def read_sources(given: Sequence[str], runs: Sequence[RunSpec]) -> dict[str, str]:
     """The user's places of data sets (`cifar10:/path`), by name. InputError for one that no run needs."""
+    if not given:
+        return {}
+    from fastscale.data.sources import source
+
     needed_names = list(dict.fromkeys(spec.data for spec in runs))
     found = {}
     for spec in given:
@@ -188,6 +188,9 @@ def show(runs: Sequence[Run], runs_dir: Path) -> None:
 
 def check_data(runs: Sequence[Run]) -> None:
     """InputError where a missing run's images are the user's to provide, and are not here."""
+    from fastscale.data.source_kinds import FolderSource
+    from fastscale.data.sources import source
+
     for spec in dict.fromkeys(run.images for run in runs if run.missing):
         found = source(spec)
         if isinstance(found, FolderSource) and not written(found.name):
@@ -202,6 +205,9 @@ def check_data(runs: Sequence[Run]) -> None:
 
 def written(name: str) -> bool:
     """Whether the data set's `.beton` files are whole here; then its images need not be."""
+    from fastscale.data.beton import read_info
+    from fastscale.data.paths import beton_folder
+
     try:
         return all(
             read_info(beton_folder(name) / f"{split}.beton").count for split in ("train", "val")
@@ -212,6 +218,8 @@ def written(name: str) -> bool:
 
 def fetch(runs: Sequence[Run]) -> None:
     """The data of the missing runs, fetched and written once."""
+    from fastscale.data.source_kinds import FolderSource
+    from fastscale.data.sources import source
     from fastscale.data.write import prepare
 
     for spec in dict.fromkeys(run.images for run in runs if run.missing):

@@ -10,8 +10,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from fastscale.archs.names import RunName, canonical
 from fastscale.common import read_json, read_text, remove_stale, write_whole
 from fastscale.errors import InputError
@@ -79,6 +77,8 @@ class RunFolder:
     def locked(self) -> Iterator[None]:
         """Keeps every other process out; InputError if one is in already. A killed process's lock is released by the system."""
         self.path.mkdir(parents=True, exist_ok=True)
+        from filelock import FileLock, Timeout
+
         lock = FileLock(self.path / ".lock", timeout=0)
         try:
             lock.acquire()

@@ -11,8 +11,8 @@ from PIL.PngImagePlugin import PngInfo
 
 from fastscale.errors import InputError
 from fastscale.home import using_home
-from fastscale.paper import draw_artifact, load_artifact, regenerate, select, smoke, snapshot
-from fastscale.paper.smoke import difference
+from fastscale.paper import draw_artifact, load_artifact, regenerate, select, snapshot
+from fastscale.paper.smoke import difference, smoke
 from fastscale.records import read_records, write_snapshot
 
 
@@ -171,7 +171,7 @@ def test_a_missing_reference_is_one_line(made):
 
 def test_torch_is_not_needed(made):
     """For anything but the blocks of Fig. 3, which are drawn from the real modules."""
-    code = "import sys\nfrom fastscale.home import using_home\nfrom fastscale.paper import smoke\n"
+    code = "import sys\nfrom fastscale.home import using_home\nfrom fastscale.paper.smoke import smoke\n"
     code += "with using_home(sys.argv[1]):\n    assert smoke() == []\n"
     code += "assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code, str(made)], check=True)

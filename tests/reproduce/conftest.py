@@ -145,11 +145,10 @@ class SmallPlan:
 @pytest.fixture
 def small_artifact(monkeypatch, tmp_path):
     """small_artifact(name, strategies, **plan): an artifact that `reproduce` then knows; what it draws is noted in its `drawn`."""
-    from fastscale import reproduce
-    from fastscale.reproduce import drawing, plan, timings
+    from fastscale.reproduce import drawing, making, plan, timings
 
     known, drawn = {}, []
-    monkeypatch.setattr(reproduce, "load_artifact", known.__getitem__)
+    monkeypatch.setattr(making, "load_artifact", known.__getitem__)
     for module in (plan, timings, drawing):
         monkeypatch.setattr(
             module, "committed", lambda name: RecordStore(tmp_path / f"{name}.jsonl").read()

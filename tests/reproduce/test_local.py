@@ -141,7 +141,7 @@ def test_smoke_passes_and_notices_a_changed_number(tmp_path, capsys):
     )
     shutil.copytree(ROOT / "paper_figures" / "reference", tmp_path / "paper_figures" / "reference")
     from fastscale.home import using_home
-    from fastscale.paper import regenerate, smoke
+    from fastscale.paper.smoke import regenerate, smoke
 
     with using_home(tmp_path):
         regenerate()
