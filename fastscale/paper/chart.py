@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Mark:
-    """A network in a panel: how it looks, where it stands, half its error bar, whether it is ours (filled) or published (hollow)."""
+    """A network in a panel: how it looks, where it stands, half its error bar, whether it is ours
+    (filled) or published (hollow), and whether its eager time stands in for the device's (black edge)."""
 
     look: Look
     x: float
     y: float
     spread: float | None = None
     ours: bool = False
+    stand_in: bool = False
 
 
 @dataclass(frozen=True)

@@ -24,13 +24,15 @@ Number = Annotated[float, Field(gt=-1e15, lt=1e15)]
 
 
 class Ours(NamedTuple):
-    """Our number, how many networks or runs it is made from, where it was measured, counted or derived, and its interval if it has one."""
+    """Our number, how many networks or runs it is made from, where it was measured, counted or derived, its interval if it has one, and
+    what it would be without the networks whose eager time stands in for the device's."""
 
     value: float
     n: int
     where: str
     on_cpu: bool = False
     interval: tuple[float, float] | None = None
+    without: float | None = None
 
 
 class Evidence(NamedTuple):
@@ -57,6 +59,10 @@ class Measure(Declared):
     def ours(self, evidence: Evidence) -> Iterator[Ours]:
         """One where it is counted or in closed form, otherwise one a device or training recipe with records enough."""
         yield from ()
+
+    def needs(self, evidence: Evidence) -> str:
+        """What has to be measured before there is one."""
+        return ""
 
 
 def measure(name: str) -> Callable[[type[Spec]], type[Spec]]:

@@ -1,7 +1,8 @@
 """What we measured, for a figure: the committed records of its series of networks, sorted into groups that may stand in one panel.
 
-Training runs are grouped by recipe (which fixes the data), timings by device and conditions: a figure never mixes two groups. The groups
-of the plan's own recipe belong into the figure itself; others, and each device's timings, make a variant of it whose title says so.
+Training runs are grouped by recipe (which fixes the data), timings by accelerator and conditions: a figure never mixes two groups. The
+groups of the plan's own recipe belong into the figure itself; others, and each device's timings, make a variant of it whose title says
+so. A CPU's times make none: the paper's figures are about accelerators.
 """
 
 import re
@@ -14,13 +15,15 @@ from fastscale.errors import InputError
 from fastscale.paper.artifacts import Artifact
 from fastscale.paper.stats import LEAST_POINTS, deviation, mean
 from fastscale.paper.style import SAME, WITH_GROUPS
-from fastscale.records import Record, latest
+from fastscale.records import Record, latest, step_time
 from fastscale.records.committed import check_counts
+from fastscale.records.durations import CLOCKS
 from fastscale.records.frame import MEASURED, Row, recorded
+from fastscale.references.devices import short_name
 from fastscale.scaling import arch_named
 from fastscale.timing.drift import at_usual_clock
 
-_TIMED_UNDER = ("device", "precision", "layout", "compile", "threads")
+_TIMED_UNDER = ("device", "precision", "layout", "compile", "cudnn")
 
 
 @dataclass(frozen=True)
@@ -31,9 +34,13 @@ class Group:
     name: str
     words: str  # for a title
     data: str
-    on_cpu: bool
     device: str  # empty for training
     points: tuple[Row, ...]
+
+    @property
+    def standing_in(self) -> frozenset[str]:
+        """The networks whose eager time stands in for the device's."""
+        return frozenset(p.arch for p in self.points if p.clock == "stand-in" and p.arch)
 
 
 def groups(records: Iterable[Record], artifact: Artifact, tier: str = "full") -> list[Group]:
@@ -56,7 +63,10 @@ def groups(records: Iterable[Record], artifact: Artifact, tier: str = "full") ->
         [
             r
             for r in own
-            if r.kind == "time" and r.data == plan.data and "epoch_time_min" in r.values
+            if r.kind == "time"
+            and r.env.get("device_type", "cpu") != "cpu"
+            and r.data == plan.data
+            and "epoch_time_min" in r.values
         ]
     )
     found = []
@@ -127,7 +137,7 @@ def _trained(recipe: str, records: Sequence[Record], names: dict[str, NetworkNam
                     epochs=runs[0].epochs,
                 )
             )
-    return Group("train", slug(recipe), f"recipe {recipe}", data.pop(), False, "", tuple(points))
+    return Group("train", slug(recipe), f"recipe {recipe}", data.pop(), "", tuple(points))
 
 
 def _timed(
@@ -141,11 +151,9 @@ def _timed(
         for i, value in enumerate(condition)
         if i and len({other[i] for other in same_device}) > 1
     ]
-    device, precision, layout, compiled, threads = condition
-    on_cpu = records[0].env.get("device_type", "cpu") == "cpu"
-    words = f"{device}, {precision}, {layout}" + (
-        ", compiled" if compiled not in ("False", "None") else ", eager"
-    )
+    device, precision, layout, compiled, _, clock = condition
+    how = "compiled, " if compiled not in ("False", "None") else ""
+    words = f"{device}, {precision}, {layout}, {how}{CLOCKS[clock]}"
     points = []
     for name in dict.fromkeys(names.values()):
         own = [r for r in records if names[r.arch] == name]
@@ -154,13 +162,11 @@ def _timed(
             row = recorded(r)
             spread = {"epoch_time_spread_min": row.epoch_time_spread_min}
             points.append(_point(r, name, epoch_time_min=row.epoch_time_min, **spread))
-    words += f", {threads} thread{'s' * (threads != '1')}" if on_cpu else ""
     return Group(
         "time",
-        slug(" ".join([device, *differs])),
+        slug(" ".join([short_name(device), *differs])),
         words,
         str(records[0].data),
-        on_cpu,
         device,
         tuple(points),
     )
@@ -184,9 +190,6 @@ def _point(record: Record, name: NetworkName, **measured) -> Row:
 
 
 def _conditions(record: Record) -> tuple[str, ...]:
-    on_cpu = (
-        record.env.get("device_type", "cpu") == "cpu"
-    )  # elsewhere the host's threads only feed the device
-    return tuple(
-        str(record.env.get(name)) if on_cpu or name != "threads" else "" for name in _TIMED_UNDER
-    )
+    time = step_time(record)
+    clock = "eager" if time is None or time.clock == "eager" else "device"
+    return (*(str(record.env.get(name)) for name in _TIMED_UNDER), clock)

@@ -16,7 +16,8 @@ def statements(view: View) -> list[str]:
     said = []
     if view.timed is not None:
         said.append(f"**Times measured on one {view.timed.words}.**")
-        said[0] += " " + _NO_CPU if view.on_cpu else ""
+        if stood := sorted(view.timed.standing_in):
+            said.append(f"Eager time stands in (black edge) for {', '.join(stood)}.")
     if view.foreign and view.trained is not None:
         said.append(
             f"**Errors measured on {view.trained.data}, {view.trained.words}: another experiment than the paper's.**"
@@ -119,7 +120,7 @@ def points_table(artifact: Figure, view: View, errors: bool = True) -> Table:
         there, here = published.get(arch), ours.get(arch) or published[arch]
         error, time = trained.get(arch), times.get(arch)
         theirs = there.error if there and not view.foreign else None
-        minutes = there.time if there and not view.on_cpu else None
+        minutes = there.time if there else None
         row: list = [arch, here.flops, here.params, here.acts, theirs]
         row += [(error.error, error.error_spread, error.runs) if error else None]
         row += [
@@ -144,8 +145,3 @@ def points_table(artifact: Figure, view: View, errors: bool = True) -> Table:
         [[row[i] for i in kept] for row in rows],
         [note],
     )
-
-
-_NO_CPU = (
-    "A CPU is neither for nor against the paper's claim, which is about memory-bound accelerators."
-)

@@ -122,9 +122,16 @@ class Correlation(Measure):
         for view in evidence.pictures(figure.name):
             if view.timed:
                 pool = self._of(our_pools(figure, view.timed.points))
+                own = pool.without
+                without = own.r() if len(own.inside) < len(pool.inside) else None
                 r = pool.r()
                 if r is not None:
-                    yield Ours(r, len(pool.inside), view.timed.words, view.on_cpu)
+                    yield Ours(r, len(pool.inside), view.timed.words, without=without)
+
+    def needs(self, evidence: Evidence) -> str:
+        """Of the figure's networks."""
+        plan = self._figure().plan("full")
+        return f"device times of the {len(plan.names()) if plan else 0} networks of {self.pool}"
 
     def _figure(self) -> Figure:
         figure = load_artifact(self.pool)
@@ -171,20 +178,31 @@ class OfNetworks(Measure):
 
     def ours(self, evidence: Evidence) -> Iterator[Ours]:
         """One a device, or a recipe; of all networks."""
-        for points, where, on_cpu in self._groups(evidence.pictures(evidence.artifact.name)):
+        for points, where in self._groups(evidence.pictures(evidence.artifact.name)):
             found = self._compared(points, self.quantity)
             if found is not None:
                 runs = [p.runs for p in points if p.arch in (self.of, *self.others)]
-                yield Ours(found[0], min(runs), where, on_cpu)
+                yield Ours(found[0], min(runs), where)
 
-    def _groups(self, views: "Sequence[View]") -> "list[tuple[Sequence[Row], str, bool]]":
+    def needs(self, evidence: Evidence) -> str:
+        """The networks that lack it where most have it."""
+        groups = self._groups(evidence.pictures(evidence.artifact.name))
+        there = [{p.arch for p in points} for points, _ in groups] or [set()]
+        missing = min(
+            ([n for n in (self.of, *self.others) if n not in own] for own in there), key=len
+        )
+        plan = evidence.artifact.plan("full")
+        what = "device time" if self.quantity == "time" else f"{plan.data} error by {plan.recipe}"
+        return f"{what} of {', '.join(missing)}"
+
+    def _groups(self, views: "Sequence[View]") -> "list[tuple[Sequence[Row], str]]":
         if self.quantity == "error":
             own = [v for v in views if v.trained and not v.timed and not v.foreign]
             groups = [v.trained for v in own if v.trained]
-            return [(g.points, f"{g.data}, {g.words}", False) for g in groups]
+            return [(g.points, f"{g.data}, {g.words}") for g in groups]
         if self.quantity == "time":
-            return [(v.timed.points, v.timed.words, v.on_cpu) for v in views if v.timed]
-        return [(views[0].planned, "counted", False)]
+            return [(v.timed.points, v.timed.words) for v in views if v.timed]
+        return [(views[0].planned, "counted")]
 
     def _compared(
         self, points: "Sequence[Row]", quantity: str, whole: bool = True
@@ -280,6 +298,12 @@ class OfTrained(Measure):
         """Of these networks."""
         raise NotImplementedError
 
+    def needs(self, evidence: Evidence) -> str:
+        """The plan's runs."""
+        found = self._drawing(evidence.artifact).trained(evidence.artifact, evidence.records)
+        done, runs = sum(len(c.runs) for c in found.cells), len(found.plan.runs())
+        return f"{runs - done} of {runs} runs by {found.plan.recipe} on {found.plan.data}"
+
 
 @measure("paired")
 class PairedDifference(OfTrained):
@@ -331,3 +355,8 @@ class TimeCorrelation(OfTrained):
         correlated = time_correlation(found, self.time_correlation)
         if correlated is not None:
             yield Ours(*correlated, found.device, found.on_cpu)
+
+    def needs(self, evidence: Evidence) -> str:
+        """The networks' times, on an accelerator."""
+        count = len(self._drawing(evidence.artifact).trained(evidence.artifact, []).cells)
+        return f"device times of the {count} networks, on the accelerator that trains them"

@@ -19,9 +19,12 @@ from fastscale.paper.tables.comparison import (
     where,
 )
 from fastscale.paper.tables.table import Table
-from fastscale.paper.views import CPU_CAUTION
 from fastscale.records import Record
 
+CPU_CAUTION = (
+    "Times measured on a CPU: neither for nor against the paper's claim, which is about "
+    "memory-bound accelerators."
+)
 _AXES = {
     "flops": ("flops (multiply-adds), M", 1e6),
     "params": ("params, K", 1e3),

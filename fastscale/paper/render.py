@@ -194,6 +194,9 @@ def legend_handles(picture: Picture) -> list[Line2D]:
             handles.append(
                 _handle(grey, 5, GREY, markerfacecolor=face, markeredgecolor=GREY, label=words)
             )
+    if any(mark.stand_in for mark in marks):
+        ringed = Look(GREY, "o", 5, "black edge: eager time stands in")
+        handles.append(_handle(ringed, 5, GREY, markeredgecolor="black", label=ringed.words))
     return handles
 
 
@@ -205,6 +208,7 @@ def _handle(look: Look, size: float, colour: str, **style: Any) -> Line2D:
 
 def _draw_mark(ax: Axes, mark: Mark) -> None:
     colour = mark.look.colour
+    edge = ("black", 1.0) if mark.stand_in else ("white", 0.4) if mark.ours else (colour, 1.0)
     ax.errorbar(
         [mark.x],
         [mark.y],
@@ -213,8 +217,8 @@ def _draw_mark(ax: Axes, mark: Mark) -> None:
         marker=mark.look.marker,
         markersize=mark.look.size * (OURS if mark.ours else PUBLISHED),
         markerfacecolor=colour if mark.ours else "white",
-        markeredgecolor="white" if mark.ours else colour,
-        markeredgewidth=0.4 if mark.ours else 1.0,
+        markeredgecolor=edge[0],
+        markeredgewidth=edge[1],
         alpha=0.9,
         elinewidth=1.2,
         zorder=4 if mark.ours else 3,

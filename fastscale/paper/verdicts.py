@@ -27,6 +27,7 @@ class Verdict(NamedTuple):
     networks: int | None  # behind the recomputed number
     ours: Ours | None
     verdict: str
+    needs: str = ""  # of a claim that was not measured: what has to be
 
 
 def verdicts(records: Sequence[Record]) -> list[Verdict]:
@@ -39,11 +40,12 @@ def verdicts(records: Sequence[Record]) -> list[Verdict]:
         artifact = load_artifact(name)
         for claim in artifact.claims:
             value, networks = claim.measure.published(artifact) or (None, None)
-            ours: list[Ours | None] = [*claim.measure.ours(Evidence(artifact, records, pictures))]
-            found += [
-                Verdict(name, claim, value, networks, own, judge(claim, value, own))
-                for own in ours or [None]
-            ]
+            evidence = Evidence(artifact, records, pictures)
+            ours: list[Ours | None] = [*claim.measure.ours(evidence)]
+            for own in ours or [None]:
+                said = judge(claim, value, own)
+                needs = claim.measure.needs(evidence) if said in (UNMEASURED, ON_CPU) else ""
+                found.append(Verdict(name, claim, value, networks, own, said, needs))
     return found
 
 
@@ -58,7 +60,9 @@ def judge(claim: Claim, recomputed: float | None, ours: Ours | None) -> str:
         return ON_CPU
     wanted = target(claim, recomputed)
     if ours.interval is None:
-        return HOLDS if meets(claim, ours.value, wanted) else FAILS
+        both = [ours.value] if ours.without is None else [ours.value, ours.without]
+        held = {meets(claim, value, wanted) for value in both}
+        return UNDECIDED if len(held) > 1 else HOLDS if held.pop() else FAILS
     low, high = ours.interval
     if meets(claim, low, wanted) and meets(claim, high, wanted):
         return HOLDS

@@ -1,8 +1,9 @@
 """A figure and its variants: the same panels, each with the measurements that may stand in them.
 
-The figure itself holds the published points, and our errors where the plan's own recipe was run. Times belong to a device, so each device
-(and each set of conditions on it) has a variant of its own; so have errors from another recipe or data set. A variant on a CPU shows no
-published time: a CPU neither confirms nor refutes a claim about accelerators.
+The figure itself holds the published points, and our errors where the plan's own recipe was run.
+Times belong to a device, so each accelerator (and each set of conditions on it) has a variant of its
+own; so have errors from another recipe or data set. Times of a CPU are in none: they neither confirm
+nor refute a claim about accelerators.
 """
 
 from collections.abc import Sequence
@@ -17,8 +18,6 @@ from fastscale.records.committed import counts
 from fastscale.records.frame import Row
 from fastscale.scaling import arch_named
 
-CPU_CAUTION = "Times measured on a CPU: neither for nor against the paper's claim, which is about memory-bound accelerators."
-
 
 @dataclass(frozen=True)
 class View:
@@ -31,17 +30,12 @@ class View:
     timed: Group | None
     foreign: bool = False  # trained on other data or by another recipe than planned
 
-    @property
-    def on_cpu(self) -> bool:
-        """Whether its times are a CPU's."""
-        return self.timed is not None and self.timed.on_cpu
-
     def published_values(self, measure: str) -> list[Row]:
-        """Published points with that measure, unless ours could be taken for a confirmation, or for the same experiment.
+        """Published points with that measure, unless ours could be taken for the same experiment.
 
         A count that was computed for the network is not a published one.
         """
-        if (measure == "time" and self.on_cpu) or (measure == "error" and self.foreign):
+        if measure == "error" and self.foreign:
             return []
         return [
             p

@@ -1,5 +1,7 @@
-"""The devices of timm's benchmark tables by their names, and the versions of torch that they ran."""
+"""Devices by their names: those of timm's benchmark tables, with the versions of torch that they ran;
+and what torch calls a GPU, in short."""
 
+import re
 from typing import NamedTuple
 
 from fastscale.errors import InputError
@@ -38,6 +40,25 @@ def hardware(device: str) -> Hardware:
             "add it to fastscale/references/devices.py"
         )
     return HARDWARE[name]
+
+
+# of what torch calls a GPU: who makes it, and where its memory, slot and edition begin
+_MAKERS = ("nvidia", "tesla", "geforce", "quadro")
+_EDITION = re.compile(r"\d+gb|sxm\d*|pcie|hbm\d\w*|nvl|mig")
+
+
+def short_name(device: str) -> str:
+    """What is enough to tell a GPU by, in lower case.
+
+    >>> short_name("NVIDIA H100 80GB HBM3"), short_name("NVIDIA GeForce RTX 4090")
+    ('h100', 'rtx-4090')
+    >>> short_name("AMD EPYC")
+    'amd-epyc'
+    """
+    words = re.findall(r"[a-z0-9]+", device.lower())
+    kept = [word for word in words if word not in _MAKERS]
+    end = next((i for i, word in enumerate(kept) if i and _EDITION.fullmatch(word)), None)
+    return "-".join(kept[:end])
 
 
 def torch_version(text: str) -> str:

@@ -8,7 +8,7 @@ from fastscale.errors import InputError
 from fastscale.paper.artifacts import list_artifacts, load_artifact
 from fastscale.paper.claims import Ours, condition, meets, read_claim
 from fastscale.paper.tables.claims import claims_table, summary
-from fastscale.paper.verdicts import HOLDS, ON_CPU, UNMEASURED, judge, verdicts
+from fastscale.paper.verdicts import HOLDS, ON_CPU, UNDECIDED, UNMEASURED, judge, verdicts
 
 GPU = {"device": "made-up accelerator", "device_type": "cuda"}
 CLAIM = {
@@ -65,16 +65,39 @@ def test_numbers_computed_again(unmeasured):
 
 def test_an_accelerator_decides_and_a_cpu_does_not(measured):
     found = verdicts(measured("fig-2", **GPU) + measured("fig-2"))
-    gpu, cpu = of(found, "time-follows-acts")
+    (gpu,) = of(found, "time-follows-acts")
     assert (gpu.ours.where, gpu.verdict, gpu.ours.n) == (
-        "made-up accelerator, 16-mixed, channels_last, eager",
+        "made-up accelerator, 16-mixed, channels_last, eager time (host launches included)",
         HOLDS,
         51,
     )
     assert gpu.ours.value == pytest.approx(1)  # the made-up times are proportional to acts
-    assert cpu.ours.on_cpu and cpu.verdict == ON_CPU
-    said = claims_table(found)
-    assert "not measured on an accelerator" in {row[-1] for row in said.rows}
+    assert of(verdicts(measured("fig-2")), "time-follows-acts")[0].verdict == UNMEASURED
+    on_cpu = gpu.ours._replace(on_cpu=True)
+    assert judge(gpu.claim, gpu.recomputed, on_cpu) == ON_CPU
+
+
+def test_with_and_without_stand_ins_it_has_to_hold():
+    claim = read_claim(CLAIM)
+    assert judge(claim, None, Ours(0.95, 9, "g", without=0.9)) == HOLDS
+    assert judge(claim, None, Ours(0.95, 9, "g", without=0.7)) == UNDECIDED
+    assert judge(claim, None, Ours(0.75, 9, "g", without=0.7)) == "does not hold"
+
+
+def test_what_a_claim_needs_is_said(measured, unmeasured):
+    needs = {v.claim.id: v.needs for v in unmeasured if v.verdict == UNMEASURED}
+    assert needs["dWr-is-faster-than-compound"] == (
+        "device time of efficientnet-b0.dWr-x11, efficientnet-b0.dwr-x11"
+    )
+    assert needs["compound-beats-depth"].startswith("imagenet error by imagenet-100ep of efficient")
+    assert needs["zoo-time-follows-acts"] == "device times of the 36 networks of zoo-v100"
+    assert needs["evidence-imagenet-fast-as-accurate"].startswith("90 of 90 runs by imagenet-100ep")
+    assert all(needs.values())
+    partly = [r for r in measured("fig-6", **GPU) if r.arch != "efficientnet-b0.dwr-x11"]
+    (verdict,) = of(verdicts(partly), "dWr-is-faster-than-compound")
+    assert verdict.needs == "device time of efficientnet-b0.dwr-x11"
+    table = claims_table(unmeasured)
+    assert {row[-1] for row in table.rows if row[-2] == HOLDS} == {None}
 
 
 def test_a_claim_can_fail(measured):

@@ -22,7 +22,7 @@ from fastscale.paper.figure_text import caption, points_table, recorded, stateme
 from fastscale.paper.points import PAPER, paper_points
 from fastscale.paper.style import Look, family_look, strategy_look
 from fastscale.paper.tables.comparison import DATA_NAMES
-from fastscale.paper.views import CPU_CAUTION, View, base_of, views
+from fastscale.paper.views import View, base_of, views
 from fastscale.records import Record
 from fastscale.records.frame import Row
 
@@ -92,10 +92,7 @@ def draw_panels(artifact: Figure, spec: Panels, records: Sequence[Record]) -> li
         notes = subtitle(view, charts)
         notes += [f"Nothing published or recorded yet: {', '.join(absent)}."] if absent else []
         notes += without_points(view, drawn, spec.look)
-        caution = CPU_CAUTION if view.on_cpu else ""
-        picture = Picture(
-            title(artifact, view), notes, charts, spec.columns, caution, artifact.title
-        )
+        picture = Picture(title(artifact, view), notes, charts, spec.columns, alt=artifact.title)
         left_out = [str(one) for one, chart in drawn if chart is None]
         pages.append(
             Page(
@@ -121,9 +118,9 @@ def panel(view: View, spec: PanelSpec, look: str) -> Chart | None:
             x, y = getattr(p, spec.x), getattr(p, spec.y)
             if x is not None and (spec.base in (None, base_of(p))):
                 spread = {"time": p.spread, "error": p.error_spread}.get(spec.y)
-                marks.append(
-                    Mark(look_of(p, look), x / x_unit, y / y_unit, spread if ours else None, ours)
-                )
+                shown = look_of(p, look), x / x_unit, y / y_unit
+                eager = spec.y == "time" and p.clock == "stand-in"
+                marks.append(Mark(*shown, spread if ours else None, ours, eager))
     if not marks:
         return None
     heading = spec.base or ""
@@ -165,10 +162,7 @@ def subtitle(view: View, charts: Sequence[Chart], errors: bool = True) -> list[s
         own = not view.published or any(PAPER in p.origin for p in view.published)
         others = " and ".join(dict.fromkeys(p.origin.partition(",")[0] for p in view.published))
         who = "" if own else f" by {others}, another recipe than the paper's"
-        lines.append(
-            f"Hollow: published{who}; ImageNet"
-            + ("; no published time is shown here." if view.on_cpu else ", times on 8 V100.")
-        )
+        lines.append(f"Hollow: published{who}; ImageNet, times on 8 V100.")
     ours = ["counts"] if any(mark.ours for mark in marks) else []
     if view.trained and errors:
         ours.append(

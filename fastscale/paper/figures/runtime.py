@@ -13,7 +13,7 @@ in each panel.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from fastscale.paper.artifacts import Artifact, Drawing, Figure, drawing, options
@@ -24,7 +24,7 @@ from fastscale.paper.figures.panels import AXES, subtitle, title
 from fastscale.paper.points import paper_points, series_of_figure_2, zoo_points
 from fastscale.paper.stats import least_squares, pearson
 from fastscale.paper.style import family_look, strategy_look
-from fastscale.paper.views import CPU_CAUTION, View, views
+from fastscale.paper.views import View, views
 from fastscale.records import Record
 from fastscale.records.frame import Row
 from fastscale.references import reference
@@ -45,6 +45,11 @@ class Pool:
         return [
             p for p in self.points if self.right is None or getattr(p, self.measure) <= self.right
         ]
+
+    @property
+    def without(self) -> "Pool":
+        """Those whose time is the device's own: no eager time stands in."""
+        return replace(self, points=tuple(p for p in self.points if p.clock != "stand-in"))
 
     def r(self, log: bool = False) -> float | None:
         """Pearson r of time with the measure, or of their logarithms."""
@@ -135,13 +140,12 @@ def draw_runtime(artifact: Figure, spec: Runtime, records: Sequence[Record]) -> 
         ]
         picture = Picture(
             title(artifact, view),
-            subtitle(view, charts, errors=False),
+            [*subtitle(view, charts, errors=False), *stand_in_note(own, spec.log)],
             charts,
             2 if len(charts) % 2 == 0 else 3,
-            CPU_CAUTION if view.on_cpu else "",
-            artifact.title,
+            alt=artifact.title,
         )
-        shown = View(view.name, () if view.timed else _all(pools), view.planned, None, view.timed)
+        shown = View(view.name, _all(pools), view.planned, None, view.timed)
         pages.append(
             Page(
                 view.name,
@@ -167,28 +171,23 @@ def runtime_chart(
     paper: dict[str, float],
     log: bool,
 ) -> Chart | None:
-    """One panel; None without points. The heading says r, of how many points, and the r that is printed."""
+    """One panel: the published points, and ours where there are any; None without points. The
+    heading says r, of how many points, and the r that is printed."""
     pool, families = own[name], name == "families"
     if not pool.inside:
         return None
     xlabel, unit = AXES[pool.measure]
     marks, fits = [], []
-    for p in pool.inside:
+    for p in [*(published[name].inside if view.timed else ()), *pool.inside]:
         assert p.time is not None
         look = (
             family_look(p.family, p.strategy, by_strategy=False)
             if families or log
             else strategy_look(p.strategy)
         )
-        marks.append(
-            Mark(
-                look,
-                getattr(p, pool.measure) / unit,
-                p.time,
-                p.spread if view.timed else None,
-                view.timed is not None,
-            )
-        )
+        ours = p.source == "ours"
+        place = look, getattr(p, pool.measure) / unit, p.time
+        marks.append(Mark(*place, p.spread if ours else None, ours, p.clock == "stand-in"))
     parts = [
         Pool(pool.measure, tuple(p for p in pool.inside if p.family == f))
         for f in dict.fromkeys(p.family for p in pool.inside)
@@ -197,8 +196,7 @@ def runtime_chart(
         if part.r(log) is not None:
             colour = family_look(part.points[0].family).colour if families else None
             fits.append(_fit(part, unit, log, colour))
-    # the paper's limit is of the paper's picture; in ours it would leave most of a panel blank
-    right = pool.right / unit if pool.right is not None and not view.timed else None
+    right = pool.right / unit if pool.right is not None else None
     ylabel = AXES["time"][0] + ("" if view.timed else " (8 V100)")
     return Chart(
         xlabel,
@@ -228,7 +226,7 @@ def heading(
         + (f", of logs {_shown(pool.r(True))}" if log else "")
         + f", n = {len(pool.inside)}"
     )
-    if view.timed and not view.on_cpu:
+    if view.timed:
         return text + f" (8 V100: {_shown(paper.get(name, published[name].r()))})"
     return text + (f" (printed: {paper[name]:.2f})" if name in paper and not view.timed else "")
 
@@ -250,11 +248,28 @@ def r_lines(
             text += "; " + ", ".join(
                 f"{f} {_shown(part.r())} (n = {len(part.inside)})" for f, part in each
             )
+        if without := _without(pool, log):
+            text += f"; {without}"
         if pool.right is not None and len(pool.inside) < len(pool.points):
             beyond = len(pool.points) - len(pool.inside)
             text += f"; {beyond} points beyond the axis ({pool.right / 1e6:g} M acts) are neither drawn nor counted"
         lines.append(text)
     return lines
+
+
+def stand_in_note(own: dict[str, Pool], log: bool) -> list[str]:
+    """What r is without the networks whose eager time stands in, panel by panel; nothing of none."""
+    found = {name: text for name, pool in own.items() if (text := _without(pool, log))}
+    panels = "; ".join(f"{name}: {text}" for name, text in found.items())
+    return [f"Eager time stands in where no graph was captured. {panels}."] if found else []
+
+
+def _without(pool: Pool, log: bool) -> str:
+    """`without 5 stand-ins r = 0.99`; nothing where none stands in."""
+    own = pool.without.inside
+    count = len(pool.inside) - len(own)
+    s = "s" * (count != 1)
+    return f"without {count} stand-in{s} r = {_shown(pool.without.r(log))}" if count else ""
 
 
 _WHO = {

@@ -26,16 +26,21 @@ def claims_table(found: Sequence[Verdict]) -> Table:
         Column("paper", "paper prints", _short),
         Column("recomputed", "computed again", _short),
         Column("recomputed_networks", "networks", terminal=False),
-        Column("ours", "ours", _with_interval, parts=("value", "low", "high")),
+        Column("ours", "ours", _ours, parts=("value", "low", "high", "without_stand_ins")),
         Column("ours_n", "n"),
         Column("where", "measured on", right=False),
         Column("holds_if", "holds if", right=False),
         Column("verdict", "verdict", right=False),
+        Column("needs", "needs", right=False, terminal=False),
     ]
     rows = []
     for v in found:
         own = (
-            ((v.ours.value, *(v.ours.interval or (None, None))), v.ours.n, v.ours.where)
+            (
+                (v.ours.value, *(v.ours.interval or (None, None)), v.ours.without),
+                v.ours.n,
+                v.ours.where,
+            )
             if v.ours
             else (None, None, None)
         )
@@ -50,6 +55,7 @@ def claims_table(found: Sequence[Verdict]) -> Table:
                 *own,
                 condition(v.claim, target(v.claim, v.recomputed)),
                 v.verdict,
+                v.needs or None,
             ]
         )
     notes = [summary(found), _METHOD]
@@ -102,9 +108,11 @@ def _short(value: float) -> str:
     return share(value) if not isinstance(value, float | int) else f"{value:.3g}"
 
 
-def _with_interval(value: tuple[float, float | None, float | None]) -> str:
-    ours, low, high = value
-    return _short(ours) if low is None or high is None else f"{ours:+.2f} [{low:+.2f}, {high:+.2f}]"
+def _ours(value: tuple[float, float | None, float | None, float | None]) -> str:
+    ours, low, high, without = value
+    if low is not None and high is not None:
+        return f"{ours:+.2f} [{low:+.2f}, {high:+.2f}]"
+    return _short(ours) + ("" if without is None else f" ({_short(without)})")
 
 
 _METHOD = (
@@ -112,6 +120,7 @@ _METHOD = (
     "points, or for Fig. 5 and 7 from counts. "
     "A paired difference that changes its sign between sizes is judged at each size alone. "
     "Where ours has a 95 % interval in brackets, all of it has to be; a part of it leaves the claim undecided. "
+    "Where some times are eager because no CUDA graph was captured, the number without them follows in parentheses; both have to hold. "
     "The paper's plots hold more points than could be read off (small networks may hide each other), so its printed r and those of the "
     "known points differ a little. n: networks behind a correlation or count, runs a network behind a difference or ratio. "
     "Times on a CPU decide nothing: the paper's claims are about memory-bound accelerators."
