@@ -11,6 +11,8 @@ from fastscale.counts import Complexity
 from fastscale.errors import InputError
 from fastscale.scaling import ScaledTo, Strategy
 
+DEFAULT_DEVICE = "h100"  # whose times are predicted where no device is named
+
 if TYPE_CHECKING:
     import pandas
     import torch
@@ -103,7 +105,7 @@ def transforms(name: str | Path) -> "Preprocessing":
 
 def predict_time(
     network: str | Arch,
-    device: "str | Device" = "v100",
+    device: "str | Device" = DEFAULT_DEVICE,
     batch: float | None = None,
     *,
     mode: str | None = None,
@@ -117,10 +119,12 @@ def predict_time(
 ) -> "Prediction":
     """Time of a network by a device's runtime law, with an interval: `.epoch_time_min`, `.image_time_s`, `.low`, `.high`, `.extrapolated`.
 
-    `device`: a named one ("v100", "rtx-4090", ...), a file of time records ("runs/records.jsonl"), or a name found in records. `mode`:
-    "training" where that was measured, else "inference". `batch`: images a step on one device (the median of what was measured). `images`,
-    `devices`: of an epoch (ImageNet's; 8 for named devices, 1 for records). `precision`, `layout` (or "best"), `compile`: which records,
-    where they differ. InputError for an unknown device, a mode not measured there, records of mixed envelopes.
+    `device`: a named one ("h100", "v100", ...; `fastscale list devices` shows all), a file of time
+    records ("runs/records.jsonl"), or a name found in records. `mode`: "training" where that was
+    measured, else "inference". `batch`: images a step on one device (the median of what was
+    measured). `images`, `devices`: of an epoch (ImageNet's; 8 for named devices, 1 for records).
+    `precision`, `layout` (or "best"), `compile`: which records, where they differ. InputError for an
+    unknown device, a mode not measured there, records of mixed envelopes.
 
     >>> found = predict_time("regnety-4gf", "v100")
     >>> round(found.epoch_time_min, 1), found.extrapolated
@@ -170,6 +174,7 @@ def plan(
     measured there).
     `batch` is that of training, and of inference only where nothing of training is planned (a latency budget alone).
     `device`: as in `predict_time`, or several: the first that was measured in training tells epoch times, the first at inference latencies.
+    Default: h100 where an epoch time is a budget, or nothing is.
     Without a budget: the bases as they are. InputError where no network meets a budget (says the smallest that would).
 
     >>> found = plan("efficientnet-b0", ["dwr", "dWr"], epoch_time_min=45, device="v100")
@@ -178,6 +183,17 @@ def plan(
     """
     from fastscale import planning
 
+    asked = {
+        "flops": flops,
+        "params": params,
+        "acts": acts,
+        "epoch_time_min": epoch_time_min,
+        "memory_mib": memory_mib,
+        "latency_ms": latency_ms,
+    }
+    budgets = {name: value for name, value in asked.items() if value is not None}
+    if device is None and (epoch_time_min is not None or not budgets):
+        device = DEFAULT_DEVICE
     named = [device] if isinstance(device, str) or not isinstance(device, Sequence) else device
     found = [
         planning.device_named(d, precision=precision, layout=layout, compile=compile)
@@ -189,20 +205,12 @@ def plan(
         for d in found:
             if budget is not None and by_mode[mode] is None and mode in d.refused:
                 d.law(mode)  # says why
-    budgets = {
-        "flops": flops,
-        "params": params,
-        "acts": acts,
-        "epoch_time_min": epoch_time_min,
-        "memory_mib": memory_mib,
-        "latency_ms": latency_ms,
-    }
     if strategies == "family":
         strategies = planning.FAMILY
     return planning.plan(
         [arch(b) for b in ([bases] if isinstance(bases, str | Arch) else bases)],
         [strategies] if isinstance(strategies, str | Strategy) else strategies,
-        {name: value for name, value in budgets.items() if value is not None},
+        budgets,
         planning.Conditions(
             **by_mode,
             batch=batch,

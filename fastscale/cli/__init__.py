@@ -17,8 +17,8 @@ TEXT = (
 VERBS = {
     "list": (
         "networks",
-        "List the base networks with their counts, or the paper's runs with counts and predicted "
-        "cost.",
+        "List the base networks with their counts, the paper's runs with counts and predicted "
+        "cost, or the devices whose times are known.",
     ),
     "info": ("networks", "Show one network, base or scaled: stages, resolution, exact counts."),
     "scale": ("networks", "Scale a base network by a factor, or to a target."),

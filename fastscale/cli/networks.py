@@ -15,9 +15,12 @@ METRICS = {"flops": "flops (multiply-adds)", "params": "params", "acts": "acts"}
 
 def add_list(verbs: Verbs) -> None:
     """list."""
-    example = "fastscale list regnetz\n  fastscale list runs imagenet-100ep --device v100"
+    example = (
+        "fastscale list regnetz\n  fastscale list runs imagenet-100ep --device v100\n"
+        "  fastscale list devices rtx"
+    )
     p = verbs.verb("list", cmd_list, example)
-    text = "only names that contain this; `runs` first: runs, not networks"
+    text = "only names that contain this; `runs` or `devices` first: these, not networks"
     p.add("pattern", None, text, nargs="*")
     p.add("--device", None, "runs: whose times are predicted; default: this machine's")
     text = "runs: how many devices share a run (default: 8, as in the paper)"
@@ -47,10 +50,9 @@ def add_scale(verbs: Verbs) -> None:
 
 
 def cmd_list(args: argparse.Namespace) -> int:
-    """All base networks with their counts, or all runs of the paper."""
-    what, *others = (
-        [*args.pattern, ""] if args.pattern[:1] == ["runs"] else ["networks", *args.pattern, ""]
-    )
+    """All base networks with their counts, all runs of the paper, or all known devices."""
+    named = args.pattern[:1] in (["runs"], ["devices"])
+    what, *others = [*args.pattern, ""] if named else ["networks", *args.pattern, ""]
     if len(others) > 2:
         raise InputError(
             f"fastscale list: one part of a name at a time, got {' '.join(args.pattern)}"
@@ -59,6 +61,11 @@ def cmd_list(args: argparse.Namespace) -> int:
         from fastscale.reproduce.listing import list_runs
 
         print("\n".join(list_runs(others[0], args.device, args.devices)))
+        return 0
+    if what == "devices":
+        from fastscale.planning.known import lines
+
+        print("\n".join(lines(others[0])))
         return 0
     from fastscale import api
 

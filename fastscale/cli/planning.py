@@ -21,7 +21,7 @@ RECIPE = "imagenet-100ep"  # of the run names
 
 def add_plan(verbs: Verbs) -> None:
     """plan. Options bear the names of `fastscale.plan`'s parameters, whose defaults hold."""
-    example = "fastscale plan regnety-500mf regnetz-500mf --device v100 --epoch-time-min 10"
+    example = "fastscale plan regnety-500mf regnetz-500mf --epoch-time-min 10"
     p = verbs.verb("plan", cmd_plan, example)
     p.add("bases", None, "networks to scale", nargs="*", metavar="base")
     p.own_archs()
@@ -34,7 +34,10 @@ def add_plan(verbs: Verbs) -> None:
     p.add("--epoch-time-min", real(1e-6, 1e7), text)
     p.add("--memory-mib", real(1, 1e12), "training memory of one device")
     p.add("--latency-ms", real(1e-6, 1e12), "time of one batch, on a device measured at inference")
-    text = "v100, rtx-4090, ..., a file of time records, or a name in records; twice to train and serve"
+    text = (
+        "h100, v100, rtx-4090, ... (`fastscale list devices`), a file of time records, or a name in "
+        "records; twice to train and serve; default: h100 for epoch times"
+    )
     p.add("--device", None, text, action="append")
     text = (
         "images a training step on one device (of inference where only that is planned for); "

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from fastscale.errors import InputError
-from fastscale.planning.law import LAWS, Law, Observation
-from fastscale.planning.terms import Terms
+from fastscale.planning.law import Law, Observation
+from fastscale.planning.terms import WIDTHS, Terms
 
 MODES = ("training", "inference")
 RANGED = ("flops", "acts", "params", "layers")  # of terms; and resolution and batch
@@ -44,8 +44,10 @@ class Measured:
 class FittedLaw:
     """A law with what it rests on (see `Measurements`).
 
-    `batch`: images a step on one device, the median of what was measured. `ranges`: least and largest measured flops, acts, params, layers
-    and batch. `spreads`: by group ("family", "strategy", else "network"), the log factor within which 90 % of left-out networks lay.
+    `batch`: images a step on one device, the median of what was measured. `ranges`: least and largest
+    measured flops, acts, params, layers, resolution and batch, and channels a group where the law
+    tells these apart. `spreads`: by group ("family", "strategy", else "network"), the log factor
+    within which 90 % of left-out networks lay.
     `measured`: every time known of a network. `memory`: measured peaks of memory over the model's, where known.
     """
 
@@ -63,21 +65,33 @@ class FittedLaw:
     memory: float = 1.0
 
     @property
+    def measured_here(self) -> bool:
+        """Whether it rests on records of our own, not on what others published."""
+        return "time records" in self.source
+
+    @property
+    def clock_in_words(self) -> str:
+        """Device time or eager time, where that is known."""
+        from fastscale.records.durations import CLOCKS  # a plan without times needs no records
+
+        return CLOCKS.get(str(self.envelope.get("clock")), "")
+
+    @property
     def memory_mib(self) -> float | None:
         """Memory of one device, where its name says it (NVIDIA V100 32 GB); None otherwise."""
-        found = re.search(r"\b(\d+) GB\b", str(self.envelope.get("hardware", "")))
+        found = re.search(r"\b(\d+) ?GB\b", str(self.envelope.get("hardware", "")))
         return 1024.0 * int(found[1]) if found else None
 
     def beyond(self, terms: Terms, batch: float, resolution: int) -> dict[str, float]:
         """What of the network (or the batch) lies outside of what was measured, and how many times
         beyond the end of the range; empty: the law interpolates."""
-        found = {name: float(getattr(terms, name)) for name in RANGED}
+        found = {name: float(getattr(terms, name)) for name in (*RANGED, "group_width")}
         found |= {"resolution": resolution, "batch": batch}
-        ends = {name: self.ranges[name] for name in found}
+        ends = {name: self.ranges[name] for name in found if name in self.ranges and found[name]}
         return {
-            name: value / ends[name][1] if value > ends[name][1] else ends[name][0] / value
-            for name, value in found.items()
-            if not ends[name][0] <= value <= ends[name][1]
+            name: value / high if value > high else low / value
+            for name, (low, high) in ends.items()
+            if not low <= (value := found[name]) <= high
         }
 
     def spread(self, family: str) -> float:
@@ -117,7 +131,9 @@ def fitted_to(m: Measurements) -> FittedLaw:
     )  # loads numpy, which the shipped laws do not need
 
     law, spreads = choose(m.observations)
-    ranges = {name: _range([getattr(o.terms, name) for o in m.observations]) for name in RANGED}
+    ranged = (*RANGED, "group_width") if set(law.seconds) & set(WIDTHS) else RANGED
+    known = {name: [getattr(o.terms, name) for o in m.observations] for name in ranged}
+    ranges = {name: _range([x for x in found if x]) for name, found in known.items()}
     return FittedLaw(
         device=m.device,
         mode=m.mode,
@@ -148,9 +164,8 @@ def _digits(value: float, count: int) -> float:
 
 def to_dict(law: FittedLaw) -> dict[str, Any]:
     """For JSON: networks as rows, numbers as they are."""
-    seconds = {name: law.law.seconds[name] for name in LAWS[law.law.name]}
     rows = [[m.network, m.resolution, m.batch, m.image_time_s] for m in law.measured]
-    own = {**vars(law), "law": law.law.name, "seconds": seconds, "measured": rows}
+    own = {**vars(law), "law": law.law.name, "seconds": law.law.seconds, "measured": rows}
     return {
         **own,
         "ranges": {name: list(r) for name, r in law.ranges.items()},

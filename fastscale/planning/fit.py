@@ -6,25 +6,31 @@ from collections.abc import Sequence
 import numpy as np
 
 from fastscale.errors import InputError
-from fastscale.planning.law import LAWS, Law, Observation, values
+from fastscale.planning.law import LAWS, SELECTED, Law, Observation, value
 
 _STEPS, _SETTLED = 200, 1e-11  # settled so far that tables are the same on every machine
 
 
-def fit(observations: Sequence[Observation], law: str = "full") -> Law:
-    """The law's coefficients. InputError where there are fewer observations than terms."""
-    names = LAWS[law]
+def fit(observations: Sequence[Observation], law: str | Sequence[str] = "full") -> Law:
+    """The coefficients of a law of LAWS, or of one of these terms. InputError where there are fewer observations than terms."""
+    names = LAWS[law] if isinstance(law, str) else law
     if len(observations) <= len(names):
         raise InputError(
             f"{len(observations)} measured networks are too few for a law of {len(names)} terms: measure {len(names) + 1} or more"
         )
-    x = np.array([values(law, o.terms, o.batch) for o in observations])
+    x = matrix(observations, names)
     t = np.array([o.image_time_s for o in observations])
     scale = np.where(
         x.max(0) > 0, x.max(0), 1.0
     )  # a term that is nowhere above zero (no grouped convs) stays at zero
     found = _fit_log(x / scale, t) / scale
-    return Law(law, dict(zip(names, map(float, found), strict=True)))
+    name = law if isinstance(law, str) else SELECTED
+    return Law(name, dict(zip(names, map(float, found), strict=True)))
+
+
+def matrix(observations: Sequence[Observation], names: Sequence[str]) -> np.ndarray:
+    """A row an observation, a column a term."""
+    return np.array([[value(name, o.terms, o.batch) for name in names] for o in observations])
 
 
 def power_law(xs: Sequence[float], ts: Sequence[float]) -> tuple[float, float]:

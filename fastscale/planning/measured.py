@@ -14,6 +14,7 @@ from fastscale.planning.observed import observed
 from fastscale.records import Record, latest, read_records, step_time
 from fastscale.records.committed import check_counts
 from fastscale.records.frame import recorded
+from fastscale.references.devices import short_name
 from fastscale.timing.drift import DRIFT_BOUND, at_usual_clock
 
 # what has to be the same in all records of a law; the batch need not be: it is part of the law
@@ -23,6 +24,8 @@ ENVELOPE = (
     "precision",
     "layout",
     "compile",
+    "clock",
+    "cudnn",
     "threads",
     "tf32",
     "torch",
@@ -52,18 +55,18 @@ def device_of_records(
     device = name or (slug(every[0].env["device"]) if every else "these records")
     laws: dict[str, FittedLaw] = {}
     refused: dict[str, str] = {}
-    for mode, (kept, drifted) in timed.items():
+    for mode, (kept, left) in timed.items():
         try:
             own = _chosen(kept, TIMES[mode], **chosen)
         except InputError as error:  # of one mode: the other may be all that is asked for
             refused[mode] = str(error)
             continue
         if len({(r.arch, r.resolution) for r in own}) >= LEAST:
-            laws[mode] = fitted_to(_measurements(device, mode, own, len(drifted)))
+            laws[mode] = fitted_to(_measurements(device, mode, own, left))
     if not laws and refused:
         raise InputError(next(iter(refused.values())))
     if not laws:
-        without = _without(sum(len(drifted) for _, drifted in timed.values()))
+        without = _without([r for _, left in timed.values() for r in left])
         raise InputError(
             f"{device}: {len(every)} usable time records{without}; a law needs {LEAST} networks or more: {how_to_measure()}"
         )
@@ -76,18 +79,19 @@ def measurements(records: Sequence[Record], least: int) -> list[Measurements]:
     for mode, what in TIMES.items():
         for i, own in enumerate(_timed(records, what)):
             for r in own:
-                alike = slug(r.env["device"]), mode, *(str(_condition(r, key)) for key in ENVELOPE)
+                alike = short_name(r.env["device"]), mode, *_conditions(r)
                 found.setdefault(alike, ([], []))[i].append(r)
     enough = [
-        (k, own, drifted)
-        for k, (own, drifted) in sorted(found.items())
+        (k, own, left)
+        for k, (own, left) in sorted(found.items())
         if len({(r.arch, r.resolution) for r in own}) >= least
     ]
-    return [_measurements(k[0], k[1], own, len(drifted)) for k, own, drifted in enough]
+    return [_measurements(k[0], k[1], own, left) for k, own, left in enough]
 
 
 def _timed(records: Sequence[Record], what: str) -> tuple[list[Record], list[Record]]:
-    """The last record of each network that holds this time, measured on dummy images with our own code; and those left out for drift."""
+    """The last record of each network that holds this time, measured on dummy images with our own code; and those left out for drift,
+    or because their eager time stands in for a device time that enough others have."""
     kept = [
         r
         for r in records
@@ -95,12 +99,26 @@ def _timed(records: Sequence[Record], what: str) -> tuple[list[Record], list[Rec
     ]
     kept = [r for r in kept if r.env.get("implementation") in (None, "fastscale")]
     alike = at_usual_clock(kept)
+    graphs = [r for r in alike if _clock(r, what) == "device"]
+    if len({r.arch for r in graphs}) >= LEAST:
+        alike = [r for r in alike if _clock(r, what) != "stand-in"]
     kept_too = {id(r) for r in alike}
     return latest(alike), [r for r in kept if id(r) not in kept_too]
 
 
+def _clock(record: Record, what: str | None = None) -> str | None:
+    time = step_time(record, what)
+    return time and time.clock
+
+
+def _conditions(record: Record) -> list[str]:
+    return [str(_condition(record, key)) for key in ENVELOPE]
+
+
 def _condition(record: Record, key: str) -> Any:
     """One of ENVELOPE; how many cores there are matters to a processor's time, not to a GPU's. A CPU's torch is one whoever built it."""
+    if key == "clock":
+        return "device" if _clock(record) == "stand-in" else _clock(record)
     if key == "torch":
         return str(record.env.get("versions", {}).get("torch")).removesuffix("+cpu")
     return (
@@ -108,19 +126,26 @@ def _condition(record: Record, key: str) -> Any:
     )
 
 
-def _without(drifted: int) -> str:
-    return (
-        f" ({drifted} left out: the device was then more than {DRIFT_BOUND:g} times faster or slower than for most)"
-        if drifted
-        else ""
-    )
+def _without(left: Sequence[Record]) -> str:
+    """Why so many were left out; nothing of none."""
+    eager = sum(_clock(r) == "stand-in" for r in left)
+    said = []
+    if drifted := len(left) - eager:
+        said.append(
+            f"{drifted} left out: the device was then more than {DRIFT_BOUND:g} times faster or slower than for most"
+        )
+    if eager:
+        said.append(f"{eager} left out: no device time, only eager time")
+    return f" ({'; '.join(said)})" if said else ""
 
 
-def _measurements(device: str, mode: str, records: Sequence[Record], drifted: int) -> Measurements:
+def _measurements(
+    device: str, mode: str, records: Sequence[Record], left: Sequence[Record]
+) -> Measurements:
     shared = {
-        key: records[0].env.get(key)
+        key: value
         for key in ENVELOPE
-        if records[0].env.get(key) is not None and key not in UNSAID
+        if key not in UNSAID and (value := _condition(records[0], key)) is not None
     }
     if len({r.env.get("layout") for r in records}) > 1:
         shared["layout"] = "each network's faster layout"
@@ -131,7 +156,7 @@ def _measurements(device: str, mode: str, records: Sequence[Record], drifted: in
     }
     observations = [_observation(r) for r in records]
     memory = calibrated(records) if mode == "training" else 1.0
-    source = f"{len(records)} time records{_without(drifted)}"
+    source = f"{len(records)} time records{_without(left)}"
     return Measurements(device, mode, observations, envelope, source, devices=1, memory=memory)
 
 

@@ -18,4 +18,5 @@ def observed(row: Row, batch: float | None = None) -> Observation:
         terms(arch, row.resolution, row.num_classes),
         row.batch or batch or 0.0,
         row.image_time_s,
+        row.base or row.arch,
     )

@@ -68,6 +68,12 @@ class Conditions:
             arch, device, mode, batch, images=self.images, devices=self.devices, counted=counted
         )
 
+    @property
+    def jump(self) -> bool:
+        """Whether a predicted time depends on group width."""
+        devices = ((self.training, "training"), (self.inference, "inference"))
+        return any("group_width" in d.law(mode).ranges for d, mode in devices if d is not None)
+
     def memory_mib(self, arch: Arch) -> float:
         """Training memory on one device; a lower bound, unless the device's records hold peaks (see memory.py)."""
         law = self.training.law("training") if self.training else None
@@ -109,6 +115,11 @@ class Candidate:
     def far(self) -> bool:
         """Whether it lies so far outside that it is not recommended while anything else is there."""
         return self.beyond > FAR
+
+    @property
+    def extrapolated(self) -> bool:
+        """Whether a predicted time lies outside of what was measured."""
+        return any(p is not None and p.extrapolated for p in (self.training, self.inference))
 
     @property
     def standing(self) -> tuple[bool, int]:
@@ -217,6 +228,7 @@ def plan(
                 budgets,
                 conditions.count,
                 lambda arch, counted: _costs(arch, counted, budgets, conditions),
+                conditions.jump,
             )
             try:
                 found = search.largest()
@@ -282,7 +294,7 @@ def _check(budgets: dict[str, float], conditions: Conditions) -> None:
             raise InputError(f"{name} must be a finite number > 0, got {got}")
     if "epoch_time_min" in budgets and conditions.training is None:
         raise InputError(
-            "a budget of epoch time needs a device that was measured in training: v100, or a file of time records"
+            "a budget of epoch time needs a device that was measured in training: h100, v100, or a file of time records"
         )
     if "latency_ms" in budgets and conditions.inference is None:
         raise InputError(

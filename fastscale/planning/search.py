@@ -1,7 +1,8 @@
 """The largest network that a strategy makes of a base within limits, searched over what rounding really gives.
 
 Costs grow with the factor, but not evenly: rounded widths and depths jump, so that a larger factor can give a cheaper network. The limit is
-bracketed and halved to where the cost first passes it; then every factor around that (steps of 0.6 %, finer at the best) is tried.
+bracketed and halved to where the cost first passes it; then every factor around that (steps of 0.6 %, finer at the best) is tried, and,
+where time depends on group width (which may double it from one width to the next), factors up to eight times beyond.
 """
 
 import math
@@ -16,7 +17,7 @@ from fastscale.scaling.scale_to import shortest
 
 LARGEST, SMALLEST = 20_000.0, 1 / 4096  # factors tried
 _AROUND, _STEP = math.log(1.4), 0.006
-_CLEARLY = 1.5  # a load beyond this is not brought back under 1 by rounding
+_JUMP, _FARTHEST = 2.5, 8.0  # a load beyond this is not brought back under 1 by another group width
 
 Costs = dict[str, float]
 
@@ -52,7 +53,9 @@ class Search:
         limits: Costs,
         count: Callable[[Arch], Terms],
         costs: Callable[[Arch, Terms], Costs],
+        jumps: bool = False,
     ):
+        """`jumps`: whether a cost may jump with group width."""
         self.base, self.strategy, self.limits, self.count, self.costs = (
             base,
             strategy,
@@ -60,6 +63,7 @@ class Search:
             count,
             costs,
         )
+        self.jumps = jumps
         self._tried: dict[float, Found | None] = {}
         self._same: dict[tuple, tuple[Terms, Costs]] = {}
 
@@ -89,7 +93,8 @@ class Search:
         if edge is None:
             return None
         count = round(_AROUND / _STEP)
-        found = self._best([edge * math.exp(_STEP * i) for i in range(-count, count + 1)])
+        factors = [edge * math.exp(_STEP * i) for i in range(-count, count + 1)]
+        found = self._best(factors + (self._beyond(factors[-1]) if self.jumps else []))
         if found is None:
             return None
         found = self._best(
@@ -97,6 +102,14 @@ class Search:
         )
         assert found is not None
         return self._short(found)
+
+    def _beyond(self, factor: float) -> list[float]:
+        """Factors from there on, as far as a jump may have made the network before too slow."""
+        found, end = [], min(factor * _FARTHEST, LARGEST)
+        while factor < end and self._load(factor) < _JUMP:
+            factor *= math.exp(3 * _STEP)
+            found.append(factor)
+        return found
 
     def least(self) -> Found | None:
         """Of the networks tried, the one that comes nearest to the limits."""

@@ -56,7 +56,7 @@ def lines(plan: "Plan", recipe: str, own: str = "") -> list[str]:
     command = (
         ["", f"train the first: fastscale fit --run {best.run(recipe)}{own}"] if wanted else []
     )
-    if wanted and best.far:
+    if wanted and (best.far or best.extrapolated):
         command = [
             "",
             f"nothing recommended: the first is outside of what was measured: {_three(best.beyond)} x; "
@@ -145,10 +145,11 @@ def _notes(plan: "Plan") -> list[str]:
         if device is None or p is None:
             continue
         law = device.law(mode)
+        known = {**law.envelope, "clock": law.clock_in_words or None}
         envelope = ", ".join(
             _say(key, value)
-            for key, value in law.envelope.items()
-            if key not in _UNSAID and value != device.name
+            for key, value in known.items()
+            if value is not None and key not in _UNSAID and value != device.name
         )
         share = (
             f"{p.images:,} images an epoch on {p.devices} device{'s' * (p.devices > 1)}, "
@@ -199,7 +200,9 @@ def _notes(plan: "Plan") -> list[str]:
 
 def _say(key: str, value: object) -> str:
     if key == "compile":
-        return "compiled" if value else "eager"
+        return "compiled" if value else "not compiled"
+    if key == "cudnn":
+        return f"cuDNN by {value}"
     if key == "threads":
         return f"{value} thread{'s' * (value != 1)}"
     return f"{value} precision" if key == "precision" else str(value)

@@ -159,7 +159,10 @@ def test_without_a_budget_networks_are_shown_as_they_are():
             {"params": 1e3},
             r"nothing meets params 1,000; the smallest that would do: params [\d.,e+]+ \(by regnety-4gf\.",
         ),
-        ({"epoch_time_min": 10}, "needs a device that was measured in training: v100"),
+        (
+            {"epoch_time_min": 10, "device": "rtx-4090"},
+            "needs a device that was measured in training: h100",
+        ),
         (
             {"latency_ms": 10, "device": "v100"},
             "needs a device that was measured at inference: rtx-4090",
@@ -188,7 +191,7 @@ def test_without_a_budget_networks_are_shown_as_they_are():
         ({"flops": 1e9, "devices": 0}, "devices must be a whole number"),
         ({"flops": 1e9, "device": 3}, "named by text, got 3"),
         ({"strategies": "foo", "flops": 1e9}, "unknown strategy 'foo'"),
-        ({"device": "h100", "flops": 1e9}, "no device is named 'h100'"),
+        ({"device": "h900", "flops": 1e9}, "no device is named 'h900'"),
     ],
 )
 def test_mistakes(arguments, message, tmp_path, monkeypatch):
@@ -255,3 +258,20 @@ def test_classes_count():
         many.arch
     )
     assert few.counts.flops > 3 * many.counts.flops and few.memory_mib > many.memory_mib
+
+
+def test_without_a_device_epoch_times_are_the_h100s():
+    found = fs.plan("regnetz-500mf", ["dWr", "dwgr"], epoch_time_min=5)
+    assert found.conditions.training.name == "h100" and found.best.strategy == "dWr"
+    assert {c.training.outside for c in found.candidates} == {()}
+    (known,) = fs.plan("regnety-4gf").candidates
+    assert known.training.measured == pytest.approx(0.0276402 / 64, rel=1e-4)
+    assert fs.plan("regnety-4gf", "dWr", flops=8e9).conditions.training is None
+
+
+def test_a_larger_network_may_be_faster_where_group_width_costs():
+    """By wg regnetz-500mf has 24 channels a group from about x30 on, 32 from about x42 on."""
+    found = fs.plan("regnetz-500mf", ["wg"], epoch_time_min=3.7).best
+    assert found.factor > 42 and set(found.arch.group_widths) == {32}
+    slower = fs.predict_time("regnetz-500mf.wg-x32")
+    assert slower.epoch_time_min > 3.7 > found.training.epoch_time_min

@@ -46,6 +46,14 @@ def test_table(capsys):
     assert max(map(len, lines[3:])) <= 130
 
 
+def test_what_is_extrapolated_is_not_recommended(capsys):
+    code, out, _ = run(capsys, "efficientnet-b0", "--epoch-time-min", "10", "--strategies", "dWr")
+    assert code == 0 and "acts, flops outside of what was measured" in out
+    assert "nothing recommended: the first is outside of what was measured: 1." in out
+    assert "Training on h100 (device time (CUDA graph), " in " ".join(out.split())
+    assert "train the first" not in out
+
+
 def test_what_no_device_holds_is_said(capsys):
     question = (
         "efficientnet-b0",
@@ -121,11 +129,12 @@ def test_json_and_records(capsys, tmp_path, records):
         and found["candidates"][0]["training"]["devices"] == 1
     )
     code, out, _ = run(capsys, "regnety-4gf", "--device", str(path))
+    out = " ".join(out.split())
     assert (
         code == 0
         and "1 device," in out
         and "24 time records" in out
-        and "(NVIDIA Test 1, bf16-mixed precision, contiguous, eager" in out
+        and "(NVIDIA Test 1, bf16-mixed precision, contiguous, not compiled, eager time" in out
     )
 
 
@@ -133,14 +142,14 @@ def test_json_and_records(capsys, tmp_path, records):
     ("argv", "message"),
     [
         (
-            ["regnety-4gf", "--device", "h100", "--epoch-time-min", "10"],
+            ["regnety-4gf", "--device", "h900", "--epoch-time-min", "10"],
             "for your own, measure some with `fastscale time",
         ),
         (
             ["regnety-4gf", "--device", "v100", "--epoch-time-min", "0.001"],
             "the smallest that would do: epoch_time_min",
         ),
-        (["regnety-4gf", "--epoch-time-min", "10"], "needs a device"),
+        (["regnety-4gf", "--device", "rtx-4090", "--epoch-time-min", "10"], "needs a device"),
         (["regnety-4g", "--flops", "1e9"], "nearest first: regnety-4gf"),
         (["regnety-4gf", "--strategies", "g", "--flops", "1e9"], "scales nothing"),
         (["--flops", "1e9"], "required: base"),

@@ -1,0 +1,102 @@
+"""The devices whose times are known: what was measured on each, by whom, and how well its law tells
+networks that it has not seen. Nothing is scaled from data sheets."""
+
+import math
+from collections.abc import Sequence
+
+from fastscale.errors import InputError
+from fastscale.planning.device import Device, FittedLaw
+from fastscale.planning.devices import shipped_devices
+from fastscale.records import Record
+
+HERE = "your own: `fastscale time --here` measures enough networks for a law, in about 5 minutes on a GPU"
+_HEADS = ("device", "what", "networks", "off by, family", "strategy", "measured by")
+_LEFT = (
+    "off by: the factor within which nine in ten networks lay whose whole family, or whole "
+    "strategy, took no part in the fit"
+)
+
+
+def lines(pattern: str = "") -> list[str]:
+    """A table of the named devices, and of those in records at hand. InputError where none has
+    `pattern` in its name."""
+    shipped = [d for d in shipped_devices().values() if pattern in d.name]
+    rows = [_row(d.name, law) for d in shipped for law in d.laws.values()]
+    rows += [[name, "", f"{count}", "", "", "records at hand"] for name, count in _at_hand(pattern)]
+    if not rows:
+        raise InputError(
+            f"no device has {pattern!r} in its name; `fastscale list devices` names them; {HERE}"
+        )
+    sizes = [max(map(len, column)) for column in zip(_HEADS, *rows, strict=True)]
+    table = [
+        "  ".join(cell.ljust(size) for cell, size in zip(row, sizes, strict=True)).rstrip()
+        for row in (_HEADS, *rows)
+    ]
+    return [*table, "", _LEFT, HERE]
+
+
+def _row(name: str, law: FittedLaw) -> list[str]:
+    factors = [law.spreads.get(group) for group in ("family", "strategy")]
+    said = [law.mode, str(law.envelope.get("precision", "")), law.clock_in_words]
+    return [
+        name,
+        ", ".join(filter(None, said)),
+        str(len(law.measured)),
+        *("" if x is None else f"x{math.exp(x):.2f}" for x in factors),
+        f"{'us' if law.measured_here else 'others'}: {law.source}",
+    ]
+
+
+def _at_hand(pattern: str) -> list[tuple[str, int]]:
+    """Devices in records at hand that no named one stands for, and how many networks each has."""
+    from fastscale.planning.measured import LEAST, device_names, slug
+    from fastscale.records.committed import at_hand
+    from fastscale.references.devices import short_name
+
+    records = at_hand()
+    found = []
+    for name in device_names(records):
+        own = [r for r in records if r.kind == "time" and slug(r.env["device"]) == name]
+        count = len({r.arch for r in own})
+        short = short_name(own[0].env["device"])
+        if pattern in name and short not in shipped_devices() and count >= LEAST:
+            found.append((name, count))
+    return found
+
+
+def answer(records: Sequence[Record]) -> list[str]:
+    """What records of one device tell: its law and how well it does, how its times stand to the
+    H100's for the same networks, and how to plan for it. InputError where they are too few."""
+    from fastscale.planning.measured import device_of_records, slug
+
+    device = device_of_records(records)
+    found = []
+    for mode, law in device.laws.items():
+        terms = ", ".join(name for name, each in law.law.seconds.items() if each)
+        off = ", ".join(
+            f"x{math.exp(x):.2f} ({group} left out)" for group, x in law.spreads.items()
+        )
+        found.append(f"{mode}: {law.source}; time from {terms}; nine in ten networks within {off}")
+        found += _beside(device, mode)
+    name = slug(records[0].env["device"])
+    return [
+        *found,
+        f"plan for it: fastscale plan regnety-500mf --device {name} --epoch-time-min 60",
+    ]
+
+
+def _beside(device: Device, mode: str, other: str = "h100") -> list[str]:
+    """How many times the other device's time of an image, in the median over shared networks."""
+    known = shipped_devices().get(other)
+    if known is None or mode not in known.laws or mode not in device.laws:
+        return []
+    theirs = {(m.network, m.resolution): m.image_time_s for m in known.laws[mode].measured}
+    ratios = sorted(
+        m.image_time_s / theirs[m.network, m.resolution]
+        for m in device.laws[mode].measured
+        if (m.network, m.resolution) in theirs
+    )
+    if not ratios:
+        return []
+    middle = ratios[len(ratios) // 2]
+    return [f"  {middle:.2f} times the {other}'s time an image, median of {len(ratios)} networks"]
