@@ -1,0 +1,138 @@
+"""The tables of the page `device-time`: r by clock and count, the law on what was left out, every network."""
+
+import math
+from collections.abc import Sequence
+
+from fastscale.paper.device_time import Timed, r
+from fastscale.paper.stats import pearson
+from fastscale.paper.tables.table import Column, Table, fixed, scaled
+from fastscale.planning.law import POOL
+from fastscale.planning.validate import folds, median_error
+
+COUNTS = ("acts", "flops", "params")
+_LABELS = {"acts": "acts", "flops": "flops (multiply-adds)", "params": "params"}
+_KEYS = {"acts": "acts", "flops": "flops_multiply_adds", "params": "params"}
+
+
+def bases_of(networks: Sequence[Timed]) -> dict[str, list[Timed]]:
+    """By base, those with three networks or more; then all."""
+    found: dict[str, list[Timed]] = {}
+    for network in networks:
+        found.setdefault(network.row.base or "", []).append(network)
+    return {b: own for b, own in found.items() if len(own) > 2} | {"all": [*networks]}
+
+
+def r_table(networks: Sequence[Timed], name: str) -> Table:
+    """A row a base, and all: r of device time (with eager stand-ins), of eager time, of graphs alone."""
+    kinds = {
+        "device": "device time",
+        "eager": "eager time",
+        "graphs": "device time, no stand-ins",
+    }
+    columns = [Column("base", "networks of", right=False), Column("networks", "n")]
+    columns += [
+        Column(f"r_{kind}_{_KEYS[count]}", f"{said}: {_LABELS[count]}", fixed(3))
+        for kind, said in kinds.items()
+        for count in COUNTS
+    ]
+    columns.insert(2 + 2 * len(COUNTS), Column("graphs", "n without stand-ins"))
+    rows = []
+    for base, own in bases_of(networks).items():
+        graphs = [n for n in own if not n.stand_in]
+        both = [r(own, count, clock) for clock in ("device", "eager") for count in COUNTS]
+        alone = [r(graphs, count, "device") for count in COUNTS]
+        rows.append([base, len(own), *both, len(graphs), *alone])
+    note = (
+        "Pearson r of the time of an image with each count, linear. Device time: the training step "
+        "replayed as one CUDA graph; where none was captured, eager time stands in."
+    )
+    graphs = [n for n in networks if not n.stand_in]
+    logs = ", ".join(f"{_LABELS[count]} {_log_r(graphs, count):.3f}" for count in COUNTS)
+    notes = [note, f"Of logarithms, over the {len(graphs)} without stand-ins: {logs}."]
+    return Table(name, "Pearson r of device time and of eager time", columns, rows, notes)
+
+
+def _log_r(networks: Sequence[Timed], count: str) -> float:
+    xs = [math.log(getattr(n.row, count)) for n in networks]
+    return pearson(xs, [math.log(n.device) for n in networks]) or 0.0
+
+
+def law_table(networks: Sequence[Timed], name: str) -> Table:
+    """The law of selected terms, with each family, and each strategy, left out: what it chose without it, and its error."""
+    columns = [
+        Column("left_out", "left out", right=False),
+        Column("networks", "networks"),
+        Column("terms", "terms chosen without it", right=False),
+        Column("median_error", "median error, %", scaled(0.01, 1)),
+        Column("error_of_nine_in_ten", "90th percentile, %", scaled(0.01, 1)),
+        Column("interval", "interval made without it, a factor of", fixed(2)),
+        Column("held", "networks in it, %", scaled(0.01, 0)),
+    ]
+    observations = [n.observation for n in networks if not n.stand_in]
+    rows = []
+    for group in ("family", "strategy"):
+        found = folds(observations, group)
+        logs = [log for fold in found for log in fold.logs]
+        for fold in found if group == "family" else ():
+            said = ", ".join(fold.terms)
+            rows.append([fold.left_out, len(fold.logs), said, *_errors(fold.logs), *_held([fold])])
+        if found:
+            said = f"each {group} in turn"
+            rows.append([said, len(logs), None, *_errors(logs), None, _held(found)[1]])
+    notes = [
+        "Device time of an image as a sum of terms with coefficients of at least 0. Terms are chosen, "
+        "coefficients fitted and the interval made (by leaving bases out) without the networks they are "
+        f"tried on. The terms to choose from: {', '.join(POOL)}.",
+        "These terms were written down after every family had been seen; only a new family, or networks "
+        "that are not here, can say how far that flatters the errors.",
+        "uneven: grouped convs of more than 8 channels a group that are no power of two (their acts, or "
+        "their acts divided by the width: a group costs, not a channel); thin: of 2 to 7 channels a group.",
+    ]
+    title = "The law of device time, tried on what took no part in it"
+    return Table(name, title, columns, rows, notes)
+
+
+def _errors(logs: Sequence[float]) -> list[float | None]:
+    ordered = sorted(abs(math.expm1(log)) for log in logs)
+    median = median_error(logs)
+    # another machine's last bits must not change the table
+    return [median and round(median, 4), round(ordered[math.ceil(0.9 * len(ordered)) - 1], 4)]
+
+
+def _held(found: Sequence) -> list[float | None]:
+    inside = sum(fold.held for fold in found) / sum(len(fold.logs) for fold in found)
+    interval = found[0].interval
+    return [None if interval is None else round(math.exp(interval), 3), round(inside, 4)]
+
+
+def networks_table(networks: Sequence[Timed], name: str) -> Table:
+    """Every network."""
+    columns = [
+        Column("arch", "network", right=False),
+        Column("batch", "batch", lambda value: f"{value:g}"),
+        Column("flops_multiply_adds", "flops, B (multiply-adds)", scaled(1e9, 3)),
+        Column("params", "params, M", scaled(1e6, 2)),
+        Column("acts", "acts, M", scaled(1e6, 2)),
+        Column("group_width", "channels a group"),
+        Column("device_step_time_s", "device time of a step, ms", scaled(1e-3, 2)),
+        Column("eager_step_time_s", "eager time, ms", scaled(1e-3, 2)),
+        Column("eager_ratio", "eager / device", fixed(2)),
+        Column("s_an_act", "ps an activation", scaled(1e-12, 1)),
+        Column("bytes_per_s", "GB/s (at least)", scaled(1e9, 0)),
+        Column("multiply_adds_per_s", "T multiply-adds/s", scaled(1e12, 1)),
+    ]
+    rows: list[list] = []
+    for n in sorted(networks, key=lambda n: (n.row.base or "", n.row.acts or 0)):
+        batch = n.row.batch or 1
+        device = None if n.stand_in else n.device * batch
+        own = [n.row.arch, batch, n.row.flops, n.row.params, n.row.acts, n.width]
+        ratio = None if n.stand_in else n.eager / n.device
+        rows.append([*own, device, n.eager * batch, ratio, n.per_act])
+        rows[-1] += [n.bytes_per_s, n.multiply_adds_per_s]
+    notes = [
+        "A blank: no graph was captured; what follows is then of the eager time. channels a group: "
+        "the most of its grouped convs; 1: depthwise.",
+        "GB/s: the bytes that convs and batch norms move at least if all else were fused into them "
+        "(fastscale/counts/traffic.py), over the time; multiply-adds: three times a forward pass's.",
+    ]
+    return Table(name, "Every network", columns, rows, notes)
