@@ -87,19 +87,21 @@ def _device(row: Row) -> str:
 
 
 def _setting(record: Record) -> str:
-    env = record.env
+    env, time = record.env, step_time(record)
+    on_device = time is not None and time.clock == "device"
     how = "median step on dummy data"
     if record.kind == "train":
         how = f"wall clock of an epoch, {record.clock}"
     elif "end_to_end_images_per_s" in record.values:
         how = "steps with their loader"
-    elif (time := step_time(record)) and time.what == "inference":
+    elif time and time.what == "inference":
         how = "median pass on dummy data"
     parts = [
         how,
         env.get("precision"),
         env.get("layout"),
-        "compiled" if env.get("compile") else "eager",
+        "compiled" if env.get("compile") else None if on_device else "eager",
+        "one CUDA graph" if on_device else None,
     ]
     if env.get("batch"):  # a network that needed a smaller one is still of the same setting
         parts.append(f"batch {env.get('batch_asked') or env['batch']}")
