@@ -35,8 +35,8 @@ def add_plan(verbs: Verbs) -> None:
     p.add("--memory-mib", real(1, 1e12), "training memory of one device")
     p.add("--latency-ms", real(1e-6, 1e12), "time of one batch, on a device measured at inference")
     text = (
-        "h100, v100, rtx-4090, ... (`fastscale list devices`), a file of time records, or a name in "
-        "records; twice to train and serve; default: h100 for epoch times"
+        "h100, v100, rtx-4090, ... (`fastscale list devices`), a file of time records, or a name "
+        "in records; twice to train and serve; default: h100 for epoch times"
     )
     p.add("--device", None, text, action="append")
     text = (

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Mark:
     """A network in a panel: how it looks, where it stands, half its error bar, whether it is ours
-    (filled) or published (hollow), and whether its eager time stands in for the device's (black edge)."""
+    (filled) or published (hollow), and whether its eager time stands in (black edge)."""
 
     look: Look
     x: float

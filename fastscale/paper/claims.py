@@ -24,8 +24,9 @@ Number = Annotated[float, Field(gt=-1e15, lt=1e15)]
 
 
 class Ours(NamedTuple):
-    """Our number, how many networks or runs it is made from, where it was measured, counted or derived, its interval if it has one, and
-    what it would be without the networks whose eager time stands in for the device's."""
+    """Our number, how many networks or runs it is made from, where it was measured, counted or
+    derived, its interval if it has one, and what it would be without the networks whose eager time
+    stands in for the device's."""
 
     value: float
     n: int

@@ -1,4 +1,4 @@
-"""Networks that a device was timed with twice, as a replayed graph and eagerly: the page `device-time`."""
+"""Networks that a device was timed with twice, as a replayed graph and eagerly."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

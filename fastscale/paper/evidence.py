@@ -1,8 +1,9 @@
 """What we measured, for a figure: the committed records of its series of networks, sorted into groups that may stand in one panel.
 
-Training runs are grouped by recipe (which fixes the data), timings by accelerator and conditions: a figure never mixes two groups. The
-groups of the plan's own recipe belong into the figure itself; others, and each device's timings, make a variant of it whose title says
-so. A CPU's times make none: the paper's figures are about accelerators.
+Training runs are grouped by recipe (which fixes the data), timings by accelerator and conditions: a
+figure never mixes two groups. The groups of the plan's own recipe belong into the figure itself;
+others, and each device's timings, make a variant of it whose title says so. A CPU's times make none:
+the paper's figures are about accelerators.
 """
 
 import re

@@ -61,8 +61,8 @@ def judge(claim: Claim, recomputed: float | None, ours: Ours | None) -> str:
     wanted = target(claim, recomputed)
     if ours.interval is None:
         both = [ours.value] if ours.without is None else [ours.value, ours.without]
-        held = {meets(claim, value, wanted) for value in both}
-        return UNDECIDED if len(held) > 1 else HOLDS if held.pop() else FAILS
+        met = [meets(claim, value, wanted) for value in both]
+        return HOLDS if all(met) else UNDECIDED if any(met) else FAILS
     low, high = ours.interval
     if meets(claim, low, wanted) and meets(claim, high, wanted):
         return HOLDS

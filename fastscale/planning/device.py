@@ -65,7 +65,7 @@ class FittedLaw:
     memory: float = 1.0
 
     @property
-    def measured_here(self) -> bool:
+    def ours(self) -> bool:
         """Whether it rests on records of our own, not on what others published."""
         return "time records" in self.source
 

@@ -12,7 +12,8 @@ _STEPS, _SETTLED = 200, 1e-11  # settled so far that tables are the same on ever
 
 
 def fit(observations: Sequence[Observation], law: str | Sequence[str] = "full") -> Law:
-    """The coefficients of a law of LAWS, or of one of these terms. InputError where there are fewer observations than terms."""
+    """The coefficients of a law of LAWS, or of one of these terms. InputError where there are fewer
+    observations than terms."""
     names = LAWS[law] if isinstance(law, str) else law
     if len(observations) <= len(names):
         raise InputError(

@@ -9,7 +9,10 @@ from fastscale.planning.device import Device, FittedLaw
 from fastscale.planning.devices import shipped_devices
 from fastscale.records import Record
 
-HERE = "your own: `fastscale time --here` measures enough networks for a law, in about 5 minutes on a GPU"
+HERE = (
+    "your own: `fastscale time --here` measures enough networks for a law, "
+    "in about 5 minutes on a GPU"
+)
 _HEADS = ("device", "what", "networks", "off by, family", "strategy", "measured by")
 _LEFT = (
     "off by: the factor within which nine in ten networks lay whose whole family, or whole "
@@ -43,7 +46,7 @@ def _row(name: str, law: FittedLaw) -> list[str]:
         ", ".join(filter(None, said)),
         str(len(law.measured)),
         *("" if x is None else f"x{math.exp(x):.2f}" for x in factors),
-        f"{'us' if law.measured_here else 'others'}: {law.source}",
+        f"{'us' if law.ours else 'others'}: {law.source}",
     ]
 
 

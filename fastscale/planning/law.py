@@ -3,9 +3,9 @@
     time per image = a flops + b acts + (c params + d layers) / batch
 
 flops and acts are paid for every image; reading (and, in training, updating) the params and launching the layers once a step, so that an
-image's share of them falls with the batch. "split" tells apart the acts of grouped convs. "selected" begins with acts and takes of POOL
-what the measurements at hand show to help (see `validate.selection`). The one-feature laws, `a x + e`, are what the paper's correlations
-are about (Fig. 2).
+image's share of them falls with the batch. "split" tells apart the acts of grouped convs. "selected"
+begins with acts and takes of POOL what the measurements at hand show to help (see `selection`). The
+one-feature laws, `a x + e`, are what the paper's correlations are about (Fig. 2).
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,8 @@ ONE_FEATURE = ("acts", "flops", "params")
 
 @dataclass(frozen=True)
 class Observation:
-    """One network measured: seconds an image of a step of `batch` images on one device. `strategy` "none": not scaled; `base`: what was."""
+    """One network measured: seconds an image of a step of `batch` images on one device. `strategy`
+    "none": not scaled; `base`: what was."""
 
     network: str
     family: str

@@ -90,8 +90,9 @@ def measurements(records: Sequence[Record], least: int) -> list[Measurements]:
 
 
 def _timed(records: Sequence[Record], what: str) -> tuple[list[Record], list[Record]]:
-    """The last record of each network that holds this time, measured on dummy images with our own code; and those left out for drift,
-    or because their eager time stands in for a device time that enough others have."""
+    """The last record of each network that holds this time, measured on dummy images with our own
+    code; and those left out for drift, or because their eager time stands in for a device time that
+    enough others have."""
     kept = [
         r
         for r in records
@@ -132,7 +133,8 @@ def _without(left: Sequence[Record]) -> str:
     said = []
     if drifted := len(left) - eager:
         said.append(
-            f"{drifted} left out: the device was then more than {DRIFT_BOUND:g} times faster or slower than for most"
+            f"{drifted} left out: the device was then more than {DRIFT_BOUND:g} times faster or "
+            "slower than for most"
         )
     if eager:
         said.append(f"{eager} left out: no device time, only eager time")

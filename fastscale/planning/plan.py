@@ -294,7 +294,8 @@ def _check(budgets: dict[str, float], conditions: Conditions) -> None:
             raise InputError(f"{name} must be a finite number > 0, got {got}")
     if "epoch_time_min" in budgets and conditions.training is None:
         raise InputError(
-            "a budget of epoch time needs a device that was measured in training: h100, v100, or a file of time records"
+            "a budget of epoch time needs a device that was measured in training: "
+            "h100, v100, or a file of time records"
         )
     if "latency_ms" in budgets and conditions.inference is None:
         raise InputError(

@@ -1,8 +1,9 @@
 """The largest network that a strategy makes of a base within limits, searched over what rounding really gives.
 
 Costs grow with the factor, but not evenly: rounded widths and depths jump, so that a larger factor can give a cheaper network. The limit is
-bracketed and halved to where the cost first passes it; then every factor around that (steps of 0.6 %, finer at the best) is tried, and,
-where time depends on group width (which may double it from one width to the next), factors up to eight times beyond.
+bracketed and halved to where the cost first passes it; then every factor around that (steps of
+0.6 %, finer at the best) is tried, and, where time depends on group width (which may double it from
+one width to the next), factors up to eight times beyond.
 """
 
 import math

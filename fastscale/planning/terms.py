@@ -1,8 +1,8 @@
 """What the runtime law is a combination of: counts of a network, from its definition alone.
 
-Section 3 of the paper relates run time to flops, params and acts. Beside these: how many layers there are (each costs something however
-small it is), and which acts are outputs of grouped or depthwise convs, by their channels a group: kernels are written for some widths and
-not for others.
+Section 3 of the paper relates run time to flops, params and acts. Beside these: how many layers there
+are (each costs something however small it is), and which acts are outputs of grouped or depthwise
+convs, by their channels a group: kernels are written for some widths and not for others.
 """
 
 from collections.abc import Callable
@@ -12,8 +12,8 @@ from fastscale.archs import Arch
 
 
 class Terms(NamedTuple):
-    """Counts for one image: `flops` multiply-adds, `acts` elements, `params`, `layers`; `grouped`: (channels a group, acts) of grouped
-    convs, 1 for depthwise ones."""
+    """Counts for one image: `flops` multiply-adds, `acts` elements, `params`, `layers`; `grouped`:
+    (channels a group, acts) of grouped convs, 1 for depthwise ones."""
 
     flops: int
     acts: int

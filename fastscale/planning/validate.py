@@ -71,8 +71,8 @@ def spread(logs: Sequence[float]) -> float | None:
 
 
 def law_errors(observations: Sequence[Observation], group: str) -> dict[str, float]:
-    """Median error of each law on left-out groups: "full", "split", "selected" where its terms can be told, and by one count the better
-    of a straight line and a power.
+    """Median error of each law on left-out groups: "full", "split", "selected" where its terms can be
+    told, and by one count the better of a straight line and a power.
 
     Empty where there are not enough groups.
     """
@@ -90,9 +90,11 @@ def law_errors(observations: Sequence[Observation], group: str) -> dict[str, flo
 
 
 def choose(observations: Sequence[Observation]) -> tuple[Law, dict[str, float]]:
-    """(the fitted law, spread by group): "full", or "split" or "selected" where leaving groups out shows it clearly better.
+    """(the fitted law, spread by group): "full", or "split" or "selected" where leaving groups out
+    shows it clearly better.
 
-    The terms of "selected" are chosen anew without each group. Where there are no groups, single networks are left out.
+    The terms of "selected" are chosen without each group. Where there are no groups, single networks
+    are left out.
     """
     groups = [group for group in GROUPS if left_out(observations, "full", group)] or ["network"]
     logs = {law: {group: left_out(observations, law, group) for group in groups} for law in CHOICE}

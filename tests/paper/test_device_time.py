@@ -1,4 +1,4 @@
-"""The page of device time and eager time: the numbers that the committed records give, and that both sides are told."""
+"""The page of device time and eager time: the numbers of the committed records, and both sides told."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Terms chosen from the measurements: what is chosen, and what it makes of networks that took no part."""
+"""Terms chosen from the measurements, and what they make of networks that took no part."""
 
 import math
 import statistics

@@ -102,7 +102,8 @@ def under(found: Sequence[Timed]) -> str:
     row, sizes = found[0].row, sorted({int(n.row.batch or 0) for n in found}, reverse=True)
     batches = " or ".join(map(str, sizes))
     said = f"{row.device}, {row.precision}, {row.layout}, batch {batches}"
-    return f"{said}, training steps on dummy data, {len(found)} networks, {sum(not n.stand_in for n in found)} as graphs."
+    graphs = sum(not n.stand_in for n in found)
+    return f"{said}, training steps on dummy data, {len(found)} networks, {graphs} as graphs."
 
 
 def clock_chart(found: Sequence[Timed], count: str, clock: str) -> Chart:
@@ -165,8 +166,7 @@ def said(found: Sequence[Timed]) -> list[str]:
     above = sum(ratio > 1.5 for ratio in ratios)
     base = fit([n.observation for n in graphs], ("acts", "layers"))
     over = [
-        (n.row.image_time_s / base.image_time_s(n.observation.terms, n.row.batch or 1), n)
-        for n in graphs
+        (n.device / base.image_time_s(n.observation.terms, n.row.batch or 1), n) for n in graphs
     ]
     even = [n.bytes_per_s / 1e9 for n in graphs if width_look(n.width) != _WIDTHS["uneven"]]
     uneven = [n.bytes_per_s / 1e9 for n in graphs if width_look(n.width) == _WIDTHS["uneven"]]
@@ -174,19 +174,20 @@ def said(found: Sequence[Timed]) -> list[str]:
     named = ", ".join(f"{n.row.arch} ({n.width} channels a group) {x:.2f}" for x, n in found_slow)
     middle = ratios[len(ratios) // 2]
     lines = [
-        f"- **Why it holds.** Whatever the network, the device moves {_middle(even)} GB/s (nine in ten "
-        "of those whose group widths are powers of two or below 8), while its multiply-adds a second "
-        f"differ {_times(graphs)} times. A step's time is that of its bytes: these are activations.",
+        f"- **Why it holds.** Whatever the network, the device moves {_middle(even)} GB/s (nine in "
+        "ten of those whose group widths are powers of two or below 8), while its multiply-adds a "
+        f"second differ {_times(graphs)} times. A step's time is that of its bytes: these are "
+        "activations.",
         f"- **What hides it.** Eager time is {middle:.2f} times device time in the median, up to "
-        f"{ratios[-1]:.1f}; above 1.5 for {above} of {len(ratios)}: a step launches hundreds of small "
-        "kernels, and the host needs longer to launch them than the device to run them. That is the "
-        "host's time, not the network's.",
+        f"{ratios[-1]:.1f}; above 1.5 for {above} of {len(ratios)}: a step launches hundreds of "
+        "small kernels, and the host needs longer to launch them than the device to run them. That "
+        "is the host's time, not the network's.",
     ]
     if uneven:
         lines.append(
             "- **Where it breaks.** Grouped convs of a width that is no power of two: "
-            f"{_middle(uneven)} GB/s. More than {SLOW} times what acts and layers say (a law fitted to "
-            f"all of these): {named}."
+            f"{_middle(uneven)} GB/s. More than {SLOW} times what acts and layers say (a law fitted "
+            f"to all of these): {named}."
         )
     lines += _other_side(graphs)
     return ["\n".join(lines), _NOT_TRIED]

@@ -258,7 +258,7 @@ def r_lines(
 
 
 def stand_in_note(own: dict[str, Pool], log: bool) -> list[str]:
-    """What r is without the networks whose eager time stands in, panel by panel; nothing of none."""
+    """What r is without networks whose eager time stands in, by panel; nothing of none."""
     found = {name: text for name, pool in own.items() if (text := _without(pool, log))}
     panels = "; ".join(f"{name}: {text}" for name, text in found.items())
     return [f"Eager time stands in where no graph was captured. {panels}."] if found else []

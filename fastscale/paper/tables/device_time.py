@@ -1,4 +1,4 @@
-"""The tables of the page `device-time`: r by clock and count, the law on what was left out, every network."""
+"""The tables of the page `device-time`: r by clock and count, the law's errors, every network."""
 
 import math
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ def bases_of(networks: Sequence[Timed]) -> dict[str, list[Timed]]:
 
 
 def r_table(networks: Sequence[Timed], name: str) -> Table:
-    """A row a base, and all: r of device time (with eager stand-ins), of eager time, of graphs alone."""
+    """A row a base, and all: r of device time (with stand-ins), of eager time, of graphs alone."""
     kinds = {
         "device": "device time",
         "eager": "eager time",
@@ -58,7 +58,8 @@ def _log_r(networks: Sequence[Timed], count: str) -> float:
 
 
 def law_table(networks: Sequence[Timed], name: str) -> Table:
-    """The law of selected terms, with each family, and each strategy, left out: what it chose without it, and its error."""
+    """The law of selected terms with each family, and each strategy, left out: what was chosen
+    without it, and the error."""
     columns = [
         Column("left_out", "left out", right=False),
         Column("networks", "networks"),
@@ -80,13 +81,13 @@ def law_table(networks: Sequence[Timed], name: str) -> Table:
             said = f"each {group} in turn"
             rows.append([said, len(logs), None, *_errors(logs), None, _held(found)[1]])
     notes = [
-        "Device time of an image as a sum of terms with coefficients of at least 0. Terms are chosen, "
-        "coefficients fitted and the interval made (by leaving bases out) without the networks they are "
-        f"tried on. The terms to choose from: {', '.join(POOL)}.",
-        "These terms were written down after every family had been seen; only a new family, or networks "
-        "that are not here, can say how far that flatters the errors.",
-        "uneven: grouped convs of more than 8 channels a group that are no power of two (their acts, or "
-        "their acts divided by the width: a group costs, not a channel); thin: of 2 to 7 channels a group.",
+        "Device time of an image as a sum of terms with coefficients of at least 0. Terms are "
+        "chosen, coefficients fitted and the interval made (by leaving bases out) without the "
+        f"networks they are tried on. The terms to choose from: {', '.join(POOL)}.",
+        "These terms were written down after every family had been seen; only a new family, or "
+        "networks that are not here, can say how far that flatters the errors.",
+        "uneven: grouped convs of more than 8 channels a group that are no power of two (their acts, "
+        "or their acts divided by the width: a group costs, not a channel); thin: of 2 to 7.",
     ]
     title = "The law of device time, tried on what took no part in it"
     return Table(name, title, columns, rows, notes)
@@ -132,7 +133,8 @@ def networks_table(networks: Sequence[Timed], name: str) -> Table:
     notes = [
         "A blank: no graph was captured; what follows is then of the eager time. channels a group: "
         "the most of its grouped convs; 1: depthwise.",
-        "GB/s: the bytes that convs and batch norms move at least if all else were fused into them "
-        "(fastscale/counts/traffic.py), over the time; multiply-adds: three times a forward pass's.",
+        "GB/s: the bytes that convs and batch norms move at least if all else were fused into "
+        "them (fastscale/counts/traffic.py), over the time; multiply-adds: of a step, three times "
+        "those of a forward pass.",
     ]
     return Table(name, "Every network", columns, rows, notes)
