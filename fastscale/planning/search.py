@@ -18,6 +18,7 @@ from fastscale.scaling.scale_to import shortest
 
 LARGEST, SMALLEST = 20_000.0, 1 / 4096  # factors tried
 _AROUND, _STEP = math.log(1.4), 0.006
+_COARSE = 6  # steps at once, farther out
 _JUMP, _FARTHEST = 2.5, 8.0  # a load beyond this is not brought back under 1 by another group width
 
 Costs = dict[str, float]
@@ -95,7 +96,10 @@ class Search:
             return None
         count = round(_AROUND / _STEP)
         factors = [edge * math.exp(_STEP * i) for i in range(-count, count + 1)]
-        found = self._best(factors + (self._beyond(factors[-1]) if self.jumps else []))
+        found = self._best(factors)
+        if self.jumps and (farther := self._best(self._beyond(factors[-1]))) is not None:
+            coarse = farther.factor
+            found = self._best([coarse * math.exp(_STEP * i) for i in range(-_COARSE, _COARSE + 1)])
         if found is None:
             return None
         found = self._best(
@@ -108,7 +112,7 @@ class Search:
         """Factors from there on, as far as a jump may have made the network before too slow."""
         found, end = [], min(factor * _FARTHEST, LARGEST)
         while factor < end and self._load(factor) < _JUMP:
-            factor *= math.exp(3 * _STEP)
+            factor *= math.exp(_COARSE * _STEP)
             found.append(factor)
         return found
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from fastscale.planning.fit import matrix
+from fastscale.planning.fit import matrix, nnls
 from fastscale.planning.law import POOL, Observation
 
 WORTH = 0.95  # a term is taken where it leaves less than this share of the error
@@ -43,11 +43,9 @@ def selection(observations: tuple[Observation, ...]) -> tuple[str, ...]:
 
 def _error(relative: np.ndarray, folds: Sequence[np.ndarray], columns: list[int]) -> float:
     """The mean of |log(predicted / measured)| over bases left out; terms divided by the times."""
-    from scipy.optimize import nnls  # slow to import
-
     x, total = relative[:, columns], 0.0
     for kept in folds:
         if kept.sum() > len(columns):
-            found, _ = nnls(x[kept], np.ones(int(kept.sum())))
+            found = nnls(x[kept], np.ones(int(kept.sum())))
             total += float(np.abs(np.log(np.maximum(x[~kept] @ found, 1e-9))).sum())
     return total / len(relative)
