@@ -75,7 +75,7 @@ def answer(records: Sequence[Record]) -> list[str]:
     device = device_of_records(records)
     found = []
     for mode, law in device.laws.items():
-        terms = ", ".join(name for name, each in law.law.seconds.items() if each)
+        terms = ", ".join(name for name, each in law.law.seconds.items() if each).replace("_", " ")
         off = ", ".join(
             f"x{math.exp(x):.2f} ({group} left out)" for group, x in law.spreads.items()
         )

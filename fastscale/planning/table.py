@@ -157,8 +157,10 @@ def _notes(plan: "Plan") -> list[str]:
             else ""
         )
         how = f"{share}{p.batch:g} image{'s' * (p.batch != 1)} a step"
+        terms = ", ".join(name for name, each in law.law.seconds.items() if each)
         notes.append(
-            f"{mode.capitalize()} on {device.name} ({envelope}): {how}; law {p.law!r} from {law.source}."
+            f"{mode.capitalize()} on {device.name} ({envelope}): {how}; law of "
+            f"{terms.replace('_', ' ')}, from {law.source}."
         )
         checked = ", ".join(
             f"{math.exp(spread):.2f} when {_LEFT_OUT[group]} left out of the fit"
@@ -170,7 +172,7 @@ def _notes(plan: "Plan") -> list[str]:
     }
     if outside:
         notes.append(
-            f"! {', '.join(sorted(outside))} outside of what was measured: the law extrapolates, "
+            f"! {', '.join(sorted(outside)).replace('_', ' ')} outside of what was measured: the law extrapolates, "
             "the interval widens with the distance."
         )
     if plan.budgets and (far := [c for c in plan.candidates if c.far]):

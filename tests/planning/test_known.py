@@ -31,7 +31,7 @@ def test_devices_say_what_was_measured_by_whom_and_how_well(capsys):
 
 def test_records_of_ones_own_say_what_they_tell():
     said = answer([r for r in committed("timing-h100") if not r.run.endswith(".reference")])
-    assert said[0].startswith("training: 132 time records") and "uneven_groups" in said[0]
+    assert said[0].startswith("training: 132 time records") and "uneven groups" in said[0]
     assert said[1] == "  1.00 times the h100's time an image, median of 132 networks"
     assert said[-1].endswith("--device nvidia-h100-80gb-hbm3 --epoch-time-min 60")
     with pytest.raises(fs.InputError, match="a law needs 7 networks"):
