@@ -194,8 +194,8 @@ def said(found: Sequence[Timed]) -> list[str]:
 
 
 _NOT_TRIED = (
-    "Which kernels these networks spend their time in was not looked at: that needs a profiler on "
-    "such a device. Whether group widths held to powers of two keep the accuracy was not tried."
+    "Which kernels these networks spend their time in was not looked at: scripts/gpu/kernels.py says "
+    "it on such a device. Whether group widths held to powers of two keep the accuracy was not tried."
 )
 
 
