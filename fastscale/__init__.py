@@ -55,6 +55,7 @@ __all__ = [
 ]
 
 _ELSEWHERE = {
+    "": ("records",),  # the package, which can be called: `fs.records()`, `fs.records.key`
     "archs": ("AnyNet", "Arch", "EffNet", "RegNet", "register_arch", "register_family"),
     "counts": ("Complexity",),
     "errors": ("InputError",),

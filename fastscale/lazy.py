@@ -7,13 +7,15 @@ from typing import Any
 
 
 def lazy(package: str, homes: Mapping[str, Sequence[str]]) -> Callable[[str], Any]:
-    """The `__getattr__` of `package`. `homes`: a module of it -> the names that lie there."""
+    """The `__getattr__` of `package`. `homes`: a module of it -> the names that lie there; "" -> the
+    modules that are names themselves."""
     home = {name: module for module, names in homes.items() for name in names}
 
     def __getattr__(name: str) -> Any:
         if name not in home:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = getattr(importlib.import_module(f"{package}.{home[name]}"), name)
+        module = importlib.import_module(f"{package}.{home[name] or name}")
+        value = getattr(module, name) if home[name] else module
         setattr(sys.modules[package], name, value)
         return value
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from fastscale.common import (
+    did_you_mean,
     number,
     open_to_append,
     parse_json,
@@ -18,6 +19,7 @@ from fastscale.common import (
     plain,
     read_bytes,
     read_text,
+    slug,
     whole_file,
     write_whole,
 )
@@ -183,3 +185,29 @@ def test_control_characters_are_written_out():
     assert plain("a\x1b[2J\u202eb\x07\r\u200b") == r"a\x1b[2J\u202eb\x07\x0d\u200b"
     assert plain(os.fsdecode(b"caf\xe9")) == r"caf\xe9"
     assert plain("Größe, 模型 ±\n\t") == "Größe, 模型 ±\n\t"
+
+
+def test_slug():
+    assert slug("NVIDIA H200, 16-mixed") == "nvidia-h200-16-mixed"
+    assert slug(" (R) ") == "r" and slug("--") == ""
+
+
+@pytest.mark.parametrize(
+    ("word", "known", "said"),
+    [
+        ("colums", ["rows", "columns"], "did you mean 'columns'?"),
+        ("fig-9", ["fig-1", "fig-2", "table"], "did you mean 'fig-1' or 'fig-2'?"),
+        (
+            "FIG-9",
+            ["fig-1", "fig-2", "fig-3", "fig-4"],
+            "did you mean 'fig-1', 'fig-2' or 'fig-3'?",
+        ),
+        (5, ["rows", "columns"], "known are rows, columns"),
+        ("x", [], "known are none"),
+        ("x", [f"word{i}" for i in range(40)], "nearest are word0, word1, word2"),
+        ("y" * 10**7, ["rows"], "known are rows"),
+    ],
+)
+def test_a_wrong_word_is_answered_with_what_is_near(word, known, said):
+    assert did_you_mean(word, known) == said
+    assert did_you_mean(word, known, see="fastscale list") == f"{said} (see `fastscale list`)"

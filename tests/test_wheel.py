@@ -139,7 +139,7 @@ FAILS = {
     "reproduce --tier smoke": "error: this needs a checkout, and fastscale is installed: clone",
     "checkpoint load-test regnety-micro.dWr-x5.2_cifar10-a86dd298": "from the repository's checkpoints/",
     "plan regnety-4gf --device nosuch": "no device is named 'nosuch'",
-    "fit --run regnety-500mf.nosuch": "no recipe is named 'nosuch'; there are, nearest first: ",
+    "fit --run regnety-500mf.nosuch": "no recipe is named 'nosuch'; known are ",
 }
 
 

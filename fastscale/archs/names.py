@@ -6,6 +6,7 @@ which of them stands in a text is the business of `scaling`, which gives its rea
 `read_strategies`. So names are equal where their texts are, however they were spelled.
 """
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -59,7 +60,7 @@ class NetworkName:
     def __post_init__(self) -> None:
         text = self.base
         if self.strategy is not None:
-            text += f".{_spelling(self.strategy)}-x{factor_text(self.factor)}"
+            text += f".{strategy_spelling(self.strategy)}-x{factor_text(self.factor)}"
         object.__setattr__(self, "name", text)
 
     def __str__(self) -> str:
@@ -126,15 +127,16 @@ def canonical(text: str) -> str:
     """The one text of a network, a run or a released file whose name is perhaps an old spelling of
     it: `alpha=2/3` or, as files had it, `alpha=2-over-3`. What is no such name stays as it is.
 
-    >>> canonical("regnety-tiny.alpha=2-over-3-x4.quick"), canonical("what else")
+    >>> canonical("regnety-tiny.alpha=2-over-3-x4.0.quick"), canonical("what else")
     ('regnety-tiny.d1_w4_g4_r1-x4.quick', 'what else')
     """
 
     def one(match: re.Match[str]) -> str:
         try:
-            return f".{_readers[0](match['strategy'].replace('-over-', '/'))}-x{match['factor']}"
+            strategy, factor = _readers[0](_as_typed(match["strategy"])), float(match["factor"])
         except InputError:
             return match[0]
+        return f".{strategy}-x{factor_text(factor)}" if math.isfinite(factor) else match[0]
 
     return text if len(text) > 2 * LONGEST else _SPELLED.sub(one, text, count=1)
 
@@ -148,8 +150,18 @@ def base_of(name: str) -> str:
     return _STEP.split(name, maxsplit=1)[0]
 
 
-def _spelling(strategy: str) -> str:
-    """The canonical one; that of a strategy which is not known here is its own, if fit for a file."""
+def _as_typed(strategy: str) -> str:
+    """A strategy as files had it, `alpha=2-over-3`, in its own spelling."""
+    return strategy.replace("-over-", "/")
+
+
+def strategy_spelling(strategy: str) -> str:
+    """The one spelling of a strategy; that of one which is not known here is its own, if fit for a
+    file, else InputError.
+
+    >>> strategy_spelling("dwrg"), strategy_spelling("alpha=.5"), strategy_spelling("theirs")
+    ('dwgr', 'd1_w2_g2_r1', 'theirs')
+    """
     try:
         return _readers[0](strategy)
     except InputError:
@@ -181,7 +193,8 @@ def _parts(text: str, known: bool) -> tuple[NetworkName, str | None]:
         raise InputError(f"{text!r}: cannot read {rest!r}; write {form}")
     network = NetworkName(base)
     if step:
+        strategy = _as_typed(step["strategy"])
         if known:
-            _readers[0](step["strategy"])  # raises, with the grammar
-        network = NetworkName(base, step["strategy"], float(step["factor"]))
+            _readers[0](strategy)  # raises, with the grammar
+        network = NetworkName(base, strategy, float(step["factor"]))
     return network, recipe["recipe"] if recipe else None

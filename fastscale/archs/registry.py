@@ -1,6 +1,5 @@
 """Names to bases, and families by name: those that are here, and those that a user registers."""
 
-import difflib
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -12,6 +11,7 @@ from fastscale.archs.anynet import AnyNet
 from fastscale.archs.arch import Arch, check_arch
 from fastscale.archs.bases import all_bases
 from fastscale.archs.effnet import EffNet
+from fastscale.common import did_you_mean
 from fastscale.errors import InputError
 
 Family = TypeVar("Family", bound=type[Arch])
@@ -34,15 +34,8 @@ def is_own(name: str) -> bool:
     return name in _own
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """`known`, the nearest to `name` first, in one line."""
-    name, known = name[:200], list(known)  # a text of megabytes would take for ever
-    score = {k: difflib.SequenceMatcher(None, name.lower(), k).ratio() for k in known}
-    return ", ".join(sorted(known, key=lambda k: (-score[k], known.index(k))))
-
-
 def base_arch(name: str) -> Arch:
-    """The base network of that name; InputError with the known names, nearest first, otherwise.
+    """The base network of that name; InputError with the nearest names otherwise.
 
     >>> base_arch("regnety-4gf").depths
     (2, 6, 16, 2)
@@ -50,9 +43,8 @@ def base_arch(name: str) -> Arch:
     try:
         return _bases().get(name) or _own[name]
     except (KeyError, TypeError):
-        raise InputError(
-            f"no network is named {name!r}; there are, nearest first: {nearest(str(name), base_names())}"
-        ) from None
+        near = did_you_mean(name, base_names(), see="fastscale list")
+        raise InputError(f"no network is named {name!r:.80}; {near}") from None
 
 
 def register_arch(arch: Arch) -> None:

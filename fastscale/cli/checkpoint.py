@@ -215,9 +215,9 @@ def cmd_load_test(args: argparse.Namespace) -> int:
 
 def cmd_import(args: argparse.Namespace) -> int:
     """Another project's file into one of ours, which loads by its path."""
+    from fastscale.release.folder import write_imported
     from fastscale.release.importing import import_file
     from fastscale.release.load import from_imported
-    from fastscale.release.publish import write_imported
 
     if not Path(args.file).is_file():
         raise InputError(f"{args.file}: no such file")

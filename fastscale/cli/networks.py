@@ -5,6 +5,7 @@ import json
 from typing import TYPE_CHECKING
 
 from fastscale.cli.options import CLASSES, COUNT, DEVICES, PIXELS, Verbs, real
+from fastscale.common import did_you_mean
 from fastscale.errors import InputError
 
 if TYPE_CHECKING:
@@ -71,12 +72,8 @@ def cmd_list(args: argparse.Namespace) -> int:
 
     names = [name for name in api.list_archs() if others[0] in name]
     if not names:
-        from fastscale.archs.registry import nearest
-
-        known = nearest(others[0], api.list_archs())
-        raise InputError(
-            f"no base network has {others[0]!r} in its name; there are, nearest first: {known}"
-        )
+        near = did_you_mean(others[0], api.list_archs(), see="fastscale list")
+        raise InputError(f"no base network has {others[0]!r} in its name; {near}")
     print(f"{'name':22}{'resolution':>10}{'flops (multiply-adds)':>24}{'params':>14}{'acts':>14}")
     for name in names:
         cx = api.complexity(name)

@@ -43,7 +43,8 @@ def cmd_reproduce(args: argparse.Namespace) -> int:
     from fastscale.reproduce.making import reproduce
 
     if args.cluster:
-        from fastscale.reproduce.slurm import Cluster, parse_further, parse_minutes
+        from fastscale.reproduce.slurm import Cluster
+        from fastscale.reproduce.slurm_options import parse_further, parse_minutes
 
         minutes, further = parse_minutes(args.time or "1-0"), parse_further(args.slurm or ())
         args.cluster = Cluster(args.gpus, minutes, args.partition, further)

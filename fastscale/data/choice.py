@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from fastscale.common import cores
 from fastscale.data.framing import Framing
 from fastscale.data.images import ImageSet
 from fastscale.data.resident import Resident, ResidentLoader
-from fastscale.data.write import cores
 from fastscale.errors import InputError
 
 if TYPE_CHECKING:

@@ -11,16 +11,16 @@ import pytorch_lightning as pl
 import torch
 
 from fastscale.common import IMAGENET_PIXELS
-from fastscale.data.beton import Index, damaged, read_both, read_info
+from fastscale.data.beton import Index, read_info
 from fastscale.data.choice import Loaders, Place, check_process, choose, say_once
 from fastscale.data.folder import SPLITS
 from fastscale.data.framing import Framing
 from fastscale.data.identity import combined_hash, data_hash, labels_digest
 from fastscale.data.images import ImageSet, spread
 from fastscale.data.info import BetonInfo
+from fastscale.data.opening import open_split
 from fastscale.data.resident import MOST, why_not
 from fastscale.data.sources import source as find_source
-from fastscale.data.stale import changed
 from fastscale.errors import InputError
 
 MOST_OF = {  # whole numbers that an argument may be
@@ -176,7 +176,9 @@ class ImageData(pl.LightningDataModule):
         self.infos: dict[str, BetonInfo] = {}
         self.indexes: dict[str, Index] = {}
         for split in splits:
-            self.infos[split], self.indexes[split] = self._read_beton(split)
+            self.infos[split], self.indexes[split] = open_split(
+                self.source, split, self._stale_is_ok
+            )
         if self._only_val:
             with suppress(InputError):  # for the identity alone
                 train = read_info(self.source.betons / "train.beton")
@@ -194,35 +196,6 @@ class ImageData(pl.LightningDataModule):
         self.val_size = val.count
         self.stored = train.stored or val.stored
         self._identify({s: (i.list_digest, i.labels_digest) for s, i in self.infos.items()})
-
-    def _read_beton(self, split: str) -> tuple[BetonInfo, Index]:
-        path = self.source.betons / f"{split}.beton"
-        info, index = read_both(path, self.source.command, old=True)
-        command = self.source.command_for(info.settings)
-        if (info.source, info.split) != (self.data_name, split):
-            raise InputError(
-                f"{path}: holds {info.source} {info.split}; "
-                f"make it again with: {self.source.command}"
-            )
-        if info.version == 1:
-            raise InputError(
-                f"{path}: written by an earlier version, which did not keep labels and stored form; "
-                f"bring it up to date (what proves to match is not encoded again) with: {command}"
-            )
-        if damaged(path, info, index):
-            raise InputError(
-                f"{path}: damaged, its image data is not what was written; "
-                f"make it again with: {command}"
-            )
-        if what := changed(self.source, info):
-            line = f"{path}: its source has changed since it was written: {what}"
-            if not self._stale_is_ok:
-                raise InputError(
-                    f"{line}; bring it up to date with: {command}, "
-                    "or go on with what is stored: --data.stale ok"
-                )
-            say_once(f"{line}; going on with what is stored (stale: ok)")
-        return info, index
 
     def _read_images(self) -> None:
         alone = self._only_val

@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, PlainValidator, model_validator
 
-from fastscale.common import parse_yaml, read_text
+from fastscale.archs.names import strategy_spelling
+from fastscale.common import did_you_mean, parse_yaml, read_text
 from fastscale.errors import InputError
 from fastscale.home import home
 from fastscale.paper.chart import Page
@@ -36,7 +37,6 @@ from fastscale.paper.declare import (
     Scaling,
     Some,
     Text,
-    did_you_mean,
     read,
 )
 from fastscale.paper.plan import Plan, RunSpec, Series, list_artifacts
@@ -264,7 +264,7 @@ def check_strategies(wanted: Sequence[str], plan: Plan) -> None:
     """ValueError for a strategy that the plan has no network of: nothing would be compared."""
     there = dict.fromkeys(s for series in plan.series for s in series.strategies if s)
     for strategy in wanted:
-        if strategy not in there:
+        if strategy_spelling(strategy) not in map(strategy_spelling, there):
             said = f"no network is scaled by {strategy!r}"
             raise ValueError(f"{said}; there are {', '.join(there)}")
 

@@ -15,7 +15,8 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeVar
 
 from pydantic import Field, PlainValidator
 
-from fastscale.paper.declare import Declared, Line, Registry, did_you_mean, read
+from fastscale.common import did_you_mean
+from fastscale.paper.declare import Declared, Line, Registry, read
 from fastscale.records import Record
 
 MEASURES = Registry["type[Measure]"]("measure", "fastscale.paper.measures")

@@ -11,28 +11,35 @@ from fractions import Fraction
 from fastscale.counts import Complexity, complexity
 from fastscale.errors import InputError
 from fastscale.paper.artifacts import Artifact, Plan
+from fastscale.paper.measured import Measured, rows, timing
 from fastscale.paper.selection import comparable
 from fastscale.paper.stats import deviation, mean
-from fastscale.records import Record, step_time
+from fastscale.records import Record
 from fastscale.scaling import Strategy, arch_named
 
 
-@dataclass(frozen=True)
-class Network:
+@dataclass(frozen=True, kw_only=True)
+class Network(Measured):
     """One network of the comparison. Times are seconds, errors percent, one value a seed."""
 
-    strategy: str | None
-    arch: str
     resolution: int
-    counts: Complexity
     multipliers: tuple[float, float, float, float]  # d, w, r, g by the strategy, before rounding
     acts_exponent: Fraction
-    factor: float
-    errors: tuple[float, ...]
-    errors_ema: tuple[float, ...]
-    wall: tuple[float, ...]
-    step_epoch: float | None
-    step_spread: float | None
+
+    @property
+    def factor(self) -> float:
+        """Of the scaling; 1: the base."""
+        return self.name.factor
+
+    @property
+    def errors_ema(self) -> list[float]:
+        """Top-1 errors of the averaged weights."""
+        return [r.top1_error_ema for r in self.trained if r.top1_error_ema is not None]
+
+    @property
+    def wall(self) -> list[float]:
+        """Wall clock of an epoch of training."""
+        return [60 * r.time for r in self.trained if r.time is not None]
 
     @property
     def acts_theory(self) -> float:
@@ -56,12 +63,12 @@ class Comparison:
     @property
     def timed_by_step(self) -> bool:
         """Whether epoch time is that of the timing runs (step x steps) or, where there are none, the wall clock of training."""
-        return any(n.step_epoch is not None for n in self.networks)
+        return any(n.step_epoch_s is not None for n in self.networks)
 
     def epoch_time(self, network: Network) -> tuple[float | None, float | None]:
         """(seconds, spread) of one training epoch; the spread is None for a single measurement."""
         if self.timed_by_step:
-            return network.step_epoch, network.step_spread
+            return network.step_epoch_s, network.step_spread_s
         return mean(network.wall), deviation(network.wall)
 
     def environment(self, name: str, kind: str | None = None):
@@ -99,38 +106,17 @@ def compare(records: Sequence[Record], artifact: Artifact, tier: str = "quick") 
                     f"record {record.id} of {arch.name}: its counts are not the network's: the record or the code is wrong"
                 )
         strategy = Strategy.parse(name.strategy) if name.strategy else None
-        trained = sorted(
-            (r for r in own if r.kind == "train"), key=lambda r: (r.seed is None, r.seed)
-        )
-        step = next((r for r in own if r.kind == "time" and "epoch_time_min" in r.values), None)
         networks.append(
             Network(
-                strategy=strategy.name if strategy else None,
-                arch=arch.name,
-                resolution=arch.resolution,
+                name=name,
                 counts=counts,
+                trained=rows(r for r in own if r.kind == "train"),
+                timed=timing(own),
+                resolution=arch.resolution,
                 multipliers=strategy.multipliers(name.factor) if strategy else (1.0, 1.0, 1.0, 1.0),
                 acts_exponent=strategy.exponents(group_conv=arch.grouped).acts
                 if strategy
                 else Fraction(0),
-                factor=name.factor,
-                errors=_values(trained, "top1_error"),
-                errors_ema=_values(trained, "top1_error_ema"),
-                wall=_values(trained, "epoch_time_s"),
-                step_epoch=60 * step.values["epoch_time_min"] if step else None,
-                step_spread=_spread(step),
             )
         )
     return Comparison(plan, tuple(networks), tuple(chosen))
-
-
-def _values(records: Sequence[Record], name: str) -> tuple[float, ...]:
-    return tuple(record.values[name] for record in records if name in record.values)
-
-
-def _spread(step: Record | None) -> float | None:
-    """The spread of the epoch time: that of the step, times the steps in an epoch."""
-    time = step_time(step, "step") if step else None
-    if step is None or time is None or time.spread is None:
-        return None
-    return 60 * step.values["epoch_time_min"] * time.spread / time.seconds

@@ -8,15 +8,15 @@ register themselves here by a decorator, each with its own model:
     def draw_panels(artifact: Artifact, spec: Panels, records: Sequence[Record]) -> Output: ...
 """
 
-import difflib
 import importlib
 import pkgutil
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from fastscale.common import did_you_mean
 from fastscale.errors import InputError
 from fastscale.scaling import Strategy, arch_named
 from fastscale.typed import STRICT, problem
@@ -53,13 +53,6 @@ def read(model: type[Spec], content: Any, where: str = "") -> Spec:
         raise InputError(": ".join(filter(None, [where, _in_words(error)]))) from None
 
 
-def did_you_mean(word: Any, known: Iterable[str]) -> str:
-    """`did you mean 'columns'?`, or all that is known where nothing is near."""
-    known = list(known)
-    near = difflib.get_close_matches(str(word)[:80], known, 1)
-    return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
-
-
 def _in_words(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
     places = [p for p in first["loc"] if p != "[key]"]
@@ -67,8 +60,8 @@ def _in_words(error: ValidationError) -> str:
     hint = ""
     if first["type"] == "literal_error":
         words = re.findall(r"'([^']*)'", first["ctx"]["expected"])
-        near = difflib.get_close_matches(str(first["input"])[:80], words, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        near = did_you_mean(first["input"], words)
+        hint = f"; {near}" if near.startswith("did you mean") else ""
     return f"{where}{problem(first)}{hint}"
 
 

@@ -6,16 +6,17 @@ others, and each device's timings, make a variant of it whose title says so. A C
 the paper's figures are about accelerators.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from fastscale.archs.bases import EFFICIENTNETS
 from fastscale.archs.names import NetworkName
+from fastscale.common import slug
 from fastscale.errors import InputError
 from fastscale.paper.artifacts import Artifact
 from fastscale.paper.stats import LEAST_POINTS, deviation, mean
-from fastscale.paper.style import SAME, WITH_GROUPS
+from fastscale.paper.style import alike
 from fastscale.records import Record, latest, step_time
 from fastscale.records.committed import check_counts
 from fastscale.records.durations import CLOCKS
@@ -24,6 +25,7 @@ from fastscale.references.devices import short_name
 from fastscale.scaling import arch_named
 from fastscale.timing.drift import at_usual_clock
 
+FIRST_EFFICIENTNET = "efficientnet-b0"
 _TIMED_UNDER = ("device", "precision", "layout", "compile", "cudnn")
 
 
@@ -91,16 +93,10 @@ def groups(records: Iterable[Record], artifact: Artifact, tier: str = "full") ->
     return found
 
 
-def slug(text: str) -> str:
-    """Lower case letters and digits with single dashes: NVIDIA H200 -> nvidia-h200."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
-
-
 def _plain(record: Record, planned: dict[str, NetworkName]) -> NetworkName:
     """The network's name as the figure has it: where there are no group convs to scale, wg is w, dwgr is dwr."""
-    strategy = record.strategy
-    if strategy in WITH_GROUPS and not arch_named(record.base).grouped:
-        strategy = SAME[strategy]
+    groups = arch_named(record.base).grouped
+    strategy = record.strategy if groups else alike(record.strategy)
     name = NetworkName(record.base, strategy, record.factor)
     return planned.get(name.name) or name
 
@@ -127,10 +123,15 @@ def _trained(recipe: str, records: Sequence[Record], names: dict[str, NetworkNam
         # the last of each seed: n counts trainings, not how often one was written down
         runs = [*{r.seed: r for r in latest(records) if names[r.arch] == name}.values()]
         if runs:
-            errors = [r.values.get("top1_error_ema", r.values["top1_error"]) for r in runs]
+            rows = [recorded(r) for r in runs]
+            errors = [
+                e
+                for r in rows
+                if (e := r.top1_error if r.top1_error_ema is None else r.top1_error_ema) is not None
+            ]
             points.append(
                 _point(
-                    runs[0],
+                    rows[0],
                     name,
                     top1_error=mean(errors),
                     top1_error_spread=deviation(errors),
@@ -161,8 +162,9 @@ def _timed(
         if own:  # measured with several batches: the largest, which fills the device
             r = max(own, key=lambda record: (record.env.get("batch") or 0, record.id))
             row = recorded(r)
-            spread = {"epoch_time_spread_min": row.epoch_time_spread_min}
-            points.append(_point(r, name, epoch_time_min=row.epoch_time_min, **spread))
+            points.append(
+                _point(row, name, epoch_time_min=row.time, epoch_time_spread_min=row.spread)
+            )
     return Group(
         "time",
         slug(" ".join([short_name(device), *differs])),
@@ -173,21 +175,28 @@ def _timed(
     )
 
 
-def _point(record: Record, name: NetworkName, **measured) -> Row:
-    strategy = (
-        "orig"
-        if name.strategy is None and re.fullmatch(r"efficientnet-b[1-7]", name.base)
-        else name.strategy
-    )
+def _point(row: Row, name: NetworkName, **measured) -> Row:
     values: dict[str, Any] = dict.fromkeys(MEASURED) | measured
     return replace(
-        recorded(record),
+        row,
         arch=name.name,
         base=name.base,
-        strategy=strategy,
+        strategy=shown_strategy(name),
         factor=name.factor,
         **values,
     )
+
+
+def shown_strategy(name: NetworkName) -> str | None:
+    """How it is scaled; "orig" of an original EfficientNet, shown beside what B0 is scaled to."""
+    original = name.base in EFFICIENTNETS and name.base != FIRST_EFFICIENTNET
+    return "orig" if original and name.strategy is None else name.strategy
+
+
+def shown_base(network: str) -> str:
+    """The base whose panel a network stands in: the original EfficientNets stand in B0's."""
+    base = NetworkName.parse(network).base
+    return FIRST_EFFICIENTNET if base in EFFICIENTNETS else base
 
 
 def _conditions(record: Record) -> tuple[str, ...]:

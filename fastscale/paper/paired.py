@@ -14,36 +14,21 @@ from fastscale.counts import Complexity
 from fastscale.data.sizes import SIZES
 from fastscale.errors import InputError
 from fastscale.paper.artifacts import Plan
+from fastscale.paper.measured import Measured, rows, timing
 from fastscale.paper.selection import Planned, conditions
-from fastscale.paper.stats import LEAST_POINTS, Estimate, estimate, pearson, summary
-from fastscale.paper.style import SAME
+from fastscale.paper.stats import LEAST_POINTS, Estimate, estimate, pearson
+from fastscale.paper.style import alike
 from fastscale.records import Record, latest
 from fastscale.records.committed import check_counts, counts
 from fastscale.scaling import Strategy, arch_named
 
 
-@dataclass(frozen=True)
-class Cell:
-    """A network: its base, about how many times the base's flops it has, its strategy (None: the base itself), and its runs by seed."""
+@dataclass(frozen=True, kw_only=True)
+class Cell(Measured):
+    """A network, and about how many times the base's flops it has."""
 
-    base: str
     size: float
-    strategy: str | None
-    arch: str
-    counts: Complexity
     base_counts: Complexity
-    runs: dict[int, Record]
-    step_epoch_s: float | None  # of the timing record: one epoch of training steps, on this device
-
-    @property
-    def errors(self) -> dict[int, float]:
-        """Top-1 error in % by seed, of the raw weights."""
-        return {seed: record.values["top1_error"] for seed, record in self.runs.items()}
-
-    @property
-    def summary(self) -> tuple[float, float | None, int] | None:
-        """(mean, sample standard deviation, n) of the errors; None without a run."""
-        return summary([*self.errors.values()])
 
     def growth(self, measure: str) -> float:
         """How many times the base's flops, params or acts it has."""
@@ -77,6 +62,10 @@ class Trained:
                 if cell.strategy
             }.values()
         )[::-1]
+
+    def besides(self, strategy: str) -> list[str]:
+        """The others."""
+        return [s for s in self.strategies if alike(s) != alike(strategy)]
 
     @property
     def on_cpu(self) -> bool:
@@ -137,14 +126,11 @@ def trained(
         check_counts(record, f"record {record.id}")
     classes = chosen[0].num_classes if chosen else classes
     where = chosen[0].env["device"] if chosen else None
-    timed = {
-        r.arch: r
-        for r in records
-        if r.kind == "time"
-        and r.data == plan.data
-        and r.env["device"] == where
-        and r.num_classes == classes
-    }
+    timed: dict[str, list[Record]] = {}
+    for r in reversed(records):  # the last of them
+        alike_made = (r.data, r.env["device"], r.num_classes) == (plan.data, where, classes)
+        if r.kind == "time" and alike_made:
+            timed.setdefault(r.arch, []).append(r)
     cells: dict[tuple, Cell] = {}
     for name in plan.names():
         made, base = counts(name.name, None, classes)[0], counts(name.base, None, classes)[0]
@@ -154,24 +140,15 @@ def trained(
             raise InputError(
                 f"{artifact}: {name.name} and another network of its strategy have about x{size:g} the base's flops"
             )
-        minutes = timed[name.name].values.get("epoch_time_min") if name.name in timed else None
-        runs = {r.seed or 0: r for r in chosen if r.arch == name.name}
         cells[key] = Cell(
-            name.base,
-            size,
-            name.strategy,
-            name.name,
-            made,
-            base,
-            dict(sorted(runs.items())),
-            60 * minutes if minutes else None,
+            name=name,
+            counts=made,
+            trained=rows(r for r in chosen if r.arch == name.name),
+            timed=timing(timed.get(name.name, [])),
+            size=size,
+            base_counts=base,
         )
     return Trained(plan, sizes, tuple(cells.values()), tuple(chosen))
-
-
-def alike(strategy: str | None) -> str | None:
-    """dwgr is dwr, and so on: group width is scaled where a network has group convs."""
-    return SAME.get(strategy, strategy) if strategy else None
 
 
 def nearest_size(growth: float, sizes: Sequence[float]) -> float:
@@ -198,9 +175,9 @@ def difference(
                 continue
             strata.append(
                 [
-                    error - other.errors[seed]
-                    for seed, error in one.errors.items()
-                    if seed in other.errors
+                    error - other.by_seed[seed]
+                    for seed, error in one.by_seed.items()
+                    if seed in other.by_seed
                 ]
             )
     return estimate(strata)

@@ -19,7 +19,7 @@ from fastscale.archs.names import NetworkName, RunName
 from fastscale.common import read_yaml
 from fastscale.home import home
 from fastscale.paper.declare import Declared, Many, Positive, Scaling, Seed, Some, Text, read
-from fastscale.paper.style import SAME
+from fastscale.paper.style import alike
 from fastscale.scaling import arch_named
 
 
@@ -116,16 +116,12 @@ class Plan(Declared):
 
         dwgr counts as dwr, and so on: with and without group width a strategy is one to the eye.
         """
-        look = SAME.get(strategy, strategy) if strategy else None
-        for series in self.series:
-            looks = {SAME.get(s, s) if s else None for s in series.strategies}
-            if (
-                base == series.base
-                and look in looks
-                and (strategy is None or factor <= max(series.factors))
-            ):
-                return True
-        return False
+        return any(
+            base == series.base
+            and (strategy is None or factor <= max(series.factors, default=0))
+            and alike(strategy) in map(alike, series.strategies)
+            for series in self.series
+        )
 
     def runs(self) -> list[RunSpec]:
         """Every network with the first seed, then with the next: a comparison cut short is still whole with fewer seeds."""

@@ -5,6 +5,8 @@ Colours are those of Okabe and Ito, and of Tol, told apart with any colour visio
 
 from typing import NamedTuple
 
+from fastscale.archs.names import strategy_spelling
+
 GREY, PALE = "#555555", "#d9d9d9"
 
 
@@ -28,27 +30,17 @@ _STRATEGIES = {
     "dr": Look("#7F7F7F", "<", 9.0, "dr: depth and resolution"),
     "dwr": Look("#E69F00", "D", 8.0, "dwr: all alike (compound)"),
     "dWr": Look("#D55E00", "*", 14.0, "dWr: mostly width (fast compound)"),
-    "alpha=2/3": Look("#882255", "p", 9.5, "alpha = 2/3"),
+    "d1_w4_g4_r1": Look("#882255", "p", 9.5, "alpha = 2/3"),
     "orig": Look("#332288", "h", 9.5, "the original EfficientNets"),
 }
-SAME = {
-    "wg": "w",
-    "dwg": "dw",
-    "wgr": "wr",
-    "dwgr": "dwr",
-    "d1_w8_g8_r1": "dWr",
-    "alpha=0.8": "dWr",
-    "alpha=4/5": "dWr",
-    "alpha=1/3": "dwr",
-    "alpha=1": "w",
-    "d1_w4_g4_r1": "alpha=2/3",
-}
-WITH_GROUPS = ("wg", "dwg", "wgr", "dwgr")
+WITHOUT_GROUPS = {"wg": "w", "dwg": "dw", "wgr": "wr", "dwgr": "dwr"}
 IN_WORDS = {
-    name: look.words.partition(": ")[2] for name, look in _STRATEGIES.items() if ": " in look.words
+    name: look.words.partition(": ")[2] or look.words
+    for name, look in _STRATEGIES.items()
+    if name not in ("base", "orig")
 }
 _OTHER = Look("#666666", "8", 9.0, "another strategy")
-_FAMILIES = {
+FAMILIES = {
     "EfficientNet": Look("#332288", "o", 7.0, "EfficientNet"),
     "RegNetX": Look("#56B4E9", "<", 8.0, "RegNetX"),
     "RegNetY": Look("#009E73", "s", 7.0, "RegNetY"),
@@ -58,13 +50,26 @@ _FAMILIES = {
 }
 
 
+def alike(strategy: str | None) -> str | None:
+    """One name for all spellings of a strategy, with group width scaled along or not: it is scaled
+    where a network has group convs.
+
+    >>> alike("dwrg"), alike("alpha=1/3"), alike("alpha=4/6"), alike(None)
+    ('dwr', 'dwr', 'd1_w4_g4_r1', None)
+    """
+    if strategy is None:
+        return None
+    spelling = strategy_spelling(strategy)
+    return WITHOUT_GROUPS.get(spelling, spelling)
+
+
 def strategy_look(strategy: str | None) -> Look:
-    """The look of a strategy, named as it was run; None is the unscaled base, "orig" one of the original EfficientNets."""
-    name = strategy or "base"
-    look = _STRATEGIES.get(SAME.get(name, name), _OTHER)
+    """The look of a strategy, in any spelling; None is the unscaled base, "orig" one of the original EfficientNets."""
+    name = strategy_spelling(strategy or "base")
+    look = _STRATEGIES.get(WITHOUT_GROUPS.get(name, name), _OTHER)
     return (
         look._replace(words=f"{name}:{look.words.partition(':')[2]}")
-        if name in WITH_GROUPS
+        if name in WITHOUT_GROUPS
         else look
     )
 
@@ -72,7 +77,7 @@ def strategy_look(strategy: str | None) -> Look:
 def family_look(family: str, strategy: str | None = None, by_strategy: bool = False) -> Look:
     """The look of a family, a neutral one for a family of one's own; `by_strategy`: its colour with
     the strategy's marker, for figures that show both."""
-    look = _FAMILIES.get(family, Look(GREY, "d", 8.0, family))
+    look = FAMILIES.get(family, Look(GREY, "d", 8.0, family))
     if not by_strategy:
         return look
     shape = strategy_look(strategy)

@@ -9,9 +9,8 @@ nor refute a claim about accelerators.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fastscale.archs.names import NetworkName
 from fastscale.paper.artifacts import Artifact, Figure, Plan
-from fastscale.paper.evidence import Group, groups
+from fastscale.paper.evidence import Group, groups, shown_strategy
 from fastscale.paper.points import MEASURES
 from fastscale.records import Record
 from fastscale.records.committed import counts
@@ -86,13 +85,6 @@ def counted(plan: Plan) -> list[Row]:
     found = []
     for name in plan.names():
         ours, _ = counts(name.name)
-        strategy = (
-            "orig"
-            if name.strategy is None
-            and arch_named(name.base).family == "EfficientNet"
-            and name.base[-1] != "0"
-            else name.strategy
-        )
         found.append(
             Row(
                 id=name.name,
@@ -101,7 +93,7 @@ def counted(plan: Plan) -> list[Row]:
                 arch=name.name,
                 family=arch_named(name.base).family,
                 base=name.base,
-                strategy=strategy,
+                strategy=shown_strategy(name),
                 factor=name.factor,
                 flops=float(ours.flops),
                 params=float(ours.params),
@@ -109,9 +101,3 @@ def counted(plan: Plan) -> list[Row]:
             )
         )
     return found
-
-
-def base_of(point: Row) -> str:
-    """The base network that a point's network is made of; the original EfficientNets belong to B0."""
-    base = NetworkName.parse(point.arch or "").base
-    return "efficientnet-b0" if base.startswith("efficientnet-b") else base

@@ -1,8 +1,9 @@
 """The runtime law fitted to timings, predictions from it, and the planner under budgets. numpy loads only where a law is fitted."""
 
+from fastscale.planning.candidate import Candidate, Conditions
 from fastscale.planning.device import MODES, Device, FittedLaw
 from fastscale.planning.devices import device_named, shipped_devices
-from fastscale.planning.plan import BUDGETS, FAMILY, STRATEGIES, Candidate, Conditions, Plan, plan
+from fastscale.planning.plan import BUDGETS, FAMILY, STRATEGIES, Plan, plan
 from fastscale.planning.predict import Prediction, predict
 
 __all__ = [

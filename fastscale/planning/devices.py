@@ -6,8 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from fastscale.archs.registry import nearest
-from fastscale.common import read_json
+from fastscale.common import did_you_mean, read_json
 from fastscale.errors import InputError
 from fastscale.planning.device import MODES, Device, from_dict, to_dict
 
@@ -62,8 +61,8 @@ def device_named(text: str | Device, modes: Sequence[str] = MODES, **chosen: Any
     records = at_hand()
     found = measured.device_by_name(text, records, modes=modes, **given)
     if found is None:
-        known = nearest(text, [*shipped_devices(), *measured.device_names(records)])
+        near = did_you_mean(text, [*shipped_devices(), *measured.device_names(records)])
         raise InputError(
-            f"no device is named {text!r}; there are, nearest first: {known}; for your own, {measured.how_to_measure()}"
+            f"no device is named {text!r}; for your own, {measured.how_to_measure()}; {near}"
         )
     return found

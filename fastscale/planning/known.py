@@ -52,7 +52,8 @@ def _row(name: str, law: FittedLaw) -> list[str]:
 
 def _at_hand(pattern: str) -> list[tuple[str, int]]:
     """Devices in records at hand that no named one stands for, and how many networks each has."""
-    from fastscale.planning.measured import LEAST, device_names, slug
+    from fastscale.common import slug
+    from fastscale.planning.measured import LEAST, device_names
     from fastscale.records.committed import at_hand
     from fastscale.references.devices import short_name
 
@@ -70,7 +71,8 @@ def _at_hand(pattern: str) -> list[tuple[str, int]]:
 def answer(records: Sequence[Record]) -> list[str]:
     """What records of one device tell: its law and how well it does, how its times stand to the
     H100's for the same networks, and how to plan for it. InputError where they are too few."""
-    from fastscale.planning.measured import device_of_records, slug
+    from fastscale.common import slug
+    from fastscale.planning.measured import device_of_records
 
     device = device_of_records(records)
     found = []

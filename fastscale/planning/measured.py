@@ -6,6 +6,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from fastscale.common import slug
 from fastscale.errors import InputError
 from fastscale.planning.device import Device, FittedLaw, Measurements, fitted_to
 from fastscale.planning.law import Observation
@@ -191,11 +192,6 @@ def device_names(records: Sequence[Record]) -> list[str]:
     """The devices that time records were measured on, each once, as `device_by_name` takes them."""
     timed = [r for r in records if r.kind == "time" and step_time(r)]
     return list(dict.fromkeys(slug(r.env["device"]) for r in timed))
-
-
-def slug(name: str) -> str:
-    """Lower case, words joined by a minus: "NVIDIA H200" is nvidia-h200."""
-    return "-".join("".join(c if c.isalnum() else " " for c in name.lower()).split())
 
 
 def _chosen(records: list[Record], what: str, **chosen: Any) -> list[Record]:

@@ -10,16 +10,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fastscale.archs import Arch
-from fastscale.archs.names import NetworkName, RunName, base_of
-from fastscale.common import IMAGENET_IMAGES
-from fastscale.counts import Complexity
+from fastscale.archs.names import base_of
 from fastscale.errors import InputError
-from fastscale.planning.device import Device
-from fastscale.planning.evidence import LARGEST_FACTOR, rank
-from fastscale.planning.memory import training_memory_mib
-from fastscale.planning.predict import FAR, Prediction, check_sizes, predict
-from fastscale.planning.search import Costs, Found, Search, Unlimited, structure
-from fastscale.planning.terms import Terms, terms
+from fastscale.planning.candidate import Candidate, Conditions, candidate, costs
+from fastscale.planning.predict import check_sizes
+from fastscale.planning.search import Found, Search, Unlimited, structure
 from fastscale.scaling import Strategy
 
 BUDGETS = ("flops", "params", "acts", "epoch_time_min", "memory_mib", "latency_ms")
@@ -27,136 +22,6 @@ STRATEGIES = ("d", "wg", "r", "dw", "dwr", "dwgr", "alpha=2/3", "dWr")
 FAMILY = tuple(f"alpha={i / 10:g}" for i in range(11))
 _MOST_BUDGET = 1e30  # of anything: a larger one is a slip of the keyboard
 _ALIKE = 1.05  # costs less than 5 % apart count as equal: no law is better than that
-_BATCH = 128  # images a step on one device, where no device says: the paper's 1024 over 8 GPUs
-
-
-@dataclass(frozen=True)
-class Conditions:
-    """What networks are judged under: the device of each mode, images a step on one device, and the epoch's images and devices."""
-
-    training: Device | None = None
-    inference: Device | None = None
-    batch: float | None = None
-    latency_batch: float | None = None  # of inference; `batch` is that of training alone
-    images: int = IMAGENET_IMAGES
-    devices: int | None = None
-    num_classes: int = 1000
-
-    def count(self, arch: Arch) -> Terms:
-        """A network's terms, with this many classes."""
-        return terms(arch, num_classes=self.num_classes)
-
-    @property
-    def training_batch(self) -> float:
-        """Images a step on one device in training."""
-        return self.batch or (self.training.law("training").batch if self.training else _BATCH)
-
-    @property
-    def served(self) -> float:
-        """Images a step on one device at inference."""
-        return self.latency_batch or (
-            self.inference.law("inference").batch if self.inference else _BATCH
-        )
-
-    def time(self, mode: str, arch: Arch, counted: Terms | None = None) -> Prediction | None:
-        """The prediction, where there is a device for it."""
-        device = self.training if mode == "training" else self.inference
-        if device is None:
-            return None
-        batch = self.latency_batch if mode == "inference" else self.batch
-        return predict(
-            arch, device, mode, batch, images=self.images, devices=self.devices, counted=counted
-        )
-
-    @property
-    def jump(self) -> bool:
-        """Whether a predicted time depends on group width."""
-        devices = ((self.training, "training"), (self.inference, "inference"))
-        return any("group_width" in d.law(mode).ranges for d, mode in devices if d is not None)
-
-    def memory_mib(self, arch: Arch) -> float:
-        """Training memory on one device; a lower bound, unless the device's records hold peaks (see memory.py)."""
-        law = self.training.law("training") if self.training else None
-        precision, factor = (law.envelope.get("precision"), law.memory) if law else ("mixed", 1.0)
-        return (
-            training_memory_mib(arch, self.training_batch, precision, num_classes=self.num_classes)
-            * factor
-        )
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """The largest network of a base and strategy within the budgets. `binds`: the budget that it fills most, `load` how far (0 to 1)."""
-
-    base: str
-    strategy: str
-    factor: float
-    arch: Arch
-    counts: Complexity
-    training: Prediction | None
-    inference: Prediction | None
-    memory_mib: float
-    binds: str | None
-    load: float | None
-    pareto: bool = False
-
-    @property
-    def rank(self) -> int:
-        """How well evidence supports the strategy: 1 is best (see `evidence`)."""
-        return 1 if self.binds is None else rank(self.strategy)
-
-    @property
-    def beyond(self) -> float:
-        """How many times outside of what was measured, or of the factors that the paper shows."""
-        predicted = [p.beyond for p in (self.training, self.inference) if p is not None]
-        return max(1.0, self.factor / LARGEST_FACTOR, *predicted)
-
-    @property
-    def far(self) -> bool:
-        """Whether it lies so far outside that it is not recommended while anything else is there."""
-        return self.beyond > FAR
-
-    @property
-    def extrapolated(self) -> bool:
-        """Whether a predicted time lies outside of what was measured."""
-        return any(p is not None and p.extrapolated for p in (self.training, self.inference))
-
-    @property
-    def standing(self) -> tuple[bool, int]:
-        """The smaller, the better supported."""
-        return self.far, self.rank
-
-    def run(self, recipe: str = "imagenet-100ep") -> str:
-        """The name that `fastscale fit --run` takes."""
-        return str(RunName(NetworkName(self.arch.name), recipe))
-
-    def to_dict(self, recipe: str = "imagenet-100ep") -> dict[str, Any]:
-        """For JSON."""
-        times = {
-            mode: None if p is None else _prediction(p)
-            for mode, p in (("training", self.training), ("inference", self.inference))
-        }
-        own = {
-            key: getattr(self, key)
-            for key in (
-                "base",
-                "strategy",
-                "factor",
-                "memory_mib",
-                "binds",
-                "load",
-                "pareto",
-                "rank",
-                "beyond",
-            )
-        }
-        return {
-            "arch": vars(self.arch),
-            **vars(self.counts),
-            **own,
-            **times,
-            "run": self.run(recipe),
-        }
 
 
 @dataclass(frozen=True)
@@ -204,7 +69,7 @@ def plan(
         raise InputError("give at least one base and one strategy to plan with")
     if not budgets:
         made = [
-            _candidate(
+            candidate(
                 base, "as it is", Found(1.0, base, conditions.count(base), {}, 0.0, ""), conditions
             )
             for base in bases
@@ -215,9 +80,8 @@ def plan(
             raise InputError(
                 f"{base.name} is scaled already: give the base, {unscaled}, whose runs have names"
             )
-    chosen = {
-        s.name: s for s in map(Strategy.parse, STRATEGIES if strategies is None else strategies)
-    }.values()
+    asked = STRATEGIES if strategies is None else strategies
+    chosen = list(dict.fromkeys(map(Strategy.parse, asked)))
     made, missing, nearest = [], {}, []
     for base in bases:
         seen: dict[tuple, str] = {}
@@ -227,7 +91,7 @@ def plan(
                 strategy,
                 budgets,
                 conditions.count,
-                lambda arch, counted: _costs(arch, counted, budgets, conditions),
+                lambda arch, counted: costs(arch, counted, budgets, conditions),
                 conditions.jump,
             )
             try:
@@ -243,7 +107,7 @@ def plan(
                 missing[base.name, strategy.name] = f"the same network as {seen[shape]}'s"
             else:
                 seen[shape] = strategy.name
-                made.append(_candidate(base, strategy.name, found, conditions))
+                made.append(candidate(base, strategy.name, found, conditions))
     if not made:
         raise InputError(
             _nothing(missing, nearest, budgets)
@@ -303,49 +167,18 @@ def _check(budgets: dict[str, float], conditions: Conditions) -> None:
         )
 
 
-def _costs(arch: Arch, counted: Terms, budgets: dict[str, float], conditions: Conditions) -> Costs:
-    found: Costs = {"flops": counted.flops, "params": counted.params, "acts": counted.acts}
-    if "epoch_time_min" in budgets:
-        training = conditions.time("training", arch, counted)
-        assert training is not None and training.epoch_time_min is not None  # _check has seen to it
-        found["epoch_time_min"] = training.epoch_time_min
-    if "latency_ms" in budgets:
-        inference = conditions.time("inference", arch, counted)
-        assert inference is not None
-        found["latency_ms"] = 1e3 * inference.step_time_s
-    if "memory_mib" in budgets:
-        found["memory_mib"] = conditions.memory_mib(arch)
-    return found
-
-
-def _candidate(base: Arch, strategy: str, found: Found, conditions: Conditions) -> Candidate:
-    counted, arch = found.terms, found.arch
-    return Candidate(
-        base=base.name,
-        strategy=strategy,
-        factor=found.factor,
-        arch=arch,
-        counts=Complexity(counted.flops, counted.params, counted.acts),
-        training=conditions.time("training", arch, counted),
-        inference=conditions.time("inference", arch, counted),
-        memory_mib=conditions.memory_mib(arch),
-        binds=found.binds or None,
-        load=found.load if found.binds else None,
-    )
-
-
 def _marked(candidates: Sequence[Candidate], budgets: dict[str, float]) -> tuple[Candidate, ...]:
-    costs = [_compared(c, budgets) for c in candidates]
+    prices = [_compared(c, budgets) for c in candidates]
 
     def beaten(i: int) -> bool:
         """By one that is better supported, or as well with more flops and no more cost."""
         own = candidates[i].counts.flops
         if candidates[i].standing > min(c.standing for c in candidates):
             return True
-        for j, other in enumerate(costs):
+        for j, other in enumerate(prices):
             if candidates[j].standing != candidates[i].standing:
                 continue
-            no_dearer = all(a <= b * _ALIKE for a, b in zip(other, costs[i], strict=True))
+            no_dearer = all(a <= b * _ALIKE for a, b in zip(other, prices[i], strict=True))
             if j != i and candidates[j].counts.flops > own and no_dearer:
                 return True
         return False
@@ -388,13 +221,3 @@ def _up(value: float) -> float:
 
 def _said(value: float) -> str:
     return f"{value:,.0f}" if value >= 1000 else f"{value:g}"
-
-
-def _prediction(p: Prediction) -> dict[str, Any]:
-    epoch = None if p.epoch_time_min is None else [p.epoch_of(p.low), p.epoch_of(p.high)]
-    return {
-        **vars(p),
-        "epoch_time_min": p.epoch_time_min,
-        "epoch_time_min_interval": epoch,
-        "step_time_s": p.step_time_s,
-    }

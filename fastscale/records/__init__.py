@@ -2,14 +2,18 @@
 
 import sys
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING
 
 from fastscale.records.durations import Duration, step_time
 from fastscale.records.environment import environment
 from fastscale.records.identity import arch_of, family_of, network_fields
 from fastscale.records.record import CONDITIONS, KINDS, SCHEMA, Record, key
 from fastscale.records.store import RecordStore, latest, read_records, write_snapshot
+
+if TYPE_CHECKING:
+    import pandas
 
 __all__ = [
     "CONDITIONS",
@@ -31,11 +35,11 @@ __all__ = [
 
 
 class _Room(ModuleType):
-    """This package, which `fastscale.records()` calls: the public function of that name, in `fastscale.api`."""
+    """This package, which can be called: `fastscale.records` is room and public function at once."""
 
-    def __call__(self, *args: Any, **options: Any) -> Any:
+    def __call__(self, runs_dir: "str | Path | None" = None) -> "pandas.DataFrame":
         """See `fastscale.api.records`."""
-        return import_module("fastscale.api").records(*args, **options)
+        return import_module("fastscale.api").records(runs_dir)
 
 
 sys.modules[__name__].__class__ = _Room

@@ -4,7 +4,6 @@ Commit and dirty flag, versions, device, cores, threads, date, and whatever the 
 warm-up, repeats). It holds no host name, no user name and no path: records are published.
 """
 
-import os
 import platform
 import re
 import subprocess
@@ -14,6 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from fastscale.common import cores
 from fastscale.home import PACKAGE
 
 PACKAGES = ("torch", "pytorch-lightning", "torchmetrics", "ffcv", "fvcore", "numpy", "fastscale")
@@ -78,11 +78,6 @@ def versions() -> dict[str, str | None]:
         except metadata.PackageNotFoundError:
             found[name] = None
     return found
-
-
-def cores() -> int:
-    """Processor cores that this process may use, which in a container is often fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def cpu_name(cpuinfo: str = "/proc/cpuinfo") -> str:

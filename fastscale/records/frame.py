@@ -25,6 +25,7 @@ MEASURED = (
     "image_time_spread_s",
     "peak_memory_mib",
     "top1_error",
+    "top1_error_ema",
     "top1_error_spread",
 )
 
@@ -55,6 +56,7 @@ class Row:
     acts: float | None = _column("activations: elements of all convolutions' outputs")
     counted: bool = _column("whether params and acts were computed for the network", False)
     data: str | None = _column("data set")
+    run: str | None = _column("its name, if ours: <network>.<recipe>, <network>.time, ...")
     recipe: str | None = _column("how it was trained")
     seed: int | None = _column("of the run")
     epochs: int | None = _column("made in training")
@@ -78,6 +80,7 @@ class Row:
     image_time_spread_s: float | None = _column("half the distance of its quartiles, seconds")
     peak_memory_mib: float | None = _column("MiB of one device")
     top1_error: float | None = _column("percent")
+    top1_error_ema: float | None = _column("percent, of the averaged weights")
     # of points that stand for several runs: how many, and the standard deviation of their errors
     runs: int = 1
     top1_error_spread: float | None = None
@@ -132,6 +135,7 @@ def recorded(record: Record) -> Row:
         params=float(record.params),
         acts=float(record.acts),
         data=record.data,
+        run=record.run,
         recipe=record.recipe,
         seed=record.seed,
         epochs=record.epochs,
@@ -153,6 +157,7 @@ def recorded(record: Record) -> Row:
         eager_image_time_s=eager and batch and eager.seconds / batch,
         peak_memory_mib=values.get("peak_memory_mib"),
         top1_error=values.get("top1_error"),
+        top1_error_ema=values.get("top1_error_ema"),
         record=record,
     )
 

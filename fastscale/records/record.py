@@ -36,11 +36,12 @@ import hashlib
 import json
 import math
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, ClassVar
 
-from fastscale.archs.names import canonical
+from fastscale.archs.names import canonical, strategy_spelling
 from fastscale.common import parse_json
 from fastscale.errors import InputError
 
@@ -90,9 +91,13 @@ class Record:
     def __post_init__(self) -> None:
         check(self)
         # an old spelling of a network is its name; what was read is kept for the line and the id
-        old = {n: v for n in ("arch", "run") if (v := getattr(self, n)) != canonical(v)}
-        for name, text in old.items():
-            object.__setattr__(self, name, canonical(text))
+        new = {"arch": canonical(self.arch), "run": canonical(self.run)}
+        if self.strategy is not None:
+            with suppress(InputError):
+                new["strategy"] = strategy_spelling(self.strategy)
+        old = {name: v for name, text in new.items() if (v := getattr(self, name)) != text}
+        for name in old:
+            object.__setattr__(self, name, new[name])
         if old:
             object.__setattr__(self, "_spelled", old)
         # 4 and 4.0 are one number, so they have to be one line and one id

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 
-from fastscale.archs import Arch
+from fastscale.archs import Arch, base_arch, base_names
 from fastscale.errors import InputError
 from fastscale.records import arch_of as recorded_arch
 from fastscale.records.frame import Row
@@ -120,10 +120,13 @@ def arch_of(row: Row) -> Arch:
 
 
 def timm_family(model: str) -> str:
-    """The family of a network as timm calls it; what is derived from ResNet (ECA, SE, wide, ...) counts as ResNet or ResNeXt."""
-    if "efficientnet" in model:
-        return "EfficientNet"
-    for prefix, family in (("regnetx", "RegNetX"), ("regnety", "RegNetY"), ("regnetz", "RegNetZ")):
-        if prefix in model:
-            return family
-    return "ResNeXt" if "resnext" in model else "ResNet"
+    """That of the network, where it is one of ours; of another the one that its name holds: what is
+    derived from ResNet (ECA, SE, wide, ...) counts as ResNet or ResNeXt.
+
+    >>> timm_family("regnetx_016"), timm_family("seresnext50_32x4d"), timm_family("vit")
+    ('RegNetX', 'ResNeXt', 'other')
+    """
+    if (arch := timm_arch(model)) is not None:
+        return arch.family
+    known = dict.fromkeys(base_arch(name).family for name in base_names())
+    return next((family for family in known if family.lower() in model), "other")

@@ -14,6 +14,7 @@ from fastscale.records.frame import Row
 from fastscale.references.devices import hardware, torch_version
 from fastscale.references.networks import point_arch, timm_arch, timm_family, zoo_name
 from fastscale.references.tables import parsed, text_of
+from fastscale.scaling import arch_named
 
 PAPER = "arXiv 2103.06877"  # in the origin of the paper's own points
 PRECISIONS = {"amp": "16-mixed", "amp_bf16": "bf16-mixed", "bf16": "bf16-true", "fp32": "32-true"}
@@ -54,7 +55,7 @@ def _paper(line: Mapping[str, str]) -> list[dict[str, Any]]:
             "kind": "train",
             "network": f"{line['family']} {line['target']}",
             "arch": arch.name,
-            "family": line["family"],
+            "family": arch.family,
             "base": name.base,
             "strategy": None if line["strategy"] == "none" else line["strategy"],
             "factor": name.factor,
@@ -76,13 +77,13 @@ def _paper(line: Mapping[str, str]) -> list[dict[str, Any]]:
 def _zoo(line: Mapping[str, str]) -> list[dict[str, Any]]:
     """Training on 8 devices, and inference on one."""
     batch = int(line["batch_total"]) / int(line["gpus"])
-    arch = zoo_name(line["model"])
+    arch = arch_named(zoo_name(line["model"]))
     both: dict[str, Any] = {
         "origin": "facebookresearch/pycls, MODEL_ZOO",
         "network": line["model"],
-        "arch": arch,
-        "family": line["model"].partition("-")[0],
-        "base": arch,
+        "arch": arch.name,
+        "family": arch.family,
+        "base": arch.name,
         "resolution": int(line["train_resolution"]),
         **{count: float(line[count]) for count in ("flops", "params", "acts")},
         "data": "imagenet",

@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from fastscale.archs.names import base_of
 from fastscale.common import render
 from fastscale.data.sources import SOURCES
 from fastscale.records import Record
@@ -15,7 +16,8 @@ def card(entry: Entry, records: Sequence[Record]) -> str:
     """The model card in Markdown: what it is, results, counts, how it was trained, how to load it, limits."""
     env = next((r.env for r in records if r.seed == entry.seed), None)
     own = {"train": train_command(entry), "verify": verify_command(entry)}
-    return page("card.md.j2", e=entry, runs=len(entry.record_ids), env=env, **own)
+    base = base_of(entry.arch) if "--arch" in entry.arguments else None
+    return page("card.md.j2", e=entry, runs=len(entry.record_ids), env=env, own_base=base, **own)
 
 
 def index(entries: Sequence[Entry]) -> str:

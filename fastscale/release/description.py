@@ -12,8 +12,9 @@ from fastscale.archs import Arch
 from fastscale.archs.names import NetworkName
 from fastscale.common import parse_json
 from fastscale.errors import InputError
+from fastscale.release.manifest import Name
 from fastscale.scaling import network_of, own_definition
-from fastscale.training.checkpoint_io import is_channels, is_plain
+from fastscale.training.values import is_channels, is_plain
 from fastscale.typed import STRICT, checked, made
 
 FORMAT_VERSION = 1
@@ -48,7 +49,7 @@ class Description:
     where a field does not apply: imported weights have a `source` instead of a run.
     """
 
-    arch: str
+    arch: Name
     num_classes: Annotated[int, Field(ge=1, le=1_000_000)]
     resolution: int
     test_resolution: int
@@ -61,7 +62,7 @@ class Description:
     ] = "RGB"
     strategy: str | None = None
     classes: Annotated[tuple[str, ...], Field(strict=False)] | None = None
-    run: str | None = None
+    run: Name | None = None
     seed: int | None = None
     recipe: Annotated[dict[str, Any], checked(is_plain, "settings by name")] | None = None
     data: str | None = None

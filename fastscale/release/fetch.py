@@ -9,6 +9,7 @@ from fastscale.data.download import download
 from fastscale.data.paths import offline
 from fastscale.data.source_kinds import lock
 from fastscale.errors import InputError
+from fastscale.home import home
 from fastscale.release import places
 from fastscale.release.manifest import SUFFIX, Entry, is_name, is_url
 
@@ -20,7 +21,7 @@ def fetch(entry: Entry) -> Path:
 
     InputError where it is nowhere, a mirror served something else (deleted), or FASTSCALE_OFFLINE forbids to ask.
     """
-    local = places.home() / entry.file
+    local = home().checkpoints / entry.file
     if local.exists() or local.is_symlink():
         return plain(local, entry)
     return from_urls(list(entry.urls), entry.file, entry.sha256, entry.bytes)

@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from pydantic.dataclasses import dataclass
 from typing_extensions import TypedDict
 
 from fastscale.archs.names import canonical
-from fastscale.archs.registry import nearest
-from fastscale.common import parse_json, plain, read_text
+from fastscale.common import did_you_mean, parse_json, plain, read_text
 from fastscale.errors import InputError
 from fastscale.typed import STRICT, Count, Percent, Text, Texts, checked, made
 
@@ -31,6 +30,8 @@ AS_RECORDED = ("arch", "num_classes", "resolution", "flops", "params", "acts", "
                "run", "recipe", "epochs")  # fmt: skip
 AS_IN_FILE = ("arch", "num_classes", "resolution", "test_resolution", "weights", "dtype", "data",
               "data_hash", "run", "seed", "licence")  # fmt: skip
+# of a network or a run: an old spelling (alpha=2/3) is read as the one that it has now
+Name = Annotated[Text, AfterValidator(canonical)]
 TOLERANCE_LIMIT = 1.0  # percentage points: more would let a wrong file pass
 
 
@@ -69,7 +70,7 @@ class Entry:
     sha256: Annotated[str, checked(re.compile("[0-9a-f]{64}").fullmatch, "64 hex digits")]
     bytes: Count
     urls: Annotated[Texts, checked(lambda v: all(map(is_url, v)), "a list of http(s) addresses")]
-    arch: Text
+    arch: Name
     num_classes: Count
     resolution: Count
     test_resolution: Count
@@ -81,7 +82,7 @@ class Entry:
     data: Text
     data_hash: Text | None
     val_images: Count | None
-    run: Text
+    run: Name
     recipe: Text
     epochs: Count
     seed: int
@@ -200,7 +201,5 @@ def find(name: str, entries: list[Entry]) -> Entry | None:
 
 def unknown(name: str, entries: list[Entry]) -> InputError:
     """What to say of a name that nothing is released under."""
-    there = nearest(name, [e.name for e in entries]) if entries else "none yet"
-    return InputError(
-        f"no checkpoint is named {name!r}; released, nearest first: {there}; a file is given by its path"
-    )
+    near = did_you_mean(name, [e.name for e in entries], see="fastscale checkpoint list")
+    return InputError(f"no checkpoint is named {name!r} (a file is given by its path); {near}")

@@ -5,32 +5,27 @@ import sys
 from pathlib import Path
 
 from fastscale.common import shown
-from fastscale.home import home as current_home
+from fastscale.home import home
 from fastscale.release.manifest import Entry, read_manifest
 
 MANIFEST, RECORDS = "manifest.json", "records.jsonl"
 
 
-def home() -> Path:
-    """The folder of released checkpoints: $FASTSCALE_CHECKPOINTS, else checkpoints/ beside the package."""
-    return current_home().checkpoints
-
-
-def own_home() -> Path:
+def to_publish() -> Path:
     """The folder that `publish` writes into: $FASTSCALE_CHECKPOINTS, else checkpoints/ of the
     current folder. Never the package's own, unless that is where one stands."""
     chosen = os.environ.get("FASTSCALE_CHECKPOINTS")
-    return home() if chosen else Path.cwd() / "checkpoints"
+    return home().checkpoints if chosen else Path.cwd() / "checkpoints"
 
 
 def cache() -> Path:
     """Where downloads are kept: `checkpoints` in $FASTSCALE_DATA or ~/.cache/fastscale."""
-    return current_home().data / "checkpoints"
+    return home().data / "checkpoints"
 
 
 def released() -> list[Entry]:
     """Every entry of the manifest."""
-    return read_manifest(home() / MANIFEST)
+    return read_manifest(home().checkpoints / MANIFEST)
 
 
 def say(line: str) -> None:

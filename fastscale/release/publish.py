@@ -1,23 +1,19 @@
 """`fastscale checkpoint publish`: from a run's seeds to one released file, its manifest entry, its records and its card."""
 
-import hashlib
 import math
 import os
-import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from fastscale.archs.names import released_name
 from fastscale.common import shown, write_whole
-from fastscale.data.source_kinds import lock
 from fastscale.errors import InputError
-from fastscale.records import Record, RecordStore, read_records, write_snapshot
+from fastscale.records import Record
 from fastscale.release import places
-from fastscale.release.card import card, index, with_zoo
 from fastscale.release.checkpoint import Checkpoint, from_training, read_file, to_bytes
+from fastscale.release.folder import sha256, write_release
 from fastscale.release.manifest import (
     AS_RECORDED,
     SUFFIX,
@@ -25,120 +21,21 @@ from fastscale.release.manifest import (
     Entry,
     is_name,
     is_url,
-    manifest_text,
-    read_manifest,
 )
 from fastscale.release.retrain import further_arguments
 from fastscale.release.score import Score, score
+from fastscale.release.seeds import AVERAGED, RAW, Seed, choose, errors_over, finished
 from fastscale.training.better import (
-    ENDING,
-    better_weights,
-    check_choice,
     epochs_made,
     say_apart,
 )
-from fastscale.training.checkpoint_io import is_number, read_checkpoint
-from fastscale.training.runs import RunFolder
+from fastscale.training.checkpoint_io import read_checkpoint
+from fastscale.training.values import is_number
 from fastscale.typed import made
 
-AVERAGED, RAW = ENDING["ema"], ENDING["raw"]
 TOLERANCE = (
     0.02  # percentage points: two of 10,000 images, which another machine's rounding may turn
 )
-
-
-@dataclass(frozen=True)
-class Seed:
-    """A finished run's folder and record."""
-
-    path: Path
-    record: Record
-
-
-def finished(
-    run: str | os.PathLike, runs_dir: str | os.PathLike = "runs"
-) -> tuple[list[Seed], Seed | None]:
-    """(all finished seeds of the run, the one that `run` names or None): `run` is a run's name, its folder, or a seed's folder."""
-    path = Path(run).expanduser()
-    if not path.is_dir():
-        path = RunFolder(runs_dir, str(run), 0).path.parent
-    path = path.absolute()
-    named = path if (path / "record.json").is_file() or (path / "last.ckpt").is_file() else None
-    folder = named.parent if named else path
-    if not folder.is_dir():
-        raise InputError(
-            f"{run}: no such run in {runs_dir}; give its folder, or its name and --runs-dir"
-        )
-    seeds = []
-    for sub in sorted(folder.glob("seed*"), key=lambda p: (len(p.name), p.name)):
-        number = sub.name.removeprefix("seed")
-        if (
-            number.isdigit()
-            and (record := RunFolder(folder.parent, folder.name, int(number)).record) is not None
-        ):
-            seeds.append(Seed(sub, record))
-    own = next((s for s in seeds if s.path == named), None)
-    if not seeds or (named and own is None):
-        raise InputError(
-            f"{named or folder}: holds no finished run (no record.json); `fastscale fit` finishes it"
-        )
-    like = (own or seeds[0]).record
-    for seed in seeds:
-        for field in ("run", "arch", "num_classes", "data", "data_hash", "recipe_hash", "epochs"):
-            if getattr(seed.record, field) != getattr(like, field):
-                raise InputError(
-                    f"{folder}: its seeds differ in {field}: they are not runs of one thing; publish a folder of equal ones"
-                )
-    return seeds, own
-
-
-def choose(
-    seeds: Sequence[Seed], named: Seed | None = None, weights: str = "auto"
-) -> tuple[str, Seed]:
-    """(suffix of the errors, the seed): averaged or raw weights by mean recorded error, then the seed nearest to their mean.
-
-    Never the best one: that would be a number no reader's own run can expect.
-    """
-
-    def top1(kind: str) -> list[float]:
-        return [
-            s.record.values[f"top1_error{kind}"]
-            for s in seeds
-            if f"top1_error{kind}" in s.record.values
-        ]
-
-    check_choice(weights)
-    averaged, raw = top1(AVERAGED), top1(RAW)
-    if len(raw) < len(seeds):
-        raise InputError(f"{seeds[0].path}: its record has no top1_error")
-    means = {"top1_error": statistics.fmean(raw)}
-    if all_averaged := len(averaged) == len(seeds):
-        means["top1_error_ema"] = statistics.fmean(averaged)
-    taken = better_weights(means, all_averaged) if weights == "auto" else weights
-    if taken == "ema" and not all_averaged:
-        raise InputError(f"{seeds[0].path}: has no averaged weights of every seed")
-    kind = ENDING[taken]
-    mean = statistics.fmean(top1(kind))
-    return kind, named or min(
-        seeds, key=lambda s: (abs(s.record.values[f"top1_error{kind}"] - mean), s.record.seed or 0)
-    )
-
-
-def errors_over(seeds: Sequence[Seed], chosen: Seed, kind: str) -> dict[str, dict[str, Any]]:
-    """Each error of the chosen weights: this seed's value, and n, mean, sample std over all seeds."""
-    out: dict[str, dict[str, Any]] = {}
-    for name in ("top1_error", "top5_error"):
-        values = [s.record.values[name + kind] for s in seeds if name + kind in s.record.values]
-        if values:
-            std = statistics.stdev(values) if len(values) > 1 else None
-            out[name] = {
-                "value": chosen.record.values[name + kind],
-                "n": len(values),
-                "mean": statistics.fmean(values),
-                "std": std,
-                "seeds": [s.record.seed for s in seeds if name + kind in s.record.values],
-            }
-    return out
 
 
 def publish(
@@ -219,16 +116,11 @@ def publish(
         **{name: getattr(record, name) for name in (*AS_RECORDED, "seed")},
     )
     entry = made(Entry, values)
-    folder = Path(out) if out is not None else places.own_home()
+    folder = Path(out) if out is not None else places.to_publish()
     write_release(folder, entry, data, [s.record for s in seeds])
     if weights == "auto":
         say_apart(record.values, "ema" if kind == AVERAGED else "raw", chosen.path)
     return entry, folder / entry.file
-
-
-def sha256(data: bytes) -> str:
-    """Hex digest."""
-    return hashlib.sha256(data).hexdigest()
 
 
 def described(seed: Seed, kind: str, dtype: str, licence: str) -> Checkpoint:
@@ -283,49 +175,3 @@ def compare(
         if not math.isclose(found.errors[name], value, rel_tol=0, abs_tol=tolerance + 1e-9):
             far = f"{found.errors[name]} %, recorded is {value} %, more than {tolerance} apart"
             raise InputError(f"{record.run}: not released: in {dtype} the {name} is {far}")
-
-
-def write_release(folder: Path, entry: Entry, data: bytes, records: Sequence[Record]) -> None:
-    """File, records, manifest, cards: each whole or as before, the manifest last but for the cards that are made from it."""
-    with lock(folder / ".publish.lock", places.say):
-        folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / entry.file, data)
-        store = folder / places.RECORDS
-        write_snapshot(store, [*RecordStore(store).read(), *records])
-        entries = [e for e in read_manifest(folder / places.MANIFEST) if e.name != entry.name] + [
-            entry
-        ]
-        write_whole(folder / places.MANIFEST, manifest_text(entries))
-        write_cards(folder)
-
-
-def write_cards(folder: Path) -> None:
-    """Every card, the index, and the table in the README above the folder (where it has marks), made again from manifest and records."""
-    entries = read_manifest(folder / places.MANIFEST)
-    records = (
-        {r.id: r for r in read_records(folder / places.RECORDS)}
-        if (folder / places.RECORDS).is_file()
-        else {}
-    )
-    for entry in entries:
-        write_whole(
-            folder / f"{entry.name}.md",
-            card(entry, [records[i] for i in entry.record_ids if i in records]),
-        )
-    write_whole(folder / "README.md", index(entries))
-    readme = folder.parent / "README.md"
-    if (
-        readme.is_file()
-        and (text := with_zoo(before := readme.read_text(encoding="utf-8"), entries)) != before
-    ):
-        write_whole(readme, text)
-
-
-def write_imported(checkpoint: Checkpoint, source: str, out: str | os.PathLike = ".") -> Path:
-    """Another project's weights as a local file in the released format, which loads by its path; no manifest names it."""
-    data = to_bytes(checkpoint.about, checkpoint.weights)
-    name = f"{released_name(checkpoint.about.arch, source)}-{sha256(data)[:8]}"
-    folder = Path(out)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / (name + SUFFIX), data)
-    return folder / (name + SUFFIX)

@@ -16,17 +16,19 @@ TRAINER = ("gradient_clip_val", "gradient_clip_algorithm", "deterministic", "syn
 
 
 def further_arguments(record: Record, content: dict[str, Any], folder: Path) -> tuple[str, ...]:
-    """The data, every override of the recipe and the decisive options of the trainer.
+    """A network of one's own, the data, every override of the recipe, what decides of the trainer.
 
     `content`: of the run's checkpoint; `folder`: the run's, whose settings.json is read where it
-    is. A folder of this machine is written PATH: no released file names it.
+    is. A folder of this machine is written PATH, the file of one's own network FILE: no released
+    file names them.
     """
     trained, own = content.get("trained_with", {}), content["hyper_parameters"]["recipe"]
     try:
         usual = plain_values(load_recipe(record.recipe or "").as_dict())
     except InputError:  # a recipe that only the user has: all of it is said
         usual = {}
-    out = _data(trained.get("source") or record.data or "", usual.get("data"))
+    out = ["--arch", "FILE"] if record.definition is not None else []
+    out += _data(trained.get("source") or record.data or "", usual.get("data"))
     for name, value in sorted(plain_values(own).items()):
         if name not in UNSAID and (name not in usual or value != usual[name]):
             text = value if isinstance(value, str) else json.dumps(value)

@@ -4,12 +4,11 @@ import math
 import statistics
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from fastscale.archs.names import canonical
 from fastscale.errors import InputError
+from fastscale.home import home
 from fastscale.records import Record, RecordStore
 from fastscale.release import places
 from fastscale.release.checkpoint import Checkpoint, read_file
@@ -35,7 +34,7 @@ def records_in(path: Path) -> dict[str, Record]:
 
 def records_here() -> dict[str, Record]:
     """The records beside the manifest, by id."""
-    return records_in(places.home() / places.RECORDS)
+    return records_in(home().checkpoints / places.RECORDS)
 
 
 def verify(
@@ -115,7 +114,7 @@ def check_records(entry: Entry, records: dict[str, Record]) -> tuple[list[str], 
         f"{f}: the manifest and record {r.id} differ"
         for r in own
         for f in AS_RECORDED
-        if _one_spelling(getattr(r, f)) != _one_spelling(getattr(entry, f))
+        if getattr(r, f) != getattr(entry, f)
     ]
     for r in (r for r in own if r.seed == entry.seed):
         for f, value in (("commit", r.env.get("git_commit")), ("date", r.env["date"])):
@@ -124,10 +123,6 @@ def check_records(entry: Entry, records: dict[str, Record]) -> tuple[list[str], 
                     f"{f}: the manifest says {getattr(entry, f)!r}, record {r.id} {value!r}"
                 )
     return [r.id for r in own], problems
-
-
-def _one_spelling(value: Any) -> Any:
-    return canonical(value) if isinstance(value, str) else value
 
 
 def evaluated(

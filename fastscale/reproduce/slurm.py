@@ -4,32 +4,25 @@ Jobs belong to the cluster, not to this command: Ctrl-C leaves them, and a secon
 """
 
 import json
-import re
 import runpy
 import shutil
-import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fastscale.common import read_json, write_whole
+from fastscale.common import write_whole
 from fastscale.errors import InputError
 from fastscale.home import home
 from fastscale.paper.artifacts import Plan
 from fastscale.records import RecordStore
 from fastscale.reproduce.drawing import time_arguments
-from fastscale.reproduce.local import last_line, result, tail
 from fastscale.reproduce.plan import Run
-from fastscale.training.runs import progress
+from fastscale.reproduce.slurm_queue import ENDED, problem, read_job, states, watch
 
 REQUEUES = 1000  # times that a job may run out of time: a long run lives through many
-POLL = 10.0  # seconds between looks at the queue
-ENDED = "ENDED"
-SHOWN = 4  # running jobs whose progress fits in a line
 
 
 class Work:
@@ -160,7 +153,7 @@ class Cluster:
         folders = {run.label: run.folder.path.absolute() / "job" for run in todo}
         for run in todo:
             self.submit(folders[run.label], job_name(run), self.arguments(run), self.gpus)
-        self.watch({run.label: (folders[run.label], run) for run in todo})
+        watch(self.kind, {run.label: (folders[run.label], run) for run in todo})
         return [
             f"{run.label}: {problem(folders[run.label], run)}" for run in todo if run.own is None
         ]
@@ -176,14 +169,14 @@ class Cluster:
             time_arguments(plan, runs_dir.absolute()),
             min(self.gpus, 1),
         )
-        self.watch({"timing": (folder, None)})
+        watch(self.kind, {"timing": (folder, None)})
         return len([r for r in store.read()[before:] if r.kind == "time"]) >= len(
             {name.name for name in plan.names()}
         )
 
     def submit(self, folder: Path, name: str, arguments: Sequence[str], gpus: int) -> None:
         """One job, unless the one noted in `folder` still lives."""
-        if self.states([folder]).get(folder, ENDED) != ENDED:
+        if states(self.kind, [folder]).get(folder, ENDED) != ENDED:
             print(f"  {name}: in the queue already, job {read_job(folder)}", flush=True)
             return
         folder.mkdir(parents=True, exist_ok=True)
@@ -200,134 +193,7 @@ class Cluster:
         )
         print(f"  {name}: submitted, job {job.job_id}", flush=True)
 
-    def states(self, folders: Sequence[Path]) -> dict[Path, str]:
-        """The state of the job noted in each folder, as SLURM names it, or ENDED; {} where the queue did not answer."""
-        jobs = {folder: read_job(folder) for folder in folders}
-        if self.kind == "local":
-            import submitit
-
-            names = {
-                folder: submitit.LocalJob(folder, job).state if job else ENDED
-                for folder, job in jobs.items()
-            }
-            return {
-                folder: ENDED if state in ("FINISHED", "INTERRUPTED", "FAILED", ENDED) else state
-                for folder, state in names.items()
-            }
-        if not any(jobs.values()):
-            return dict.fromkeys(folders, ENDED)
-        queue = subprocess.run(
-            ["squeue", "--me", "--noheader", "--format=%A %T"], capture_output=True, text=True
-        )
-        if queue.returncode:  # a busy controller: ask again later
-            return {}
-        listed = dict(
-            line.split()[:2] for line in queue.stdout.splitlines() if len(line.split()) >= 2
-        )
-        return {folder: listed.get(job or "", ENDED) for folder, job in jobs.items()}
-
-    def watch(self, jobs: dict[str, tuple[Path, Run | None]]) -> None:
-        """Says each change of state until every job has ended."""
-        print(
-            f"{len(jobs)} jobs; Ctrl-C leaves them to the cluster, and the same command finds them again",
-            flush=True,
-        )
-        said = ""
-        living = dict(jobs)
-        while living:
-            states = self.states([folder for folder, _ in living.values()])
-            for label, (folder, run) in list(living.items()):
-                if states.get(folder) == ENDED:
-                    del living[label]
-                    line = (
-                        f"{label}: ended"
-                        if run is None
-                        else (result(run) if run.own else f"{label}: failed")
-                    )
-                    print(
-                        f"[{len(jobs) - len(living):{len(str(len(jobs)))}}/{len(jobs)}] {line}",
-                        flush=True,
-                    )
-            counted = Counter(
-                states[folder].lower() for folder, _ in living.values() if folder in states
-            )
-            line = ", ".join(f"{count} {state}" for state, count in sorted(counted.items()))
-            going = [
-                (label, run)
-                for label, (folder, run) in living.items()
-                if run and states.get(folder) == "RUNNING"
-            ]
-            shares = "; ".join(
-                f"{label}: {100 * progress(run.folder.path):.0f} %" for label, run in going[:SHOWN]
-            )
-            line += f" ({shares}{'; ...' if len(going) > SHOWN else ''})" if shares else ""
-            if line and line != said:
-                print(f"        {line}", flush=True)
-                said = line
-            if living:
-                time.sleep(POLL)
-
 
 def job_name(run: Run) -> str:
     """As squeue shows it."""
     return f"{run.spec.run}.seed{run.spec.seed}"
-
-
-def read_job(folder: Path) -> str | None:
-    """The number of the job noted in a folder."""
-    try:
-        return str(read_json(folder / "job.json")["job"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def problem(folder: Path, run: Run) -> str:
-    """What a run that left no record said last, and where the rest stands."""
-    job = read_job(folder)
-    logs = [folder / f"{job}_0_log.{kind}" for kind in ("err", "out")]
-    for log in logs:
-        lines = tail(log)
-        said = [line for line in lines if line.startswith("error: ")] or [
-            line for line in lines if line and not line.startswith(" ")
-        ]
-        if said:
-            return f"{said[-1][:240]} (log: {log})"
-    return f"it left no log{last_line(run)} (folder: {folder})"
-
-
-def parse_minutes(text: str) -> int:
-    """SLURM's spellings of a time limit: minutes, minutes:seconds, hours:minutes:seconds, days-hours, days-hours:minutes[:seconds].
-
-    >>> [parse_minutes(t) for t in ("90", "90:30", "8:00:00", "2-0", "1-12:30")]
-    [90, 91, 480, 2880, 2190]
-    """
-    found = re.fullmatch(r"(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?", text)
-    if not found:
-        raise InputError(
-            f"--time {text!r}: write it as SLURM does: minutes, hours:minutes:seconds, or days-hours"
-        )
-    days, a, b, c = (int(v or 0) for v in found.groups())
-    if found[1] is not None:
-        seconds = ((24 * days + a) * 60 + b) * 60 + c
-    elif found[4] is not None:
-        seconds = (a * 60 + b) * 60 + c
-    else:
-        seconds = a * 60 + b
-    if seconds < 60:
-        raise InputError(f"--time {text!r}: give at least a minute")
-    return -(-seconds // 60)
-
-
-def parse_further(pairs: Sequence[str]) -> dict[str, str]:
-    """`KEY=VALUE` pairs, keys as sbatch's long options."""
-    found = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals or not re.fullmatch(r"[a-z][a-z_-]*", key):
-            raise InputError(
-                f"--slurm {pair!r}: write KEY=VALUE, as in --slurm account=vision or --slurm cpus_per_task=8"
-            )
-        found[key.replace("-", "_")] = value
-    if not found.get("nodes", "1").isdigit() or found.get("nodes") == "0":
-        raise InputError(f"--slurm nodes={found['nodes']}: give a number of at least 1")
-    return found

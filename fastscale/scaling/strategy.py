@@ -7,9 +7,9 @@ group width's is g = s^(e_g/2).
 import math
 import re
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 from fastscale.archs.check import said_number
 from fastscale.archs.names import read_strategies
@@ -34,21 +34,27 @@ _own: dict[str, "Strategy"] = {}  # by name, as registered
 
 @dataclass(frozen=True)
 class Strategy:
-    """Shares of the scaling factor; depth + width + resolution = 1. `group_width` 0: group widths stay as they are."""
+    """Shares of the scaling factor; depth + width + resolution = 1. `group_width` 0: group widths
+    stay as they are. Two spellings of a strategy (`name`) are equal: `spelling` is the one in names.
 
-    name: str
+    >>> Strategy.parse("alpha=.5") == Strategy.parse("alpha=1/2") == Strategy.parse("r1_g2_w2_d1")
+    True
+    """
+
+    name: str = field(compare=False)
     depth: Fraction
     width: Fraction
     resolution: Fraction
     group_width: Fraction = Fraction(0)
+    spelling: str = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         try:
-            for field in ("depth", "width", "resolution", "group_width"):
-                share = getattr(self, field)
+            for letter in ("depth", "width", "resolution", "group_width"):
+                share = getattr(self, letter)
                 if not isinstance(share, int | float | Fraction) or isinstance(share, bool):
                     raise TypeError
-                object.__setattr__(self, field, Fraction(share).limit_denominator(10**6))
+                object.__setattr__(self, letter, Fraction(share).limit_denominator(10**6))
         except (TypeError, ValueError, OverflowError):
             raise InputError(f"strategy {self.name!r}: shares must be finite numbers") from None
         if (
@@ -67,18 +73,26 @@ class Strategy:
             raise InputError(
                 f"strategy {self.name!r}: depth + width + resolution shares must sum to 1, got {total}"
             )
+        object.__setattr__(self, "spelling", self._spelling())
 
-    @classmethod
-    def from_weights(
-        cls, name: str, d: Fraction, w: Fraction, g: Fraction, r: Fraction
-    ) -> "Strategy":
-        """Shares = weight / (sum of the d, w and r weights); g's share has the same divisor."""
-        total = d + w + r
-        if total == 0:
-            raise InputError(
-                f"strategy {name!r} scales nothing: give at least one of d, w, r a weight; use {GRAMMAR}"
-            )
-        return cls(name, d / total, w / total, r / total, g / total)
+    def _spelling(self) -> str:
+        """The letters where all weights are equal, else whole weights; a name of one's own stays.
+
+        >>> [Strategy.parse(s).spelling for s in ("alpha=2/3", "alpha=0.8", "g1_w1", "d1_w0.5_r1")]
+        ['d1_w4_g4_r1', 'dWr', 'wg', 'd2_w1_r2']
+        """
+        shares = (self.depth, self.width, self.group_width, self.resolution)
+        with suppress(InputError):
+            if _shares(self.name) == shares:
+                whole = math.lcm(*(share.denominator for share in shares))
+                weights = [int(share * whole) for share in shares]
+                weights = [weight // math.gcd(*weights) for weight in weights]
+                given = {letter: n for letter, n in zip("dwgr", weights, strict=True) if n}
+                if set(given.values()) == {1}:
+                    return "".join(given)
+                text = "_".join(f"{letter}{n}" for letter, n in given.items())
+                return _NAMED.get(text, text)
+        return self.name
 
     @classmethod
     def parse(cls, text: "str | Strategy") -> "Strategy":
@@ -91,60 +105,7 @@ class Strategy:
             return text
         if not isinstance(text, str):
             raise InputError(f"a strategy is text or a Strategy, got {text!r}; use {GRAMMAR}")
-        return _own.get(text) or cls._read(text)
-
-    @classmethod
-    @lru_cache(maxsize=4096)
-    def _read(cls, text: str) -> "Strategy":
-        if text == "dWr":
-            return cls.from_weights(text, Fraction(1), Fraction(8), Fraction(8), Fraction(1))
-        if text.startswith("alpha="):
-            return cls._alpha(text)
-        if text and set(text) <= set("dwgr") and len(set(text)) == len(text):
-            weights = {letter: Fraction(1) for letter in text}
-        else:
-            pairs = [_WEIGHT.fullmatch(part) for part in text.split("_")]
-            weights = {m[1]: Fraction(m[2]) for m in pairs if m}
-            if not all(pairs) or len(weights) != len(pairs):
-                raise InputError(f"unknown strategy {text[:60]!r}; use {GRAMMAR}")
-        return cls.from_weights(text, *(weights.get(letter, Fraction(0)) for letter in "dwgr"))
-
-    @classmethod
-    def _alpha(cls, text: str) -> "Strategy":
-        """Table 4: a share alpha to width (and group width), the rest in equal parts to depth and resolution."""
-        written, alpha = text.removeprefix("alpha="), Fraction(-1)
-        with suppress(ZeroDivisionError):
-            if _ALPHA.fullmatch(written):
-                alpha = Fraction(written).limit_denominator(10**6)
-        if not 0 <= alpha <= 1:
-            raise InputError(
-                f"{text[:40]!r}: alpha must be a number from 0 to 1, as in 'alpha=2/3' or 'alpha=0.8'"
-            )
-        rest = (1 - alpha) / 2
-        return cls(text, rest, alpha, rest, alpha)
-
-    @cached_property
-    def spelling(self) -> str:
-        """The one spelling that stands in names: the letters where all weights are equal, else whole
-        weights; a name of one's own stays.
-
-        >>> [Strategy.parse(s).spelling for s in ("alpha=2/3", "alpha=0.8", "g1_w1", "d1_w0.5_r1")]
-        ['d1_w4_g4_r1', 'dWr', 'wg', 'd2_w1_r2']
-        """
-        try:
-            if self != Strategy._read(self.name):
-                return self.name
-        except InputError:
-            return self.name
-        shares = (self.depth, self.width, self.group_width, self.resolution)
-        whole = math.lcm(*(share.denominator for share in shares))
-        weights = [int(share * whole) for share in shares]
-        weights = [weight // math.gcd(*weights) for weight in weights]
-        given = {letter: n for letter, n in zip("dwgr", weights, strict=True) if n}
-        if set(given.values()) == {1}:
-            return "".join(given)
-        text = "_".join(f"{letter}{n}" for letter, n in given.items())
-        return _NAMED.get(text, text)
+        return _own.get(text) or _read(text)
 
     def multipliers(self, factor: float) -> tuple[float, float, float, float]:
         """(depth, width, resolution, group width) multipliers at scaling factor `factor` (> 0, finite)."""
@@ -176,6 +137,54 @@ class Strategy:
                 f"{self}: closed form {found} does not meet its stage"
             )
         return found
+
+
+@lru_cache(maxsize=4096)
+def _read(text: str) -> Strategy:
+    d, w, g, r = _shares(text)
+    return Strategy(text, d, w, r, g)
+
+
+@lru_cache(maxsize=4096)
+def _shares(text: str) -> tuple[Fraction, Fraction, Fraction, Fraction]:
+    """Of depth, width, group width and resolution: weight / (sum of the d, w and r weights).
+
+    InputError that states the grammar for what is none of it.
+    """
+    if text == "dWr":
+        text = "d1_w8_g8_r1"
+    if text.startswith("alpha="):
+        return _alpha(text)
+    if text and set(text) <= set("dwgr") and len(set(text)) == len(text):
+        weights = {letter: Fraction(1) for letter in text}
+    else:
+        pairs = [_WEIGHT.fullmatch(part) for part in text.split("_")]
+        weights = {m[1]: Fraction(m[2]) for m in pairs if m}
+        if not all(pairs) or len(weights) != len(pairs):
+            raise InputError(f"unknown strategy {text[:60]!r}; use {GRAMMAR}")
+    d, w, g, r = (weights.get(letter, Fraction(0)) for letter in "dwgr")
+    total = d + w + r
+    if total == 0:
+        raise InputError(
+            f"strategy {text!r} scales nothing: give at least one of d, w, r a weight; use {GRAMMAR}"
+        )
+    shares = [(share / total).limit_denominator(10**6) for share in (d, w, g, r)]
+    return shares[0], shares[1], shares[2], shares[3]
+
+
+def _alpha(text: str) -> tuple[Fraction, Fraction, Fraction, Fraction]:
+    """Table 4: a share alpha to width (and group width), the rest in equal parts to depth and
+    resolution. 2/3 is held as the fraction itself, and so is .666666667: to one in a million."""
+    written, alpha = text.removeprefix("alpha="), Fraction(-1)
+    with suppress(ZeroDivisionError):
+        if _ALPHA.fullmatch(written):
+            alpha = Fraction(written).limit_denominator(10**6)
+    if not 0 <= alpha <= 1:
+        raise InputError(
+            f"{text[:40]!r}: alpha must be a number from 0 to 1, as in 'alpha=2/3' or 'alpha=0.8'"
+        )
+    rest = ((1 - alpha) / 2).limit_denominator(10**6)
+    return rest, alpha, alpha, rest
 
 
 # the strategies of Tables 1, 2 and 4 in the paper's order

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from fastscale.archs import Arch
-from fastscale.archs.registry import nearest
+from fastscale.common import did_you_mean
 from fastscale.errors import InputError
 from fastscale.records import Record, environment, network_fields
 from fastscale.timing.device import usable_device
@@ -51,9 +51,7 @@ def time_epochs(
             f"images, num_classes, batch, rounds and devices must be at least 1, got {got} (and a round's seconds finite and above 0)"
         )
     if what not in WHAT:
-        raise InputError(
-            f"nothing to measure is called {what!r}; there are, nearest first: {nearest(what, WHAT)}"
-        )
+        raise InputError(f"nothing to measure is called {what!r}; {did_you_mean(what, WHAT)}")
     device = usable_device(device)
     found = time_steps(
         archs,

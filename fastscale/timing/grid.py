@@ -28,8 +28,8 @@ from pathlib import Path
 from typing import Any
 
 from fastscale.archs.names import NetworkName
-from fastscale.archs.registry import base_arch, nearest
-from fastscale.common import IMAGENET_IMAGES, read_yaml
+from fastscale.archs.registry import base_arch
+from fastscale.common import IMAGENET_IMAGES, did_you_mean, read_yaml
 from fastscale.data.sizes import epoch_of
 from fastscale.errors import InputError
 from fastscale.home import home
@@ -112,9 +112,8 @@ def load_grid(name: str) -> Grid:
         raise InputError(f"a grid is named by text, got {name!r}; there are: {grid_names()}")
     path = Path(name) if name.endswith((".yaml", ".yml")) else home().grids / f"{name}.yaml"
     if not os.path.isfile(path):
-        raise InputError(
-            f"no grid is named {name!r}; there are, nearest first: {nearest(name, grid_names())}; or give a YAML file"
-        )
+        near = did_you_mean(name, grid_names())
+        raise InputError(f"no grid is named {name!r}, nor is it a YAML file; {near}")
     known = [f.name for f in fields(Grid)]
     content = _table(read_yaml(path), known, ("name", "parts", "reference"), str(path))
     reference = _table(
@@ -178,10 +177,8 @@ def _planned(artifacts: Sequence[str], where: str) -> tuple[NetworkName, ...]:
         path = home().artifacts / f"{name}.yaml"
         if not path.is_file():
             known = [other.stem for other in path.parent.glob("*.yaml")]
-            said = nearest(str(name), sorted(known))
-            raise InputError(
-                f"{where}: no artifact is named {name!r}; there are, nearest first: {said}"
-            )
+            near = did_you_mean(name, sorted(known))
+            raise InputError(f"{where}: no artifact is named {name!r}; {near}")
         tier = (read_yaml(path).get("tiers") or {}).get("full")
         if not tier:
             raise InputError(f"{where}: {name} plans no networks (it has no tier `full`)")
@@ -203,7 +200,7 @@ def make_networks(
             if strategy == "base":
                 found.append(NetworkName(base))
                 continue
-            name = Strategy.parse(str(strategy)).name
+            name = Strategy.parse(str(strategy)).spelling
             for factor in factors:
                 size = _number(factor, 1_000_000, f"{where}: a factor")
                 found.append(NetworkName(base, name, float(size)))
@@ -259,9 +256,7 @@ def _table(content: Any, known: Sequence[str], needed: Sequence[str], where: str
         raise InputError(f"{where}: expected keys with values, got {type(content).__name__}")
     for key in content:
         if key not in known:
-            raise InputError(
-                f"{where}: unknown key {key!r}; there are, nearest first: {nearest(str(key), known)}"
-            )
+            raise InputError(f"{where}: unknown key {key!r:.80}; {did_you_mean(key, known)}")
     missing = [key for key in needed if key not in content]
     if missing:
         raise InputError(f"{where}: missing key {', '.join(missing)}")

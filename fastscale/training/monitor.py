@@ -18,10 +18,10 @@ from torch.utils.tensorboard.summary import hparams
 from fastscale.archs.names import NetworkName
 from fastscale.counts import complexity
 from fastscale.errors import InputError
-from fastscale.training.checkpoint_io import is_number
 from fastscale.training.classifier import ImageClassifier
 from fastscale.training.device_meter import HELD_BACK, DeviceMeter
 from fastscale.training.scoring import ERRORS
+from fastscale.training.values import is_number
 
 SUMS = ("seconds", "busy", "waited", "images")  # of an epoch under way
 EPOCH = ("epoch_time_s", "images_per_s", "data_wait_share")  # of a whole one

@@ -10,8 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from fastscale.archs.registry import nearest
-from fastscale.common import parse_yaml, read_text
+from fastscale.common import did_you_mean, parse_yaml, read_text
 from fastscale.errors import InputError
 from fastscale.home import home
 
@@ -166,9 +165,8 @@ class Recipe:
             if not isinstance(key, str):
                 raise InputError(f"{where}: a setting is named by text, got {_short(key)}")
             if key not in known:
-                raise InputError(
-                    f"{where}: no setting is named {key!r}; there are, nearest first: {nearest(key, known)}"
-                )
+                near = did_you_mean(key, known)
+                raise InputError(f"{where}: no setting is named {key!r:.80}; {near}")
         return cls(**values)
 
     @property
@@ -224,16 +222,15 @@ def recipe_names() -> list[str]:
 
 
 def load_recipe(name: str) -> Recipe:
-    """The recipe of that name (or YAML file); InputError with the known names, nearest first, otherwise."""
+    """The recipe of that name (or YAML file); InputError with the nearest names otherwise."""
     if not isinstance(name, str):
         raise InputError(
             f"a recipe is named by text, got {name!r}; there are: {', '.join(recipe_names())}"
         )
     path = Path(name) if name.endswith((".yaml", ".yml")) else home().recipes / f"{name}.yaml"
     if not os.path.isfile(path):
-        raise InputError(
-            f"no recipe is named {name!r}; there are, nearest first: {nearest(name, recipe_names())}"
-        )
+        near = did_you_mean(name, recipe_names())
+        raise InputError(f"no recipe is named {name!r}; {near}")
     return _recipe(read_text(path), path)
 
 

@@ -10,10 +10,11 @@ from torch import Tensor, nn
 
 from fastscale.errors import InputError
 from fastscale.models.finite import not_finite
-from fastscale.training.checkpoint_io import is_number, is_whole, read_checkpoint
+from fastscale.training.checkpoint_io import read_checkpoint
 from fastscale.training.classifier import ImageClassifier
 from fastscale.training.optimizer import sgd
 from fastscale.training.recipe import Recipe
+from fastscale.training.values import is_number, is_whole
 
 HOW = "give --restart to begin this run anew, or bring back its own file"
 

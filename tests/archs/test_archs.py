@@ -80,10 +80,10 @@ def test_archs_are_frozen_values():
         arch.resolution = 100
 
 
-def test_unknown_name_lists_the_nearest_first():
+def test_an_unknown_name_is_answered_with_the_nearest():
     with pytest.raises(
         ValueError,
-        match=r"no network is named 'regnety-4g'; there are, nearest first: regnety-4gf,",
+        match=r"no network is named 'regnety-4g'; did you mean 'regnety-4gf', .*see `fastscale list`",
     ):
         fs.arch("regnety-4g")
     with pytest.raises(ValueError, match="name or an arch"):

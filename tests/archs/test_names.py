@@ -19,6 +19,9 @@ from fastscale.scaling import arch_named
         ("alpha=1", "wg"),
         ("alpha=1/3", "dwgr"),
         ("rwd", "dwr"),
+        ("dwrg", "dwgr"),
+        ("alpha=.5", "d1_w2_g2_r1"),
+        ("alpha=1/2", "d1_w2_g2_r1"),
         ("d1_w0.5_r1", "d2_w1_r2"),
     ],
 )
@@ -67,7 +70,9 @@ def test_old_names_of_runs_and_files():
     old = "regnety-micro.alpha=2-over-3-x2.9_cifar10-2eda44a8"
     assert canonical(old) == f"{new}_cifar10-2eda44a8"
     assert released_name("regnety-micro.alpha=2/3-x2.9", "cifar10") == f"{new}_cifar10"
-    for text in ("", "quick", "resnext-101.nonsense-x2", "a-x2", "x" * 10_000):
+    assert canonical("regnety-micro.dWr-x4.0.quick") == "regnety-micro.dWr-x4.quick"
+    assert NetworkName.parse("regnety-micro.alpha=2-over-3-x2.90").name == new
+    for text in ("", "quick", "resnext-101.nonsense-x2", "a-x2", "a.dWr-x1e999", "x" * 10_000):
         assert canonical(text) == text
 
 
@@ -78,6 +83,9 @@ def test_a_record_of_an_old_name_keeps_its_line_and_is_the_same_fact():
     fields |= {"env": {"device": "x", "date": "2026-01-01"}}
     old = Record(arch="regnety-tiny.alpha=2/3-x2", run="regnety-tiny.alpha=2/3-x2.time", **fields)
     new = Record(arch=fs.arch(old.arch).name, run="regnety-tiny.d1_w4_g4_r1-x2.time", **fields)
+    assert (
+        old.strategy == new.strategy == "d1_w4_g4_r1" and '"strategy":"alpha=2/3"' in old.to_json()
+    )
     assert old.arch == "regnety-tiny.d1_w4_g4_r1-x2" and key(old) == key(new)
     assert '"arch":"regnety-tiny.alpha=2/3-x2"' in old.to_json() and old.id != new.id
     assert Record.from_json(old.to_json()).id == old.id

@@ -175,6 +175,9 @@ def test_from_fit_to_a_released_file(own, mine, tmp_path, image_folder, data_hom
     assert main(["evaluate", str(folder), "--data", source]) == 0
     entry, path = publish(folder, out=tmp_path / "out", source=source)
     assert entry.arch == network and path.name.startswith(f"{network}_")
+    command = f"fastscale fit --run {network}.quick --seed_everything 0 --arch FILE "
+    card = path.with_suffix(".md").read_text()
+    assert command in card and f"`FILE` defines the base network `{name}`" in card
     net = fs.load(path)
     assert net.arch == arch and fs.complexity(net.arch, num_classes=net.num_classes)
 

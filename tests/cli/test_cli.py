@@ -44,7 +44,7 @@ def test_scale_by_factor_and_to_a_target(capsys):
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (["info", "regnety-4g"], "nearest first: regnety-4gf"),
+        (["info", "regnety-4g"], "did you mean 'regnety-4gf'"),
         (["info", "resnet-50", "--resolution", "16"], ">= 32"),
         (["scale", "regnety-4gf", "g", "2"], "scales nothing"),
         (["scale", "regnety-4gf", "dWr", "0"], "factor: wanted a number from"),

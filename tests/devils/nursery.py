@@ -72,10 +72,10 @@ def become(order: dict[str, Any]) -> None:
 
         using_home(order["home"]).__enter__()
     faulthandler.register(signal.SIGUSR1)  # says where one hangs
-    from fastscale import common
+    from fastscale.common import writing
 
     for path, target in order.get("links", {}).items():
-        os.symlink(target, path.format(pid=os.getpid(), host=common._host()))
+        os.symlink(target, path.format(pid=os.getpid(), host=writing._host()))
     if "watched" in order:
         from tests.devils.killing import Killer
 

@@ -61,7 +61,7 @@ def test_unknown_name_says_the_nearest_first():
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("title:", "titel:", "unknown key 'titel'; did you mean 'title'?"),
+        ("title:", "titel:", "unknown key 'titel'; did you mean 'title'"),
         ("kind: comparison", "kind: poem", "kind must be one of theory, group-width, counts"),
         ("name: quick", "name: slow", "the file's name says 'quick'"),
         ("    seeds: [0, 1]", "    seeds: [0, 1]\n    colour: red", "unknown key 'colour'"),

@@ -91,6 +91,17 @@ def test_a_mistake_is_named_with_its_file(declared, name, old, new, said):
     assert "\n" not in str(caught.value)
 
 
+def test_a_strategy_may_be_spelled_otherwise_in_a_claim_than_in_the_series(declared):
+    declared("evidence-cifar10", "reference: dwgr", "reference: rwgd")
+    declared(
+        "evidence-cifar10", "{paired: alpha=2/3, minus: dwgr}", "{paired: alpha=4/6, minus: dwrg}"
+    )
+    artifact = load_artifact("evidence-cifar10")
+    found = artifact.drawing.trained(artifact, [])
+    assert found.besides("rwgd") == found.besides("dwgr") != [*found.strategies]
+    assert found.cell("regnety-micro", 2, "rwgd") is found.cell("regnety-micro", 2, "dwgr")
+
+
 @pytest.mark.parametrize(
     "name", [n for n in list_artifacts() if isinstance(load_artifact(n), Figure)]
 )

@@ -7,7 +7,7 @@ import pytest
 
 from fastscale.errors import InputError
 from fastscale.paper.artifacts import load_artifact
-from fastscale.paper.evidence import groups, slug
+from fastscale.paper.evidence import groups
 from fastscale.paper.views import views
 from fastscale.records import write_snapshot
 from fastscale.records.committed import facts
@@ -215,7 +215,3 @@ def test_views(measured, figure):
     assert gpu.published_values("time") and gpu.our_values("time")
     foreign = found["fig-6-with-imagenette-60ep"]
     assert foreign.our_values("error") and not foreign.published_values("error")
-
-
-def test_slug():
-    assert slug("NVIDIA H200, 16-mixed") == "nvidia-h200-16-mixed"

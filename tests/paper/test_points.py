@@ -112,6 +112,8 @@ def test_training_files_borrow_their_counts():
         ("resnext50_32x4d", "ResNeXt"),
         ("resnet18", "ResNet"),
         ("regnetz_d8", "RegNetZ"),
+        ("ecaresnet50t", "ResNet"),
+        ("vit_tiny", "other"),
     ],
 )
 def test_families_of_timm(model, family):

@@ -68,7 +68,10 @@ def test_the_interval_is_wider_for_a_family_that_was_not_measured():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"device": "h900"}, r"no device is named 'h900'.*v100, .*fastscale time.*--device"),
+        (
+            {"device": "h900"},
+            r"no device is named 'h900'.*fastscale time.*--device.*; did you mean 'h100'",
+        ),
         ({"device": "v100", "mode": "inference"}, "only training was measured there"),
         ({"device": "v100", "precision": "16-mixed"}, "named device: its name says"),
         ({"device": "v100", "batch": 0}, "batch must be a whole number of at least 1"),

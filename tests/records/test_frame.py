@@ -112,6 +112,8 @@ import fastscale
 from fastscale.records import Record
 assert "pandas" not in sys.modules
 import fastscale.records
+from fastscale import records
+assert records is fastscale.records and records.Record is Record
 print(len(fastscale.records()), Record.__name__)
 """
     done = subprocess.run(

@@ -129,7 +129,7 @@ def test_what_cannot_be_had_is_said(zoo, tmp_path, monkeypatch):
     rows = zoo[1]
     with pytest.raises(
         ValueError,
-        match="no public weights are named 'pycls/regnetx'; there are, nearest first: pycls/regnetx-tiny",
+        match="no public weights are named 'pycls/regnetx'; did you mean 'pycls/regnetx-tiny'",
     ):
         load_known("pycls/regnetx", tmp_path)
     monkeypatch.setenv("FASTSCALE_OFFLINE", "1")

@@ -63,7 +63,7 @@ def test_the_released_network_of_this_checkout_loads(monkeypatch):
     [
         (
             "regnety-tiny_colour",
-            "no checkpoint is named 'regnety-tiny_colour'; released, nearest first: regnety-tiny_colours-",
+            "no checkpoint is named 'regnety-tiny_colour' .*; did you mean 'regnety-tiny_colours-",
         ),
         ("../regnety-tiny_colours", "no such checkpoint"),
         ("/etc/passwd", "not a checkpoint|cut short"),

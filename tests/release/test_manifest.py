@@ -4,7 +4,9 @@ import json
 
 import pytest
 
+import fastscale as fs
 from fastscale.errors import InputError
+from fastscale.release.description import KEY, Description, describe
 from fastscale.release.manifest import find, is_name, manifest_text, read_manifest
 
 ERROR = {"value": 1, "n": 1, "mean": 1, "std": None, "seeds": [0]}
@@ -15,6 +17,25 @@ def test_round_trip(release, tmp_path):
     path = tmp_path / "checkpoints" / "manifest.json"
     assert read_manifest(path) == [entry] and manifest_text(read_manifest(path)) == path.read_text()
     assert read_manifest(tmp_path / "none.json") == []
+
+
+def test_an_old_spelling_of_a_network_is_read_as_its_name(release, tmp_path):
+    release(arch="regnety-tiny", run="regnety-tiny.quick")
+    path = tmp_path / "checkpoints" / "manifest.json"
+    text = path.read_text()
+    for key in ("arch", "run"):
+        text = text.replace(f'"{key}": "regnety-tiny', f'"{key}": "regnety-tiny.alpha=2/3-x2')
+    path.write_text(text)
+    (entry,) = read_manifest(path)
+    assert entry.arch == "regnety-tiny.d1_w4_g4_r1-x2" and entry.run == f"{entry.arch}.quick"
+    assert "alpha" not in manifest_text([entry])
+
+
+def test_an_old_spelling_in_the_header_of_a_file_is_read_as_its_name(tiny):
+    arch = fs.arch("regnety-tiny.alpha=2/3-x2")
+    about = describe(arch, num_classes=3, mean=tiny[0].mean, std=tiny[0].std, weights="raw")
+    old = about.to_json().replace("d1_w4_g4_r1", "alpha=2/3")
+    assert Description.from_metadata({KEY: old}, "here").arch == arch.name
 
 
 @pytest.mark.parametrize(

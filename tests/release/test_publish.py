@@ -11,11 +11,14 @@ import torch
 import fastscale as fs
 from fastscale.cli import main
 from fastscale.errors import InputError
+from fastscale.home import home
 from fastscale.records import Record, RecordStore
 from fastscale.release import places
 from fastscale.release.card import ZOO_END, ZOO_START, card, index, with_zoo
+from fastscale.release.folder import write_cards
 from fastscale.release.manifest import manifest_text, read_manifest
-from fastscale.release.publish import Seed, choose, errors_over, finished, publish, write_cards
+from fastscale.release.publish import publish
+from fastscale.release.seeds import Seed, choose, errors_over, finished
 from fastscale.release.verify import verify
 from fastscale.training.checkpoint_io import read_checkpoint
 
@@ -276,18 +279,18 @@ def test_verify_says_what_is_wrong(runs, data_of_runs, tmp_path, capsys):
 def test_the_committed_cards_are_made_from_the_committed_manifest(monkeypatch):
     """And every error and count in it from its records and the arch."""
     monkeypatch.delenv("FASTSCALE_CHECKPOINTS")
-    home = places.home()
+    shipped = home().checkpoints
     entries, records = (
-        read_manifest(home / "manifest.json"),
-        {r.id: r for r in RecordStore(home / "records.jsonl").read()},
+        read_manifest(shipped / "manifest.json"),
+        {r.id: r for r in RecordStore(shipped / "records.jsonl").read()},
     )
-    assert (home / "README.md").read_text() == index(entries)
-    readme = (home.parent / "README.md").read_text()
+    assert (shipped / "README.md").read_text() == index(entries)
+    readme = (shipped.parent / "README.md").read_text()
     assert with_zoo(readme, entries) == readme and all(
         f"(checkpoints/{entry.file})" in readme for entry in entries
     )
     for entry in entries:
-        assert (home / f"{entry.name}.md").read_text() == card(
+        assert (shipped / f"{entry.name}.md").read_text() == card(
             entry, [records[i] for i in entry.record_ids]
         )
         found = verify(entry, evaluate=False)
@@ -308,7 +311,7 @@ def test_every_verb_shows_an_example(capsys, verb):
 
 
 def test_the_readme_above_gets_its_table_where_it_has_marks(tmp_path):
-    entries = read_manifest(places.home() / "manifest.json") or read_manifest(
+    entries = read_manifest(home().checkpoints / "manifest.json") or read_manifest(
         Path(__file__).parents[2] / "checkpoints" / "manifest.json"
     )
     text = f"before\n{ZOO_START}\nold\n{ZOO_END}\nafter\n"

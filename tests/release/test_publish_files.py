@@ -6,10 +6,11 @@ import shlex
 import pytest
 
 from fastscale.cli import main
+from fastscale.home import home
 from fastscale.records import Record
-from fastscale.release import places
 from fastscale.release.card import ZOO_END, ZOO_START, card
-from fastscale.release.publish import publish, write_release
+from fastscale.release.folder import write_release
+from fastscale.release.publish import publish
 from fastscale.release.retrain import further_arguments
 
 RUN = "regnety-tiny.quick"
@@ -90,7 +91,7 @@ def test_another_folder_gets_its_own_checkpoints(runs, monkeypatch, tmp_path, ca
     monkeypatch.setenv("FASTSCALE_DATA", str(runs[2]))
     monkeypatch.delenv("FASTSCALE_CHECKPOINTS")
     monkeypatch.chdir(tmp_path)
-    clone = places.home()
+    clone = home().checkpoints
     before = {p: p.stat().st_mtime_ns for p in [*clone.iterdir(), clone.parent / "README.md"]}
     assert main(["checkpoint", "publish", RUN, "--runs_dir", str(runs[0])]) == 0
     assert str(tmp_path / "checkpoints") in capsys.readouterr().out
@@ -116,7 +117,7 @@ def test_the_spread_is_rounded_once(published):
         r.values["top1_error" + ("_ema" if entry.weights == "averaged" else "")] for r in records
     ]
     assert entry.errors["top1_error"]["mean"] == sum(values) / 2
-    clone = places.home()
+    clone = home().checkpoints
     assert not clone.exists()  # the tests' own
     error = {"value": 38.8, "n": 3, "mean": 38.78, "std": 0.8150051, "seeds": [0, 1, 2]}
     from fastscale.release.card import percent

@@ -208,7 +208,7 @@ def test_list_runs_names_what_fit_takes(capsys, no_law):
         (["list", "runs", "a", "b"], "one part of a name"),
         (
             ["list", "regnetq-4gf"],
-            "no base network has 'regnetq-4gf' in its name; there are, nearest first: regnet",
+            "no base network has 'regnetq-4gf' in its name; did you mean 'regnet",
         ),
         (["list", "runs", "--devices", "0"], "--devices: wanted a whole number from 1"),
         (["reproduce", "quick", "--jobs", "-1"], "--jobs: wanted a whole number from 1"),

@@ -10,9 +10,10 @@ import pytest
 
 from fastscale.cli import main
 from fastscale.records import RecordStore
-from fastscale.reproduce import slurm as module
+from fastscale.reproduce import slurm, slurm_queue
 from fastscale.reproduce.plan import needed
-from fastscale.reproduce.slurm import Cluster, parse_further, parse_minutes
+from fastscale.reproduce.slurm import Cluster
+from fastscale.reproduce.slurm_options import parse_further, parse_minutes
 
 SUBMIT = ["--cluster", "slurm", "--gpus-per-run", "0"]
 
@@ -96,12 +97,12 @@ def test_spellings():
 def test_jobs_of_submitits_own_executor(small_artifact, imagenet, tmp_path, capsys, monkeypatch):
     """No cluster needed: jobs are submitted, outlive a Ctrl-C, are found again, and leave their records."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.setattr(module, "POLL", 0.2)
+    monkeypatch.setattr(slurm_queue, "POLL", 0.2)
     artifact, runs_dir = small_artifact("made-up", (None,)), tmp_path / "runs"
     cluster = Cluster(0, 60, kind="local")
     todo = needed([artifact], "quick", runs_dir)
     with monkeypatch.context() as patch:
-        patch.setattr(Cluster, "watch", lambda self, jobs: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(slurm, "watch", lambda kind, jobs: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             cluster.train(todo, runs_dir)
     assert "submitted" in capsys.readouterr().out
@@ -113,7 +114,7 @@ def test_jobs_of_submitits_own_executor(small_artifact, imagenet, tmp_path, caps
 
 def test_reproduce_on_slurm(slurm, small_artifact, imagenet, tmp_path, capsys, monkeypatch):
     """Two jobs; one is pre-empted and requeued, and both end with records."""
-    monkeypatch.setattr(module, "POLL", 0.5)
+    monkeypatch.setattr(slurm_queue, "POLL", 0.5)
     small_artifact("made-up", (None, "wg"))
     runs_dir = tmp_path / "runs"
     folder = runs_dir / "on-imagenet" / "regnety-tiny.quick" / "seed0" / "job"

@@ -77,7 +77,8 @@ def test_a_device_is_checked_though_nothing_is_to_train(tmp_path, capsys, data_h
         )
         == 2
     )
-    assert "no device is named 'v10'; there are, nearest first: v100, " in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "no device is named 'v10'; " in err and "did you mean 'v100'" in err
     check_device("made-up accelerator", [time_record()])
     with pytest.raises(InputError, match="no device is named"):
         check_device("made-up accelerator", [])

@@ -272,7 +272,7 @@ def test_a_smaller_batch_answers_what_was_asked_for():
     [
         ([], "give networks, or --grid"),
         (["regnety-tiny", "--grid", "cpu"], "give networks, or --grid"),
-        (["--grid", "no-such"], "nearest first"),
+        (["--grid", "no-such"], "known are"),
         (["--grid", "cpu", "--budget", "0"], "--budget: wanted a number from"),
         (
             ["--grid", "cpu", "--precision", "bf16-mixed"],

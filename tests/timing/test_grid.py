@@ -65,7 +65,7 @@ def test_a_part_takes_the_networks_that_artifacts_plan(tmp_path):
     ]
     assert [n.name for n in part.networks] == list(dict.fromkeys(planned))
     for old, new, said in (
-        ("fig-6", "fig-66", "no artifact is named 'fig-66'; there are, nearest first: fig-6"),
+        ("fig-6", "fig-66", "no artifact is named 'fig-66'; did you mean 'fig-6'"),
         ("fig-6", "table-1", "table-1 plans no networks"),
         ("artifacts", "factors: [2]\n    artifacts", "artifacts, or bases, strategies and factors"),
     ):
@@ -145,7 +145,7 @@ def test_a_grid_is_every_combination_once(tmp_path):
         ("[32-true]", "[fp8]", "precision 'fp8': there are 32-true"),
         ("[channels_last]", "[nhwc]", "layout 'nhwc'"),
         ("[train]", "[sleep]", "what 'sleep'"),
-        ("bases: [regnety-tiny]", "bases: [regnety-huge]", "nearest first"),
+        ("bases: [regnety-tiny]", "bases: [regnety-huge]", "did you mean 'regnety-4gf'"),
         ("factors: [2, 4]", "factors: [-1]", "above 0, got -1"),
         ("factors: [2, 4]", "factors: 2", "must be a list"),
         ("    batch: 2\n", "    batch: 0\n", "at least 1, got 0"),
@@ -171,7 +171,7 @@ def test_a_grid_is_every_combination_once(tmp_path):
         ("name: g", "name: g\nrecipe: [a]", "recipe must be text"),
         ("name: g", "name: [x]", "a name is of letters"),
         ("name: g", "name: ../../x", "a name is of letters"),
-        ("bases: [regnety-tiny]", "bases: [5]", "nearest first"),
+        ("bases: [regnety-tiny]", "bases: [5]", "nearest are"),
         ("factors: [2, 4]", "factors: [.nan]", "a factor must be a finite number above 0, got nan"),
         ("name: g", "name: [", "not YAML"),
     ],
@@ -184,7 +184,7 @@ def test_a_wrong_grid_is_told_in_one_line(tmp_path, old, new, message):
 
 
 def test_an_unknown_grid_names_the_known_ones():
-    with pytest.raises(InputError, match="nearest first: cpu"):
+    with pytest.raises(InputError, match="did you mean 'cpu'"):
         load_grid("cpus")
 
 

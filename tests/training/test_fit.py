@@ -232,7 +232,7 @@ def test_all_loaders_train_and_score_alike(source, tmp_path):
         (["--run", "regnety-tiny.wg-x2"], "names no recipe"),
         (
             ["--run", "regnety-tiny.wg-x2.quik"],
-            "no recipe is named 'quik'; there are, nearest first: quick",
+            "no recipe is named 'quik'; did you mean 'quick'?",
         ),
         (["--run", "regnety-tini.quick"], "no network is named 'regnety-tini"),
         (["--run", "regnety-tiny.wgx-x2.quick"], "unknown strategy 'wgx'"),

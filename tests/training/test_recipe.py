@@ -51,14 +51,14 @@ def test_round_trip_and_digest():
 
 
 def test_unknown_recipe_names_the_nearest():
-    with pytest.raises(ValueError, match="nearest first: imagenet-100ep"):
+    with pytest.raises(ValueError, match="did you mean 'imagenet-100ep'"):
         load_recipe("imagenet-10ep")
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("recipe: {lrr: 1}", "'lrr'.*nearest first: lr,"),
+        ("recipe: {lrr: 1}", "'lrr'; did you mean 'lr'"),
         ("recipe: {lr: -1}", "lr must be finite and > 0"),
         ("recipe: {lr: fast}", "wrong type"),
         ("recipe: {crop_area: [0.5]}", "two numbers"),

@@ -78,7 +78,7 @@ def draw_paired(artifact: Figure, spec: Paired, records: Sequence[Record]) -> li
     if found.records:
         notes = [*_subtitle(found), unequal(found, reference)]
         pictures[artifact.name] = Picture(artifact.title, notes, _charts(found), 2, alt=alt)
-    others = [s for s in found.strategies if s != reference]
+    others = found.besides(reference)
     estimates = {s: each for s in others if (each := by_size(found, s, reference))}
     if estimates:
         pictures[f"{artifact.name}-differences"] = _forest(found, estimates, spec, alt)
@@ -137,10 +137,10 @@ def _courses(found: Trained, path: Path) -> list[Chart]:
         for cell in found.cells:
             if (
                 cell.base == base
-                and cell.runs
+                and cell.trained
                 and (cell.strategy is None or cell.size == max(found.sizes))
             ):
-                runs = [errors[record.run, seed] for seed, record in cell.runs.items()]
+                runs = [errors[str(row.run), row.seed or 0] for row in cell.trained]
                 for epoch, values in enumerate(zip(*runs, strict=True), start=1):
                     marks.append(
                         Mark(
@@ -160,7 +160,7 @@ def _courses(found: Trained, path: Path) -> list[Chart]:
 def _subtitle(found: Trained) -> list[str]:
     epochs = found.records[0].epochs
     data = DATA_NAMES.get(found.plan.data, found.plan.data)
-    runs = sorted({len(cell.runs) for cell in found.cells})
+    runs = sorted({len(cell.trained) for cell in found.cells})
     many = f"{runs[0]}" if len(runs) == 1 else f"{runs[0]} to {runs[-1]}"
     return [
         f"{data}, {epochs} epochs, {many} runs a network; bars: one standard deviation. Small networks, a short training."

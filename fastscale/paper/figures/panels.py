@@ -15,14 +15,16 @@ from typing import Literal
 
 from pydantic import Field
 
+from fastscale.archs.names import strategy_spelling
 from fastscale.paper.artifacts import Drawing, Figure, drawing
 from fastscale.paper.chart import Chart, Mark, Page, Picture
 from fastscale.paper.declare import Declared, Epochs, Many, Network, Quantity, Some, Text
+from fastscale.paper.evidence import shown_base
 from fastscale.paper.figure_text import caption, points_table, recorded, statements
 from fastscale.paper.points import PAPER, paper_points
 from fastscale.paper.style import Look, family_look, strategy_look
 from fastscale.paper.tables.comparison import DATA_NAMES
-from fastscale.paper.views import View, base_of, views
+from fastscale.paper.views import View, views
 from fastscale.records import Record
 from fastscale.records.frame import Row
 
@@ -70,7 +72,10 @@ class Panels(Drawing):
         """The points that are declared."""
         found = paper_points(self.points) if self.points else []
         found = [p for p in found if self.epochs is None or p.epochs in (None, self.epochs)]
-        return [p for p in found if self.keep is None or (p.strategy or "base") in self.keep]
+        if self.keep is None:
+            return found
+        keep = set(map(strategy_spelling, self.keep))
+        return [p for p in found if strategy_spelling(p.strategy or "base") in keep]
 
     def names(self, artifact: Figure, records: Sequence[Record]) -> list[str]:
         """The figure and its variants."""
@@ -116,7 +121,7 @@ def panel(view: View, spec: PanelSpec, look: str) -> Chart | None:
         points = (view.our_values if ours else view.published_values)(spec.y)
         for p in points:
             x, y = getattr(p, spec.x), getattr(p, spec.y)
-            if x is not None and (spec.base in (None, base_of(p))):
+            if x is not None and (spec.base in (None, shown_base(p.arch or ""))):
                 spread = {"time": p.spread, "error": p.error_spread}.get(spec.y)
                 shown = look_of(p, look), x / x_unit, y / y_unit
                 eager = spec.y == "time" and p.clock == "stand-in"
@@ -136,7 +141,7 @@ def without_points(
     for spec, chart in drawn:
         shown = {mark.look for mark in chart.marks} if chart else set()
         planned = dict.fromkeys(
-            look_of(p, look) for p in view.planned if spec.base in (None, base_of(p))
+            look_of(p, look) for p in view.planned if spec.base in (None, shown_base(p.arch or ""))
         )
         for series in planned if chart else ():
             if series not in shown:

@@ -23,7 +23,7 @@ from fastscale.paper.figure_text import caption, points_table, recorded, stateme
 from fastscale.paper.figures.panels import AXES, subtitle, title
 from fastscale.paper.points import paper_points, series_of_figure_2, zoo_points
 from fastscale.paper.stats import least_squares, pearson
-from fastscale.paper.style import family_look, strategy_look
+from fastscale.paper.style import alike, family_look, strategy_look
 from fastscale.paper.views import View, views
 from fastscale.records import Record
 from fastscale.records.frame import Row
@@ -70,7 +70,7 @@ def pools_of_figure_2(points: Sequence[Row], acts_range: float | None) -> dict[s
     three = [
         p
         for p in points
-        if p.time is not None and p.strategy in (None, "dwr", "dwgr", "dw", "dwg", "dWr", "w", "wg")
+        if p.time is not None and alike(p.strategy) in (None, "dwr", "dw", "dWr", "w")
     ]
     return {
         "flops": Pool("flops", four),

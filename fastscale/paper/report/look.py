@@ -7,7 +7,7 @@ from fastscale.paper import style as figures
 from fastscale.paper.style import IN_WORDS
 
 STRATEGIES = ("base", *IN_WORDS)
-FAMILIES = ("EfficientNet", "RegNetX", "RegNetY", "RegNetZ", "ResNet", "ResNeXt")
+FAMILIES = tuple(figures.FAMILIES)
 # Okabe and Ito's, in the order in which groups take them; a marker goes with each, so that none is told by its colour alone
 PALETTE = (
     "#0072B2",

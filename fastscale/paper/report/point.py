@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from fastscale.paper.report.look import FAMILIES, STRATEGIES, strategy_look
+from fastscale.archs.names import strategy_spelling
+from fastscale.paper.report.look import STRATEGIES, strategy_look
 from fastscale.paper.stats import deviation, mean
 
 
@@ -60,25 +61,13 @@ class Point:
     values: dict[str, Value] = field(default_factory=dict)
 
 
-def family_of(network: str) -> str:
-    """The family that a network's name says: the zoo's, timm's and our own names all start with it."""
-    name = network.lower().removeprefix("tf_")
-    return next(
-        (
-            family
-            for family in sorted(FAMILIES, key=len, reverse=True)
-            if name.startswith(family.lower())
-        ),
-        "other",
-    )
-
-
 def strategy_of(written: str | None) -> str:
     """The strategy whose colour and marker this one has: wg and w are one to the eye; one without its own look keeps its name."""
     if written in (None, "", "none", "base"):
         return "base"
     look = strategy_look(written)[:2]
-    return next((name for name in STRATEGIES if strategy_look(name)[:2] == look), written or "base")
+    known = (name for name in STRATEGIES if strategy_look(name)[:2] == look)
+    return next(known, strategy_spelling(written or "base"))
 
 
 def pooled(values: Sequence[float]) -> Value | None:

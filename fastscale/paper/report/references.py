@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fastscale.paper.report.point import Point, Value, family_of, strategy_of
+from fastscale.paper.report.point import Point, Value, strategy_of
 from fastscale.records.frame import Row
 from fastscale.references import reference
 from fastscale.references.published import MAKERS, published
@@ -87,7 +87,7 @@ def _point(
     return Point(
         id=row.id,
         network=network,
-        family=row.family if source not in (ZOO, TIMM) else family_of(network),
+        family=row.family,
         strategy=strategy_of(row.strategy),
         written=scaled,
         data="imagenet",

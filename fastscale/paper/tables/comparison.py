@@ -60,7 +60,7 @@ def comparison_table(comparison: Comparison, artifact: Artifact) -> Table:
     base = comparison.base
     rows = []
     for n in comparison.networks:
-        time = None if n.step_epoch is None else (n.step_epoch, n.step_spread)
+        time = None if n.step_epoch_s is None else (n.step_epoch_s, n.step_spread_s)
         row: list = [n.strategy or "base", n.factor, *n.multipliers, n.resolution, n.counts.flops]
         row += [
             n.counts.flops / base.counts.flops if base else None,
@@ -169,7 +169,7 @@ def _notes(comparison: Comparison) -> list[str]:
             f"Errors: mean ± sample standard deviation (number of runs); {counted(runs)} runs a network."
         )
     if any(
-        not (n.errors and n.errors_ema and n.wall and n.step_epoch) for n in comparison.networks
+        not (n.errors and n.errors_ema and n.wall and n.step_epoch_s) for n in comparison.networks
     ):
         notes.append("A blank was not measured.")
     classes = comparison.records[0].num_classes

@@ -7,9 +7,10 @@ formulas of a stage of group convs (flops k^2 w g r^2, params k^2 w g, acts w r^
 import math
 from collections.abc import Sequence
 
-from fastscale.archs.names import factor_text
+from fastscale.archs.names import factor_text, strategy_spelling
 from fastscale.counts import complexity
 from fastscale.paper.artifacts import Theory
+from fastscale.paper.style import WITHOUT_GROUPS
 from fastscale.paper.tables.table import Column, Table, fixed, power, share, times
 from fastscale.scaling import Strategy, arch_named, scale
 
@@ -17,7 +18,7 @@ MEASURES = ("flops", "params", "acts")
 _KEYS = {"flops": "flops_multiply_adds", "params": "params", "acts": "acts"}
 _HEADERS = {"flops": "flops (multiply-adds)", "params": "params", "acts": "acts"}
 # the form whose group convs grow by the exponents of plain convs
-_SCALED = {"w": "wg", "dw": "dwg", "wr": "wgr", "dwr": "dwgr"}
+_SCALED = {plain: scaled for scaled, plain in WITHOUT_GROUPS.items()}
 
 
 def growth_table(artifact: Theory) -> Table:
@@ -101,7 +102,8 @@ def mean_exponent(
 
 def grouped_form(strategy: str, base: str) -> str:
     """The strategy with group width scaled, for a base that has group convs."""
-    return _SCALED.get(strategy, strategy) if arch_named(base).grouped else strategy
+    known = _SCALED.get(strategy_spelling(strategy), strategy)
+    return known if arch_named(base).grouped else strategy
 
 
 def _row(strategy: str, base: str, factor: float, group_widths: bool) -> list:

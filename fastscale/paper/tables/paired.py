@@ -55,9 +55,7 @@ def differences_table(found: Trained, artifact: Artifact, reference: str) -> Tab
         ),
     ]
     rows: list[list] = []
-    for strategy in found.strategies:
-        if strategy == reference:
-            continue
+    for strategy in found.besides(reference):
         pooled = comparisons(found, strategy, reference)
         if len(pooled) == 1:
             rows.append([strategy, "all", "all", None, None, _parts(pooled[0][1])])

@@ -26,8 +26,8 @@ from fastscale.release.importing.names import FORMATS, tensor_names, tensor_shap
 from fastscale.release.importing.reading import read_weights, told_config
 from fastscale.release.places import say
 from fastscale.scaling import arch_named
-from fastscale.training.checkpoint_io import is_number, is_texts
 from fastscale.training.classes import imagenet_names, imagenet_wnids
+from fastscale.training.values import is_number, is_texts
 
 Three = tuple[float, float, float]
 HALF: Three = (127.5, 127.5, 127.5)

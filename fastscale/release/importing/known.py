@@ -16,8 +16,7 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-from fastscale.archs.registry import nearest
-from fastscale.common import read_text, write_whole
+from fastscale.common import did_you_mean, read_text, write_whole
 from fastscale.data.download import download, file_hash
 from fastscale.data.images import Say
 from fastscale.data.paths import data_root
@@ -64,9 +63,8 @@ def load_known(
     try:
         found = known_weights()[name]
     except KeyError:
-        raise InputError(
-            f"no public weights are named {name!r}; there are, nearest first: {nearest(name, known_weights())}"
-        ) from None
+        near = did_you_mean(name, known_weights())
+        raise InputError(f"no public weights are named {name!r}; {near}") from None
     if found.url.startswith(PACKAGE):
         path = _packaged(found)
     else:

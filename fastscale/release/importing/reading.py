@@ -18,7 +18,8 @@ from fastscale.data.images import Say
 from fastscale.errors import InputError
 from fastscale.release.safefile import refusing
 from fastscale.training.better import check_choice, say_apart
-from fastscale.training.checkpoint_io import flaw, is_number
+from fastscale.training.checkpoint_content import flaw
+from fastscale.training.values import is_number
 
 # what projects wrap their weights in, the first that is there
 RAW = ("model_state", "state_dict", "model", "model_state_dict", "net", "network", "module")

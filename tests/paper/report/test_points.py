@@ -10,7 +10,7 @@ import pytest
 from fastscale.errors import InputError
 from fastscale.home import home
 from fastscale.paper.report.ours import record_points
-from fastscale.paper.report.point import family_of, strategy_of
+from fastscale.paper.report.point import strategy_of
 from fastscale.paper.report.references import references
 from fastscale.records import RecordStore
 from fastscale.records.committed import local
@@ -160,27 +160,14 @@ def test_what_was_not_published_stays_blank():
 
 
 @pytest.mark.parametrize(
-    ("network", "family"),
-    [
-        ("tf_efficientnet_b0", "EfficientNet"),
-        ("resnext50_32x4d", "ResNeXt"),
-        ("resnet18", "ResNet"),
-        ("regnety-4gf.dds", "RegNetY"),
-        ("vit", "other"),
-    ],
-)
-def test_families(network, family):
-    assert family_of(network) == family
-
-
-@pytest.mark.parametrize(
     ("written", "strategy"),
     [
         (None, "base"),
         ("none", "base"),
         ("wg", "w"),
         ("d1_w8_g8_r1", "dWr"),
-        ("alpha=2/3", "alpha=2/3"),
+        ("alpha=2/3", "d1_w4_g4_r1"),
+        ("alpha=.6666666", "d1_w4_g4_r1"),
     ],
 )
 def test_strategies_are_those_of_the_figures(written, strategy):

@@ -11,7 +11,7 @@ from fastscale.paper.style import GREY, IN_WORDS, family_look, strategy_look
 
 
 def test_each_strategy_has_its_own_colour_and_marker():
-    looks = [strategy_look(name)[:2] for name in (None, *IN_WORDS, "alpha=2/3", "orig")]
+    looks = [strategy_look(name)[:2] for name in (None, *IN_WORDS, "orig")]
     assert (
         len({colour for colour, _ in looks})
         == len({marker for _, marker in looks})
@@ -51,6 +51,8 @@ def test_a_family_of_ones_own_has_a_neutral_look():
         ("dWr", "d1_w8_g8_r1"),
         ("dWr", "alpha=4/5"),
         ("dwr", "alpha=1/3"),
+        ("dwgr", "dwrg"),
+        ("d1_w4_g4_r1", "alpha=.6666666"),
     ],
 )
 def test_two_spellings_look_the_same(a, b):

@@ -1,0 +1,55 @@
+"""What every room needs and none owns: files written whole and read within bounds, safe texts.
+
+Knows no other room but `errors`. Nothing here imports torch.
+"""
+
+from fastscale.common.imagenet import (
+    IMAGENET_IMAGES,
+    IMAGENET_MEAN,
+    IMAGENET_PIXELS,
+    IMAGENET_RESIZED,
+    IMAGENET_STD,
+)
+from fastscale.common.reading import (
+    MAX_DEPTH,
+    MIB,
+    check_zip,
+    parse_json,
+    parse_yaml,
+    read_bytes,
+    read_json,
+    read_text,
+    read_yaml,
+)
+from fastscale.common.system import cores, die_with_parent
+from fastscale.common.words import did_you_mean, number, plain, render, shown, slug
+from fastscale.common.writing import open_to_append, remove_stale, whole_file, write_whole
+
+__all__ = [
+    "IMAGENET_IMAGES",
+    "IMAGENET_MEAN",
+    "IMAGENET_PIXELS",
+    "IMAGENET_RESIZED",
+    "IMAGENET_STD",
+    "MAX_DEPTH",
+    "MIB",
+    "check_zip",
+    "cores",
+    "did_you_mean",
+    "die_with_parent",
+    "number",
+    "open_to_append",
+    "parse_json",
+    "parse_yaml",
+    "plain",
+    "read_bytes",
+    "read_json",
+    "read_text",
+    "read_yaml",
+    "remove_stale",
+    "render",
+    "shown",
+    "slug",
+    "whole_file",
+    "write_whole",
+]

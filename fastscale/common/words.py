@@ -1,0 +1,129 @@
+"""Numbers and texts: read from words, made safe to show, and found again by a name nearly like theirs."""
+
+import math
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import Any
+
+_NEAREST, _NEAR, _FEW = 3, 0.6, 30  # of names: how many are said, how alike, and all of how many
+
+
+def number(value: Any, least: float, most: float, whole: bool = False) -> int | float:
+    """`value` (a number, or the text of one) as a number from `least` to `most`.
+
+    A whole number may be written `1e6`. ValueError says in words what was wanted.
+    """
+    kind = "a whole number" if whole else "a number"
+    said = f"wanted {kind} from {least:,} to {most:,}, got {plain(str(value))[:40]!r}"
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError(said)
+    try:
+        found = float(value)
+        exact = (
+            int(value)
+            if isinstance(value, str) and value.strip().lstrip("+-").isdecimal()
+            else value
+        )
+    except (ValueError, OverflowError):
+        raise ValueError(said) from None
+    if not math.isfinite(found) or not least <= found <= most or (whole and found != int(found)):
+        raise ValueError(said)
+    return (exact if isinstance(exact, int) else int(found)) if whole else found
+
+
+def render(
+    package: str,
+    name: str,
+    filters: dict[str, Callable[..., str]] | None = None,
+    folder: str = "templates",
+    **values: Any,
+) -> str:
+    """The text of the Jinja2 template `name` in a package's folder; a value it lacks is an error."""
+    environment = _templates(package, folder)
+    environment.filters.update(filters or {})
+    return environment.get_template(name).render(values)
+
+
+@cache
+def _templates(package: str, folder: str) -> Any:
+    import jinja2
+
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader(package, folder),
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # Markdown
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def plain(text: str) -> str:
+    """`text` with control characters, direction marks and lone surrogates written out as `\\x1b`:
+    a name from a file or a server never drives the terminal. Newlines and tabs stay.
+
+    >>> print(plain("a\\x1b[31mb"))
+    a\\x1b[31mb
+    """
+    return "".join(
+        c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs") else _written_out(c)
+        for c in text
+    )
+
+
+def shown(text: object) -> str:
+    """A text for a message: what an address in it holds of user and password is left out, control
+    characters are written out.
+
+    >>> shown("http://ann:secret@example.org/x")
+    'http://example.org/x'
+    """
+    return plain(re.sub(r"(?<=://)[^/\s]*@", "", str(text)))
+
+
+def _written_out(char: str) -> str:
+    code = ord(char)
+    if 0xDC80 <= code <= 0xDCFF:  # a byte of a file name that is not UTF-8
+        return f"\\x{code - 0xDC00:02x}"
+    return (
+        f"\\x{code:02x}"
+        if code < 0x100
+        else f"\\u{code:04x}"
+        if code < 0x10000
+        else f"\\U{code:08x}"
+    )
+
+
+def slug(text: str) -> str:
+    """Lower case, words joined by a minus: fit for a file's or a device's name.
+
+    >>> slug("NVIDIA H200"), slug("AMD EPYC (2 threads)")
+    ('nvidia-h200', 'amd-epyc-2-threads')
+    """
+    return "-".join("".join(c if c.isalnum() else " " for c in text.lower()).split())
+
+
+def did_you_mean(word: object, known: Iterable[str], see: str = "") -> str:
+    """What to say of a word that is not one of `known`: up to three that are near, the nearest
+    first; where none is, all of a few, the nearest of many. `see`: the command that lists them.
+
+    >>> print(did_you_mean("colums", ["rows", "columns"]))
+    did you mean 'columns'?
+    >>> print(did_you_mean("x", ["rows", "columns"], see="fastscale list"))
+    known are rows, columns (see `fastscale list`)
+    """
+    from difflib import SequenceMatcher
+
+    text = str(word)[:80].lower()  # a text of megabytes would take for ever
+    score = {k: SequenceMatcher(None, text, k.lower()).ratio() for k in known}
+    ranked = sorted(score, key=lambda k: -score[k])
+    near = [repr(k) for k in ranked[:_NEAREST] if score[k] >= _NEAR]
+    if near:
+        said = f"did you mean {' or '.join(filter(None, [', '.join(near[:-1]), near[-1]]))}?"
+    elif len(ranked) <= _FEW:
+        said = f"known are {', '.join(score) or 'none'}"
+    else:
+        said = f"nearest are {', '.join(ranked[:_NEAREST])}"
+    return f"{said} (see `{see}`)" if see else said

@@ -1,0 +1,104 @@
+"""Files written whole or not at all, and what a killed process left of one."""
+
+import errno
+import os
+import re
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from fastscale.errors import InputError
+
+_PART = re.compile(r"\.(?P<host>[0-9a-f]{4})-(?P<pid>\d+)\.part\Z")
+
+
+@contextmanager
+def whole_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """A new binary file that takes its name `path` only when the block ends without an error.
+
+    It is written beside, flushed to the disk, then renamed. A link to a file at `path` is replaced,
+    never followed. When the block or the disk fails, nothing is left behind and `path` stays as it
+    was. What a killed process left of an earlier try is removed. Raises OSError; InputError for a
+    folder, pipe or device at `path`, or a link to one: root could replace /dev/null.
+    """
+    path = Path(path)
+    _check_replaceable(path)
+    part = path.with_name(f"{path.name}.{_host()}-{os.getpid()}.part")
+    remove_stale(path.parent, path.name)
+    with suppress(FileNotFoundError):
+        os.unlink(part)
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
+    with os.fdopen(os.open(part, flags, 0o666), "w+b") as file:
+        try:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            os.replace(part, path)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(part)
+            raise
+
+
+def _check_replaceable(path: Path) -> None:
+    for look in (os.lstat, os.stat):  # the link, then what it leads to
+        with suppress(OSError):
+            mode = look(path).st_mode
+            if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
+                raise InputError(f"{path}: not a plain file, so it is not replaced")
+
+
+def write_whole(path: str | os.PathLike[str], content: bytes | str) -> Path:
+    """Writes `content` (text as UTF-8, its newlines as they are) by `whole_file`. Raises OSError."""
+    with whole_file(path) as file:
+        file.write(content.encode("utf-8") if isinstance(content, str) else content)
+    return Path(path)
+
+
+def open_to_append(path: str | os.PathLike[str]) -> int:
+    """A descriptor that appends to the plain file `path`, made when needed. Closed by the caller.
+
+    InputError for a link, folder, pipe or device in its place: what lies behind is not ours.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    try:
+        descriptor = os.open(path, flags, 0o644)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO, errno.EISDIR):
+            raise InputError(f"{path}: not a plain file, so it is not written to") from None
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise InputError(f"{path}: not a plain file, so it is not written to")
+    return descriptor
+
+
+def _host() -> str:
+    import hashlib  # these two take as long as the rest of the module
+    import socket
+
+    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:4]
+
+
+def remove_stale(folder: Path, name: str = "") -> None:
+    """Removes parts of files in `folder` (of the file `name` alone, if given) that processes of
+    this machine left which are no longer alive."""
+    with suppress(OSError):
+        for entry in os.scandir(folder):
+            found = entry.name.startswith(name) and _PART.search(entry.name)
+            if not found or (name and found.start() != len(name)):
+                continue
+            if found["host"] == _host() and not _alive(int(found["pid"])):
+                os.unlink(entry.path)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,191 @@
+"""Of networks that were measured: correlations, differences and ratios of time and error."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import BeforeValidator, Field
+
+from fastscale.errors import InputError
+from fastscale.paper.artifacts import Artifact, Figure, load_artifact
+from fastscale.paper.claims import Evidence, Measure, Ours, measure
+from fastscale.paper.declare import Count, Epochs, Network, Quantity, Some, Text
+
+if TYPE_CHECKING:
+    from fastscale.paper.figures.runtime import Pool
+    from fastscale.paper.views import View
+    from fastscale.records.frame import Row
+
+
+@measure("correlation")
+class Correlation(Measure):
+    """Pearson r of epoch time with a count: a panel of a figure of run time."""
+
+    correlation: Literal["flops", "params", "acts", "families"]
+    pool: Text
+
+    def published(self, artifact: Artifact) -> tuple[float, int] | None:
+        """Of the published points."""
+        from fastscale.paper.figures.runtime import published_pools
+
+        pool = self._of(published_pools(self._figure()))
+        r = pool.r()
+        return None if r is None else (r, len(pool.inside))
+
+    def ours(self, evidence: Evidence) -> Iterator[Ours]:
+        """One a device."""
+        from fastscale.paper.figures.runtime import our_pools
+
+        figure = self._figure()
+        for view in evidence.pictures(figure.name):
+            if view.timed:
+                pool = self._of(our_pools(figure, view.timed.points))
+                own = pool.without
+                without = own.r() if len(own.inside) < len(pool.inside) else None
+                r = pool.r()
+                if r is not None:
+                    yield Ours(r, len(pool.inside), view.timed.words, without=without)
+
+    def needs(self, evidence: Evidence) -> str:
+        """Of the figure's networks."""
+        plan = self._figure().plan("full")
+        return f"device times of the {len(plan.names()) if plan else 0} networks of {self.pool}"
+
+    def _figure(self) -> Figure:
+        figure = load_artifact(self.pool)
+        if not isinstance(figure, Figure) or figure.drawing.by != "runtime":
+            raise InputError(f"measure: pool: {self.pool} is no figure of run time")
+        return figure
+
+    def _of(self, pools: dict[str, "Pool"]) -> "Pool":
+        if self.correlation not in pools:
+            raise InputError(f"measure: pool: {self.pool} has no panel of {self.correlation}")
+        return pools[self.correlation]
+
+
+class OfNetworks(Measure):
+    """A network held against others: against the least of theirs."""
+
+    keys: ClassVar[tuple[str, str]]  # of what is compared, and of the others
+    of: Network
+    points: Some[Text] | None = None
+    epochs: Epochs | None = None
+
+    @property
+    def quantity(self) -> str:
+        """What is compared."""
+        return getattr(self, self.keys[0])
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The networks it is compared with."""
+        return getattr(self, self.keys[1])
+
+    def result(self, first: float, least: float) -> float:
+        """Of its value and the least of the others'."""
+        raise NotImplementedError
+
+    def published(self, artifact: Artifact) -> tuple[float, int] | None:
+        """Of the published points; of those others that are known."""
+        from fastscale.paper.points import paper_points
+
+        if self.points is None:
+            return None
+        points = [p for p in paper_points(self.points) if p.epochs == self.epochs]
+        return self._compared(points, self.quantity, whole=False)
+
+    def ours(self, evidence: Evidence) -> Iterator[Ours]:
+        """One a device, or a recipe; of all networks."""
+        for points, where in self._groups(evidence.pictures(evidence.artifact.name)):
+            found = self._compared(points, self.quantity)
+            if found is not None:
+                runs = [p.runs for p in points if p.arch in (self.of, *self.others)]
+                yield Ours(found[0], min(runs), where)
+
+    def needs(self, evidence: Evidence) -> str:
+        """The networks that lack it where most have it."""
+        groups = self._groups(evidence.pictures(evidence.artifact.name))
+        there = [{p.arch for p in points} for points, _ in groups] or [set()]
+        missing = min(
+            ([n for n in (self.of, *self.others) if n not in own] for own in there), key=len
+        )
+        plan = evidence.artifact.plan("full")
+        what = "device time" if self.quantity == "time" else f"{plan.data} error by {plan.recipe}"
+        return f"{what} of {', '.join(missing)}"
+
+    def _groups(self, views: "Sequence[View]") -> "list[tuple[Sequence[Row], str]]":
+        if self.quantity == "error":
+            own = [v for v in views if v.trained and not v.timed and not v.foreign]
+            groups = [v.trained for v in own if v.trained]
+            return [(g.points, f"{g.data}, {g.words}") for g in groups]
+        if self.quantity == "time":
+            return [(v.timed.points, v.timed.words) for v in views if v.timed]
+        return [(views[0].planned, "counted")]
+
+    def _compared(
+        self, points: "Sequence[Row]", quantity: str, whole: bool = True
+    ) -> tuple[float, int] | None:
+        """(the result, of how many networks). Not `whole`: of those others that are known."""
+        values = {p.arch: getattr(p, quantity) for p in points}
+        first, others = values.get(self.of), [values.get(name) for name in self.others]
+        known = [value for value in others if value is not None]
+        if first is None or not known or (whole and len(known) < len(others)):
+            return None
+        return self.result(first, min(known)), 1 + len(known)
+
+
+def _several(names: object) -> object:
+    return [names] if isinstance(names, str) else names
+
+
+Networks = Annotated[Some[Network], BeforeValidator(_several)]
+
+
+@measure("difference")
+class Difference(OfNetworks):
+    """Of two networks."""
+
+    keys = "difference", "minus"
+    difference: Quantity
+    minus: Networks
+
+    def result(self, first: float, least: float) -> float:
+        """The difference."""
+        return first - least
+
+
+@measure("ratio")
+class Ratio(OfNetworks):
+    """Of two networks; `expected`: the count whose ratio is the number computed again."""
+
+    keys = "ratio", "to"
+    ratio: Quantity
+    to: Networks
+    expected: Count | None = None
+
+    def result(self, first: float, least: float) -> float:
+        """The ratio."""
+        return first / least
+
+    def published(self, artifact: Artifact) -> tuple[float, int] | None:
+        """Of the published points, or of the counts."""
+        from fastscale.paper.views import views
+
+        if self.points is None and self.expected is not None:
+            return self._compared(views(artifact, [])[0].planned, self.expected)
+        return super().published(artifact)
+
+
+@measure("margin")
+class Margin(Measure):
+    """By how much r of logs with one count is above that with another, in one file of timm's."""
+
+    from_zero: ClassVar[bool] = True
+    of_others: ClassVar[bool] = True
+    margin: Annotated[tuple[Count, Count], Field(strict=False)]
+    file: Text
+
+    def published(self, artifact: Artifact) -> tuple[float, int] | None:
+        """Of that file."""
+        from fastscale.paper.figures.accelerators import margin
+
+        return margin(self.file, self.margin)

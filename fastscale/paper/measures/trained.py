@@ -1,0 +1,100 @@
+"""Of networks trained with several seeds (see `paired`): what decides is an interval."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, ClassVar
+
+from fastscale.paper.artifacts import Artifact, Figure, check_strategies
+from fastscale.paper.claims import Evidence, Measure, Ours, measure
+from fastscale.paper.declare import Count, Scaling
+
+if TYPE_CHECKING:
+    from fastscale.paper.figures.paired import Paired
+    from fastscale.paper.paired import Trained
+
+
+class OfTrained(Measure):
+    """A number of the trained networks of a figure drawn by paired."""
+
+    def check(self, artifact: Artifact) -> None:
+        """It is such a figure."""
+        self._drawing(artifact)
+
+    def ours(self, evidence: Evidence) -> Iterator[Ours]:
+        """Of what was trained."""
+        artifact = evidence.artifact
+        assert isinstance(artifact, Figure)  # see check
+        yield from self.of(self._drawing(artifact).trained(artifact, evidence.records))
+
+    def _drawing(self, artifact: Artifact) -> "Paired":
+        from fastscale.paper.figures.paired import Paired
+
+        if not isinstance(artifact, Figure) or not isinstance(artifact.drawing, Paired):
+            raise ValueError("only a drawing by paired can tell it")
+        return artifact.drawing
+
+    def of(self, found: "Trained") -> Iterator[Ours]:
+        """Of these networks."""
+        raise NotImplementedError
+
+    def needs(self, evidence: Evidence) -> str:
+        """The plan's runs."""
+        found = self._drawing(evidence.artifact).trained(evidence.artifact, evidence.records)
+        done, runs = sum(len(c.trained) for c in found.cells), len(found.plan.runs())
+        return f"{runs - done} of {runs} runs by {found.plan.recipe} on {found.plan.data}"
+
+
+@measure("paired")
+class PairedDifference(OfTrained):
+    """The mean paired difference of errors with its interval."""
+
+    from_zero: ClassVar[bool] = True
+    paired: Scaling
+    minus: Scaling
+
+    def check(self, artifact: Artifact) -> None:
+        """The figure's tier scales by both."""
+        super().check(artifact)
+        for plan in artifact.tiers.values():
+            check_strategies([self.paired, self.minus], plan)
+
+    def of(self, found: "Trained") -> Iterator[Ours]:
+        """One, or one a size where the sign changes between sizes."""
+        from fastscale.paper.paired import comparisons
+
+        where = f"{found.plan.data}, recipe {found.plan.recipe}"
+        for sizes, e in comparisons(found, self.paired, self.minus):
+            of = "" if len(sizes) == len(found.sizes) else f", about x{sizes[0]:g} the flops"
+            yield Ours(e.mean, e.pairs, where + of, interval=(e.low, e.high))
+
+
+@measure("exponents_off")
+class ExponentsOff(OfTrained):
+    """The mean distance of the exponents of growth from the closed form."""
+
+    exponents_off: Count
+
+    def of(self, found: "Trained") -> Iterator[Ours]:
+        """Counted."""
+        from fastscale.paper.paired import exponents_off
+
+        yield Ours(*exponents_off(found, self.exponents_off), "counted")
+
+
+@measure("time_correlation")
+class TimeCorrelation(OfTrained):
+    """Pearson r of epoch time with a count."""
+
+    time_correlation: Count
+
+    def of(self, found: "Trained") -> Iterator[Ours]:
+        """On the device they were trained on."""
+        from fastscale.paper.paired import time_correlation
+
+        correlated = time_correlation(found, self.time_correlation)
+        if correlated is not None:
+            yield Ours(*correlated, found.device, found.on_cpu)
+
+    def needs(self, evidence: Evidence) -> str:
+        """The networks' times, on an accelerator."""
+        count = len(self._drawing(evidence.artifact).trained(evidence.artifact, []).cells)
+        return f"device times of the {count} networks, on the accelerator that trains them"
