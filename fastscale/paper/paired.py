@@ -7,6 +7,7 @@ about others. Only runs of the plan count that were made under equal conditions;
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -78,6 +79,16 @@ class Trained:
         return str(self.records[0].env["device"]) if self.records else ""
 
     @property
+    def untimed(self) -> int:
+        """How many of its networks have no epoch time, on the device that trains them."""
+        return sum(cell.step_epoch_s is None for cell in self.cells)
+
+    @property
+    def timed_on(self) -> str:
+        """What its networks were timed on; empty where none was."""
+        return next((cell.timed.device or "" for cell in self.cells if cell.timed), "")
+
+    @property
     def amount(self) -> tuple[int, float] | None:
         """(images shown in training, hours of all its epochs), over all runs; None where that is
         not known. See `clock` for what the hours contain."""
@@ -125,7 +136,7 @@ def trained(
     for record in chosen:
         check_counts(record, f"record {record.id}")
     classes = chosen[0].num_classes if chosen else classes
-    where = chosen[0].env["device"] if chosen else None
+    where = chosen[0].env["device"] if chosen else _accelerator(records, plan)
     timed: dict[str, list[Record]] = {}
     for r in reversed(records):  # the last of them
         alike_made = (r.data, r.env["device"], r.num_classes) == (plan.data, where, classes)
@@ -149,6 +160,19 @@ def trained(
             base_counts=base,
         )
     return Trained(plan, sizes, tuple(cells.values()), tuple(chosen))
+
+
+def _accelerator(records: Iterable[Record], plan: Plan) -> str | None:
+    """The one that most of the plan's networks were timed on, which needs no training; None where
+    none was."""
+    names = {name.name for name in plan.names()}
+    timed = {
+        (r.env["device"], r.arch)
+        for r in records
+        if r.kind == "time" and r.data == plan.data and r.env.get("device_type") == "cuda"
+    }
+    found = Counter(device for device, arch in sorted(timed) if arch in names)
+    return found.most_common(1)[0][0] if found else None
 
 
 def nearest_size(growth: float, sizes: Sequence[float]) -> float:
@@ -208,10 +232,12 @@ def exponents_off(found: Trained, measure: str) -> tuple[float, int]:
 
 
 def time_correlation(found: Trained, measure: str) -> tuple[float, int] | None:
-    """(Pearson r of epoch time with a count over the timed networks, how many); None below three."""
+    """(Pearson r of epoch time with a count over the networks, how many); None unless all of them,
+    three or more, were timed."""
     timed = [cell for cell in found.cells if cell.step_epoch_s is not None]
     r = pearson([getattr(c.counts, measure) for c in timed], [c.step_epoch_s or 0.0 for c in timed])
-    return None if r is None or len(timed) < LEAST_POINTS else (r, len(timed))
+    whole = len(timed) == len(found.cells) >= LEAST_POINTS
+    return (r, len(timed)) if whole and r is not None else None
 
 
 def _largest(records: Sequence[Record]) -> list[Record]:

@@ -207,6 +207,11 @@ def test_verdicts_follow_the_interval(artifact):
     assert doubtful["width-is-worse"] == UNDECIDED and doubtful["acts-predict-time"] == UNMEASURED
     assert found([])["depth-is-worse"] == UNMEASURED
     assert found(made_up(timed=True, device_type="cpu"))["acts-predict-time"] == ON_CPU
+    alone = [r for r in made_up(timed=True, device_type="cuda") if r.kind == "time"]
+    assert found(alone)["acts-predict-time"] == HOLDS, "timing needs no training"
+    assert found(alone[1:])["acts-predict-time"] == UNMEASURED, "but all of the networks"
+    (needed,) = [v for v in verdicts(alone[1:]) if v.claim.id == f"{NAME}-acts-predict-time"]
+    assert needed.needs == "device times of 1 of its 30 networks, on one accelerator"
     table = claims_table([v for v in verdicts(made_up()) if v.artifact == NAME])
     assert any(
         re.search(r"^\+3\.\d\d \[\+[23]\.\d\d, \+3", cell) for row in table.shown() for cell in row

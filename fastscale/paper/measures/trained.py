@@ -92,9 +92,10 @@ class TimeCorrelation(OfTrained):
 
         correlated = time_correlation(found, self.time_correlation)
         if correlated is not None:
-            yield Ours(*correlated, found.device, found.on_cpu)
+            yield Ours(*correlated, found.timed_on, found.on_cpu)
 
     def needs(self, evidence: Evidence) -> str:
         """The networks' times, on an accelerator."""
-        count = len(self._drawing(evidence.artifact).trained(evidence.artifact, []).cells)
-        return f"device times of the {count} networks, on the accelerator that trains them"
+        found = self._drawing(evidence.artifact).trained(evidence.artifact, evidence.records)
+        missing = len(found.cells) if found.on_cpu else found.untimed
+        return f"device times of {missing} of its {len(found.cells)} networks, on one accelerator"

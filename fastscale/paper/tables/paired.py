@@ -89,7 +89,10 @@ def unequal(found: Trained, baseline: str) -> str:
 def where(found: Trained) -> str:
     """Data and device, for titles."""
     data = DATA_NAMES.get(found.plan.data, found.plan.data)
-    return f" ({data}, {found.device})" if found.device else f" ({data}; nothing trained yet)"
+    if found.device:
+        return f" ({data}, {found.device})"
+    timed = f"; times on one {found.timed_on}" if found.timed_on else ""
+    return f" ({data}; nothing trained yet{timed})"
 
 
 def amount(found: Trained) -> str:
