@@ -38,10 +38,13 @@ class BlockGraph:
 
 
 def built(arch: str) -> Any:
-    """The network of that name, built as it is trained."""
+    """The network of that name, built as it is trained; its weights hold no numbers."""
+    import torch
+
     from fastscale.models import build
 
-    return build(arch_named(arch))
+    with torch.device("meta"):
+        return build(arch_named(arch))
 
 
 def trace_block(network: Any, stage: int, index: int, title: str) -> BlockGraph:

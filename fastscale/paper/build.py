@@ -3,8 +3,9 @@
 An artifact gives pages (see `chart`); of each its Markdown, its pictures as SVG and PNG, its tables as CSV and LaTeX are written.
 """
 
+import gc
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial, singledispatch
 from multiprocessing import get_context
@@ -32,38 +33,61 @@ from fastscale.records.committed import facts
 from fastscale.records.environment import cores
 
 
-def produce(folder: Path, names: Collection[str] | None = None) -> list[Path]:
-    """Writes into `folder` the artifacts called `names` (None: all), then claims and index; returns the paths.
+def produce(
+    folder: Path,
+    names: Collection[str] | None = None,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> list[Path]:
+    """Writes into `folder` the artifacts called `names` (None: all), claims and index; returns the paths.
 
-    With `names`, the paths are those of these artifacts alone. Raises InputError where records, references or declarations are unusable.
+    With `names`, the paths are those of these artifacts alone. `meanwhile` is called while other
+    processes draw. Raises InputError where records, references or declarations are unusable.
     """
     records = facts()
     chosen = [load_artifact(name) for name in (list_artifacts() if names is None else names)]
-    paths = [path for made in _produce_each(chosen, records, folder) for path in made]
-    if names is None:
-        return paths + _summaries(records, folder)
-    if (folder / "README.md").is_file():  # of all artifacts: renewed where it lies, not begun
-        _summaries(records, folder)
-    return paths
+    summaries: list[Path] = []
+
+    def summarise() -> None:
+        # of all artifacts: renewed where they lie, not begun
+        if names is None or (folder / "README.md").is_file():
+            summaries.extend(_summaries(records, folder))
+        meanwhile()
+
+    paths = [path for made in _produce_each(chosen, records, folder, summarise) for path in made]
+    return paths + summaries if names is None else paths
 
 
 def _produce_each(
-    artifacts: Sequence[Artifact], records: Sequence[Record], folder: Path
+    artifacts: Sequence[Artifact],
+    records: Sequence[Record],
+    folder: Path,
+    meanwhile: Callable[[], None],
 ) -> list[list[Path]]:
-    """`produce_artifact` of each, in as many processes as there are cores, figures first.
+    """`produce_artifact` of each, in as many processes as there are cores, what takes longest first;
+    `meanwhile` is called in this one.
 
     In this one alone where only one is asked for, or where a fork could be of a process with threads:
     torch's do not live on in a copy.
     """
     if min(len(artifacts), cores()) < 2 or sys.platform != "linux" or "torch" in sys.modules:
-        return [produce_artifact(artifact, records, folder) for artifact in artifacts]
+        all_made = [produce_artifact(artifact, records, folder) for artifact in artifacts]
+        meanwhile()
+        return all_made
     import fastscale.paper.render  # noqa: F401  (matplotlib, loaded once for all)
 
-    order = sorted(artifacts, key=lambda artifact: not isinstance(artifact, Figure | Comparison))
-    with ProcessPoolExecutor(min(cores(), 8), get_context("fork"), die_with_parent) as pool:
+    slow = Figure | Comparison | Counts
+    order = sorted(artifacts, key=lambda artifact: not isinstance(artifact, slow))
+    with ProcessPoolExecutor(min(cores(), 8), get_context("fork"), _begin) as pool:
         done = pool.map(partial(produce_artifact, records=records, folder=folder), order)
+        meanwhile()
         made = dict(zip((artifact.name for artifact in order), done, strict=True))
     return [made[artifact.name] for artifact in artifacts]
+
+
+def _begin() -> None:
+    """In a process that draws for seconds: what it leaves is given back when it ends."""
+    die_with_parent()
+    gc.disable()  # a seventh of the time
 
 
 def produce_artifact(artifact: Artifact, records: Sequence[Record], folder: Path) -> list[Path]:

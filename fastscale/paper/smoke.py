@@ -29,20 +29,24 @@ def smoke(out: Path | None = None, check: bool = True) -> list[str]:
     root = home().checkout
     with tempfile.TemporaryDirectory() as folder, using_home(root):
         out = out or Path(folder)
-        made = produce(out)
-        return _differences(made, out, root) if check else []
+        found: list[str] = []
+        made = produce(out, meanwhile=lambda: found.extend(_counted() if check else []))
+        return sorted(found + _differences(made, out)) + _broken(made, out) if check else []
 
 
-def _differences(made: Sequence[Path], out: Path, root: Path) -> list[str]:
+def _counted() -> list[str]:
+    from fastscale.paper.tables.runtime_law import device_differences  # numpy
+
+    return count_differences() + device_differences()
+
+
+def _differences(made: Sequence[Path], out: Path) -> list[str]:
     committed = home().figures
     differences = [
         d
         for path in made
         if (d := difference(committed / path.relative_to(out), path, str(path.relative_to(out))))
     ]
-    from fastscale.paper.tables.runtime_law import device_differences  # numpy
-
-    differences += count_differences() + device_differences()
     expected = {path.relative_to(out) for path in made}
     for folder in ("tables", "figures", *_comparisons()):
         found = sorted(path for path in (committed / folder).glob("*") if path.is_file())
@@ -51,8 +55,13 @@ def _differences(made: Sequence[Path], out: Path, root: Path) -> list[str]:
             for p in found
             if p.relative_to(committed) not in expected
         ]
-    compared = {(committed / path).resolve() for path in expected}
-    return sorted(differences) + broken_links(root, compared)
+    return differences
+
+
+def _broken(made: Sequence[Path], out: Path) -> list[str]:
+    """Links that lead nowhere; the files that were compared already are not asked again."""
+    compared = {(home().figures / path.relative_to(out)).resolve() for path in made}
+    return broken_links(home().checkout, compared)
 
 
 def count_differences() -> list[str]:

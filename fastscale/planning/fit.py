@@ -42,11 +42,13 @@ def power_law(xs: Sequence[float], ts: Sequence[float]) -> tuple[float, float]:
 
 def _fit_log(x: np.ndarray, t: np.ndarray) -> np.ndarray:
     """Coefficients >= 0 of least squared log error; `x` with columns of about one size."""
-    best = nnls(x / t[:, None], np.ones(len(t)))  # relative error, where the log is straight
+    best = nnls(
+        x / t[:, None], np.ones(len(t)), np.zeros(x.shape[1], bool)
+    )  # relative error, where the log is straight
     error = _log_error(x, t, best)
     for _ in range(_STEPS):
         predicted = x @ best
-        wanted = nnls(x / predicted[:, None], np.log(t / predicted) + 1)
+        wanted = nnls(x / predicted[:, None], np.log(t / predicted) + 1, best > 0)
         step = 1.0
         while step > 1e-4 and _log_error(x, t, best + step * (wanted - best)) > error * (1 + 1e-12):
             step /= 2
@@ -57,30 +59,37 @@ def _fit_log(x: np.ndarray, t: np.ndarray) -> np.ndarray:
     return best
 
 
-def nnls(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def nnls(a: np.ndarray, b: np.ndarray, free: np.ndarray) -> np.ndarray:
     """x >= 0 of least |a x - b|, by Lawson and Hanson's active sets (1974, ch. 23).
 
+    `free`: which of x are thought to be above 0; the answer does not depend on it, the time does.
     scipy's takes most of a second to import, for a matrix of five columns.
     """
+    least = 10 * max(a.shape) * np.finfo(float).eps * abs(a).sum(0).max()
     q, a = np.linalg.qr(a)
     b = q.T @ b
-    x, free = np.zeros(a.shape[1]), np.zeros(a.shape[1], bool)
-    least = 10 * max(a.shape) * np.finfo(float).eps * abs(a).sum(0).max()
+    x = _solved(a, b, free)
+    if (x[free] <= 0).any():
+        x, free = np.zeros(a.shape[1]), np.zeros(a.shape[1], bool)
     for _ in range(3 * len(x)):
         gain = np.where(free, -np.inf, a.T @ (b - a @ x))
         if gain.max() <= least:
             break
+        free = free.copy()
         free[gain.argmax()] = True
-        while True:
-            found = np.zeros_like(x)
-            found[free] = np.linalg.lstsq(a[:, free], b, rcond=None)[0]
-            below = free & (found <= 0)
-            if not below.any():
-                break
+        while (below := free & ((found := _solved(a, b, free)) <= 0)).any():
             x = x + (x[below] / (x[below] - found[below])).min() * (found - x)
             free &= x > least
-        x = np.where(free, found, 0.0)
+        x = found
     return x
+
+
+def _solved(a: np.ndarray, b: np.ndarray, free: np.ndarray) -> np.ndarray:
+    """Least squares of the free columns; 0 elsewhere."""
+    found = np.zeros(a.shape[1])
+    if free.any():
+        found[free] = np.linalg.lstsq(a[:, free], b, rcond=None)[0]
+    return found
 
 
 def _log_error(x: np.ndarray, t: np.ndarray, theta: np.ndarray) -> float:

@@ -48,6 +48,6 @@ def test_what_is_no_broken_link(tmp_path):
 def test_the_smoke_tier_looks_at_links(monkeypatch):
     module = importlib.import_module("fastscale.paper.smoke")
     for name in ("produce", "count_differences"):
-        monkeypatch.setattr(module, name, lambda *given: [])
+        monkeypatch.setattr(module, name, lambda *given, **named: [])
     monkeypatch.setattr(module, "broken_links", lambda root, said: ["README.md, line 1: x"])
     assert "README.md, line 1: x" in module.smoke()
