@@ -42,9 +42,7 @@ def power_law(xs: Sequence[float], ts: Sequence[float]) -> tuple[float, float]:
 
 def _fit_log(x: np.ndarray, t: np.ndarray) -> np.ndarray:
     """Coefficients >= 0 of least squared log error; `x` with columns of about one size."""
-    best = nnls(
-        x / t[:, None], np.ones(len(t)), np.zeros(x.shape[1], bool)
-    )  # relative error, where the log is straight
+    best = nnls(x / t[:, None], np.ones(len(t)))  # relative error, where the log is straight
     error = _log_error(x, t, best)
     for _ in range(_STEPS):
         predicted = x @ best
@@ -59,15 +57,16 @@ def _fit_log(x: np.ndarray, t: np.ndarray) -> np.ndarray:
     return best
 
 
-def nnls(a: np.ndarray, b: np.ndarray, free: np.ndarray) -> np.ndarray:
+def nnls(a: np.ndarray, b: np.ndarray, free: np.ndarray | None = None) -> np.ndarray:
     """x >= 0 of least |a x - b|, by Lawson and Hanson's active sets (1974, ch. 23).
 
-    `free`: which of x are thought to be above 0; the answer does not depend on it, the time does.
+    `free`: which of x are thought to be above 0, as in the solution of a problem like it: saves time.
     scipy's takes most of a second to import, for a matrix of five columns.
     """
     least = 10 * max(a.shape) * np.finfo(float).eps * abs(a).sum(0).max()
     q, a = np.linalg.qr(a)
     b = q.T @ b
+    free = np.zeros(a.shape[1], bool) if free is None else free
     x = _solved(a, b, free)
     if (x[free] <= 0).any():
         x, free = np.zeros(a.shape[1]), np.zeros(a.shape[1], bool)
@@ -76,7 +75,7 @@ def nnls(a: np.ndarray, b: np.ndarray, free: np.ndarray) -> np.ndarray:
         if gain.max() <= least:
             break
         free = free.copy()
-        free[gain.argmax()] = True
+        free[np.argmax(gain >= gain.max() * (1 - 1e-9))] = True  # of equal columns the first
         while (below := free & ((found := _solved(a, b, free)) <= 0)).any():
             x = x + (x[below] / (x[below] - found[below])).min() * (found - x)
             free &= x > least

@@ -32,7 +32,8 @@ def selection(observations: tuple[Observation, ...]) -> tuple[str, ...]:
     error = _error(relative, folds, chosen)
     while useful:
         errors = {i: _error(relative, folds, [*chosen, i]) for i in useful}
-        best = min(errors, key=errors.__getitem__)
+        least = min(errors.values())
+        best = next(i for i in useful if errors[i] <= least * (1 + 1e-6))  # of equal ones the first
         if not errors[best] < WORTH * error:
             break
         chosen.append(best)
