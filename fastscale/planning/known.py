@@ -4,6 +4,7 @@ networks that it has not seen. Nothing is scaled from data sheets."""
 import math
 from collections.abc import Sequence
 
+from fastscale.common import slug
 from fastscale.errors import InputError
 from fastscale.planning.device import Device, FittedLaw
 from fastscale.planning.devices import shipped_devices
@@ -52,7 +53,6 @@ def _row(name: str, law: FittedLaw) -> list[str]:
 
 def _at_hand(pattern: str) -> list[tuple[str, int]]:
     """Devices in records at hand that no named one stands for, and how many networks each has."""
-    from fastscale.common import slug
     from fastscale.planning.measured import LEAST, device_names
     from fastscale.records.committed import at_hand
     from fastscale.references.devices import short_name
@@ -68,13 +68,15 @@ def _at_hand(pattern: str) -> list[tuple[str, int]]:
     return found
 
 
-def answer(records: Sequence[Record]) -> list[str]:
-    """What records of one device tell: its law and how well it does, how its times stand to the
-    H100's for the same networks, and how to plan for it. InputError where they are too few."""
-    from fastscale.common import slug
+def answer(records: Sequence[Record], where: str = "") -> list[str]:
+    """What the records of one device tell, that of the last: its law and how well it does, how its
+    times stand to the H100's for the same networks, and how to plan for it (`where`: the file that
+    holds them; absent: records at hand). InputError where they are too few for a law."""
     from fastscale.planning.measured import device_of_records
 
-    device = device_of_records(records)
+    own = [r for r in records if r.kind == "time"]
+    name = slug(own[-1].env["device"]) if own else ""
+    device = device_of_records([r for r in own if slug(r.env["device"]) == name])
     found = []
     for mode, law in device.laws.items():
         terms = ", ".join(name for name, each in law.law.seconds.items() if each).replace("_", " ")
@@ -83,10 +85,10 @@ def answer(records: Sequence[Record]) -> list[str]:
         )
         found.append(f"{mode}: {law.source}; time from {terms}; nine in ten networks within {off}")
         found += _beside(device, mode)
-    name = slug(records[0].env["device"])
+    named = f"{where}:{name}" if where else name
     return [
         *found,
-        f"plan for it: fastscale plan regnety-500mf --device {name} --epoch-time-min 60",
+        f"plan with it: fastscale plan regnety-500mf --device {named} --epoch-time-min 30",
     ]
 
 

@@ -1,5 +1,7 @@
 """`fastscale list devices`, and what records of one's own device answer."""
 
+from dataclasses import replace
+
 import pytest
 
 import fastscale as fs
@@ -33,7 +35,11 @@ def test_records_of_ones_own_say_what_they_tell():
     said = answer([r for r in committed("timing-h100") if not r.run.endswith(".reference")])
     assert said[0].startswith("training: 132 time records") and "uneven groups" in said[0]
     assert said[1] == "  1.00 times the h100's time an image, median of 132 networks"
-    assert said[-1].endswith("--device nvidia-h100-80gb-hbm3 --epoch-time-min 60")
+    assert said[-1].endswith("--device nvidia-h100-80gb-hbm3 --epoch-time-min 30")
+    other = [replace(r, env=r.env | {"device": "another"}) for r in committed("timing-h100")[:3]]
+    mixed = answer([*other, *committed("timing-h100")], "runs/records.jsonl")
+    assert mixed[:-1] == said[:-1], "the device that was timed last"
+    assert "--device runs/records.jsonl:nvidia-h100-80gb-hbm3 " in mixed[-1]
     with pytest.raises(fs.InputError, match="a law needs 7 networks"):
         answer(committed("timing-h100")[:3])
 
