@@ -47,7 +47,7 @@ class Row:
     arch: str | None = _column("its name here")
     family: str = _column("EfficientNet, RegNetX, RegNetY, RegNetZ, ResNet, ResNeXt, ...", "")
     base: str | None = _column("the network that was scaled, by its name here")
-    strategy: str | None = _column('as it was run; "orig": one of the original EfficientNets')
+    strategy: str | None = _column('its one spelling; "orig": one of the original EfficientNets')
     factor: float = _column("of the scaling; 1: none", 1.0)
     resolution: int | None = _column("px")
     num_classes: int = _column("classes", 1000)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from fastscale.archs.names import NetworkName
+from fastscale.archs.names import NetworkName, strategy_spelling
 from fastscale.common import IMAGENET_IMAGES
 from fastscale.records.frame import Row
 from fastscale.references.devices import hardware, torch_version
@@ -57,7 +57,7 @@ def _paper(line: Mapping[str, str]) -> list[dict[str, Any]]:
             "arch": arch.name,
             "family": arch.family,
             "base": name.base,
-            "strategy": None if line["strategy"] == "none" else line["strategy"],
+            "strategy": None if line["strategy"] == "none" else strategy_spelling(line["strategy"]),
             "factor": name.factor,
             "resolution": int(line["resolution"]),
             "flops": _number(line["flops_b"], 1e9),

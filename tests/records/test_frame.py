@@ -79,6 +79,8 @@ def test_the_table_holds_every_committed_record_and_reference_once(tmp_path, mon
     (own,) = [r for r in committed() if r.id == step["id"]]
     assert step["step_time_s"] == own.values["step_time_s"]
     assert step["image_time_s"] == own.values["step_time_s"] / own.env["batch"]
+    strategies = set(table["strategy"].dropna())  # each in one spelling, whoever measured
+    assert "d1_w4_g4_r1" in strategies and not [s for s in strategies if "alpha" in s]
     (paper,) = [line for _, line in table[table["id"] == "paper_points-2"].iterrows()]
     assert (paper["flops"], paper["epoch_time_min"]) == (0.386e9, 2.86)
 
