@@ -90,10 +90,6 @@ def test_the_h100s_law_on_families_and_strategies_that_took_no_part(h100):
     assert held == pytest.approx(0.88, abs=0.01)
     assert found["regnety"].held / 60 < 0.85, "that family's networks are held less often"
     assert all("acts" in f.terms and "layers" in f.terms for f in found.values())
-    by_strategy = sorted(
-        abs(math.expm1(x)) for f in folds(h100.observations, "strategy") for x in f.logs
-    )
-    assert statistics.median(by_strategy) == pytest.approx(0.035, abs=2e-3)
 
 
 def test_the_shipped_h100_predicts_by_device_time():
