@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from fastscale.paper.device_time import Timed, r
 from fastscale.paper.stats import pearson
 from fastscale.paper.tables.table import Column, Table, fixed, scaled
-from fastscale.planning.law import POOL
-from fastscale.planning.validate import folds, median_error
+from fastscale.planning.law import POOL, SELECTED
+from fastscale.planning.validate import folds, left_out, median_error
 
 COUNTS = ("acts", "flops", "params")
 _LABELS = {"acts": "acts", "flops": "flops (multiply-adds)", "params": "params"}
@@ -70,16 +70,15 @@ def law_table(networks: Sequence[Timed], name: str) -> Table:
         Column("held", "networks in it, %", scaled(0.01, 0)),
     ]
     observations = [n.observation for n in networks if not n.stand_in]
-    rows = []
-    for group in ("family", "strategy"):
-        found = folds(observations, group)
-        logs = [log for fold in found for log in fold.logs]
-        for fold in found if group == "family" else ():
-            said = ", ".join(fold.terms)
-            rows.append([fold.left_out, len(fold.logs), said, *_errors(fold.logs), *_held([fold])])
-        if found:
-            said = f"each {group} in turn"
-            rows.append([said, len(logs), None, *_errors(logs), None, _held(found)[1]])
+    found = folds(observations, "family")
+    each = [log for fold in found for log in fold.logs]
+    rows = [
+        [f.left_out, len(f.logs), ", ".join(f.terms), *_errors(f.logs), *_held([f])] for f in found
+    ]
+    if found:
+        rows.append(["each family in turn", len(each), None, *_errors(each), None, _held(found)[1]])
+    if logs := left_out(observations, SELECTED, "strategy"):
+        rows.append(["each strategy in turn", len(logs), None, *_errors(logs), None, None])
     notes = [
         "Device time of an image as a sum of terms with coefficients of at least 0. Terms are "
         "chosen, coefficients fitted and the interval made (by leaving bases out) without the "
