@@ -40,13 +40,20 @@ def list_archs() -> list[str]:
     return base_names()
 
 
-def scale(base: str | Arch, strategy: str | Strategy, factor: float) -> Arch:
+def scale(
+    base: str | Arch,
+    strategy: str | Strategy,
+    factor: float,
+    group_width_rounding: str | None = None,
+) -> Arch:
     """`base` grown to about `factor` times its flops; see `fastscale.scaling.scale`.
 
     >>> scale("regnety-4gf", "dWr", 4).resolution
     256
+    >>> scale("regnety-4gf", "dWr", 4, group_width_rounding="power_of_two").name
+    'regnety-4gf.dWr-pow2-x4'
     """
-    return scaling.scale(arch(base), strategy, factor)
+    return scaling.scale(arch(base), strategy, factor, group_width_rounding)
 
 
 def scale_to(
@@ -56,9 +63,18 @@ def scale_to(
     flops: float | None = None,
     params: float | None = None,
     acts: float | None = None,
+    group_width_rounding: str | None = None,
 ) -> ScaledTo:
-    """(factor, arch) that come nearest to one target; `.realised` has the counts reached. See `fastscale.scaling.scale_to`."""
-    return scaling.scale_to(arch(base), strategy, flops=flops, params=params, acts=acts)
+    """(factor, arch) that come nearest to one target; `.realised` has the counts reached. See
+    `fastscale.scaling.scale_to`."""
+    return scaling.scale_to(
+        arch(base),
+        strategy,
+        flops=flops,
+        params=params,
+        acts=acts,
+        group_width_rounding=group_width_rounding,
+    )
 
 
 def complexity(
@@ -164,6 +180,7 @@ def plan(
     precision: str | None = None,
     layout: str | None = None,
     compile: bool | None = None,
+    group_width_rounding: str | None = None,
 ) -> "Plan":
     """For each base and strategy the largest network within all budgets: `.candidates` (the best
     supported by evidence first, then most flops),
@@ -174,6 +191,8 @@ def plan(
     measured there).
     `batch` is that of training, and of inference only where nothing of training is planned (a latency budget alone).
     `device`: as in `predict_time`, or several: the first that was measured in training tells epoch times, the first at inference latencies.
+    `group_width_rounding`: "paper" or "power_of_two"; default: as the strategies say, and where these
+    are the usual ones both, if the device's law depends on group width.
     Default: h100 where an epoch time is a budget, or nothing is.
     Without a budget: the bases as they are. InputError where no network meets a budget (says the smallest that would).
 
@@ -219,6 +238,7 @@ def plan(
             devices=devices,
             num_classes=num_classes,
         ),
+        group_width_rounding,
     )
 
 

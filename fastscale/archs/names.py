@@ -165,7 +165,7 @@ def strategy_spelling(strategy: str) -> str:
     try:
         return _readers[0](strategy)
     except InputError:
-        if re.fullmatch(r"[A-Za-z0-9_.=+]+", strategy):
+        if re.fullmatch(r"[A-Za-z0-9_.=+]+(-pow2)?", strategy):
             return strategy
         raise
 

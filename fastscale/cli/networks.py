@@ -9,7 +9,9 @@ from fastscale.common import did_you_mean
 from fastscale.errors import InputError
 
 if TYPE_CHECKING:
+    from fastscale.archs import Arch
     from fastscale.counts import Complexity
+    from fastscale.scaling import Strategy
 
 METRICS = {"flops": "flops (multiply-adds)", "params": "params", "acts": "acts"}
 
@@ -45,6 +47,7 @@ def add_scale(verbs: Verbs) -> None:
     p.own_archs()
     p.add("strategy", None, "d w r dw wr dr dwr dWr, dwgr, wg, d1_w8_g8_r1, alpha=0.8, ...")
     p.add("factor", real(1e-6, 1e6), nargs="?")
+    p.group_widths("as the strategy says")
     for metric, label in METRICS.items():
         p.add(f"--{metric}", COUNT, f"target {label}")
     p.add("--json", bool)
@@ -127,7 +130,8 @@ def cmd_scale(args: argparse.Namespace) -> int:
         raise InputError(
             "fastscale scale: give a factor, or one target: --flops, --params or --acts"
         )
-    base, strategy = api.arch(args.base), Strategy.parse(args.strategy)
+    base = api.arch(args.base)
+    strategy = Strategy.parse(args.strategy).rounded(args.group_width_rounding)
     if targets:
         factor, arch = api.scale_to(base, strategy, **targets)
     else:
@@ -150,4 +154,23 @@ def cmd_scale(args: argparse.Namespace) -> int:
         old, new = getattr(before, metric), getattr(after, metric)
         expected = factor ** float(getattr(exponents, metric))
         print(f"{label:24}{old:>18,}{new:>18,}{new / old:>10.3f}{expected:>14.3f}")
+    if strategy.group_width_rounding != "paper":
+        print(_beside(base, strategy, factor, arch))
     return 0
+
+
+def _beside(base: "Arch", strategy: "Strategy", factor: float, arch: "Arch") -> str:
+    """A network whose group widths are powers of two, beside the one by the paper's rounding."""
+    from fastscale import api
+    from fastscale.scaling import twin
+
+    own = api.scale(base, strategy, factor, "paper")
+    pairs = zip(vars(api.complexity(arch)).items(), vars(api.complexity(own)).values(), strict=True)
+    said = ", ".join(f"{name} {new / old - 1:+.1%}" for (name, new), old in pairs)
+    widths = [f"{', '.join(map(str, dict.fromkeys(a.group_widths)))}" for a in (own, arch)]
+    line = f"beside {own.name}: group widths {widths[0]} -> {widths[1]}; {said}"
+    try:
+        equal = twin(base, strategy, factor).arch.name
+    except InputError as error:
+        return f"{line}; {error}"
+    return line if equal == arch.name else f"{line}; at equal flops (within 3 %): {equal}"

@@ -74,6 +74,14 @@ class Parser(argparse.ArgumentParser):
         )
         self.add("--arch", None, text, action="append", dest="own", default=[], metavar="FILE")
 
+    def group_widths(self, default: str) -> None:
+        """The option `--group-width-rounding`; `default`, in words."""
+        text = (
+            "paper or power_of_two: group widths of 1 to 64 that are powers of two, which GPUs have "
+            f"fast kernels for (a strategy with -pow2 behind its name); default: {default}"
+        )
+        self.add("--group-width-rounding", None, text, metavar="RULE")
+
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         words = args if args is None else [self._spelled(word) for word in args]
         return super().parse_known_args(words, namespace)

@@ -60,6 +60,7 @@ def plan(
     strategies: Sequence[str | Strategy] | None,
     budgets: dict[str, float],
     conditions: Conditions,
+    group_width_rounding: str | None = None,
 ) -> Plan:
     """See `fastscale.plan`."""
     _check(budgets, conditions)
@@ -81,11 +82,12 @@ def plan(
                 f"{base.name} is scaled already: give the base, {unscaled}, whose runs have names"
             )
     asked = STRATEGIES if strategies is None else strategies
-    chosen = list(dict.fromkeys(map(Strategy.parse, asked)))
+    chosen = [Strategy.parse(s).rounded(group_width_rounding) for s in asked]
+    both = strategies is None and group_width_rounding is None and conditions.jump
     made, missing, nearest = [], {}, []
     for base in bases:
         seen: dict[tuple, str] = {}
-        for strategy in chosen:
+        for strategy in _roundings(base, chosen, both):
             search = Search(
                 base,
                 strategy,
@@ -114,6 +116,18 @@ def plan(
             + (f"; latency is of {conditions.served:g} images" if "latency_ms" in budgets else "")
         )
     return Plan(budgets, conditions, _marked(ranked(made), budgets), missing)
+
+
+def _roundings(base: Arch, strategies: Sequence[Strategy], both: bool) -> list[Strategy]:
+    """The strategies, each once; without group convs there is nothing to round. `both`: with powers
+    of two beside the paper's rounding, where group widths grow or are none in the base."""
+    if not base.grouped:
+        return list(dict.fromkeys(s.rounded("paper") for s in strategies))
+    uneven = any(g & (g - 1) for g in base.group_widths)
+    found = []
+    for s in strategies:
+        found += [s, s.rounded("power_of_two")] if both and (uneven or s.group_width) else [s]
+    return list(dict.fromkeys(found))
 
 
 def ranked(candidates: Sequence[Candidate]) -> list[Candidate]:

@@ -3,10 +3,12 @@
 from fastscale.scaling.exponents import Exponents
 from fastscale.scaling.scale import arch_named, network_of, own_definition, scale
 from fastscale.scaling.scale_to import ScaledTo, scale_to
-from fastscale.scaling.strategy import PAPER_STRATEGIES, Strategy, register_strategy
+from fastscale.scaling.strategy import PAPER_STRATEGIES, ROUNDINGS, Strategy, register_strategy
+from fastscale.scaling.twin import twin
 
 __all__ = [
     "PAPER_STRATEGIES",
+    "ROUNDINGS",
     "Exponents",
     "ScaledTo",
     "Strategy",
@@ -16,4 +18,5 @@ __all__ = [
     "register_strategy",
     "scale",
     "scale_to",
+    "twin",
 ]

@@ -1,5 +1,6 @@
 """`scale`: a base network grown by a strategy, with the authors' rounding."""
 
+import math
 from functools import lru_cache
 from typing import Any
 
@@ -21,23 +22,51 @@ def round_group_width(g: float) -> int:
     return g if g <= 2 else 4 if g <= 5 else round(g / 8) * 8
 
 
+def power_of_two_group_width(g: float) -> int:
+    """Nearest power of two in log scale, from 1 to 64: 8, 16, 32 and 64 channels a group are the ones
+    that cuDNN's kernels are fast at, and below them come the 1, 2 and 4 of the authors' rule.
+
+    >>> [power_of_two_group_width(g) for g in (1.2, 5.3, 7, 24, 40, 48, 56, 72, 112)]
+    [1, 4, 8, 32, 32, 64, 64, 64, 64]
+    """
+    return 2 ** min(max(0, math.floor(math.log2(g) + 0.5 + 1e-9)), 6)  # halfway: the larger
+
+
+_GROUP_WIDTH = {"paper": round_group_width, "power_of_two": power_of_two_group_width}
+
+
 def round_resolution(resolution: float) -> int:
     """Nearest multiple of 4 pixels."""
     return round(resolution / 4) * 4
 
 
-def scale(base: Arch, strategy: str | Strategy, factor: float) -> Arch:
-    """`base` grown to about `factor` times its flops by `strategy`: a new arch named `<base>.<strategy>-x<factor>`.
+def scale(
+    base: Arch,
+    strategy: str | Strategy,
+    factor: float,
+    group_width_rounding: str | None = None,
+) -> Arch:
+    """`base` grown to about `factor` times its flops by `strategy`: a new arch named
+    `<base>.<strategy>-x<factor>`.
 
-    Depths `max(1, round(d * f_d))`, widths and group widths as the functions above, made compatible; train and test resolution by
-    the same multiplier. RegNets keep stem and head width, EfficientNets scale both. Python's `round` (half to even), as the authors'.
-    InputError for an unknown strategy, a factor <= 0 or not finite, or a result that no network can have.
+    Depths `max(1, round(d * f_d))`, widths and group widths as the functions above, made compatible;
+    train and test resolution by the same multiplier. RegNets keep stem and head width, EfficientNets
+    scale both. Python's `round` (half to even), as the authors'. `group_width_rounding`: "paper", or
+    "power_of_two" for group widths of 1 to 64 that are powers of two (default: as the strategy says,
+    the paper's unless its name ends in "-pow2"); widths become multiples of them, as always.
+    InputError for an unknown strategy, a factor <= 0 or not finite, a result that no network can
+    have, or a rounding of group widths where there are none.
     """
-    strategy = Strategy.parse(strategy)
+    strategy = Strategy.parse(strategy).rounded(group_width_rounding)
+    if strategy.group_width_rounding != "paper" and not base.grouped:
+        raise InputError(
+            f"{base.name} has no group widths: it is scaled by {strategy.rounded('paper').name!r}"
+        )
+    round_group = _GROUP_WIDTH[strategy.group_width_rounding]
     f_d, f_w, f_r, f_g = strategy.multipliers(factor)
     return base.resized(
         width=lambda w: round_width(w * f_w),
-        group_width=lambda g: round_group_width(g * f_g),
+        group_width=lambda g: round_group(g * f_g),
         name=str(NetworkName(base.name, strategy.spelling, factor)),
         depths=tuple(max(1, round(d * f_d)) for d in base.depths),
         resolution=round_resolution(base.resolution * f_r),

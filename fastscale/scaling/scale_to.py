@@ -35,13 +35,15 @@ def scale_to(
     flops: float | None = None,
     params: float | None = None,
     acts: float | None = None,
+    group_width_rounding: str | None = None,
 ) -> ScaledTo:
     """The network nearest (in ratio) to one target, grown from `base` by `strategy`; the factor has the fewest digits that give it.
 
     `flops` in multiply-adds, `params` in weights, `acts` in elements, each at the scaled resolution with 1000 classes.
+    `group_width_rounding`: as in `scale`.
     InputError unless exactly one positive target is given that the strategy can move and reach within 25 %.
     """
-    strategy = Strategy.parse(strategy)
+    strategy = Strategy.parse(strategy).rounded(group_width_rounding)
     targets = {
         k: v for k, v in (("flops", flops), ("params", params), ("acts", acts)) if v is not None
     }

@@ -1,13 +1,14 @@
 """Scaling strategies: the share of the factor s that depth, width and resolution take (Tables 1, 2, 4; the authors' grammar).
 
 With shares e_d + e_w + e_r = 1 the multipliers are d = s^e_d, w = s^(e_w/2), r = s^(e_r/2), so that d w w r r = s;
-group width's is g = s^(e_g/2).
+group width's is g = s^(e_g/2). How a grown group width is rounded is a part of a strategy, and of the
+names it makes: by the authors' rule, or to powers of two ("dWr-pow2").
 """
 
 import math
 import re
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
 
@@ -18,8 +19,11 @@ from fastscale.scaling.exponents import Exponents, conv_stage, group_conv_stage
 
 GRAMMAR = (
     "letters out of d w g r ('dwr', 'wg'), weights ('d1_w8_g8_r1'), the paper's 'dWr' (= d1_w8_g8_r1), "
-    "or 'alpha=A' with A from 0 to 1 ('alpha=2/3')"
+    "or 'alpha=A' with A from 0 to 1 ('alpha=2/3'), each with -pow2 behind it for group widths that are "
+    "powers of two"
 )
+ROUNDINGS = ("paper", "power_of_two")  # of group widths
+POW2 = "-pow2"  # behind a strategy's name: the second of them
 # far beyond any network that can be built; what lies outside are slips of the keyboard
 SMALLEST_FACTOR, LARGEST_FACTOR = 1e-4, 100_000
 LARGEST_SHARE = 10  # of group width, which is no part of the sum of 1: the paper's are below 1
@@ -35,10 +39,13 @@ _own: dict[str, "Strategy"] = {}  # by name, as registered
 @dataclass(frozen=True)
 class Strategy:
     """Shares of the scaling factor; depth + width + resolution = 1. `group_width` 0: group widths
-    stay as they are. Two spellings of a strategy (`name`) are equal: `spelling` is the one in names.
+    stay as they are. `group_width_rounding`: one of ROUNDINGS; the name of a strategy with the second
+    ends in "-pow2". Two spellings of a strategy (`name`) are equal: `spelling` is the one in names.
 
     >>> Strategy.parse("alpha=.5") == Strategy.parse("alpha=1/2") == Strategy.parse("r1_g2_w2_d1")
     True
+    >>> Strategy.parse("alpha=0.8-pow2").spelling
+    'dWr-pow2'
     """
 
     name: str = field(compare=False)
@@ -46,6 +53,7 @@ class Strategy:
     width: Fraction
     resolution: Fraction
     group_width: Fraction = Fraction(0)
+    group_width_rounding: str = "paper"
     spelling: str = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -73,9 +81,17 @@ class Strategy:
             raise InputError(
                 f"strategy {self.name!r}: depth + width + resolution shares must sum to 1, got {total}"
             )
-        object.__setattr__(self, "spelling", self._spelling())
+        if self.group_width_rounding not in ROUNDINGS:
+            raise InputError(
+                f"group_width_rounding is one of {', '.join(ROUNDINGS)}, got "
+                f"{self.group_width_rounding!r:.60}"
+            )
+        stem = self.name.removesuffix(POW2)
+        suffix = "" if self.group_width_rounding == "paper" else POW2
+        object.__setattr__(self, "name", stem + suffix)
+        object.__setattr__(self, "spelling", self._spelling(stem) + suffix)
 
-    def _spelling(self) -> str:
+    def _spelling(self, name: str) -> str:
         """The letters where all weights are equal, else whole weights; a name of one's own stays.
 
         >>> [Strategy.parse(s).spelling for s in ("alpha=2/3", "alpha=0.8", "g1_w1", "d1_w0.5_r1")]
@@ -83,7 +99,7 @@ class Strategy:
         """
         shares = (self.depth, self.width, self.group_width, self.resolution)
         with suppress(InputError):
-            if _shares(self.name) == shares:
+            if _shares(name) == shares:
                 whole = math.lcm(*(share.denominator for share in shares))
                 weights = [int(share * whole) for share in shares]
                 weights = [weight // math.gcd(*weights) for weight in weights]
@@ -92,7 +108,19 @@ class Strategy:
                     return "".join(given)
                 text = "_".join(f"{letter}{n}" for letter, n in given.items())
                 return _NAMED.get(text, text)
-        return self.name
+        return name
+
+    def rounded(self, group_width_rounding: str | None) -> "Strategy":
+        """This strategy with another rounding of group widths, and a name that says so; None: as it
+        is. InputError for one that is not of ROUNDINGS.
+
+        >>> dWr = Strategy.parse("dWr")
+        >>> dWr.rounded("power_of_two").name, dWr.rounded("power_of_two").rounded("paper") == dWr
+        ('dWr-pow2', True)
+        """
+        if group_width_rounding in (None, self.group_width_rounding):
+            return self
+        return replace(self, group_width_rounding=group_width_rounding)
 
     @classmethod
     def parse(cls, text: "str | Strategy") -> "Strategy":
@@ -105,7 +133,9 @@ class Strategy:
             return text
         if not isinstance(text, str):
             raise InputError(f"a strategy is text or a Strategy, got {text!r}; use {GRAMMAR}")
-        return _own.get(text) or _read(text)
+        stem = text.removesuffix(POW2)
+        found = _own.get(stem) or _read(stem)
+        return found if stem == text else found.rounded("power_of_two")
 
     def multipliers(self, factor: float) -> tuple[float, float, float, float]:
         """(depth, width, resolution, group width) multipliers at scaling factor `factor` (> 0, finite)."""
@@ -216,7 +246,7 @@ def register_strategy(strategy: Strategy) -> None:
 
 def is_own_strategy(name: str | None) -> bool:
     """Whether the strategy of that name was registered, so that it is not known elsewhere."""
-    return name in _own
+    return name is not None and name.removesuffix(POW2) in _own
 
 
 read_strategies(lambda text: Strategy.parse(text).spelling)

@@ -41,6 +41,19 @@ def test_scale_by_factor_and_to_a_target(capsys):
     )
 
 
+def test_scale_with_group_widths_that_are_powers_of_two(capsys):
+    argv = ("scale", "regnety-4gf", "dWr", "2", "--group-width-rounding", "power_of_two")
+    code, out, _ = run(capsys, *argv)
+    assert code == 0 and out.startswith("regnety-4gf.dWr-pow2-x2: ")
+    assert out.splitlines()[-1] == (
+        "beside regnety-4gf.dWr-x2: group widths 40 -> 32; flops -4.0%, params -3.8%, acts +2.6%; "
+        "at equal flops (within 3 %): regnety-4gf.dWr-pow2-x2.1"
+    )
+    assert json.loads(run(capsys, *argv, "--json")[1])["arch"]["group_widths"] == [32] * 4
+    code, out, _ = run(capsys, "info", "regnety-4gf.dWr-pow2-x2.1")
+    assert code == 0 and "group_widths       32, 32, 32, 32" in out
+
+
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
@@ -50,6 +63,8 @@ def test_scale_by_factor_and_to_a_target(capsys):
         (["scale", "regnety-4gf", "dWr", "0"], "factor: wanted a number from"),
         (["scale", "regnety-4gf", "dWr", "nan"], "factor: wanted a number from"),
         (["scale", "regnety-4gf", "dWr"], "give a factor"),
+        (["scale", "efficientnet-b0", "dWr-pow2", "2"], "has no group widths"),
+        (["scale", "regnety-4gf", "d", "2", "--group-width-rounding", "x"], "paper, power_of_two"),
         (["scale", "regnety-4gf", "dWr", "two"], "wanted a number from"),
         (["frobnicate"], "invalid choice"),
         ([], "VERB"),

@@ -6,6 +6,7 @@ import pytest
 
 import fastscale as fs
 from fastscale.archs.names import RunName
+from fastscale.errors import InputError
 from fastscale.planning import FAMILY, STRATEGIES, Conditions
 from fastscale.planning.search import Search, structure
 from fastscale.planning.terms import terms
@@ -129,6 +130,33 @@ def test_strategies():
     assert {c.strategy for c in everything.candidates} | {s for _, s in everything.missing} == set(
         STRATEGIES
     )
+
+
+def test_powers_of_two_stand_beside_the_papers_group_widths():
+    """Where a device's law tells them apart, which says that they are faster; a rank behind, for
+    nobody knows their errors."""
+    plan = fs.plan("regnety-4gf", epoch_time_min=5)
+    by = {c.strategy: c for c in plan.candidates}
+    own, held = by["dWr"], by["dWr-pow2"]
+    assert set(held.arch.group_widths) == {64} and held.arch.name.startswith(
+        "regnety-4gf.dWr-pow2-x"
+    )
+    assert held.counts.flops > 1.1 * own.counts.flops and held.training.epoch_time_min <= 5
+    assert (own.rank, held.rank, plan.best.rank) == (1, 2, 1)
+    assert held.run() == f"{held.arch.name}.imagenet-100ep"
+    named = {c.strategy for c in fs.plan("regnety-4gf", ["dWr"], epoch_time_min=5).candidates}
+    assert named == {"dWr"}  # as asked
+    for kwargs in ({"flops": 8e9}, {"epoch_time_min": 5, "group_width_rounding": "paper"}):
+        assert not any("pow2" in c.strategy for c in fs.plan("regnety-4gf", **kwargs).candidates)
+
+
+def test_powers_of_two_alone():
+    plan = fs.plan(
+        ["regnety-4gf", "efficientnet-b0"], "dWr", flops=8e9, group_width_rounding="power_of_two"
+    )
+    assert sorted(c.strategy for c in plan.candidates) == ["dWr", "dWr-pow2"]  # none to round
+    with pytest.raises(InputError, match="one of paper, power_of_two"):
+        fs.plan("regnety-4gf", "dWr", flops=8e9, group_width_rounding="both")
 
 
 def test_train_on_one_device_and_serve_on_another():
