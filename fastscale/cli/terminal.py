@@ -1,8 +1,11 @@
 """What reaches the terminal: text alone. Names of classes, files and servers are other people's."""
 
+import errno
+import os
 import re
+import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
@@ -15,7 +18,8 @@ _MOVES = re.compile(r"(\n|\x1b\[A)*")
 class PlainStream:
     """A text stream that writes control characters out (`\\x1b`) instead of sending them.
 
-    A leading carriage return and the moves of a progress bar pass.
+    A leading carriage return and the moves of a progress bar pass. Once a terminal is closed, what
+    is written to it goes nowhere: the work behind it is saved first.
     """
 
     def __init__(self, stream: TextIO):
@@ -26,10 +30,27 @@ class PlainStream:
         if not _MOVES.fullmatch(text):
             start = "\r" if text.startswith("\r") else ""
             shown = start + plain(text[len(start) :])
-            self._stream.write(shown)
+            self._unless_closed(self._stream.write, shown)
         else:
-            self._stream.write(text)
+            self._unless_closed(self._stream.write, text)
         return len(text)
+
+    def flush(self) -> None:
+        """Flushes the stream."""
+        self._unless_closed(self._stream.flush)
+
+    def _unless_closed(self, call: Callable[..., Any], *args: str) -> None:
+        try:
+            call(*args)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            number = self._stream.fileno()
+            if not stat.S_ISCHR(os.fstat(number).st_mode):
+                raise
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, number)
+            os.close(nowhere)
 
     def writelines(self, lines: Any) -> None:
         """Writes each."""

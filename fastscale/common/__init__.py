@@ -21,7 +21,12 @@ from fastscale.common.reading import (
     read_text,
     read_yaml,
 )
-from fastscale.common.system import cores, die_with_parent
+from fastscale.common.system import (
+    cores,
+    die_with_parent,
+    ending_signals,
+    leave_signals_to_parent,
+)
 from fastscale.common.words import did_you_mean, number, plain, render, shown, slug
 from fastscale.common.writing import open_to_append, remove_stale, whole_file, write_whole
 
@@ -37,6 +42,8 @@ __all__ = [
     "cores",
     "did_you_mean",
     "die_with_parent",
+    "ending_signals",
+    "leave_signals_to_parent",
     "number",
     "open_to_append",
     "parse_json",

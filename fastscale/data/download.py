@@ -65,6 +65,16 @@ def _request(url: str, have: int) -> urllib.request.Request:
     return urllib.request.Request(url, headers=headers)
 
 
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """As urllib follows them, but a password stays with the server that it was given for."""
+
+    def redirect_request(self, req: Any, *reply: Any) -> Any:
+        following = super().redirect_request(req, *reply)
+        if following is not None and (following.type, following.host) != (req.type, req.host):
+            following.remove_header("Authorization")
+        return following
+
+
 def _length(header: str | None) -> int | None:
     """Content-Length as a number; None where it is none."""
     return int(header) if header and re.fullmatch(r"\d{1,18}", header.strip()) else None
@@ -74,10 +84,11 @@ def _answer(request: urllib.request.Request) -> Any:
     """The reply, its headers read; TimeoutError where these do not come in time: each of their
     bytes could take up to TIMEOUT."""
     done: queue.Queue[Any] = queue.Queue()
+    opener = urllib.request.build_opener(_Redirects)
 
     def ask() -> None:
         try:
-            done.put(urllib.request.urlopen(request, timeout=TIMEOUT))
+            done.put(opener.open(request, timeout=TIMEOUT))
         except BaseException as error:
             done.put(error)
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from fastscale.common import leave_signals_to_parent
 from fastscale.data.beton import JPG, RAW
 from fastscale.data.beton_file import MAX_SIDE, page_size
 from fastscale.data.framing import uniforms
@@ -157,13 +158,11 @@ _JOB: list[Any] = []  # of a worker process: the images and settings
 def _start_worker(images: ImageSet, settings: Settings, parent: int) -> None:
     end_with_parent(parent)
     be_silent()
-    import signal
-
     import cv2
 
     _JOB[:] = [images, settings]
     cv2.setNumThreads(1)  # one process a core; and OpenCV's threads do not survive a fork
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C: the parent ends us
+    leave_signals_to_parent()
 
 
 def _encode_chunk(start: int, stop: int) -> list[Stored]:

@@ -17,7 +17,9 @@ from typing_extensions import TypedDict
 
 from fastscale.archs.names import canonical
 from fastscale.common import did_you_mean, parse_json, plain, read_text
+from fastscale.counts import complexity
 from fastscale.errors import InputError
+from fastscale.scaling import arch_named
 from fastscale.typed import STRICT, Count, Percent, Text, Texts, checked, made
 
 SCHEMA = 1
@@ -172,10 +174,28 @@ def parse_manifest(content: object, where: str) -> list[Entry]:
             raise InputError(f"{label}: an entry is an object")
         label += f" ({str(item.get('name', 'no name'))[:80]!r})"
         entry = made(Entry, item, label)
+        if wrong := _wrong_counts(entry):
+            raise InputError(f"{label}: {wrong}")
         if any(entry.name == e.name for e in entries):
             raise InputError(f"{label}: is there twice")
         entries.append(entry)
     return entries
+
+
+def _wrong_counts(entry: Entry) -> str | None:
+    """Which count is not that of the entry's network, in words; None where all are, or where the
+    network is one's own and not known here."""
+    try:
+        arch = arch_named(entry.arch)
+    except InputError:
+        return None
+    for count, right in vars(complexity(arch, entry.resolution, entry.num_classes)).items():
+        if getattr(entry, count) != right:
+            return (
+                f"{count} must be {right:,}, as {entry.arch} has at {entry.resolution} px with "
+                f"{entry.num_classes} classes, not {getattr(entry, count):,}"
+            )
+    return None
 
 
 def manifest_text(entries: list[Entry]) -> str:

@@ -88,5 +88,5 @@ def refusing(path: Path, load: Callable[[Path], Any]) -> Any:
     try:
         return load(path)
     except (SafetensorError, OSError) as error:
-        reason = plain(" ".join(str(error).split()))[:120]
+        reason = plain(" ".join(str(error)[:1000].split()))[:120]  # it may quote all of the header
         raise InputError(f"{path}: not a safetensors file, or cut short ({reason})") from None

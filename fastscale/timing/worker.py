@@ -16,7 +16,7 @@ import torch
 
 from fastscale.archs import register_arch
 from fastscale.archs.files import read_arch
-from fastscale.common import open_to_append
+from fastscale.common import leave_signals_to_parent, open_to_append
 from fastscale.records import Record, RecordStore, step_time
 from fastscale.scaling import arch_named
 from fastscale.timing.device import usable_device
@@ -125,7 +125,7 @@ def measure(grid: Grid, name: str, setting: Setting, drift: float, device: str) 
 
 def _own_process(connection: Connection, log: Path) -> None:
     """Dies with the campaign; what libraries print goes to the log."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all: the campaign ends its own
+    leave_signals_to_parent()
     threading.Thread(target=_die_with_reader, args=(connection.fileno(),), daemon=True).start()
     log.parent.mkdir(parents=True, exist_ok=True)
     descriptor = open_to_append(log)

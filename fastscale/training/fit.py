@@ -58,7 +58,7 @@ def fit(
     `arguments` are LightningCLI's. `checkpoint_every`: seconds (see RunCheckpoint). `cuda_graph`:
     auto, on or off (see StepLoop), no part of what the run is. InputError for an unusable name,
     setting or data set, or a folder that holds another run; RunError for a run that could not go
-    on. SystemExit 130 or 143 after Ctrl-C or SIGTERM, when all is saved.
+    on. SystemExit 128 and the number of a signal that ended it (130: Ctrl-C), when all is saved.
     """
     stopping = Stopping()
     with one_speaks(), stopping.listening():

@@ -1,4 +1,5 @@
-"""Ctrl-C and SIGTERM in a run: save what was trained, say how to go on, end with 130 or 143."""
+"""Ctrl-C, SIGTERM and a closed terminal in a run: save what was trained, say how to go on, end with
+130, 143 or 129."""
 
 import os
 import signal
@@ -7,11 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+from fastscale.common import ending_signals
 
 
 class Stopped(SystemExit):
-    """A run that was told to end; its code is 130 after Ctrl-C, 143 after SIGTERM."""
+    """A run that was told to end; its code is 128 and the signal's number: 130 for Ctrl-C."""
 
     def __init__(self, number: int):
         super().__init__(128 + number)
@@ -33,15 +34,15 @@ class Stopping:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """While the block runs, both signals come here."""
+        """While the block runs, the signals that end a command come here."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = [signal.signal(number, self.take) for number in SIGNALS]
+        before = {number: signal.signal(number, self.take) for number in ending_signals()}
         try:
             yield
         finally:
-            for number, handler in zip(SIGNALS, before, strict=True):
+            for number, handler in before.items():
                 signal.signal(number, handler)
 
     def take(self, number: int, _frame: Any = None) -> None:

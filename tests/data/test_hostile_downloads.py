@@ -116,6 +116,26 @@ def test_passwords_are_used_and_never_shown(server, tmp_path, lines):
     assert not any("cret" in text or "me:" in text for text in (str(e.value), *lines))
 
 
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_a_password_does_not_follow_to_another_host(server, tmp_path, lines, elsewhere):
+    with serving(Handler, asked=[], does=Handler.rest) as other:
+
+        def sent_on(h):
+            if h.path == "/b":
+                return h.rest()
+            h.send_response(302)
+            h.send_header("Location", f"{other.url if elsewhere else server.url}/b")
+            h.end_headers()
+
+        server.does = sent_on
+        url = server.url.replace("//", "//me:secret@")
+        got = download([f"{url}/a"], tmp_path / "a", sha256=SHA256, say=lines)
+        assert got.read_bytes() == BODY
+        (_, _, told), *more = server.asked + other.asked
+        assert told == "Basic bWU6c2VjcmV0"
+        assert [(path, login) for path, _, login in more] == [("/b", None if elsewhere else told)]
+
+
 @pytest.mark.parametrize(
     "url",
     ["http://127.0.0.1:port/a", "http:///a", "nonsense", "http://[/a", "http://me:secret@[/a"],
@@ -143,6 +163,6 @@ def test_offline_means_that_nothing_is_asked(spec, lines, monkeypatch, tmp_path)
     monkeypatch.setattr(
         fashion_mnist.subprocess, "run", lambda *a, **k: pytest.fail("apt was asked")
     )
-    monkeypatch.setattr(module.urllib.request, "urlopen", lambda *a, **k: pytest.fail("asked"))
+    monkeypatch.setattr(module, "_answer", lambda *a, **k: pytest.fail("asked"))
     with pytest.raises(InputError, match="FASTSCALE_OFFLINE is set"):
         source(spec).fetch(lines)

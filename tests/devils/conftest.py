@@ -14,12 +14,12 @@ import pytest
 from PIL import Image
 
 from fastscale import cli
+from tests.devils.commands import RUN, SHORT, commands
 from tests.devils.nursery import Nursery
 from tests.devils.rule import tree
 
 ROOT = Path(__file__).resolve().parents[2]
 WATCHED = ("paper_figures", "checkpoints", "configs")  # of the checkout: no case writes there
-RUN = "regnety-tiny.quick"
 IMPORTED = (
     "matplotlib.pyplot",
     "pytorch_lightning.loggers",
@@ -35,7 +35,6 @@ IMPORTED = (
     "fastscale.paper.report",
     "fastscale.planning",
 )
-SHORT = ["--model.recipe.batch_size", "8", "--model.recipe.epochs", "1", "--data.workers", "1"]
 CLASSES = ("ant", "bee", "cat")
 
 
@@ -212,3 +211,9 @@ def nursery(tmp_path_factory):
     found = Nursery(tmp_path_factory.mktemp("nursery"))
     yield found
     found.close()
+
+
+@pytest.fixture
+def verb(made):
+    """verb(name) -> the words of a command that is done in a second or two."""
+    return commands(made).__getitem__

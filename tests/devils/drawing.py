@@ -1,6 +1,12 @@
-"""What `reproduce` does when all runs are finished: the snapshot, then the tables and figures."""
+"""A checkout to draw in, and what `reproduce` does there when all runs are finished: the snapshot,
+then the tables and figures."""
 
+import shutil
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.devils.nursery import ROOT
 
 
 def draw_quick(words: Sequence[str]) -> int:
@@ -12,3 +18,26 @@ def draw_quick(words: Sequence[str]) -> int:
     with using_home(words[0]):
         draw_artifact(load_artifact("quick"), "quick", read_records(snapshot("quick")))
     return 0
+
+
+def bytes_of(folder: Path, *left_out: str) -> dict[str, bytes]:
+    """Every file below, but for locks and those with a part of `left_out` in their path."""
+    return {
+        str(p.relative_to(folder)): p.read_bytes()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file()
+        and not p.name.endswith((".lock", ".log"))
+        and not any(word in str(p.relative_to(folder)) for word in left_out)
+    }
+
+
+def checkout(folder: Path, made: Any) -> None:
+    """What tables and figures are made from."""
+    shutil.copytree(ROOT / "configs", folder / "configs")
+    for name in ("reference", "records"):
+        shutil.copytree(ROOT / "paper_figures" / name, folder / "paper_figures" / name)
+    shutil.copy(ROOT / "paper_figures" / "README.md", folder / "paper_figures")
+
+
+def drawn(folder: Path) -> Any:
+    return bytes_of(folder / "paper_figures")

@@ -103,7 +103,11 @@ def cases() -> Iterator[Case]:
     """Names in the API, in readers, and on the command line."""
     for reader in ("arch", "complexity", "arch_named", "run"):
         for kind, name in BAD.items():
-            yield Case(f"name-{reader}-{kind}", lambda place, r=reader, n=name: readers()[r](n))
+            yield Case(
+                f"name-{reader}-{kind}",
+                lambda place, r=reader, n=name: readers()[r](n),
+                group=f"name-{reader}",
+            )
     for reader in ("recipe", "artifact", "grid", "device"):
         for kind in (
             "empty",
@@ -118,16 +122,19 @@ def cases() -> Iterator[Case]:
             "list",
         ):
             yield Case(
-                f"name-{reader}-{kind}", lambda place, r=reader, k=kind: readers()[r](BAD[k])
+                f"name-{reader}-{kind}",
+                lambda place, r=reader, k=kind: readers()[r](BAD[k]),
+                group=f"name-{reader}",
             )
     for kind in STRATEGIES:
-        yield Case(f"strategy-{kind}", lambda place, k=kind: grown(k))
+        yield Case(f"strategy-{kind}", lambda place, k=kind: grown(k), group="strategy")
     for kind, name in BAD.items():
         if isinstance(name, str):
             for verb in (("info",), ("fit", "--run"), ("time",), ("plan",), ("evaluate",)):
                 yield Case(
                     f"name-{'-'.join(verb)}-{kind}",
                     lambda place, v=verb, n=name: command(*v, n),
+                    group=f"name-{'-'.join(verb)}",
                 )
     for kind in ("escape", "surrogate", "up", "long", "nul", "newline"):
         name = BAD[kind]

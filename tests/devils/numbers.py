@@ -159,10 +159,18 @@ def cases() -> Iterator[Case]:
         for kind, value in {**NEVER_GOOD, **TOO_LARGE}.items():
             lenient = huge_is_right and kind in (*TOO_LARGE, "10^400")
             yield Case(
-                f"api-{name}-{kind}", lambda place, c=call, v=value: c(v), MAY if lenient else MUST
+                f"api-{name}-{kind}",
+                lambda place, c=call, v=value: c(v),
+                MAY if lenient else MUST,
+                group=f"api-{name}",
             )
         for kind, value in {"true": True, "fraction": Fraction(1, 3), "string": "4"}.items():
-            yield Case(f"api-{name}-{kind}", lambda place, c=call, v=value: c(v), MAY)
+            yield Case(
+                f"api-{name}-{kind}",
+                lambda place, c=call, v=value: c(v),
+                MAY,
+                group=f"api-{name}",
+            )
     for name in recipe_numbers():
         for kind in ("nan", "inf", "minus-inf", "10^400", "1e308", "text", "list", "object"):
             value = {**NEVER_GOOD, **TOO_LARGE}[kind]
@@ -170,8 +178,14 @@ def cases() -> Iterator[Case]:
                 f"recipe-{name}-{kind}",
                 lambda place, n=name, v=value: recipe_with(n, v),
                 names=(name,),
+                group=f"recipe-{name}",
             )
-        yield Case(f"recipe-{name}-minus", lambda place, n=name: recipe_with(n, -1), names=(name,))
+        yield Case(
+            f"recipe-{name}-minus",
+            lambda place, n=name: recipe_with(n, -1),
+            names=(name,),
+            group=f"recipe-{name}",
+        )
     for name in (
         "batch_size",
         "eval_batch_size",
@@ -184,7 +198,9 @@ def cases() -> Iterator[Case]:
         for kind in ("nan", "inf", "1e20", "10^30", "text", "half"):
             value = {**NEVER_GOOD, **TOO_LARGE, "half": 0.5}[kind]
             yield Case(
-                f"data-{name}-{kind}", lambda place, n=name, v=value: data_with(place, **{n: v})
+                f"data-{name}-{kind}",
+                lambda place, n=name, v=value: data_with(place, **{n: v}),
+                group=f"data-{name}",
             )
     for path, level in leaves(parser()):
         for action in level._actions:
@@ -195,9 +211,11 @@ def cases() -> Iterator[Case]:
                 strict = kind in TEXTS or (kind == "minus" and action.dest not in MAY_BE_MINUS)
                 strict |= kind in ("1e20", "half") and kind_of is int
                 line = words(path, level, action, text)
+                group = f"option-{'-'.join(path)}-{own.strip('-')}"
                 yield Case(
-                    f"option-{'-'.join(path)}-{own.strip('-')}-{kind}",
+                    f"{group}-{kind}",
                     lambda place, line=line: command(*line),
                     MUST if strict else MAY,
                     names=(own, action.dest) if strict else (),
+                    group=group,
                 )

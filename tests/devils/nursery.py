@@ -52,9 +52,11 @@ def answer(**values: int) -> None:
 def become(order: dict[str, Any]) -> None:
     """Makes this process what the order wants: place, variables, limits, streams, links, faults."""
     os.setsid()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in order.get("ignored", ()):
+        signal.signal(number, signal.SIG_IGN)
     os.chdir(order["folder"])
     os.environ.update(order.get("variables", {}))
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)

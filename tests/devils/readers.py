@@ -364,13 +364,17 @@ def cases() -> Iterator[Case]:
             f"right-{file}", lambda place, f=file: RIGHT[f][1](place, RIGHT[f][0](place)), NEVER
         )
         for key, kind_of in keys.items():
+            group = "" if file == "info" else f"{file}-{key}"  # which copies a store
             if file != "description":
                 yield Case(
-                    f"{file}-without-{key}", lambda place, f=file, k=key: without(place, f, k)
+                    f"{file}-without-{key}",
+                    lambda place, f=file, k=key: without(place, f, k),
+                    group=group,
                 )
             for kind, (value, of) in SWAPS.items():
                 if kind_of in of and kind not in MEANT_AS.get(key, ()):
                     yield Case(
                         f"{file}-{key}-{kind}",
                         lambda place, f=file, k=key, v=value: swapped(place, f, k, v),
+                        group=group,
                     )

@@ -30,13 +30,17 @@ class Hang(BaseException):
 @dataclass(frozen=True)
 class Case:
     """`run(place)` is tried. `refused`: whether it must be, may be or never is. `right(value)`:
-    whether what it gave is what it should be. `names`: what the refusal's line must contain."""
+    whether what it gave is what it should be. `names`: what the refusal's line must contain.
+    `group`: tried one after the other in one place, for a place takes longer than they.
+    `slow`: left to those who ask for slow tests."""
 
     id: str
     run: Callable[[Any], Any]
     refused: str = MUST
     right: Callable[[Any], bool] = lambda value: True
     names: tuple[str, ...] = ()
+    group: str = ""
+    slow: bool = False
 
 
 @dataclass

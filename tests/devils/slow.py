@@ -7,6 +7,11 @@ from typing import Any
 SECONDS = 0.0
 
 
+def slowly(seconds: float) -> dict[str, Any]:
+    """An order for a command with such an encoder."""
+    return {"attributes": {f"{__name__}:SECONDS": seconds}, "call": f"{__name__}:main"}
+
+
 def main(words: Sequence[str]) -> int:
     """As the command's own `main`, each image taking SECONDS more."""
     from fastscale import cli

@@ -16,7 +16,9 @@ from typing import Any
 import pytest
 import torch
 
-from tests.devils.conftest import ROOT, RUN, SHORT, Made
+from tests.devils.commands import RUN, SHORT
+from tests.devils.conftest import Made
+from tests.devils.drawing import bytes_of, checkout, drawn
 
 pytestmark = pytest.mark.slow
 MOST = 12  # kills a verb: all its writes, or so many spread over them
@@ -33,17 +35,6 @@ class Verb:
     prepare: Callable[[Path, Made], Any] = lambda folder, made: None
     order: Callable[[Path], dict[str, Any]] = lambda folder: {}
     kills: int = MOST
-
-
-def bytes_of(folder: Path, *left_out: str) -> dict[str, bytes]:
-    """Every file below, but for locks and those with a part of `left_out` in their path."""
-    return {
-        str(p.relative_to(folder)): p.read_bytes()
-        for p in sorted(folder.rglob("*"))
-        if p.is_file()
-        and not p.name.endswith((".lock", ".log"))
-        and not any(word in str(p.relative_to(folder)) for word in left_out)
-    }
 
 
 def without_measured(value: Any) -> Any:
@@ -117,18 +108,6 @@ def time_left(folder: Path) -> Any:
     assert len(mine) == len({r["run"] for r in mine}) == 2
     names = {p.name for p in (folder / "runs").iterdir()}
     return {"records": [(r["run"], sorted(r["values"])) for r in mine], "names": names}
-
-
-def checkout(folder: Path, made: Made) -> None:
-    """What tables and figures are made from."""
-    shutil.copytree(ROOT / "configs", folder / "configs")
-    for name in ("reference", "records"):
-        shutil.copytree(ROOT / "paper_figures" / name, folder / "paper_figures" / name)
-    shutil.copy(ROOT / "paper_figures" / "README.md", folder / "paper_figures")
-
-
-def drawn(folder: Path) -> Any:
-    return bytes_of(folder / "paper_figures")
 
 
 def own_checkout(folder: Path) -> dict[str, Any]:

@@ -1,20 +1,35 @@
 """Hundreds of mutated inputs to names, numbers, options, readers and files, in one process: each is
 refused in one line or gives what is right."""
 
+from collections import defaultdict
+
 import pytest
 
 from tests.devils import images, names, numbers, readers, stores, weights
-from tests.devils.rule import hold
+from tests.devils.rule import Case, hold
 
 ROOMS = (names, numbers, readers, stores, weights, images)
-CASES = [case for room in ROOMS for case in room.cases()]
+CASES: list[Case] = [case for room in ROOMS for case in room.cases()]
+GROUPS: dict[str, list[Case]] = defaultdict(list)
+for each in CASES:
+    GROUPS[each.group or each.id].append(each)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
-def test_mutated(case, place):
-    hold(case, place)
+def marked(group: str) -> object:
+    slow = any(case.slow for case in GROUPS[group])
+    return pytest.param(group, marks=[pytest.mark.slow] if slow else [], id=group)
+
+
+@pytest.mark.parametrize("group", map(marked, GROUPS))
+def test_mutated(group, place):
+    for case in GROUPS[group]:
+        try:
+            hold(case, place)
+        except BaseException as error:
+            error.add_note(case.id)
+            raise
 
 
 def test_so_many_cases_and_no_two_alike():
-    assert len(CASES) >= 250
+    assert sum(not case.slow for case in CASES) >= 250
     assert len({case.id for case in CASES}) == len(CASES)

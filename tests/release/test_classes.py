@@ -8,6 +8,7 @@ from PIL import Image
 
 import fastscale as fs
 from fastscale.cli import main
+from fastscale.data.write import write
 from fastscale.errors import InputError
 from fastscale.training.better import say_once
 from fastscale.training.classes import imagenet_names, imagenet_wnids, match_classes
@@ -94,3 +95,12 @@ def test_the_data_it_was_trained_on_say_nothing(runs, capsys, image_folder, monk
     monkeypatch.setenv("FASTSCALE_DATA", str(runs[2]))
     code, _, err = evaluate(capsys, runs[0] / RUN / "seed0")
     assert code == 0 and "than it was trained on" not in err and "classes" not in err
+
+
+def test_other_pixels_of_the_same_photographs_are_said(runs, tmp_path, capsys):
+    """Stored at 16 px: the same files, labels and names, and another error."""
+    write(runs[1], data_dir=tmp_path / "data", max_resolution=16, progress=lambda line: None)
+    words = ["evaluate", str(runs[0] / RUN / "seed0"), "--data.data_dir", str(tmp_path / "data")]
+    assert main([*words, "--data.workers", "1"]) == 0
+    err = capsys.readouterr().err
+    assert "other images, labels or another stored form than it was trained on" in err

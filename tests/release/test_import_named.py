@@ -186,3 +186,72 @@ def test_a_zip_that_unpacks_to_a_thousand_times_its_size_is_refused(tmp_path):
         archive.writestr("archive/data.pkl", b"\0" * 50_000_000)
     with pytest.raises(InputError, match="refused: it would unpack to 50,000,000 bytes"):
         import_file(path, "timm")
+
+
+def of_its_script(tmp_path):
+    """What torchvision's training script saves of regnet_x_400mf: (the averaged state, the file)."""
+    raw, averaged = (theirs("regnetx-400mf.dds", "torchvision", seed=seed) for seed in (0, 1))
+    weight = torch.nn.Parameter(torch.ones(2))
+    optimizer = torch.optim.SGD([weight], 0.1, momentum=0.9)
+    weight.sum().backward()
+    optimizer.step()
+    content = {
+        "model": raw,
+        "optimizer": optimizer.state_dict(),
+        "lr_scheduler": torch.optim.lr_scheduler.MultiStepLR(optimizer, [3, 5]).state_dict(),
+        "epoch": 99,
+        "args": argparse.Namespace(
+            model="regnet_x_400mf", data_path="/data", device="cuda", weights=None, lr=0.8,
+            lr_steps=[3, 5], distributed=True, rank=0, mixup_alpha=0.2,
+        ),
+        "model_ema": prefixed(averaged, "module.") | {"n_averaged": torch.tensor(7)},
+        "scaler": {"scale": 65536.0, "growth_factor": 2.0, "_growth_tracker": 0},
+    }  # fmt: skip
+    torch.save(content, tmp_path / "checkpoint.pth")
+    return averaged, tmp_path / "checkpoint.pth"
+
+
+def test_what_torchvisions_training_script_saves(tmp_path):
+    averaged, path = of_its_script(tmp_path)
+    said = []
+    found = import_file(path, "torchvision", say=said.append)
+    assert found.arch_name == "regnetx-400mf.dds" and len(said) == 1
+    assert torch.equal(found.state_dict["head.fc.weight"], averaged["fc.weight"])
+
+
+def whole_module(tensors, path):
+    torch.save(torch.nn.Linear(2, 2), path)
+
+
+def scripted(tensors, path):
+    torch.jit.script(torch.nn.Linear(2, 2)).save(str(path))
+
+
+def quantized(tensors, path):
+    weight = torch.quantize_per_tensor(tensors["fc.weight"], 0.1, 0, torch.qint8)
+    torch.save({**tensors, "fc.weight": weight}, path)
+
+
+def wide(tensors, path):
+    torch.save({**tensors, "fc.weight": torch.zeros(5, 800)}, path)
+
+
+def another_head(tensors, path):
+    torch.save({k.replace("fc.", "fc.1."): v for k, v in tensors.items()}, path)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (whole_module, "would run code"),
+        (scripted, "not a file of weights"),
+        (quantized, "'fc.weight' is .*qint8|would run code"),
+        (wide, r"nearest is regnetx-400mf.dds: fc.weight is \(5, 800\), wanted \(5, 400\)"),
+        (another_head, "nearest is regnetx-400mf.dds: 2 missing: fc.weight, fc.bias"),
+    ],
+)
+def test_what_else_is_saved_of_torchvisions_networks_is_refused(tmp_path, make, message):
+    make(theirs("regnetx-400mf.dds", "torchvision"), tmp_path / "their.pth")
+    with pytest.raises(InputError, match=message) as caught:
+        import_file(tmp_path / "their.pth", "torchvision")
+    assert "\n" not in str(caught.value)

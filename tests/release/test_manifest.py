@@ -92,6 +92,10 @@ def test_an_old_spelling_in_the_header_of_a_file_is_read_as_its_name(tiny):
         ({"tolerance": -1}, "tolerance must be"),
         ({"licence": ""}, "licence must be a text"),
         ({"more": 1}, "unknown field 'more'"),
+        ({"flops": 7}, "flops must be [0-9,]+, as regnety-tiny has at 32 px with 3 classes, not 7"),
+        ({"params": 1 << 40}, "params must be"),
+        ({"resolution": 64}, "flops must be"),
+        ({"arch": "regnety-tiny.dWr-x4"}, "flops must be"),
         ({"seed": None}, "seed must be a valid integer"),
     ],
 )

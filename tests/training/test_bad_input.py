@@ -197,6 +197,14 @@ def test_a_written_image_that_is_damaged(fit_here, image_folder, data_home, tmp_
         (["--trainer.strategy", "fsdp"], "strategy must be auto or ddp"),
         (["--trainer.sync_batchnorm", "true"], "GPUs only"),
         (["--config", "/no/such/config.yaml"], "config.yaml"),
+        (["--trainer.devices", "-3"], "--trainer.devices must be a number from 1"),
+        (["--trainer.check_val_every_n_epoch", "0"], "must be a whole number from 1, got 0"),
+        (["--trainer.val_check_interval", "0"], "must be above 0 to 1.0 of an epoch"),
+        (["--trainer.log_every_n_steps", "0"], "must be a whole number from 1, got 0"),
+        (["--trainer.gradient_clip_val", "-1"], "must be a finite number from 0"),
+        (["--trainer.gradient_clip_val", "nan"], "must be a finite number from 0"),
+        (["--model.recipe.ema_rate", "inf"], "ema_rate"),
+        (["--model.recipe.mixup", "inf"], "mixup"),
     ],
 )
 def test_before_anything_is_started(fit_here, tmp_path, said, options, message):

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import queue
-import signal
 import sys
 import threading
 from contextlib import suppress
@@ -19,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from fastscale.common import leave_signals_to_parent
 from fastscale.data.own import without_torch
 from fastscale.data.own.ring import Ring
 from fastscale.data.workers import end_with_parent
@@ -105,7 +105,7 @@ def _make(**wanted: Any) -> Any:
 
 def main() -> None:
     """Whatever ends this process reaches the parent in words."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    leave_signals_to_parent()
     socket, descriptor, parent = (int(text) for text in sys.argv[1:])
     end_with_parent(parent)  # a process forked by the parent may keep its end of the socket open
     connection = Connection(socket)
