@@ -15,7 +15,7 @@ SHORT = ["--model.recipe.batch_size", "8", "--model.recipe.epochs", "1", "--data
 LONG = ["--model.recipe.epochs", "4000", "--checkpoint_every", "1"]  # it is ended, never ends
 INT, TERM, KILL = signal.SIGINT, signal.SIGTERM, signal.SIGKILL
 HUP, QUIT, STOP, CONT = signal.SIGHUP, signal.SIGQUIT, signal.SIGSTOP, signal.SIGCONT
-SILENT = (-KILL, -QUIT, -HUP)  # the killed say nothing
+SILENT = (-KILL, -QUIT, -HUP, -TERM)  # those killed, or met before they listen, say nothing
 
 
 def commands(made: Any) -> dict[str, list[Any]]:

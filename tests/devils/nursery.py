@@ -65,7 +65,8 @@ def become(order: dict[str, Any]) -> None:
         if place is None:
             os.close(number)
         else:
-            os.dup2(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
+            # also to read: so a terminal becomes the process's own, which hears of its end
+            os.dup2(os.open(place, os.O_RDWR | os.O_CREAT | os.O_APPEND), number)
     for name, value in order.get("attributes", {}).items():
         module, _, attribute = name.partition(":")
         setattr(importlib.import_module(module), attribute, value)
@@ -129,7 +130,7 @@ class Process:
         """Those of its session that run: itself, and whatever it started."""
         return [pid for pid, session in sessions().items() if session == self.number]
 
-    def outlived(self, seconds: float = 8.0) -> list[int]:
+    def outlived(self, seconds: float = 30.0) -> list[int]:
         """What still runs of it after so long."""
         end = time.monotonic() + seconds
         while (left := self.alive()) and time.monotonic() < end:

@@ -202,7 +202,7 @@ def test_a_written_image_that_is_damaged(fit_here, image_folder, data_home, tmp_
         (["--trainer.val_check_interval", "0"], "must be above 0 to 1.0 of an epoch"),
         (["--trainer.log_every_n_steps", "0"], "must be a whole number from 1, got 0"),
         (["--trainer.gradient_clip_val", "-1"], "must be a finite number from 0"),
-        (["--trainer.gradient_clip_val", "nan"], "must be a finite number from 0"),
+        (["--trainer.gradient_clip_val", ".nan"], "must be a finite number from 0"),
         (["--model.recipe.ema_rate", "inf"], "ema_rate"),
         (["--model.recipe.mixup", "inf"], "mixup"),
     ],
