@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from fastscale.common import _host
+from fastscale.common.writing import _host
 from fastscale.data import read_info, source
 from fastscale.data.info import BetonInfo
 from fastscale.data.write import write
