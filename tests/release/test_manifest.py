@@ -20,7 +20,9 @@ def test_round_trip(release, tmp_path):
 
 
 def test_an_old_spelling_of_a_network_is_read_as_its_name(release, tmp_path):
-    release(arch="regnety-tiny", run="regnety-tiny.quick")
+    grown = fs.arch("regnety-tiny.alpha=2/3-x2")
+    counts = vars(fs.complexity(grown, num_classes=3))
+    release(arch="regnety-tiny", run="regnety-tiny.quick", resolution=grown.resolution, **counts)
     path = tmp_path / "checkpoints" / "manifest.json"
     text = path.read_text()
     for key in ("arch", "run"):
