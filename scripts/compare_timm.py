@@ -27,9 +27,9 @@ from fastscale.errors import InputError
 from fastscale.records import Record, RecordStore, network_fields
 from fastscale.records.environment import cpu_name, versions
 from fastscale.timing.device import usable_device
-from fastscale.timing.epoch import envelope
+from fastscale.timing.epoch import measured_under
+from fastscale.timing.interleaved import COMPILED_ALONE, StepTime, interleaved
 from fastscale.timing.step import InferenceStep, Step, TrainingStep
-from fastscale.timing.turns import COMPILED_ALONE, StepTime, in_turns
 from fastscale.training.layout import resolve_layout
 from fastscale.training.recipe import PRECISIONS, Recipe, load_recipe
 
@@ -134,18 +134,23 @@ def compare(
             return theirs(kind, make, plain)(arch, its_recipe, size, args.classes, args.device)
 
         makers = {"ours": our_step, "theirs": their_step}
-        times = in_turns(
-            makers, batch=args.batch, device=args.device, rounds=args.rounds, round_s=args.round_s
+        times = interleaved(
+            makers,
+            batch=args.batch,
+            device=args.device,
+            rounds=args.rounds,
+            round_s=args.round_s,
+            graph=False,
         )
-        each = {name: t.median_s / t.batch for name, t in times.items()}
+        each = {name: t.eager.median_s / t.batch for name, t in times.items()}
         for name, t in times.items():
-            values[f"{name}_{what}_time_s"] = t.median_s
+            values[f"{name}_{what}_time_s"] = t.eager.median_s
         values[f"{what}_time_ratio"] = each["ours"] / each["theirs"]
         values[f"{what}_time_ratio_spread"] = values[f"{what}_time_ratio"] * sum(
             relative_spread(t) for t in times.values()
         )
         step = times["ours"]
-    env = envelope(
+    env = measured_under(
         recipe, step, asked=args.batch, device=args.device, images="dummy", against=against(project)
     )
     env |= {
@@ -195,7 +200,7 @@ def slower(record: Record, slack: float) -> list[str]:
 
 def relative_spread(time: StepTime) -> float:
     """Spread over the rounds as a part of the median."""
-    return time.spread_s / time.median_s
+    return time.eager.spread_s / time.eager.median_s
 
 
 def same_params(ours: str, make: Callable[[], nn.Module], classes: int) -> bool:

@@ -5,7 +5,8 @@
 #
 #   check        the replayed step equals the eager one; loader and step together over the slower of the two, with and without AutoAugment,
 #                beside stock FFCV, timm's loader and step, and torch.compile; fit's rate over the bare step's; kill and resume
-#   time         step times of the paper's networks, eager and as a CUDA graph
+#   time         step times of the paper's networks, as a CUDA graph and eager: the grid `paper` by `fastscale time`, those first that claims
+#                need; records.jsonl in --out. Two calls of 9 minutes measure over 200 networks
 #   evidence     trains the networks of the artifact evidence-cifar10
 #   --minutes M  end after so many, whatever is left
 #   --out DIR    check.jsonl and so on: a line a part, written when it is done

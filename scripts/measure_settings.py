@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 import fastscale as fs
-from fastscale.timing.turns import time_steps
+from fastscale.timing.interleaved import time_steps
 from fastscale.training import load_recipe
 
 NETWORKS = [

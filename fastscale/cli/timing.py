@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 EXAMPLE = """fastscale time regnety-tiny regnety-tiny.dWr-x4 --recipe quick --data fashion-mnist --images 60000 --classes 10
   fastscale time regnety-4gf regnety-4gf.dWr-x4 --what train,inference --precision bf16-mixed,16-mixed --layout contiguous,channels_last
   fastscale time regnety-tiny --recipe quick --loader fashion-mnist      # loader, model and both together
-  fastscale time --grid cpu --budget 20                                  # rerun an interrupted command to resume"""
+  fastscale time --grid cpu --budget 20                                  # rerun an interrupted command to resume
+  fastscale time --here                                                  # what `fastscale plan` needs to know of this device: 5 minutes"""
+HERE_MIN = 5.0  # minutes
 # what a loader's time does not depend on, and what a grid decides by itself
 STEP_DEFAULTS: dict[str, Any] = {
     **{"data": "imagenet", "images": None, "classes": None},
@@ -26,16 +28,19 @@ STEP_DEFAULTS: dict[str, Any] = {
 GRID_DEFAULTS: dict[str, Any] = {
     **{"what": "train", "recipe": "imagenet-100ep", "precision": None, "layout": None},
     **{"compile": None, "batch": None, **STEP_DEFAULTS, "rounds": 5, "round_s": 0.5},
+    **{"cudnn": "heuristics"},
 }
 
 
 def add_time(verbs: Verbs) -> None:
     """time."""
     p = verbs.verb("time", cmd_time, EXAMPLE)
-    text = "measured interleaved, all in one process; --separate: one after another, a process each"
+    text = "measured interleaved; --separate: one after another"
     p.add("arch", None, text, nargs="*")
     p.own_archs()
     p.add("--grid", None, "a grid of configs/timing or a YAML file, in place of networks")
+    text = "a sweep from which a runtime law of this device can be fitted, in 5 minutes"
+    p.add("--here", bool, text)
     text = "end a sweep then, whatever is left; it covers the grid evenly"
     p.add("--budget", MINUTES, text, metavar="MINUTES")
     p.add("--separate", bool, "a sweep over the networks named here")
@@ -57,7 +62,9 @@ def add_time(verbs: Verbs) -> None:
     text = "time the loader of this data set, alone and end to end"
     p.add("--loader", None, text, metavar="SOURCE")
     p.add("--device", None, default="auto")
-    p.add("--rounds", whole(1, 10_000), "default: 5")
+    text = "how cuDNN chooses kernels on a GPU; search: seconds a network; default: heuristics"
+    p.add("--cudnn", ("heuristics", "search"), text)
+    p.add("--rounds", whole(1, 10_000), "default: 5; device time needs fewer where it is steady")
     p.add("--round-s", real(1e-3, 3600), "seconds a round, about; default: 0.5")
     p.add("--runs-dir", Path, default=home().runs)
     p.set_defaults(**GRID_DEFAULTS)
@@ -66,11 +73,11 @@ def add_time(verbs: Verbs) -> None:
 def cmd_time(args: argparse.Namespace) -> int:
     """Times, as records."""
     args.arch = args.arch or args.own_names
-    if bool(args.arch) == bool(args.grid):
+    if bool(args.arch) + bool(args.grid) + args.here != 1:
         raise InputError(
-            "fastscale time: give networks, or --grid; fastscale time --help shows examples"
+            "fastscale time: give networks, or --grid, or --here; fastscale time --help shows examples"
         )
-    if args.grid or args.separate:
+    if args.grid or args.here or args.separate:
         with ended_by_signals("what was measured is recorded; the same command resumes"):
             return sweep(args)
     if args.budget is not None:
@@ -105,11 +112,6 @@ def settings_of(args: argparse.Namespace) -> tuple:
     if any(s not in words for s in switches):
         raise InputError(f"--compile {args.compile}: give off, on, or off,on")
     layouts = (args.layout or resolve_layout(recipe.layout)).split(",")
-    if "better" in layouts:
-        raise InputError(
-            "--layout better: that is for grids; "
-            "give contiguous, channels_last, or both with a comma"
-        )
     batch = recipe.batch_size if args.batch is None else args.batch
     return make_settings(
         args.what.split(","),
@@ -136,7 +138,7 @@ def interleaved(args: argparse.Namespace) -> int:
     from fastscale.records import RecordStore
     from fastscale.timing.drift import drifted
     from fastscale.timing.epoch import time_epochs
-    from fastscale.timing.turns import COMPILED_ALONE
+    from fastscale.timing.interleaved import COMPILED_ALONE
 
     store, networks = RecordStore(args.runs_dir / "records.jsonl"), networks_of(args)
     settings = settings_of(args)
@@ -146,6 +148,7 @@ def interleaved(args: argparse.Namespace) -> int:
     images, classes = epoch_of(args.data, args.images, args.classes)
     sizes = {"images": images, "num_classes": classes, "devices": args.devices}
     rounds = {"rounds": args.rounds, "round_s": args.round_s, "progress": progress}
+    rounds["cudnn"] = args.cudnn
     for s in settings:
         own = {"batch": s.batch, "what": s.what, "device": args.device, **sizes, **rounds}
         records = time_epochs(networks, measured_as(args, s), data=args.data, **own)
@@ -183,11 +186,15 @@ def loaders(args: argparse.Namespace) -> int:
 
 
 def sweep(args: argparse.Namespace) -> int:
-    """A grid, one process a network."""
-    from fastscale.timing.campaign import Campaign
+    """A grid, network after network."""
+    from fastscale.timing.device import usable_device
     from fastscale.timing.drift import drifted
     from fastscale.timing.grid import load_grid
+    from fastscale.timing.sweep import Sweep
 
+    if args.here:
+        args.grid = "cpu" if usable_device(args.device) == "cpu" else "here"
+        args.budget = HERE_MIN if args.budget is None else args.budget
     if args.loader:
         raise InputError("--loader is measured interleaved: leave --grid and --separate out")
     if args.devices != 1:
@@ -199,15 +206,18 @@ def sweep(args: argparse.Namespace) -> int:
         refuse(args, GRID_DEFAULTS, why)
     grid = load_grid(args.grid) if args.grid else typed_grid(args)
     store = args.runs_dir / "records.jsonl"
-    done = Campaign(
+    done = Sweep(
         grid, store, args.device, args.budget, lambda line: print(line, flush=True), args.own
     ).run()
     print(
         f"{len(done.measured)} measured, {done.before} measured before, {done.left} left, "
-        f"{len(done.failed)} failed; drift of the reference {done.drift:.2f}"
+        f"{len(done.failed)} failed; drift of the reference {done.drift:.2f}; "
+        f"{done.took_s:.0f} s, {done.rounds_s:.0f} of them in measured rounds"
     )
     if warning := drifted(done.drift):
         print(warning, file=sys.stderr)
+    if args.here and (done.measured or done.before):
+        print(f"plan with it: fastscale plan regnety-500mf --device {store} --epoch-time-min 30")
     return 1 if done.failed and not done.measured else 0
 
 
@@ -223,36 +233,38 @@ def typed_grid(args: argparse.Namespace) -> Any:
     # the smallest: it is there to be timed again and again
     smallest = min(networks_of(args), key=lambda network: api.complexity(network).acts)
     images, classes = epoch_of(args.data, args.images, args.classes)
-    own = {k: getattr(args, k) for k in ("data", "recipe", "rounds", "round_s")}
+    own = {k: getattr(args, k) for k in ("data", "recipe", "rounds", "round_s", "cudnn")}
     own |= {"images": images, "classes": classes}
     parts, reference = (Part(networks, settings),), (smallest.name, settings[0].batch)
     return Grid("typed", parts, reference, **own)
 
 
 def show(records: "list[Record]") -> None:
-    """A table of one setting."""
+    """A table of one setting: device time, where there is one, and eager time, in milliseconds."""
     from fastscale.records import step_time
+    from fastscale.timing.sweep import remarks
 
     env, first = records[0].env, step_time(records[0])
     training = first is not None and first.what == "step"
-    kind, rate = ("step", "images_per_s") if training else ("inference", "inference_images_per_s")
-    eager = "compiled" if env["compile"] else "eager"
-    conditions = f"{env['device']}, {env['precision']}, {env['layout']}, {eager}"
+    kind, rate = ("step", "images_per_s") if training else ("pass", "inference_images_per_s")
+    compiled = ", compiled" if env["compile"] else ""
+    conditions = f"{env['device']}, {env['precision']}, {env['layout']}{compiled}"
+    clocks = [c for c in ("device", "eager") if any(step_time(r, clock=c) for r in records)]
+    head = "".join(f"{f'{clock} {kind}, ms':>18}{'spread':>9}" for clock in clocks)
     last = "epoch, min" if training else ""
-    print(
-        f"{'network':32}{f'{kind}, ms':>14}{'spread':>9}{'images/s':>11}{last:>12}   ({conditions})"
-    )
+    print(f"{'network':32}{head}{'images/s':>11}{last:>12}   ({conditions})")
     for r in records:
-        v, found = r.values, step_time(r)
-        assert found is not None
-        time, spread = 1e3 * found.seconds, 1e3 * (found.spread or 0.0)
+        line = f"{r.arch:32}"
+        for clock in clocks:
+            found = step_time(r, clock=clock)
+            time, spread = (1e3 * found.seconds, 1e3 * (found.spread or 0)) if found else (0, 0)
+            line += f"{time:>18.2f}{spread:>9.2f}" if found else f"{'-':>18}{'-':>9}"
+        v = r.values
         more = f"{v['epoch_time_min']:>12.3f}" if training else ""
         if "epoch_time_normalised_min" in v:
             devices = r.env["normalised_to_devices"]
             more += f"   {v['epoch_time_normalised_min']:.3f} on {devices} devices"
-        if "batch_asked" in r.env:
-            more += f"   batch {r.env['batch']} of {r.env['batch_asked']}: no more fitted"
-        print(f"{r.arch:32}{time:>14.2f}{spread:>9.2f}{v[rate]:>11.0f}{more}")
+        print(f"{line}{v[rate]:>11.0f}{more}{remarks(r)}")
     for r in records:
         if why := r.env.get("disturbed"):
             said = f"warning: {r.arch} was measured twice and disturbed both times ({why})"

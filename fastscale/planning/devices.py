@@ -61,8 +61,7 @@ def device_named(text: str | Device, modes: Sequence[str] = MODES, **chosen: Any
     records = at_hand()
     found = measured.device_by_name(text, records, modes=modes, **given)
     if found is None:
-        known = [*shipped_devices(), *measured.device_names(records)]
-        near = did_you_mean(text, known, see="fastscale list devices")
+        near = did_you_mean(text, [*shipped_devices(), *measured.device_names(records)])
         raise InputError(
             f"no device is named {text!r}; for your own, {measured.how_to_measure()}; {near}"
         )

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -36,12 +37,12 @@ def environment(
     `threads` and `device` are found when not given: torch's thread count and the GPU in use if torch is loaded and has used one, else the
     cores this process may run on and the processor's name. torch is never imported for it.
     """
-    commit, dirty = git_state()
+    commit, dirty = _own_state()
     name, kind = _device()
     return {
         "git_commit": commit,
         "git_dirty": dirty,
-        "versions": versions(),
+        "versions": dict(_own_versions()),
         "device": device or name,
         "device_type": kind,
         "cores": cores(),
@@ -54,6 +55,18 @@ def environment(
         "batch": batch,
         **extra,
     }
+
+
+@cache
+def _own_state() -> tuple[str | None, bool | None]:
+    """Asked once: the code that a process runs is that of its start, and git takes longer than a
+    small network's step."""
+    return git_state()
+
+
+@cache
+def _own_versions() -> dict[str, str | None]:
+    return versions()
 
 
 def git_state(root: Path = PACKAGE.parent) -> tuple[str | None, bool | None]:

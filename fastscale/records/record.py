@@ -17,12 +17,13 @@ one line of JSON with sorted keys, validated when it is made and again when it i
             of `data`, on this one device), epoch_time_normalised_min (that, divided by
             env.normalised_to_devices, where asked for), peak_memory_mib (of the GPU's tensors; on
             a CPU growth of the process). Before there were two: step_time_s, step_time_spread_s,
-            which are eager. `durations.step_time` reads them all.
+            which are eager. `durations.step_time` reads them all. first_step_s: of the very first
+            step, in which kernels are chosen and compiled.
             inference (`<network>.inference`), of env.batch images, eval mode, no gradients: the
             same with `inference` for `step`; inference_images_per_s, peak_memory_mib
             loader (`<network>.end-to-end`), on the images of `data`:
             loader_images_per_s (the loader alone), images_per_s (the model alone), end_to_end_images_per_s, data_wait_share (0 to 1)
-            a campaign's reference (`<network>.reference`): reference_step_time_s, reference_step_time_spread_s, drift_ratio (to its first)
+            a sweep's reference (`<network>.reference`): reference_step_time_s, reference_step_time_spread_s, drift_ratio (to its first)
             a comparison with other code (`<network>.<project>-<setting>`): ours_ and theirs_step_time_s, step_time_ratio (ours / theirs, an
             image), step_time_ratio_spread, and the same of inference
 

@@ -8,9 +8,12 @@ from pathlib import Path
 
 from fastscale.records.environment import cores
 from fastscale.timing.clock import spread
-from fastscale.timing.drift import steady
+from fastscale.timing.drift import DRIFT_BOUND, steady
 
 SPREAD_BOUND = 0.1  # half the distance of the quartiles, of the median
+CALM = 0.002  # the same, of replayed graphs: more rounds tell nothing more
+REPLAYED_BOUND = 0.02  # of them: beyond it something else was at work on the GPU
+REPLAYED_DRIFT = 1.03
 WAIT_BOUND = 0.1  # of the time that this process's threads could have run
 LEAST_ROUNDS = 3  # fewer tell nothing of a spread
 _TASKS = Path("/proc/self/task")
@@ -31,8 +34,10 @@ class Waiting:
         return max(0.0, now - self.before) / took / self.threads
 
 
-def disturbed(rounds: Sequence[float], waited: float = 0.0) -> str | None:
+def disturbed(rounds: Sequence[float], waited: float = 0.0, replayed: bool = False) -> str | None:
     """Why times of one step, round by round, do not go together; None where they do.
+
+    `replayed`: they are a GPU's own, of a graph, which hardly differ.
 
     >>> disturbed([1.0, 1.01, 0.99, 1.0]), disturbed([1.0, 1.0, 1.4, 1.6])
     (None, 'spread 19 %, last round 1.60 x the first')
@@ -40,9 +45,10 @@ def disturbed(rounds: Sequence[float], waited: float = 0.0) -> str | None:
     said = []
     if len(rounds) >= LEAST_ROUNDS:
         relative = spread(rounds) / statistics.median(rounds)
-        said += [f"spread {100 * relative:.0f} %"] if relative > SPREAD_BOUND else []
+        most, off = (REPLAYED_BOUND, REPLAYED_DRIFT) if replayed else (SPREAD_BOUND, DRIFT_BOUND)
+        said += [f"spread {100 * relative:.0f} %"] if relative > most else []
         drift = rounds[-1] / rounds[0]
-        said += [] if steady(drift) else [f"last round {drift:.2f} x the first"]
+        said += [] if steady(drift, off) else [f"last round {drift:.2f} x the first"]
     if waited > WAIT_BOUND:
         said.append(f"waited {100 * waited:.0f} % of the time for a processor")
     return ", ".join(said) or None

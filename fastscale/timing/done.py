@@ -1,11 +1,10 @@
-"""What of a campaign is measured already: records are found again by what was asked for, not by what memory made of it."""
+"""What of a sweep is measured already: records are found again by what was asked for, not by what memory made of it."""
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from fastscale.archs.names import NetworkName
-from fastscale.records import Record, step_time
+from fastscale.records import Record
 from fastscale.records.environment import versions
+from fastscale.timing.disturbance import LEAST_ROUNDS
 from fastscale.timing.epoch import SUFFIX
 from fastscale.timing.grid import Grid, Setting
 from fastscale.training.recipe import load_recipe
@@ -19,7 +18,6 @@ class Done:
         self.alike = {
             "device": device,
             "threads": threads,
-            "repeats": grid.rounds,
             "images_per_epoch": grid.images,
         }
         self.torch, self.recipe = versions()["torch"], load_recipe(grid.recipe).name
@@ -37,9 +35,16 @@ class Done:
         ):
             return
         alike = all(env.get(name) == value for name, value in self.alike.items())
-        # records of networks measured in turns do not say the recipe
+        # a GPU's replayed rounds end as soon as they are calm
+        rounds = env.get("repeats")
+        fewer = bool(env.get("cuda_graph")) and LEAST_ROUNDS <= (rounds or 0) < self.grid.rounds
+        searched = env.get("device_type") == "cuda" and env.get("cudnn") != self.grid.cudnn
+        # records of networks measured interleaved do not say the recipe
         if (
             alike
+            and (fewer or rounds == self.grid.rounds)
+            and not searched
+            and "source" not in env
             and env.get("versions", {}).get("torch") == self.torch
             and env.get("recipe", self.recipe) == self.recipe
         ):
@@ -63,28 +68,3 @@ class Done:
                 setting.batch,
             )
         )
-
-    def better_layout(self, base: str, networks: Sequence[NetworkName], setting: Setting) -> str:
-        """The layout in which this base's networks took less time, over those measured in both; channels_last where none was."""
-        sums = 0.0
-        for name in {n.name for n in networks if n.base == base}:
-            pair = [
-                self._seconds(name, setting, layout) for layout in ("contiguous", "channels_last")
-            ]
-            if pair[0] and pair[1]:
-                sums += math.log(pair[1] / pair[0])
-        return "contiguous" if sums > 0 else "channels_last"
-
-    def _seconds(self, name: str, setting: Setting, layout: str) -> float | None:
-        """Seconds an image, at whatever batch was asked for: a layout is better or worse than another at all of them."""
-        suffix = SUFFIX[setting.what]
-        for (run, precision, form, compiled, _), record in self.found.items():
-            if (run, precision, form, compiled) == (
-                f"{name}.{suffix}",
-                setting.precision,
-                layout,
-                False,
-            ):
-                time = step_time(record)
-                return time and time.seconds / record.env["batch"]
-        return None

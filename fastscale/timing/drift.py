@@ -8,15 +8,15 @@ from fastscale.records import Record
 DRIFT_BOUND = 1.1  # beyond it (or below its inverse) it was not
 
 
-def steady(ratio: float) -> bool:
+def steady(ratio: float, bound: float = DRIFT_BOUND) -> bool:
     """Whether a reference's time, over its first time, is within the bound."""
-    return 1 / DRIFT_BOUND <= ratio <= DRIFT_BOUND
+    return 1 / bound <= ratio <= bound
 
 
 def at_usual_clock(records: Sequence[Record]) -> list[Record]:
     """Those measured while the device ran as it did for most of them.
 
-    A campaign's drift counts from its first minute, which may have been the odd one; what has to be alike is the clock of what is compared.
+    A sweep's drift counts from its first minute, which may have been the odd one; what has to be alike is the clock of what is compared.
     """
     by_device: dict[str, list[float]] = {}
     for r in records:

@@ -11,8 +11,8 @@ from fastscale.common import did_you_mean
 from fastscale.errors import InputError
 from fastscale.records import Record, environment, network_fields
 from fastscale.timing.device import usable_device
+from fastscale.timing.interleaved import StepTime, time_steps
 from fastscale.timing.step import InferenceStep, Step, TrainingStep
-from fastscale.timing.turns import StepTime, time_steps
 from fastscale.training.layout import resolve_layout
 from fastscale.training.recipe import Recipe
 
@@ -37,12 +37,14 @@ def time_epochs(
     round_s: float = 0.5,
     what: str = "train",
     devices: int = 1,
+    cudnn: str = "heuristics",
     progress: Callable[[int, int], object] = lambda done, total: None,
 ) -> list[Record]:
     """One "time" record a network: its step on dummy data, and the epoch of `images` images of `data` that training steps make.
 
     `batch`: images a step on this device (the recipe's unless given). `what`: train or inference. `devices` above 1 adds the epoch time as
-    so many such devices would have it (epoch_time_normalised_min), which is divided, not measured. InputError for what cannot be.
+    so many such devices would have it (epoch_time_normalised_min), which is divided, not measured. On a GPU each step is timed twice, as a
+    replayed CUDA graph and eagerly; `cudnn`: heuristics, or search for the fastest kernels. InputError for what cannot be.
     """
     batch = recipe.batch_size if batch is None else batch
     if min(images, num_classes, batch, rounds, devices) < 1 or not 0 < round_s < math.inf:
@@ -61,6 +63,7 @@ def time_epochs(
         device=device,
         rounds=rounds,
         round_s=round_s,
+        cudnn=cudnn,
         kind=WHAT[what],
         progress=progress,
     )
@@ -72,6 +75,7 @@ def time_epochs(
         )
         if step.peak_memory_mib is not None:
             values["peak_memory_mib"] = step.peak_memory_mib
+        values["first_step_s"] = step.first_s
         extra: dict[str, Any] = {
             "images_per_epoch": images,
             "images": "dummy",
@@ -79,7 +83,8 @@ def time_epochs(
         }
         if what == "train" and devices > 1:
             extra["normalised_to_devices"] = devices
-        env = envelope(recipe, step, asked=batch, device=device, **extra)
+        extra["rounds_took_s"] = round(step.took_s, 3)
+        env = measured_under(recipe, step, asked=batch, device=device, cudnn=cudnn, **extra)
         fields = network_fields(arch, num_classes)
         made.append(
             Record(
@@ -94,13 +99,22 @@ def time_epochs(
     return made
 
 
+def time_values(step: StepTime, what: str) -> dict[str, float]:
+    """Of one step (`what`: step or inference): device time where there is one, and eager time."""
+    values = {}
+    for clock, rounds in (("device", step.device), ("eager", step.eager)):
+        if rounds is not None:
+            values[f"{clock}_{what}_time_s"] = rounds.median_s
+            values[f"{clock}_{what}_time_spread_s"] = rounds.spread_s
+    return values
+
+
 def training_values(step: StepTime, images: int, devices: int) -> dict[str, float]:
     """Of a training step, and of the epoch that it makes on one device (and, divided, on `devices`)."""
     epoch = step.median_s * images / step.batch / 60
     return {
-        "eager_step_time_s": step.median_s,
-        "eager_step_time_spread_s": step.spread_s,
-        **step.parts,
+        **time_values(step, "step"),
+        **step.eager.parts,
         "epoch_time_min": epoch,
         **({"epoch_time_normalised_min": epoch / devices} if devices > 1 else {}),
         "images_per_s": step.batch / step.median_s,
@@ -110,29 +124,44 @@ def training_values(step: StepTime, images: int, devices: int) -> dict[str, floa
 def inference_values(step: StepTime) -> dict[str, float]:
     """Of a forward pass of one batch."""
     return {
-        "eager_inference_time_s": step.median_s,
-        "eager_inference_time_spread_s": step.spread_s,
+        **time_values(step, "inference"),
         "inference_images_per_s": step.batch / step.median_s,
     }
 
 
-def envelope(
-    recipe: Recipe, step: StepTime, *, asked: int, device: str, **extra: Any
+def measured_under(
+    recipe: Recipe,
+    step: StepTime,
+    *,
+    asked: int,
+    device: str,
+    cudnn: str = "heuristics",
+    **extra: Any,
 ) -> dict[str, Any]:
-    """Under what a step was measured; `batch` is the real one, and `batch_asked` says where memory did not hold more."""
+    """The environment of a step's record.
+
+    `batch` is the real one, and `batch_asked` says where memory did not hold more. `repeats`,
+    `steps_per_repeat` and `disturbed` are of the time that the record answers with. On a GPU
+    `cuda_graph` says whether the step was recorded, and `no_cuda_graph` why not.
+    """
+    answer = step.answer
     if step.batch != asked:
         extra["batch_asked"] = asked
-    if step.disturbed:
-        extra["disturbed"] = step.disturbed
+    if answer.disturbed:
+        extra["disturbed"] = answer.disturbed
     if device.startswith("cuda"):
-        extra |= {"cudnn_benchmark": True, "tf32": bool(torch.backends.cudnn.allow_tf32)}
+        extra |= {"cudnn": cudnn, "tf32": bool(torch.backends.cudnn.allow_tf32)}
+    if step.device or step.no_graph:
+        extra |= {"cuda_graph": step.device is not None, "eager_repeats": len(step.eager.seconds)}
+    if step.no_graph:
+        extra["no_cuda_graph"] = step.no_graph
     return environment(
         precision=recipe.precision,
         layout=resolve_layout(recipe.layout),
         compile=recipe.compile,
         batch=step.batch,
         warmup=step.warmup,
-        repeats=step.rounds,
-        steps_per_repeat=step.steps,
+        repeats=len(answer.seconds),
+        steps_per_repeat=answer.steps,
         **extra,
     )

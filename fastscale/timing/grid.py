@@ -1,4 +1,4 @@
-"""The declared grids of configs/timing/<name>.yaml: which networks a campaign measures, and under what.
+"""The declared grids of configs/timing/<name>.yaml: which networks a sweep measures, and under what.
 
     name: cpu                       as the file
     shows: ...                      what a reader learns from it
@@ -6,15 +6,17 @@
     recipe: imagenet-100ep          optimizer and label smoothing
     rounds: 5                       of about `round_s` seconds; `limit_s`: a measurement that takes longer is given up
     reference: {network: efficientnet-b0, batch: 16}   timed again and again, to see the device drift
-    parts:                          one after another, each in an order that covers it evenly
+    cudnn: heuristics               or search: cuDNN tries its kernels, seconds a network
+    parts:                          side by side, each in an order that covers it evenly
       - bases: [...]
         strategies: [base, d, dWr]  `base`: the unscaled network
         factors: [2, 4]             or, instead of these three, `artifacts: [fig-2]`: the networks that artifacts plan
         what: [train, inference]
         precision: [bf16-mixed]
-        layout: [channels_last]     `better`: the one in which this base's network was faster, where both were measured before
+        layout: [channels_last]
         compile: [false]
-        batch: 64                   and inference_batch (batch, unless given)
+        batch: 64                   and inference_batch (default: batch)
+        stage: 1                    the default; parts of stage 2 follow when stage 1 is over
 
 An unknown or missing key is an InputError that names it.
 """
@@ -36,8 +38,9 @@ from fastscale.home import home
 from fastscale.scaling import Strategy, arch_named
 from fastscale.training.recipe import PRECISIONS, load_recipe
 
-LAYOUTS = ("contiguous", "channels_last", "better")
+LAYOUTS = ("contiguous", "channels_last")
 WHAT = ("train", "inference")
+CUDNN = ("heuristics", "search")  # how cuDNN's kernels are chosen
 MOST_BATCH = 1_000_000
 
 
@@ -61,11 +64,12 @@ class Part:
 
     networks: tuple[NetworkName, ...]
     settings: tuple[Setting, ...]
+    stage: int = 1
 
 
 @dataclass(frozen=True)
 class Grid:
-    """What a campaign measures."""
+    """What a sweep measures."""
 
     name: str
     parts: tuple[Part, ...]
@@ -78,6 +82,7 @@ class Grid:
     rounds: int = 5
     round_s: float = 0.5
     limit_s: float = 300.0
+    cudnn: str = "heuristics"
 
     def __post_init__(self) -> None:
         where = f"grid {self.name!r}"
@@ -92,6 +97,8 @@ class Grid:
             _whole(getattr(self, key), most, f"{where}: {key}")
         for key in ("round_s", "limit_s"):
             _number(getattr(self, key), 1_000_000, f"{where}: {key}")
+        if self.cudnn not in CUDNN:
+            raise InputError(f"{where}: cudnn {self.cudnn!r}: there are {', '.join(CUDNN)}")
         if not any(part.networks and part.settings for part in self.parts):
             raise InputError(
                 f"grid {self.name!r} is empty: give it parts with bases, strategies and factors"
@@ -141,6 +148,7 @@ def _part(content: Any, where: str) -> Part:
         "compile",
         "batch",
         "inference_batch",
+        "stage",
     )
     listed = isinstance(content, dict) and "artifacts" in content
     named = ("artifacts",) if listed else ("bases", "strategies")
@@ -167,7 +175,7 @@ def _part(content: Any, where: str) -> Part:
         inference,
         where,
     )
-    return Part(networks, settings)
+    return Part(networks, settings, _whole(content.get("stage", 1), 1000, f"{where}: stage"))
 
 
 def _planned(artifacts: Sequence[str], where: str) -> tuple[NetworkName, ...]:

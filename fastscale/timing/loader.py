@@ -6,6 +6,7 @@ together, with the share of the time in which the device had no batch to work on
 
 import math
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -14,10 +15,11 @@ from fastscale.archs import Arch
 from fastscale.errors import InputError
 from fastscale.records import Record, network_fields
 from fastscale.timing.device import usable_device
-from fastscale.timing.epoch import SUFFIX, envelope
+from fastscale.timing.epoch import SUFFIX, measured_under
+from fastscale.timing.interleaved import chosen_kernels, time_steps
 from fastscale.timing.memory import fitting_batch
-from fastscale.timing.step import TrainingStep
-from fastscale.timing.turns import StepTime, benchmarked_kernels, time_steps, warm_up
+from fastscale.timing.rounds import warm_up
+from fastscale.timing.step import CapturedTrainingStep, TrainingStep
 from fastscale.training.feeding import Feeder, channel_values, normalised
 from fastscale.training.layout import memory_format
 from fastscale.training.recipe import Recipe
@@ -68,7 +70,13 @@ def time_loader(
     fitted, (rate, waited) = fitting_batch(
         model.batch,
         lambda b: end_to_end(
-            arch, recipe, data if b == model.batch else data_of(b), b, device, seconds
+            arch,
+            recipe,
+            data if b == model.batch else data_of(b),
+            b,
+            device,
+            seconds,
+            captured=model.device is not None,
         ),
     )
     values = {
@@ -77,8 +85,7 @@ def time_loader(
         "end_to_end_images_per_s": rate,
         "data_wait_share": waited,
     }
-    step = StepTime(model.median_s, model.spread_s, model.rounds, model.steps, fitted, model.warmup)
-    extra = {
+    extra: dict[str, Any] = {
         "images": "real",
         "loader": data.loader_name,
         "workers": workers,
@@ -91,7 +98,9 @@ def time_loader(
         data=data.data_name,
         data_hash=data.data_hash,
         values=values,
-        env=envelope(recipe, step, asked=batch, device=device, **extra),
+        env=measured_under(
+            recipe, replace(model, batch=fitted), asked=batch, device=device, **extra
+        ),
     )
 
 
@@ -146,12 +155,13 @@ def end_to_end(
     batch: int,
     device: str,
     seconds: float,
-    kind: type[TrainingStep] = TrainingStep,
+    captured: bool = False,
 ) -> tuple[float, float]:
-    """(images/s, share of the time that the device waits) of training steps of that kind on the
-    loader's batches, copied and normalised as in training, over about `seconds`."""
-    step = kind(arch, recipe, batch, data.num_classes, device)
-    with benchmarked_kernels():
+    """(images/s, share of the time that the device waits) of training steps, captured or eager, on
+    the loader's batches, copied and normalised as in training, over about `seconds`."""
+    kind = CapturedTrainingStep if captured else TrainingStep
+    with chosen_kernels("heuristics"):
+        step = kind(arch, recipe, batch, data.num_classes, device)
         warm_up(step)
         return together(step, data.train_dataloader(), data.mean, data.std, seconds)
 

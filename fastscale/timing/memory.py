@@ -46,6 +46,22 @@ class PeakMemory:
         return None if peak is None else max(0.0, peak - self.before)
 
 
+HEADROOM = 0.03  # of a GPU's memory: what is measured nearer to its end may end there
+
+
+def check_headroom(device: torch.device) -> None:
+    """OutOfMemoryError where a GPU's peak came too near to the end of its memory."""
+    if device.type != "cuda":
+        return
+    free, whole = torch.cuda.mem_get_info(device)
+    others = max(0, whole - free - torch.cuda.memory_reserved(device))
+    peak = torch.cuda.max_memory_allocated(device)
+    if peak + others > (1 - HEADROOM) * whole:
+        raise torch.OutOfMemoryError(
+            f"{peak / 2**20:.0f} MiB of {whole / 2**20:.0f} leave no headroom"
+        )
+
+
 def _reset_peak() -> bool:
     gc.collect()
     with contextlib.suppress(
@@ -69,10 +85,13 @@ def _resident(name: str) -> float | None:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that the device's or the host's memory did not suffice."""
+    """Whether an error says that the device's or the host's memory did not suffice, or followed
+    upon one that did: a graph whose recording ends so says only that it was broken off."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    return isinstance(error, RuntimeError) and any(text in str(error) for text in NO_MEMORY)
+    if isinstance(error, RuntimeError) and any(text in str(error) for text in NO_MEMORY):
+        return True
+    return error.__context__ is not None and out_of_memory(error.__context__)
 
 
 def fitting_batch(batch: int, attempt: Callable[[int], Made]) -> tuple[int, Made]:

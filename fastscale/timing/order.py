@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from fastscale.archs.names import NetworkName
+from fastscale.scaling import arch_named
+from fastscale.timing.grid import Part
 
 Item = TypeVar("Item")
 
@@ -50,6 +52,24 @@ def even_order(networks: Sequence[NetworkName]) -> list[NetworkName]:
         sizes[best.base, best.factor] += 1
         anywhere[best.strategy] += 1
     return chosen
+
+
+def sweep_order(
+    parts: Sequence[Part], compiled_last: bool = False
+) -> list[tuple[Part, NetworkName]]:
+    """Stage by stage; in a stage all parts side by side, each in its even order.
+
+    `compiled_last`: EfficientNets at the end of their stage. For their depthwise convolutions
+    cuDNN compiles kernels at run time, 7 to 9 seconds a network whose shapes are not there yet.
+    """
+    found: list[tuple[Part, NetworkName]] = []
+    for stage in sorted({part.stage for part in parts}):
+        own = [part for part in parts if part.stage == stage]
+        pairs = merged([[(part, n) for n in even_order(part.networks)] for part in own])
+        if compiled_last:
+            pairs.sort(key=lambda pair: arch_named(pair[1].name).family == "EfficientNet")
+        found += pairs
+    return found
 
 
 def merged(lists: Sequence[Sequence[Item]]) -> list[Item]:

@@ -9,7 +9,13 @@ from torch import nn
 from fastscale.archs import Arch
 from fastscale.models import build
 from fastscale.timing.clock import Clock
-from fastscale.training.captured import CapturedStep, StepParts
+from fastscale.training.captured import (
+    WARM_UP,
+    CapturedStep,
+    StepParts,
+    recorded_graph,
+    side_stream,
+)
 from fastscale.training.layout import memory_format, to_layout
 from fastscale.training.optimizer import sgd, weight_decay
 from fastscale.training.recipe import Recipe
@@ -26,7 +32,7 @@ def autocast(precision: str, device: str) -> torch.autocast:
 class Step:
     """One network and a batch of dummy images on a device, in the recipe's precision and layout, compiled if it says so."""
 
-    whole = "step_time_s"  # the value's name in a record
+    whole = "step_time_s"  # what `round` calls the whole of it
     parts: tuple[str, ...] = ()
 
     def __init__(self, arch: Arch, recipe: Recipe, batch: int, num_classes: int, device: str):
@@ -56,6 +62,23 @@ class Step:
     def __call__(self, mark: Callable[[], object] = lambda: None) -> None:
         """One step; `mark` is called at the end of each part but the last."""
         raise TypeError(f"{type(self).__name__} does not say what a step is")
+
+    @property
+    def replays(self) -> bool:
+        """Whether there is a device time beside the eager one: whether graphs can be recorded."""
+        return self.clock.on_gpu
+
+    def replayed(self) -> Callable[[], object]:
+        """Records the step as one CUDA graph; returns what replays it. RuntimeError where it cannot
+        be one (OutOfMemoryError where memory does not suffice)."""
+        raise TypeError(f"{type(self).__name__} does not say how it is recorded")
+
+    def replayed_round(self, replay: Callable[[], object], steps: int) -> dict[str, float]:
+        """Seconds a step over `steps` replays."""
+        start = self.clock.mark()
+        for _ in range(steps):
+            replay()
+        return {self.whole: self.clock.seconds(start, self.clock.mark()) / steps}
 
     def round(self, steps: int) -> dict[str, float]:
         """Seconds a step over `steps` steps: whole, and each part of it."""
@@ -94,14 +117,9 @@ class TrainingStep(Step):
         self.scaler.step(self.optimizer)
         self.scaler.update()
 
-
-class CapturedTrainingStep(TrainingStep):
-    """As `fit` makes it on a GPU: one CUDA graph, replayed. On a CPU the graph's code, uncaptured."""
-
-    parts = ()
-
-    def __init__(self, arch: Arch, recipe: Recipe, batch: int, num_classes: int, device: str):
-        super().__init__(arch, recipe, batch, num_classes, device)
+    def captured_step(self) -> CapturedStep:
+        """The step that `fit` makes on a GPU, of the same network and optimizer; on a CPU its code,
+        uncaptured."""
         parts = StepParts(
             self.net,
             self.criterion,
@@ -111,7 +129,23 @@ class CapturedTrainingStep(TrainingStep):
             scaler=self.scaler if self.scaler.is_enabled() else None,
             autocast=self.precision,
         )
-        self.captured = CapturedStep(parts, self.net, capture=self.device.type == "cuda")
+        return CapturedStep(parts, self.net, capture=self.device.type == "cuda")
+
+    def replayed(self) -> Callable[[], object]:
+        """See `Step`."""
+        step = self.captured_step()
+        step(self.images, self.labels)  # which fills in the learning rates too
+        return step.replay
+
+
+class CapturedTrainingStep(TrainingStep):
+    """As `fit` makes it on a GPU: one CUDA graph, replayed. On a CPU the graph's code, uncaptured."""
+
+    parts = ()
+
+    def __init__(self, arch: Arch, recipe: Recipe, batch: int, num_classes: int, device: str):
+        super().__init__(arch, recipe, batch, num_classes, device)
+        self.captured = self.captured_step()
 
     def __call__(self, mark: Callable[[], object] = lambda: None) -> None:
         """All of it at once."""
@@ -131,3 +165,14 @@ class InferenceStep(Step):
         """Forward."""
         with torch.inference_mode(), self.precision():
             self.net(self.images)
+
+    def replayed(self) -> Callable[[], object]:
+        """See `Step`."""
+        if self.device.type != "cuda":
+            return self
+        with side_stream(self.device):
+            for _ in range(WARM_UP):
+                self()
+        with recorded_graph() as graph:
+            self()
+        return graph.replay

@@ -1,16 +1,18 @@
-"""One network of a campaign, measured in a process of its own: what it breaks is its own, and the next one finds a clean device."""
+"""The process that measures for a sweep: one network and setting after another, as it is asked.
 
+What a network breaks is this process: the sweep starts another one, and goes on with the next.
+"""
+
+import gc
 import os
 import select
 import signal
 import sys
 import threading
 import traceback
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -18,6 +20,7 @@ from fastscale.archs import register_arch
 from fastscale.archs.files import read_arch
 from fastscale.common import leave_signals_to_parent, open_to_append
 from fastscale.records import Record, RecordStore, step_time
+from fastscale.records.environment import cpu_name
 from fastscale.scaling import arch_named
 from fastscale.timing.device import usable_device
 from fastscale.timing.epoch import time_epochs
@@ -31,7 +34,7 @@ REFERENCE = "reference"  # what a setting of the reference network measures
 
 @dataclass(frozen=True)
 class Place:
-    """Where a campaign runs, and where its records go; `own`: files of networks of one's own."""
+    """Where a sweep runs, and where its records go; `own`: files of networks of one's own."""
 
     device: str
     store: Path
@@ -39,55 +42,72 @@ class Place:
     own: tuple[str, ...] = ()
 
 
-def probe(connection: Connection, device: str, log: Path) -> None:
-    """Sends the device's name and the thread count, as records will have them; the campaign's own process never touches a GPU."""
-    _own_process(connection, log)
-    device = usable_device(device)
-    if device.startswith("cuda"):
-        torch.zeros(1, device=device)
-        connection.send((torch.cuda.get_device_name(device), torch.get_num_threads()))
-    else:
-        from fastscale.records.environment import cpu_name
+@dataclass(frozen=True)
+class Job:
+    """One network under one setting. `drift`: of the reference so far; for the reference itself its
+    first time in seconds, or 0."""
 
-        connection.send((cpu_name(), torch.get_num_threads()))
+    network: str
+    setting: Setting
+    drift: float
 
 
-def measure_network(
-    connection: Connection,
-    grid: Grid,
-    name: str,
-    settings: Sequence[Setting],
-    drift: float,
-    place: Place,
-) -> None:
-    """Measures a network under each setting and appends each record at once.
+def work(connection: Connection, grid: Grid, place: Place) -> None:
+    """Does the jobs that come through the pipe, until it ends; each record is in the store before
+    the answer.
 
-    Sends ("begin", i), then ("done", i, the record) or ("failed", i, a line that says why) for the setting of number i.
+    Sends ("ready", the device's name and the thread count, as records have them), then for each
+    job ("done", the record) or ("failed", a line that says why, whether the device still works).
     """
     _own_process(connection, place.log)
     for text in place.own:
         register_arch(read_arch(text))
-    if place.device == "cpu":  # what libraries take when first used is not the network's memory
+    device = usable_device(place.device)
+    if device == "cpu":  # what libraries take when first used is not the network's memory
         TrainingStep(arch_named("regnety-tiny"), load_recipe("quick"), 1, 10, "cpu").round(2)
-    for i, setting in enumerate(settings):
-        connection.send(("begin", i))
+    else:
+        torch.zeros(1, device=device)
+    name = cpu_name() if device == "cpu" else torch.cuda.get_device_name(device)
+    connection.send(("ready", name, torch.get_num_threads()))
+    clean()
+    gc.freeze()  # what is there now stays: to look through it after each network takes longer
+    while True:
         try:
-            record = measure(grid, name, setting, drift, place.device)
-        except Exception as error:  # one setting's failure is no other's
-            print(f"{name}: {setting}", file=sys.stderr)
-            traceback.print_exc()
-            connection.send(
-                ("failed", i, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
-            )
-            del error
-        else:
-            RecordStore(place.store).append(record)
-            connection.send(("done", i, record.to_json()))
+            job = connection.recv()
+        except EOFError:
+            return
+        connection.send(_done(job, grid, place, device))
         clean()
 
 
-def measure(grid: Grid, name: str, setting: Setting, drift: float, device: str) -> Record:
-    """The record of one network under one setting. `drift`: of the reference so far; for the reference itself its first time in seconds."""
+def _done(job: Job, grid: Grid, place: Place, device: str) -> tuple:
+    """The answer to a job."""
+    try:
+        record = measure(grid, job, device)
+    except Exception as error:  # one network's failure is no other's
+        print(f"{job.network}: {job.setting}", file=sys.stderr)
+        traceback.print_exc()
+        why = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        return "failed", why, _works(device)
+    RecordStore(place.store).append(record)
+    return "done", record.to_json()
+
+
+def _works(device: str) -> bool:
+    """Whether the device can still be used: after some errors a process's GPU cannot."""
+    if device == "cpu":
+        return True
+    try:
+        clean()
+        torch.ones(1, device=device).sum().item()
+    except Exception:
+        return False
+    return True
+
+
+def measure(grid: Grid, job: Job, device: str) -> Record:
+    """The record of one network under one setting."""
+    setting, drift = job.setting, job.drift
     recipe = replace(
         load_recipe(grid.recipe),
         precision=setting.precision,
@@ -96,7 +116,7 @@ def measure(grid: Grid, name: str, setting: Setting, drift: float, device: str) 
         batch_size=setting.batch,
     )
     (record,) = time_epochs(
-        [arch_named(name)],
+        [arch_named(job.network)],
         recipe,
         data=grid.data,
         images=grid.images,
@@ -104,9 +124,9 @@ def measure(grid: Grid, name: str, setting: Setting, drift: float, device: str) 
         device=device,
         rounds=grid.rounds,
         round_s=grid.round_s,
+        cudnn=grid.cudnn,
         what="train" if setting.what == REFERENCE else setting.what,
     )
-    values: dict[str, Any] = record.values
     if setting.what == REFERENCE:
         time = step_time(record, "step")
         assert time is not None
@@ -124,7 +144,7 @@ def measure(grid: Grid, name: str, setting: Setting, drift: float, device: str) 
 
 
 def _own_process(connection: Connection, log: Path) -> None:
-    """Dies with the campaign; what libraries print goes to the log."""
+    """Dies with the sweep; what libraries print goes to the log."""
     leave_signals_to_parent()
     threading.Thread(target=_die_with_reader, args=(connection.fileno(),), daemon=True).start()
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -135,7 +155,7 @@ def _own_process(connection: Connection, log: Path) -> None:
 
 
 def _die_with_reader(descriptor: int) -> None:
-    """Ends this process at once when nobody reads the pipe any more: the campaign is dead.
+    """Ends this process at once when the pipe's other end is gone: the sweep is dead.
 
     A worker's parent is the fork server, which a living worker keeps alive, so that the parent's
     death tells nothing.

@@ -49,6 +49,31 @@ class StepParts:
     autocast: Callable[[], AbstractContextManager[Any]] = nullcontext
 
 
+@contextmanager
+def recorded_graph(pool: Any = None) -> Iterator[torch.cuda.CUDAGraph]:
+    """Records the block as a graph. In thread-local mode: a loader's threads may ask for pinned
+    memory meanwhile. Without the collector of garbage: what it frees could break it."""
+    graph = torch.cuda.CUDAGraph()
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        with torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):
+            yield graph
+    finally:
+        if collecting:
+            gc.enable()
+
+
+@contextmanager
+def side_stream(device: torch.device) -> Iterator[None]:
+    """The block on a stream of its own, as the steps before a capture have to be."""
+    stream = torch.cuda.Stream(device)
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        yield
+    torch.cuda.current_stream().wait_stream(stream)
+
+
 class CapturedStep:
     """A step of `parts`; `averaged`: the network of averaged weights.
 
@@ -83,12 +108,16 @@ class CapturedStep:
         self.rest.fill_(1 - share)
         for rate, group in zip(self.rates, self.parts.optimizer.param_groups, strict=True):
             rate.fill_(group["lr"])
+        self.replay(part)
+        return self.loss.clone()
+
+    def replay(self, part: int = 0) -> None:
+        """The same on what the buffers hold: the batch of the last call, or of `prepare`."""
         ends = (part == 0, part == self.parts.accumulate - 1)
         if self.capture:
             self.graphs[ends].replay()
         else:
             self._part(*ends)
-        return self.loss.clone()
 
     def average(self, weight: float) -> None:
         """averaged += weight * (weights - averaged)."""
@@ -110,9 +139,9 @@ class CapturedStep:
             return
         self.forget()
         self.images, self.labels = torch.empty_like(images), torch.empty_like(labels)
+        self.images.copy_(images)
+        self.labels.copy_(labels)
         if self.capture:
-            self.images.copy_(images)
-            self.labels.copy_(labels)
             try:
                 self._record()
             except BaseException:
@@ -178,14 +207,11 @@ class CapturedStep:
         state = self._state()
         self.where = self._where()
         kept, random = [t.detach().clone() for t in state], torch.cuda.get_rng_state(self.device)
-        stream = torch.cuda.Stream(self.device)
         try:
-            stream.wait_stream(torch.cuda.current_stream())
-            with torch.cuda.stream(stream):
+            with side_stream(self.device):
                 for kind in kinds * WARM_UP:
                     self._part(*kind)
                 self.parts.optimizer.zero_grad(set_to_none=True)
-            torch.cuda.current_stream().wait_stream(stream)
             for kind in dict.fromkeys(kinds):
                 with self._recording(kind):
                     self._part(*kind)
@@ -198,18 +224,10 @@ class CapturedStep:
 
     @contextmanager
     def _recording(self, key: Any) -> Iterator[None]:
-        """Records the block as the graph `key`. In thread-local mode: a loader's threads may ask for
-        pinned memory meanwhile. Without the collector of garbage: what it frees could break it."""
-        graph = torch.cuda.CUDAGraph()
+        """Records the block as the graph `key`."""
         pool = next((g.pool() for g in self.graphs.values()), None)
-        collecting = gc.isenabled()
-        gc.disable()
-        try:
-            with torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):
-                yield
-        finally:
-            if collecting:
-                gc.enable()
+        with recorded_graph(pool) as graph:
+            yield
         self.graphs[key] = graph
 
     def _state(self) -> list[Tensor]:

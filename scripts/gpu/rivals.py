@@ -23,8 +23,9 @@ import fastscale as fs
 from fastscale.common import IMAGENET_MEAN, IMAGENET_STD
 from fastscale.errors import InputError
 from fastscale.records.environment import cores
+from fastscale.timing.interleaved import chosen_kernels
+from fastscale.timing.rounds import warm_up
 from fastscale.timing.step import DTYPES, TrainingStep
-from fastscale.timing.turns import benchmarked_kernels, warm_up
 from fastscale.training.recipe import load_recipe
 
 # the nearest that timm has; of RegNetY-500MF its 400MF
@@ -69,7 +70,7 @@ def stock(args: argparse.Namespace) -> dict[str, Any]:
         },
     )
     alone = loading_rate(loader, args.seconds)
-    with benchmarked_kernels():
+    with chosen_kernels("search"):
         step = our_step(args)
         warm_up(step)
         rate, waited = together(step, loader, IMAGENET_MEAN, IMAGENET_STD, args.seconds)

@@ -21,7 +21,7 @@ from typing import Any
 import equal
 import pictures
 import speed
-import steps
+import times
 import torch
 import trained
 
@@ -137,19 +137,6 @@ def check(call: Call) -> Iterator[Part]:
         yield rival("stock", network)
         yield rival("timm", network)
     yield rival("compiled", first)
-
-
-def times(call: Call) -> Iterator[Part]:
-    """Each network's step, eager and as a graph, in the order of the grid."""
-    grid, batch = ("tiny", 4) if call.args.tiny else ("paper", 64)
-    for i, name in enumerate(steps.networks(grid)):
-        if i % 40 == 0:
-            yield (
-                f"reference {i // 40}",
-                10,
-                partial(steps.times, steps.REFERENCE[grid], batch, call.device),
-            )
-        yield f"step {name}", 6, partial(steps.times, name, batch, call.device)
 
 
 def evidence(call: Call) -> Iterator[Part]:
@@ -320,6 +307,10 @@ def main() -> int:
     args.out = args.out.resolve()
     args.out.mkdir(parents=True, exist_ok=True)
     call = Call(args, usable_device(args.device), ends)
+    if args.what == "time":
+        line = times.swept(args.out, args.earlier, call.device, call.left, args.tiny)
+        print(" ".join(f"{k}={v}" for k, v in line.items()), flush=True)
+        return 0 if line["fine"] else 1
     if call.device.startswith("cuda"):
         torch.cuda.init()  # the environment names it
     facts = environment()
@@ -328,7 +319,7 @@ def main() -> int:
     for folder in filter(None, (args.earlier, args.out)):
         there = read_lines(folder / file.name)
         call.lines |= {k: v for k, v in there.items() if v.get("device") == env["device"]}
-    parts = {"check": check, "time": times, "evidence": evidence}[args.what](call)
+    parts = {"check": check, "evidence": evidence}[args.what](call)
     failed, left = run(call, parts, file, env)
     print(f"{failed} not fine, {left} left out for lack of time; {env['device']}; {file}")
     return 1 if failed else 0

@@ -4,10 +4,11 @@ from dataclasses import replace
 from typing import Any
 
 import fastscale as fs
+from fastscale.timing.interleaved import chosen_kernels
 from fastscale.timing.loader import images_for, loading_rate, together
 from fastscale.timing.memory import clean
+from fastscale.timing.rounds import warm_up
 from fastscale.timing.step import CapturedTrainingStep, TrainingStep
-from fastscale.timing.turns import benchmarked_kernels, warm_up
 from fastscale.training.recipe import load_recipe
 
 WANTED = 0.95  # of the slower of loader and step
@@ -37,7 +38,7 @@ def speed(
     line["loader_images_per_s"] = loading_rate(data.train_dataloader(), seconds)
     for name, kind in (("eager", TrainingStep), ("captured", CapturedTrainingStep)):
         clean()
-        with benchmarked_kernels():
+        with chosen_kernels("search"):
             step = kind(fs.arch(network), recipe, batch, data.num_classes, device)
             warm_up(step)
             line[f"{name}_images_per_s"] = batch / alone(step, seconds)

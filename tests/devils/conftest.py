@@ -30,7 +30,7 @@ IMPORTED = (
     "fastscale.data.plain_loader",
     "fastscale.release.export",
     "fastscale.release.score",
-    "fastscale.timing.campaign",
+    "fastscale.timing.sweep",
     "fastscale.reproduce.drawing",
     "fastscale.paper.report",
     "fastscale.planning",

@@ -130,7 +130,7 @@ VERBS = {
     "time": Verb(
         time_words,
         time_left,
-        order=lambda folder: {"attributes": {"fastscale.timing.campaign:METHODS": ("fork",)}},
+        order=lambda folder: {"attributes": {"fastscale.timing.crew:METHODS": ("fork",)}},
         kills=6,
     ),
     "reproduce": Verb(

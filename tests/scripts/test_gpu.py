@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+import fastscale as fs
+from fastscale.records import Record, RecordStore, network_fields
+from fastscale.timing.sweep import Outcome
 from fastscale.training.captured import CapturedStep
 
 FOLDER = Path(__file__).resolve().parents[2] / "scripts" / "gpu"
@@ -17,7 +20,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "scripts" / "gpu"
 def scripts(monkeypatch):
     """The scripts' modules, by name."""
     monkeypatch.syspath_prepend(str(FOLDER))
-    names = ("equal", "pictures", "speed", "steps", "trained", "run")
+    names = ("equal", "pictures", "speed", "times", "trained", "run")
     yield lambda name: __import__(name)
     for name in names:
         sys.modules.pop(name, None)
@@ -97,8 +100,39 @@ def test_the_lists_name_what_they_measure(scripts, call):
         assert {f"equal {network} {p}" for p in ("16-mixed", "bf16-mixed")} <= set(keys)
         assert {f"stock {network} none", f"timm {network} none"} <= set(keys)
     assert {"fit regnety-500mf", "killed and resumed", "compiled regnety-500mf"} <= set(keys)
-    timed = [key for key, _, _ in run.times(one)]
-    assert "step regnety-4gf.dWr-x4" in timed and timed.count("reference 0") == 1
+
+
+def test_a_call_times_what_an_earlier_one_left(scripts, tmp_path, monkeypatch):
+    """The earlier call's records are taken over; what must hold on a GPU is told."""
+    times = scripts("times")
+    fields = network_fields(fs.arch("regnety-tiny"), 10)
+    env = {"device": "g", "date": "2026-01-01T00:00:00Z", "device_type": "cuda"}
+
+    def record(name, spread):
+        values = {"device_step_time_s": 1.0, "device_step_time_spread_s": spread}
+        return Record(kind="time", run=f"{name}.time", **fields, values=values, env=env)
+
+    now = {}
+
+    class Made:
+        def __init__(self, grid, store, device, minutes, say):
+            assert grid.name == "tiny" and minutes == 2 and device == "cpu"
+            assert len(RecordStore(store).read()) == 1
+
+        def run(self):
+            made = [record("b", now["spread"])]
+            return Outcome(made, before=1, drift=now["drift"], took_s=2.4, rounds_s=2.0)
+
+    monkeypatch.setattr(times, "Sweep", Made)
+    earlier = tmp_path / "earlier"
+    RecordStore(earlier / "records.jsonl").append(record("a", 0.1))
+    for spread, drift, fine in ((0.001, 1.001, True), (0.02, 1.0, False), (0.001, 1.02, False)):
+        now.update(spread=spread, drift=drift)
+        line = times.swept(tmp_path, earlier, "cpu", 120, tiny=True)
+        assert (line["fine"], line["measured"], line["before"]) == (fine, 1, 1)
+        assert line["took_over_rounds"] == pytest.approx(1.2)
+        assert line["device_time_spread"] == spread
+    assert len((tmp_path / "time.jsonl").read_text().splitlines()) == 3
 
 
 def test_pictures_are_made_once_and_whole(scripts, tmp_path):

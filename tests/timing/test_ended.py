@@ -1,5 +1,5 @@
 """Ctrl-C, SIGTERM and kill -9 of `time` and `reproduce`: one line, the shell's exit code, children
-gone, and no record of a network after its campaign's death."""
+gone, and no record of a network after its sweep's death."""
 
 import os
 import signal
@@ -54,8 +54,8 @@ def soon(condition, seconds=60):
     return False
 
 
-def long_campaign(folder):
-    """A campaign whose worker is in the midst of a long measurement."""
+def long_sweep(folder):
+    """A sweep whose worker is in the midst of a long measurement."""
     process, mark = started(
         folder,
         *("time", "regnety-tiny", "regnety-tiny.dWr-x2", "--separate", "--recipe", "quick"),
@@ -70,8 +70,8 @@ def long_campaign(folder):
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_a_campaign_in_one_line(tmp_path, number, code):
-    process, mark = long_campaign(tmp_path)
+def test_a_signal_ends_a_sweep_in_one_line(tmp_path, number, code):
+    process, mark = long_sweep(tmp_path)
     os.kill(process.pid, number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == code
@@ -79,8 +79,8 @@ def test_a_signal_ends_a_campaign_in_one_line(tmp_path, number, code):
     assert soon(lambda: not living(mark), 20)
 
 
-def test_no_worker_outlives_a_killed_campaign(tmp_path):
-    process, mark = long_campaign(tmp_path)
+def test_no_worker_outlives_a_killed_sweep(tmp_path):
+    process, mark = long_sweep(tmp_path)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     before = len(RecordStore(tmp_path / "records.jsonl").read())
@@ -89,7 +89,7 @@ def test_no_worker_outlives_a_killed_campaign(tmp_path):
 
 
 def test_ctrl_c_of_a_whole_group_is_one_line_too(tmp_path):
-    process, mark = long_campaign(tmp_path)
+    process, mark = long_sweep(tmp_path)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does it
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130 and err.count("\n") == 1
@@ -97,7 +97,7 @@ def test_ctrl_c_of_a_whole_group_is_one_line_too(tmp_path):
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_timings_in_turns(tmp_path, number, code):
+def test_a_signal_ends_interleaved_timings(tmp_path, number, code):
     process, _ = started(
         tmp_path,
         *("time", "regnety-tiny", "--recipe", "quick", "--batch", "2", "--rounds", "100"),

@@ -31,7 +31,7 @@ def test_names_of_two_near_factors_differ():
 
 
 @pytest.mark.slow
-def test_a_campaign_times_and_records_the_network_that_was_named(tmp_path, monkeypatch):
+def test_a_sweep_times_and_records_the_network_that_was_named(tmp_path, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     name = "regnety-tiny.dWr-x1.2345678"
     sizes = ["--recipe", "quick", "--batch", "2", "--rounds", "1", "--round_s", "0.01"]

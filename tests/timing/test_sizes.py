@@ -4,7 +4,7 @@ import pytest
 
 from fastscale.cli import main
 from fastscale.errors import InputError
-from fastscale.timing import campaign, epoch
+from fastscale.timing import epoch, sweep
 from fastscale.timing.grid import load_grid
 
 KNOWN = {
@@ -35,7 +35,7 @@ def asked(monkeypatch, tmp_path, capsys):
         stop(images, num_classes)
 
     monkeypatch.setattr(epoch, "time_epochs", time_epochs)
-    monkeypatch.setattr(campaign, "Campaign", lambda grid, *more: stop(grid.images, grid.classes))
+    monkeypatch.setattr(sweep, "Sweep", lambda grid, *more: stop(grid.images, grid.classes))
 
     def ask(*words):
         found.clear()

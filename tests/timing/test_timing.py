@@ -9,8 +9,8 @@ import fastscale as fs
 from fastscale.errors import InputError
 from fastscale.timing.clock import spread
 from fastscale.timing.epoch import time_epochs
+from fastscale.timing.interleaved import time_steps
 from fastscale.timing.step import TrainingStep
-from fastscale.timing.turns import time_steps
 from fastscale.training import Recipe
 
 RECIPE = Recipe(name="t", data="none", epochs=1, batch_size=8, precision="32-true", warmup_epochs=0)
@@ -27,7 +27,7 @@ def test_a_step_trains():
     assert not torch.equal(before, step.net.head.fc.weight)
 
 
-def test_networks_are_measured_in_turns(monkeypatch):
+def test_networks_are_measured_interleaved(monkeypatch):
     turns = []
     original = TrainingStep.round
 
@@ -36,7 +36,7 @@ def test_networks_are_measured_in_turns(monkeypatch):
         return original(self, steps)
 
     monkeypatch.setattr(TrainingStep, "round", one_round)
-    monkeypatch.setattr("fastscale.timing.turns.disturbed", lambda rounds, waited: None)
+    monkeypatch.setattr("fastscale.timing.rounds.disturbed", lambda *rounds: None)
     done = []
     archs = [fs.arch("regnety-tiny"), fs.arch("regnety-tiny.dWr-x4")]
     found = time_steps(
@@ -48,9 +48,9 @@ def test_networks_are_measured_in_turns(monkeypatch):
         round_s=0.001,
         progress=lambda i, n: done.append((i, n)),
     )
-    assert turns == [32, 32, 36, 36] + [32, 36] * 3  # warm-up, one step to size a round, then turns
+    assert turns == [32, 32, 36, 36] + [32, 36] * 3  # two steps of warm-up, then turns
     assert list(found) == [a.name for a in archs] and done[-1] == (8, 8)
-    assert all(t.rounds == 3 and t.median_s > 0 for t in found.values())
+    assert all(len(t.eager.seconds) == 3 and t.median_s > 0 for t in found.values())
 
 
 @pytest.fixture

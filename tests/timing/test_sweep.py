@@ -1,4 +1,4 @@
-"""A campaign: resumed after kill -9 without measuring anything twice, not stopped by a network that fails, over when its time is."""
+"""A sweep: resumed after kill -9 without measuring anything twice, not stopped by a network that fails, over when its time is."""
 
 import os
 import signal
@@ -14,9 +14,10 @@ from fastscale.archs.names import NetworkName
 from fastscale.cli import main
 from fastscale.records import RecordStore
 from fastscale.timing import worker
-from fastscale.timing.campaign import Campaign
+from fastscale.timing.crew import Crew
 from fastscale.timing.done import Done
 from fastscale.timing.grid import Grid, Part, Setting
+from fastscale.timing.sweep import Sweep
 from tests.timing.crashing import crash_in_training
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,7 +75,7 @@ def test_killed_and_taken_up_again(tmp_path):
     first.wait()
     before = len(measured(store))
     assert 2 <= before < 4
-    deadline = time.monotonic() + 20  # the worker dies with the campaign: the group is soon empty
+    deadline = time.monotonic() + 20  # the worker dies with the sweep: the group is soon empty
     while time.monotonic() < deadline and group_is_alive(first.pid):
         time.sleep(0.1)
     assert not group_is_alive(first.pid)
@@ -104,9 +105,9 @@ def test_a_failure_stops_no_other_and_is_in_the_log(tmp_path):
     broken = Setting("train", "no-such-precision", "contiguous", False, 2)
     grid = a_grid(fast_networks(2), [broken, SETTING])
     store = tmp_path / "records.jsonl"
-    campaign = Campaign(grid, store, "cpu", None, said.append)
-    campaign._reference = lambda: setattr(campaign, "reference_at", time.monotonic())
-    outcome = campaign.run()
+    sweep = Sweep(grid, store, "cpu", None, said.append)
+    sweep._reference = lambda: setattr(sweep, "reference_at", time.monotonic())
+    outcome = sweep.run()
     assert [r.arch for r in outcome.measured] == [n.name for n in grid.parts[0].networks]
     assert len(outcome.failed) == 2 and all("precision" in why for _, why in outcome.failed)
     log = (tmp_path / "time-test.log").read_text()
@@ -121,37 +122,30 @@ def test_a_crash_of_the_process_costs_that_setting_alone(tmp_path, monkeypatch):
         ),
         tmp_path / "r.jsonl",
     )
-    campaign = Campaign(grid, store, "cpu", None, lambda line: None)
-    campaign._reference = lambda: setattr(campaign, "reference_at", time.monotonic())
-    monkeypatch.setattr(worker, "measure_network", crash_in_training)
-    outcome = campaign.run()
+    sweep = Sweep(grid, store, "cpu", None, lambda line: None)
+    sweep._reference = lambda: setattr(sweep, "reference_at", time.monotonic())
+    monkeypatch.setattr(worker, "work", crash_in_training)
+    outcome = sweep.run()
     assert [why for _, why in outcome.failed] == ["its process ended with exit code 139"]
     assert [r.run for r in outcome.measured] == ["regnety-tiny.inference"]
 
 
 def test_what_two_parts_share_is_measured_and_counted_once(tmp_path):
     said = []
-    better = replace(SETTING, layout="better")
     part = Part((NetworkName("regnety-tiny"),), (SETTING, replace(SETTING, layout="channels_last")))
-    again = Part(
-        part.networks, (SETTING, better, replace(SETTING, batch=1))
-    )  # the second is one of the first part's
+    again = Part(part.networks, (SETTING, replace(SETTING, batch=1)), stage=2)
     grid = replace(a_grid(part.networks), parts=(part, again))
     for expected in ((3, 0), (0, 3)):
-        campaign = Campaign(grid, tmp_path / "records.jsonl", "cpu", None, said.append)
-        campaign._reference = lambda campaign=campaign: setattr(
-            campaign, "reference_at", time.monotonic()
-        )
-        outcome = campaign.run()
-        assert (len(outcome.measured), outcome.before) == expected and campaign.total == 3
-    assert (
-        any(line.startswith("[3/3]") for line in said)
-        and len(measured(tmp_path / "records.jsonl")) == 3
-    )
+        sweep = Sweep(grid, tmp_path / "records.jsonl", "cpu", None, said.append)
+        sweep._reference = lambda sweep=sweep: setattr(sweep, "reference_at", time.monotonic())
+        outcome = sweep.run()
+        assert (len(outcome.measured), outcome.before) == expected and sweep.total == 3
+    assert any(line.startswith("[3/3]") for line in said)
+    assert len(measured(tmp_path / "records.jsonl")) == 3
 
 
 def test_time_that_is_up_leaves_the_rest(tmp_path):
-    outcome = Campaign(
+    outcome = Sweep(
         a_grid(fast_networks(40), round_s=0.5),
         tmp_path / "records.jsonl",
         "cpu",
@@ -178,46 +172,24 @@ def test_time_that_is_up_leaves_the_rest(tmp_path):
         )
 
 
-def test_the_better_layout_is_the_one_measured_faster(tmp_path):
-    from fastscale.records import Record, environment, network_fields
-
-    def record(layout, seconds):
-        env = environment(
-            precision="32-true",
-            layout=layout,
-            compile=False,
-            batch=2,
-            threads=1,
-            device="d",
-            **CONDITIONS,
-        )
-        import fastscale as fs
-
-        fields = network_fields(fs.arch("regnety-tiny"), 4)
-        return Record(
-            kind="time",
-            run="regnety-tiny.time",
-            **fields,
-            data="imagenet",
-            values={"step_time_s": seconds},
-            env=env,
-        )
-
-    grid = a_grid([NetworkName("regnety-tiny")])
-    asked = replace(SETTING, layout="better")
-    for times, best in (((1.0, 2.0), "contiguous"), ((2.0, 1.0), "channels_last")):
-        done = Done(
-            grid, [record("contiguous", times[0]), record("channels_last", times[1])], "d", 1
-        )
-        assert done.better_layout("regnety-tiny", grid.parts[0].networks, asked) == best
-        assert done.record("regnety-tiny", SETTING) is not None
-    assert (
-        Done(grid, [], "d", 1).better_layout("regnety-tiny", grid.parts[0].networks, asked)
-        == "channels_last"
+def test_one_process_measures_network_after_network(tmp_path):
+    """The measured rounds are most of the time: no process, no import, no commit asked for each."""
+    sweep = Sweep(
+        a_grid(fast_networks(6), rounds=3, round_s=0.03),
+        tmp_path / "records.jsonl",
+        "cpu",
+        None,
+        lambda line: None,
     )
-    assert (
-        Done(grid, [record("contiguous", 1.0)], "another", 1).record("regnety-tiny", SETTING)
-        is None
+    started = []
+    crew = Crew._started
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Crew, "_started", lambda self: started.append(1) or crew(self))
+        outcome = sweep.run()
+    assert len(outcome.measured) == 6 and started == [1]
+    assert 0 < outcome.rounds_s < outcome.took_s
+    assert outcome.rounds_s == pytest.approx(
+        sum(r.env["rounds_took_s"] for r in outcome.measured), abs=1e-3
     )
 
 
@@ -272,6 +244,8 @@ def test_a_smaller_batch_answers_what_was_asked_for():
     [
         ([], "give networks, or --grid"),
         (["regnety-tiny", "--grid", "cpu"], "give networks, or --grid"),
+        (["regnety-tiny", "--here"], "give networks, or --grid, or --here"),
+        (["--grid", "cpu", "--cudnn", "search"], "--cudnn search: the grid says that"),
         (["--grid", "no-such"], "known are"),
         (["--grid", "cpu", "--budget", "0"], "--budget: wanted a number from"),
         (

@@ -1,0 +1,39 @@
+"""`fastscale time --here`: a grid for the device that is there, in five minutes."""
+
+import pytest
+
+from fastscale.cli import main
+from fastscale.planning.measured import LEAST
+from fastscale.records import RecordStore
+from fastscale.timing import device, sweep
+from fastscale.timing.grid import load_grid
+from fastscale.timing.sweep import Outcome
+
+
+@pytest.mark.parametrize(("there", "grid"), [("cpu", "cpu"), ("cuda", "here")])
+def test_it_is_a_sweep_whose_records_can_be_planned_with(
+    monkeypatch, tmp_path, capsys, there, grid
+):
+    asked = []
+
+    class Made:
+        def __init__(self, grid, store, *more):
+            asked.append((grid.name, store, more[1]))
+
+        def run(self):
+            return Outcome(before=3)
+
+    monkeypatch.setattr(device, "usable_device", lambda name: there)
+    monkeypatch.setattr(sweep, "Sweep", Made)
+    assert main(["time", "--here", "--runs-dir", str(tmp_path)]) == 0
+    assert asked == [(grid, tmp_path / "records.jsonl", 5.0)]
+    assert f"--device {tmp_path / 'records.jsonl'}" in capsys.readouterr().out
+    assert main(["time", "--here", "--budget", "2", "--runs-dir", str(tmp_path)]) == 0
+    assert asked[-1][2] == 2.0
+    assert RecordStore(tmp_path / "records.jsonl").read() == []
+
+
+@pytest.mark.parametrize("what", ["train", "inference"])
+def test_its_grid_holds_enough_networks_for_a_law(what):
+    parts = [p for p in load_grid("here").parts if any(s.what == what for s in p.settings)]
+    assert len({n.name for part in parts for n in part.networks}) > LEAST
