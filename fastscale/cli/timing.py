@@ -217,7 +217,13 @@ def sweep(args: argparse.Namespace) -> int:
     if warning := drifted(done.drift):
         print(warning, file=sys.stderr)
     if args.here and (done.measured or done.before):
-        print(f"plan with it: fastscale plan regnety-500mf --device {store} --epoch-time-min 30")
+        from fastscale.planning.known import answer
+        from fastscale.records import RecordStore
+
+        try:
+            print("\n".join(answer(RecordStore(store).read(), str(store))))
+        except InputError as error:  # too few yet: the budget was short
+            print(error)
     return 1 if done.failed and not done.measured else 0
 
 

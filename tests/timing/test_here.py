@@ -4,7 +4,8 @@ import pytest
 
 from fastscale.cli import main
 from fastscale.planning.measured import LEAST
-from fastscale.records import RecordStore
+from fastscale.records import write_snapshot
+from fastscale.records.committed import committed
 from fastscale.timing import device, sweep
 from fastscale.timing.grid import load_grid
 from fastscale.timing.sweep import Outcome
@@ -23,14 +24,18 @@ def test_it_is_a_sweep_whose_records_can_be_planned_with(
         def run(self):
             return Outcome(before=3)
 
+    store = write_snapshot(tmp_path / "records.jsonl", committed("timing-h100"))
     monkeypatch.setattr(device, "usable_device", lambda name: there)
     monkeypatch.setattr(sweep, "Sweep", Made)
     assert main(["time", "--here", "--runs-dir", str(tmp_path)]) == 0
-    assert asked == [(grid, tmp_path / "records.jsonl", 5.0)]
-    assert f"--device {tmp_path / 'records.jsonl'}" in capsys.readouterr().out
+    assert asked == [(grid, store, 5.0)]
+    said = capsys.readouterr().out
+    assert "training: 132 time records" in said and "times the h100's time an image" in said
+    assert f"--device {store}:nvidia-h100-80gb-hbm3 --epoch-time-min 30" in said
+    store.unlink()
     assert main(["time", "--here", "--budget", "2", "--runs-dir", str(tmp_path)]) == 0
     assert asked[-1][2] == 2.0
-    assert RecordStore(tmp_path / "records.jsonl").read() == []
+    assert "0 usable time records; a law needs 7 networks" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("what", ["train", "inference"])
