@@ -30,5 +30,8 @@ if [ $# = 0 ] || [ "$*" = --all ]; then
     set -- -n "${PROCESSES:-$(nproc 2>/dev/null || echo 2)}" --dist worksteal ${tests[@]+"${tests[@]}"}
     export OMP_NUM_THREADS=1 # of each process; nproc would believe it
 fi
+# what one process of the tests has compiled no other compiles again; the checkout stays as it is
+unset PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX="${PYTHONPYCACHEPREFIX:-$venv/pycache}"
 say "== pytest $*"
 exec "$venv/bin/python" -m pytest "$@" # last, so that its closing line is the last
