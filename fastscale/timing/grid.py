@@ -10,7 +10,8 @@
     parts:                          side by side, each in an order that covers it evenly
       - bases: [...]
         strategies: [base, d, dWr]  `base`: the unscaled network
-        factors: [2, 4]             or, instead of these three, `artifacts: [fig-2]`: the networks that artifacts plan
+        factors: [2, 4]             or, instead of these three, `artifacts: [fig-2]`: the networks
+                                    that artifacts plan; or `pairs: [[A, B], ...]`, in this order
         what: [train, inference]
         precision: [bf16-mixed]
         layout: [channels_last]
@@ -65,6 +66,7 @@ class Part:
     networks: tuple[NetworkName, ...]
     settings: tuple[Setting, ...]
     stage: int = 1
+    in_order: bool = False  # measured as listed; else in an order that covers them evenly
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,7 @@ def load_grid(name: str) -> Grid:
 def _part(content: Any, where: str) -> Part:
     keys = (
         "artifacts",
+        "pairs",
         "bases",
         "strategies",
         "factors",
@@ -150,11 +153,14 @@ def _part(content: Any, where: str) -> Part:
         "inference_batch",
         "stage",
     )
-    listed = isinstance(content, dict) and "artifacts" in content
-    named = ("artifacts",) if listed else ("bases", "strategies")
+    listed = [key for key in ("artifacts", "pairs") if isinstance(content, dict) and key in content]
+    named = listed or ("bases", "strategies")
     content = _table(content, keys, (*named, "what", "precision", "layout", "batch"), where)
-    if listed and {"bases", "strategies", "factors"} & set(content):
-        raise InputError(f"{where}: give it artifacts, or bases, strategies and factors, not both")
+    if listed and (len(listed) > 1 or {"bases", "strategies", "factors"} & set(content)):
+        raise InputError(
+            f"{where}: give it artifacts, or bases, strategies and factors, or pairs, "
+            "not two of these"
+        )
     for key in (*named, "factors", "what", "precision", "layout", "compile"):
         if not isinstance(content.setdefault(key, [False] if key == "compile" else []), list):
             raise InputError(f"{where}: {key} must be a list, got {content[key]!r}")
@@ -162,7 +168,9 @@ def _part(content: Any, where: str) -> Part:
     inference = _whole(
         content.get("inference_batch", batch), MOST_BATCH, f"{where}: inference_batch"
     )
-    if listed:
+    if listed == ["pairs"]:
+        networks = _paired(content["pairs"], where)
+    elif listed:
         networks = _planned(content["artifacts"], where)
     else:
         networks = make_networks(content["bases"], content["strategies"], content["factors"], where)
@@ -175,7 +183,8 @@ def _part(content: Any, where: str) -> Part:
         inference,
         where,
     )
-    return Part(networks, settings, _whole(content.get("stage", 1), 1000, f"{where}: stage"))
+    stage = _whole(content.get("stage", 1), 1000, f"{where}: stage")
+    return Part(networks, settings, stage, listed == ["pairs"])
 
 
 def _planned(artifacts: Sequence[str], where: str) -> tuple[NetworkName, ...]:
@@ -195,6 +204,14 @@ def _planned(artifacts: Sequence[str], where: str) -> tuple[NetworkName, ...]:
                 [series["base"]], series["strategies"], series["factors"], f"{path.name}: series"
             )
     return tuple(dict.fromkeys(found))
+
+
+def _paired(pairs: Sequence[Sequence[str]], where: str) -> tuple[NetworkName, ...]:
+    """Both of each pair, one after the other, each network once."""
+    for pair in pairs:
+        if not isinstance(pair, list) or len(pair) != 2:
+            raise InputError(f"{where}: a pair is two names of networks, got {pair!r:.80}")
+    return tuple(dict.fromkeys(NetworkName.parse(name) for pair in pairs for name in pair))
 
 
 def make_networks(

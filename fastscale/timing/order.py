@@ -57,7 +57,8 @@ def even_order(networks: Sequence[NetworkName]) -> list[NetworkName]:
 def sweep_order(
     parts: Sequence[Part], compiled_last: bool = False
 ) -> list[tuple[Part, NetworkName]]:
-    """Stage by stage; in a stage all parts side by side, each in its even order.
+    """Stage by stage; in a stage all parts side by side, each in its even order, pairs
+    as they are listed.
 
     `compiled_last`: EfficientNets at the end of their stage. For their depthwise convolutions
     cuDNN compiles kernels at run time, 7 to 9 seconds a network whose shapes are not there yet.
@@ -65,11 +66,16 @@ def sweep_order(
     found: list[tuple[Part, NetworkName]] = []
     for stage in sorted({part.stage for part in parts}):
         own = [part for part in parts if part.stage == stage]
-        pairs = merged([[(part, n) for n in even_order(part.networks)] for part in own])
+        pairs = merged([[(part, n) for n in _in_turn(part)] for part in own])
         if compiled_last:
             pairs.sort(key=lambda pair: arch_named(pair[1].name).family == "EfficientNet")
         found += pairs
     return found
+
+
+def _in_turn(part: Part) -> Sequence[NetworkName]:
+    """Pairs as they are listed, all others in an even order."""
+    return part.networks if part.in_order else even_order(part.networks)
 
 
 def merged(lists: Sequence[Sequence[Item]]) -> list[Item]:

@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 
 from fastscale.archs.names import NetworkName
+from fastscale.counts import complexity
 from fastscale.errors import InputError
+from fastscale.home import home
 from fastscale.paper import load_artifact
+from fastscale.records import read_records
+from fastscale.scaling import arch_named, twin
 from fastscale.timing.grid import (
     Setting,
     grid_names,
@@ -49,6 +53,44 @@ def test_committed_grids_load():
         "bf16-mixed",
         "16-mixed",
     }
+
+
+def test_each_pair_is_of_equal_flops_and_one_of_it_has_powers_of_two():
+    """Every network of the H100's records with a slow group width is there, or one near it where
+    none of powers of two has its flops; and the two are measured one after the other."""
+    (part,) = [part for part in load_grid("paper").parts if part.in_order]
+    pairs = list(zip(part.networks[::2], part.networks[1::2], strict=True))
+    assert len(pairs) >= 20 and len(set(part.networks)) == 2 * len(pairs)
+    for own, held in pairs:
+        widths = [set(arch_named(name).group_widths) for name in (own, held)]
+        assert widths[0] <= {24, 40, 48, 56, 72} and widths[1] <= {16, 32, 64}
+        flops = [complexity(arch_named(name)).flops for name in (own, held)]
+        assert flops[1] == pytest.approx(flops[0], rel=0.03), (own, held)
+        assert held.base == own.base and held.strategy == f"{own.strategy or 'w'}-pow2"
+    there = {own.name for own, _ in pairs}
+    slow = {
+        r.arch
+        for r in read_records(home().records / "timing-h100.jsonl")
+        if (arch := arch_named(r.arch)).grouped and set(arch.group_widths) <= {24, 40, 48, 56, 72}
+    }
+    assert len(slow) >= 17 and len(slow - there) == 3
+    for name in map(NetworkName.parse, sorted(slow - there)):
+        with pytest.raises(InputError, match="no twin"):
+            twin(arch_named(name.base), name.strategy, name.factor)
+
+
+def test_pairs_stay_together_in_the_order(tmp_path):
+    text = GRID.replace(
+        "bases: [regnety-tiny]\n    strategies: [base, dWr]\n    factors: [2, 4]", "{}"
+    )
+    names = ["regnety-tiny.dWr-x4", "regnety-tiny.dWr-pow2-x4", "regnety-tiny", "regnetz-tiny"]
+    both = f"[{', '.join(names[:2])}], [{', '.join(names[2:])}]"
+    grid = load(tmp_path, text.replace("{}", f"pairs: [{both}]"))
+    assert [n.name for _, n in sweep_order(grid.parts)] == names
+    with pytest.raises(InputError, match="a pair is two names of networks"):
+        load(tmp_path, text.replace("{}", "pairs: [regnety-tiny, regnetz-tiny]"))
+    with pytest.raises(InputError, match="not two of these"):
+        load(tmp_path, text.replace("{}", f"pairs: [{both}]\n    artifacts: [fig-2]"))
 
 
 def test_a_part_takes_the_networks_that_artifacts_plan(tmp_path):
