@@ -42,6 +42,8 @@ class RecordStore:
             written = -1
             try:
                 written = os.write(descriptor, line)
+            except OSError as error:  # of a descriptor: which file it is stands nowhere in it
+                raise OSError(error.errno, error.strerror, str(self.path)) from None
             finally:
                 if written != len(line):
                     os.ftruncate(descriptor, end)

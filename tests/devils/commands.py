@@ -73,7 +73,11 @@ def one_line(ended: Ended, *codes: int) -> None:
     assert "Traceback" not in ended.out + ended.err, ended.err
     assert not control_characters(ended.out + ended.err), ended
     if ended.code and ended.code not in SILENT:
-        assert len(ended.err.strip().splitlines()) == 1, ended.err
+        # a busy machine disturbs what is timed, and this is said too
+        lines = [
+            x for x in ended.err.strip().splitlines() if "measured twice and disturbed" not in x
+        ]
+        assert len(lines) == 1, ended.err
 
 
 def left(folder: Path) -> list[str]:

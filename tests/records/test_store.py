@@ -68,6 +68,14 @@ def test_a_full_disk_leaves_no_half_line(tmp_path, monkeypatch, made_up):
         store.append(made_up(seed=1))
     assert store.path.read_bytes() == before
 
+    def full(descriptor, data):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module.os, "write", full)
+    with pytest.raises(OSError, match=r"No space left on device: .*records\.jsonl"):
+        store.append(made_up(seed=1))
+    assert store.path.read_bytes() == before
+
 
 _WRITE_MANY = """
 import sys
