@@ -7,14 +7,16 @@
 #                beside stock FFCV, timm's loader and step, and torch.compile; fit's rate over the bare step's; kill and resume
 #   time         step times of the paper's networks, as a CUDA graph and eager: the grid `paper` by `fastscale time`, those first that claims
 #                need; records.jsonl in --out. Two calls of 9 minutes measure over 200 networks
-#   evidence     trains the networks of the artifact evidence-cifar10
+#   evidence     evidence-cifar10-16px and evidence-imagenette: the rate chosen on the bases, the networks' times, then all trainings, several
+#                side by side, the first seed of all first; records in DIR/runs/records.jsonl, one a run as it ends
 #   --minutes M  end after so many, whatever is left
 #   --out DIR    check.jsonl and so on: a line a part, written when it is done
 #   --from DIR   lines of an earlier call, perhaps on a machine that is gone: what was fine there on such a device is not measured again
 #   --photos DIR photographs, of which 448 px mosaics are made; without them the loader reads noise with a photograph's spectrum
 #   --tiny       tiny networks, seconds each: a rehearsal, also on a CPU, where the graph's code runs uncaptured
 #
-# Further options: --pictures N (6000), --batch N (256), --device auto. Exit code 1 where something that must hold did not.
+# Further options: --pictures N (6000), --batch N (256), --device auto; of evidence --jobs N (side by side; 4 on a GPU) and
+# --data cifar10:FOLDER, --data imagenette:FOLDER (where they are not to be downloaded). Exit code 1 where something that must hold did not.
 set -Eeuo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)

@@ -38,7 +38,7 @@ def recorded(artifact: Figure, pictures: Sequence[View]) -> str:
         return f"{len(known)} of {len(planned)}"
 
     said = []
-    if plan.seeds:
+    if plan.runs():
         said.append(f"trained {share(pictures[0].trained)}")
     if plan.timings:
         timed = [v.timed for v in pictures if v.timed]

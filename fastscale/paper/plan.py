@@ -8,7 +8,8 @@
     seeds: [0, 1]        an empty list trains nothing: the networks are only timed
     timings: true
 
-`base` among the strategies is the unscaled network. A wrong base, strategy or factor is an InputError here, not after an hour of training.
+`base` among the strategies is the unscaled network; a series may have `seeds` of its own. A wrong
+base, strategy or factor is an InputError here, not after an hour of training.
 """
 
 from typing import Annotated, NamedTuple
@@ -71,6 +72,7 @@ class Series(Declared):
     base: Text
     strategies: Some[Annotated[Scaling | None, BeforeValidator(_unscaled)]]
     factors: Many[Positive]
+    seeds: Some[Seed] | None = None  # default: the plan's
 
     def names(self) -> list[NetworkName]:
         """One a network: strategy by strategy, each from its smallest factor as listed."""
@@ -125,15 +127,21 @@ class Plan(Declared):
 
     def runs(self) -> list[RunSpec]:
         """Every network with the first seed, then with the next: a comparison cut short is still whole with fewer seeds."""
-        return [
-            RunSpec(RunName(name, self.recipe), self.data, seed)
-            for seed in self.seeds
-            for name in self.names()
-        ]
+        own = [(series.seeds or self.seeds, series.names()) for series in self.series]
+        most = max(len(seeds) for seeds, _ in own)
+        return list(
+            dict.fromkeys(
+                RunSpec(RunName(name, self.recipe), self.data, seeds[turn])
+                for turn in range(most)
+                for seeds, names in own
+                if turn < len(seeds)
+                for name in names
+            )
+        )
 
     @model_validator(mode="after")
     def _does_something(self) -> "Plan":
-        if not self.seeds and not self.timings:
+        if not self.runs() and not self.timings:
             raise ValueError("seeds: a tier without seeds and without timings does nothing")
         return self
 

@@ -17,6 +17,13 @@ class Estimate:
     low: float
     high: float
     pairs: int
+    error: float = 0.0  # the standard error of the mean, with `free` degrees of freedom
+    free: int = 0
+
+    def interval(self, level: float) -> tuple[float, float]:
+        """Student's, at another level than LEVEL."""
+        half = _quantile(self.free, 0.5 + level / 2) * self.error
+        return self.mean - half, self.mean + half
 
 
 def pearson(xs: Sequence[float], ys: Sequence[float]) -> float | None:
@@ -65,8 +72,13 @@ def estimate(strata: Sequence[Sequence[float]]) -> Estimate | None:
     error = math.sqrt(squares / free * math.fsum(1 / len(values) for values in strata)) / len(
         strata
     )
+    middle = math.fsum(means) / len(means)
+    half = _quantile(free, 0.5 + LEVEL / 2) * error
+    pairs = sum(map(len, strata))
+    return Estimate(middle, middle - half, middle + half, pairs, error, free)
+
+
+def _quantile(free: int, share: float) -> float:
     from scipy.special import stdtrit  # heavier than all the rest of this room
 
-    middle = math.fsum(means) / len(means)
-    half = float(stdtrit(free, 0.5 + LEVEL / 2)) * error
-    return Estimate(middle, middle - half, middle + half, sum(map(len, strata)))
+    return float(stdtrit(free, share))

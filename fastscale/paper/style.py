@@ -31,6 +31,7 @@ _STRATEGIES = {
     "dwr": Look("#E69F00", "D", 8.0, "dwr: all alike (compound)"),
     "dWr": Look("#D55E00", "*", 14.0, "dWr: mostly width (fast compound)"),
     "d1_w4_g4_r1": Look("#882255", "p", 9.5, "alpha = 2/3"),
+    "dWr-pow2": Look("#44AA99", "H", 9.0, "dWr-pow2: dWr, group widths powers of two"),
     "orig": Look("#332288", "h", 9.5, "the original EfficientNets"),
 }
 WITHOUT_GROUPS = {"wg": "w", "dwg": "dw", "wgr": "wr", "dwgr": "dwr"}

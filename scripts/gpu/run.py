@@ -140,17 +140,10 @@ def check(call: Call) -> Iterator[Part]:
 
 
 def evidence(call: Call) -> Iterator[Part]:
-    """Networks of the artifact evidence-cifar10, trained here; each resumes in a later call. The
-    rehearsal only lists them."""
-    artifact = "evidence-cifar10"
-    words = [sys.executable, "-m", "fastscale", "reproduce", artifact, "--tier", "full"]
-    words += ["--runs_dir", str(call.out / "runs"), *(["--dry-run"] if call.args.tiny else [])]
+    """Networks at equal flops, trained here; see evidence.py."""
+    from evidence import Evidence
 
-    def reproduced() -> dict[str, Any]:
-        done = call_process(words, call.left)
-        return {"fine": done.returncode == 0, "said": (done.stdout + done.stderr).strip()[-500:]}
-
-    yield f"evidence {artifact}", 60, reproduced
+    return Evidence(call, partial(make_pictures, call)).parts()
 
 
 def make_pictures(call: Call) -> dict[str, Any]:
@@ -295,10 +288,14 @@ def main() -> int:
     parser.add_argument("--pictures", type=int, default=6000)
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--jobs", type=int)
+    parser.add_argument("--data", action="append", default=[])
     parser.add_argument("--tiny", action="store_true")
     args = parser.parse_args()
-    if not 0 < args.minutes < 1e6 or args.pictures < 1 or args.batch < 1:
+    if not 0 < args.minutes < 1e6 or min(args.pictures, args.batch) < 1:
         raise InputError("--minutes, --pictures and --batch must be above 0")
+    if args.jobs is not None and args.jobs < 1:
+        raise InputError("--jobs must be above 0")
     if args.earlier and not args.earlier.is_dir():
         raise InputError(f"--from {args.earlier}: no such folder")
     if args.photos and not args.photos.is_dir():

@@ -20,7 +20,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "scripts" / "gpu"
 def scripts(monkeypatch):
     """The scripts' modules, by name."""
     monkeypatch.syspath_prepend(str(FOLDER))
-    names = ("equal", "pictures", "speed", "times", "trained", "run")
+    names = ("equal", "evidence", "pictures", "speed", "times", "trained", "run")
     yield lambda name: __import__(name)
     for name in names:
         sys.modules.pop(name, None)
@@ -145,3 +145,72 @@ def test_pictures_are_made_once_and_whole(scripts, tmp_path):
     before = [f.read_bytes() for f in files]
     pictures.one(tmp_path, [], 32, 0)
     assert [f.read_bytes() for f in files] == before
+
+
+@pytest.fixture
+def evidence(scripts, call, tmp_path, monkeypatch):
+    """evidence(seconds) -> the parts of a call, and the runs that would be trained, in order."""
+    module, begun = scripts("evidence"), []
+
+    def train(todo, jobs, budget):
+        begun.extend(todo)
+        return []
+
+    monkeypatch.setattr(module.local, "train", train)
+
+    def make(seconds=100.0, lines=None, **options):
+        one = call(seconds, lines)
+        for name, value in {"jobs": None, "data": [], **options}.items():
+            setattr(one.args, name, value)
+        return module.Evidence(one, lambda: {"pictures": "none"}), begun
+
+    return make
+
+
+def test_evidence_trains_seed_by_seed_at_the_rates_chosen(evidence):
+    lines = {"rate cifar10-15ep": {"rate": 0.8}, "rate imagenette-40ep": {"rate": 0.4}}
+    found, begun = evidence(lines=lines)
+    keys = [key for key, _, _ in found.parts()]
+    assert keys[:3] == ["data", *lines] and keys[-1] == "runs"
+    assert found.train() == {"fine": False, "runs": 72, "left": 72}
+    assert [run.spec.seed for run in begun] == sorted(run.spec.seed for run in begun)
+    assert [run.spec.recipe for run in begun[:20]] == ["cifar10-15ep"] * 13 + [
+        "imagenette-40ep"
+    ] * 7
+    words = begun[0].arguments()
+    assert words[words.index("--model.recipe.lr") + 1] == "0.8"
+    words = begun[13].arguments()
+    assert words[words.index("--model.recipe.lr") + 1] == "0.4"
+
+
+def test_evidence_without_a_rate_trains_nothing(evidence):
+    found, begun = evidence()
+    with pytest.raises(RuntimeError, match="rate cifar10-15ep has no rate"):
+        found.train()
+    assert not begun
+
+
+def test_the_rate_is_chosen_on_the_bases_alone(evidence, scripts, monkeypatch):
+    """The lowest mean over the bases, with a seed that is compared nowhere."""
+    module = scripts("evidence")
+    found, begun = evidence()
+    errors = {0.4: 30.0, 0.8: 21.0, 1.6: 20.0, 3.2: 40.0}
+
+    def own(run):
+        words = run.arguments()
+        error = errors[float(words[words.index("--model.recipe.lr") + 1])]
+        return argparse.Namespace(values={"top1_error": error + len(run.spec.base) / 10})
+
+    with pytest.raises(RuntimeError, match="not all rates were tried"):
+        found.rate(found.artifacts[0])
+    assert len(begun) == 8 and {run.spec.base for run in begun} == {
+        "regnety-16px",
+        "efficientnet-16px",
+    }
+    compared = {run.seed for a in found.artifacts for run in a.plan("full").runs()}
+    assert {run.spec.seed for run in begun}.isdisjoint(compared)
+    assert len({run.folder.path for run in begun}) == 8
+    words = begun[0].arguments()
+    assert words[words.index("--model.recipe.epochs") + 1] == "5"
+    monkeypatch.setattr(module.Changed, "own", property(own))
+    assert found.rate(found.artifacts[0])["rate"] == 1.6

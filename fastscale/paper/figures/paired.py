@@ -7,6 +7,8 @@ drawing:
   sizes: [2, 4]                   about how many times the base's flops the scaled networks have
   reference: dwgr                 the strategy that the others are held against
   margin: 1.0                     points of error within which two strategies count as alike
+  spread: 0.99                    may be absent: standard deviation of a pair's difference in points, as runs before had it;
+                                  then a table says beforehand what the planned seeds can show, and later each test
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from fastscale.paper.paired import Trained, by_size, trained
 from fastscale.paper.stats import LEVEL, Estimate
 from fastscale.paper.style import GREY, PALE, strategy_look
 from fastscale.paper.tables.comparison import DATA_NAMES
+from fastscale.paper.tables.equivalence import tests_table
 from fastscale.paper.tables.paired import amount, differences_table, networks_table, unequal, where
 from fastscale.records import Record
 
@@ -44,6 +47,7 @@ class Paired(Drawing):
     sizes: Some[Positive]
     reference: Scaling
     margin: float = Field(ge=0, le=100)
+    spread: float | None = Field(default=None, gt=0, le=100)
 
     def check(self, artifact: Figure) -> None:
         """The tier is declared and scales by the reference."""
@@ -98,6 +102,7 @@ def draw_paired(artifact: Figure, spec: Paired, records: Sequence[Record]) -> li
             tables=[
                 networks_table(found, artifact, reference),
                 differences_table(found, artifact, reference),
+                *([] if spec.spread is None else [tests_table(found, artifact, spec.spread)]),
             ],
         )
     ]

@@ -1,7 +1,7 @@
 """Of networks trained with several seeds (see `paired`): what decides is an interval."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from fastscale.paper.artifacts import Artifact, Figure, check_strategies
 from fastscale.paper.claims import Evidence, Measure, Ours, measure
@@ -9,7 +9,7 @@ from fastscale.paper.declare import Count, Scaling
 
 if TYPE_CHECKING:
     from fastscale.paper.figures.paired import Paired
-    from fastscale.paper.paired import Trained
+    from fastscale.paper.paired import Cell, Trained
 
 
 class OfTrained(Measure):
@@ -65,6 +65,67 @@ class PairedDifference(OfTrained):
         for sizes, e in comparisons(found, self.paired, self.minus):
             of = "" if len(sizes) == len(found.sizes) else f", about x{sizes[0]:g} the flops"
             yield Ours(e.mean, e.pairs, where + of, interval=(e.low, e.high))
+
+
+@measure("equivalent")
+class Equivalence(OfTrained):
+    """The mean paired difference of errors with the interval of two one-sided tests: it lies within
+    the claim's tolerance exactly where both reject at 5 %."""
+
+    from_zero: ClassVar[bool] = True
+    equivalent: Scaling
+    to: Scaling
+
+    def check(self, artifact: Artifact) -> None:
+        """The figure's tier scales by both."""
+        super().check(artifact)
+        for plan in artifact.tiers.values():
+            check_strategies([self.equivalent, self.to], plan)
+
+    def of(self, found: "Trained") -> Iterator[Ours]:
+        """Over the bases, sizes never pooled."""
+        from fastscale.paper.equivalence import TWO_ONE_SIDED
+        from fastscale.paper.paired import by_size
+
+        for (size,), e in by_size(found, self.equivalent, self.to):
+            where = f"{found.plan.data}, recipe {found.plan.recipe}, about x{size:g} the flops"
+            yield Ours(e.mean, e.pairs, where, interval=e.interval(TWO_ONE_SIDED))
+
+
+@measure("saved")
+class Saved(OfTrained):
+    """By how many percent a strategy's networks have fewer acts (flops, params), or a shorter
+    training step, than those of another with as many flops: above 0, it has more of it."""
+
+    from_zero: ClassVar[bool] = True
+    saved: Count | Literal["time"]
+    by: Scaling
+    against: Scaling
+
+    def check(self, artifact: Artifact) -> None:
+        """The figure's tier scales by both."""
+        super().check(artifact)
+        for plan in artifact.tiers.values():
+            check_strategies([self.by, self.against], plan)
+
+    def of(self, found: "Trained") -> Iterator[Ours]:
+        """One a base, counted or on the device that it was timed on."""
+        for base in found.plan.bases:
+            for size in found.sizes:
+                cells = [found.cell(base, size, strategy) for strategy in (self.by, self.against)]
+                values = [None if cell is None else self._cost(cell) for cell in cells]
+                if values[0] and values[1]:
+                    share = 100 * (values[0] / values[1] - 1)
+                    counted = self.saved != "time"
+                    where = f"{base}, {'counted' if counted else found.timed_on}"
+                    yield Ours(share, 2, where, on_cpu=not counted and found.on_cpu)
+
+    def _cost(self, cell: "Cell") -> float | None:
+        return cell.step_epoch_s if self.saved == "time" else getattr(cell.counts, self.saved)
+
+    def needs(self, evidence: Evidence) -> str:
+        """The networks' times, on an accelerator."""
+        return f"device times of {self.by} and {self.against}, on one accelerator"
 
 
 @measure("exponents_off")

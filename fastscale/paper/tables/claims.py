@@ -120,6 +120,7 @@ _METHOD = (
     "points, or for Fig. 5 and 7 from counts. "
     "A paired difference that changes its sign between sizes is judged at each size alone. "
     "Where ours has a 95 % interval in brackets, all of it has to be; a part of it leaves the claim undecided. "
+    "Where the number says two one-sided tests, it is their 90 % interval. "
     "Where some times are eager because no CUDA graph was captured, the number without them follows "
     "in parentheses; both have to hold. "
     "The paper's plots hold more points than could be read off (small networks may hide each other), so its printed r and those of the "

@@ -1,6 +1,7 @@
 """The tables of trained evidence: every network with n, mean and standard deviation, and every paired difference with its interval."""
 
 from fastscale.paper.artifacts import Artifact
+from fastscale.paper.matched import equality, matched
 from fastscale.paper.paired import Trained, by_size, comparisons, difference
 from fastscale.paper.stats import LEVEL, Estimate
 from fastscale.paper.tables.comparison import DATA_NAMES
@@ -31,7 +32,7 @@ def networks_table(found: Trained, artifact: Artifact, reference: str) -> Table:
         artifact.title + where(found),
         columns,
         rows,
-        [amount(found), _GROWTH, unequal(found, reference)],
+        [amount(found), growth_note(found), unequal(found, reference)],
     )
 
 
@@ -75,6 +76,8 @@ def differences_table(found: Trained, artifact: Artifact, reference: str) -> Tab
 
 def unequal(found: Trained, baseline: str) -> str:
     """How far from equal the flops are that are compared, size by size."""
+    if matched(found):
+        return equality(found)
     said = []
     for size in found.sizes:
         every, own = found.growths(size), found.growths(size, baseline)
@@ -97,7 +100,7 @@ def where(found: Trained) -> str:
 
 def amount(found: Trained) -> str:
     """How much of the plan was trained, and what that took."""
-    planned = len(found.cells) * len(found.plan.seeds)
+    planned = len(found.plan.runs())
     said = f"{len(found.records)} of {planned} planned runs"
     if not found.records:
         return f"{said}: no network has been trained yet."
@@ -129,10 +132,16 @@ def _runs(value: tuple[float, float | None, int]) -> str:
     return f"{average:.2f} ± {spread:.2f} ({runs})" if spread is not None else f"{average:.2f} (1)"
 
 
-_GROWTH = (
-    "Depths are whole numbers, widths multiples of 8, resolutions of 4, so factors were chosen, on counts alone, for flops (multiply-adds) "
-    "near x2 and x4. Acts exponent: the logarithm of acts' growth over that of flops', minus the closed form's exponent (Tables 1 and 2)."
-)
+def growth_note(found: Trained) -> str:
+    """Why the factors are what they are."""
+    near = " and ".join(f"x{size:g}" for size in found.sizes)
+    return (
+        "Depths are whole numbers, widths multiples of 8, resolutions of 4, so factors were chosen, "
+        f"on counts alone, for flops (multiply-adds) near {near}. Acts exponent: the logarithm of "
+        "acts' growth over that of flops', minus the closed form's exponent (Tables 1 and 2)."
+    )
+
+
 _INTERVAL = (
     f"Mean of paired differences [{LEVEL:.0%} interval] (pairs of runs): pairs share base, size and seed; bases and sizes weigh alike; "
     "Student's interval with the variance within bases and sizes pooled, not adjusted for the number of comparisons. Above 0: worse. "

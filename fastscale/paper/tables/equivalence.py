@@ -1,0 +1,126 @@
+"""The tests of trained evidence: what the planned seeds can show, said beforehand, and what each
+test found.
+"""
+
+import math
+from collections.abc import Iterator
+
+from fastscale.paper.artifacts import Artifact
+from fastscale.paper.claims import Claim
+from fastscale.paper.equivalence import (
+    ALPHA,
+    HALF_OUTSIDE,
+    POWER,
+    TWO_ONE_SIDED,
+    above,
+    detectable,
+    equivalent,
+    shows_equivalence,
+)
+from fastscale.paper.measures.trained import Equivalence, PairedDifference
+from fastscale.paper.paired import Trained, difference
+from fastscale.paper.stats import LEVEL
+from fastscale.paper.tables.table import Column, Table
+
+SHARES = (1.0, 0.5)  # of the spread of runs before, for which power is said
+
+
+def tests_table(found: Trained, artifact: Artifact, spread: float) -> Table:
+    """A row a claim and its bases, together and each; `spread`: of a pair's difference, points."""
+    columns = [
+        Column("difference_of", "error of", right=False),
+        Column("minus", "minus that of", right=False),
+        Column("bases", "bases", right=False),
+        Column("tested", "tested", right=False),
+        Column("planned_pairs", "planned pairs"),
+    ]
+    for share in SHARES:
+        points = f"{spread * share:.2g}"
+        columns.append(
+            Column(f"shown_at_{points}", f"shown with {POWER:.0%} chance, spread {points}", _points)
+        )
+        columns.append(
+            Column(f"equivalent_at_{points}", f"chance of equivalence, spread {points}", _chance)
+        )
+    columns += [
+        Column("difference", "difference, points", _interval, parts=("mean", "low", "high", "n")),
+        Column("p", "p", lambda p: f"{p:.2g}"),
+    ]
+    rows = []
+    for claim, first, second, two_sided in _tested(artifact):
+        alpha = ALPHA if two_sided else HALF_OUTSIDE
+        seeds = _pairs(found, first, second)
+        for bases in dict.fromkeys([tuple(seeds), *((base,) for base in seeds)]):
+            pairs = min(seeds[base] for base in bases)
+            tested = f"within ±{claim.tolerance:g}" if two_sided else "above 0"
+            row: list = [first, second, " and ".join(bases), tested, pairs * len(bases)]
+            for share in SHARES:
+                design = (spread * share, pairs, len(bases))
+                row.append(_finite(detectable(*design, alpha)))
+                row.append(
+                    _finite(shows_equivalence(claim.tolerance, *design)) if two_sided else None
+                )
+            e = difference(found, first, second, bases)
+            if e is None:
+                row += [None, None]
+            else:
+                low, high = e.interval(TWO_ONE_SIDED)
+                p = equivalent(e, claim.tolerance) if two_sided else above(e)
+                row += [(e.mean, low, high, e.pairs), p]
+            rows.append(row)
+    tests = (
+        f"Within a margin: two one-sided t tests, each at {ALPHA:.0%}; p is the larger of the two, "
+        f"at most {ALPHA:g} exactly where the {TWO_ONE_SIDED:.0%} interval (in brackets, with the "
+        f"pairs of runs behind it) lies within the margin. Above 0: one t test at "
+        f"{HALF_OUTSIDE:.1%}, as the claim's {LEVEL:.0%} interval is. Pairs share base and seed; "
+        f"the variance within bases is pooled. Not adjusted for the number of tests."
+    )
+    power = (
+        f"Said before training: a pair's difference had a standard deviation of {spread:.2g} "
+        f"points in the trainings of two epochs that exist; longer trainings should scatter less, "
+        f"so power is given for half of it too: the true difference that the planned pairs show "
+        f"with a chance of {POWER:.0%}, and the chance (at least) of showing equivalence where "
+        f"there is no difference."
+    )
+    return Table(
+        f"{artifact.name}-tests", f"{artifact.title}: tests", columns, rows, [tests, power]
+    )
+
+
+def _tested(artifact: Artifact) -> Iterator[tuple[Claim, str, str, bool]]:
+    """(claim, strategy, the other, whether two one-sided tests) of each claim about errors."""
+    for claim in artifact.claims:
+        if isinstance(claim.measure, Equivalence):
+            yield claim, claim.measure.equivalent, claim.measure.to, True
+        elif isinstance(claim.measure, PairedDifference):
+            yield claim, claim.measure.paired, claim.measure.minus, False
+
+
+def _pairs(found: Trained, first: str, second: str) -> dict[str, int]:
+    """Base -> planned pairs, of bases that have networks of both."""
+    seeds: dict[str, set[int]] = {}
+    for run in found.plan.runs():
+        seeds.setdefault(run.arch, set()).add(run.seed)
+    return {
+        base: len(seeds[one.arch] & seeds[other.arch])
+        for base in found.plan.bases
+        for size in found.sizes
+        if (one := found.cell(base, size, first)) and (other := found.cell(base, size, second))
+    }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _points(value: float) -> str:
+    return f"{value:.2f}"
+
+
+def _chance(value: float) -> str:
+    return f"{100 * value:.0f} %"
+
+
+def _interval(value: tuple[float, float, float, int]) -> str:
+    mean, low, high, pairs = value
+    return f"{mean:+.2f} [{low:+.2f}, {high:+.2f}] ({pairs})"
