@@ -171,7 +171,7 @@ def test_evidence_trains_seed_by_seed_at_the_rates_chosen(evidence):
     lines = {"rate cifar10-15ep": {"rate": 0.8}, "rate imagenette-40ep": {"rate": 0.4}}
     found, begun = evidence(lines=lines)
     keys = [key for key, _, _ in found.parts()]
-    assert keys[:3] == ["data", *lines] and keys[-1] == "runs"
+    assert keys[:3] == ["pictures", *lines] and keys[-1] == "runs"
     assert found.train() == {"fine": False, "runs": 72, "left": 72}
     assert [run.spec.seed for run in begun] == sorted(run.spec.seed for run in begun)
     assert [run.spec.recipe for run in begun[:20]] == ["cifar10-15ep"] * 13 + [
