@@ -8,7 +8,8 @@
 #   time         step times of the paper's networks, as a CUDA graph and eager: the grid `paper` by `fastscale time`, those first that claims
 #                need; records.jsonl in --out. Two calls of 9 minutes measure over 200 networks
 #   evidence     evidence-cifar10-16px and evidence-imagenette: the rate chosen on the bases, the networks' times, then all trainings, several
-#                side by side, the first seed of all first; records in DIR/runs/records.jsonl, one a run as it ends
+#                side by side, three seeds of base, dWr and dwgr first; records in DIR/runs/records.jsonl, one a run as it ends. Predicted from
+#                an H100's step times: 15 minutes of one run after another, beside start and loading: two calls of 9
 #   --minutes M  end after so many, whatever is left
 #   --out DIR    check.jsonl and so on: a line a part, written when it is done
 #   --from DIR   lines of an earlier call, perhaps on a machine that is gone: what was fine there on such a device is not measured again

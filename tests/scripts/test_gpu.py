@@ -167,20 +167,21 @@ def evidence(scripts, call, tmp_path, monkeypatch):
     return make
 
 
-def test_evidence_trains_seed_by_seed_at_the_rates_chosen(evidence):
+def test_evidence_trains_the_main_claim_first_at_the_rates_chosen(evidence):
     lines = {"rate cifar10-15ep": {"rate": 0.8}, "rate imagenette-40ep": {"rate": 0.4}}
     found, begun = evidence(lines=lines)
     keys = [key for key, _, _ in found.parts()]
     assert keys[:3] == ["pictures", *lines] and keys[-1] == "runs"
     assert found.train() == {"fine": False, "runs": 72, "left": 72}
-    assert [run.spec.seed for run in begun] == sorted(run.spec.seed for run in begun)
-    assert [run.spec.recipe for run in begun[:20]] == ["cifar10-15ep"] * 13 + [
-        "imagenette-40ep"
-    ] * 7
-    words = begun[0].arguments()
-    assert words[words.index("--model.recipe.lr") + 1] == "0.8"
-    words = begun[13].arguments()
-    assert words[words.index("--model.recipe.lr") + 1] == "0.4"
+    first = begun[: 3 * 9]  # three networks of three bases, three seeds
+    assert {run.spec.strategy for run in first} == {None, "dWr", "dwgr"}
+    assert [run.spec.seed for run in first] == [0] * 9 + [1] * 9 + [2] * 9
+    assert [run.spec.recipe for run in first[:9]] == ["cifar10-15ep"] * 6 + ["imagenette-40ep"] * 3
+    assert {run.spec.strategy for run in begun[27:-12]} == {"wg", "d", "r", "dWr-pow2"}
+    assert [run.spec.seed for run in begun[-12:]] == [3] * 6 + [4] * 6
+    for run, rate in ((begun[0], "0.8"), (begun[6], "0.4")):
+        words = run.arguments()
+        assert words[words.index("--model.recipe.lr") + 1] == rate
 
 
 def test_evidence_without_a_rate_trains_nothing(evidence):
