@@ -62,6 +62,10 @@ class Measure(Declared):
         """One where it is counted or in closed form, otherwise one a device or training recipe with records enough."""
         yield from ()
 
+    def tested(self) -> tuple[str, str, bool] | None:
+        """(strategy, the other, whether equivalence is tested) of a test of two strategies' errors."""
+        return None
+
     def needs(self, evidence: Evidence) -> str:
         """What has to be measured before there is one."""
         return ""

@@ -16,7 +16,7 @@ def test_each_strategy_has_its_own_colour_and_marker():
         len({colour for colour, _ in looks})
         == len({marker for _, marker in looks})
         == len(looks)
-        == 11
+        == 12
     )
 
 

@@ -57,6 +57,10 @@ class PairedDifference(OfTrained):
         for plan in artifact.tiers.values():
             check_strategies([self.paired, self.minus], plan)
 
+    def tested(self) -> tuple[str, str, bool] | None:
+        """Whether it is above 0."""
+        return self.paired, self.minus, False
+
     def of(self, found: "Trained") -> Iterator[Ours]:
         """One, or one a size where the sign changes between sizes."""
         from fastscale.paper.paired import comparisons
@@ -82,6 +86,10 @@ class Equivalence(OfTrained):
         for plan in artifact.tiers.values():
             check_strategies([self.equivalent, self.to], plan)
 
+    def tested(self) -> tuple[str, str, bool] | None:
+        """Whether it is 0, within the margin."""
+        return self.equivalent, self.to, True
+
     def of(self, found: "Trained") -> Iterator[Ours]:
         """Over the bases, sizes never pooled."""
         from fastscale.paper.equivalence import TWO_ONE_SIDED
@@ -94,8 +102,9 @@ class Equivalence(OfTrained):
 
 @measure("saved")
 class Saved(OfTrained):
-    """By how many percent a strategy's networks have fewer acts (flops, params), or a shorter
-    training step, than those of another with as many flops: above 0, it has more of it."""
+    """By how many percent a strategy's networks have other acts (flops, params), or another time of a
+    training step, than those of another: below 0, less. Of several bases the one with the least
+    saving."""
 
     from_zero: ClassVar[bool] = True
     saved: Count | Literal["time"]
@@ -109,16 +118,18 @@ class Saved(OfTrained):
             check_strategies([self.by, self.against], plan)
 
     def of(self, found: "Trained") -> Iterator[Ours]:
-        """One a base, counted or on the device that it was timed on."""
+        """Of the base where it saves least, counted or on the device that it was timed on."""
+        shares = []
         for base in found.plan.bases:
             for size in found.sizes:
                 cells = [found.cell(base, size, strategy) for strategy in (self.by, self.against)]
-                values = [None if cell is None else self._cost(cell) for cell in cells]
-                if values[0] and values[1]:
-                    share = 100 * (values[0] / values[1] - 1)
-                    counted = self.saved != "time"
-                    where = f"{base}, {'counted' if counted else found.timed_on}"
-                    yield Ours(share, 2, where, on_cpu=not counted and found.on_cpu)
+                own, other = (None if cell is None else self._cost(cell) for cell in cells)
+                if own is None or other is None:
+                    return
+                shares.append(100 * (own / other - 1))
+        counted = self.saved != "time"
+        where = "counted" if counted else found.timed_on
+        yield Ours(max(shares), 2 * len(shares), where, on_cpu=not counted and found.on_cpu)
 
     def _cost(self, cell: "Cell") -> float | None:
         return cell.step_epoch_s if self.saved == "time" else getattr(cell.counts, self.saved)

@@ -3,10 +3,8 @@ test found.
 """
 
 import math
-from collections.abc import Iterator
 
 from fastscale.paper.artifacts import Artifact
-from fastscale.paper.claims import Claim
 from fastscale.paper.equivalence import (
     ALPHA,
     HALF_OUTSIDE,
@@ -17,7 +15,6 @@ from fastscale.paper.equivalence import (
     equivalent,
     shows_equivalence,
 )
-from fastscale.paper.measures.trained import Equivalence, PairedDifference
 from fastscale.paper.paired import Trained, difference
 from fastscale.paper.stats import LEVEL
 from fastscale.paper.tables.table import Column, Table
@@ -47,7 +44,11 @@ def tests_table(found: Trained, artifact: Artifact, spread: float) -> Table:
         Column("p", "p", lambda p: f"{p:.2g}"),
     ]
     rows = []
-    for claim, first, second, two_sided in _tested(artifact):
+    for claim in artifact.claims:
+        test = claim.measure.tested()
+        if test is None:
+            continue
+        first, second, two_sided = test
         alpha = ALPHA if two_sided else HALF_OUTSIDE
         seeds = _pairs(found, first, second)
         for bases in dict.fromkeys([tuple(seeds), *((base,) for base in seeds)]):
@@ -85,15 +86,6 @@ def tests_table(found: Trained, artifact: Artifact, spread: float) -> Table:
     return Table(
         f"{artifact.name}-tests", f"{artifact.title}: tests", columns, rows, [tests, power]
     )
-
-
-def _tested(artifact: Artifact) -> Iterator[tuple[Claim, str, str, bool]]:
-    """(claim, strategy, the other, whether two one-sided tests) of each claim about errors."""
-    for claim in artifact.claims:
-        if isinstance(claim.measure, Equivalence):
-            yield claim, claim.measure.equivalent, claim.measure.to, True
-        elif isinstance(claim.measure, PairedDifference):
-            yield claim, claim.measure.paired, claim.measure.minus, False
 
 
 def _pairs(found: Trained, first: str, second: str) -> dict[str, int]:
