@@ -63,7 +63,7 @@ class Measure(Declared):
         yield from ()
 
     def tested(self) -> tuple[str, str, bool] | None:
-        """(strategy, the other, whether equivalence is tested) of a test of two strategies' errors."""
+        """(strategy, the other, whether equivalence is tested), of a claim about their errors."""
         return None
 
     def needs(self, evidence: Evidence) -> str:

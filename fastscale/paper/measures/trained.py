@@ -102,8 +102,8 @@ class Equivalence(OfTrained):
 
 @measure("saved")
 class Saved(OfTrained):
-    """By how many percent a strategy's networks have other acts (flops, params), or another time of a
-    training step, than those of another: below 0, less. Of several bases the one with the least
+    """By how many percent a strategy's networks have other acts (flops, params), or another time of
+    a training step, than those of another: below 0, less. Of several bases the one with the least
     saving."""
 
     from_zero: ClassVar[bool] = True
