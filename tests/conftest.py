@@ -1,10 +1,15 @@
 """Images that tests share: a small folder of coloured noise in the shape of a data set, written once a session."""
 
+import signal
 import sys
 
 import numpy as np
 import pytest
 from PIL import Image
+
+# a shell starts jobs in the background with Ctrl-C ignored, and so would be what the tests start
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

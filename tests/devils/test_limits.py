@@ -58,7 +58,7 @@ def small_disk(tmp_path):
         return folder
 
     yield of_size
-    subprocess.run(["umount", str(folder)], capture_output=True)
+    subprocess.run(["umount", "-l", str(folder)], capture_output=True)
 
 
 SMALL = [
