@@ -64,7 +64,7 @@ def scale(
         )
     round_group = _GROUP_WIDTH[strategy.group_width_rounding]
     f_d, f_w, f_r, f_g = strategy.multipliers(factor)
-    return base.resized(
+    grown = base.resized(
         width=lambda w: round_width(w * f_w),
         group_width=lambda g: round_group(g * f_g),
         name=str(NetworkName(base.name, strategy.spelling, factor)),
@@ -72,6 +72,10 @@ def scale(
         resolution=round_resolution(base.resolution * f_r),
         test_resolution=round_resolution(base.test_resolution * f_r),
     )
+    if strategy.group_width_rounding == "paper":
+        return grown
+    # a stage narrower than its group width took its own width, which may be no power of two
+    return grown.resized(width=int, group_width=lambda g: 2 ** (int(g).bit_length() - 1))
 
 
 def arch_named(name: str | NetworkName) -> Arch:
