@@ -99,3 +99,10 @@ def test_the_shipped_h100_predicts_by_device_time():
     wide, narrow = (fs.predict_time(f"regnetz-500mf.wg-x{x}", devices=1) for x in (32, 48))
     assert wide.image_time_s > narrow.image_time_s, "24 channels a group cost more than 32"
     assert narrow.low < narrow.measured < narrow.high
+
+
+def test_a_twin_by_powers_of_two_is_left_out_with_its_strategy(time_record):
+    names = [f"regnety-500mf.dWr{held}-x{x}" for held in ("", "-pow2") for x in range(12, 20)]
+    (found,) = measurements([time_record(name) for name in names], 12)
+    assert {o.strategy for o in found.observations} == {"dWr"}
+    assert {o.network for o in found.observations} == set(names)
