@@ -64,12 +64,12 @@ def nnls(a: np.ndarray, b: np.ndarray, free: np.ndarray | None = None) -> np.nda
     scipy's takes most of a second to import, for a matrix of five columns.
     """
     least = 10 * max(a.shape) * np.finfo(float).eps * abs(a).sum(0).max()
-    q, a = np.linalg.qr(a)
-    b = q.T @ b
+    if len(a) > 4 * a.shape[1]:  # the same problem, with fewer rows
+        q, a = np.linalg.qr(a)
+        b = q.T @ b
     free = np.zeros(a.shape[1], bool) if free is None else free
-    x = _solved(a, b, free)
-    if (x[free] <= 0).any():
-        x, free = np.zeros(a.shape[1]), np.zeros(a.shape[1], bool)
+    while ((x := _solved(a, b, free))[free] <= 0).any():
+        free = free & (x > 0)
     for _ in range(3 * len(x)):
         gain = np.where(free, -np.inf, a.T @ (b - a @ x))
         if gain.max() <= least:

@@ -26,27 +26,48 @@ def selection(observations: tuple[Observation, ...]) -> tuple[str, ...]:
         return ()
     x, times = matrix(observations, POOL), np.array([o.image_time_s for o in observations])
     relative = x / np.where(x.max(0) > 0, x.max(0), 1.0) / times[:, None]
-    folds = [bases != base for base in sorted(set(bases))]
+    folds = [_Fold(relative, bases != base) for base in sorted(set(bases))]
     useful = [i for i in range(1, len(POOL)) if x[:, i].max() > 0]
     chosen = [0]
-    error = _error(relative, folds, chosen)
+    error, above = _error(folds, chosen)
     while useful:
-        errors = {i: _error(relative, folds, [*chosen, i]) for i in useful}
-        least = min(errors.values())
-        best = next(i for i in useful if errors[i] <= least * (1 + 1e-6))  # of equal ones the first
-        if not errors[best] < WORTH * error:
+        found = {i: _error(folds, [*chosen, i], above) for i in useful}
+        least = min(e for e, _ in found.values())
+        best = next(
+            i for i in useful if found[i][0] <= least * (1 + 1e-6)
+        )  # of equal ones the first
+        if not found[best][0] < WORTH * error:
             break
         chosen.append(best)
         useful.remove(best)
-        error = errors[best]
+        error, above = found[best]
     return tuple(POOL[i] for i in chosen)
 
 
-def _error(relative: np.ndarray, folds: Sequence[np.ndarray], columns: list[int]) -> float:
-    """The mean of |log(predicted / measured)| over bases left out; terms divided by the times."""
-    x, total = relative[:, columns], 0.0
-    for kept in folds:
-        if kept.sum() > len(columns):
-            found = nnls(x[kept], np.ones(int(kept.sum())))
-            total += float(np.abs(np.log(np.maximum(x[~kept] @ found, 1e-9))).sum())
-    return total / len(relative)
+class _Fold:
+    """Terms divided by times, of the networks that are fitted (as the triangle of their QR
+    decomposition, made once for all choices of columns) and of those that are left out."""
+
+    def __init__(self, relative: np.ndarray, kept: np.ndarray) -> None:
+        self.fitted = int(kept.sum())
+        q, self.triangle = np.linalg.qr(relative[kept])
+        self.wanted = q.sum(0)  # Q'1: each network's time, divided by itself
+        self.left_out = relative[~kept]
+
+
+def _error(
+    folds: Sequence[_Fold], columns: list[int], above: Sequence[np.ndarray] = ()
+) -> tuple[float, list[np.ndarray]]:
+    """The mean of |log(predicted / measured)| over bases left out, and which coefficients were above
+    0 in each fold. `above`: those without the last column, to start from."""
+    total, solved = 0.0, []
+    for k, fold in enumerate(folds):
+        found = np.zeros(len(columns))
+        if fold.fitted > len(columns):
+            start = np.append(above[k], False) if above else None  # equal columns: the first
+            found = nnls(fold.triangle[:, columns], fold.wanted, start)
+            total += float(
+                np.abs(np.log(np.maximum(fold.left_out[:, columns] @ found, 1e-9))).sum()
+            )
+        solved.append(found > 0)
+    return total / sum(len(fold.left_out) for fold in folds), solved

@@ -5,9 +5,10 @@ import random
 
 import numpy as np
 import pytest
+import scipy.optimize
 
 import fastscale as fs
-from fastscale.planning.fit import fit, power_law
+from fastscale.planning.fit import fit, nnls, power_law
 from fastscale.planning.law import LAWS, Law, Observation
 from fastscale.planning.terms import terms
 from fastscale.planning.validate import choose, law_errors, left_out, median_error, spread
@@ -161,3 +162,20 @@ def test_the_law_is_chosen_by_what_was_left_out():
         set(errors) == {"full", "split", "acts", "flops", "params"}
         and errors["split"] < 1e-3 < errors["full"]
     )
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_least_squares_without_negatives_is_scipys_from_any_start(seed):
+    rng = np.random.default_rng(seed)
+    rows, columns = int(rng.integers(6, 60)), int(rng.integers(1, 6))
+    a = rng.random((rows, columns)) @ (np.eye(columns) + rng.random((columns, columns)))
+    b = a @ rng.normal(size=columns) + rng.normal(size=rows) / 10
+    wanted = scipy.optimize.nnls(a, b)[0]
+    for start in (None, np.ones(columns, bool), rng.random(columns) < 0.5):
+        assert nnls(a, b, start) == pytest.approx(wanted, abs=1e-9)
+    if columns > 1:  # two that are equal: what they predict is the same, however they share it
+        a[:, 1] = a[:, 0]
+        for start in (None, np.ones(columns, bool)):
+            assert a @ nnls(a, b, start) == pytest.approx(
+                a @ scipy.optimize.nnls(a, b)[0], abs=1e-9
+            )
