@@ -122,7 +122,7 @@ def test_other_networks_data_and_resolutions_stay_out(measured, synthetic, figur
 
 
 def test_a_series_takes_other_factors_and_group_widths(measured):
-    """A campaign's grid need not be the plan's: any factor up to the largest, and dwgr beside dwr; dr is no series of Fig. 2."""
+    """A sweep's grid need not be the plan's: any factor up to the largest, and dwgr beside dwr; dr is no series of Fig. 2."""
     figure = load_artifact("fig-2")
     records = measured("fig-5", **GPU)  # RegNets by d, wg, r, dwgr at 2, 4, 8
     (group,) = groups(records, figure)

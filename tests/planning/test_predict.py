@@ -157,7 +157,7 @@ def test_what_was_measured_while_the_device_drifted_is_left_out_and_said(records
 def test_a_device_that_slows_down_in_its_first_minute_is_measured_all_the_same(
     records, time_record
 ):
-    """Drift counts from a campaign's start: where most of it ran at another clock, what ran at the first one is left out."""
+    """Drift counts from a sweep's start: where most of it ran at another clock, what ran at the first one is left out."""
     later = [replace(r, env={**r.env, "drift": 1.2}) for r in records]
     first = [time_record(name, batch=128) for name in ("resnet-50", "resnet-101")]
     law = device_of_records(later + first).law("training")
@@ -213,7 +213,7 @@ def test_inference_records_make_a_law_of_their_own(records, time_record):
 def test_one_mode_that_does_not_go_together_leaves_the_other(
     records, time_record, tmp_path, monkeypatch
 ):
-    """Training in bf16, inference in bf16 compiled and in fp16 eager, as a campaign does: each mode tells what it can."""
+    """Training in bf16, inference in bf16 compiled and in fp16 eager, as a sweep does: each mode tells what it can."""
     served = [time_record(r.arch, value="inference_time_s", compile=True) for r in records]
     served += [time_record(r.arch, value="inference_time_s", precision="16-mixed") for r in records]
     for chosen, why in (

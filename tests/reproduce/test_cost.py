@@ -1,4 +1,4 @@
-"""What a dry run predicts from a campaign's own records, which are in several precisions."""
+"""What a dry run predicts from a sweep's own records, which are in several precisions."""
 
 import subprocess
 import sys
@@ -22,7 +22,7 @@ NETWORKS = (
 )
 
 
-def campaign(precisions, **env):
+def sweep(precisions, **env):
     """Time exactly proportional to acts; twice as long in float16, so that one can tell which was taken."""
     records = []
     for name in (*NETWORKS, "resnet-50"):
@@ -52,11 +52,11 @@ def campaign(precisions, **env):
 
 @pytest.fixture
 def measured(monkeypatch, tmp_path):
-    """measured(precisions): the records at hand are a campaign's in these."""
+    """measured(precisions): the records at hand are a sweep's in these."""
     monkeypatch.setenv("FASTSCALE_RUNS", str(tmp_path))
     cost._device_of.cache_clear()
     yield lambda *precisions, **env: write_snapshot(
-        tmp_path / "records.jsonl", campaign(precisions, **env)
+        tmp_path / "records.jsonl", sweep(precisions, **env)
     )
     cost._device_of.cache_clear()
 
