@@ -10,7 +10,6 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +83,8 @@ def git_state(root: Path = PACKAGE.parent) -> tuple[str | None, bool | None]:
 
 def versions() -> dict[str, str | None]:
     """Version of Python and of each package that has a part in the numbers; None where it is not installed."""
+    from importlib import metadata  # with an e-mail parser, which reading records does not need
+
     found: dict[str, str | None] = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
