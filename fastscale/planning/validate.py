@@ -131,17 +131,13 @@ class Fold(NamedTuple):
 def folds(observations: Sequence[Observation], group: str) -> list[Fold]:
     """The law of selected terms with each `group` left out, the choice of terms and the interval with
     it. Empty where terms cannot be told without one of them."""
+    logs = left_out(observations, SELECTED, group)
     found = []
-    for name in sorted({getattr(o, group) for o in observations}):
+    for name in sorted({getattr(o, group) for o in observations} if logs else ()):
         kept = tuple(o for o in observations if getattr(o, group) != name)
-        terms = selection(kept)
-        if not terms:
-            return []
-        law = fit(kept, terms)
-        logs = tuple(
-            math.log(law.image_time_s(o.terms, o.batch) / o.image_time_s)
-            for o in observations
-            if getattr(o, group) == name
+        own = tuple(
+            log for log, o in zip(logs, observations, strict=True) if getattr(o, group) == name
         )
-        found.append(Fold(name, terms, logs, spread(left_out(kept, SELECTED, "base"))))
+        interval = spread(left_out(kept, SELECTED, "base"))
+        found.append(Fold(name, selection(kept), own, interval))
     return found
