@@ -21,9 +21,12 @@ class OfTrained(Measure):
 
     def ours(self, evidence: Evidence) -> Iterator[Ours]:
         """Of what was trained."""
+        yield from self.of(self._trained(evidence))
+
+    def _trained(self, evidence: Evidence) -> "Trained":
         artifact = evidence.artifact
         assert isinstance(artifact, Figure)  # see check
-        yield from self.of(self._drawing(artifact).trained(artifact, evidence.records))
+        return self._drawing(artifact).trained(artifact, evidence.records)
 
     def _drawing(self, artifact: Artifact) -> "Paired":
         from fastscale.paper.figures.paired import Paired
@@ -38,24 +41,31 @@ class OfTrained(Measure):
 
     def needs(self, evidence: Evidence) -> str:
         """The plan's runs."""
-        found = self._drawing(evidence.artifact).trained(evidence.artifact, evidence.records)
+        found = self._trained(evidence)
         done, runs = sum(len(c.trained) for c in found.cells), len(found.plan.runs())
         return f"{runs - done} of {runs} runs by {found.plan.recipe} on {found.plan.data}"
 
 
-@measure("paired")
-class PairedDifference(OfTrained):
-    """The mean paired difference of errors with its interval."""
+class OfTwo(OfTrained):
+    """One strategy's networks beside another's: a change, whose zero is no change."""
 
     from_zero: ClassVar[bool] = True
-    paired: Scaling
-    minus: Scaling
+    keys: ClassVar[tuple[str, str]]  # of the two
 
     def check(self, artifact: Artifact) -> None:
         """The figure's tier scales by both."""
         super().check(artifact)
         for plan in artifact.tiers.values():
-            check_strategies([self.paired, self.minus], plan)
+            check_strategies([getattr(self, key) for key in self.keys], plan)
+
+
+@measure("paired")
+class PairedDifference(OfTwo):
+    """The mean paired difference of errors with its interval."""
+
+    keys: ClassVar[tuple[str, str]] = ("paired", "minus")
+    paired: Scaling
+    minus: Scaling
 
     def tested(self) -> tuple[str, str, bool] | None:
         """Whether it is above 0."""
@@ -72,19 +82,13 @@ class PairedDifference(OfTrained):
 
 
 @measure("equivalent")
-class Equivalence(OfTrained):
+class Equivalence(OfTwo):
     """The mean paired difference of errors with the interval of two one-sided tests: it lies within
     the claim's tolerance exactly where both reject at 5 %."""
 
-    from_zero: ClassVar[bool] = True
+    keys: ClassVar[tuple[str, str]] = ("equivalent", "to")
     equivalent: Scaling
     to: Scaling
-
-    def check(self, artifact: Artifact) -> None:
-        """The figure's tier scales by both."""
-        super().check(artifact)
-        for plan in artifact.tiers.values():
-            check_strategies([self.equivalent, self.to], plan)
 
     def tested(self) -> tuple[str, str, bool] | None:
         """Whether it is 0, within the margin."""
@@ -101,21 +105,15 @@ class Equivalence(OfTrained):
 
 
 @measure("saved")
-class Saved(OfTrained):
+class Saved(OfTwo):
     """By how many percent a strategy's networks have other acts (flops, params), or another time of
     a training step, than those of another: below 0, less. Of several bases the one with the least
     saving."""
 
-    from_zero: ClassVar[bool] = True
+    keys: ClassVar[tuple[str, str]] = ("by", "against")
     saved: Count | Literal["time"]
     by: Scaling
     against: Scaling
-
-    def check(self, artifact: Artifact) -> None:
-        """The figure's tier scales by both."""
-        super().check(artifact)
-        for plan in artifact.tiers.values():
-            check_strategies([self.by, self.against], plan)
 
     def of(self, found: "Trained") -> Iterator[Ours]:
         """Of the base where it saves least, counted or on the device that it was timed on."""
@@ -168,6 +166,6 @@ class TimeCorrelation(OfTrained):
 
     def needs(self, evidence: Evidence) -> str:
         """The networks' times, on an accelerator."""
-        found = self._drawing(evidence.artifact).trained(evidence.artifact, evidence.records)
+        found = self._trained(evidence)
         missing = len(found.cells) if found.on_cpu else found.untimed
         return f"device times of {missing} of its {len(found.cells)} networks, on one accelerator"
