@@ -101,7 +101,7 @@ def cmd_publish(args: argparse.Namespace, rest: list[str]) -> int:
     print(f'loads with fastscale.load("{name}"); its card: {path.with_name(entry.name + ".md")}')
     if args.hub:
         from fastscale.release.hub import to_hub
-        from fastscale.release.verify import records_in
+        from fastscale.release.places import records_in
 
         records = records_in(path.parent / RECORDS)
         own = "".join(r.to_json() + "\n" for i, r in records.items() if i in entry.record_ids)
@@ -151,10 +151,8 @@ def cmd_list(args: argparse.Namespace) -> int:
 def cmd_show(args: argparse.Namespace) -> int:
     """The card of a released network, or the description in any other checkpoint."""
     from fastscale.release.card import card
-    from fastscale.release.load import open_checkpoint
     from fastscale.release.manifest import find
-    from fastscale.release.places import released
-    from fastscale.release.verify import records_here
+    from fastscale.release.places import records_here, released
 
     entry = find(args.name, released())
     if entry is not None:
@@ -164,6 +162,8 @@ def cmd_show(args: argparse.Namespace) -> int:
         records = records_here()
         print(card(entry, [records[i] for i in entry.record_ids if i in records]))
         return 0
+    from fastscale.release.load import open_checkpoint  # torch, which a card does without
+
     about = {k: v for k, v in asdict(open_checkpoint(args.name).about).items() if v is not None}
     if args.json:
         print(json.dumps(about, ensure_ascii=False))

@@ -1,9 +1,11 @@
 """`fastscale predict | export | report`: what one does with checkpoints and records."""
 
 import argparse
+import csv
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from fastscale.cli.options import Verbs, whole
 
@@ -17,7 +19,9 @@ def add_predict(verbs: Verbs) -> None:
     p.add("--checkpoint", None, text, required=True, metavar="NAME")
     p.add("--top", whole(1, 1_000_000), "classes an image; default: 5", default=5)
     p.weights()
-    p.add("--json", bool)
+    form = p.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="all images in one list, at the end")
+    form.add_argument("--csv", action="store_true", help="a line for each class of each image")
 
 
 def add_export(verbs: Verbs) -> None:
@@ -44,7 +48,6 @@ def add_report(verbs: Verbs) -> None:
 def cmd_predict(args: argparse.Namespace) -> int:
     """Predictions on stdout; a line on stderr for each unreadable image: exit code 1, or 2 if there
     was no readable one."""
-    from fastscale.data.scan import one_line
     from fastscale.release.load import open_checkpoint
     from fastscale.release.predict import image_files, predict
 
@@ -58,12 +61,26 @@ def cmd_predict(args: argparse.Namespace) -> int:
         top = [{"class": c, "label": k, "probability": round(p, 6)} for c, k, p in found.top]
         rows.append({"image": found.image, "top": top})
         if not args.json:
-            print(one_line(found.image))
-            for name, _, share in found.top:
-                print(f"  {100 * share:6.2f} %  {name}")
+            show(rows[-1], args.csv, first=len(rows) == 1)
     if args.json and rows:
         print(json.dumps(rows, ensure_ascii=False, indent=1))
     return 0 if not bad else 1 if rows else 2
+
+
+def show(row: dict[str, Any], as_csv: bool, first: bool) -> None:
+    """One image's classes, the likeliest first, as they are known."""
+    from fastscale.data.scan import one_line
+
+    if not as_csv:
+        print(one_line(row["image"]))
+        for found in row["top"]:
+            print(f"  {100 * found['probability']:6.2f} %  {found['class']}")
+        return
+    lines = csv.writer(sys.stdout, lineterminator="\n")
+    if first:
+        lines.writerow(["image", "rank", "class", "label", "probability"])
+    for rank, found in enumerate(row["top"], 1):
+        lines.writerow([one_line(row["image"]), rank, *found.values()])
 
 
 def cmd_export(args: argparse.Namespace) -> int:

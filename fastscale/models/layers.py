@@ -141,6 +141,8 @@ class Head(nn.Module):
 
 def initialise(module: nn.Module) -> None:
     """Convs normal with std sqrt(2 / fan_out), linear layers std .01, biases 0, norms 1 and 0."""
+    if any(p.is_meta for p in module.parameters()):
+        return  # shapes without numbers, for which torch would import its compiler: seconds
     for m in module.modules():
         if isinstance(m, nn.Conv2d):
             fan_out = m.kernel_size[0] * m.kernel_size[1] * m.out_channels

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fastscale.common import shown
 from fastscale.home import home
+from fastscale.records import Record, RecordStore
 from fastscale.release.manifest import Entry, read_manifest
 
 MANIFEST, RECORDS = "manifest.json", "records.jsonl"
@@ -26,6 +27,16 @@ def cache() -> Path:
 def released() -> list[Entry]:
     """Every entry of the manifest."""
     return read_manifest(home().checkpoints / MANIFEST)
+
+
+def records_in(path: Path) -> dict[str, Record]:
+    """The records of a file, by id."""
+    return {r.id: r for r in RecordStore(path).read()}
+
+
+def records_here() -> dict[str, Record]:
+    """The records beside the manifest, by id."""
+    return records_in(home().checkpoints / RECORDS)
 
 
 def say(line: str) -> None:

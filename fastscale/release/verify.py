@@ -3,13 +3,11 @@
 import math
 import statistics
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import torch
 
 from fastscale.errors import InputError
-from fastscale.home import home
-from fastscale.records import Record, RecordStore
+from fastscale.records import Record
 from fastscale.release import places
 from fastscale.release.checkpoint import Checkpoint, read_file
 from fastscale.release.fetch import fetch
@@ -25,16 +23,6 @@ class Verdict:
     lines: tuple[str, ...]
     problems: tuple[str, ...]
     unevaluated: str | None = None
-
-
-def records_in(path: Path) -> dict[str, Record]:
-    """The records of a file, by id."""
-    return {r.id: r for r in RecordStore(path).read()}
-
-
-def records_here() -> dict[str, Record]:
-    """The records beside the manifest, by id."""
-    return records_in(home().checkpoints / places.RECORDS)
 
 
 def verify(
@@ -55,7 +43,7 @@ def verify(
         return Verdict(entry.name, (), (str(error),))
     lines.append(f"file: {entry.bytes:,} bytes, sha256 {entry.sha256}")
     problems += disagreements(entry, checkpoint)
-    found, wrong = check_records(entry, records_here())
+    found, wrong = check_records(entry, places.records_here())
     problems += wrong
     if found:
         lines.append(f"records: {', '.join(found)} say the same as the manifest")

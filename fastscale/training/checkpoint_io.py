@@ -1,7 +1,8 @@
 """Checkpoints that are whole or absent, with their digest beside; read without running code.
 
 `last.ckpt.sha256` holds the digests of the last saves, newest first. It is written before the
-checkpoint takes its name, so whenever a process dies, one of its lines is of the file beside.
+checkpoint takes its name, so whenever a process dies, one of its lines is of the file beside. Reading
+loads no Lightning, whose import takes longer than a prediction.
 """
 
 import hashlib
@@ -12,7 +13,6 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 import torch
-from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import nn
 
 from fastscale.archs.names import canonical
@@ -21,20 +21,6 @@ from fastscale.errors import InputError
 from fastscale.training.checkpoint_content import check_content
 
 DIGESTS = 8  # kept beside a checkpoint: more than processes that die one after another
-
-
-class AtomicCheckpointIO(TorchCheckpointIO):
-    """Lightning's own writer goes through a temporary folder that may be on another disk, where a
-    move is a copy that a kill can cut."""
-
-    def save_checkpoint(
-        self,
-        checkpoint: dict[str, Any],
-        path: str | os.PathLike,
-        storage_options: Any | None = None,
-    ) -> None:
-        """`write_checkpoint`."""
-        write_checkpoint(checkpoint, Path(path))
 
 
 def write_checkpoint(content: dict[str, Any], path: Path) -> None:

@@ -13,7 +13,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from fastscale.data.module import ImageData
 from fastscale.errors import InputError
 from fastscale.scaling import network_of
-from fastscale.training.checkpoint_io import AtomicCheckpointIO
+from fastscale.training.atomic_io import AtomicCheckpointIO
 from fastscale.training.classifier import ImageClassifier
 from fastscale.training.monitor import SpeedMonitor
 from fastscale.training.options import check_arguments

@@ -1,6 +1,9 @@
 """`fastscale predict`: classes by name, for images and folders; what cannot be read is said, and does not stop the rest."""
 
+import csv
 import json
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -69,6 +72,30 @@ def test_a_folder_as_a_table(capsys, images, name):
         "green",
         "red",
     }
+
+
+def test_a_folder_as_csv(capsys, images, name):
+    (images / "b.jpg").rename(images / 'a "b", c.jpg')
+    code, out, _ = run(capsys, images, "--checkpoint", name, "--csv", "--top", "2")
+    rows = list(csv.DictReader(out.splitlines()))
+    assert code == 0 and list(rows[0]) == ["image", "rank", "class", "label", "probability"]
+    files = [images / 'a "b", c.jpg', images / "a.png", images / "sub" / "c.png"]
+    assert [r["image"] for r in rows] == [str(f) for f in files for _ in range(2)]
+    code, out, _ = run(capsys, *files, "--checkpoint", name, "--json", "--top", "2")
+    found = [(t["class"], t["probability"]) for f in json.loads(out) for t in f["top"]]
+    assert [(r["class"], float(r["probability"])) for r in rows] == found
+    assert run(capsys, *files, "--checkpoint", name, "--json", "--csv")[0] == 2
+
+
+def test_what_it_does_without(name):
+    """Lightning and torch's compiler take longer to import than a picture takes."""
+    code = (
+        "import sys; from fastscale.release.load import open_checkpoint;"
+        f"open_checkpoint({name!r}).network();"
+        "print({'pytorch_lightning', 'torch._dynamo', 'scipy', 'pandas'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "set()\n", done.stderr
 
 
 def test_a_folder_as_people_have_it(capsys, images, name):

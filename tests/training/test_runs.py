@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from fastscale.errors import InputError
-from fastscale.training.checkpoint_io import AtomicCheckpointIO, read_checkpoint
+from fastscale.training.atomic_io import AtomicCheckpointIO
+from fastscale.training.checkpoint_io import read_checkpoint
 from fastscale.training.runs import RunFolder, differences
 
 
