@@ -218,10 +218,12 @@ def _micro() -> list[AnyNet | EffNet]:
 def _matched() -> list[AnyNet | EffNet]:
     """Ours, for evidence at equal flops: found by a search of counts such that all strategies at x4
     come within 3 % of one another (tests/paper/test_matched.py). Those named 16px see CIFAR-10's
-    photographs whole at r-x4, regnety-64px sees photographs at 128 px there."""
+    photographs whole at r-x4 (the small one is for CPUs), regnety-64px sees photographs at 128 px
+    there."""
     y: dict = {"bottleneck_ratios": (1.0,) * 3, "strides": (1, 2, 2), "stem_width": 16, **Y_BLOCK}
     return [
         AnyNet("regnety-16px", 16, 16, (1, 4, 3), (16, 64, 128), (8, 8, 32), stem_stride=1, **y),
+        AnyNet("regnety-16px-small", 16, 16, (1, 4, 4), (24, 48, 96), (8, 8, 32), **y),
         EffNet(
             "efficientnet-16px",
             16,
