@@ -113,6 +113,15 @@ class RunName:
         return cls(network, recipe)
 
 
+def network_and_recipe(text: str) -> tuple[NetworkName, str | None]:
+    """The network that a text names, and the recipe behind it if there is one.
+
+    >>> network_and_recipe("regnety-500mf.dWr-x4")[1], network_and_recipe("regnety-tiny.quick")[1]
+    (None, 'quick')
+    """
+    return _parts(text, known=True)
+
+
 def released_name(network: str, data: str) -> str:
     """`<network>_<data>`: what a checkpoint is released as, before its hash.
 

@@ -49,6 +49,7 @@ class Parser(argparse.ArgumentParser):
         kwargs.setdefault("allow_abbrev", False)
         super().__init__(*args, **kwargs)
         self._aliases: dict[str, str] = {}
+        self._first_word = ""
 
     def add(self, name: str, kind: Any = None, text: str | None = None, **more: Any) -> None:
         """An argument or option. `kind`: a type, a tuple of choices, or bool for a switch."""
@@ -61,6 +62,12 @@ class Parser(argparse.ArgumentParser):
         self.add_argument(name, help=text, **more)
         if name.startswith("--"):
             self._aliases["--" + name[2:].replace("-", "_")] = name
+
+    def first_word(self, option: str, metavar: str) -> None:
+        """A bare word at the beginning is the value of `option`. (argparse would take the value of
+        any of Lightning's options, which it does not know, for such a word.)"""
+        self._first_word = option
+        self.usage = f"{self.prog} [{metavar}] [options]"
 
     def weights(self, text: str = WEIGHTS) -> None:
         """The option `--weights auto|raw|ema`."""
@@ -84,6 +91,10 @@ class Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         words = args if args is None else [self._spelled(word) for word in args]
+        if words and self._first_word and not words[0].startswith("-"):
+            if self._first_word in words:
+                self.error(f"{words[0]} and {self._first_word}: give one of them")
+            words = [self._first_word, *words]
         return super().parse_known_args(words, namespace)
 
     def _spelled(self, word: str) -> str:

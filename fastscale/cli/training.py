@@ -15,9 +15,17 @@ LIGHTNING = (
 
 def add_fit(verbs: Verbs) -> None:
     """fit."""
-    example = "fastscale fit --run regnety-500mf.dWr-x4.imagenet-100ep --trainer.devices 8"
+    example = (
+        "fastscale fit regnety-500mf.dWr-x4.imagenet-100ep --trainer.devices 8\n"
+        "  fastscale fit efficientnet-b0 --data.source folder:PHOTOS"
+    )
     p = verbs.verb("fit", cmd_fit, example + LIGHTNING, further=True)
-    p.add("--run", None, "<base>[.<strategy>-x<factor>].<recipe>", metavar="NAME")
+    p.first_word("--run", "NAME")
+    text = (
+        "<base>[.<strategy>-x<factor>][.<recipe>]; NAME alone, at the beginning, is the same. "
+        "Without a recipe, one that suits the number of training images"
+    )
+    p.add("--run", None, text, metavar="NAME")
     p.own_archs()
     p.add("--runs-dir", None, default=str(home().runs))
     p.add("--restart", bool, "throw away what this run has so far")

@@ -15,15 +15,16 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.utilities import rank_zero_only
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
-from fastscale.archs.names import NetworkName, RunName
+from fastscale.archs.names import NetworkName, RunName, network_and_recipe
 from fastscale.common import write_whole
 from fastscale.data.module import ImageData
 from fastscale.errors import InputError, RunError
 from fastscale.records import Record, RecordStore
 from fastscale.scaling import arch_named, own_definition
+from fastscale.training.by_size import recipe_of_data
 from fastscale.training.memory import keep_freed_memory
 from fastscale.training.monitor import BoardExtras
-from fastscale.training.options import check_trainer, decisive
+from fastscale.training.options import check_arguments, check_trainer, decisive, value_of
 from fastscale.training.outcome import make_record, measure
 from fastscale.training.processes import (
     check_processes,
@@ -33,7 +34,7 @@ from fastscale.training.processes import (
     own_cluster,
     what_ended,
 )
-from fastscale.training.recipe import load_recipe
+from fastscale.training.recipe import Recipe, load_recipe
 from fastscale.training.resuming import check_progress, check_steps, checkpoint_of
 from fastscale.training.run_checkpoint import RunCheckpoint, kept
 from fastscale.training.runs import RunFolder
@@ -87,15 +88,15 @@ class _Run:
     ) -> None:
         self.stopping, self.restart, self.first = stopping, restart, speaks()
         self.cuda_graph = cuda_graph
-        self.cli = TrainerCLI(_config(run, arguments), arguments)
+        config = _config(run, arguments)
+        self.cli = TrainerCLI(config, arguments)
         self.module, self.data = self.cli.model, self.cli.datamodule
         self.options = self.cli.config["trainer"]
         arch, recipe = self.module.arch.name, self.module.recipe
-        name = (
-            RunName(NetworkName.parse(arch, known=False), recipe.name)
-            if run is None
-            else RunName.parse(run)
-        )
+        name = RunName(NetworkName.parse(arch, known=False), recipe.name)
+        if run is not None:
+            network, named = network_and_recipe(run)
+            name = RunName(network, named or config["model"]["recipe"]["name"])
         if name.network.name != arch:
             raise InputError(
                 f"--run {run} is of {name.network}, --model.arch says {arch}: give one of them"
@@ -228,15 +229,24 @@ class _Run:
 
 def _config(run: str | None, arguments: list[str]) -> dict[str, Any]:
     if run is not None:
-        name = RunName.parse(run)
-        arch = arch_named(name.network)
-        recipe = load_recipe(name.recipe)
+        network, named = network_and_recipe(run)
+        arch = arch_named(network)
+        recipe = load_recipe(named) if named else _recipe_by_size(network, arguments)
         return run_config(arch.name, recipe, definition=own_definition(arch))
-    if not any(a == "--config" or a.startswith("--config=") for a in arguments):
+    if value_of("--config", arguments) is None:
         raise InputError(
-            "say what to train: --run <base>[.<strategy>-x<factor>].<recipe>, or --config FILE"
+            "say what to train: fit <base>[.<strategy>-x<factor>][.<recipe>], or --config FILE"
         )
     return {}
+
+
+def _recipe_by_size(network: NetworkName, arguments: list[str]) -> Recipe:
+    check_arguments(arguments)
+    spec, data_dir = (value_of(f"--data.{name}", arguments) for name in ("source", "data_dir"))
+    chosen = recipe_of_data(spec, data_dir, network)
+    if speaks():
+        print(chosen.line, flush=True)
+    return chosen.recipe
 
 
 @contextmanager

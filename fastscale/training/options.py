@@ -69,6 +69,21 @@ def check_arguments(arguments: Sequence[str]) -> None:
         _check_value(option, value)
 
 
+def value_of(option: str, arguments: Sequence[str]) -> str | None:
+    """What an option is given in the command line, the last time it is; None where it is not.
+
+    >>> value_of("--data.source", ["--data.source", "cifar10", "--data.loader=plain"])
+    'cifar10'
+    """
+    found = None
+    for k, argument in enumerate(arguments):
+        if argument == option:
+            found = arguments[k + 1] if k + 1 < len(arguments) else ""
+        elif argument.startswith(f"{option}="):
+            found = argument.partition("=")[2]
+    return found
+
+
 def _check_value(option: str, value: str) -> None:
     path = Path(value)
     try:

@@ -1,0 +1,57 @@
+"""The recipe that suits a number of training images, where none is named.
+
+Few images need many epochs, small batches and a strong weight decay; many need none of them.
+"""
+
+from dataclasses import dataclass, replace
+
+from fastscale.data.sources import source as find_source
+from fastscale.data.training_size import training_size
+from fastscale.errors import InputError
+from fastscale.training.recipe import Recipe, load_recipe
+
+# (fewer training images than this, the recipe)
+SCRATCH = ((1_000, "photos-hundreds"), (30_000, "photos-thousands"), (None, "photos-100k"))
+PLACEHOLDER = "folder:PHOTOS"  # the data of these recipes, which is the user's
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A recipe, and what is said of the choice in a line."""
+
+    recipe: Recipe
+    line: str
+
+
+def recipe_for(images: int) -> Chosen:
+    """The recipe for so many training images; the batch is made smaller where there are too few.
+
+    >>> recipe_for(240).recipe.name, recipe_for(20).recipe.batch_size
+    ('photos-hundreds', 16)
+    """
+    name = next(name for most, name in SCRATCH if most is None or images < most)
+    recipe = load_recipe(name)
+    batch = recipe.batch_size
+    while batch > max(1, images):
+        batch //= 2
+    smaller = batch < recipe.batch_size
+    if smaller:
+        recipe = replace(recipe, batch_size=batch, lr_batch=recipe.batch_size)
+    line = (
+        f"recipe {name}: chosen for {images:,} training images"
+        f"{f', in batches of {batch}' if smaller else ''} "
+        "(another: write it behind the network, NETWORK.RECIPE; a setting: --model.recipe.epochs 50)"
+    )
+    return Chosen(recipe, line)
+
+
+def recipe_of_data(spec: str | None, data_dir: str | None, network: object) -> Chosen:
+    """The recipe for the training images of the source `spec`. InputError where there is none, or
+    its images are not here."""
+    if spec is None:
+        raise InputError(
+            f"{str(network)!r} names no recipe: say on which images to train it "
+            f"(--data.source folder:PHOTOS), and a recipe is chosen for their number; or name one, "
+            f"as in {network}.imagenet-100ep"
+        )
+    return recipe_for(training_size(find_source(spec, data_dir)))

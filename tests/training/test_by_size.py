@@ -1,0 +1,55 @@
+"""The recipe that is chosen by the number of training images."""
+
+import pytest
+
+from fastscale.cli import main
+from fastscale.errors import InputError
+from fastscale.training.by_size import recipe_for, recipe_of_data
+
+
+@pytest.mark.parametrize(
+    ("images", "name", "batch"),
+    [
+        (3, "photos-hundreds", 2),
+        (240, "photos-hundreds", 32),
+        (999, "photos-hundreds", 32),
+        (1_000, "photos-thousands", 64),
+        (29_999, "photos-thousands", 64),
+        (30_000, "photos-100k", 256),
+        (2_000_000, "photos-100k", 256),
+    ],
+)
+def test_the_recipe_follows_the_number_of_images(images, name, batch):
+    chosen = recipe_for(images)
+    assert (chosen.recipe.name, chosen.recipe.batch_size) == (name, batch)
+    assert chosen.line.startswith(f"recipe {name}: chosen for {images:,} training images")
+
+
+def test_a_smaller_batch_has_a_smaller_rate():
+    assert recipe_for(20).recipe.first_lr == pytest.approx(recipe_for(240).recipe.first_lr / 2)
+
+
+def test_the_images_are_counted_where_nothing_is_written(image_folder, data_home):
+    chosen = recipe_of_data(f"folder:{image_folder}", None, "regnety-tiny")
+    assert "144 training images" in chosen.line
+
+
+def test_without_a_source_nothing_can_be_chosen():
+    with pytest.raises(InputError, match=r"'regnety-tiny' names no recipe: say on which images"):
+        recipe_of_data(None, None, "regnety-tiny")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["regnety-tiny"], "names no recipe: say on which images"),
+        (["regnety-tiny", "--run", "regnety-tiny.quick"], "give one of them"),
+        (["regnety-tiny.quik"], "did you mean 'quick'"),
+        (["regnety-tiny", "--data.source", "folder:/nowhere"], "/nowhere: no"),
+        ([], "say what to train"),
+    ],
+)
+def test_what_cannot_be_trained_is_said_in_a_line(words, said, capsys):
+    assert main(["fit", *words]) == 2
+    err = capsys.readouterr().err
+    assert said in err and err.count("\n") == 1
