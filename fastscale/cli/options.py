@@ -29,13 +29,28 @@ def _bounded(least: float, most: float, is_whole: bool) -> Callable[[str], float
     return read
 
 
+def count(least: float, most: float) -> Callable[[str], float]:
+    """An argparse type: a number as `real` takes it, or one with a unit: 400M, 4G, 1.5B."""
+    read = real(least, most)
+
+    def with_unit(text: str) -> float:
+        digits, unit = text[:-1], text[-1:].upper()
+        scale = _UNITS.get(unit, 1.0)
+        return read(text) if scale == 1 else scale * _bounded(0, most / scale, False)(digits)
+
+    return with_unit
+
+
+_UNITS = {"K": 1e3, "M": 1e6, "G": 1e9, "B": 1e9, "T": 1e12}
+
+
 # What no network, device or data set comes near: beyond them a number is a slip of the keyboard.
 MOST_BATCH = 1_000_000
 BATCH = CLASSES = whole(1, MOST_BATCH)
 PIXELS = whole(1, 4096)
 DEVICES = whole(1, 100_000)
 IMAGES = whole(1, 1_000_000_000_000)
-COUNT = real(1, 1e15)  # flops, params, acts
+COUNT = count(1, 1e15)  # flops, params, acts
 MINUTES = real(1e-3, 1e7)  # up to nineteen years
 WEIGHTS = "raw or averaged (EMA) ones; default: auto, the better by recorded error"
 

@@ -28,7 +28,7 @@ def add_plan(verbs: Verbs) -> None:
     text = "default: d wg r dw dwr dwgr alpha=2/3 dWr; `family`: alpha from 0 to 1"
     p.add("--strategies", None, text, nargs="+", metavar="S")
     p.group_widths("the paper's; with the default strategies both, where the law minds it")
-    p.add("--flops", COUNT, "multiply-adds of one image")
+    p.add("--flops", COUNT, "multiply-adds of one image, as in 4e9, 4G or 400M")
     p.add("--params", COUNT)
     p.add("--acts", COUNT)
     text = "minutes of a training epoch, on a device measured in training"

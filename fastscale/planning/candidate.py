@@ -73,7 +73,9 @@ class Conditions:
 
 @dataclass(frozen=True)
 class Candidate:
-    """The largest network of a base and strategy within the budgets. `binds`: the budget that it fills most, `load` how far (0 to 1)."""
+    """The largest network of a base and strategy within the budgets. `binds`: the budget that it
+    fills most, `load` how far (0 to 1). `gains`: false where group widths held to powers of two do
+    not afford clearly more than the paper's rounding."""
 
     base: str
     strategy: str
@@ -86,11 +88,13 @@ class Candidate:
     binds: str | None
     load: float | None
     pareto: bool = False
+    gains: bool = True
 
     @property
     def rank(self) -> int:
-        """How well evidence supports the strategy: 1 is best (see `evidence`)."""
-        return 1 if self.binds is None else rank(self.strategy)
+        """How well evidence supports the strategy: 1 is best (see `evidence`); one more for group
+        widths held to powers of two without a gain."""
+        return 1 if self.binds is None else rank(self.strategy) + (not self.gains)
 
     @property
     def beyond(self) -> float:

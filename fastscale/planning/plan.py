@@ -1,8 +1,8 @@
 """The planner: under budgets, for each base and strategy the largest network that fits, what binds it, and which none other beats.
 
-It answers the paper's question ("a network is to be scaled: how?") for a device and a budget. It predicts no accuracy: it recommends
-first what evidence supports (see `evidence`), then what has more flops, and never what lies far outside of what was measured while
-there is something else.
+It answers the paper's question ("a network is to be scaled: how?") for a device and a budget. It
+predicts no accuracy: it recommends first what evidence supports (see `evidence`, `answer`), then what
+has more flops, and never what lies far outside of what was measured while there is something else.
 """
 
 from collections.abc import Sequence
@@ -12,21 +12,24 @@ from typing import Any
 from fastscale.archs import Arch
 from fastscale.archs.names import base_of
 from fastscale.errors import InputError
+from fastscale.planning.answer import EQUAL, Answer, answer, commands
 from fastscale.planning.candidate import Candidate, Conditions, candidate, costs
+from fastscale.planning.evidence import published_error
 from fastscale.planning.predict import check_sizes
 from fastscale.planning.search import Found, Search, Unlimited, structure
 from fastscale.scaling import Strategy
+from fastscale.scaling.strategy import POW2
 
 BUDGETS = ("flops", "params", "acts", "epoch_time_min", "memory_mib", "latency_ms")
 STRATEGIES = ("d", "wg", "r", "dw", "dwr", "dwgr", "alpha=2/3", "dWr")
 FAMILY = tuple(f"alpha={i / 10:g}" for i in range(11))
 _MOST_BUDGET = 1e30  # of anything: a larger one is a slip of the keyboard
-_ALIKE = 1.05  # costs less than 5 % apart count as equal: no law is better than that
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Candidates, the recommended first (see `ranked`), and for what is missing among them the reason, by (base, strategy)."""
+    """Candidates, the recommended first (see `ranked`, `answer`), and for what is missing among them
+    the reason, by (base, strategy)."""
 
     budgets: dict[str, float]
     conditions: Conditions
@@ -43,10 +46,18 @@ class Plan:
         """Of the best supported, those that no other of them beats in flops without costing more."""
         return tuple(c for c in self.candidates if c.pareto)
 
+    @property
+    def answer(self) -> Answer | None:
+        """What is recommended and why, and why each other one is not; None without a budget."""
+        return answer(self) if self.budgets else None
+
     def to_dict(self, recipe: str = "imagenet-100ep") -> dict[str, Any]:
         """For JSON."""
+        found = self.answer
+        own = found and {**vars(found), "commands": commands(self, recipe)}
         return {
             "budgets": self.budgets,
+            "answer": own,
             "candidates": [c.to_dict(recipe) for c in self.candidates],
             "missing": [
                 {"base": b, "strategy": s, "reason": reason}
@@ -131,8 +142,33 @@ def _roundings(base: Arch, strategies: Sequence[Strategy], both: bool) -> list[S
 
 
 def ranked(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """The best supported first; of equally supported ones those of most flops, and of about as
-    many (within 5 %) the one of fewest acts, which is the fastest by the paper's finding."""
+    """The best supported first; of equally supported ones the family of the lowest published error
+    at that size, where all of them have one, else of most flops; in a family those of most flops,
+    and of about as many (within 5 %) the one of fewest acts, which is the fastest by the paper's
+    finding."""
+    judged = [replace(c, gains=_gains(c, candidates)) for c in candidates]
+    families = [
+        _of_one_family([c for c in judged if c.arch.family == family])
+        for family in dict.fromkeys(c.arch.family for c in judged)
+    ]
+    errors = [published_error(own[0].arch.family, own[0].counts.flops) for own in families]
+    order = {
+        own[0].arch.family: error if all(errors) else -own[0].counts.flops
+        for own, error in zip(families, errors, strict=True)
+    }
+    every = [c for own in families for c in own]
+    return sorted(every, key=lambda c: (c.standing, order[c.arch.family]))
+
+
+def _gains(c: Candidate, candidates: Sequence[Candidate]) -> bool:
+    """Whether group widths held to powers of two afford clearly more flops than the same strategy
+    by the paper's rounding, where that is beside them; true of all else."""
+    stem = c.strategy.removesuffix(POW2)
+    twin = next((x for x in candidates if (x.base, x.strategy) == (c.base, stem)), c)
+    return twin is c or c.counts.flops > EQUAL * twin.counts.flops
+
+
+def _of_one_family(candidates: Sequence[Candidate]) -> list[Candidate]:
     left = sorted(candidates, key=lambda c: (c.standing, -c.counts.flops))
     found: list[Candidate] = []
     while left:
@@ -140,7 +176,7 @@ def ranked(candidates: Sequence[Candidate]) -> list[Candidate]:
         alike = [
             c
             for c in left
-            if c.standing == first.standing and c.counts.flops * _ALIKE >= first.counts.flops
+            if c.standing == first.standing and c.counts.flops * EQUAL >= first.counts.flops
         ]
         found += sorted(alike, key=lambda c: c.counts.acts)
         left = left[len(alike) :]
@@ -185,14 +221,17 @@ def _marked(candidates: Sequence[Candidate], budgets: dict[str, float]) -> tuple
     prices = [_compared(c, budgets) for c in candidates]
 
     def beaten(i: int) -> bool:
-        """By one that is better supported, or as well with more flops and no more cost."""
+        """By one that is better supported, or as well with more flops and no more cost; flops tell
+        nothing between families."""
         own = candidates[i].counts.flops
         if candidates[i].standing > min(c.standing for c in candidates):
             return True
         for j, other in enumerate(prices):
             if candidates[j].standing != candidates[i].standing:
                 continue
-            no_dearer = all(a <= b * _ALIKE for a, b in zip(other, prices[i], strict=True))
+            if candidates[j].arch.family != candidates[i].arch.family:
+                continue
+            no_dearer = all(a <= b * EQUAL for a, b in zip(other, prices[i], strict=True))
             if j != i and candidates[j].counts.flops > own and no_dearer:
                 return True
         return False

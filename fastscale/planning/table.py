@@ -2,9 +2,10 @@
 
 import math
 import textwrap
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from fastscale.planning.evidence import WHY
+from fastscale.planning.answer import commands
 
 if TYPE_CHECKING:
     from fastscale.planning.plan import Plan
@@ -24,9 +25,9 @@ _UNSAID = ("batch", "device_type")  # of an environment
 
 
 def lines(plan: "Plan", recipe: str, own: str = "") -> list[str]:
-    """The candidates, what binds them, and what the numbers mean; `recipe`: of the run to train.
+    """The candidates, what the numbers mean, and the answer; `recipe`: of the run to train.
 
-    `own`: options that make networks of one's own known to the command that is said.
+    `own`: options that make networks of one's own known to the commands that are said.
     """
     said = {
         name: f"{value:,.0f}" if value >= 1000 else f"{value:g}"
@@ -38,38 +39,56 @@ def lines(plan: "Plan", recipe: str, own: str = "") -> list[str]:
         for name, value in said.items()
     )
     notes = _notes(plan)
-    if wanted:
-        notes.insert(
-            0,
-            "* of the best supported, none does more multiply-adds at no more cost (within 5 %). "
-            "Accuracy is not predicted. " + WHY,
-        )
     for (base, strategy), reason in plan.missing.items():
         if not reason.startswith("the same network"):
             notes.append(f"Not here: {base} by {strategy}: {reason}.")
-    wrapped = [
+    table = _table(_columns(plan))
+    if not wanted:
+        return ["networks as they are", "", *table, "", *_wrapped(notes)]
+    return [
+        f"largest networks within {wanted}",
+        "",
+        *table,
+        "",
+        *_wrapped(notes),
+        "",
+        *_answered(plan),
+        "",
+        *_commands(plan, recipe, own),
+    ]
+
+
+def _wrapped(notes: Sequence[str]) -> list[str]:
+    return [
         line
         for note in notes
         for line in textwrap.wrap(note, 118, subsequent_indent="  ", break_on_hyphens=False)
     ]
-    best = plan.best
-    command = (
-        ["", f"train the first: fastscale fit --run {best.run(recipe)}{own}"] if wanted else []
-    )
-    if wanted and (best.far or best.extrapolated):
-        command = [
-            "",
-            f"nothing recommended: the first is outside of what was measured: {_three(best.beyond)} x; "
-            f"measure it: fastscale time {best.arch.name}{own}",
-        ]
-    return [
-        f"largest networks within {wanted}" if wanted else "networks as they are",
-        "",
-        *_table(_columns(plan)),
-        "",
-        *wrapped,
-        *command,
-    ]
+
+
+def _answered(plan: "Plan") -> list[str]:
+    """What is recommended and why, and why each other candidate is not."""
+    found = plan.answer
+    assert found is not None  # a plan under budgets has one
+    said = {
+        "recommended": f"Recommended: {found.network}: {found.why}.",
+        "unsure": f"Not sure: {found.network}: {found.why}.",
+        "none": f"Nothing recommended: even the first, {found.network}, lies {found.why}.",
+    }
+    others = [f"- {', '.join(names)}: {reason}." for names, reason in found.others]
+    why = ["Why not the others:", *others] if others and found.verdict != "none" else []
+    return _wrapped([said[found.verdict], *why])
+
+
+def _commands(plan: "Plan", recipe: str, own: str) -> list[str]:
+    found = plan.answer
+    train, check, export = commands(plan, recipe, own)
+    steps = {"train": train, "check": check, "export": export}
+    if found is not None and found.verdict != "recommended":
+        measure = {"measure first": f"fastscale time {plan.best.arch.name}{own}"}
+        steps = measure if found.verdict == "none" else {**measure, **steps}
+    width = max(map(len, steps)) + 1
+    return [f"{what + ':':{width}} {command}" for what, command in steps.items()]
 
 
 def _columns(plan: "Plan") -> dict[str, list[str]]:
@@ -137,6 +156,11 @@ def _table(columns: dict[str, list[str]]) -> list[str]:
 def _notes(plan: "Plan") -> list[str]:
     """What the numbers mean: the law, its device and envelope, and what lies outside of it."""
     notes = []
+    if plan.budgets:
+        notes.append(
+            "* of the best supported of its family, none does more multiply-adds at no more cost "
+            "(within 5 %)."
+        )
     for mode, device in (
         ("training", plan.conditions.training),
         ("inference", plan.conditions.inference),

@@ -1,16 +1,25 @@
 """The planner recommends what evidence supports, is less sure the farther it is from what was
 measured, and takes --batch for training alone."""
 
+import csv
 import math
 
 import pytest
 
 import fastscale as fs
-from fastscale.cli.options import MOST_BATCH
+from fastscale.cli.options import COUNT, MOST_BATCH
+from fastscale.home import home
 from fastscale.planning import device_named
-from fastscale.planning.evidence import rank
+from fastscale.planning.evidence import FINDINGS, LADDERS, published_error, rank
 from fastscale.planning.predict import FAR, WIDER
 from tests.cli.test_cli import run
+
+FIGURES, XIAO = ("fig4", "fig6", "fig4 fig6"), "xiao2021_table2"
+
+
+def csv_rows(name):
+    with open(home().figures / name, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
 @pytest.mark.parametrize("base", ["regnety-500mf", "regnetz-500mf", "efficientnet-b0"])
@@ -37,6 +46,65 @@ def test_a_strategy_is_ranked_by_what_grows():
     assert [rank(s) for s in ("d", "w", "r", "alpha=0.99")] == [3, 3, 3, 3]
 
 
+def test_what_the_paper_found_is_what_its_points_say():
+    """Each error less that of uniform scaling at the same factor, in the digitised figures."""
+    rows = [row for row in csv_rows("reference/paper_points.csv") if row["artifact"] in FIGURES]
+    errors = {(r["strategy"], r["target"]): float(r["top1_error"]) for r in rows}
+    for strategy, found in FINDINGS.items():
+        if found.paper is None:
+            assert not any(name == strategy for name, _ in errors)
+            continue
+        points, factor, _ = found.paper
+        at = next(t for name, t in errors if name == strategy and float(t[2:]) == factor)
+        assert errors[strategy, at] - errors["dwr", at] == pytest.approx(points, abs=1e-9)
+    for strategy in ("dWr", "alpha=2/3"):
+        assert abs(errors[strategy, "s=11.0"] - errors["dwr", "s=11.0"]) < 0.2
+    table = [r for r in csv_rows("reference/paper_points.csv") if r["artifact"] == XIAO]
+    for family, ladder in LADDERS.items():
+        own = [r for r in table if r["family"] == family and r["epochs"] == "100"]
+        assert ladder == tuple((float(r["flops_b"]), float(r["top1_error"])) for r in own)
+
+
+def test_what_we_found_is_what_our_records_say():
+    rows = {
+        (row["strategy"].replace("wg", "w"), row["size"]): row
+        for row in csv_rows("figures/evidence-cifar10-differences.csv")
+        if row["bases"] == "all"
+    }
+    for strategy, found in FINDINGS.items():
+        for points, size, sure in found.ours:
+            row = rows[strategy, size]
+            low, high = (float(row[f"difference_{end}"]) for end in ("low", "high"))
+            assert float(row["difference_mean"]) == pytest.approx(points, abs=0.051)
+            assert sure == (low * high > 0)
+
+
+def test_published_errors_are_not_stretched():
+    assert published_error("RegNetY", 4.1e9) == pytest.approx(19.4)
+    assert 17.1 < published_error("RegNetY", 8e9) < 19.4
+    assert published_error("RegNetY", 60e9) is published_error("ResNet", 4e9) is None
+
+
+def test_of_two_families_the_one_of_the_lower_published_error_comes_first():
+    found = fs.plan(["regnety-500mf", "regnetz-500mf"], ["dWr", "wg"], flops=4e9)
+    assert [c.base for c in found.candidates if c.rank == 1] == ["regnetz-500mf", "regnety-500mf"]
+    reasons = {name: why for names, why in found.answer.others for name in names}
+    assert (
+        "RegNetYs of its size have 19.5 % published error" in reasons[found.candidates[1].arch.name]
+    )
+    wide = next(c.arch.name for c in found.candidates if c.strategy == "wg")
+    assert "width alone: 0.7 points more error than uniform scaling" in reasons[wide]
+    assert set(reasons) == {c.arch.name for c in found.candidates[1:]}
+    assert found.to_dict()["answer"]["verdict"] == "recommended"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("4G", 4e9), ("4e9", 4e9), ("1.5b", 1.5e9), ("400M", 4e8), ("30k", 3e4)]
+)
+def test_counts_may_have_a_unit(text, value):
+    assert COUNT(text) == value
+
+
 def test_the_interval_widens_with_the_distance():
     spread = device_named("v100").law("training").spread("regnety")
     widths = []
@@ -55,8 +123,8 @@ def test_far_outside_nothing_is_recommended(capsys):
         capsys, "plan", "regnety-500mf", "--strategies", "wg", "dWr", "--flops", "1e12"
     )
     assert code == 0 and "!! outside of what was measured" in out
-    assert "nothing recommended: the first is outside of what was measured:" in out
-    assert "train the first" not in out
+    assert "Nothing recommended: even the first, regnety-500mf." in out
+    assert "measure first: fastscale time regnety-500mf." in out and "fit --run" not in out
 
 
 def test_what_is_far_outside_comes_after_what_is_not():

@@ -112,7 +112,11 @@ def test_what_is_named_twice_is_listed_once():
 def test_pareto():
     plan = fs.plan(BASES, flops=4e9, device="v100")
     for c in plan.candidates:
-        larger = [o for o in plan.candidates if o.counts.flops > c.counts.flops and o.rank == 1]
+        larger = [
+            o
+            for o in plan.candidates
+            if o.counts.flops > c.counts.flops and o.rank == 1 and o.arch.family == c.arch.family
+        ]
         assert c.pareto == (
             c.rank == 1
             and all(o.training.image_time_s > 1.05 * c.training.image_time_s for o in larger)
@@ -133,8 +137,8 @@ def test_strategies():
 
 
 def test_powers_of_two_stand_beside_the_papers_group_widths():
-    """Where a device's law tells them apart, which says that they are faster; a rank behind, for
-    nobody knows their errors."""
+    """Where a device's law tells them apart, and they come first where it says that they afford
+    clearly more; nobody knows their errors, which is said."""
     plan = fs.plan("regnety-4gf", epoch_time_min=5)
     by = {c.strategy: c for c in plan.candidates}
     own, held = by["dWr"], by["dWr-pow2"]
@@ -142,7 +146,11 @@ def test_powers_of_two_stand_beside_the_papers_group_widths():
         "regnety-4gf.dWr-pow2-x"
     )
     assert held.counts.flops > 1.1 * own.counts.flops and held.training.epoch_time_min <= 5
-    assert (own.rank, held.rank, plan.best.rank) == (1, 2, 1)
+    assert (own.rank, held.rank, plan.best) == (1, 1, held)
+    assert "what that does to the error has not been measured" in plan.answer.why
+    reasons = {name: why for names, why in plan.answer.others for name in names}
+    assert "72 channels a group are slow on h100: 0.70 times" in reasons[own.arch.name]
+    assert by["wg-pow2"].rank == 4 and not by["wg-pow2"].gains  # fewer than wg affords
     assert held.run() == f"{held.arch.name}.imagenet-100ep"
     named = {c.strategy for c in fs.plan("regnety-4gf", ["dWr"], epoch_time_min=5).candidates}
     assert named == {"dWr"}  # as asked

@@ -42,16 +42,24 @@ def test_table(capsys):
         and "epoch time, 99 %" in out
         and "8 devices, 128 images a step" in " ".join(out.split())
     )
-    assert lines[-1].startswith("train the first: fastscale fit --run regnety-500mf.dWr-x")
+    trained = lines[-3].removeprefix("train:  fastscale fit --run ")
+    assert trained.startswith("regnety-500mf.dWr-x") and trained.endswith(".imagenet-100ep")
+    network = trained.removesuffix(".imagenet-100ep")
+    assert lines[-2:] == [
+        f"check:  fastscale evaluate runs/{trained}/seed0",
+        f"export: fastscale export runs/{trained}/seed0 {network}.onnx",
+    ]
     assert max(map(len, lines[3:])) <= 130
 
 
 def test_what_is_extrapolated_is_not_recommended(capsys):
     code, out, _ = run(capsys, "efficientnet-b0", "--epoch-time-min", "10", "--strategies", "dWr")
     assert code == 0 and "acts, flops outside of what was measured" in out
-    assert "nothing recommended: the first is outside of what was measured: 1." in out
-    assert "Training on h100 (device time (CUDA graph), " in " ".join(out.split())
-    assert "train the first" not in out
+    said = " ".join(out.split())
+    assert "Not sure: efficientnet-b0.dWr-x" in said and "Recommended" not in out
+    assert "but it lies 1." in said and "(acts, flops) outside of what was measured" in said
+    assert "measure first: fastscale time efficientnet-b0.dWr-x" in out
+    assert "Training on h100 (device time (CUDA graph), " in said
 
 
 def test_what_no_device_holds_is_said(capsys):

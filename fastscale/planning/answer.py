@@ -1,0 +1,148 @@
+"""What a plan answers: which network is recommended, why, how sure that is, why each other one is
+not it, and the commands that train, check and export it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fastscale.planning.evidence import ALIKE, TOGETHER, grown, of_strategy, published_error
+from fastscale.scaling.strategy import POW2
+
+if TYPE_CHECKING:
+    from fastscale.planning.candidate import Candidate
+    from fastscale.planning.plan import Plan
+
+EQUAL = 1.05  # costs less than 5 % apart count as equal: no law is better than that
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`verdict`: "recommended", "unsure" (something lies outside of what was measured) or "none" (far
+    outside: nothing is recommended). `others`: names of candidates, and the reason they share."""
+
+    network: str
+    verdict: str
+    why: str
+    others: tuple[tuple[tuple[str, ...], str], ...]
+
+
+def answer(plan: "Plan") -> Answer:
+    """Of a plan under budgets."""
+    best = plan.best
+    verdict = "none" if best.far else "unsure" if best.beyond > 1 else "recommended"
+    reasons: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for other in plan.candidates[1:]:
+        before, own, after = _reason(other, plan)
+        reasons.setdefault((before, after), []).append((other.arch.name, own))
+    others = tuple(
+        (
+            tuple(name for name, _ in found),
+            before + ", ".join(dict.fromkeys(own for _, own in found)) + after,
+        )
+        for (before, after), found in reasons.items()
+    )
+    return Answer(best.arch.name, verdict, _why(plan), others)
+
+
+def commands(plan: "Plan", recipe: str, own: str = "") -> tuple[str, str, str]:
+    """Train, check and export the first candidate. `own`: options that make networks known."""
+    run = plan.best.run(recipe)
+    return (
+        f"fastscale fit --run {run}{own}",
+        f"fastscale evaluate runs/{run}/seed0",
+        f"fastscale export runs/{run}/seed0 {plan.best.arch.name}.onnx",
+    )
+
+
+def _why(plan: "Plan") -> str:
+    best = plan.best
+    if best.far:
+        return f"{_outside(best)} outside of what was measured"
+    said = []
+    if grown(best.strategy) == TOGETHER:
+        said.append(f"depth, width and resolution grow together: {ALIKE}")
+    else:
+        said.append(of_strategy(best.strategy))
+    if best.strategy.endswith(POW2):
+        twin = _twin(best, plan)
+        gain = f", {_ratio(best, twin)} times the multiply-adds of {twin.arch.name}" if twin else ""
+        said.append(
+            f"its group widths are powers of two, fast on {_device(plan)} by its law{gain}; what "
+            "that does to the error has not been measured"
+        )
+    error = published_error(best.arch.family, best.counts.flops)
+    if len({c.arch.family for c in plan.candidates}) > 1 and error is not None:
+        said.append(
+            f"{best.arch.family}s of its size have {error:.1f} % published error after 100 epochs"
+        )
+    if best.beyond > 1:
+        said.append(f"but it lies {_outside(best)} outside of what was measured")
+    return "; ".join(said)
+
+
+def _reason(c: "Candidate", plan: "Plan") -> tuple[str, str, str]:
+    """(text, the candidate's own number or nothing, text) that say why it is not the first."""
+    best = plan.best
+    if c.far:
+        return "outside of what was measured, ", f"{c.beyond:.3g} x", ": not to be relied on"
+    if c.rank != best.rank:
+        start = of_strategy(c.strategy)
+        if max(c.counts.flops, best.counts.flops) <= EQUAL * min(c.counts.flops, best.counts.flops):
+            return start, "", ""
+        return f"{start} (", f"{_ratio(c, best)} times", " its multiply-adds within the budget)"
+    if c.arch.family != best.arch.family:
+        return _other_family(c, best)
+    twins = c.base == best.base and _stem(c) == _stem(best)
+    if twins and not c.strategy.endswith(POW2):
+        widths = ", ".join(f"{g}" for g in dict.fromkeys(c.arch.group_widths) if g & (g - 1))
+        slow = f"{widths} channels a group are slow on {_device(plan)}: "
+        return slow, f"{_ratio(c, best)} times", " its multiply-adds within the budget"
+    if c.strategy.endswith(POW2) and (twin := _twin(c, plan)):
+        start = "group widths held to powers of two gain nothing here: "
+        return start, f"{_ratio(c, twin)} times", f" the multiply-adds of {twin.arch.name}"
+    if c.counts.flops * EQUAL < best.counts.flops:
+        start = "alike in accuracy at equal multiply-adds, but "
+        return start, f"{_ratio(c, best)} times", " as many within the budget"
+    more = f"{_ratio(c, best, lambda x: x.counts.acts)} times"
+    return "alike in accuracy, about as many multiply-adds, but ", more, " the acts"
+
+
+def _other_family(c: "Candidate", best: "Candidate") -> tuple[str, str, str]:
+    own, other = (published_error(x.arch.family, x.counts.flops) for x in (c, best))
+    if own is None or other is None:
+        unknown = c.arch.family if own is None else best.arch.family
+        start = f"another family, and no published error of {unknown}s of this size: "
+        return start, f"{_ratio(c, best)} times", f" the multiply-adds of {best.arch.name}"
+    start = f"{c.arch.family}s of its size have "
+    end = f" % published error after 100 epochs, {best.arch.family}s {other:.1f} %"
+    return start, f"{own:.1f}", end
+
+
+def _outside(c: "Candidate") -> str:
+    """How far, and in what."""
+    named = [p.outside for p in (c.training, c.inference) if p is not None]
+    names = sorted({name for outside in named for name in outside}) or ["factor"]
+    return f"{c.beyond:.3g} x ({', '.join(names).replace('_', ' ')})"
+
+
+def _stem(c: "Candidate") -> str:
+    return c.strategy.removesuffix(POW2)
+
+
+def _twin(c: "Candidate", plan: "Plan") -> "Candidate | None":
+    """The same strategy by the paper's rounding of group widths."""
+    same = (x for x in plan.candidates if (x.base, x.strategy) == (c.base, _stem(c)))
+    return next(same, None)
+
+
+def _device(plan: "Plan") -> str:
+    found = plan.conditions.training or plan.conditions.inference
+    return found.name if found else "GPUs"
+
+
+def _ratio(
+    a: "Candidate",
+    b: "Candidate",
+    of: "Callable[[Candidate], float]" = lambda c: c.counts.flops,
+) -> str:
+    return f"{of(a) / of(b):.2f}"
