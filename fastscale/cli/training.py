@@ -39,6 +39,13 @@ def add_fit(verbs: Verbs) -> None:
         "on: an error where they do not; on a CPU the graph's code, uncaptured"
     )
     p.add("--cuda-graph", ("auto", "on", "off"), text, default="auto")
+    text = (
+        "start from trained weights: a released name, a file or a run's folder of the same body, "
+        "another project's file as timm:FILE (pycls:, torchvision:)"
+    )
+    p.add("--weights", None, text, metavar="NAME|PATH")
+    text = "what is not trained; default: none; body: all but the last layer"
+    p.add("--freeze", ("none", "body"), text)
 
 
 def add_evaluate(verbs: Verbs) -> None:
@@ -56,10 +63,19 @@ def cmd_fit(args: argparse.Namespace, rest: list[str]) -> int:
     from fastscale.training.variables import check_variables
 
     check_variables()
+    from fastscale.release.start import open_start
     from fastscale.training.fit import fit, speaks
 
+    for option, value in (("model.weights", args.weights), ("model.recipe.freeze", args.freeze)):
+        rest = [*rest, f"--{option}", value] if value is not None else rest
     record = fit(
-        args.run, rest, args.runs_dir, args.restart, args.checkpoint_every, args.cuda_graph
+        args.run,
+        rest,
+        args.runs_dir,
+        args.restart,
+        args.checkpoint_every,
+        args.cuda_graph,
+        open_start,
     )
     shown = ", ".join(f"{k} {v:.2f} %" for k, v in record.values.items() if "error" in k)
     if speaks():

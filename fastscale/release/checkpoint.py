@@ -156,8 +156,7 @@ def from_training(content: dict[str, Any], weights: str, path: Path, **more: Any
     classes = own.get("classes")
     ran = {
         "classes": tuple(classes) if classes else None,
-        "loader": own.get("loader"),
-        "precision": own.get("precision"),
+        **{k: own.get(k) for k in ("run", "data", "data_hash", "loader", "precision")},
         **more,
     }
     if ran["precision"] is not None:

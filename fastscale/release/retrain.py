@@ -11,7 +11,7 @@ from fastscale.records import Record
 from fastscale.training.recipe import load_recipe
 
 # of a recipe: what decides nothing in training, or is said as the trainer's
-UNSAID = ("name", "data", "precision")
+UNSAID = ("name", "data", "precision", "initial")
 TRAINER = ("gradient_clip_val", "gradient_clip_algorithm", "deterministic", "sync_batchnorm")
 
 
@@ -33,6 +33,8 @@ def further_arguments(record: Record, content: dict[str, Any], folder: Path) -> 
         if name not in UNSAID and (name not in usual or value != usual[name]):
             text = value if isinstance(value, str) else json.dumps(value)
             out += [f"--model.recipe.{name}", text]
+    if ancestry := trained.get("ancestry"):
+        out += ["--weights", ancestry.get("name", "PATH")]
     precision = trained.get("precision") or record.env.get("precision")
     if precision is not None and str(precision) != usual.get("precision"):
         out += ["--trainer.precision", str(precision)]

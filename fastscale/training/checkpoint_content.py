@@ -74,7 +74,7 @@ def _rules_of_origin(content: dict[str, Any]) -> dict[str, tuple[bool, str]]:
     own = own if isinstance(own, dict) else {}
     for name in ("loader", "source", "data", "data_hash", "run"):
         rules[name] = (isinstance(own.get(name), str | None), "a text")
-    for name in ("stored", "trainer"):
+    for name in ("stored", "trainer", "ancestry"):
         rules[name] = (isinstance(own.get(name), dict | None), "settings by name")
     rules["classes"] = (is_texts(own.get("classes")), "a list of names")
     rules["precision"] = (isinstance(own.get("precision"), str | int | None), "a text, as 16-mixed")

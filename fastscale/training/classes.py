@@ -50,6 +50,27 @@ def outputs_of(wnids: Sequence[str]) -> tuple[int, ...]:
     return tuple(number[wnid] for wnid in wnids)
 
 
+def _numbers(known: Sequence[str]) -> dict[str, int]:
+    """The output of every name, ImageNet's WordNet ids and English names being one."""
+    number = {name: i for i, name in enumerate(known)}
+    if tuple(known) == imagenet_names():
+        number |= {wnid: i for i, wnid in enumerate(imagenet_wnids())}
+    elif tuple(known) == imagenet_wnids():
+        number |= {name: i for i, name in enumerate(imagenet_names())}
+    return number
+
+
+def outputs_by_name(known: Sequence[str], there: Sequence[str]) -> tuple[int, ...] | None:
+    """The output of each class of `there`; None unless `known` has every one, each under one name.
+
+    >>> outputs_by_name(("cat", "dog", "fox"), ("fox", "cat"))
+    (2, 0)
+    """
+    number = _numbers(known)
+    found = tuple(number[name] for name in there if name in number)
+    return found if len(found) == len(there) == len({*found}) else None
+
+
 def match_classes(
     known: Sequence[str] | None, outputs: int, there: Sequence[str], where: object, data: str
 ) -> tuple[tuple[int, ...], str]:
@@ -68,11 +89,7 @@ def match_classes(
         return same, line
     if tuple(there) == tuple(known):
         return same, ""
-    number = {name: i for i, name in enumerate(known)}
-    if tuple(known) == imagenet_names():
-        number |= {wnid: i for i, wnid in enumerate(imagenet_wnids())}
-    elif tuple(known) == imagenet_wnids():
-        number |= {name: i for i, name in enumerate(imagenet_names())}
+    number = _numbers(known)
     if unknown := [name for name in there if name not in number]:
         shown = ", ".join(repr(name[:40]) for name in unknown[:LISTED])
         shown += ", ..." if len(unknown) > LISTED else ""

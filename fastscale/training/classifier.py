@@ -5,6 +5,8 @@ No host sync in a step: losses and metrics accumulate on the device and are read
 
 import copy
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import torch
@@ -23,13 +25,15 @@ from fastscale.training.optimizer import sgd, weight_decay
 from fastscale.training.recipe import Recipe
 from fastscale.training.schedule import lr_multiplier
 from fastscale.training.scoring import Scored
+from fastscale.training.starting import Start, freeze_body, load_start
 
 PAPER = Recipe()
 
 
 class ImageClassifier(Scored):
     """`arch`: a network's name (`regnety-500mf.dWr-x4`); `mean`, `std` per RGB channel on the scale 0 to 255;
-    `definition`: of a network that its name does not say to others.
+    `definition`: of a network that its name does not say to others; `weights`: the name or path of
+    trained ones to start from, which `start_from` puts in.
 
     Takes batches of uint8 (N, 3, H, W) RGB images and int64 (N,) labels; they are normalised on the
     device.
@@ -44,12 +48,16 @@ class ImageClassifier(Scored):
         std: tuple[float, float, float] = IMAGENET_STD,
         seed: int = 0,
         definition: dict[str, Any] | None = None,
+        weights: str | None = None,
     ):
         recipe = Recipe.from_dict(recipe) if isinstance(recipe, dict) else recipe
         super().__init__(recipe, num_classes, mean, std)
         self.arch, self.seed = network_of(arch, definition), seed
         self.net = build(self.arch, num_classes, self.recipe.drop_path)
         to_layout(self.net, self.recipe.layout)
+        if recipe.freeze == "body":
+            freeze_body(self.net)
+        self.weights = weights
         self.ema = copy.deepcopy(self.net).requires_grad_(False).eval()
         self.criterion = nn.CrossEntropyLoss(label_smoothing=self.recipe.label_smoothing)
         self.train_loss = MeanMetric(
@@ -61,6 +69,15 @@ class ImageClassifier(Scored):
         self.trained_with: dict[
             str, Any
         ] = {}  # data source and classes, loader and precision of the run, for its checkpoint
+
+    def start_from(self, start: Start, classes: Sequence[str], data: str) -> str:
+        """Takes trained weights and their normalisation (see starting.py), before anything is
+        trained; says in words what it took. `classes` of `data`, by label."""
+        taken = load_start(self.net, self.arch, start, classes, data)
+        self.ema.load_state_dict(self.net.state_dict())
+        self.recipe = replace(self.recipe, initial=start.digest)
+        self.set_normalisation(start.mean, start.std)
+        return taken
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -26,10 +26,17 @@ class Fed(pl.LightningModule):
         std: tuple[float, float, float],
     ):
         super().__init__()
-        self.recipe, self.mean, self.std = recipe, tuple(mean), tuple(std)
+        self.recipe = recipe
+        self.set_normalisation(mean, std)
+        self.feeder: Feeder | None = None  # of a GPU
+
+    def set_normalisation(
+        self, mean: tuple[float, float, float], std: tuple[float, float, float]
+    ) -> None:
+        """Of the images that the network takes, per channel on the scale 0 to 255."""
+        self.mean, self.std = tuple(mean), tuple(std)
         for name, value in (("image_mean", self.mean), ("image_std", self.std)):
             self.register_buffer(name, channel_values(value), persistent=False)
-        self.feeder: Feeder | None = None  # of a GPU
 
     @property
     def memory_format(self) -> torch.memory_format:

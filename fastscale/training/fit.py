@@ -38,6 +38,7 @@ from fastscale.training.recipe import Recipe, load_recipe
 from fastscale.training.resuming import check_progress, check_steps, checkpoint_of
 from fastscale.training.run_checkpoint import RunCheckpoint, kept
 from fastscale.training.runs import RunFolder
+from fastscale.training.starting import Opener, check_start
 from fastscale.training.step_loop import StepLoop
 from fastscale.training.stopping import Stopped, Stopping
 from fastscale.training.trainer_cli import TrainerCLI, run_config
@@ -52,12 +53,14 @@ def fit(
     restart: bool = False,
     checkpoint_every: float = CHECKPOINT_EVERY,
     cuda_graph: str = "auto",
+    opener: Opener | None = None,
 ) -> Record:
     """Trains `run` (or what `--config` in `arguments` says) and returns its record; a finished
     run's record is returned as it is.
 
     `arguments` are LightningCLI's. `checkpoint_every`: seconds (see RunCheckpoint). `cuda_graph`:
-    auto, on or off (see StepLoop), no part of what the run is. InputError for an unusable name,
+    auto, on or off (see StepLoop), no part of what the run is. `opener`: finds the weights that
+    `--model.weights` names. InputError for an unusable name,
     setting or data set, or a folder that holds another run; RunError for a run that could not go
     on. SystemExit 128 and the number of a signal that ended it (130: Ctrl-C), when all is saved.
     """
@@ -66,7 +69,7 @@ def fit(
         try:
             end_with_parent()
             quiet()
-            made = _Run(run, arguments, runs_dir, stopping, restart, cuda_graph)
+            made = _Run(run, arguments, runs_dir, stopping, restart, cuda_graph, opener)
             return made.fit(checkpoint_every)
         except Stopped as stop:
             if speaks():
@@ -85,6 +88,7 @@ class _Run:
         stopping: Stopping,
         restart: bool = False,
         cuda_graph: str = "auto",
+        opener: Opener | None = None,
     ) -> None:
         self.stopping, self.restart, self.first = stopping, restart, speaks()
         self.cuda_graph = cuda_graph
@@ -101,6 +105,7 @@ class _Run:
             raise InputError(
                 f"--run {run} is of {name.network}, --model.arch says {arch}: give one of them"
             )
+        self.ancestry = self._start(opener)
         check_trainer(self.options)
         check_processes(self.options)
         self.data.share_of(1)  # a batch larger than the data is said before anything is written
@@ -121,7 +126,22 @@ class _Run:
             "precision": self.options["precision"],
             "trainer": decisive(self.options) | self.data.beyond_recipe,
             "classes": list(self.data.classes),
+            **({"ancestry": self.ancestry} if self.ancestry else {}),
         }
+
+    def _start(self, opener: Opener | None) -> dict[str, Any]:
+        """Puts trained weights into the network, where some are named; what is known of them."""
+        module, data = self.module, self.data
+        if module.recipe.initial:
+            raise InputError("recipe.initial follows from --weights: leave it out and give that")
+        if module.weights is None or opener is None:
+            check_start(module.recipe)
+            return {}
+        start = opener(module.weights)
+        taken = module.start_from(start, data.classes, data.data_name)
+        if self.first:
+            print(f"starts from {start.said}: {taken}", flush=True)
+        return start.ancestry
 
     def fit(self, checkpoint_every: float) -> Record:
         """Trains it, or resumes, or returns the record that is there."""
@@ -169,9 +189,8 @@ class _Run:
 
     def _claim(self) -> None:
         own = self.module.trained_with
-        settings = {k: own[k] for k in ("data", "data_hash", "loader", "stored")}
-        if not settings["stored"]:
-            del settings["stored"]
+        kept = ("data", "data_hash", "loader", "stored", "ancestry")
+        settings = {k: own[k] for k in kept if own.get(k) or k not in ("stored", "ancestry")}
         self.folder.claim(
             {**self.module.settings, **settings, **own["trainer"]}, self.restart, self.same_data
         )

@@ -1,5 +1,7 @@
 """SGD with Nesterov momentum, weight decay by family and never on batch norm."""
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -12,19 +14,39 @@ def weight_decay(recipe: Recipe, arch: Arch) -> float:
     return arch.weight_decay if recipe.weight_decay is None else recipe.weight_decay
 
 
-def sgd(net: nn.Module, recipe: Recipe, decay: float) -> torch.optim.SGD:
-    """SGD over two groups, batch-norm parameters without decay; fused where every parameter is on a GPU, foreach elsewhere."""
+def parameter_groups(net: nn.Module, recipe: Recipe, decay: float) -> list[dict[str, Any]]:
+    """Two groups, batch-norm parameters without decay; where the body has its own learning rate, or
+    is frozen, the last layer's group before them. A frozen body is in none."""
+    last: list[nn.Parameter] = []
+    if recipe.body_lr != 1 or recipe.freeze == "body":
+        last = list(net.head.fc.parameters())  # type: ignore[union-attr, operator]
+    apart = {id(p) for p in last}
     norms = [
         p
         for m in net.modules()
         if isinstance(m, nn.modules.batchnorm._BatchNorm)
         for p in m.parameters(recurse=False)
     ]
-    norm_ids = {id(p) for p in norms}
-    others = [p for p in net.parameters() if id(p) not in norm_ids]
-    on_gpu = all(p.is_cuda for p in norms + others)
+    apart |= {id(p) for p in norms}
+    others = [p for p in net.parameters() if id(p) not in apart]
+    groups: list[dict[str, Any]] = []
+    if last:
+        groups = [{"params": last, "weight_decay": decay, "lr": recipe.first_lr}]
+    if recipe.freeze == "none":
+        rate = recipe.first_lr * recipe.body_lr
+        groups += [
+            {"params": others, "weight_decay": decay, "lr": rate},
+            {"params": norms, "weight_decay": 0.0, "lr": rate},
+        ]
+    return groups
+
+
+def sgd(net: nn.Module, recipe: Recipe, decay: float) -> torch.optim.SGD:
+    """SGD over `parameter_groups`; fused where every parameter is on a GPU, foreach elsewhere."""
+    groups = parameter_groups(net, recipe, decay)
+    on_gpu = all(p.is_cuda for group in groups for p in group["params"])
     optimizer = torch.optim.SGD(
-        [{"params": others, "weight_decay": decay}, {"params": norms, "weight_decay": 0.0}],
+        groups,
         lr=recipe.first_lr,
         momentum=recipe.momentum,
         nesterov=recipe.nesterov,

@@ -53,6 +53,8 @@ def make_record(
         extra |= {"finished": "early", "steps": made}
     if data.stored:
         extra["stored"] = dict(data.stored)
+    if ancestry := module.trained_with.get("ancestry"):
+        extra["ancestry"] = ancestry
     # how the step was launched: Lightning's own loop does not say
     if graph := getattr(trainer.fit_loop.epoch_loop.automatic_optimization, "used", None):
         extra["cuda_graph"] = graph

@@ -18,6 +18,7 @@ SCHEDULES = ("exponential", "cosine")
 AUGMENTATIONS = ("none", "autoaugment", "autoaugment-v0", "randaugment")  # data/augment/policy.py
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed")
 LAYOUTS = ("auto", "contiguous", "channels_last")
+FROZEN = ("none", "body")
 # what a number may be: wide enough for any experiment, too narrow for a slip of the keyboard
 LIMITS: dict[str, tuple[float, float]] = {
     "epochs": (1, 100_000),
@@ -38,6 +39,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "ema_every": (1, 1_000_000_000),
     "precise_bn": (0, 1_000_000_000),
     "limit_train": (1, 1_000_000_000),
+    "body_lr": (0, 1),
 }
 # the fields of which the digest has always covered every one, defaults too (schema 1)
 FIRST_FIELDS = {
@@ -60,6 +62,9 @@ class Recipe:
     `cutmix`: alpha; where both are on, every second batch is cut, the others mixed. `drop_path`: rate at the last block, rising from 0.
     `precise_bn`: training images from which batch-norm statistics are computed anew before each validation (0: not).
     `layout` "auto": chosen by device (see training/layout.py). `limit_train`: train on the first so many images of a fixed shuffle.
+    Fine-tuning (starting.py): `body_lr`: learning rate of all but the last layer, relative to its;
+    `freeze` "body": only the last layer is trained; `initial`: hash of the weights that training
+    starts from, "" for random ones (`fit --weights` sets it).
     """
 
     name: str = "custom"
@@ -91,6 +96,9 @@ class Recipe:
     layout: str = "auto"
     compile: bool = False
     limit_train: int | None = None
+    body_lr: float = 1.0
+    freeze: str = "none"
+    initial: str = ""
 
     def __post_init__(self) -> None:
         if isinstance(self.crop_area, list):
@@ -138,12 +146,18 @@ class Recipe:
             "label_smoothing": (self.label_smoothing < 1, "from 0 to below 1"),
             "drop_path": (self.drop_path < 1, "from 0 to below 1"),
             "crop_area": (0 < low <= high <= 1, "two numbers, 0 < low <= high <= 1"),
+            "body_lr": (self.body_lr > 0, "above 0 to 1 (freeze body: no training of it at all)"),
+            "precise_bn": (
+                self.precise_bn == 0 or self.freeze == "none",
+                "0 where the body is frozen",
+            ),
         }
         for name, known in (
             ("schedule", SCHEDULES),
             ("augmentation", AUGMENTATIONS),
             ("precision", PRECISIONS),
             ("layout", LAYOUTS),
+            ("freeze", FROZEN),
         ):
             rules[name] = (getattr(self, name) in known, "one of " + ", ".join(known))
         return rules

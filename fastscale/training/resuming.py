@@ -12,7 +12,7 @@ from fastscale.errors import InputError
 from fastscale.models.finite import not_finite
 from fastscale.training.checkpoint_io import read_checkpoint
 from fastscale.training.classifier import ImageClassifier
-from fastscale.training.optimizer import sgd
+from fastscale.training.optimizer import parameter_groups, sgd
 from fastscale.training.recipe import Recipe
 from fastscale.training.values import is_number, is_whole
 
@@ -172,13 +172,13 @@ def _optimizer(states: Any, module: ImageClassifier) -> str:
 
 
 def _in_groups(net: nn.Module, recipe: Recipe) -> list[torch.nn.Parameter]:
-    return [p for group in sgd(net, recipe, 0.0).param_groups for p in group["params"]]
+    return [p for group in parameter_groups(net, recipe, 0.0) for p in group["params"]]
 
 
 def _schedule(states: Any, module: ImageClassifier) -> str:
     if not isinstance(states, list) or len(states) != 1 or not isinstance(states[0], dict):
         return "it has no schedule's state"
-    first = [module.recipe.first_lr] * 2
+    first = [group["lr"] for group in parameter_groups(module.net, module.recipe, 0.0)]
     if states[0].get("base_lrs") != first or not is_whole(states[0].get("last_epoch"), 0, 10**12):
         return f"its schedule does not begin at the learning rate {first[0]:g}"
     return ""

@@ -1,0 +1,116 @@
+"""Fine-tuning: a run that starts from trained weights (`--weights`) instead of random ones.
+
+The body, all but the last layer, takes the weights. The last layer takes them too where the weights
+know every class of the data by name; else it starts anew. Images are normalised as the weights want
+them. What a run started from is its ancestry: in its settings, checkpoint and record.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fastscale.archs import Arch
+from fastscale.errors import InputError
+from fastscale.training.classes import outputs_by_name
+from fastscale.training.recipe import Recipe
+
+LAST = "head.fc."  # the last layer's weights
+DIGITS = 12  # of the weights' hash
+# of a network: what its tensors do not show
+FACTS = ("family", "block", "strides", "stem_stride", "activation", "padding", "norm_eps")
+
+
+@dataclass(frozen=True)
+class Start:
+    """Trained weights to start from. `name`: as the user wrote it; `tensors`: float32 on the CPU by
+    the names of `fastscale.build(arch)`; `classes`: names of the outputs, None where unknown;
+    `mean`, `std`: per channel of RGB, 0 to 255; `origin`: what is known of them, for the record."""
+
+    name: str
+    arch: Arch
+    tensors: dict[str, Tensor]
+    classes: tuple[str, ...] | None
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    origin: dict[str, Any]
+
+    @property
+    def digest(self) -> str:
+        """A hash of names, shapes and numbers, whatever file they came in."""
+        found = hashlib.sha256()
+        for name, value in sorted(self.tensors.items()):
+            found.update(f"{name} {list(value.shape)} {value.dtype}\n".encode())
+            found.update(value.contiguous().numpy().tobytes())
+        return found.hexdigest()[:DIGITS]
+
+    @property
+    def said(self) -> str:
+        """The weights in a line: name, and error where it is known."""
+        known = [f"{k} {v}" for k, v in self.origin.items() if k in ("data", "top1_error")]
+        return f"{self.name} ({', '.join(known)})" if known else self.name
+
+    @property
+    def ancestry(self) -> dict[str, Any]:
+        """For settings, checkpoint and record."""
+        return {**self.origin, "arch": self.arch.name, "hash": self.digest}
+
+
+# finds the weights of a name or path; InputError where there are none
+Opener = Callable[[str], Start]
+
+
+def freeze_body(net: nn.Module) -> None:
+    """All but the last layer stays as it is, the statistics of its batch norms too."""
+    last: nn.Module = net.head.fc  # type: ignore[union-attr, assignment]
+    net.requires_grad_(False).eval()
+    last.requires_grad_(True).train()
+
+
+def check_start(recipe: Recipe) -> None:
+    """InputError for a recipe that only makes sense with trained weights."""
+    given = "" if recipe.freeze == "none" else "freeze body"
+    if not given and recipe.body_lr != 1:
+        given = f"body_lr {recipe.body_lr:g}"
+    if given and not recipe.initial:
+        raise InputError(
+            f"recipe {recipe.name}: {given} is for fine-tuning: say with --weights NAME|PATH what "
+            "to start from (see `fastscale checkpoint list`), or take another recipe"
+        )
+
+
+def other_body(arch: Arch, start: Start, own: dict[str, Tensor]) -> str:
+    """What keeps the body of `start` from being that of `arch`, whose tensors are `own`; "" if
+    nothing does. Equal tensors do not make equal networks."""
+    for fact in FACTS:
+        if (here := getattr(arch, fact)) != (there := getattr(start.arch, fact)):
+            return f"{fact} {there}, not {here}"
+    body = {k: v.shape for k, v in start.tensors.items() if not k.startswith(LAST)}
+    mine = {k: v.shape for k, v in own.items() if not k.startswith(LAST)}
+    wrong = [k for k in sorted({*body, *mine}) if body.get(k) != mine.get(k)]
+    return f"{len(wrong)} of its tensors differ, as {wrong[0]}" if wrong else ""
+
+
+def load_start(net: nn.Module, arch: Arch, start: Start, there: Sequence[str], data: str) -> str:
+    """Puts the weights into `net`, a network of `arch` for the classes `there` of `data`; what was
+    done with its last layer, in words. InputError where they are of another body."""
+    own = net.state_dict()
+    if problem := other_body(arch, start, own):
+        raise InputError(
+            f"--weights {start.name}: of {start.arch.name}, whose body is not that of {arch.name} "
+            f"({problem}); train {start.arch.name}, or give weights of {arch.name}"
+        )
+    outputs = outputs_by_name(start.classes or (), there)
+    with torch.no_grad():
+        for name, value in start.tensors.items():
+            if not name.startswith(LAST):
+                own[name].copy_(value)
+        for name in ("weight", "bias") if outputs is not None else ():
+            own[LAST + name].copy_(start.tensors[LAST + name][list(outputs or ())])
+    if outputs is None:
+        return f"a new last layer for the {len(there)} classes of {data}"
+    of = "" if len(there) == len(start.classes or ()) else f" of {len(start.classes or ())}"
+    return f"its last layer too: it knows the {len(there)}{of} classes of {data} by name"
