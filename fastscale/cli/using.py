@@ -3,6 +3,7 @@
 import argparse
 import csv
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ def add_predict(verbs: Verbs) -> None:
     example = "fastscale predict photo.jpg --checkpoint regnety-tiny.dWr-x4_fashion-mnist"
     p = verbs.verb("predict", cmd_predict, example)
     p.add("image", None, "image files, or folders of them", nargs="+")
-    text = "a released name, a file, a run's folder (see `checkpoint list`)"
+    text = (
+        "a released name, a file (exported ones too), a run's folder; `checkpoint list` names some"
+    )
     p.add("--checkpoint", None, text, required=True, metavar="NAME")
     p.add("--top", whole(1, 1_000_000), "classes an image; default: 5", default=5)
     p.weights()
@@ -26,13 +29,18 @@ def add_predict(verbs: Verbs) -> None:
 
 def add_export(verbs: Verbs) -> None:
     """export."""
-    example = "fastscale export runs/regnety-tiny.dWr-x4.quick/seed0 --to onnx tiny.onnx"
+    example = "fastscale export runs/regnety-tiny.dWr-x4.quick/seed0 tiny.onnx"
     p = verbs.verb("export", cmd_export, example)
     p.add("checkpoint", None, "a released name, a file, or a run's folder")
-    p.add("file", Path, "what to write")
-    p.add("--to", ("onnx", "torch"), default="onnx")
+    p.add("file", Path, "what to write: .onnx, or .pt2 for torch.export")
+    p.add("--to", ("onnx", "torch"), "default: as the file's name ends")
     text = "pixels a side of the images it will take; default: the network's own"
     p.add("--resolution", whole(8, 4096), text)
+    what = p.add_mutually_exclusive_group()
+    text = "it takes images of any size, and cuts and resizes them itself"
+    what.add_argument("--any-size", action="store_true", help=text)
+    text = "leave the preprocessing out: it takes what `fastscale.transforms` gives"
+    what.add_argument("--normalised", action="store_true", help=text)
     p.weights()
     p.add("--unfused", bool, "keep batch norms as they are")
 
@@ -48,12 +56,11 @@ def add_report(verbs: Verbs) -> None:
 def cmd_predict(args: argparse.Namespace) -> int:
     """Predictions on stdout; a line on stderr for each unreadable image: exit code 1, or 2 if there
     was no readable one."""
-    from fastscale.release.load import open_checkpoint
-    from fastscale.release.predict import image_files, predict
+    from fastscale.release.predict import image_files, predict, predictor
 
     files = image_files(args.image)
     bad, rows = 0, []
-    for found in predict(open_checkpoint(args.checkpoint, args.weights), files, args.top):
+    for found in predict(predictor(args.checkpoint, args.weights), files, args.top):
         if found.problem:
             bad += 1
             print(f"error: {found.problem}", file=sys.stderr)
@@ -84,14 +91,30 @@ def show(row: dict[str, Any], as_csv: bool, first: bool) -> None:
 
 
 def cmd_export(args: argparse.Namespace) -> int:
-    """One file."""
-    from fastscale.release.export import EXPORTS
+    """One file, and what it takes."""
+    from fastscale.release.export import export
+    from fastscale.release.exported import SUFFIXES
 
-    written = EXPORTS[args.to](
-        args.checkpoint, args.file, args.resolution, not args.unfused, weights=args.weights
+    kinds = {suffix: kind for kind, suffix in SUFFIXES.items()}
+    found = export(
+        args.checkpoint,
+        args.file,
+        args.to or kinds.get(args.file.suffix, "onnx"),
+        args.resolution,
+        not args.unfused,
+        args.weights,
+        args.any_size,
+        args.normalised,
     )
-    size = written.stat().st_size / 1e6
-    print(f"{written}: {size:.1f} MB, takes normalised RGB images (N, 3, R, R), gives logits")
+    about, size = found.about, found.path.stat().st_size / 1e6
+    names = ", ".join(about.get("classes", ())[:4])
+    named = f" ({names}{', ...' if about['num_classes'] > 4 else ''})" if names else ""
+    print(
+        f"{found.path}: {size:.1f} MB, takes {about['takes']}, gives "
+        f"{' and '.join(about['outputs'])} of {about['num_classes']} classes{named}"
+    )
+    print(f"checked with {found.runtime}: logits within {found.difference:.1g} of the network's")
+    print(f"try it: fastscale predict photo.jpg --checkpoint {shlex.quote(str(found.path))}")
     return 0
 
 

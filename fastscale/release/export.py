@@ -1,125 +1,199 @@
 """A network as a file that runs without this package: ONNX, or torch.export's program (.pt2).
 
-Both take (N, 3, R, R) float32, normalised RGB (`fastscale.transforms`), any N at the one resolution R, and give (N, classes) logits.
+Its preprocessing is inside: it takes (N, R, R, 3) uint8 RGB, or with `any_size` (N, H, W, 3) and cuts
+and resizes them too, and gives `logits` and `probabilities`, each (N, classes). `normalised` leaves
+it out: (N, 3, R, R) float32 as `fastscale.transforms` gives it, to `logits`. Any N. The file says
+its classes, preprocessing and origin (`exported.read_about`), and is written only once its own
+runtime gave the network's outputs.
 """
 
 import copy
 import importlib.util
-import io
-import logging
 import os
 import shutil
-import warnings
-from collections.abc import Callable
-from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from fastscale.archs.check import check_resolution
 from fastscale.common import whole_file
 from fastscale.errors import InputError
+from fastscale.home import home
 from fastscale.models.finite import not_finite, where_not_finite
+from fastscale.release.checkpoint import Checkpoint
+from fastscale.release.export_writers import WRITERS, quiet, traced
+from fastscale.release.exported import LOGITS, PROBABILITIES, SUFFIXES, ExportedNetwork
+from fastscale.release.preprocess import Preprocessing
 
-NEEDED_FOR_ONNX = ("onnx", "onnxscript")
-INPUT, OUTPUT = "images", "logits"
+NEEDED_FOR_ONNX = ("onnx", "onnxscript", "onnxruntime")
+TOLERANCE = 1e-3  # of the largest output
 
 
-def export_onnx(
+@dataclass(frozen=True)
+class Exported:
+    """A written file. `about`: what it says of itself; `difference`: the largest of a logit from the
+    network's, by `runtime`."""
+
+    path: Path
+    about: dict[str, Any]
+    runtime: str
+    difference: float
+
+
+def export(
     network: "nn.Module | str",
     path: str | os.PathLike,
+    to: str = "onnx",
     resolution: int | None = None,
     fused: bool = True,
     weights: str = "auto",
-) -> Path:
-    """Writes `network` (a module, or what `fastscale.load` takes) as ONNX to `path` and returns it; input `images`, output `logits`.
+    any_size: bool = False,
+    normalised: bool = False,
+) -> Exported:
+    """Writes `network` (what `fastscale.load` takes, or a module, of which no preprocessing is known)
+    to `path` as "onnx" or "torch".
 
     `resolution`: pixels of a side; default: the network's own. `fused`: batch norms folded into
-    their convs. `weights`: as in `fastscale.load`. InputError without the packages onnx and
-    onnxscript, and for a network whose parameters, buffers or outputs are not finite.
+    their convs. `weights`: as in `fastscale.load`. InputError without the packages of the extra
+    `onnx`, for a network whose parameters, buffers or outputs are not finite, and where the file's
+    runtime gives other outputs.
     """
-    missing = [name for name in NEEDED_FOR_ONNX if importlib.util.find_spec(name) is None]
-    if missing:
+    target = _target(path, to)
+    if to == "onnx" and (missing := [n for n in NEEDED_FOR_ONNX if not _is_there(n)]):
         raise InputError(
-            f"ONNX export needs the Python packages {' and '.join(missing)}: pip install {' '.join(missing)}"
+            f"ONNX export needs the Python package{'s' * (len(missing) > 1)} "
+            f"{' and '.join(missing)}: {home().extra('onnx')}"
         )
-
-    def write(net: nn.Module, images: torch.Tensor, batch: Any, target: Path) -> None:
-        torch.onnx.export(
-            net,
-            (images,),
-            target,
-            dynamo=True,
-            dynamic_shapes=({0: batch},),
-            input_names=[INPUT],
-            output_names=[OUTPUT],
-            external_data=False,
-            verbose=False,
-        )
-
-    return _export(network, path, "onnx", resolution, fused, weights, write)
-
-
-def export_torch(
-    network: "nn.Module | str",
-    path: str | os.PathLike,
-    resolution: int | None = None,
-    fused: bool = True,
-    weights: str = "auto",
-) -> Path:
-    """As `export_onnx`, for `torch.export.load(path).module()`."""
-
-    def write(net: nn.Module, images: torch.Tensor, batch: Any, target: Path) -> None:
-        made = io.BytesIO()  # torch ends the process where its own writing to a full disk fails
-        torch.export.save(torch.export.export(net, (images,), dynamic_shapes=({0: batch},)), made)
-        target.write_bytes(made.getbuffer())
-
-    return _export(network, path, "torch", resolution, fused, weights, write)
+    if isinstance(network, nn.Module):
+        checkpoint, original = None, network
+    else:
+        checkpoint = _opened(network, weights)
+        original = checkpoint.network()
+    net = _network(original, fused)
+    side = _side(net.arch, resolution)
+    check_finite(net, side)
+    prepare = None if checkpoint is None or normalised else _at(checkpoint.preprocessing(), side)
+    if any_size and prepare is None:
+        raise InputError("images of any size need the preprocessing inside: leave normalised out")
+    about = _about(net, checkpoint, side, prepare, any_size)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory() as folder, quiet(), torch.no_grad():
+        made = Path(folder) / f"network{SUFFIXES[to]}"  # torch.export looks at the suffix
+        WRITERS[to](traced(net, side, prepare, any_size), about, made)
+        difference, runtime = _checked(made, _network(original, False), side, prepare, any_size)
+        with open(made, "rb") as file, whole_file(target) as out:
+            shutil.copyfileobj(file, out, 1 << 20)
+    return Exported(target, about, runtime, difference)
 
 
-EXPORTS: dict[str, Callable[..., Path]] = {"onnx": export_onnx, "torch": export_torch}
-SUFFIXES = {"onnx": ".onnx", "torch": ".pt2"}
+def export_onnx(network: "nn.Module | str", path: str | os.PathLike, **options: Any) -> Path:
+    """`export(..., "onnx")`; returns the path."""
+    return export(network, path, "onnx", **options).path
 
 
-def _export(
-    network: "nn.Module | str",
-    path: str | os.PathLike,
-    kind: str,
-    resolution: int | None,
-    fused: bool,
-    weights: str,
-    write: Callable[..., None],
-) -> Path:
-    target, suffix = Path(path), SUFFIXES[kind]
+def export_torch(network: "nn.Module | str", path: str | os.PathLike, **options: Any) -> Path:
+    """`export(..., "torch")`, for `torch.export.load(path).module()`; returns the path."""
+    return export(network, path, "torch", **options).path
+
+
+def _checked(
+    made: Path, net: Any, side: int, prepare: Preprocessing | None, any_size: bool
+) -> tuple[float, str]:
+    """(largest difference, runtime) between the file's logits and the network's own, on one image
+    and on three. InputError where they are not the same up to rounding."""
+    found, worst = ExportedNetwork(made), 0.0
+    numbers = np.random.default_rng(0)
+    for count in (1, 3):
+        if prepare is None:
+            images: np.ndarray = numbers.standard_normal((count, 3, side, side), dtype=np.float32)
+            seen = torch.from_numpy(images)
+        else:
+            size = [prepare.test_resolution + 40 * count, 3 * side] if any_size else [side, side]
+            images = numbers.integers(0, 256, (count, *size, 3), dtype=np.uint8)
+            at_once = prepare if any_size else replace(prepare, test_resolution=side)
+            seen = torch.stack([at_once(image) for image in images])
+        wanted = net(seen).numpy()
+        difference = float(np.abs(found.logits(images) - wanted).max())
+        if not difference <= TOLERANCE * max(1.0, float(np.abs(wanted).max())):
+            raise InputError(
+                f"not exported: with {found.runtime} the file's outputs differ from the network's "
+                f"by up to {difference:.2g}; --unfused may help"
+            )
+        worst = max(worst, difference)
+    return worst, found.runtime
+
+
+def _about(
+    net: Any,
+    checkpoint: Checkpoint | None,
+    side: int,
+    prepare: Preprocessing | None,
+    any_size: bool,
+) -> dict[str, Any]:
+    """What the file says of itself; None left out."""
+    kind = "any" if any_size else "pixels" if prepare else "normalised"
+    told = {
+        "input": kind,
+        "takes": {
+            "any": "uint8 RGB images (N, H, W, 3) of any size",
+            "pixels": f"uint8 RGB images (N, {side}, {side}, 3)",
+            "normalised": f"normalised float32 RGB images (N, 3, {side}, {side})",
+        }[kind],
+        "outputs": [LOGITS] if prepare is None else [LOGITS, PROBABILITIES],
+        "arch": net.arch.name,
+        "num_classes": net.num_classes,
+        "resolution": side,
+    }
+    if checkpoint is not None:
+        own = checkpoint.about
+        shown = ("classes", "data", "run", "seed", "weights", "source", "licence")
+        told |= {name: getattr(own, name) for name in shown}
+        told["preprocessing"] = asdict(_at(checkpoint.preprocessing(), side))
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _target(path: str | os.PathLike, to: str) -> Path:
+    target, suffix = Path(path), SUFFIXES[to]
     if target.is_dir():
         raise InputError(
             f"{path}: is a folder; give the file to write, as {target / f'network{suffix}'}"
         )
     if target.suffix != suffix:
         raise InputError(
-            f"{path}: a file of --to {kind} ends in {suffix}, as {target.with_suffix(suffix).name}"
+            f"{path}: a file of --to {to} ends in {suffix}, as {target.with_suffix(suffix).name}"
         )
-    net = _network(network, fused, weights)
-    side = net.arch.resolution if resolution is None else resolution
-    if isinstance(side, int) and side < net.arch.total_stride:
-        raise InputError(
-            f"resolution {side} is too small for {net.arch.name}: "
-            f"give at least {net.arch.total_stride}"
-        )
-    check_resolution(net.arch.name, side, net.arch.total_stride)
-    # two images: of one, the exporter would conclude that there is always one
-    images = torch.zeros(2, 3, side, side)
-    check_finite(net, side)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory() as folder, _quiet(), torch.no_grad():
-        made = Path(folder) / f"network{suffix}"  # torch.export looks at the suffix
-        write(net, images, torch.export.Dim("batch", min=1), made)
-        with open(made, "rb") as file, whole_file(target) as out:
-            shutil.copyfileobj(file, out, 1 << 20)
     return target
+
+
+def _is_there(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
+
+
+def _opened(what: str, weights: str) -> Checkpoint:
+    from fastscale.release.load import open_checkpoint
+
+    return open_checkpoint(what, weights)
+
+
+def _side(arch: Any, resolution: int | None) -> int:
+    side = arch.resolution if resolution is None else resolution
+    if isinstance(side, int) and side < arch.total_stride:
+        raise InputError(
+            f"resolution {side} is too small for {arch.name}: give at least {arch.total_stride}"
+        )
+    check_resolution(arch.name, side, arch.total_stride)
+    return side
+
+
+def _at(prepare: Preprocessing, side: int) -> Preprocessing:
+    """The same share of an image, at another resolution."""
+    whole = round(prepare.test_resolution * side / prepare.resolution)
+    return replace(prepare, resolution=side, test_resolution=whole)
 
 
 def check_finite(net: nn.Module, side: int) -> None:
@@ -134,11 +208,7 @@ def check_finite(net: nn.Module, side: int) -> None:
         )
 
 
-def _network(network: "nn.Module | str", fused: bool, weights: str) -> Any:
-    if not isinstance(network, nn.Module):
-        from fastscale.release.load import load
-
-        network = load(network, weights=weights)
+def _network(network: nn.Module, fused: bool) -> Any:
     if not hasattr(network, "arch"):
         raise InputError(
             f"{type(network).__name__}: not a network of fastscale.build or fastscale.load"
@@ -150,17 +220,3 @@ def _network(network: "nn.Module | str", fused: bool, weights: str) -> Any:
 
         return fuse(own)
     return own
-
-
-@contextmanager
-def _quiet():
-    """Without what the exporters say about themselves."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)

@@ -1,19 +1,24 @@
-"""`fastscale predict`: the classes that a checkpoint gives to images, the likeliest first."""
+"""`fastscale predict`: the classes that a checkpoint, or an exported file, gives to images, the
+likeliest first."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
-import torch
+import numpy as np
 
 from fastscale.archs.check import said_number
 from fastscale.common import read_bytes
 from fastscale.data.images import Say, decode
 from fastscale.data.scan import SUFFIXES, Scan, one_line
 from fastscale.errors import InputError
-from fastscale.models.finite import where_not_finite
 from fastscale.release import places
-from fastscale.release.checkpoint import Checkpoint
+from fastscale.release.exported import SUFFIXES as SUFFIXES_EXPORTED
+from fastscale.release.exported import ExportedNetwork
+
+if TYPE_CHECKING:
+    from fastscale.release.checkpoint import Checkpoint
 
 BATCH = 32
 LARGEST = 1 << 30  # bytes of an image file
@@ -49,42 +54,69 @@ def image_files(names: Iterable[str], say: Say = places.say) -> list[Path]:
     return out
 
 
-def predict(checkpoint: Checkpoint, files: Iterable[Path], top: int = 5) -> Iterator[Prediction]:
+class Predictor(Protocol):
+    """A network with its preprocessing and classes: `OfCheckpoint`, `exported.ExportedNetwork`."""
+
+    @property
+    def num_classes(self) -> int:
+        """How many."""
+
+    def prepare(self, image: Any) -> np.ndarray:
+        """A PIL image as the network sees it."""
+
+    def probabilities(self, images: list[np.ndarray]) -> np.ndarray:
+        """(N, classes) of N prepared images."""
+
+    def class_name(self, index: int) -> str:
+        """Of a label."""
+
+    def why_not_finite(self, image: np.ndarray) -> str:
+        """What to say of an image whose probabilities are no numbers."""
+
+
+class OfCheckpoint:
+    """The network of a checkpoint."""
+
+    def __init__(self, checkpoint: "Checkpoint"):
+        self.net, self.prepare = checkpoint.network(), checkpoint.preprocessing().normalised
+        self.num_classes, self.class_name = checkpoint.about.num_classes, checkpoint.class_name
+
+    def probabilities(self, images: list[np.ndarray]) -> np.ndarray:
+        """(N, classes)."""
+        import torch
+
+        with torch.inference_mode():
+            return self.net(torch.from_numpy(np.stack(images))).softmax(1).numpy()
+
+    def why_not_finite(self, image: np.ndarray) -> str:
+        """Names the layer."""
+        import torch
+
+        from fastscale.models.finite import where_not_finite
+
+        layer = where_not_finite(self.net, torch.from_numpy(image[None]))
+        return f"the network's outputs are not finite numbers, from {layer} on"
+
+
+def predictor(name: str, weights: str = "auto") -> Predictor:
+    """Of what `fastscale.load` takes, or of an exported file: an .onnx needs no torch."""
+    if name.endswith(tuple(SUFFIXES_EXPORTED.values())):
+        if weights != "auto":
+            raise InputError(f"{one_line(name)}: holds one set of weights; leave --weights out")
+        return ExportedNetwork(name)
+    from fastscale.release.load import open_checkpoint
+
+    return OfCheckpoint(open_checkpoint(name, weights))
+
+
+def predict(network: Predictor, files: Iterable[Path], top: int = 5) -> Iterator[Prediction]:
     """One prediction a file, in order; an unreadable one has a `problem`. `top`: classes given, at most all."""
     if isinstance(top, bool) or not isinstance(top, int) or top < 1:
         raise InputError(f"--top must be at least 1, got {said_number(top)}")
-    net, prepare, top = (
-        checkpoint.network(),
-        checkpoint.preprocessing(),
-        min(top, checkpoint.about.num_classes),
-    )
-
-    def flush(waiting: list[tuple[str, torch.Tensor | str]]) -> Iterator[Prediction]:
-        images = [x for _, x in waiting if isinstance(x, torch.Tensor)]
-        rows: Iterator[tuple[torch.Tensor, torch.Tensor]] = iter(())
-        fine: Iterator[bool] = iter(())
-        if images:
-            with torch.inference_mode():
-                logits = net(torch.stack(images))
-                fine = iter(logits.isfinite().all(1).tolist())
-                rows = iter(zip(*logits.softmax(1).topk(top), strict=True))
-        for name, x in waiting:
-            if isinstance(x, str):
-                yield Prediction(name, problem=x)
-            else:
-                shares, numbers = next(rows)
-                if not next(fine):
-                    layer = where_not_finite(net, x.unsqueeze(0))
-                    text = f"the network's outputs are not finite numbers, from {layer} on"
-                    yield Prediction(name, problem=f"{one_line(name)}: {text}")
-                    continue
-                pairs = zip(numbers.tolist(), shares.tolist(), strict=True)
-                yield Prediction(name, tuple((checkpoint.class_name(k), k, p) for k, p in pairs))
-
-    waiting: list[tuple[str, torch.Tensor | str]] = []
+    waiting: list[tuple[str, np.ndarray | str]] = []
     for file in files:
         try:
-            waiting.append((str(file), prepare(decode(read_bytes(file, LARGEST)))))
+            waiting.append((str(file), network.prepare(decode(read_bytes(file, LARGEST)))))
         except Exception as error:  # whatever a damaged image makes its decoder raise
             reason = (
                 getattr(error, "strerror", None)
@@ -93,6 +125,24 @@ def predict(checkpoint: Checkpoint, files: Iterable[Path], top: int = 5) -> Iter
             )
             waiting.append((str(file), f"{one_line(file)}: unreadable ({reason[:120]})"))
         if len(waiting) == BATCH:
-            yield from flush(waiting)
+            yield from _predicted(network, waiting, top)
             waiting = []
-    yield from flush(waiting)
+    yield from _predicted(network, waiting, top)
+
+
+def _predicted(
+    network: Predictor, waiting: list[tuple[str, np.ndarray | str]], top: int
+) -> Iterator[Prediction]:
+    """Of prepared images, and of problems."""
+    images = [x for _, x in waiting if not isinstance(x, str)]
+    rows = iter(network.probabilities(images) if images else ())
+    for name, x in waiting:
+        if isinstance(x, str):
+            yield Prediction(name, problem=x)
+            continue
+        shares = next(rows)
+        if not np.isfinite(shares).all():
+            yield Prediction(name, problem=f"{one_line(name)}: {network.why_not_finite(x)}")
+            continue
+        best = np.argsort(-shares, kind="stable")[:top].tolist()
+        yield Prediction(name, tuple((network.class_name(k), k, float(shares[k])) for k in best))

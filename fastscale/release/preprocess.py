@@ -1,15 +1,17 @@
 """Test preprocessing: an image as the validation loaders cut, resize and normalise it (fastscale/data/framing.py)."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from PIL import Image, ImageOps
-from torch import Tensor
 
 from fastscale.data.framing import Framing, cut
 from fastscale.data.images import to_rgb
 from fastscale.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -24,13 +26,19 @@ class Preprocessing:
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
-    def __call__(self, image: "Image.Image | np.ndarray") -> Tensor:
+    def __call__(self, image: "Image.Image | np.ndarray") -> "Tensor":
         """`image`: PIL in any mode, or a uint8 array (H, W, 3) RGB or (H, W) grey. InputError for anything else."""
+        import torch
+
+        return torch.from_numpy(self.normalised(image))
+
+    def normalised(self, image: "Image.Image | np.ndarray") -> np.ndarray:
+        """The same as an array."""
         pixels = self.pixels(image).astype(np.float32)
         normal = (pixels - np.array(self.mean, dtype=np.float32)) / np.array(
             self.std, dtype=np.float32
         )
-        return torch.from_numpy(np.ascontiguousarray(normal.transpose(2, 0, 1)))
+        return np.ascontiguousarray(normal.transpose(2, 0, 1))
 
     def pixels(self, image: "Image.Image | np.ndarray") -> np.ndarray:
         """(R, R, 3) uint8 RGB: what a loader hands over."""

@@ -11,8 +11,7 @@ from PIL import Image
 
 import fastscale as fs
 from fastscale.cli import main
-from fastscale.release.load import open_checkpoint
-from fastscale.release.predict import BATCH, predict
+from fastscale.release.predict import BATCH, predict, predictor
 
 
 @pytest.fixture
@@ -156,7 +155,7 @@ def test_a_newline_in_a_files_name_ends_no_line(capsys, images, name):
 
 def test_more_images_than_a_batch_stay_in_order(images, name):
     files = [images / ("a.png" if i % 3 else "b.jpg") for i in range(2 * BATCH + 1)]
-    found = list(predict(open_checkpoint(name), files, top=1))
+    found = list(predict(predictor(name), files, top=1))
     assert [f.image for f in found] == [str(f) for f in files] and len(
         {f.top[0][2] for f in found if f.image.endswith("a.png")}
     ) <= 2

@@ -8,8 +8,7 @@ from PIL import Image
 import fastscale as fs
 from fastscale.data.images import decode
 from fastscale.errors import InputError
-from fastscale.release.load import open_checkpoint
-from fastscale.release.predict import predict
+from fastscale.release.predict import predict, predictor
 
 
 @pytest.mark.parametrize("size", [(48, 32), (31, 57), (32, 32), (200, 90)])
@@ -100,6 +99,6 @@ def test_a_photograph_is_turned_once_as_its_exif_says(orientation, kind, release
     found = []
     for path in (file, tmp_path / "upright.png"):
         Image.fromarray(upright).save(tmp_path / "upright.png")
-        (seen,) = predict(open_checkpoint(entry.name), [path], top=3)
+        (seen,) = predict(predictor(entry.name), [path], top=3)
         found.append({name: share for name, _, share in seen.top})
     assert found[0] == pytest.approx(found[1], abs=1e-2 if kind == "JPEG" else 1e-6)
