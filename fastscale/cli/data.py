@@ -8,7 +8,8 @@ from fastscale.cli.signals import ended_by_signals
 from fastscale.errors import InputError
 
 SOURCE = (
-    "fashion-mnist, cifar10, imagenette, imagenet, or a folder or archive of train|val/<class>/*"
+    "fashion-mnist, cifar10, imagenette, imagenet, or a folder or archive of <class>/* or "
+    "train|val/<class>/*"
 )
 
 
@@ -21,7 +22,7 @@ VERBS = {
 def add_data(verbs: Verbs) -> None:
     """data write, data verify."""
     data = verbs.group("data", VERBS)
-    p = data.verb("write", cmd_write, "fastscale data write fashion-mnist")
+    p = data.verb("write", cmd_write, "fastscale data write folder:PHOTOS --val 0.2")
     p.add("source", None, SOURCE)
     _add_places(p, "folder to write to; default: the one where `fit` looks")
     p.add("--max-resolution", whole(1, 65535), "longest side stored, in pixels")
@@ -31,6 +32,11 @@ def add_data(verbs: Verbs) -> None:
     p.add("--raw-share", real(0, 1), text, default=0.0)
     p.add("--workers", whole(0, 1024), "processes; default: the cores of this machine")
     p.add("--skip-broken", bool, "leave broken images out instead of failing")
+    text = (
+        "share of each class kept for validation, where the images lie in one folder of class "
+        "folders; default: 0.2, or the share of before"
+    )
+    p.add("--val", real(0.001, 0.999), text, metavar="SHARE")
     p.add("--limit", whole(1), "only so many images of each split, for a trial")
     p = data.verb("verify", cmd_verify, "fastscale data verify fashion-mnist")
     p.add("source", None, f"{SOURCE}; default: all that are written here", nargs="?")

@@ -81,10 +81,7 @@ class CifarArchive(ArchiveSource):
 
     def tree(self, splits: tuple[str, ...] = SPLITS) -> Path:
         """The unpacked folder with train/ and val/, or with the binary edition's files."""
-        folder = self.unpacked()
-        if not folder.is_dir():
-            raise InputError(f"{self.archive} is not unpacked yet; do it with: {self.command}")
-        return tree_or_binary(folder)
+        return tree_or_binary(self.base)
 
     @property
     def classes(self) -> tuple[str, ...]:

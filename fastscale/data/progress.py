@@ -24,8 +24,9 @@ class Progress(tqdm):
         super().__init__(desc=title, total=total, **{**own, **options})
 
     def display(self, msg: str | None = None, pos: int | None = None) -> None:
-        """A line, while it goes on."""
-        if self.total is None or self.n < self.total:
+        """A line, while it goes on; none where too little is done to tell what is left."""
+        early = self.total is not None and 0 < self.n < min(100, self.total / 50)
+        if not early and (self.total is None or self.n < self.total):
             self.say(str(self))
 
     def close(self) -> None:

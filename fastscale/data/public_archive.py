@@ -7,7 +7,6 @@ from typing import ClassVar
 
 from fastscale.data import archives
 from fastscale.data.download import download
-from fastscale.data.folder import SPLITS
 from fastscale.data.images import Say
 from fastscale.data.source_kinds import ArchiveSource
 from fastscale.errors import InputError
@@ -27,12 +26,13 @@ class PublicArchive(ArchiveSource):
     def place(self) -> str:
         return ""  # the archive is removed when it is unpacked
 
-    def tree(self, splits: tuple[str, ...] = SPLITS) -> Path:
+    @property
+    def base(self) -> Path:
         if not self.unpacked().is_dir():
             raise InputError(
                 f"{self.name} is not in {self.unpacked()} yet; fetch it with: {self.command}"
             )
-        return super().tree(splits)
+        return self.unpacked()
 
     def fetch(self, progress: Say = print) -> None:
         if not self.unpacked().is_dir():

@@ -22,6 +22,7 @@ from fastscale.data.folder import (
 )
 from fastscale.data.images import ImageSet, Say
 from fastscale.data.paths import beton_folder, data_root, write_command
+from fastscale.data.splitting import one_folder, said, split_of
 from fastscale.errors import InputError
 
 PHOTO_SIDE = 500  # longer side of stored photographs: ImageNet's are 500 x 375 or so
@@ -36,6 +37,7 @@ class Source:
     mean: tuple[float, ...] = IMAGENET_MEAN
     std: tuple[float, ...] = IMAGENET_STD
     max_resolution: int | None = PHOTO_SIDE
+    val_share: float | None = None  # of each class, of images that lie in one folder
 
     def __init__(self, name: str, spec: str, data_dir: str | os.PathLike[str] | None = None):
         self.name, self.spec, self.data_dir = name, spec, data_dir
@@ -50,7 +52,7 @@ class Source:
         self, settings: Mapping[str, Any], out: str | os.PathLike[str] | None = None
     ) -> str:
         """The command that writes it in this form (max_resolution, jpeg_quality, ...)."""
-        own = {k: v for k, v in settings.items() if v not in (None, 0)}
+        own = {k: v for k, v in {"val": self.val_share, **settings}.items() if v not in (None, 0)}
         if own.get("max_resolution") == self.max_resolution:
             own.pop("max_resolution", None)
         return write_command(self.spec, self.data_dir, {"out": out, **own})
@@ -114,7 +116,13 @@ def lock(path: Path, say: Say) -> Iterator[None]:
 
 
 class FolderSource(Source):
-    """A tree `train|val/<class>/*` on this machine: ImageNet, or the user's own."""
+    """A tree `train|val/<class>/*` on this machine: ImageNet, or the user's own.
+
+    `own`: the user's own. One folder of class folders, or train/ alone, will do, and is split
+    (splitting.py); `val_share` None: by the share that was noted.
+    """
+
+    own = False
 
     def __init__(
         self, root: Path, name: str, spec: str, data_dir: str | os.PathLike[str] | None = None
@@ -123,35 +131,77 @@ class FolderSource(Source):
         self.root = root
 
     @property
+    def base(self) -> Path:
+        """The folder in which images are looked for; InputError where it is not there yet."""
+        return self.root
+
+    @property
     def images_at(self) -> Path | None:
         return self.root
 
+    @property
+    def note(self) -> Path:
+        """The file that says which images of one folder are kept for validation."""
+        return self.home / "split.json"
+
     def tree(self, splits: tuple[str, ...] = SPLITS) -> Path:
         """The folder that holds the folders of these splits."""
-        found = find_tree(self.root, splits=splits)
+        found = find_tree(self.base, splits=splits)
         if found is None:
-            raise InputError(f"{self.root}: no folder with {_wanted(splits)} there")
+            wanted = " and ".join(f"{s}/<class>/*" for s in splits)
+            either = ", nor one with <class>/* alone" if self.own else ""
+            raise InputError(f"{self.root}: no folder with {wanted} there{either}")
         return found
+
+    def to_be_split(self) -> Path | None:
+        """The one folder of class folders that is split; None where train/ and val/ are there."""
+        if not self.own or find_tree(self.base) is not None:
+            return None
+        return one_folder(self.base)
+
+    def folder_of(self, split: str) -> Path:
+        """Under which the files of a split's images are named."""
+        return self.to_be_split() or split_folder(self.tree(), split)
 
     @property
     def classes(self) -> tuple[str, ...]:
+        if folder := self.to_be_split():
+            return class_folders(folder)
         tree = self.tree()
         train, val = (class_folders(split_folder(tree, split)) for split in SPLITS)
         return same_classes(train, val, tree)
 
     def fetch(self, progress: Say = print) -> None:
-        self.tree()
+        self.check(progress)
+
+    def check(self, say: Say) -> None:
+        """InputError where its images cannot be used; a split is said in a line."""
+        folder = self.to_be_split()
+        if folder is None:
+            self.tree()
+        else:
+            whole = FolderSet(folder)
+            if len(whole.classes) < 2:
+                raise InputError(
+                    f"{folder}: holds images of one class alone; wanted a folder for each class"
+                )
+            split = split_of(whole, self.note, self.val_share)
+            say(said(self.name, split, self.note, len(whole.classes)))
 
     def split(self, name: str, *, alone: bool = False) -> ImageSet:
         self.check_split(name)
+        cache = self.home / f"digest-{name}.json"
+        folder = self.to_be_split()
+        if folder is not None:
+            whole = FolderSet(folder, cache)
+            if alone and not self.note.is_file():
+                return whole  # never trained on: all of it can be evaluated
+            kept = split_of(whole, self.note, self.val_share).kept
+            return whole.only(file for file, side in kept.items() if side is (name == "val"))
         if not alone:
             _ = self.classes  # both splits must agree
         tree = self.tree((name,) if alone else SPLITS)
-        return FolderSet(split_folder(tree, name), self.home / f"digest-{name}.json")
-
-
-def _wanted(splits: tuple[str, ...]) -> str:
-    return " and ".join(f"{s}/<class>/*" for s in splits)
+        return FolderSet(split_folder(tree, name), cache)
 
 
 class ArchiveSource(FolderSource):
@@ -186,14 +236,12 @@ class ArchiveSource(FolderSource):
         s = self.archive.stat()
         return s.st_size, s.st_mtime_ns
 
-    def tree(self, splits: tuple[str, ...] = SPLITS) -> Path:
+    @property
+    def base(self) -> Path:
         folder = self.unpacked()
         if not folder.is_dir():
             raise InputError(f"{self.archive} is not unpacked yet; do it with: {self.command}")
-        found = find_tree(folder, splits=splits)
-        if found is None:
-            raise InputError(f"{self.archive}: holds no {_wanted(splits)}")
-        return found
+        return folder
 
     def fetch(self, progress: Say = print) -> None:
         if not self.unpacked().is_dir():
@@ -206,7 +254,7 @@ class ArchiveSource(FolderSource):
                         shutil.rmtree(old, ignore_errors=True)
                     archives.unpack(self.archive, target, progress)
         try:
-            self.tree()
+            self.check(progress)
         except InputError:
             shutil.rmtree(
                 self.unpacked(), ignore_errors=True

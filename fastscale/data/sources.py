@@ -24,9 +24,10 @@ def path_source(
     path = path.expanduser().absolute()
     stem = path.name.split(".")[0] or "images"
     stem = "".join(c if c.isprintable() else "_" for c in stem)  # it goes into records, and lines
-    name = name or f"{stem}-{short_hash(path.resolve())}"
     kind = ArchiveSource if archives.is_archive(path) and not path.is_dir() else FolderSource
-    return kind(path, name, spec, data_dir)
+    found = kind(path, name or f"{stem}-{short_hash(path.resolve())}", spec, data_dir)
+    found.own = name is None
+    return found
 
 
 def source(spec: str, data_dir: str | os.PathLike[str] | None = None) -> Source:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from fastscale.data.folder import folders_stamp, split_folder
+from fastscale.data.folder import folders_stamp
 from fastscale.data.identity import labels_digest
 from fastscale.data.images import ImageSet
 from fastscale.data.info import BetonInfo
@@ -74,7 +74,7 @@ def _classes(info: BetonInfo, images: ImageSet) -> str:
 def _same_folders(source: Source, info: BetonInfo) -> bool:
     if not isinstance(source, FolderSource):
         return False
-    root = split_folder(source.tree(), info.split)
+    root = source.folder_of(info.split)
     try:
         return folders_stamp(root, info.folders) == info.folders_stamp
     except OSError:

@@ -17,7 +17,7 @@ from fastscale.data.encode import Settings
 from fastscale.data.folder import SPLITS
 from fastscale.data.images import Say
 from fastscale.data.info import BetonInfo
-from fastscale.data.source_kinds import Source, lock
+from fastscale.data.source_kinds import FolderSource, Source, lock
 from fastscale.data.sources import source
 from fastscale.data.split_writer import SplitWriter
 from fastscale.data.upgrade import from_the_store
@@ -57,6 +57,7 @@ def write(
     workers: int | None = None,
     skip_broken: bool = False,
     limit: int | None = None,
+    val: float | None = None,
     progress: Say | None = None,
     data_dir: str | os.PathLike[str] | None = None,
 ) -> dict[str, BetonInfo]:
@@ -66,7 +67,9 @@ def write(
     `max_resolution`: longer side in pixels, None: the source's own (500 for photographs, unchanged
     for small sets). Images with no side above 64 are stored raw, others as JPEG but for `raw_share`
     of them. `jpeg_quality` None: JPEG files that are small enough are kept byte by byte. `limit`:
-    only so many images of each split, for a trial.
+    only so many images of each split, for a trial. `val`: the share of each class that is kept for
+    validation, where the user's images lie in one folder of class folders; None: the one that they
+    were split by before, else a fifth.
     A split already written from the same images, labels and classes with the same settings is kept;
     one of an earlier version is brought up to date where its content proves to match.
     `progress` gets lines of text (default: print).
@@ -78,6 +81,10 @@ def write(
         source = _source(source, data_dir)
     if limit is not None and limit < 1:
         raise InputError(f"limit {limit}: wanted at least 1 image")
+    if val is not None:
+        if not (isinstance(source, FolderSource) and source.own):
+            raise InputError(f"--val: {source.name} has validation images of its own")
+        source.val_share = val
     largest = source.max_resolution if max_resolution is None else max_resolution
     settings = Settings(largest, jpeg_quality, raw_share)
     folder = Path(out_dir).expanduser().absolute() if out_dir is not None else source.betons
@@ -87,6 +94,8 @@ def write(
         if found := _without_images(source, folder, say):
             return found
         raise
+    if isinstance(source, FolderSource) and val is not None and source.to_be_split() is None:
+        raise InputError(f"--val: {source.root} has validation images in a folder of their own")
     infos: dict[str, BetonInfo] = {}
     broken: list[str] = []
     with lock(folder / ".write.lock", say):

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from fastscale.counts import complexity
+from fastscale.data.first_write import keep_split
 from fastscale.data.module import ImageData
 from fastscale.errors import InputError
 from fastscale.models.finite import not_finite
@@ -27,7 +29,7 @@ from fastscale.training.checkpoint_io import load_weights, read_checkpoint
 from fastscale.training.classes import match_classes
 from fastscale.training.classifier import ImageClassifier
 from fastscale.training.fit import quiet
-from fastscale.training.options import check_evaluation
+from fastscale.training.options import check_evaluation, value_of
 from fastscale.training.processes import end_with_parent, loss_is_said, named_as_parent
 from fastscale.training.recipe import Recipe
 from fastscale.training.trainer_cli import TrainerCLI, final_errors, run_config
@@ -123,6 +125,8 @@ def errors_of(
         loader = own.get("loader") or "auto"
         # they show the same validation pixels, and resident images must fit into the memory
         config["data"]["loader"] = "ffcv" if loader == "resident" else loader
+        with suppress(InputError):  # what is wrong with the images is said when they are opened
+            keep_split(config["data"]["source"], value_of("--data.data_dir", arguments))
     config["data"]["only_val"] = True
     cli = TrainerCLI({**config, "seed_everything": settings["seed"]}, arguments)
     check_evaluation(cli.config["trainer"])

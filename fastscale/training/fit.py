@@ -17,6 +17,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from fastscale.archs.names import NetworkName, RunName, network_and_recipe
 from fastscale.common import write_whole
+from fastscale.data.first_write import write_first
 from fastscale.data.module import ImageData
 from fastscale.errors import InputError, RunError
 from fastscale.records import Record, RecordStore
@@ -92,6 +93,7 @@ class _Run:
     ) -> None:
         self.stopping, self.restart, self.first = stopping, restart, speaks()
         self.cuda_graph = cuda_graph
+        _write_first(arguments)
         config = _config(run, arguments)
         self.cli = TrainerCLI(config, arguments)
         self.module, self.data = self.cli.model, self.cli.datamodule
@@ -259,12 +261,24 @@ def _config(run: str | None, arguments: list[str]) -> dict[str, Any]:
     return {}
 
 
-def _recipe_by_size(network: NetworkName, arguments: list[str]) -> Recipe:
+def _write_first(arguments: list[str]) -> None:
+    """Images of one's own are written at their first use; it is said."""
     check_arguments(arguments)
+    names = ("source", "data_dir", "loader")
+    spec, data_dir, loader = (value_of(f"--data.{name}", arguments) for name in names)
+    if spec is not None:
+        write_first(spec, data_dir, loader, _say)
+
+
+def _say(line: str) -> None:
+    if speaks():
+        print(line, flush=True)
+
+
+def _recipe_by_size(network: NetworkName, arguments: list[str]) -> Recipe:
     spec, data_dir = (value_of(f"--data.{name}", arguments) for name in ("source", "data_dir"))
     chosen = recipe_of_data(spec, data_dir, network)
-    if speaks():
-        print(chosen.line, flush=True)
+    _say(chosen.line)
     return chosen.recipe
 
 

@@ -112,7 +112,7 @@ def test_an_archive_of_something_else_is_not_kept(tmp_path, lines):
     (tmp_path / "x").mkdir()
     (tmp_path / "x" / "readme").write_text("x")
     s = source(shutil.make_archive(str(tmp_path / "docs"), "zip", tmp_path / "x"))
-    with pytest.raises(InputError, match="holds no train/"):
+    with pytest.raises(InputError, match="no folder with train/"):
         s.fetch(lines)
     assert not list(s.home.glob("unpacked*"))
 

@@ -1,0 +1,42 @@
+"""The user's own images, written for FFCV at their first use, so that one command trains on them."""
+
+from __future__ import annotations
+
+import os
+
+from fastscale.data.choice import have_ffcv
+from fastscale.data.images import Say
+from fastscale.data.source_kinds import FolderSource
+from fastscale.data.sources import source as find_source
+from fastscale.data.write import BrokenImages, write
+from fastscale.errors import InputError
+
+
+def write_first(
+    spec: str, data_dir: str | os.PathLike[str] | None, loader: str | None, say: Say = print
+) -> None:
+    """Write a folder or archive of the user's own, where nothing is written of it and the loader
+    would read what is written. InputError for broken images, too."""
+    source = find_source(spec, data_dir)
+    reads = have_ffcv() and loader in (None, "auto", "ffcv", "resident")
+    if not (reads and isinstance(source, FolderSource) and source.own):
+        return
+    if any((source.betons / f"{split}.beton").exists() for split in ("train", "val")):
+        return
+    say(f"{source.name}: written for the loader, once, as by: {source.command}")
+    try:
+        write(source, progress=say)
+    except BrokenImages as error:
+        first, count = error.names[0], len(error.names)
+        raise InputError(
+            f"{count} broken image{'s' if count > 1 else ''}, the first is {first}; "
+            f"leave them out with: {source.command} --skip-broken"
+        ) from None
+
+
+def keep_split(spec: str, data_dir: str | os.PathLike[str] | None) -> None:
+    """One folder that was trained on is evaluated on what was kept for validation, also where the
+    note of it is lost: it is drawn again, the same."""
+    source = find_source(spec, data_dir)
+    if isinstance(source, FolderSource) and source.own and source.to_be_split():
+        source.split("val")
