@@ -1,5 +1,8 @@
 // What the page holds, unpacked; and how elements are made and numbers written. Texts only ever become text nodes and attributes.
 const DATA = JSON.parse(document.getElementById("data").textContent);
+// records and rows of references: read when the first of them is opened
+let factsRead = null;
+const facts = () => (factsRead ||= JSON.parse(document.getElementById("facts").textContent));
 const MEASURES = DATA.measures;
 const MEASURE = Object.fromEntries(MEASURES.map((measure, i) => [measure.key, { ...measure, index: i }]));
 const FACETS = ["source", "family", "strategy", "device", "mode", "data"];
@@ -55,11 +58,13 @@ function written(key, value, spread) {
   return `${measuredText(key, value, spread)} ${measure.unit}`;
 }
 
-// both to the second digit of the spread
+// both to the second digit of the spread, and to four digits of the value at most; a spread below these is left out
 function measuredText(key, value, spread) {
   if (!spread) return key === "error" ? value.toFixed(2) : trimmed(value, 4);
-  const decimals = Math.max(0, Math.min(6, 1 - Math.floor(Math.log10(spread))));
-  return `${value.toFixed(decimals)} ± ${spread.toFixed(decimals)}`;
+  const digits = key === "error" ? 2 : 3 - Math.floor(Math.log10(Math.abs(value)));
+  const decimals = Math.max(0, Math.min(6, digits, 1 - Math.floor(Math.log10(spread))));
+  const around = spread.toFixed(decimals);
+  return Number(around) ? `${value.toFixed(decimals)} ± ${around}` : value.toFixed(decimals);
 }
 
 function pearson(xs, ys) {

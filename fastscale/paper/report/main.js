@@ -11,6 +11,7 @@ function drawControls() {
   const focused = document.activeElement?.id;
   const measures = MEASURES.map((measure) => [measure.key, measure.label]);
   const scales = Object.entries(SCALES);
+  byId("where").replaceChildren(drawMachines());
   byId("axes").replaceChildren(
     chooser("choose-y", "Vertical", measures, view.y, (y) => change({ y, ys: "" })),
     chooser("choose-ys", "scale", scales, scaleOf("y"), (ys) => change({ ys })),
@@ -22,20 +23,32 @@ function drawControls() {
   if (focused) byId(focused)?.focus();
 }
 
-// each option with the number of points that it would show under the other filters
+// one machine and setting at a time; those that have both values under the other filters, the largest first
+function drawMachines() {
+  const counts = new Map();
+  for (const point of POINTS) if (drawable(point) && passes(point, "at")) counts.set(point.at, (counts.get(point.at) || 0) + 1);
+  if (view.at && !counts.has(view.at)) counts.set(view.at, 0);
+  const found = [...counts].sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0]));
+  const options = [["", `All ${found.length} (r of each below)`], ...found.map(([at, count]) => [at, `${at} (${count})`])];
+  return chooser("choose-at", "Machine and setting", options, view.at, (at) => change({ at }));
+}
+
+// each option with the number of points that it would show under the other filters; what leaves no choice is not shown
 function drawFacets() {
   const focused = document.activeElement?.id;
-  const sets = FACETS.map((facet) => {
+  const sets = FACETS.flatMap((facet) => {
     const counts = new Map();
     for (const point of POINTS) if (drawable(point) && passes(point, facet)) counts.set(point[facet], (counts.get(point[facet]) || 0) + 1);
+    if (counts.size < 2 && !view.filters[facet].size) return [];
     const set = element("fieldset", {}, element("legend", {}, FACET_LABELS[facet]));
     DATA.texts[facet].forEach((value, i) => {
       const id = `${facet}-${i}`;
       const count = counts.get(value) || 0;
+      if (!count && !view.filters[facet].has(value)) return;
       const box = element("input", { type: "checkbox", id, value, checked: view.filters[facet].has(value), onchange: () => toggle(facet, value) });
       set.append(element("label", { for: id, class: count ? "" : "none" }, box, element("span", {}, value || "not given"), element("span", { class: "count" }, String(count))));
     });
-    return set;
+    return [set];
   });
   byId("facets").replaceChildren(...sets);
   const chosen = FACETS.reduce((sum, facet) => sum + view.filters[facet].size, 0);
@@ -71,28 +84,29 @@ function drawLegend(points) {
 function drawReadout(points) {
   const [x, y] = [MEASURE[view.x], MEASURE[view.y]];
   byId("plot-heading").textContent = `${y.label} against ${x.label}`;
-  const r = correlations(points, view.x, view.y);
+  byId("at").textContent = view.at;
   const matching = POINTS.filter((point) => passes(point)).length - points.length;
   const lacking = matching ? ` ${matching.toLocaleString("en")} more pass the filters but lack one of the two values.` : "";
-  byId("readout").replaceChildren(
-    element("span", { id: "shown" }, `${points.length.toLocaleString("en")} point${points.length === 1 ? "" : "s"}`),
-    ". Pearson r: ",
-    element("strong", { id: "r-linear" }, correlation(r.linear)),
-    " linear, ",
-    element("span", { class: "nowrap" }, element("strong", { id: "r-log" }, correlation(r.log)), " log–log."),
-    lacking,
-  );
-  const settings = drawSettings(points);
+  const machines = drawSettings(points);
+  const shown = element("span", { id: "shown" }, `${points.length.toLocaleString("en")} point${points.length === 1 ? "" : "s"}`);
+  byId("readout").replaceChildren(shown, ". ", ...readR(points, machines), lacking);
   const notes = [];
   const cpus = points.filter((point) => point.cpu).length;
   const timed = [x, y].some((measure) => !measure.counted && measure.key !== "error");
-  if (timed && settings > 1) notes.push(`These points come from ${settings} settings (machine, mode, data, precision); an r over all of them mixes machines: read it setting by setting below.`);
   const which = cpus === points.length ? "All of these" : `${cpus} of these`;
   if (timed && cpus) notes.push(`${which} are CPU times, which say nothing about accelerators.`);
   const sets = new Set(points.map((point) => point.data)).size;
   if ([x, y].some((measure) => measure.key === "error") && sets > 1) notes.push(`Errors on ${sets} data sets cannot be compared: choose one.`);
   byId("caution").textContent = notes.join(" ");
   byId("caution").hidden = !notes.length;
+}
+
+// no r over machines or settings that differ: each has its own below
+function readR(points, machines) {
+  if (machines > 1) return [element("span", { id: "r-linear" }, `No r over ${machines} machines and settings: choose one, or read that of each below.`)];
+  const r = correlations(points, view.x, view.y);
+  const log = element("span", { class: "nowrap" }, element("strong", { id: "r-log" }, correlation(r.log)), " log–log.");
+  return ["Pearson r: ", element("strong", { id: "r-linear" }, correlation(r.linear)), " linear, ", log];
 }
 
 function openRecord(id) {
@@ -103,7 +117,7 @@ function openRecord(id) {
 
 function rowOf(anchor) {
   const at = anchor.lastIndexOf("-");
-  const columns = DATA.references[anchor.slice(0, at)];
+  const columns = facts().references[anchor.slice(0, at)];
   const line = Number(anchor.slice(at + 1));
   if (!columns) return null;
   return Object.fromEntries(Object.entries(columns).map(([name, { texts, rows }]) => [name, rows ? texts[rows[line - 2]] : texts[line - 2]]));
@@ -111,7 +125,7 @@ function rowOf(anchor) {
 
 function article(anchor) {
   const file = anchor.slice(0, anchor.lastIndexOf("-"));
-  const record = DATA.records[anchor];
+  const record = facts().records[anchor];
   const content = record || rowOf(anchor);
   const title = record ? `Record ${anchor.replace("record-", "")}` : `paper_figures/reference/${file}.csv, line ${anchor.slice(file.length + 1)}`;
   return element("article", { id: anchor, tabindex: -1 }, element("h3", {}, title), element("pre", { tabindex: 0 }, JSON.stringify(content, null, 2)));

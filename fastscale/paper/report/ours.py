@@ -101,7 +101,7 @@ def _setting(record: Record) -> str:
         env.get("precision"),
         env.get("layout"),
         "compiled" if env.get("compile") else None if on_device else "eager",
-        "one CUDA graph" if on_device else None,
+        "device time (one CUDA graph)" if on_device else None,
     ]
     if env.get("batch"):  # a network that needed a smaller one is still of the same setting
         parts.append(f"batch {env.get('batch_asked') or env['batch']}")

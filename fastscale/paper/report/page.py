@@ -8,6 +8,7 @@ import base64
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,68 +16,63 @@ from typing import Any
 from fastscale.common import write_whole
 from fastscale.home import home
 from fastscale.paper.report.look import FAMILIES, STRATEGIES, looks
-from fastscale.paper.report.ours import SOURCE, record_points
+from fastscale.paper.report.ours import record_points
 from fastscale.paper.report.point import MEASURES, Point
-from fastscale.paper.report.references import PAPER, TIMM, XIAO, ZOO, Reference, references
+from fastscale.paper.report.references import PAPER, XIAO, ZOO, Reference, references
 from fastscale.records import Record
 from fastscale.records.committed import committed, each_once, local
 
 SCRIPTS = ("data.js", "view.js", "marks.js", "plot.js", "table.js", "main.js")
 # text columns of a point: each distinct text is written once
-TEXTS = ("family", "strategy", "data", "device", "mode", "source", "setting")
+TEXTS = ("family", "strategy", "data", "device", "mode", "source", "setting", "at")
 COLOURINGS = ("strategy", "family", "device", "source")
 FACTS = ("id", "network", "written", "provenance", "members", "n")
+# one machine and setting a view: the one whose text has these words and that has most points
+_H100 = {"y": "time_per_image", "at": ("NVIDIA H100", "training", "device time")}
+_TODAY = {"y": "time_per_image", "at": ("RTX 4090,", "inference", "torch 2.9.1, eager")}
 # EfficientNet-B0's four series of Fig. 2
 _CLAIM = {
     "y": "epoch_time",
-    "source": [PAPER],
+    "at": ("8 GPUs (the paper)",),
     "family": ["EfficientNet"],
     "strategy": ["base", "w", "dw", "dwr", "dWr"],
     "xs": "linear",
     "ys": "linear",
 }
+# the first is what the page opens on
 VIEWS: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("All epoch times", {}),
-    ("The claim: time follows acts", {"x": "acts", **_CLAIM}),
+    ("H100: device time follows acts", {"x": "acts", **_H100}),
+    ("… flops less", {"x": "flops", **_H100}),
+    ("The paper, 8 V100: time follows acts", {"x": "acts", **_CLAIM}),
     ("… not flops", {"x": "flops", **_CLAIM}),
     (
         "The authors' zoo, 8 V100",
-        {"x": "acts", "y": "epoch_time", "source": [ZOO], "mode": ["training"], "colour": "family"},
+        {"x": "acts", "y": "epoch_time", "at": ("8 V100", "fp32", ZOO), "colour": "family"},
     ),
+    ("RTX 4090, inference", {"x": "acts", **_TODAY, "colour": "family"}),
     (
-        "Today's GPUs, inference",
-        {
-            "x": "acts",
-            "y": "time_per_image",
-            "source": [TIMM],
-            "gpu": ["inference"],
-            "colour": "device",
-        },
-    ),
-    (
-        "CPUs, for contrast",
-        {
-            "x": "flops",
-            "y": "time_per_image",
-            "source": [TIMM],
-            "cpu": ["inference"],
-            "colour": "device",
-        },
+        "A CPU, for contrast",
+        {"x": "flops", "y": "time_per_image", "at": ("i7-12700H",), "colour": "family"},
     ),
     (
         "Error against flops",
         {"x": "flops", "y": "error", "source": [PAPER, XIAO, ZOO], "colour": "family"},
     ),
-    ("Ours", {"x": "acts", "y": "epoch_time", "source": [SOURCE]}),
+    (
+        "All machines, each by itself",
+        {"x": "acts", "y": "time_per_image", "colour": "device"},
+    ),
 )
 
 
 def report_page(runs_dir: Path | None = None) -> str:
     """The whole page from committed records, references and, if given, the records of a folder of runs."""
-    records = each_once([*committed(), *(local(runs_dir) if runs_dir else [])])
+    own = local(runs_dir) if runs_dir else []
+    records = each_once([*committed(), *own])
     found = references()
     points = record_points(records) + [point for reference in found for point in reference.points]
-    return _page(_data(points, records, found))
+    views = [[label, _view(wanted, points)] for label, wanted in VIEWS]
+    return _page(_data(points, _own_view(own, points) + views), _facts(records, found))
 
 
 def write_report(out: Path | None = None, runs_dir: Path | None = None) -> Path:
@@ -88,7 +84,7 @@ def write_report(out: Path | None = None, runs_dir: Path | None = None) -> Path:
     return write_whole(out, page)
 
 
-def _page(data: str) -> str:
+def _page(data: str, facts: str) -> str:
     parts = {
         name: Path(__file__).with_name(name).read_text(encoding="utf-8")
         for name in ("page.html", "style.css", *SCRIPTS)
@@ -97,12 +93,18 @@ def _page(data: str) -> str:
     script = '\n"use strict";\n' + "\n".join(parts[name] for name in SCRIPTS)
     allowed = f"style-src {_hash(style_text)}; script-src {_hash(script)}"
     policy = f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'"
-    texts = {"POLICY": policy, "STYLE": style_text, "DATA": data, "SCRIPT": script}
+    texts = {
+        "POLICY": policy,
+        "STYLE": style_text,
+        "DATA": data,
+        "FACTS": facts,
+        "SCRIPT": script,
+    }
     # in one pass: a text put in is not searched for the next place
     return re.sub("@@([A-Z]+)@@", lambda found: texts[found[1]], parts["page.html"])
 
 
-def _data(points: Sequence[Point], records: Sequence[Record], found: Sequence[Reference]) -> str:
+def _data(points: Sequence[Point], views: Sequence[Any]) -> str:
     """JSON, an entry a line, that no text in it can end: every < is written as its escape."""
     lookups = {
         name: list(dict.fromkeys(getattr(point, name) for point in points)) for name in TEXTS
@@ -118,20 +120,23 @@ def _data(points: Sequence[Point], records: Sequence[Record], found: Sequence[Re
         "looks": {
             name: [look._asdict() for look in looks(name, lookups[name])] for name in COLOURINGS
         },
-        "views": [[label, _view(wanted, points)] for label, wanted in VIEWS],
+        "views": views,
         "texts": lookups,
         "columns": [*FACTS, *TEXTS, "cpu", "ours", "values", "spreads"],
     }
     lines = [f'"{name}":{_json(value)}' for name, value in top.items()]
     lines.append('"points":[\n' + ",\n".join(_json(row) for row in rows) + "\n]")
-    lines.append(
+    return "{\n" + ",\n".join(lines) + "\n}"
+
+
+def _facts(records: Sequence[Record], found: Sequence[Reference]) -> str:
+    """What is behind the points, which the page reads when a point is opened."""
+    lines = [
         '"records":{\n'
         + ",\n".join(f'"record-{r.id}":{_escape(r.to_json())}' for r in records)
-        + "\n}"
-    )
-    lines.append(
-        '"references":{\n' + ",\n".join(f'"{r.name}":{_compact(r.rows)}' for r in found) + "\n}"
-    )
+        + "\n}",
+        '"references":{\n' + ",\n".join(f'"{r.name}":{_compact(r.rows)}' for r in found) + "\n}",
+    ]
     return "{\n" + ",\n".join(lines) + "\n}"
 
 
@@ -158,20 +163,28 @@ def _row(point: Point, index: dict[str, dict[str, int]]) -> list:
 
 
 def _view(wanted: dict[str, Any], points: Sequence[Point]) -> list[list[str]]:
-    """A view's pairs for the address; a `gpu` or `cpu` view names the devices there are."""
+    """A view's pairs for the address; `at` names the setting of most points whose text has all of
+    its words, and is left out where there is none."""
     pairs = []
     for name, value in wanted.items():
-        if name in ("gpu", "cpu"):
-            shown = [
-                p
-                for p in points
-                if p.cpu == (name == "cpu") and p.source in wanted["source"] and p.mode in value
-            ]
-            devices = dict.fromkeys(p.device for p in shown)
-            pairs += [["mode", mode] for mode in value] + [["device", device] for device in devices]
+        if name == "at":
+            named = Counter(p.at for p in points if all(word in p.at for word in value))
+            pairs += [[name, text] for text, _ in named.most_common(1)]
         else:
             pairs += [[name, text] for text in (value if isinstance(value, list) else [value])]
     return pairs
+
+
+def _own_view(own: Sequence[Record], points: Sequence[Point]) -> list[Any]:
+    """The first view of a page with one's own runs: theirs, where most of them were made."""
+    ids = {f"record-{record.id}" for record in own}
+    theirs = [point for point in points if ids & set(point.members)]
+    if not theirs:
+        return []
+    errors = [point for point in theirs if "error" in point.values]
+    ((at, _),) = Counter(point.at for point in errors or theirs).most_common(1)
+    axes = {"x": "flops", "y": "error"} if errors else {"x": "acts", "y": "time_per_image"}
+    return [["Your runs", [*map(list, axes.items()), ["at", at]]]]
 
 
 def _compact(rows: Sequence[dict[str, str]]) -> str:

@@ -60,6 +60,12 @@ class Point:
     n: int = 1
     values: dict[str, Value] = field(default_factory=dict)
 
+    @property
+    def at(self) -> str:
+        """Machine, mode, data and setting in one text: points that share it may be correlated."""
+        where = self.device or "device not given"
+        return ", ".join(filter(None, (where, self.mode, self.setting, self.data, self.source)))
+
 
 def strategy_of(written: str | None) -> str:
     """The strategy whose colour and marker this one has: wg and w are one to the eye; one without its own look keeps its name."""

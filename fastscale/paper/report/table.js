@@ -6,16 +6,13 @@ let columnsShown = [];
 
 const COLUMNS = [
   { key: "network", label: "network" },
-  { key: "source", label: "source" },
   { key: "strategy", label: "strategy", cell: (point) => point.written },
   ...MEASURES.map((measure) => ({ key: measure.key, label: heading(measure), number: true, cell: (point) => inColumn(point, measure) })),
   { key: "n", label: "n", number: true, cell: (point) => (point.ours ? String(point.n) : "") },
-  { key: "device", label: "device" },
-  { key: "mode", label: "mode" },
-  { key: "data", label: "data set" },
-  { key: "family", label: "family" },
-  { key: "setting", label: "setting" },
+  { key: "at", label: "machine and setting", wide: true },
 ];
+// a narrow screen shows these and the two axes; a network's name opens the rest
+const NARROW = ["network"];
 
 function heading(measure) {
   if (measure.key === "flops") return "flops (multiply-adds), B";
@@ -48,11 +45,14 @@ function sorted(points) {
   return keyed.map(([, point]) => point);
 }
 
-// columns without a value in any of these points say nothing
+// columns without a value in any of these points say nothing, nor does the machine where it is one for all
 function columnsWithValues(points) {
   const text = (point, column) => (column.cell ? column.cell(point) : point[column.key]);
-  return COLUMNS.filter((column) => column.key === view.sort || points.some((point) => text(point, column)));
+  const said = (column) => points.some((point) => text(point, column)) && !(column.wide && points.every((point) => point.at === points[0].at));
+  return COLUMNS.filter((column) => column.key === view.sort || said(column));
 }
+
+const classOf = (column) => [column.number && "number", column.wide && "wide", ![...NARROW, view.x, view.y].includes(column.key) && "more"].filter(Boolean).join(" ");
 
 function drawTable(points) {
   listed = sorted(points);
@@ -65,7 +65,7 @@ function drawTable(points) {
     const button = element("button", { type: "button", "data-sort": column.key, onclick: () => sortBy(column.key, next) }, column.label);
     button.append(element("span", { "aria-hidden": "true", class: "arrow" }, arrow));
     const direction = now ? (view.dir === "asc" ? "ascending" : "descending") : "none";
-    head.append(element("th", { scope: "col", "aria-sort": direction, class: column.number ? "number" : "" }, button));
+    head.append(element("th", { scope: "col", "aria-sort": direction, class: classOf(column) }, button));
   }
   byId("table").replaceChildren(element("caption", { class: "unseen" }, "The points of the plot"), element("thead", {}, head), element("tbody"));
   fillTable();
@@ -89,7 +89,7 @@ function fillTable() {
         row.append(element("th", { scope: "row" }, symbol, link));
       } else {
         const text = column.cell ? column.cell(point) : point[column.key];
-        row.append(element("td", { class: column.number ? "number" : "" }, text));
+        row.append(element("td", { class: classOf(column) }, text));
       }
     }
     body.append(row);
@@ -108,11 +108,7 @@ function ringAt(point) {
   ring.setAttribute("visibility", "visible");
 }
 
-// what shares a machine and its settings may be correlated; a pool of machines says little
-function settingOf(point) {
-  return [point.source, point.device || "device not given", point.mode, point.data, point.setting].filter(Boolean).join(", ");
-}
-
+// what shares a machine and its settings may be correlated, a pool of machines may not
 function drawSettings(points) {
   const measured = MEASURE[view.y].counted ? view.x : view.y;
   const details = byId("settings");
@@ -120,19 +116,20 @@ function drawSettings(points) {
   if (details.hidden) return 0;
   const groups = new Map();
   for (const point of points) {
-    const name = settingOf(point);
-    if (!groups.has(name)) groups.set(name, []);
-    groups.get(name).push(point);
+    if (!groups.has(point.at)) groups.set(point.at, []);
+    groups.get(point.at).push(point);
   }
   const counts = MEASURES.filter((measure) => measure.counted);
   const label = MEASURE[measured].label;
-  byId("settings-summary").textContent = `Pearson r of ${label} with flops, params and acts, for each of ${groups.size} setting${groups.size === 1 ? "" : "s"}`;
-  const head = element("tr", {}, element("th", { scope: "col" }, "setting"), element("th", { scope: "col", class: "number" }, "n"));
-  for (const count of counts) head.append(element("th", { scope: "col", class: "number" }, `${count.key}: linear`), element("th", { scope: "col", class: "number" }, "log–log"));
+  const each = groups.size === 1 ? "" : `, for each of ${groups.size} machines and settings`;
+  byId("settings-summary").textContent = `Pearson r of ${label} with flops, params and acts${each}`;
+  const head = element("tr", {}, element("th", { scope: "col" }, "machine and setting"), element("th", { scope: "col", class: "number more" }, "n"));
+  for (const count of counts) head.append(element("th", { scope: "col", class: "number" }, `${count.key}: linear`), element("th", { scope: "col", class: "number more" }, "log–log"));
   const body = element("tbody");
   for (const [name, group] of groups) {
     const all = counts.map((count) => correlations(group, count.key, measured));
-    const row = element("tr", {}, element("th", { scope: "row" }, name), element("td", { class: "number" }, String(all[0].n)));
+    const link = groups.size === 1 ? name : element("a", { href: viewHash({ at: name, record: "" }) }, name);
+    const row = element("tr", {}, element("th", { scope: "row" }, link), element("td", { class: "number more" }, String(all[0].n)));
     for (const kind of ["linear", "log"]) {
       const best = Math.max(...all.map((r) => r[kind] ?? -2));
       all.forEach((r) => (r[`${kind}Best`] = r[kind] != null && r[kind] === best));
@@ -140,7 +137,7 @@ function drawSettings(points) {
     for (const r of all) {
       for (const kind of ["linear", "log"]) {
         const text = correlation(r[kind]);
-        row.append(element("td", { class: "number" }, r[`${kind}Best`] ? element("strong", {}, text) : text));
+        row.append(element("td", { class: kind === "log" ? "number more" : "number" }, r[`${kind}Best`] ? element("strong", {}, text) : text));
       }
     }
     body.append(row);

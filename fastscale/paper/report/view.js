@@ -1,15 +1,14 @@
 // What is looked at, kept in the address after #, so that any view is a link: #x=acts&y=epoch_time&family=RegNetY&record=...
-const DEFAULTS = { x: "acts", y: "epoch_time", xs: "", ys: "", colour: "strategy", sort: "", dir: "asc", record: "" };
+// Without any, the page's first view; `at` is one machine and setting, every one of them where it is absent.
+const DEFAULTS = { x: "acts", y: "epoch_time", at: "", xs: "", ys: "", colour: "strategy", sort: "", dir: "asc", record: "" };
+const ALWAYS = ["x", "y"];
 const COLOURS = { strategy: "Strategy", family: "Family", device: "Device", source: "Source" };
 let view = null;
 
 function parseView(hash) {
-  const text = hash.replace(/^#/, "");
+  const text = hash.replace(/^#/, "") || new URLSearchParams(DATA.views[0][1]).toString();
   const found = { ...DEFAULTS, filters: Object.fromEntries(FACETS.map((facet) => [facet, new Set()])) };
-  if (text && !text.includes("=")) {
-    found.record = decode(text);
-    return found;
-  }
+  if (!text.includes("=")) return { ...parseView(""), record: decode(text) };
   for (const [name, value] of new URLSearchParams(text)) {
     if (FACETS.includes(name)) found.filters[name].add(value);
     else if (name in DEFAULTS) found[name] = value;
@@ -19,6 +18,7 @@ function parseView(hash) {
     if (!["log", "linear"].includes(found[axis + "s"])) found[axis + "s"] = "";
   }
   if (!(found.colour in COLOURS)) found.colour = DEFAULTS.colour;
+  if (found.at && !DATA.texts.at.includes(found.at)) found.at = "";
   return found;
 }
 
@@ -35,7 +35,7 @@ function viewHash(changed = {}) {
   const pairs = [];
   for (const name of Object.keys(DEFAULTS)) {
     if (name === "record") continue;
-    if (wanted[name] !== DEFAULTS[name]) pairs.push([name, wanted[name]]);
+    if (wanted[name] !== DEFAULTS[name] || ALWAYS.includes(name)) pairs.push([name, wanted[name]]);
   }
   for (const facet of FACETS) for (const value of wanted.filters[facet]) pairs.push([facet, value]);
   if (wanted.record) pairs.push(["record", wanted.record]);
@@ -46,6 +46,7 @@ const scaleOf = (axis) => view[axis + "s"] || (MEASURE[view[axis]].log ? "log" :
 
 // all filters but `except`; a facet without a choice lets everything through
 function passes(point, except) {
+  if (except !== "at" && view.at && point.at !== view.at) return false;
   return FACETS.every((facet) => facet === except || !view.filters[facet].size || view.filters[facet].has(point[facet]));
 }
 

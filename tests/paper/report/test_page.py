@@ -15,11 +15,15 @@ from fastscale.paper.smoke import smoke
 from fastscale.records import RecordStore
 
 
-def data_of(page):
+def data_of(page, name="data"):
     """What the page's script reads, found as a browser finds it: up to the first end of a script element."""
-    return json.loads(
-        re.search(r'<script type="application/json" id="data">(.*?)</script', page, re.DOTALL)[1]
-    )
+    element = rf'<script type="application/json" id="{name}">(.*?)</script'
+    return json.loads(re.search(element, page, re.DOTALL)[1])
+
+
+def facts_of(page):
+    """The records and references that it reads when one is opened."""
+    return data_of(page, "facts")
 
 
 def test_the_command_shows_an_example(capsys):
@@ -48,16 +52,16 @@ def test_nothing_is_fetched(page):
 
 
 def test_every_point_leads_to_its_record_or_row(page):
-    data = data_of(page)
+    data, facts = data_of(page), facts_of(page)
     members = data["columns"].index("members")
     assert len(data["points"]) > 2500
     for point in data["points"]:
         for anchor in point[members]:
             file, _, line = anchor.rpartition("-")
             if file == "record":
-                assert f"record-{line}" in data["records"]
+                assert f"record-{line}" in facts["records"]
             else:
-                columns = data["references"][file].values()
+                columns = facts["references"][file].values()
                 assert all(
                     0 <= int(line) - 2 < len(column.get("rows", column["texts"]))
                     for column in columns
@@ -79,7 +83,7 @@ def test_no_name_breaks_out_of_the_page(checkout_copy, synthetic):
     record = replace(synthetic(timed=False)[0], run=nasty, arch=nasty, data=nasty)
     RecordStore(root / "paper_figures" / "records" / "bad.jsonl").append(record)
     page = report_page()
-    assert data_of(page)["records"][f"record-{record.id}"]["run"] == nasty
+    assert facts_of(page)["records"][f"record-{record.id}"]["run"] == nasty
     assert page.count("<script") == scripts and "alert(1)</script>" not in page
     assert page.count("function refresh") == 1
 
@@ -108,7 +112,9 @@ def test_the_command_writes_a_local_page_beside_the_runs(capsys, tmp_path, synth
     RecordStore(tmp_path / "records.jsonl").append(record)
     assert main(["report", "--runs_dir", str(tmp_path)]) == 0
     assert f"{tmp_path / 'report.html'} (" in capsys.readouterr().out
-    assert f"record-{record.id}" in data_of((tmp_path / "report.html").read_text())["records"]
+    assert f"record-{record.id}" in facts_of((tmp_path / "report.html").read_text())["records"]
+    label, pairs = data_of((tmp_path / "report.html").read_text())["views"][0]
+    assert label == "Your runs" and ["y", "error"] in pairs and pairs[-1][0] == "at"
     assert main(["report", "--out", str(tmp_path / "deep" / "it.html")]) == 0
     assert (
         (tmp_path / "deep" / "it.html").read_bytes()
