@@ -19,6 +19,8 @@ def add_reproduce(verbs: Verbs) -> None:
     p.add("names", None, text, nargs="*", metavar="artifact")
     p.add("--tier", ("smoke", "quick", "full"), default="quick")
     p.add("--dry-run", bool, "show the plan and its cost, and stop")
+    text = "evaluate the released weights of the artifacts' networks, and draw from that"
+    p.add("--from-checkpoints", bool, text)
     p.add("--jobs", whole(1, 10_000), "runs side by side on this machine")
     text = "stop starting new runs after MINUTES; rerun the command to continue"
     p.add("--budget", MINUTES, text, metavar="MINUTES")
@@ -42,6 +44,8 @@ def cmd_reproduce(args: argparse.Namespace) -> int:
     from fastscale.paper.plan import plans
     from fastscale.reproduce.making import reproduce
 
+    if args.from_checkpoints:
+        return _from_checkpoints(args)
     if args.cluster:
         from fastscale.reproduce.slurm import Cluster
         from fastscale.reproduce.slurm_options import parse_further, parse_minutes
@@ -53,3 +57,18 @@ def cmd_reproduce(args: argparse.Namespace) -> int:
     args.names = args.names or (list(plans("full")) if args.tier == "full" else []) or ["quick"]
     with ended_by_signals("every run is saved as far as it came; the same command resumes"):
         return reproduce(**given(args, reproduce))
+
+
+def _from_checkpoints(args: argparse.Namespace) -> int:
+    """Figures from released weights."""
+    from fastscale.reproduce.from_checkpoints import from_checkpoints
+
+    training = ("cluster", "jobs", "budget", "time", "partition", "slurm", "device")
+    if given_too := [name for name in training if getattr(args, name)]:
+        raise InputError(
+            f"--{given_too[0]} and --from-checkpoints: nothing is trained; leave it out"
+        )
+    if args.tier == "smoke" or not args.names:
+        raise InputError("--from-checkpoints needs the name of an artifact: evidence-cifar10-small")
+    with ended_by_signals("nothing committed was touched; the same command begins again"):
+        return from_checkpoints(**given(args, from_checkpoints))

@@ -30,7 +30,8 @@ one line of JSON with sorted keys, validated when it is made and again when it i
 env.batch is the batch that fitted in memory; env.batch_asked is there where it was halved. env.drift: a reference's time over its first.
 Of times on a GPU env.cuda_graph says whether the step was captured (false: it could not be) and
 env.cudnn how kernels were chosen: by heuristics or by search. env.source, where it is there, names
-the program that measured, if it was not the command.
+the program that measured, if it was not the command. env.evaluated_from names the released
+checkpoint whose evaluation gave the errors, in place of those at the end of training.
 """
 
 import hashlib

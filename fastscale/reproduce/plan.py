@@ -1,6 +1,6 @@
 """What artifacts need: their runs, each once whichever of them asks for it, which of these have records, and what the others will cost."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -218,10 +218,15 @@ def written(name: str) -> bool:
 
 def fetch(runs: Sequence[Run]) -> None:
     """The data of the missing runs, fetched and written once."""
+    fetch_images(run.images for run in runs if run.missing)
+
+
+def fetch_images(specs: Iterable[str]) -> None:
+    """These data sets, fetched and written once; those that are written need not be here."""
     from fastscale.data.source_kinds import FolderSource
     from fastscale.data.sources import source
     from fastscale.data.write import prepare
 
-    for spec in dict.fromkeys(run.images for run in runs if run.missing):
+    for spec in dict.fromkeys(specs):
         if not (isinstance(source(spec), FolderSource) and written(source(spec).name)):
             prepare(spec)
