@@ -65,6 +65,8 @@ def cmd_fit(args: argparse.Namespace, rest: list[str]) -> int:
     check_variables()
     from fastscale.release.start import open_start
     from fastscale.training.fit import fit, speaks
+    from fastscale.training.lines import ending
+    from fastscale.training.runs import RunFolder
 
     for option, value in (("model.weights", args.weights), ("model.recipe.freeze", args.freeze)):
         rest = [*rest, f"--{option}", value] if value is not None else rest
@@ -81,6 +83,7 @@ def cmd_fit(args: argparse.Namespace, rest: list[str]) -> int:
     if speaks():
         early = f", ended early after {record.epochs} epochs" if record.early else ""
         print(f"{record.run}, seed {record.seed}: {shown}{early}")
+        print(ending(RunFolder(args.runs_dir, record.run, record.seed or 0).path))
     return 0
 
 

@@ -65,6 +65,7 @@ class ImageClassifier(Scored):
         )  # its check for NaN would wait for the device
         self.bad_losses = 0  # readings in a row that were no numbers
         self.rate = 0.0  # learning rate of the last step
+        self.read_loss: float | None = None  # the last one that was read from the device
         self.epoch_loss: float | None = None  # of the last whole epoch
         self.trained_with: dict[
             str, Any
@@ -178,6 +179,7 @@ class ImageClassifier(Scored):
         if self.global_step % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
             loss = float(self.over_processes(outputs["loss"])) * self.recipe.accumulate
             self.check(loss)
+            self.read_loss = loss
             if self.logger is not None:
                 self.logger.log_metrics(
                     {"loss": loss, "learning_rate": self.rate}, self.global_step

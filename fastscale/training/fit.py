@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pytorch_lightning import Trainer
+from pytorch_lightning.callbacks import ProgressBar
 from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.utilities import rank_zero_only
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
@@ -22,7 +23,9 @@ from fastscale.data.module import ImageData
 from fastscale.errors import InputError, RunError
 from fastscale.records import Record, RecordStore
 from fastscale.scaling import arch_named, own_definition
+from fastscale.training.bar import Bar
 from fastscale.training.by_size import recipe_of_data
+from fastscale.training.lines import Lines, beginning
 from fastscale.training.memory import keep_freed_memory
 from fastscale.training.monitor import BoardExtras
 from fastscale.training.options import check_arguments, check_trainer, decisive, value_of
@@ -150,6 +153,7 @@ class _Run:
         with self.folder.locked() if self.first else nullcontext():
             if self.first:
                 self.store.check()
+                self.begun = (self.folder.path / "settings.json").exists() and not self.restart
                 self._claim()
             recipe = self.module.recipe
             found = self.folder.finished(
@@ -167,8 +171,12 @@ class _Run:
             steps = self._steps(trainer)
             if trainer.strategy.root_device.type == "cpu":
                 keep_freed_memory()
+            if self.first:
+                print(beginning(trainer, self.module, self.data, steps, self.folder.path))
             if content is not None:
                 self._check_resumed(content, trainer, steps)
+            elif self.begun and self.first:
+                print(f"{self.folder.path}: begun before, nothing was saved: from the first step")
             lost = loss_is_said(lambda: kept(self.folder.checkpoint))
             with named_as_parent(), in_one_line(self), lost:
                 trainer.fit(
@@ -206,6 +214,8 @@ class _Run:
         trainer = self.cli.trainer_for(
             logger=self.options.get("logger") or board(self.folder, steps),
             callbacks=[
+                Lines(self.cli.speed),
+                *self._bar(),
                 callback,
                 BoardExtras(self.data.data_name),
                 *(self.cli.config_init["trainer"].get("callbacks") or []),
@@ -219,6 +229,13 @@ class _Run:
         trainer.fit_loop.epoch_loop.automatic_optimization = loop
         self.callback = callback
         return trainer
+
+    def _bar(self) -> list[ProgressBar]:
+        """Ours, where there is to be one and the user brings none."""
+        theirs = self.cli.config_init["trainer"].get("callbacks") or []
+        if not self.options["enable_progress_bar"]:
+            return []
+        return [] if any(isinstance(c, ProgressBar) for c in theirs) else [Bar(self.cli.speed)]
 
     def _steps(self, trainer: Trainer) -> int:
         """Steps of an epoch. What is left of one is dropped: Lightning would make a step of it,

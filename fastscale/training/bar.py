@@ -1,0 +1,124 @@
+"""The progress bar of an epoch, on a terminal: images/s, loss, and how busy the device is."""
+
+import sys
+import time
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import ProgressBar
+from tqdm import tqdm
+
+from fastscale.training.monitor import DEVICE, SpeedMonitor
+
+EVERY = 0.25  # seconds between two looks at the figures
+FORM = "{desc}: {percentage:3.0f} %|{bar:24}| {n_fmt}/{total_fmt} [{remaining} left{postfix}]"
+
+
+class Bar(ProgressBar):
+    """One line of stderr, drawn over and over; nothing in it waits for the device."""
+
+    def __init__(self, speed: SpeedMonitor):
+        super().__init__()
+        self.speed = speed
+        self.bar: Any = None
+        self.looked = 0.0
+        self.loss = ""
+        self.off = False
+
+    def disable(self) -> None:
+        """Of all processes but one."""
+        self.off = True
+
+    def enable(self) -> None:
+        """Of the one that speaks."""
+        self.off = False
+
+    def clear(self) -> None:
+        """Make room for a line."""
+        if self.bar is not None:
+            self.bar.clear()
+
+    def print(self, *args: Any, **kwargs: Any) -> None:
+        """Lightning's way of printing above it."""
+        self.clear()
+        print(*args, flush=True)
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Also for an epoch that is resumed, for which the next is not called."""
+        self.begin(trainer, trainer.fit_loop.epoch_loop.batch_progress.current.ready)
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """A bar for the epoch."""
+        self.begin(trainer)
+
+    def begin(self, trainer: pl.Trainer, done: int = 0) -> None:
+        """From `done` batches on."""
+        self.end()
+        total = int(trainer.num_training_batches)
+        if self.off or done >= total:
+            return
+        title = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
+        self.bar = tqdm(
+            desc=title,
+            total=total,
+            initial=done,
+            leave=False,
+            file=sys.stderr,
+            dynamic_ncols=True,
+            bar_format=FORM,
+        )
+
+    def end(self) -> None:
+        """Of an epoch: the line is taken away."""
+        if self.bar is not None:
+            self.bar.close()
+            self.bar = None
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """A batch more, and now and then its figures."""
+        if self.bar is None:
+            return
+        if time.monotonic() - self.looked >= EVERY:
+            self.looked = time.monotonic()
+            self.bar.set_postfix_str(", ".join(self.figures(pl_module, outputs)), refresh=False)
+        self.bar.update()
+
+    def figures(self, module: Any, outputs: Any) -> list[str]:
+        """Images/s, loss, and of the device or the loader how much of the time is theirs."""
+        sums, parts = self.speed.sums(), []
+        if sums["busy"] > 0:
+            parts.append(f"{sums['images'] / sums['busy']:,.0f} images/s")
+        loss = outputs.get("loss") if isinstance(outputs, dict) else None
+        if loss is not None and loss.device.type == "cpu":
+            parts.append(f"loss {float(loss) * module.recipe.accumulate:.3f}")
+        elif module.read_loss is not None:
+            parts.append(f"loss {module.read_loss:.3f}")
+        if DEVICE in sums and sums["busy"] > 0:
+            parts.append(f"device busy {min(1.0, sums[DEVICE] / sums['busy']):.0%}")
+        elif sums["busy"] > 0:
+            parts.append(f"waits for data {min(1.0, sums['waited'] / sums['busy']):.0%}")
+        return parts
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Says what goes on; the bar stands."""
+        if self.bar is not None and not trainer.sanity_checking:
+            self.bar.set_description_str(
+                f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}, validation"
+            )
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """The epoch's line takes its place."""
+        self.end()
+
+    def on_exception(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
+    ) -> None:
+        """What is said of it stands on a line of its own."""
+        self.end()

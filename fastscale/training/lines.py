@@ -1,0 +1,191 @@
+"""What a run says while it goes: what is trained on what, how long it will take, a line an epoch,
+and at the end where everything lies and what to do with it."""
+
+import math
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Checkpoint
+
+from fastscale.counts import complexity
+from fastscale.training.monitor import DEVICE_SHARE, SpeedMonitor
+
+MEASURED = 3.0  # seconds of steps, at least, from which the time of a run is told
+FEWEST = 5  # steps, at least
+FORWARD = 1 / 3  # of a training step's time: what an image takes in validation
+
+
+class Lines(Checkpoint):
+    """Says, once, how long training will take, by its first steps; then a line an epoch.
+
+    A `Checkpoint`, for Lightning calls those when the module has its loss of the epoch. `say`:
+    how a line is printed (above a progress bar).
+    """
+
+    def __init__(self, speed: SpeedMonitor):
+        self.speed = speed
+        self.epoch_began = self.first_step = math.nan
+        self.steps = 0  # since `first_step`
+        self.told = False
+        self.taken: list[float] = []  # seconds of whole epochs of this process
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Starts the clock; the first step is left out of the rate: it prepares what the others
+        use."""
+        self.epoch_began = time.perf_counter()
+        self.whole = not trainer.fit_loop.restarting
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Tells the time, as soon as a few steps have shown it."""
+        if self.told:
+            return
+        now = time.perf_counter()
+        if math.isnan(self.first_step):
+            self.first_step = now
+            return
+        self.steps += 1
+        if now - self.first_step >= MEASURED and self.steps >= FEWEST:
+            self.tell(trainer, pl_module, (now - self.first_step) / self.steps, batch_idx + 1)
+
+    def tell(
+        self, trainer: pl.Trainer, module: pl.LightningModule, step: float, batches: int
+    ) -> None:
+        """How long it takes from here; `step`: seconds a batch, `batches`: done in this epoch."""
+        self.told = True
+        recipe: Any = getattr(module, "recipe")  # noqa: B009  (a LightningModule has none)
+        epochs = (trainer.max_epochs or 1) - trainer.current_epoch
+        sizes = [sum(map(int, trainer.num_val_batches)) if trainer.num_val_batches else 0]
+        nets = 2 if recipe.ema_rate else 1
+        a_validation = sizes[0] * step * FORWARD * nets
+        validations = epochs / (trainer.check_val_every_n_epoch or 1)
+        left = (epochs * trainer.num_training_batches - batches) * step + validations * a_validation
+        say(
+            trainer,
+            f"about {duration(left)} to go: {1000 * step:.0f} ms a step, by the first {self.steps}",
+        )
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """The epoch's clock; not called for an epoch that is resumed."""
+        self.epoch_began, self.whole = time.perf_counter(), True
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """The epoch in a line."""
+        took = time.perf_counter() - self.epoch_began
+        if self.whole:
+            self.taken.append(took)
+        module: Any = pl_module
+        epoch, epochs = trainer.current_epoch + 1, trainer.max_epochs or 1
+        parts = []
+        if module.epoch_loss is not None:
+            parts.append(f"loss {module.epoch_loss:.3f}")
+        if module.errors and module.measured_at == trainer.global_step:
+            parts.append(errors_said(module.errors))
+        if self.speed.epochs:
+            speed = self.speed.epochs[-1]
+            parts.append(f"{speed['images_per_s']:,.0f} images/s")
+            if DEVICE_SHARE in speed:
+                parts.append(f"device busy {speed[DEVICE_SHARE]:.0%}")
+        parts.append(duration(took))
+        line = f"epoch {epoch}/{epochs}: {', '.join(parts)}"
+        if epoch < epochs and self.taken:
+            recent = self.taken[-5:]
+            line += f"; {duration((epochs - epoch) * sum(recent) / len(recent))} to go"
+        self.told = True
+        say(trainer, line)
+
+
+def say(trainer: pl.Trainer, line: str) -> None:
+    """A line on stdout, by one process of several, above the bar where there is one."""
+    if not trainer.is_global_zero:
+        return
+    bar: Any = trainer.progress_bar_callback
+    if bar is not None and hasattr(bar, "clear"):
+        bar.clear()
+    print(line, flush=True)
+
+
+def errors_said(errors: dict[str, float]) -> str:
+    """`top-1 error 34.50 % (averaged weights 33.10 %)`"""
+    parts = []
+    for top in ("top1", "top5"):
+        if (raw := errors.get(f"{top}_error")) is not None:
+            averaged = errors.get(f"{top}_error_ema")
+            other = "" if averaged is None else f" (averaged weights {averaged:.2f} %)"
+            parts.append(f"{top[:3]}-{top[3:]} error {raw:.2f} %{other}")
+    return ", ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """A time in two figures or so.
+
+    >>> duration(0.41), duration(72), duration(4000), duration(200000)
+    ('0.4 s', '1 min 12 s', '1 h 7 min', '2 d 8 h')
+    """
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    for size, name, less, small in (
+        (86400, "d", 3600, "h"),
+        (3600, "h", 60, "min"),
+        (60, "min", 1, "s"),
+    ):
+        if whole >= size:
+            rest = round(whole % size / less)
+            return f"{whole // size} {name}" + (f" {rest} {small}" if rest else "")
+    return f"{whole} s"
+
+
+def beginning(trainer: pl.Trainer, module: Any, data: Any, steps: int, folder: Path) -> str:
+    """What is trained, on what, by which recipe, and where it is kept: two lines."""
+    arch, recipe = module.arch, module.recipe
+    counts = complexity(arch, num_classes=module.num_classes)
+    root, world = trainer.strategy.root_device, trainer.world_size
+    if root.type == "cuda":
+        place = torch.cuda.get_device_name(root)
+    else:
+        threads = torch.get_num_threads()
+        place = f"the CPU, {threads} thread{'' if threads == 1 else 's'}"
+    if world > 1:
+        place += f", {world} processes"
+    sizes = f"{data.train_size:,} training and {data.val_size:,} validation images"
+    return (
+        f"{arch.name} ({amount(counts.flops)} multiply-adds, {amount(counts.params)} params, "
+        f"{arch.resolution} px) on {data.data_name} ({sizes}, {module.num_classes} classes)\n"
+        f"{recipe.name}: {recipe.epochs} epochs of {steps} steps of {recipe.batch_size} images, "
+        f"{trainer.precision}, on {place}; kept in {folder}, from the first step on"
+    )
+
+
+def amount(count: int) -> str:
+    """Three figures.
+
+    >>> amount(397_000_000), amount(26_500), amount(4_010_000_000)
+    ('397 M', '26.5 K', '4.01 G')
+    """
+    for size, unit in ((10**9, "G"), (10**6, "M"), (10**3, "K")):
+        if count >= size:
+            return f"{count / size:.3g} {unit}"
+    return str(count)
+
+
+def ending(folder: Path) -> str:
+    """Where everything of a finished run lies, and the next commands."""
+    at = os.fspath(folder)
+    return (
+        f"{at} holds last.ckpt (the weights), record.json, config.yaml and TensorBoard's events; "
+        "next:\n"
+        f"  fastscale evaluate {at}\n"
+        f"  fastscale predict PICTURE --checkpoint {at}\n"
+        f"  fastscale export {at} network.onnx"
+    )
