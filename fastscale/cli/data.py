@@ -1,4 +1,4 @@
-"""`fastscale data write | verify`: images prepared for the loaders."""
+"""`fastscale data write | check | verify`: images prepared for the loaders."""
 
 import argparse
 import sys
@@ -12,15 +12,17 @@ SOURCE = (
     "train|val/<class>/*"
 )
 
+DATA_DIR = "where data is kept; default: $FASTSCALE_DATA or ~/.cache/fastscale"
 
 VERBS = {
     "write": "Fetch a data set and write it as train.beton and val.beton for FFCV.",
+    "check": "Say what is odd about images: broken, copied, tiny, grey, turned, rare classes.",
     "verify": "Read written data whole, and compare it with its source hash by hash.",
 }
 
 
 def add_data(verbs: Verbs) -> None:
-    """data write, data verify."""
+    """data write, data check, data verify."""
     data = verbs.group("data", VERBS)
     p = data.verb("write", cmd_write, "fastscale data write folder:PHOTOS --val 0.2")
     p.add("source", None, SOURCE)
@@ -38,6 +40,9 @@ def add_data(verbs: Verbs) -> None:
     )
     p.add("--val", real(0.001, 0.999), text, metavar="SHARE")
     p.add("--limit", whole(1), "only so many images of each split, for a trial")
+    p = data.verb("check", cmd_check, "fastscale data check folder:PHOTOS")
+    p.add("source", None, SOURCE)
+    p.add("--data-dir", None, DATA_DIR)
     p = data.verb("verify", cmd_verify, "fastscale data verify fashion-mnist")
     p.add("source", None, f"{SOURCE}; default: all that are written here", nargs="?")
     _add_places(p, "folder that it was written to; default: the one where `fit` looks")
@@ -45,7 +50,15 @@ def add_data(verbs: Verbs) -> None:
 
 def _add_places(p: Parser, out: str) -> None:
     p.add("--out", None, out, dest="out_dir", metavar="OUT")
-    p.add("--data-dir", None, "where data is kept; default: $FASTSCALE_DATA or ~/.cache/fastscale")
+    p.add("--data-dir", None, DATA_DIR)
+
+
+def cmd_check(args: argparse.Namespace) -> int:
+    """Exit code 1 where something would spoil a training or its error."""
+    from fastscale.data.check import check
+
+    with ended_by_signals("nothing was changed"):
+        return 1 if check(args.source, args.data_dir) else 0
 
 
 def cmd_verify(args: argparse.Namespace) -> int:
