@@ -8,6 +8,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ProgressBar
 from tqdm import tqdm
 
+from fastscale.training.lines import share
 from fastscale.training.monitor import DEVICE, SpeedMonitor
 
 EVERY = 0.25  # seconds between two looks at the figures
@@ -101,9 +102,9 @@ class Bar(ProgressBar):
         elif module.read_loss is not None:
             parts.append(f"loss {module.read_loss:.3f}")
         if DEVICE in sums and sums["busy"] > 0:
-            parts.append(f"device busy {min(1.0, sums[DEVICE] / sums['busy']):.0%}")
+            parts.append(f"device busy {share(sums[DEVICE] / sums['busy'])}")
         elif sums["busy"] > 0:
-            parts.append(f"waits for data {min(1.0, sums['waited'] / sums['busy']):.0%}")
+            parts.append(f"waits for data {share(sums['waited'] / sums['busy'])}")
         return parts
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -95,7 +95,7 @@ class Lines(Checkpoint):
             speed = self.speed.epochs[-1]
             parts.append(f"{speed['images_per_s']:,.0f} images/s")
             if DEVICE_SHARE in speed:
-                parts.append(f"device busy {speed[DEVICE_SHARE]:.0%}")
+                parts.append(f"device busy {share(speed[DEVICE_SHARE])}")
         parts.append(duration(took))
         line = f"epoch {epoch}/{epochs}: {', '.join(parts)}"
         if epoch < epochs and self.taken:
@@ -144,6 +144,14 @@ def duration(seconds: float) -> str:
             rest = round(whole % size / less)
             return f"{whole // size} {name}" + (f" {rest} {small}" if rest else "")
     return f"{whole} s"
+
+
+def share(part: float) -> str:
+    """
+    >>> share(0.934), share(1.02)
+    ('93 %', '100 %')
+    """
+    return f"{100 * min(1.0, part):.0f} %"
 
 
 def beginning(trainer: pl.Trainer, module: Any, data: Any, steps: int, folder: Path) -> str:

@@ -86,18 +86,19 @@ def test_errors_in_words():
 
 GPU = {"seconds": 11.0, "busy": 10.0, "waited": 2.0, "images": 5000, "device": 9.0}
 CPU = {k: v for k, v in GPU.items() if k != "device"}
+AWAY = torch.empty((), device="meta")  # a value that cannot be read here
 
 
 @pytest.mark.parametrize(
     ("now", "loss", "read", "said"),
     [
-        (CPU, torch.tensor(1.5), None, ["500 images/s", "loss 3.000", "waits for data 20%"]),
+        (CPU, torch.tensor(1.5), None, ["500 images/s", "loss 3.000", "waits for data 20 %"]),
         # a loss that would have to be waited for is not read: the last one that was is shown
-        (GPU, torch.empty((), device="meta"), 1.25, ["500 images/s", "loss 1.250", "device busy 90%"]),
-        (GPU, torch.empty((), device="meta"), None, ["500 images/s", "device busy 90%"]),
+        (GPU, AWAY, 1.25, ["500 images/s", "loss 1.250", "device busy 90 %"]),
+        (GPU, AWAY, None, ["500 images/s", "device busy 90 %"]),
         ({**CPU, "busy": 0.0}, torch.tensor(1.5), None, ["loss 3.000"]),
     ],
-)  # fmt: skip
+)
 def test_the_bar_shows_rate_loss_and_who_waits(now, loss, read, said):
     module = SimpleNamespace(recipe=SimpleNamespace(accumulate=2), read_loss=read)
     assert Bar(Speed(now=now)).figures(module, {"loss": loss}) == said
