@@ -24,7 +24,7 @@ from fastscale.errors import InputError, RunError
 from fastscale.records import Record, RecordStore
 from fastscale.scaling import arch_named, own_definition
 from fastscale.training.bar import Bar
-from fastscale.training.by_size import recipe_of_data
+from fastscale.training.by_size import PLACEHOLDER, recipe_of_data
 from fastscale.training.lines import Lines, beginning
 from fastscale.training.memory import keep_freed_memory
 from fastscale.training.monitor import BoardExtras
@@ -270,6 +270,11 @@ def _config(run: str | None, arguments: list[str]) -> dict[str, Any]:
         network, named = network_and_recipe(run)
         arch = arch_named(network)
         recipe = load_recipe(named) if named else _recipe_by_size(network, arguments)
+        if recipe.data == PLACEHOLDER and value_of("--data.source", arguments) is None:
+            raise InputError(
+                f"recipe {recipe.name} is for images of your own: say where they are, "
+                "--data.source folder:PHOTOS"
+            )
         return run_config(arch.name, recipe, definition=own_definition(arch))
     if value_of("--config", arguments) is None:
         raise InputError(

@@ -147,7 +147,8 @@ def duration(seconds: float) -> str:
 
 
 def share(part: float) -> str:
-    """
+    """Of one, in percent; never above 100.
+
     >>> share(0.934), share(1.02)
     ('93 %', '100 %')
     """
