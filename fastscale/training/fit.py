@@ -95,7 +95,7 @@ class _Run:
         opener: Opener | None = None,
     ) -> None:
         self.stopping, self.restart, self.first = stopping, restart, speaks()
-        self.cuda_graph = cuda_graph
+        self.cuda_graph, self.begun = cuda_graph, False  # begun before, whatever was saved
         _write_first(arguments)
         config = _config(run, arguments)
         self.cli = TrainerCLI(config, arguments)
@@ -172,11 +172,11 @@ class _Run:
             if trainer.strategy.root_device.type == "cpu":
                 keep_freed_memory()
             if self.first:
-                print(beginning(trainer, self.module, self.data, steps, self.folder.path))
+                _say(beginning(trainer, self.module, self.data, steps, self.folder.path))
             if content is not None:
                 self._check_resumed(content, trainer, steps)
-            elif self.begun and self.first:
-                print(f"{self.folder.path}: begun before, nothing was saved: from the first step")
+            elif self.begun:
+                _say(f"{self.folder.path}: begun before, nothing was saved: from the first step")
             lost = loss_is_said(lambda: kept(self.folder.checkpoint))
             with named_as_parent(), in_one_line(self), lost:
                 trainer.fit(
