@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastscale import counts, scaling
-from fastscale.archs import Arch, base_names
+from fastscale.archs import Arch, at_resolution, base_names
 from fastscale.common import IMAGENET_IMAGES
 from fastscale.counts import Complexity
 from fastscale.errors import InputError
@@ -162,7 +162,7 @@ def predict_time(
 
 
 def plan(
-    bases: str | Arch | Sequence[str | Arch],
+    bases: str | Arch | Sequence[str | Arch] = (),
     strategies: str | Strategy | Sequence[str | Strategy] | None = None,
     *,
     flops: float | None = None,
@@ -171,6 +171,7 @@ def plan(
     epoch_time_min: float | None = None,
     memory_mib: float | None = None,
     latency_ms: float | None = None,
+    inference_memory_mib: float | None = None,
     device: "str | Device | Sequence[str | Device] | None" = None,
     batch: float | None = None,
     latency_batch: float | None = None,
@@ -181,18 +182,25 @@ def plan(
     layout: str | None = None,
     compile: bool | None = None,
     group_width_rounding: str | None = None,
+    weights: bool = False,
+    resolution: int | None = None,
 ) -> "Plan":
     """For each base and strategy the largest network within all budgets: `.candidates` (the best
     supported by evidence first, then most flops),
     `.best`, `.pareto`, `.missing`.
 
     `strategies`: names, "family" for alpha from 0 to 1, the usual eight unless given. Budgets: counts of one image; minutes of an epoch of
-    `images` on `devices` devices; training memory of one device; latency of one step of `latency_batch` images (default: as
-    measured there).
-    `batch` is that of training, and of inference only where nothing of training is planned (a latency budget alone).
+    `images` on `devices` devices; training memory of one device; latency of one step of
+    `latency_batch` images (default: as measured there, else 1), and memory of inference with them.
+    `batch` is that of training, and of inference only where nothing of training is planned (a
+    budget of latency or inference memory alone).
     `device`: as in `predict_time`, or several: the first that was measured in training tells epoch times, the first at inference latencies.
     `group_width_rounding`: "paper" or "power_of_two"; default: as the strategies say, and where these
     are the usual ones both, if the device's law depends on group width.
+    `resolution`: pixels a side of the bases' images (their own unless given), which strategies with
+    an r grow from there; names have it behind the base's: `regnety-500mf-160px.dWr-x4`.
+    `weights`: only networks with public ImageNet weights, as they are, the lowest published error
+    first; `bases` are then parts of their names (none: all).
     Default: h100 where an epoch time is a budget, or nothing is.
     Without a budget: the bases as they are. InputError where no network meets a budget (says the smallest that would).
 
@@ -209,6 +217,7 @@ def plan(
         "epoch_time_min": epoch_time_min,
         "memory_mib": memory_mib,
         "latency_ms": latency_ms,
+        "inference_memory_mib": inference_memory_mib,
     }
     budgets = {name: value for name, value in asked.items() if value is not None}
     if device is None and (epoch_time_min is not None or not budgets):
@@ -226,18 +235,26 @@ def plan(
                 d.law(mode)  # says why
     if strategies == "family":
         strategies = planning.FAMILY
+    wanted = [bases] if isinstance(bases, str | Arch) else bases
+    conditions = planning.Conditions(
+        **by_mode,
+        batch=batch,
+        latency_batch=latency_batch,
+        images=images,
+        devices=devices,
+        num_classes=num_classes,
+    )
+    if weights:
+        words = [str(getattr(b, "name", b)) for b in wanted]
+        return planning.plan_trained(words, budgets, conditions, resolution)
+    chosen = [arch(b) for b in wanted]
+    if resolution is not None:
+        chosen = [at_resolution(base, resolution) for base in chosen]
     return planning.plan(
-        [arch(b) for b in ([bases] if isinstance(bases, str | Arch) else bases)],
+        chosen,
         [strategies] if isinstance(strategies, str | Strategy) else strategies,
         budgets,
-        planning.Conditions(
-            **by_mode,
-            batch=batch,
-            latency_batch=latency_batch,
-            images=images,
-            devices=devices,
-            num_classes=num_classes,
-        ),
+        conditions,
         group_width_rounding,
     )
 

@@ -8,7 +8,13 @@ from fastscale.archs.anynet import AnyNet
 from fastscale.archs.arch import Arch
 from fastscale.archs.definition import definition, from_definition
 from fastscale.archs.effnet import EffNet
-from fastscale.archs.registry import base_arch, base_names, register_arch, register_family
+from fastscale.archs.registry import (
+    at_resolution,
+    base_arch,
+    base_names,
+    register_arch,
+    register_family,
+)
 from fastscale.archs.regnet import RegNet
 
 __all__ = [
@@ -16,6 +22,7 @@ __all__ = [
     "Arch",
     "EffNet",
     "RegNet",
+    "at_resolution",
     "base_arch",
     "base_names",
     "definition",

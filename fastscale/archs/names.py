@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from fastscale.archs.registry import base_arch, base_names
+from fastscale.archs.registry import base_arch, is_base
 from fastscale.errors import InputError
 
 LONGEST = 200  # characters of a name
@@ -185,10 +185,10 @@ def _parts(text: str, known: bool) -> tuple[NetworkName, str | None]:
         raise InputError(f"expected a name (str), got {text!r:.80}")
     if len(text) > LONGEST:
         raise InputError(f"{text[:40]!r}...: a name has at most {LONGEST} characters")
-    words, there = text.split("."), {*base_names()}
+    words = text.split(".")
     starts = (".".join(words[:n]) for n in range(len(words), 0, -1))
-    if fits := next((start for start in starts if start in there), ""):
-        base = fits
+    if fits := next((start for start in starts if is_base(start)), ""):
+        base = base_arch(fits).name
     elif known:
         base = base_arch(_STEP.split(text)[0]).name  # raises, with the nearest names
     else:

@@ -1,9 +1,11 @@
-"""Names to bases, and families by name: those that are here, and those that a user registers."""
+"""Names to bases, and families by name: those that are here, and those that a user registers. A base
+at another resolution has that behind its name: regnety-500mf-160px."""
 
 import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from typing import TypeVar
 
@@ -16,6 +18,7 @@ from fastscale.errors import InputError
 
 Family = TypeVar("Family", bound=type[Arch])
 _own: dict[str, Arch] = {}  # bases of one's own, by name
+_SIZED = re.compile(r"(?P<base>.+)-(?P<pixels>[1-9]\d{1,3})px", re.ASCII)
 _families: dict[str, type[Arch]] = {"AnyNet": AnyNet, "EffNet": EffNet}
 
 
@@ -31,7 +34,38 @@ def base_names() -> list[str]:
 
 def is_own(name: str) -> bool:
     """Whether the base of that name was registered, so that it is not known elsewhere."""
-    return name in _own
+    sized = _SIZED.fullmatch(name)
+    return name in _own or bool(sized and not is_base(name, sized=False) and sized["base"] in _own)
+
+
+def is_base(name: str, sized: bool = True) -> bool:
+    """Whether a base network has that name; `sized`: or that of one at another resolution."""
+    found = _SIZED.fullmatch(name) if sized else None
+    return name in _bases() or name in _own or bool(found and is_base(found["base"], False))
+
+
+def at_resolution(arch: Arch, pixels: int) -> Arch:
+    """A base network at another resolution, test images in proportion. InputError for one that is
+    scaled, whose strategy says its resolution.
+
+    >>> at_resolution(base_arch("regnety-4gf"), 160).test_resolution
+    180
+    """
+    if pixels == arch.resolution:
+        return arch
+    if not is_base(arch.name, sized=False):
+        raise InputError(
+            f"{arch.name}: its name says its resolution; that of a base network can be chosen"
+        )
+    test = round(arch.test_resolution * pixels / arch.resolution / 4) * 4
+    sized = replace(
+        arch,
+        name=f"{arch.name}-{pixels}px",
+        resolution=pixels,
+        test_resolution=max(pixels, test),
+    )
+    check_arch(sized)
+    return sized
 
 
 def base_arch(name: str) -> Arch:
@@ -41,6 +75,12 @@ def base_arch(name: str) -> Arch:
     (2, 6, 16, 2)
     """
     try:
+        sized = None if is_base(name, sized=False) else _SIZED.fullmatch(name)
+        if sized:
+            base, pixels = base_arch(sized["base"]), int(sized["pixels"])
+            if pixels == base.resolution:  # one network, one name
+                raise InputError(f"{name} is {base.name} itself: write {base.name}")
+            return at_resolution(base, pixels)
         return _bases().get(name) or _own[name]
     except (KeyError, TypeError):
         near = did_you_mean(name, base_names(), see="fastscale list")

@@ -10,6 +10,7 @@ from fastscale.cli.options import (
     COUNT,
     DEVICES,
     IMAGES,
+    PIXELS,
     Verbs,
     given,
     real,
@@ -28,6 +29,8 @@ def add_plan(verbs: Verbs) -> None:
     text = "default: d wg r dw dwr dwgr alpha=2/3 dWr; `family`: alpha from 0 to 1"
     p.add("--strategies", None, text, nargs="+", metavar="S")
     p.group_widths("the paper's; with the default strategies both, where the law minds it")
+    text = "pixels a side of the base networks' images; default: their own"
+    p.add("--resolution", PIXELS, text)
     p.add("--flops", COUNT, "multiply-adds of one image, as in 4e9, 4G or 400M")
     p.add("--params", COUNT)
     p.add("--acts", COUNT)
@@ -35,6 +38,8 @@ def add_plan(verbs: Verbs) -> None:
     p.add("--epoch-time-min", real(1e-6, 1e7), text)
     p.add("--memory-mib", real(1, 1e12), "training memory of one device")
     p.add("--latency-ms", real(1e-6, 1e12), "time of one batch, on a device measured at inference")
+    text = "memory of one device that serves --latency-batch images at once"
+    p.add("--inference-memory-mib", real(1, 1e12), text)
     text = (
         "h100, v100, rtx-4090, ... (`fastscale list devices`), a file of time records, or a name "
         "in records; twice to train and serve; default: h100 for epoch times"
@@ -45,7 +50,8 @@ def add_plan(verbs: Verbs) -> None:
         "default: as measured there"
     )
     p.add("--batch", BATCH, text)
-    p.add("--latency-batch", BATCH, "images a step at inference; default: as measured there")
+    text = "images a step at inference; default: as measured there, else 1"
+    p.add("--latency-batch", BATCH, text)
     text = "number of GPUs that share an epoch; default: 8 for named devices, 1 for records"
     p.add("--devices", DEVICES, text)
     text = "of an epoch; default: ImageNet's"
@@ -56,6 +62,11 @@ def add_plan(verbs: Verbs) -> None:
     p.add("--layout", None, text)
     text = "which records: compiled or eager"
     p.add("--compile", None, text, action=argparse.BooleanOptionalAction)
+    text = (
+        "only networks with public ImageNet weights, as they are, the lowest published error first; "
+        "bases are then parts of their names (default: all)"
+    )
+    p.add("--weights", bool, text)
     p.add("--recipe", None, "of the run names", default=RECIPE)
     p.add("--json", bool)
 
@@ -73,7 +84,7 @@ def cmd_plan(args: argparse.Namespace) -> int:
     if args.strategies == ["family"]:
         args.strategies = "family"
     args.bases = args.bases or args.own_names
-    if not args.bases:
+    if not args.bases and not args.weights:
         raise InputError(
             "fastscale plan: required: base, or --arch FILE; see fastscale plan --help"
         )

@@ -3,7 +3,7 @@
 from fastscale.planning.candidate import Candidate, Conditions
 from fastscale.planning.device import MODES, Device, FittedLaw
 from fastscale.planning.devices import device_named, shipped_devices
-from fastscale.planning.plan import BUDGETS, FAMILY, STRATEGIES, Plan, plan
+from fastscale.planning.plan import BUDGETS, FAMILY, STRATEGIES, Plan, plan, plan_trained
 from fastscale.planning.predict import Prediction, predict
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Prediction",
     "device_named",
     "plan",
+    "plan_trained",
     "predict",
     "shipped_devices",
 ]

@@ -45,10 +45,12 @@ def answer(plan: "Plan") -> Answer:
 
 
 def commands(plan: "Plan", recipe: str, own: str = "") -> tuple[str, str, str]:
-    """Train, check and export the first candidate. `own`: options that make networks known."""
+    """Train, check and export the first candidate. `own`: further options of the training, as those
+    that make networks known."""
     run = plan.best.run(recipe)
+    start = f" --weights {plan.best.weights}" if plan.best.weights else ""
     return (
-        f"fastscale fit --run {run}{own}",
+        f"fastscale fit --run {run}{start}{own}",
         f"fastscale evaluate runs/{run}/seed0",
         f"fastscale export runs/{run}/seed0 {plan.best.arch.name}.onnx",
     )
@@ -56,6 +58,12 @@ def commands(plan: "Plan", recipe: str, own: str = "") -> tuple[str, str, str]:
 
 def _why(plan: "Plan") -> str:
     best = plan.best
+    if best.weights:
+        beyond = f"; but it lies {_outside(best)} outside of what was measured" * (best.beyond > 1)
+        return (
+            f"with the weights {best.weights}, of {best.error:.1f} % published top-1 error on "
+            f"ImageNet, the lowest of {len(plan.candidates)} networks within the budget{beyond}"
+        )
     if best.far:
         return f"{_outside(best)} outside of what was measured"
     said = []
@@ -85,6 +93,8 @@ def _reason(c: "Candidate", plan: "Plan") -> tuple[str, str, str]:
     best = plan.best
     if c.far:
         return "outside of what was measured, ", f"{c.beyond:.3g} x", ": not to be relied on"
+    if c.weights and c.error is not None:
+        return "higher published error: ", f"{c.error:.1f}", " %"
     if c.rank != best.rank:
         start = of_strategy(c.strategy)
         if max(c.counts.flops, best.counts.flops) <= EQUAL * min(c.counts.flops, best.counts.flops):

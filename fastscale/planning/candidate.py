@@ -9,7 +9,7 @@ from fastscale.common import IMAGENET_IMAGES
 from fastscale.counts import Complexity
 from fastscale.planning.device import Device
 from fastscale.planning.evidence import LARGEST_FACTOR, rank
-from fastscale.planning.memory import training_memory_mib
+from fastscale.planning.memory import inference_memory_mib, training_memory_mib
 from fastscale.planning.predict import FAR, Prediction, predict
 from fastscale.planning.search import Costs, Found
 from fastscale.planning.terms import Terms, terms
@@ -40,9 +40,9 @@ class Conditions:
 
     @property
     def served(self) -> float:
-        """Images a step on one device at inference."""
+        """Images a step on one device at inference; 1 where neither they nor a device were given."""
         return self.latency_batch or (
-            self.inference.law("inference").batch if self.inference else _BATCH
+            self.inference.law("inference").batch if self.inference else 1
         )
 
     def time(self, mode: str, arch: Arch, counted: Terms | None = None) -> Prediction | None:
@@ -70,12 +70,19 @@ class Conditions:
             * factor
         )
 
+    def inference_memory_mib(self, arch: Arch) -> float:
+        """Memory of inference on one device, in the precision of its law, else in 32 bits."""
+        law = self.inference.law("inference") if self.inference else None
+        precision = law.envelope.get("precision") if law else "32-true"
+        return inference_memory_mib(arch, self.served, precision, num_classes=self.num_classes)
+
 
 @dataclass(frozen=True)
 class Candidate:
     """The largest network of a base and strategy within the budgets. `binds`: the budget that it
     fills most, `load` how far (0 to 1). `gains`: false where group widths held to powers of two do
-    not afford clearly more than the paper's rounding."""
+    not afford clearly more than the paper's rounding. `weights`: the name of public ones that it is
+    offered with, `error` their published top-1 error on ImageNet, %."""
 
     base: str
     strategy: str
@@ -85,16 +92,20 @@ class Candidate:
     training: Prediction | None
     inference: Prediction | None
     memory_mib: float
+    inference_memory_mib: float
     binds: str | None
     load: float | None
     pareto: bool = False
     gains: bool = True
+    weights: str = ""
+    error: float | None = None
 
     @property
     def rank(self) -> int:
         """How well evidence supports the strategy: 1 is best (see `evidence`); one more for group
         widths held to powers of two without a gain."""
-        return 1 if self.binds is None else rank(self.strategy) + (not self.gains)
+        as_it_is = self.binds is None or self.weights
+        return 1 if as_it_is else rank(self.strategy) + (not self.gains)
 
     @property
     def beyond(self) -> float:
@@ -134,11 +145,14 @@ class Candidate:
                 "strategy",
                 "factor",
                 "memory_mib",
+                "inference_memory_mib",
                 "binds",
                 "load",
                 "pareto",
                 "rank",
                 "beyond",
+                "weights",
+                "error",
             )
         }
         return {
@@ -163,6 +177,8 @@ def costs(arch: Arch, counted: Terms, budgets: dict[str, float], conditions: Con
         found["latency_ms"] = 1e3 * inference.step_time_s
     if "memory_mib" in budgets:
         found["memory_mib"] = conditions.memory_mib(arch)
+    if "inference_memory_mib" in budgets:
+        found["inference_memory_mib"] = conditions.inference_memory_mib(arch)
     return found
 
 
@@ -178,6 +194,7 @@ def candidate(base: Arch, strategy: str, found: Found, conditions: Conditions) -
         training=conditions.time("training", arch, counted),
         inference=conditions.time("inference", arch, counted),
         memory_mib=conditions.memory_mib(arch),
+        inference_memory_mib=conditions.inference_memory_mib(arch),
         binds=found.binds or None,
         load=found.load if found.binds else None,
     )

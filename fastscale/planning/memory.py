@@ -1,4 +1,5 @@
-"""Training memory of one device, from the network's definition: its parameters' state, and what the forward pass keeps for the backward.
+"""Memory of one device, from the network's definition. Of training: its parameters' state, and what
+the forward pass keeps for the backward.
 
     bytes = params (4 weights + 4 gradients + 4 momentum + 4 average [+ 2 half copies]) + batch (kept elements x 2 or 4 + image)
 
@@ -6,6 +7,9 @@ Kept for one image, in elements: a conv's output (batch norm needs it), the batc
 the next layer reads, and the product of squeeze-and-excitation; a max pool's 8-byte indices. Mixed precision keeps 2 bytes an element and
 half copies of the weights. It is the sum of tensors at the end of the forward pass: the true peak adds cuDNN's workspaces, gradients in
 flight and what the allocator cannot fill, so it is a lower bound; where a device's records hold peaks, `calibrated` is their ratio to it.
+
+Of inference (`inference_memory_mib`): weights, and the most tensors that live at once; without
+workspaces too.
 """
 
 import statistics
@@ -73,6 +77,50 @@ def training_memory_mib(
     state = params * (12 + 4 * average + 2 * half)
     image = 3 * pixels * (4 + 2 * half)
     return (state + batch * (kept * (2 if half else 4) + pooled * _INDEX + image)) / MIB
+
+
+def live_elements(arch: Arch, resolution: int | None = None, num_classes: int = 1000) -> int:
+    """The most elements alive at once in a forward pass of one image, its pixels not counted.
+
+    A conv's output lives with its batch norm's; a block's input until its sum; and whoever called a
+    block still holds what went into its stage and into the first one.
+    """
+    (_, _, stem), *blocks, (_, _, head) = arch.parts(resolution, num_classes)
+    most = max(2 * layer.acts for layer in stem)
+    first = entered = x = stem[-1].acts
+    stage = ""
+    for prefix, repeats, block in blocks:
+        number = prefix.split(".")[1]
+        if number != stage:
+            stage, entered = number, x
+        acts = {layer.name: layer.acts for layer in block}
+        for i in range(min(repeats, 2)):  # of equal blocks the second stands for the others
+            held = sum({"first": first, "entered": entered, "x": x}.values())
+            held -= first * (stage == "0") + entered * (x == entered and i == 0)
+            before, out = acts.get("conv1", 0), acts["conv3"]
+            steps = (2 * before, before + 2 * acts["conv2"], acts["conv2"] + 2 * out)
+            most = max(most, held + max(*steps, out + 2 * acts.get("proj", 0)))
+            x = out
+    held = first + entered + x
+    return max(most, *(held + 2 * layer.acts for layer in head))
+
+
+def inference_memory_mib(
+    arch: Arch,
+    batch: float,
+    precision: str | None = "32-true",
+    *,
+    resolution: int | None = None,
+    num_classes: int = 1000,
+) -> float:
+    """MiB on one device for a pass of `batch` images, eager, batch norms not folded; see above."""
+    pixels = (arch.resolution if resolution is None else resolution) ** 2
+    params = sum(
+        n * layer.params for _, n, block in arch.parts(resolution, num_classes) for layer in block
+    )
+    half = is_half(precision)
+    live = live_elements(arch, resolution, num_classes) * (2 if half else 4) + 3 * pixels * 4
+    return (params * (4 + 2 * half) + batch * live) / MIB
 
 
 def calibrated(records: "Iterable[Record]") -> float:

@@ -17,10 +17,15 @@ from fastscale.planning.candidate import Candidate, Conditions, candidate, costs
 from fastscale.planning.evidence import published_error
 from fastscale.planning.predict import check_sizes
 from fastscale.planning.search import Found, Search, Unlimited, structure
+from fastscale.planning.weights import candidates as trained
 from fastscale.scaling import Strategy
 from fastscale.scaling.strategy import POW2
 
-BUDGETS = ("flops", "params", "acts", "epoch_time_min", "memory_mib", "latency_ms")
+BUDGETS = (
+    *("flops", "params", "acts", "epoch_time_min", "memory_mib"),
+    *("latency_ms", "inference_memory_mib"),
+)
+_SERVED = {"latency_ms", "inference_memory_mib"}  # those of inference
 STRATEGIES = ("d", "wg", "r", "dw", "dwr", "dwgr", "alpha=2/3", "dWr")
 FAMILY = tuple(f"alpha={i / 10:g}" for i in range(11))
 _MOST_BUDGET = 1e30  # of anything: a larger one is a slip of the keyboard
@@ -124,9 +129,25 @@ def plan(
     if not made:
         raise InputError(
             _nothing(missing, nearest, budgets)
-            + (f"; latency is of {conditions.served:g} images" if "latency_ms" in budgets else "")
+            + (f"; {conditions.served:g} images at inference" if _SERVED & set(budgets) else "")
         )
     return Plan(budgets, conditions, _marked(ranked(made), budgets), missing)
+
+
+def plan_trained(
+    wanted: Sequence[str],
+    budgets: dict[str, float],
+    conditions: Conditions,
+    resolution: int | None = None,
+) -> Plan:
+    """Of networks with public ImageNet weights, those within the budgets, the lowest published error
+    first. `wanted`: parts of names; none: every network that has any."""
+    _check(budgets, conditions)
+    conditions = _batches(budgets, conditions)
+    made, missing, over = trained(wanted, budgets, conditions, resolution)
+    if not made:
+        raise InputError(_nothing(missing, over, budgets))
+    return Plan(budgets, conditions, _marked(made, budgets), missing)
 
 
 def _roundings(base: Arch, strategies: Sequence[Strategy], both: bool) -> list[Strategy]:
@@ -185,10 +206,10 @@ def _of_one_family(candidates: Sequence[Candidate]) -> list[Candidate]:
 
 def _batches(budgets: dict[str, float], conditions: Conditions) -> Conditions:
     """`batch` is that of training, and of inference only where nothing of training is asked for:
-    a budget of latency without one of epoch time or memory, or a device measured at inference alone.
+    a budget of inference without one of training, or a device measured at inference alone.
     """
     of_training = {"epoch_time_min", "memory_mib"} & set(budgets)
-    alone = "latency_ms" in budgets or (conditions.inference and not conditions.training)
+    alone = bool(_SERVED & set(budgets)) or (conditions.inference and not conditions.training)
     if conditions.batch is None or conditions.latency_batch or of_training or not alone:
         return conditions
     return replace(conditions, batch=None, latency_batch=conditions.batch)
@@ -221,18 +242,20 @@ def _marked(candidates: Sequence[Candidate], budgets: dict[str, float]) -> tuple
     prices = [_compared(c, budgets) for c in candidates]
 
     def beaten(i: int) -> bool:
-        """By one that is better supported, or as well with more flops and no more cost; flops tell
-        nothing between families."""
+        """By one that is better supported, or as well with more flops (of trained ones: a lower
+        error) and no more cost; flops tell nothing between families."""
         own = candidates[i].counts.flops
         if candidates[i].standing > min(c.standing for c in candidates):
             return True
         for j, other in enumerate(prices):
             if candidates[j].standing != candidates[i].standing:
                 continue
-            if candidates[j].arch.family != candidates[i].arch.family:
+            trained_both = candidates[i].error is not None and candidates[j].error is not None
+            if candidates[j].arch.family != candidates[i].arch.family and not trained_both:
                 continue
             no_dearer = all(a <= b * EQUAL for a, b in zip(other, prices[i], strict=True))
-            if j != i and candidates[j].counts.flops > own and no_dearer:
+            better = j < i if trained_both else candidates[j].counts.flops > own
+            if j != i and better and no_dearer:
                 return True
         return False
 
@@ -243,7 +266,9 @@ def _compared(c: Candidate, budgets: dict[str, float]) -> tuple[float, ...]:
     """What a network costs, flops aside: its predicted times, and whatever else has a budget; without either, its acts."""
     times = [p.image_time_s for p in (c.training, c.inference) if p is not None]
     others = [getattr(c.counts, name) for name in ("params", "acts") if name in budgets]
-    others += [c.memory_mib] if "memory_mib" in budgets else []
+    others += [
+        getattr(c, name) for name in ("memory_mib", "inference_memory_mib") if name in budgets
+    ]
     return tuple(times + others) or (c.counts.acts,)
 
 

@@ -19,7 +19,10 @@ BUDGETS = {
     "epoch_time_min": ("epoch time", " min"),
     "memory_mib": ("training memory", " MiB"),
     "latency_ms": ("latency", " ms"),
+    "inference_memory_mib": ("inference memory", " MiB"),
 }
+MOST = 12  # networks with weights in a table
+SERVED = ("latency_ms", "inference_memory_mib")  # for so many images
 _LEFT_OUT = {"family": "their family was", "strategy": "their strategy was", "network": "they were"}
 _UNSAID = ("batch", "device_type")  # of an environment
 
@@ -35,13 +38,11 @@ def lines(plan: "Plan", recipe: str, own: str = "") -> list[str]:
     }
     served = f" for {plan.conditions.served:g} image{'s' * (plan.conditions.served != 1)}"
     wanted = ", ".join(
-        f"{BUDGETS[name][0]} {value}{BUDGETS[name][1]}{served * (name == 'latency_ms')}"
+        f"{BUDGETS[name][0]} {value}{BUDGETS[name][1]}{served * (name in SERVED)}"
         for name, value in said.items()
     )
     notes = _notes(plan)
-    for (base, strategy), reason in plan.missing.items():
-        if not reason.startswith("the same network"):
-            notes.append(f"Not here: {base} by {strategy}: {reason}.")
+    notes += _left_out(plan)
     table = _table(_columns(plan))
     if not wanted:
         return ["networks as they are", "", *table, "", *_wrapped(notes)]
@@ -58,6 +59,24 @@ def lines(plan: "Plan", recipe: str, own: str = "") -> list[str]:
     ]
 
 
+def _left_out(plan: "Plan") -> list[str]:
+    if not plan.best.weights:
+        return [
+            f"Not here: {base} by {strategy}: {reason}."
+            for (base, strategy), reason in plan.missing.items()
+            if not reason.startswith("the same network")
+        ]
+    notes = [
+        "Weights: public ones, trained on ImageNet by others; the error is what their makers published."
+    ]
+    if (left := len(plan.candidates) - MOST) > 0:
+        notes.append(f"Not shown: {left} more of higher error (all: --json).")
+    if plan.missing:
+        over = ", ".join(name for name, _ in plan.missing)
+        notes.append(f"Over the budget: {over}.")
+    return notes
+
+
 def _wrapped(notes: Sequence[str]) -> list[str]:
     return [
         line
@@ -69,13 +88,16 @@ def _wrapped(notes: Sequence[str]) -> list[str]:
 def _answered(plan: "Plan") -> list[str]:
     """What is recommended and why, and why each other candidate is not."""
     found = plan.answer
-    assert found is not None  # a plan under budgets has one
+    if found is None:
+        return []
     said = {
         "recommended": f"Recommended: {found.network}: {found.why}.",
         "unsure": f"Not sure: {found.network}: {found.why}.",
         "none": f"Nothing recommended: even the first, {found.network}, lies {found.why}.",
     }
     others = [f"- {', '.join(names)}: {reason}." for names, reason in found.others]
+    if plan.best.weights:  # their errors are in the table
+        others = []
     why = ["Why not the others:", *others] if others and found.verdict != "none" else []
     return _wrapped([said[found.verdict], *why])
 
@@ -93,7 +115,7 @@ def _commands(plan: "Plan", recipe: str, own: str) -> list[str]:
 
 def _columns(plan: "Plan") -> dict[str, list[str]]:
     """Header -> cells."""
-    cs = plan.candidates
+    cs = plan.candidates[:MOST] if plan.best.weights else plan.candidates
     columns = {
         "network": [f"{'* ' if c.pareto and plan.budgets else '  '}{c.arch.name}" for c in cs],
         "multiply-adds, G": [_three(c.counts.flops / 1e9) for c in cs],
@@ -101,6 +123,8 @@ def _columns(plan: "Plan") -> dict[str, list[str]]:
         "acts, M": [_three(c.counts.acts / 1e6) for c in cs],
         "px": [str(c.arch.resolution) for c in cs],
     }
+    columns["weights"] = [c.weights.partition("/")[0] for c in cs]
+    columns["error, %"] = ["" if c.error is None else f"{c.error:.1f}" for c in cs]
     training = [p for c in cs if (p := c.training) is not None]
     if training:
         columns["epoch, min"] = [_three(p.epoch_of(p.image_time_s)) + _sure(p) for p in training]
@@ -121,6 +145,8 @@ def _columns(plan: "Plan") -> dict[str, list[str]]:
             "" if p.measured is None else _three(1e3 * p.measured * p.batch) for p in inference
         ]
     columns["memory, MiB"] = [f"{c.memory_mib:,.0f}" for c in cs]
+    if inference or "inference_memory_mib" in plan.budgets:
+        columns["serving, MiB"] = [f"{c.inference_memory_mib:,.0f}" for c in cs]
     if plan.budgets:
         columns["bound by"] = [
             f"{BUDGETS[c.binds][0].split(' (')[0]}, {100 * (c.load or 0):.0f} %" if c.binds else ""
@@ -141,7 +167,7 @@ def _three(value: float) -> str:
 
 def _table(columns: dict[str, list[str]]) -> list[str]:
     sizes = [max(map(len, (header, *cells))) for header, cells in columns.items()]
-    left = ("network", "bound by")
+    left = ("network", "bound by", "weights")
     rows = [list(columns), *map(list, zip(*columns.values(), strict=True))]
     aligned = [
         [
@@ -213,8 +239,15 @@ def _notes(plan: "Plan") -> list[str]:
         else "without workspaces"
     )
     notes.append(
-        f"Memory: of training, {plan.conditions.training_batch:g} images a step on one device; the sum of tensors, {how}."
+        f"Memory: of training, {plan.conditions.training_batch:g} images a step on one device; "
+        f"the sum of tensors, {how}."
     )
+    if plan.conditions.inference or "inference_memory_mib" in plan.budgets:
+        served = plan.conditions.served
+        notes.append(
+            f"Serving: memory of inference, {served:g} image{'s' * (served != 1)} a step; weights and "
+            "the most tensors alive at once, without workspaces."
+        )
     most = fitted.memory_mib if fitted else None
     if most and (large := [c.arch.name for c in plan.candidates if c.memory_mib > most]):
         advice = "train with smaller batches (--model.recipe.batch_size; the rate follows) or with --model.recipe.accumulate"

@@ -248,7 +248,7 @@ def test_serving_may_take_another_batch_than_training():
         128,
         1,
     ) and 1e3 * found.inference.step_time_s <= 5
-    with pytest.raises(fs.InputError, match="latency is of 1024 images"):
+    with pytest.raises(fs.InputError, match="; 1024 images at inference"):
         fs.plan("regnety-500mf", "dWr", latency_ms=0.001, device="rtx-4090")
 
 
