@@ -15,7 +15,7 @@ from fastscale.planning.search import Found
 from fastscale.scaling import arch_named
 
 if TYPE_CHECKING:
-    from fastscale.release.public import Known
+    from fastscale.release.importing.known import Known
 
 AS_IT_IS = "as it is"
 
@@ -49,7 +49,7 @@ def candidates(
 
 def _named(wanted: Sequence[str]) -> "list[Known]":
     """The weights of the lowest published error of each network that has a wanted name."""
-    from fastscale.release.public import known_weights
+    from fastscale.release.importing.known import known_weights
 
     every = known_weights().values()
     best: dict[str, Known] = {}

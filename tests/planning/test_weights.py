@@ -1,0 +1,58 @@
+"""`plan --weights`: networks with public ImageNet weights within budgets, the lowest error first."""
+
+import pytest
+
+import fastscale as fs
+from fastscale.cli import main
+from fastscale.release.importing.known import known_weights
+
+
+def test_the_lowest_published_error_within_the_budget_is_recommended():
+    found = fs.plan(weights=True, flops=1e9)
+    within = {
+        known.arch: min(k.top1_error for k in known_weights().values() if k.arch == known.arch)
+        for known in known_weights().values()
+        if fs.complexity(known.arch).flops <= 1e9
+    }
+    assert {c.arch.name: c.error for c in found.candidates} == within
+    assert found.best.error == min(within.values())
+    errors = [c.error for c in found.candidates]
+    assert errors == sorted(errors) and len(errors) > 10
+    over = {name for name, _ in found.missing}
+    assert over | set(within) == {known.arch for known in known_weights().values()}
+    for c in found.candidates:  # a star is for those that no better one undercuts
+        cheaper = [
+            o
+            for o in found.candidates
+            if o.error < c.error and o.counts.acts <= 1.05 * c.counts.acts
+        ]
+        assert c.pareto == (not cheaper)
+
+
+def test_names_choose_and_the_commands_train_from_the_weights(capsys):
+    assert main(["plan", "--weights", "efficientnet-lite", "--flops", "700M"]) == 0
+    out = capsys.readouterr().out
+    best = "efficientnet-lite1"
+    assert f"Recommended: {best}: with the weights efficientnet-lite/{best}, of 23.3 %" in out
+    run = f"{best}.imagenet-100ep"
+    assert f"train:  fastscale fit --run {run} --weights efficientnet-lite/{best}\n" in out
+    assert f"check:  fastscale evaluate runs/{run}/seed0\n" in out
+    assert "Over the budget: efficientnet-lite2." in out
+
+
+def test_at_another_resolution(capsys):
+    found = fs.plan("efficientnet-lite0", weights=True, flops=4e8, resolution=160).best
+    assert found.arch.name == "efficientnet-lite0-160px" and found.counts.flops < 2.2e8
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["nonsense", "--flops", "1G"], "no public weights have nonsense in their name"),
+        (["--flops", "1M"], "nothing meets flops 1,000,000; the smallest that would do"),
+    ],
+)
+def test_mistakes_are_one_line(capsys, options, message):
+    assert main(["plan", "--weights", *options]) == 2
+    err = capsys.readouterr().err
+    assert message in err and err.count("\n") == 1
