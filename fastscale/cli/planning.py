@@ -18,6 +18,7 @@ from fastscale.cli.options import (
 from fastscale.errors import InputError
 
 RECIPE = "imagenet-100ep"  # of the run names
+FEW = 30_000  # images: with fewer, trained weights matter more than the network's size
 
 
 def add_plan(verbs: Verbs) -> None:
@@ -67,7 +68,12 @@ def add_plan(verbs: Verbs) -> None:
         "bases are then parts of their names (default: all)"
     )
     p.add("--weights", bool, text)
-    p.add("--recipe", None, "of the run names", default=RECIPE)
+    text = (
+        "images to train on, as folder:PHOTOS: planned for their number and classes, on one device; "
+        "the commands that are said train on them"
+    )
+    p.add("--data", None, text, metavar="SOURCE")
+    p.add("--recipe", None, f"of the run names; default: {RECIPE}, or what suits --data")
     p.add("--json", bool)
 
 
@@ -77,20 +83,47 @@ def cmd_plan(args: argparse.Namespace) -> int:
     from fastscale.planning.table import lines
 
     own = "".join(f" --arch {shlex.quote(text)}" for text in args.own)
-    if args.recipe != RECIPE:  # or the run names printed would be refused by fit
+    data = args.data
+    if args.recipe is not None:  # or the run names printed would be refused by fit
         from fastscale.training.recipe import load_recipe
 
         load_recipe(args.recipe)
+        own, data = own + (f" --data.source {shlex.quote(data)}" if data else ""), None
+    hint = _suit(args) if args.data is not None else ""
     if args.strategies == ["family"]:
         args.strategies = "family"
     args.bases = args.bases or args.own_names
     if not args.bases and not args.weights:
         raise InputError(
-            "fastscale plan: required: base, or --arch FILE; see fastscale plan --help"
+            "fastscale plan: required: base, --weights, or --arch FILE; see fastscale plan --help"
         )
     found = api.plan(**given(args, api.plan))
+    recipe = args.recipe or RECIPE
     shown = (
-        [json.dumps(found.to_dict(args.recipe))] if args.json else lines(found, args.recipe, own)
+        [json.dumps(found.to_dict(recipe, data))]
+        if args.json
+        else lines(found, recipe, own, data, hint)
     )
     print("\n".join(shown))
     return 0
+
+
+def _suit(args: argparse.Namespace) -> str:
+    """Planned for the images of --data: as many, their classes, on one device, and by the recipe that
+    `fit` would choose, unless other ones are given. What is to be said of so many images."""
+    from fastscale.data.sources import source
+    from fastscale.data.training_size import training_size
+    from fastscale.training.by_size import recipe_for
+
+    found = source(args.data)
+    count = training_size(found)
+    args.images = getattr(args, "images", count)
+    args.num_classes = getattr(args, "num_classes", len(found.classes))
+    args.devices = args.devices or 1
+    args.recipe = args.recipe or recipe_for(count).recipe.name
+    if args.weights or count >= FEW:
+        return ""
+    return (
+        f"{count:,} images are few: a network that starts from trained weights is more accurate "
+        f"(fastscale plan --weights --data {shlex.quote(args.data)})."
+    )

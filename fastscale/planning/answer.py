@@ -1,6 +1,7 @@
 """What a plan answers: which network is recommended, why, how sure that is, why each other one is
 not it, and the commands that train, check and export it."""
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -44,13 +45,17 @@ def answer(plan: "Plan") -> Answer:
     return Answer(best.arch.name, verdict, _why(plan), others)
 
 
-def commands(plan: "Plan", recipe: str, own: str = "") -> tuple[str, str, str]:
+def commands(
+    plan: "Plan", recipe: str, own: str = "", data: str | None = None
+) -> tuple[str, str, str]:
     """Train, check and export the first candidate. `own`: further options of the training, as those
-    that make networks known."""
+    that make networks known. `data`: the source to train on, for which `fit` chooses the recipe."""
     run = plan.best.run(recipe)
+    what = plan.best.arch.name if data else f"--run {run}"
     start = f" --weights {plan.best.weights}" if plan.best.weights else ""
+    start += f" --data.source {shlex.quote(data)}" if data else ""
     return (
-        f"fastscale fit --run {run}{start}{own}",
+        f"fastscale fit {what}{start}{own}",
         f"fastscale evaluate runs/{run}/seed0",
         f"fastscale export runs/{run}/seed0 {plan.best.arch.name}.onnx",
     )

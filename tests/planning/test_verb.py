@@ -160,7 +160,7 @@ def test_json_and_records(capsys, tmp_path, records):
         (["regnety-4gf", "--device", "rtx-4090", "--epoch-time-min", "10"], "needs a device"),
         (["regnety-4g", "--flops", "1e9"], "did you mean 'regnety-4gf'"),
         (["regnety-4gf", "--strategies", "g", "--flops", "1e9"], "scales nothing"),
-        (["--flops", "1e9"], "required: base"),
+        (["--flops", "1e9"], "required: base, --weights"),
         (["regnety-4gf", "--flops", "1e9", "--recipe", "nosuch"], "no recipe is named 'nosuch'"),
         (
             ["regnety-4gf", "--flops", "1e9", "--classes", "-3"],
