@@ -12,14 +12,13 @@ from typing import Any
 from fastscale.archs import Arch
 from fastscale.archs.names import base_of
 from fastscale.errors import InputError
-from fastscale.planning.answer import EQUAL, Answer, answer, commands
+from fastscale.planning.answer import Answer, answer, commands
 from fastscale.planning.candidate import Candidate, Conditions, candidate, costs
-from fastscale.planning.evidence import published_error
 from fastscale.planning.predict import check_sizes
+from fastscale.planning.ranking import marked, ranked
 from fastscale.planning.search import Found, Search, Unlimited, structure
 from fastscale.planning.weights import candidates as trained
 from fastscale.scaling import Strategy
-from fastscale.scaling.strategy import POW2
 
 BUDGETS = (
     *("flops", "params", "acts", "epoch_time_min", "memory_mib"),
@@ -91,7 +90,7 @@ def plan(
             )
             for base in bases
         ]
-        return Plan({}, conditions, _marked(made, budgets), {})
+        return Plan({}, conditions, marked(made, budgets), {})
     for base in bases:
         if (unscaled := base_of(base.name)) != base.name:
             raise InputError(
@@ -131,7 +130,7 @@ def plan(
             _nothing(missing, nearest, budgets)
             + (f"; {conditions.served:g} images at inference" if _SERVED & set(budgets) else "")
         )
-    return Plan(budgets, conditions, _marked(ranked(made), budgets), missing)
+    return Plan(budgets, conditions, marked(ranked(made), budgets), missing)
 
 
 def plan_trained(
@@ -147,7 +146,7 @@ def plan_trained(
     made, missing, over = trained(wanted, budgets, conditions, resolution)
     if not made:
         raise InputError(_nothing(missing, over, budgets))
-    return Plan(budgets, conditions, _marked(made, budgets), missing)
+    return Plan(budgets, conditions, marked(made, budgets), missing)
 
 
 def _roundings(base: Arch, strategies: Sequence[Strategy], both: bool) -> list[Strategy]:
@@ -160,48 +159,6 @@ def _roundings(base: Arch, strategies: Sequence[Strategy], both: bool) -> list[S
     for s in strategies:
         found += [s, s.rounded("power_of_two")] if both and (uneven or s.group_width) else [s]
     return list(dict.fromkeys(found))
-
-
-def ranked(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """The best supported first; of equally supported ones the family of the lowest published error
-    at that size, where all of them have one, else of most flops; in a family those of most flops,
-    and of about as many (within 5 %) the one of fewest acts, which is the fastest by the paper's
-    finding."""
-    judged = [replace(c, gains=_gains(c, candidates)) for c in candidates]
-    families = [
-        _of_one_family([c for c in judged if c.arch.family == family])
-        for family in dict.fromkeys(c.arch.family for c in judged)
-    ]
-    errors = [published_error(own[0].arch.family, own[0].counts.flops) for own in families]
-    order = {
-        own[0].arch.family: error if all(errors) else -own[0].counts.flops
-        for own, error in zip(families, errors, strict=True)
-    }
-    every = [c for own in families for c in own]
-    return sorted(every, key=lambda c: (c.standing, order[c.arch.family]))
-
-
-def _gains(c: Candidate, candidates: Sequence[Candidate]) -> bool:
-    """Whether group widths held to powers of two afford clearly more flops than the same strategy
-    by the paper's rounding, where that is beside them; true of all else."""
-    stem = c.strategy.removesuffix(POW2)
-    twin = next((x for x in candidates if (x.base, x.strategy) == (c.base, stem)), c)
-    return twin is c or c.counts.flops > EQUAL * twin.counts.flops
-
-
-def _of_one_family(candidates: Sequence[Candidate]) -> list[Candidate]:
-    left = sorted(candidates, key=lambda c: (c.standing, -c.counts.flops))
-    found: list[Candidate] = []
-    while left:
-        first = left[0]
-        alike = [
-            c
-            for c in left
-            if c.standing == first.standing and c.counts.flops * EQUAL >= first.counts.flops
-        ]
-        found += sorted(alike, key=lambda c: c.counts.acts)
-        left = left[len(alike) :]
-    return found
 
 
 def _batches(budgets: dict[str, float], conditions: Conditions) -> Conditions:
@@ -236,40 +193,6 @@ def _check(budgets: dict[str, float], conditions: Conditions) -> None:
         raise InputError(
             "a budget of latency needs a device that was measured at inference: rtx-4090, or a file of time records"
         )
-
-
-def _marked(candidates: Sequence[Candidate], budgets: dict[str, float]) -> tuple[Candidate, ...]:
-    prices = [_compared(c, budgets) for c in candidates]
-
-    def beaten(i: int) -> bool:
-        """By one that is better supported, or as well with more flops (of trained ones: a lower
-        error) and no more cost; flops tell nothing between families."""
-        own = candidates[i].counts.flops
-        if candidates[i].standing > min(c.standing for c in candidates):
-            return True
-        for j, other in enumerate(prices):
-            if candidates[j].standing != candidates[i].standing:
-                continue
-            trained_both = candidates[i].error is not None and candidates[j].error is not None
-            if candidates[j].arch.family != candidates[i].arch.family and not trained_both:
-                continue
-            no_dearer = all(a <= b * EQUAL for a, b in zip(other, prices[i], strict=True))
-            better = j < i if trained_both else candidates[j].counts.flops > own
-            if j != i and better and no_dearer:
-                return True
-        return False
-
-    return tuple(replace(c, pareto=not beaten(i)) for i, c in enumerate(candidates))
-
-
-def _compared(c: Candidate, budgets: dict[str, float]) -> tuple[float, ...]:
-    """What a network costs, flops aside: its predicted times, and whatever else has a budget; without either, its acts."""
-    times = [p.image_time_s for p in (c.training, c.inference) if p is not None]
-    others = [getattr(c.counts, name) for name in ("params", "acts") if name in budgets]
-    others += [
-        getattr(c, name) for name in ("memory_mib", "inference_memory_mib") if name in budgets
-    ]
-    return tuple(times + others) or (c.counts.acts,)
 
 
 def _short_of(least: Found | None, budgets: dict[str, float]) -> str:

