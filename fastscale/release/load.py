@@ -13,6 +13,7 @@ from fastscale.release.description import describe
 from fastscale.release.fetch import fetch, fetch_url
 from fastscale.release.manifest import SUFFIX, find, unknown
 from fastscale.release.preprocess import Preprocessing
+from fastscale.release.public import find_public
 from fastscale.scaling import arch_named
 from fastscale.training.better import check_choice
 
@@ -36,8 +37,9 @@ def open_checkpoint(what: str | os.PathLike, weights: str = "auto") -> Checkpoin
 
     `weights`: of what holds raw and averaged ones: raw, ema, or auto, the better by recorded error.
 
-    A released name (`<arch>_<data>`, with or without its hash), a `.safetensors` file, an address, `hf:org/name`, `pycls/<network>`
-    and other public weights, a `.ckpt` file or a run's folder. InputError in one line for anything that cannot be loaded safely.
+    A released name (`<arch>_<data>`, with or without its hash), a `.safetensors` file, an address,
+    `hf:org/name`, efficientnet-lite0 to 2, `pycls/<network>` and other public weights, a `.ckpt`
+    file or a run's folder. InputError in one line for anything that cannot be loaded safely.
     """
     check_choice(weights)
     found = _opened(what, weights)
@@ -58,11 +60,13 @@ def _opened(what: str | os.PathLike, weights: str) -> Checkpoint:
             from fastscale.release.hub import from_hub
 
             return from_hub(text)
-        if text.startswith(PUBLIC) and not Path(text).exists():
+        public = find_public(text)
+        if (public is not None or text.startswith(PUBLIC)) and not Path(text).exists():
             from fastscale.release.importing.known import load_known
 
             chosen = {} if weights == "auto" else {"weights": weights}
-            return from_imported(load_known(text, cache=places.cache(), say=places.say, **chosen))
+            name = text if public is None else public.name
+            return from_imported(load_known(name, cache=places.cache(), say=places.say, **chosen))
     path = Path(text).expanduser()
     looks_like_path = os.sep in text or text.endswith((SUFFIX, ".ckpt", *FOREIGN))
     if (text and os.path.isdir(path)) or text.endswith(".ckpt"):

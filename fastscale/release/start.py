@@ -3,11 +3,13 @@
 import os
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from fastscale.errors import InputError
 from fastscale.release.checkpoint import Checkpoint
 from fastscale.release.importing import FORMATS
 from fastscale.release.load import FOREIGN, from_imported, open_checkpoint
+from fastscale.release.public import find_public
 from fastscale.training.starting import Start
 
 # of a checkpoint's description: what a run that starts from it keeps of it
@@ -20,7 +22,11 @@ def open_start(what: str) -> Start:
     found = _opened(what)
     about = found.about
     known = {f.name: getattr(about, f.name) for f in fields(about) if f.name in KEPT}
-    origin = {_kind(what): _named(what)} | {k: v for k, v in known.items() if v is not None}
+    origin: dict[str, Any] = {_kind(what): _named(what)} | {
+        k: v for k, v in known.items() if v is not None
+    }
+    if (public := find_public(what)) is not None:
+        origin |= {"data": "imagenet", "top1_error": public.top1_error}
     mean, std = _three(about.mean), _three(about.std)
     return Start(what, about.network, found.weights, about.classes, mean, std, origin)
 

@@ -50,8 +50,11 @@ class Start:
     @property
     def said(self) -> str:
         """The weights in a line: name, and error where it is known."""
-        known = [f"{k} {v}" for k, v in self.origin.items() if k in ("data", "top1_error")]
-        return f"{self.name} ({', '.join(known)})" if known else self.name
+        if "data" not in self.origin:
+            return self.name
+        error = self.origin.get("top1_error")
+        there = "" if error is None else f", {error:.2f} % top-1 error there"
+        return f"{self.name} (trained on {self.origin['data']}{there})"
 
     @property
     def ancestry(self) -> dict[str, Any]:

