@@ -44,8 +44,11 @@ def add_fit(verbs: Verbs) -> None:
         "another project's file as timm:FILE (pycls:, torchvision:)"
     )
     p.add("--weights", None, text, metavar="NAME|PATH")
-    text = "what is not trained; default: none; body: all but the last layer"
-    p.add("--freeze", ("none", "body"), text)
+    text = (
+        "what is not trained: body (all but the last layer), statistics (of batch norms), none; "
+        "default: as the recipe says"
+    )
+    p.add("--freeze", ("none", "statistics", "body"), text)
 
 
 def add_evaluate(verbs: Verbs) -> None:

@@ -12,6 +12,7 @@ from fastscale.training.recipe import Recipe, load_recipe
 
 # (fewer training images than this, the recipe)
 SCRATCH = ((1_000, "photos-hundreds"), (30_000, "photos-thousands"), (None, "photos-100k"))
+FROM_WEIGHTS = tuple((most, name.replace("photos", "finetune")) for most, name in SCRATCH)
 PLACEHOLDER = "folder:PHOTOS"  # the data of these recipes, which is the user's
 
 
@@ -23,13 +24,17 @@ class Chosen:
     line: str
 
 
-def recipe_for(images: int) -> Chosen:
+def recipe_for(images: int, from_weights: bool = False) -> Chosen:
     """The recipe for so many training images; the batch is made smaller where there are too few.
+    `from_weights`: to fine-tune (`--weights`).
 
     >>> recipe_for(240).recipe.name, recipe_for(20).recipe.batch_size
     ('photos-hundreds', 16)
+    >>> recipe_for(2_000, from_weights=True).recipe.name
+    'finetune-thousands'
     """
-    name = next(name for most, name in SCRATCH if most is None or images < most)
+    table = FROM_WEIGHTS if from_weights else SCRATCH
+    name = next(name for most, name in table if most is None or images < most)
     recipe = load_recipe(name)
     batch = recipe.batch_size
     while batch > max(1, images):
@@ -39,13 +44,16 @@ def recipe_for(images: int) -> Chosen:
         recipe = replace(recipe, batch_size=batch, lr_batch=recipe.batch_size)
     line = (
         f"recipe {name}: chosen for {images:,} training images"
+        f"{' and trained weights' if from_weights else ''}"
         f"{f', in batches of {batch}' if smaller else ''} "
         "(another: write it behind the network, NETWORK.RECIPE; a setting: --model.recipe.epochs 50)"
     )
     return Chosen(recipe, line)
 
 
-def recipe_of_data(spec: str | None, data_dir: str | None, network: object) -> Chosen:
+def recipe_of_data(
+    spec: str | None, data_dir: str | None, network: object, from_weights: bool = False
+) -> Chosen:
     """The recipe for the training images of the source `spec`. InputError where there is none, or
     its images are not here."""
     if spec is None:
@@ -54,4 +62,4 @@ def recipe_of_data(spec: str | None, data_dir: str | None, network: object) -> C
             f"(--data.source folder:PHOTOS), and a recipe is chosen for their number; or name one, "
             f"as in {network}.imagenet-100ep"
         )
-    return recipe_for(training_size(find_source(spec, data_dir)))
+    return recipe_for(training_size(find_source(spec, data_dir)), from_weights)

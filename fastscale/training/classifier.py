@@ -25,7 +25,7 @@ from fastscale.training.optimizer import sgd, weight_decay
 from fastscale.training.recipe import Recipe
 from fastscale.training.schedule import lr_multiplier
 from fastscale.training.scoring import Scored
-from fastscale.training.starting import Start, freeze_body, load_start
+from fastscale.training.starting import Start, freeze, load_start
 
 PAPER = Recipe()
 
@@ -55,8 +55,7 @@ class ImageClassifier(Scored):
         self.arch, self.seed = network_of(arch, definition), seed
         self.net = build(self.arch, num_classes, self.recipe.drop_path)
         to_layout(self.net, self.recipe.layout)
-        if recipe.freeze == "body":
-            freeze_body(self.net)
+        freeze(self.net, recipe.freeze)
         self.weights = weights
         self.ema = copy.deepcopy(self.net).requires_grad_(False).eval()
         self.criterion = nn.CrossEntropyLoss(label_smoothing=self.recipe.label_smoothing)

@@ -299,7 +299,8 @@ def _say(line: str) -> None:
 
 def _recipe_by_size(network: NetworkName, arguments: list[str]) -> Recipe:
     spec, data_dir = (value_of(f"--data.{name}", arguments) for name in ("source", "data_dir"))
-    chosen = recipe_of_data(spec, data_dir, network)
+    from_weights = value_of("--model.weights", arguments) is not None
+    chosen = recipe_of_data(spec, data_dir, network, from_weights)
     _say(chosen.line)
     return chosen.recipe
 

@@ -18,7 +18,7 @@ SCHEDULES = ("exponential", "cosine")
 AUGMENTATIONS = ("none", "autoaugment", "autoaugment-v0", "randaugment")  # data/augment/policy.py
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed")
 LAYOUTS = ("auto", "contiguous", "channels_last")
-FROZEN = ("none", "body")
+FROZEN = ("none", "statistics", "body")
 # what a number may be: wide enough for any experiment, too narrow for a slip of the keyboard
 LIMITS: dict[str, tuple[float, float]] = {
     "epochs": (1, 100_000),
@@ -63,7 +63,7 @@ class Recipe:
     `precise_bn`: training images from which batch-norm statistics are computed anew before each validation (0: not).
     `layout` "auto": chosen by device (see training/layout.py). `limit_train`: train on the first so many images of a fixed shuffle.
     Fine-tuning (starting.py): `body_lr`: learning rate of all but the last layer, relative to its;
-    `freeze` "body": only the last layer is trained; `initial`: hash of the weights that training
+    `freeze` "statistics": those of batch norms stay as they were, "body": all of it does; `initial`: hash of the weights that training
     starts from, "" for random ones (`fit --weights` sets it).
     """
 
@@ -149,7 +149,7 @@ class Recipe:
             "body_lr": (self.body_lr > 0, "above 0 to 1 (freeze body: no training of it at all)"),
             "precise_bn": (
                 self.precise_bn == 0 or self.freeze == "none",
-                "0 where the body is frozen",
+                "0 where statistics are frozen",
             ),
         }
         for name, known in (

@@ -66,16 +66,23 @@ class Start:
 Opener = Callable[[str], Start]
 
 
-def freeze_body(net: nn.Module) -> None:
-    """All but the last layer stays as it is, the statistics of its batch norms too."""
-    last: nn.Module = net.head.fc  # type: ignore[union-attr, assignment]
-    net.requires_grad_(False).eval()
-    last.requires_grad_(True).train()
+def freeze(net: nn.Module, what: str) -> None:
+    """`what` "statistics": batch norms keep their means and variances; "body": all but the last
+    layer stays as it is, those too; "none": nothing does. Lightning leaves modules in the mode that
+    they are in."""
+    if what == "body":
+        last: nn.Module = net.head.fc  # type: ignore[union-attr, assignment]
+        net.requires_grad_(False).eval()
+        last.requires_grad_(True).train()
+    if what == "statistics":
+        for module in net.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.eval()
 
 
 def check_start(recipe: Recipe) -> None:
     """InputError for a recipe that only makes sense with trained weights."""
-    given = "" if recipe.freeze == "none" else "freeze body"
+    given = "" if recipe.freeze == "none" else f"freeze {recipe.freeze}"
     if not given and recipe.body_lr != 1:
         given = f"body_lr {recipe.body_lr:g}"
     if given and not recipe.initial:

@@ -25,6 +25,16 @@ def test_the_recipe_follows_the_number_of_images(images, name, batch):
     assert chosen.line.startswith(f"recipe {name}: chosen for {images:,} training images")
 
 
+@pytest.mark.parametrize(
+    ("images", "name"),
+    [(240, "finetune-hundreds"), (3_000, "finetune-thousands"), (100_000, "finetune-100k")],
+)
+def test_trained_weights_have_recipes_of_their_own(images, name):
+    chosen = recipe_for(images, from_weights=True)
+    assert chosen.recipe.name == name and "and trained weights" in chosen.line
+    assert chosen.recipe.body_lr < 1 and chosen.recipe.epochs < recipe_for(images).recipe.epochs
+
+
 def test_a_smaller_batch_has_a_smaller_rate():
     assert recipe_for(20).recipe.first_lr == pytest.approx(recipe_for(240).recipe.first_lr / 2)
 

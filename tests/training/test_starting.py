@@ -96,6 +96,22 @@ def test_groups_of_a_body_with_a_rate_of_its_own():
     assert only["params"] == head["params"] and only["lr"] == 0.5
 
 
+def test_what_is_frozen():
+    def norms(net):
+        return [m for m in net.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+
+    free, kept, body = (module(3, freeze=what).net for what in ("none", "statistics", "body"))
+    images = torch.randn(4, 3, 32, 32)
+    for net in (kept, body):
+        before = [n.running_mean.clone() for n in norms(net)]
+        net(images)
+        torch.testing.assert_close([n.running_mean for n in norms(net)], before)
+    assert all(n.training for n in norms(free)) and norms(free)[0].running_mean.any() == 0
+    assert all(p.requires_grad for p in kept.parameters()) and kept.head.training
+    trained = [name for name, p in body.named_parameters() if p.requires_grad]
+    assert trained == ["head.fc.weight", "head.fc.bias"]
+
+
 def test_a_recipe_of_fine_tuning_wants_weights():
     check_start(Recipe())
     for recipe in (Recipe(freeze="body"), Recipe(body_lr=0.1)):
