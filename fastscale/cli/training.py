@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import sys
 
 from fastscale.cli.options import Verbs, real
 from fastscale.cli.signals import ended_by_signals
@@ -66,11 +67,14 @@ def cmd_fit(args: argparse.Namespace, rest: list[str]) -> int:
     from fastscale.training.variables import check_variables
 
     check_variables()
+    from fastscale.release.public import find_public
     from fastscale.release.start import open_start
     from fastscale.training.fit import fit, speaks
     from fastscale.training.lines import ending
     from fastscale.training.runs import RunFolder
 
+    if args.weights is None and args.run is not None and find_public(args.run) is not None:
+        print(f"trained weights are known: --weights {args.run} starts from them", file=sys.stderr)
     for option, value in (("model.weights", args.weights), ("model.recipe.freeze", args.freeze)):
         rest = [*rest, f"--{option}", value] if value is not None else rest
     record = fit(

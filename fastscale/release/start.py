@@ -19,6 +19,7 @@ KEPT = ("run", "data", "data_hash", "seed", "weights", "source", "licence")
 def open_start(what: str) -> Start:
     """The weights that `what` names: whatever `fastscale.load` takes, and another project's file as
     FORMAT:PATH (timm:resnet50.pth). InputError in one line where they cannot be had."""
+    what = os.path.expanduser(what)
     found = _opened(what)
     about = found.about
     known = {f.name: getattr(about, f.name) for f in fields(about) if f.name in KEPT}

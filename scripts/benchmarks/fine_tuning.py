@@ -1,7 +1,8 @@
 """Fine-tuning through `fastscale fit --weights`, beside a plain torch loop and training from scratch.
 
-    python scripts/benchmarks/fine_tuning.py FOLDER [--weights efficientnet-lite0] [--epochs 8]
-        [--ways fit body plain scratch] [--records FILE]
+    python scripts/benchmarks/fine_tuning.py FOLDER [--weights efficientnet-lite0]
+        [--network efficientnet-lite0.r-x0.25] [--epochs 8] [--ways fit body plain scratch]
+        [--records FILE]
 
 FOLDER holds train/CLASS/ and val/CLASS/. The same network, images, epochs and seed each time, and
 the error of the last weights on all of val/:
@@ -26,6 +27,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 WAYS = ("fit", "body", "plain", "scratch")
@@ -37,7 +39,7 @@ def images_in(folder: Path) -> list[tuple[Path, int]]:
     return [(f, k) for k, name in enumerate(classes) for f in sorted(name.iterdir())]
 
 
-def plain(folder: Path, weights: str, epochs: int, lr: float = 0.01, batch: int = 32) -> float:
+def plain(folder: Path, weights: str, network: str, epochs: int) -> float:
     """The plain loop. Returns the top-1 error in %."""
     import numpy as np
     import torch
@@ -45,12 +47,14 @@ def plain(folder: Path, weights: str, epochs: int, lr: float = 0.01, batch: int 
 
     import fastscale as fs
 
+    lr, batch, arch = 0.01, 32, fs.arch(network)
     torch.manual_seed(0)
     random.seed(0)
     train, val = images_in(folder / "train"), images_in(folder / "val")
     classes = 1 + max(k for _, k in train)
     net = fs.load(weights, num_classes=classes).to(memory_format=torch.channels_last)
-    prepare = fs.transforms(weights)
+    sizes = {k: getattr(arch, k) for k in ("resolution", "test_resolution")}
+    prepare = replace(fs.transforms(weights), **sizes)
     mean, std = (torch.tensor(v).view(3, 1, 1) for v in (prepare.mean, prepare.std))
     side = prepare.resolution
     pictures = [Image.open(f).convert("RGB") for f, _ in train]
@@ -101,9 +105,9 @@ def plain(folder: Path, weights: str, epochs: int, lr: float = 0.01, batch: int 
 def command(way: str, args: argparse.Namespace, runs: str) -> list[str]:
     """What a way is started by."""
     if way == "plain":
-        words = [str(args.folder), "--ways", "plain", "--weights", args.weights, "--here"]
+        words = [str(args.folder), "--here", "--weights", args.weights, "--network", args.network]
         return [sys.executable, __file__, *words, "--epochs", str(args.epochs)]
-    words = [sys.executable, "-m", "fastscale", "fit", args.network or args.weights]
+    words = [sys.executable, "-m", "fastscale", "fit", args.network]
     words += ["--data.source", f"folder:{args.folder}", "--runs-dir", f"{runs}/{way}"]
     words += ["--model.recipe.epochs", str(args.epochs)]
     words += ["--trainer.check_val_every_n_epoch", "1000"]  # only the last weights, as the loop
@@ -118,15 +122,15 @@ def main() -> int:
     )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--weights", default="efficientnet-lite0")
-    parser.add_argument("--network", help="where the weights are not named as it is")
+    parser.add_argument("--network", help="default: WEIGHTS; as efficientnet-lite0.r-x0.25")
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
     parser.add_argument("--records", type=Path, help="append a line of JSON for each")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
-    args.folder = args.folder.resolve()
+    args.folder, args.network = args.folder.resolve(), args.network or args.weights
     if args.here:
-        print(f"top1_error {plain(args.folder, args.weights, args.epochs):.4f}")
+        print(f"top1_error {plain(args.folder, args.weights, args.network, args.epochs):.4f}")
         return 0
     train, val = (len(images_in(args.folder / split)) for split in ("train", "val"))
     print(f"{train} training images, {val} validation images, {args.epochs} epochs")
