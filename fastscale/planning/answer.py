@@ -66,8 +66,8 @@ def _why(plan: "Plan") -> str:
     if best.weights:
         beyond = f"; but it lies {_outside(best)} outside of what was measured" * (best.beyond > 1)
         return (
-            f"with the weights {best.weights}, of {best.error:.1f} % published top-1 error on "
-            f"ImageNet, the lowest of {len(plan.candidates)} networks within the budget{beyond}"
+            f"with the weights {best.weights}, of {best.error:.1f} % top-1 error on "
+            f"{best.trained_on}, the lowest of {len(plan.candidates)} within the budget{beyond}"
         )
     if best.far:
         return f"{_outside(best)} outside of what was measured"
@@ -99,7 +99,7 @@ def _reason(c: "Candidate", plan: "Plan") -> tuple[str, str, str]:
     if c.far:
         return "outside of what was measured, ", f"{c.beyond:.3g} x", ": not to be relied on"
     if c.weights and c.error is not None:
-        return "higher published error: ", f"{c.error:.1f}", " %"
+        return "higher error: ", f"{c.error:.1f}", " %"
     if c.rank != best.rank:
         start = of_strategy(c.strategy)
         if max(c.counts.flops, best.counts.flops) <= EQUAL * min(c.counts.flops, best.counts.flops):

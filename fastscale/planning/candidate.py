@@ -81,8 +81,8 @@ class Conditions:
 class Candidate:
     """The largest network of a base and strategy within the budgets. `binds`: the budget that it
     fills most, `load` how far (0 to 1). `gains`: false where group widths held to powers of two do
-    not afford clearly more than the paper's rounding. `weights`: the name of public ones that it is
-    offered with, `error` their published top-1 error on ImageNet, %."""
+    not afford clearly more than the paper's rounding. `weights`: the name of those that it is
+    offered with, `error` their top-1 error (%) on what they were trained on."""
 
     base: str
     strategy: str
@@ -99,6 +99,7 @@ class Candidate:
     gains: bool = True
     weights: str = ""
     error: float | None = None
+    trained_on: str = ""
 
     @property
     def rank(self) -> int:
@@ -153,6 +154,7 @@ class Candidate:
                 "beyond",
                 "weights",
                 "error",
+                "trained_on",
             )
         }
         return {

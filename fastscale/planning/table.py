@@ -104,7 +104,7 @@ def _columns(plan: "Plan") -> dict[str, list[str]]:
         "acts, M": [three(c.counts.acts / 1e6) for c in cs],
         "px": [str(c.arch.resolution) for c in cs],
     }
-    columns["weights"] = [c.weights.partition("/")[0] for c in cs]
+    columns["weights"] = [c.weights.rpartition("/")[0] or c.trained_on for c in cs]
     columns["error, %"] = ["" if c.error is None else f"{c.error:.1f}" for c in cs]
     training = [p for c in cs if (p := c.training) is not None]
     if training:

@@ -1,11 +1,11 @@
 """Plans among networks that are trained already: those with public ImageNet weights within budgets,
-the lowest published error first. What is released here was trained on small data sets, so it takes
-no part.
+the lowest published error first. What is released here was trained on small data sets: it is taken
+where nothing public has the wanted name.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 from fastscale.archs import at_resolution
 from fastscale.common import did_you_mean
@@ -14,10 +14,16 @@ from fastscale.planning.candidate import Candidate, Conditions, candidate, costs
 from fastscale.planning.search import Found
 from fastscale.scaling import arch_named
 
-if TYPE_CHECKING:
-    from fastscale.release.importing.known import Known
-
 AS_IT_IS = "as it is"
+
+
+class Weights(NamedTuple):
+    """Trained weights by name, the network they are of, and its top-1 error (%) on `data`."""
+
+    name: str
+    arch: str
+    error: float
+    data: str = "ImageNet"
 
 
 def candidates(
@@ -27,10 +33,10 @@ def candidates(
     resolution: int | None = None,
 ) -> tuple[list[Candidate], dict[tuple[str, str], str], list[Found]]:
     """(networks within the budgets, the reasons of the others, the others). `wanted`: parts of their
-    names or of the weights'; none: all. InputError where nothing has such a name."""
+    names or of the weights'; none: all public ones. InputError where nothing has such a name."""
     made, missing, over = [], {}, []
-    for known in _named(wanted):
-        arch = arch_named(known.arch)
+    for weights in _named(wanted):
+        arch = arch_named(weights.arch)
         arch = arch if resolution is None else at_resolution(arch, resolution)
         counted = conditions.count(arch)
         found = costs(arch, counted, budgets, conditions)
@@ -39,25 +45,48 @@ def candidates(
         )
         at = Found(1.0, arch, counted, found, load, binds)
         if load > 1:
-            missing[known.arch, "weights"] = f"over the budget of {binds}"
+            missing[weights.arch, "weights"] = f"over the budget of {binds}"
             over.append(at)
             continue
         own = candidate(arch, AS_IT_IS, at, conditions)
-        made.append(replace(own, weights=known.name, error=known.top1_error))
+        made.append(
+            replace(own, weights=weights.name, error=weights.error, trained_on=weights.data)
+        )
     return sorted(made, key=lambda c: (c.far, c.error, c.counts.acts)), missing, over
 
 
-def _named(wanted: Sequence[str]) -> "list[Known]":
-    """The weights of the lowest published error of each network that has a wanted name."""
+def _named(wanted: Sequence[str]) -> list[Weights]:
+    """The weights of the lowest error of each network that has a wanted name."""
+    every = _public()
+    found = _best(every, wanted) or _best(_released(), wanted)
+    if not found:
+        archs = dict.fromkeys(weights.arch for weights in every)
+        near = did_you_mean(wanted[0], archs, see="fastscale checkpoint list")
+        raise InputError(
+            f"no public or released weights have {' or '.join(wanted)} in their name; {near}"
+        )
+    return found
+
+
+def _best(every: Sequence[Weights], wanted: Sequence[str]) -> list[Weights]:
+    best: dict[str, Weights] = {}
+    for weights in sorted(every, key=lambda w: w.error):
+        if not wanted or any(word in weights.name for word in wanted):
+            best.setdefault(weights.arch, weights)
+    return list(best.values())
+
+
+def _public() -> list[Weights]:
     from fastscale.release.importing.known import known_weights
 
-    every = known_weights().values()
-    best: dict[str, Known] = {}
-    for known in sorted(every, key=lambda k: k.top1_error):
-        if not wanted or any(word in known.name for word in wanted):
-            best.setdefault(known.arch, known)
-    if not best:
-        archs = dict.fromkeys(known.arch for known in every)
-        near = did_you_mean(wanted[0], archs, see="fastscale checkpoint list")
-        raise InputError(f"no public weights have {' or '.join(wanted)} in their name; {near}")
-    return list(best.values())
+    return [Weights(known.name, known.arch, known.top1_error) for known in known_weights().values()]
+
+
+def _released() -> list[Weights]:
+    from fastscale.release import places
+
+    return [
+        Weights(entry.name.rpartition("-")[0], entry.arch, error["value"], entry.data)
+        for entry in places.released()
+        if (error := entry.errors.get("top1_error"))
+    ]

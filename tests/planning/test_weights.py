@@ -33,11 +33,19 @@ def test_names_choose_and_the_commands_train_from_the_weights(capsys):
     assert main(["plan", "--weights", "efficientnet-lite", "--flops", "700M"]) == 0
     out = capsys.readouterr().out
     best = "efficientnet-lite1"
-    assert f"Recommended: {best}: with the weights efficientnet-lite/{best}, of 23.3 %" in out
+    assert f"Recommended: {best}: with the weights efficientnet-lite/{best}, of 23.3 % top-1" in out
     run = f"{best}.imagenet-100ep"
     assert f"train:  fastscale fit --run {run} --weights efficientnet-lite/{best}\n" in out
     assert f"check:  fastscale evaluate runs/{run}/seed0\n" in out
     assert "Over the budget: efficientnet-lite2." in out
+
+
+def test_what_is_released_here_is_taken_where_nothing_public_has_the_name(capsys):
+    assert main(["plan", "--weights", "regnety-tiny", "--flops", "5M", "--classes", "10"]) == 0
+    out = capsys.readouterr().out
+    name = "regnety-tiny.dWr-x4"
+    assert f"Recommended: {name}: with the weights {name}_fashion-mnist, of 13." in out
+    assert f"--weights {name}_fashion-mnist\n" in out and "trained on fashion-mnist" in out
 
 
 def test_at_another_resolution(capsys):
@@ -48,7 +56,10 @@ def test_at_another_resolution(capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["nonsense", "--flops", "1G"], "no public weights have nonsense in their name"),
+        (
+            ["nonsense", "--flops", "1G"],
+            "no public or released weights have nonsense in their name",
+        ),
         (["--flops", "1M"], "nothing meets flops 1,000,000; the smallest that would do"),
     ],
 )
