@@ -5,7 +5,6 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import cache
 from typing import TypeVar
 
@@ -58,8 +57,7 @@ def at_resolution(arch: Arch, pixels: int) -> Arch:
             f"{arch.name}: its name says its resolution; that of a base network can be chosen"
         )
     test = round(arch.test_resolution * pixels / arch.resolution / 4) * 4
-    sized = replace(
-        arch,
+    sized = arch.with_(
         name=f"{arch.name}-{pixels}px",
         resolution=pixels,
         test_resolution=max(pixels, test),

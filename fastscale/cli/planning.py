@@ -18,6 +18,7 @@ from fastscale.cli.options import (
 from fastscale.errors import InputError
 
 RECIPE = "imagenet-100ep"  # of the run names
+FINE_TUNING = "finetune-thousands"  # of those that start from weights, on images not said
 FEW = 30_000  # images: with fewer, trained weights matter more than the network's size
 
 
@@ -90,6 +91,8 @@ def cmd_plan(args: argparse.Namespace) -> int:
         load_recipe(args.recipe)
         own, data = own + (f" --data.source {shlex.quote(data)}" if data else ""), None
     hint = _suit(args) if args.data is not None else ""
+    if args.weights and args.data is None and args.recipe is None:
+        own, args.recipe = own + " --data.source folder:PHOTOS", FINE_TUNING
     if args.strategies == ["family"]:
         args.strategies = "family"
     args.bases = args.bases or args.own_names
@@ -120,7 +123,7 @@ def _suit(args: argparse.Namespace) -> str:
     args.images = getattr(args, "images", count)
     args.num_classes = getattr(args, "num_classes", len(found.classes))
     args.devices = args.devices or 1
-    args.recipe = args.recipe or recipe_for(count).recipe.name
+    args.recipe = args.recipe or recipe_for(count, args.weights).recipe.name
     if args.weights or count >= FEW:
         return ""
     return (

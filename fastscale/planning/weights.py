@@ -77,7 +77,7 @@ def _best(every: Sequence[Weights], wanted: Sequence[str]) -> list[Weights]:
 
 
 def _public() -> list[Weights]:
-    from fastscale.release.importing.known import known_weights
+    from fastscale.release.public import known_weights
 
     return [Weights(known.name, known.arch, known.top1_error) for known in known_weights().values()]
 

@@ -43,7 +43,7 @@ def test_few_images_want_trained_weights(capsys, photos):
     out = capsys.readouterr().out
     name = "efficientnet-lite/efficientnet-lite0"
     assert f"fastscale fit efficientnet-lite0 --weights {name} --data.source {photos}\n" in out
-    assert "images are few" not in out
+    assert "images are few" not in out and "runs/efficientnet-lite0.finetune-hundreds/seed0" in out
 
 
 def test_images_that_are_not_there_are_one_line(capsys, tmp_path):

@@ -1,10 +1,13 @@
 """`plan --weights`: networks with public ImageNet weights within budgets, the lowest error first."""
 
+import subprocess
+import sys
+
 import pytest
 
 import fastscale as fs
 from fastscale.cli import main
-from fastscale.release.importing.known import known_weights
+from fastscale.release.public import known_weights
 
 
 def test_the_lowest_published_error_within_the_budget_is_recommended():
@@ -34,8 +37,9 @@ def test_names_choose_and_the_commands_train_from_the_weights(capsys):
     out = capsys.readouterr().out
     best = "efficientnet-lite1"
     assert f"Recommended: {best}: with the weights efficientnet-lite/{best}, of 23.3 % top-1" in out
-    run = f"{best}.imagenet-100ep"
-    assert f"train:  fastscale fit --run {run} --weights efficientnet-lite/{best}\n" in out
+    run = f"{best}.finetune-thousands"
+    start = f"--weights efficientnet-lite/{best} --data.source folder:PHOTOS"
+    assert f"train:  fastscale fit --run {run} {start}\n" in out
     assert f"check:  fastscale evaluate runs/{run}/seed0\n" in out
     assert "Over the budget: efficientnet-lite2." in out
 
@@ -45,7 +49,9 @@ def test_what_is_released_here_is_taken_where_nothing_public_has_the_name(capsys
     out = capsys.readouterr().out
     name = "regnety-tiny.dWr-x4"
     assert f"Recommended: {name}: with the weights {name}_fashion-mnist, of 13." in out
-    assert f"--weights {name}_fashion-mnist\n" in out and "trained on fashion-mnist" in out
+    assert (
+        f"--weights {name}_fashion-mnist --data.source" in out and "trained on fashion-mnist" in out
+    )
 
 
 def test_at_another_resolution(capsys):
@@ -67,3 +73,11 @@ def test_mistakes_are_one_line(capsys, options, message):
     assert main(["plan", "--weights", *options]) == 2
     err = capsys.readouterr().err
     assert message in err and err.count("\n") == 1
+
+
+def test_torch_is_not_loaded():
+    code = (
+        "import sys; from fastscale.cli import main; main(['plan', '--weights', '--flops', '1G']); "
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
