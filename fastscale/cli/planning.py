@@ -24,7 +24,10 @@ FEW = 30_000  # images: with fewer, trained weights matter more than the network
 
 def add_plan(verbs: Verbs) -> None:
     """plan. Options bear the names of `fastscale.plan`'s parameters, whose defaults hold."""
-    example = "fastscale plan regnety-500mf regnetz-500mf --epoch-time-min 10"
+    example = (
+        "fastscale plan regnety-500mf regnetz-500mf --epoch-time-min 10\n"
+        "  fastscale plan --weights --data folder:PHOTOS --flops 1G"
+    )
     p = verbs.verb("plan", cmd_plan, example)
     p.add("bases", None, "networks to scale", nargs="*", metavar="base")
     p.own_archs()

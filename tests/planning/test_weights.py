@@ -54,6 +54,13 @@ def test_what_is_released_here_is_taken_where_nothing_public_has_the_name(capsys
     )
 
 
+def test_without_a_connection_only_packages_are_offered(monkeypatch):
+    monkeypatch.setenv("FASTSCALE_OFFLINE", "1")
+    found = fs.plan(weights=True, flops=1e9)
+    assert found.best.weights == "efficientnet-lite/efficientnet-lite2"
+    assert len(found.candidates) == 3
+
+
 def test_at_another_resolution(capsys):
     found = fs.plan("efficientnet-lite0", weights=True, flops=4e8, resolution=160).best
     assert found.arch.name == "efficientnet-lite0-160px" and found.counts.flops < 2.2e8
