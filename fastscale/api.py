@@ -162,7 +162,7 @@ def predict_time(
 
 
 def plan(
-    bases: str | Arch | Sequence[str | Arch] = (),
+    bases: str | Arch | Sequence[str | Arch] | None = None,
     strategies: str | Strategy | Sequence[str | Strategy] | None = None,
     *,
     flops: float | None = None,
@@ -189,7 +189,8 @@ def plan(
     supported by evidence first, then most flops),
     `.best`, `.pareto`, `.missing`.
 
-    `strategies`: names, "family" for alpha from 0 to 1, the usual eight unless given. Budgets: counts of one image; minutes of an epoch of
+    `bases`: names or archs; default: the paper's three smallest. `strategies`: names, "family" for
+    alpha from 0 to 1, the usual eight unless given. Budgets: counts of one image; minutes of an epoch of
     `images` on `devices` devices; training memory of one device; latency of one step of
     `latency_batch` images (default: as measured there, else 1), and memory of inference with them.
     `batch` is that of training, and of inference only where nothing of training is planned (a
@@ -235,6 +236,8 @@ def plan(
                 d.law(mode)  # says why
     if strategies == "family":
         strategies = planning.FAMILY
+    if bases is None:
+        bases = () if weights or not budgets else planning.BASES
     wanted = [bases] if isinstance(bases, str | Arch) else bases
     conditions = planning.Conditions(
         **by_mode,

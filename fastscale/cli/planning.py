@@ -3,6 +3,7 @@
 import argparse
 import json
 import shlex
+from collections.abc import Iterator
 
 from fastscale.cli.options import (
     BATCH,
@@ -26,10 +27,12 @@ def add_plan(verbs: Verbs) -> None:
     """plan. Options bear the names of `fastscale.plan`'s parameters, whose defaults hold."""
     example = (
         "fastscale plan regnety-500mf regnetz-500mf --epoch-time-min 10\n"
+        "  fastscale plan --flops 4G --device h100\n"
         "  fastscale plan --weights --data folder:PHOTOS --flops 1G"
     )
     p = verbs.verb("plan", cmd_plan, example)
-    p.add("bases", None, "networks to scale", nargs="*", metavar="base")
+    text = "networks to scale; default: regnety-500mf regnetz-500mf efficientnet-b0"
+    p.add("bases", None, text, nargs="*", metavar="base")
     p.own_archs()
     text = "default: d wg r dw dwr dwgr alpha=2/3 dWr; `family`: alpha from 0 to 1"
     p.add("--strategies", None, text, nargs="+", metavar="S")
@@ -98,10 +101,11 @@ def cmd_plan(args: argparse.Namespace) -> int:
         own, args.recipe = own + " --data.source folder:PHOTOS", FINE_TUNING
     if args.strategies == ["family"]:
         args.strategies = "family"
-    args.bases = args.bases or args.own_names
-    if not args.bases and not args.weights:
+    args.bases = args.bases or args.own_names or None
+    if args.bases is None and not args.weights and not any(_budgets(args)):
         raise InputError(
-            "fastscale plan: required: base, --weights, or --arch FILE; see fastscale plan --help"
+            "fastscale plan: give a budget (--flops 4G), a base, or --weights; "
+            "see fastscale plan --help"
         )
     found = api.plan(**given(args, api.plan))
     recipe = args.recipe or RECIPE
@@ -112,6 +116,12 @@ def cmd_plan(args: argparse.Namespace) -> int:
     )
     print("\n".join(shown))
     return 0
+
+
+def _budgets(args: argparse.Namespace) -> Iterator[float | None]:
+    from fastscale.planning import BUDGETS
+
+    return (getattr(args, name) for name in BUDGETS)
 
 
 def _suit(args: argparse.Namespace) -> str:

@@ -3,10 +3,11 @@
 from fastscale.planning.candidate import Candidate, Conditions
 from fastscale.planning.device import MODES, Device, FittedLaw
 from fastscale.planning.devices import device_named, shipped_devices
-from fastscale.planning.plan import BUDGETS, FAMILY, STRATEGIES, Plan, plan, plan_trained
+from fastscale.planning.plan import BASES, BUDGETS, FAMILY, STRATEGIES, Plan, plan, plan_trained
 from fastscale.planning.predict import Prediction, predict
 
 __all__ = [
+    "BASES",
     "BUDGETS",
     "FAMILY",
     "MODES",

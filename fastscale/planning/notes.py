@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fastscale.planning.plan import Plan
 
-MOST = 12  # networks with weights in a table
 _LEFT_OUT = {"family": "their family was", "strategy": "their strategy was", "network": "they were"}
 _UNSAID = ("batch", "device_type")  # of an environment
+
+
+def rows(plan: "Plan") -> int:
+    """How many candidates a table shows, the recommended first; --json has all."""
+    return min(len(plan.candidates), 12 if plan.best.weights else 24)
 
 
 def notes(plan: "Plan") -> list[str]:
@@ -21,6 +25,8 @@ def notes(plan: "Plan") -> list[str]:
             else "* of the best supported of its family, none does more multiply-adds at no more "
             "cost (within 5 %)."
         )
+    if left := len(plan.candidates) - rows(plan):
+        found.append(f"Not shown: {left} more, ranked lower (all: --json).")
     for mode, device in (
         ("training", plan.conditions.training),
         ("inference", plan.conditions.inference),
@@ -118,8 +124,6 @@ def _left_out(plan: "Plan") -> list[str]:
         sets = ", ".join(dict.fromkeys(c.trained_on for c in plan.candidates))
         whose = f"released here, trained on {sets}"
     found = [f"Weights: {whose}."]
-    if (left := len(plan.candidates) - MOST) > 0:
-        found.append(f"Not shown: {left} more of higher error (all: --json).")
     if plan.missing:
         over = ", ".join(name for name, _ in plan.missing)
         found.append(f"Over the budget: {over}.")

@@ -26,6 +26,7 @@ BUDGETS = (
 )
 _SERVED = {"latency_ms", "inference_memory_mib"}  # those of inference
 STRATEGIES = ("d", "wg", "r", "dw", "dwr", "dwgr", "alpha=2/3", "dWr")
+BASES = ("regnety-500mf", "regnetz-500mf", "efficientnet-b0")  # where none is given
 FAMILY = tuple(f"alpha={i / 10:g}" for i in range(11))
 _MOST_BUDGET = 1e30  # of anything: a larger one is a slip of the keyboard
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from fastscale.planning.answer import commands
-from fastscale.planning.notes import MOST, notes, three
+from fastscale.planning.notes import notes, rows, three
 
 if TYPE_CHECKING:
     from fastscale.planning.plan import Plan
@@ -96,7 +96,7 @@ def _commands(plan: "Plan", recipe: str, own: str, data: str | None) -> list[str
 
 def _columns(plan: "Plan") -> dict[str, list[str]]:
     """Header -> cells."""
-    cs = plan.candidates[:MOST] if plan.best.weights else plan.candidates
+    cs = plan.candidates[: rows(plan)]
     columns = {
         "network": [f"{'* ' if c.pareto and plan.budgets else '  '}{c.arch.name}" for c in cs],
         "multiply-adds, G": [three(c.counts.flops / 1e9) for c in cs],

@@ -160,7 +160,7 @@ def test_json_and_records(capsys, tmp_path, records):
         (["regnety-4gf", "--device", "rtx-4090", "--epoch-time-min", "10"], "needs a device"),
         (["regnety-4g", "--flops", "1e9"], "did you mean 'regnety-4gf'"),
         (["regnety-4gf", "--strategies", "g", "--flops", "1e9"], "scales nothing"),
-        (["--flops", "1e9"], "required: base, --weights"),
+        ([], "give a budget (--flops 4G), a base, or --weights"),
         (["regnety-4gf", "--flops", "1e9", "--recipe", "nosuch"], "no recipe is named 'nosuch'"),
         (
             ["regnety-4gf", "--flops", "1e9", "--classes", "-3"],
@@ -176,6 +176,16 @@ def test_mistakes_are_one_line_and_exit_code_2(capsys, argv, message, tmp_path, 
     monkeypatch.setenv("FASTSCALE_RUNS", str(tmp_path))
     code, _, err = run(capsys, *argv)
     assert code == 2 and message in err and err.count("\n") == 1 and err.startswith("error: ")
+
+
+def test_without_a_base_the_papers_are_scaled(capsys):
+    code, out, _ = run(capsys, "--flops", "1G", "--strategies", "dWr", "wg", "d", "r")
+    rows = [line for line in out.splitlines() if line[2:].startswith(("regnet", "efficientnet"))]
+    bases = {line[2:].split(".")[0] for line in rows if " G " not in line and len(line) > 90}
+    assert code == 0 and bases == {"regnety-500mf", "regnetz-500mf", "efficientnet-b0"}
+    assert "Recommended: regnetz-500mf.dWr-x" in out and "Not shown" not in out
+    code, out, _ = run(capsys, "--flops", "1G", "--strategies", "family")
+    assert code == 0 and "more, ranked lower (all: --json)." in out
 
 
 def test_help_shows_an_example(capsys):
