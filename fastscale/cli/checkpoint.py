@@ -5,7 +5,6 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from fastscale.cli.options import Verbs, given, real, whole
 from fastscale.errors import InputError
@@ -13,7 +12,7 @@ from fastscale.home import home
 
 SOURCES = ("pycls", "timm", "torchvision", "efficientnet-lite")
 LIGHTNING = "\n\nFurther options are Lightning's: --data.workers 4, --trainer.devices 1."
-NAMES = "released names; default: all"
+NAMES = "released names, or published files; default: all that is released"
 TRAINED_ON = "default: what it was trained on"
 VERBS = {
     "publish": "Release a finished run; of several seeds, the one nearest to their mean.",
@@ -79,8 +78,10 @@ def add_checkpoint(verbs: Verbs) -> None:
 
 def cmd_publish(args: argparse.Namespace, rest: list[str]) -> int:
     """A run into checkpoints/, and to a hub."""
+    from fastscale.release.card import verify_command
     from fastscale.release.places import RECORDS
-    from fastscale.release.publish import publish
+    from fastscale.release.publish import own_source, publish
+    from fastscale.release.seeds import finished
 
     if args.hub:
         from fastscale.release.hub import reachable
@@ -97,8 +98,13 @@ def cmd_publish(args: argparse.Namespace, rest: list[str]) -> int:
         f"{path}: {entry.weights} weights of seed {entry.seed}, top-1 error "
         f"{error['value']:.2f} % ({spread}), {entry.bytes:,} bytes"
     )
-    name = entry.short if path.parent.resolve() == home().checkpoints.resolve() else path
-    print(f'loads with fastscale.load("{name}"); its card: {path.with_name(entry.name + ".md")}')
+    shipped = path.parent.resolve() == home().checkpoints.resolve()
+    print(f"its card: {path.with_name(entry.name + '.md')}")
+    print(f'load it:  fastscale.load("{entry.short if shipped else path}")')
+    seeds, _ = finished(args.run, args.runs_dir)
+    trained_on = args.source or own_source(seeds[0])  # the user's own folder: no card names it
+    check = verify_command(entry, entry.name if shipped else str(path), trained_on)
+    print(f"check it: {check}")
     if args.hub:
         from fastscale.release.hub import to_hub
         from fastscale.release.places import records_in
@@ -110,25 +116,12 @@ def cmd_publish(args: argparse.Namespace, rest: list[str]) -> int:
     return 0
 
 
-def entries(names: list[str]) -> list[Any]:
-    """The manifest's entries of these names, all for none."""
-    from fastscale.release.manifest import find, unknown
-    from fastscale.release.places import released
-
-    there, out = released(), []
-    for name in names:
-        entry = find(name, there)
-        if entry is None:
-            raise unknown(name, there)
-        out.append(entry)
-    return out or there
-
-
 def cmd_list(args: argparse.Namespace) -> int:
     """A line for each released network."""
+    from fastscale.release.places import released
     from fastscale.release.public import packaged
 
-    there = [e for e in entries([]) if args.pattern in e.name]
+    there = [e for e in released() if args.pattern in e.name]
     others = [_of_others(known) for known in packaged() if args.pattern in known.name]
     if args.json:
         print(json.dumps([*map(asdict, there), *others], ensure_ascii=False))
@@ -191,14 +184,14 @@ def cmd_show(args: argparse.Namespace) -> int:
     """The card of a released network, or the description in any other checkpoint."""
     from fastscale.release.card import card
     from fastscale.release.manifest import find
-    from fastscale.release.places import records_here, released
+    from fastscale.release.places import RECORDS, records_in, released
 
     entry = find(args.name, released())
     if entry is not None:
         if args.json:
             print(json.dumps(asdict(entry), ensure_ascii=False))
             return 0
-        records = records_here()
+        records = records_in(home().checkpoints / RECORDS)
         print(card(entry, [records[i] for i in entry.record_ids if i in records]))
         return 0
     from fastscale.release.load import open_checkpoint  # torch, which a card does without
@@ -231,13 +224,14 @@ def _errors_of_others(name: str) -> dict[str, Any]:
 def cmd_verify(args: argparse.Namespace, rest: list[str]) -> int:
     """Exit code 1 if any is not what the manifest says, or could not be evaluated."""
     from fastscale.data.sources import source
+    from fastscale.release.places import named
     from fastscale.release.verify import verify
 
     if args.data is not None:
         source(args.data)  # a name that there is not is the user's mistake, and none of the files'
     failed = 0
-    for entry in entries(args.name):
-        found = verify(entry, args.data, rest, args.images, not args.no_evaluate)
+    for entry, folder in named(args.name):
+        found = verify(entry, args.data, rest, args.images, not args.no_evaluate, folder)
         errors, verdict = list(found.problems), "WRONG" if found.problems else "as released"
         if found.unevaluated:
             verdict = "WRONG" if found.problems else "could not be evaluated"
@@ -251,12 +245,13 @@ def cmd_verify(args: argparse.Namespace, rest: list[str]) -> int:
 
 def cmd_load_test(args: argparse.Namespace) -> int:
     """Exit code 1 if any cannot be loaded."""
+    from fastscale.release.places import named
     from fastscale.release.verify import load_test
 
     failed = 0
-    for entry in entries(args.name):
+    for entry, folder in named(args.name):
         try:
-            print(f"{entry.name}: {load_test(entry)}")
+            print(f"{entry.name}: {load_test(entry, folder)}")
         except InputError as error:
             failed += 1
             print(f"error: {error}", file=sys.stderr)

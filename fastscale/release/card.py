@@ -2,7 +2,7 @@
 templates/: a card for each, the index of all, and the table of README.md."""
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fastscale.archs.names import base_of
@@ -12,10 +12,19 @@ from fastscale.records import Record
 from fastscale.release.manifest import Entry
 
 
-def card(entry: Entry, records: Sequence[Record]) -> str:
-    """The model card in Markdown: what it is, results, counts, how it was trained, how to load it, limits."""
+def card(entry: Entry, records: Sequence[Record], name: str | None = None) -> str:
+    """The model card in Markdown: what it is, results, counts, how it was trained, how to load it, limits.
+
+    `name`: what loads it where the card is read; default: its released name.
+    """
     env = next((r.env for r in records if r.seed == entry.seed), None)
-    own = {"train": train_command(entry), "verify": verify_command(entry)}
+    name = entry.name if name is None else name
+    own = {
+        "loads": name,
+        "write": write_command(entry, (env or {}).get("stored") or {}),
+        "train": train_command(entry),
+        "verify": verify_command(entry, name),
+    }
     base = base_of(entry.arch) if "--arch" in entry.arguments else None
     return page("card.md.j2", e=entry, runs=len(entry.record_ids), env=env, own_base=base, **own)
 
@@ -68,10 +77,27 @@ def train_command(entry: Entry) -> str:
     return shlex.join([*words, *entry.arguments])
 
 
-def verify_command(entry: Entry) -> str:
+def write_command(entry: Entry, stored: Mapping[str, Any]) -> str | None:
+    """Writes the images as they were stored; None for a named data set stored as it is, which `fit`
+    finds written or says how to write."""
+    if entry.data in SOURCES and not stored:
+        return None
+    options = [(f"--{k.replace('_', '-')}", v) for k, v in stored.items() if k != "unproven" and v]
+    words = ["fastscale", "data", "write", source_of(entry)]
+    return shlex.join([*words, *(str(word) for option in options for word in option)])
+
+
+def source_of(entry: Entry) -> str:
+    """What it was trained on, as its arguments say it to a reader."""
+    words = list(entry.arguments)
+    return words[words.index("--data.source") + 1] if "--data.source" in words else entry.data
+
+
+def verify_command(entry: Entry, name: str, source: str | None = None) -> str:
     """Evaluates the file again; data that have no name of their own are to be given."""
-    words = ["fastscale", "checkpoint", "verify", entry.name]
-    return shlex.join(words + ([] if entry.data in SOURCES else ["--data", "folder:PATH"]))
+    words = ["fastscale", "checkpoint", "verify", name]
+    own = [] if entry.data in SOURCES else ["--data", source or source_of(entry)]
+    return shlex.join(words + own)
 
 
 ZOO_START, ZOO_END = (

@@ -16,12 +16,13 @@ from fastscale.release.manifest import SUFFIX, Entry, is_name, is_url
 LARGEST = 8 << 30  # bytes of a file whose size no manifest says
 
 
-def fetch(entry: Entry) -> Path:
-    """The entry's file. Its whole content is hashed by whoever reads it; a download is hashed before it gets its name.
+def fetch(entry: Entry, folder: Path | None = None) -> Path:
+    """The entry's file, in `folder` (default: where what is released lies) or fetched.
 
+    Its whole content is hashed by whoever reads it; a download is hashed before it gets its name.
     InputError where it is nowhere, a mirror served something else (deleted), or FASTSCALE_OFFLINE forbids to ask.
     """
-    local = home().checkpoints / entry.file
+    local = (folder or home().checkpoints) / entry.file
     if local.exists() or local.is_symlink():
         return plain(local, entry)
     return from_urls(list(entry.urls), entry.file, entry.sha256, entry.bytes)

@@ -3,11 +3,13 @@
 import hashlib
 import os
 from collections.abc import Sequence
+from operator import attrgetter
 from pathlib import Path
 
 from fastscale.archs.names import released_name
 from fastscale.common import write_whole
 from fastscale.data.source_kinds import lock
+from fastscale.home import home
 from fastscale.records import Record, RecordStore, read_records, write_snapshot
 from fastscale.release import places
 from fastscale.release.card import card, index, with_zoo
@@ -47,10 +49,16 @@ def write_cards(folder: Path) -> None:
         if (folder / places.RECORDS).is_file()
         else {}
     )
+    # only a name in this package's manifest is found by it: elsewhere the file beside the card is
+    named = (
+        attrgetter("name")
+        if folder.resolve() == home().checkpoints.resolve()
+        else attrgetter("file")
+    )
     for entry in entries:
         write_whole(
             folder / f"{entry.name}.md",
-            card(entry, [records[i] for i in entry.record_ids if i in records]),
+            card(entry, [records[i] for i in entry.record_ids if i in records], named(entry)),
         )
     write_whole(folder / "README.md", index(entries))
     readme = folder.parent / "README.md"

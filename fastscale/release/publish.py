@@ -63,6 +63,7 @@ def publish(
         raise InputError(
             f"--tolerance {tolerance}: wanted percentage points from 0 to {TOLERANCE_LIMIT:g}"
         )
+    folder = Path(out) if out is not None else places.to_publish()
     seeds, named = finished(run, runs_dir)
     kind, chosen = choose(seeds, named, weights)
     record = chosen.record
@@ -116,7 +117,6 @@ def publish(
         **{name: getattr(record, name) for name in (*AS_RECORDED, "seed")},
     )
     entry = made(Entry, values)
-    folder = Path(out) if out is not None else places.to_publish()
     write_release(folder, entry, data, [s.record for s in seeds])
     if weights == "auto":
         say_apart(record.values, "ema" if kind == AVERAGED else "raw", chosen.path)

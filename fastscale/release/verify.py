@@ -3,10 +3,12 @@
 import math
 import statistics
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 
 from fastscale.errors import InputError
+from fastscale.home import home
 from fastscale.records import Record
 from fastscale.release import places
 from fastscale.release.checkpoint import Checkpoint, read_file
@@ -31,19 +33,23 @@ def verify(
     arguments: list[str] | None = None,
     images: int | None = None,
     evaluate: bool = True,
+    folder: Path | None = None,
 ) -> Verdict:
     """Hashes the file, holds header and records against the manifest, and evaluates it again, on all validation images or on `images`.
 
-    An error on a part of the images may lie as far off as chance allows (`score.allowance`), besides the entry's own tolerance.
+    `folder`: what holds file, records and manifest; default: where what is
+    released lies. An error on a part of the images may lie as far off as chance allows
+    (`score.allowance`), besides the entry's own tolerance.
     """
     lines, problems, unevaluated = [], [], None
+    folder = folder or home().checkpoints
     try:
-        checkpoint = read_file(fetch(entry), entry.sha256)
+        checkpoint = read_file(fetch(entry, folder), entry.sha256)
     except InputError as error:
         return Verdict(entry.name, (), (str(error),))
     lines.append(f"file: {entry.bytes:,} bytes, sha256 {entry.sha256}")
     problems += disagreements(entry, checkpoint)
-    found, wrong = check_records(entry, places.records_here())
+    found, wrong = check_records(entry, places.records_in(folder / places.RECORDS))
     problems += wrong
     if found:
         lines.append(f"records: {', '.join(found)} say the same as the manifest")
@@ -152,9 +158,9 @@ def evaluated(
     return lines, problems
 
 
-def load_test(entry: Entry) -> str:
+def load_test(entry: Entry, folder: Path | None = None) -> str:
     """Loads the entry's network and runs it once on noise; a line about it. InputError if that is not possible."""
-    checkpoint = read_file(fetch(entry), entry.sha256)
+    checkpoint = read_file(fetch(entry, folder), entry.sha256)
     side = checkpoint.about.resolution
     with torch.inference_mode():
         logits = checkpoint.network()(

@@ -123,7 +123,7 @@ def test_predict_and_export_take_them(run, image_folder, tmp_path, capsys):
 
     assert shares() == shares("--weights", "raw") != shares("--weights", "ema")
     out = tmp_path / "a.pt2"
-    argv = ["export", str(folder), str(out), "--to", "torch"]
+    argv = ["export", str(folder), str(out), "--normalised"]
     x = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     for more, kind in (([], "raw"), (["--weights", "ema"], "ema")):
         assert main([*argv, *more]) == 0

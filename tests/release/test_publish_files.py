@@ -1,12 +1,15 @@
 """What publish writes, and where: whole or as before, whichever write it dies at; never the clone."""
 
 import os
+import re
 import shlex
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from fastscale.cli import main
-from fastscale.home import home
+from fastscale.home import home, using_home
 from fastscale.records import Record
 from fastscale.release.card import ZOO_END, ZOO_START, card
 from fastscale.release.folder import write_release
@@ -94,9 +97,33 @@ def test_another_folder_gets_its_own_checkpoints(runs, monkeypatch, tmp_path, ca
     clone = home().checkpoints
     before = {p: p.stat().st_mtime_ns for p in [*clone.iterdir(), clone.parent / "README.md"]}
     assert main(["checkpoint", "publish", RUN, "--runs_dir", str(runs[0])]) == 0
-    assert str(tmp_path / "checkpoints") in capsys.readouterr().out
+    said = capsys.readouterr().out
+    path = next(Path("checkpoints").glob("*.safetensors"))
+    assert said.startswith(f"{path}: ") and f'fastscale.load("{path}")' in said
+    for command in (  # as printed, and as the card says it to who stands beside it
+        next(line for line in said.splitlines() if line.startswith("check it: "))[10:],
+        re.search("`(fastscale checkpoint verify .*)`", path.with_suffix(".md").read_text())[1],
+    ):
+        words = [str(runs[1]) if w == "folder:PATH" else w for w in shlex.split(command)[1:]]
+        monkeypatch.chdir(tmp_path if path.name != words[2] else path.absolute().parent)
+        assert main(words) == 0 and "as released" in capsys.readouterr().out
+        monkeypatch.chdir(tmp_path)
+    assert main(["checkpoint", "verify", "other/x.safetensors"]) == 2
+    assert "no manifest.json beside it lists it" in capsys.readouterr().err
     assert len(list((tmp_path / "checkpoints").glob("*.safetensors"))) == 1
     assert {p: p.stat().st_mtime_ns for p in before} == before
+
+
+def test_the_clone_is_no_place_to_publish_unless_it_is_named(runs, monkeypatch, tmp_path, capsys):
+    monkeypatch.delenv("FASTSCALE_CHECKPOINTS")
+    for part in ("configs/artifacts", "checkpoints"):
+        (tmp_path / "clone" / part).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "clone")
+    with using_home(tmp_path / "clone"):
+        assert main(["checkpoint", "publish", RUN, "--runs-dir", str(runs[0])]) == 2
+    err = capsys.readouterr().err
+    assert "say where to publish: --out DIR" in err and err.count("\n") == 1
+    assert not list(Path("checkpoints").iterdir())
 
 
 def test_the_card_says_how_to_train_and_verify(published):
@@ -108,6 +135,10 @@ def test_the_card_says_how_to_train_and_verify(published):
     assert pairs["--run"] == RUN and pairs["--data.source"] == "folder:PATH"
     assert pairs["--model.recipe.lr"] == "0.05" and pairs["--model.recipe.batch_size"] == "8"
     assert f"fastscale checkpoint verify {entry.name} --data folder:PATH" in text
+    assert "fastscale data write folder:PATH\n" in text and "`PATH` stands for your copy" in text
+    stored = {"max_resolution": 40, "jpeg_quality": None, "raw_share": 0.5}
+    own = [replace(r, env={**r.env, "stored": stored}) for r in records]
+    assert "write folder:PATH --max-resolution 40 --raw-share 0.5\n" in card(entry, own)
     assert "/tmp" not in text and str(published[1].parent) not in text
 
 
@@ -127,8 +158,6 @@ def test_the_spread_is_rounded_once(published):
 
 def test_no_override_is_no_argument(published, tmp_path):
     _, _, records = published
-    from dataclasses import replace
-
     from fastscale.training.recipe import load_recipe
 
     recipe = load_recipe("quick")
