@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from fastscale import counts, scaling
 from fastscale.archs import Arch, at_resolution, base_names
-from fastscale.common import IMAGENET_IMAGES
+from fastscale.common import IMAGENET_IMAGES, matching
 from fastscale.counts import Complexity
 from fastscale.errors import InputError
 from fastscale.scaling import ScaledTo, Strategy
@@ -35,9 +35,40 @@ def _known(value: object) -> Arch:
     return value
 
 
-def list_archs() -> list[str]:
-    """The names of all base networks, those registered last."""
-    return base_names()
+def list_archs(pattern: str | None = None) -> list[str]:
+    """The names of all base networks, those registered last; with `pattern`, those that hold it, or
+    fit it where it has * or ?.
+
+    >>> list_archs("regnetz-*0mf")
+    ['regnetz-500mf']
+    """
+    return matching(base_names(), pattern)
+
+
+def list_strategies(pattern: str | None = None) -> list[str]:
+    """The strategies that have names: the paper's, those the planner tries, those registered."""
+    return matching(scaling.strategy_names(), pattern)
+
+
+def list_recipes(pattern: str | None = None) -> list[str]:
+    """The recipes that a run can be named by: `<network>.<recipe>`."""
+    from fastscale.training.recipe import recipe_names
+
+    return matching(recipe_names(), pattern)
+
+
+def list_devices(pattern: str | None = None) -> list[str]:
+    """The devices whose times `predict_time` and `plan` know by name."""
+    from fastscale.planning import shipped_devices
+
+    return matching(shipped_devices(), pattern)
+
+
+def list_checkpoints(pattern: str | None = None) -> list[str]:
+    """The names of released networks, which `load` takes."""
+    from fastscale.release.places import released
+
+    return matching([entry.name for entry in released()], pattern)
 
 
 def scale(

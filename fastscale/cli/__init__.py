@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from fastscale.cli.options import Parser, Verbs, own_archs
 from fastscale.cli.terminal import plain_output
+from fastscale.cli.version import Version
 from fastscale.errors import InputError, RunError
 
 TEXT = (
@@ -16,9 +17,8 @@ TEXT = (
 # verb -> the module that has its options, and what it does
 VERBS = {
     "list": (
-        "networks",
-        "List the base networks with their counts, the paper's runs with counts and predicted "
-        "cost, or the devices whose times are known.",
+        "listing",
+        "List what there is: networks, strategies, recipes, devices, data, runs, checkpoints.",
     ),
     "info": ("networks", "Show one network, base or scaled: stages, resolution, exact counts."),
     "scale": ("networks", "Scale a base network by a factor, or to a target."),
@@ -49,6 +49,7 @@ def parser(verb: str | None = None) -> Parser:
     """The whole command line; with `verb`, the options of that one alone are loaded and put on it
     (of the others no more than what the first help says)."""
     top = Parser(prog="fastscale", description=TEXT)
+    top.add_argument("--version", action=Version, help="versions of packages, and the device")
     verbs = Verbs(top, "verb", "VERB", {name: text for name, (_, text) in VERBS.items()})
     for name, (theme, _) in VERBS.items():
         if verb in (None, name):

@@ -5,6 +5,7 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from fastscale.cli.options import Verbs, given, real, whole
 from fastscale.errors import InputError

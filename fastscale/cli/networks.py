@@ -1,11 +1,10 @@
-"""`fastscale list | info | scale`: networks, their counts, and how they grow."""
+"""`fastscale info | scale`: networks, their counts, and how they grow."""
 
 import argparse
 import json
 from typing import TYPE_CHECKING
 
-from fastscale.cli.options import CLASSES, COUNT, DEVICES, PIXELS, Verbs, real
-from fastscale.common import did_you_mean
+from fastscale.cli.options import CLASSES, COUNT, PIXELS, Verbs, real
 from fastscale.errors import InputError
 
 if TYPE_CHECKING:
@@ -14,20 +13,6 @@ if TYPE_CHECKING:
     from fastscale.scaling import Strategy
 
 METRICS = {"flops": "flops (multiply-adds)", "params": "params", "acts": "acts"}
-
-
-def add_list(verbs: Verbs) -> None:
-    """list."""
-    example = (
-        "fastscale list regnetz\n  fastscale list runs imagenet-100ep --device v100\n"
-        "  fastscale list devices rtx"
-    )
-    p = verbs.verb("list", cmd_list, example)
-    text = "only names that contain this; `runs` or `devices` first: these, not networks"
-    p.add("pattern", None, text, nargs="*")
-    p.add("--device", None, "runs: whose times are predicted; default: this machine's")
-    text = "runs: how many devices share a run (default: 8, as in the paper)"
-    p.add("--devices", DEVICES, text, default=8)
 
 
 def add_info(verbs: Verbs) -> None:
@@ -51,39 +36,6 @@ def add_scale(verbs: Verbs) -> None:
     for metric, label in METRICS.items():
         p.add(f"--{metric}", COUNT, f"target {label}")
     p.add("--json", bool)
-
-
-def cmd_list(args: argparse.Namespace) -> int:
-    """All base networks with their counts, all runs of the paper, or all known devices."""
-    named = args.pattern[:1] in (["runs"], ["devices"])
-    what, *others = [*args.pattern, ""] if named else ["networks", *args.pattern, ""]
-    if len(others) > 2:
-        raise InputError(
-            f"fastscale list: one part of a name at a time, got {' '.join(args.pattern)}"
-        )
-    if what == "runs":
-        from fastscale.reproduce.listing import list_runs
-
-        print("\n".join(list_runs(others[0], args.device, args.devices)))
-        return 0
-    if what == "devices":
-        from fastscale.planning.known import lines
-
-        print("\n".join(lines(others[0])))
-        return 0
-    from fastscale import api
-
-    names = [name for name in api.list_archs() if others[0] in name]
-    if not names:
-        near = did_you_mean(others[0], api.list_archs(), see="fastscale list")
-        raise InputError(f"no base network has {others[0]!r} in its name; {near}")
-    print(f"{'name':22}{'resolution':>10}{'flops (multiply-adds)':>24}{'params':>14}{'acts':>14}")
-    for name in names:
-        cx = api.complexity(name)
-        print(
-            f"{name:22}{api.arch(name).resolution:>10}{cx.flops:>24,}{cx.params:>14,}{cx.acts:>14,}"
-        )
-    return 0
 
 
 def cmd_info(args: argparse.Namespace) -> int:

@@ -27,7 +27,7 @@ from fastscale.common.system import (
     ending_signals,
     leave_signals_to_parent,
 )
-from fastscale.common.words import did_you_mean, number, plain, render, shown, slug
+from fastscale.common.words import did_you_mean, matching, number, plain, render, shown, slug
 from fastscale.common.writing import open_to_append, remove_stale, whole_file, write_whole
 
 __all__ = [
@@ -44,6 +44,7 @@ __all__ = [
     "die_with_parent",
     "ending_signals",
     "leave_signals_to_parent",
+    "matching",
     "number",
     "open_to_append",
     "parse_json",

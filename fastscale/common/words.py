@@ -105,6 +105,26 @@ def slug(text: str) -> str:
     return "-".join("".join(c if c.isalnum() else " " for c in text.lower()).split())
 
 
+def matching(names: Iterable[str], pattern: str | None = None) -> list[str]:
+    """Names that hold `pattern`, or fit it where it has * or ?; all without one. Where none does,
+    those that do in lower case.
+
+    >>> matching(["dwr", "dWr"], "dWr"), matching(["resnet-50", "regnety-4gf"], "ResNet-?0")
+    (['dWr'], ['resnet-50'])
+    """
+    import fnmatch
+
+    wanted, known = pattern or "", list(names)
+
+    def fits(name: str, wanted: str) -> bool:
+        if any(c in wanted for c in "*?["):
+            return fnmatch.fnmatchcase(name, wanted)
+        return wanted in name
+
+    exact = [name for name in known if fits(name, wanted)]
+    return exact or [name for name in known if fits(name.lower(), wanted.lower())]
+
+
 def did_you_mean(word: object, known: Iterable[str], see: str = "") -> str:
     """What to say of a word that is not one of `known`: up to three that are near, the nearest
     first; where none is, all of a few, the nearest of many. `see`: the command that lists them.

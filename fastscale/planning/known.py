@@ -3,8 +3,9 @@ networks that it has not seen. Nothing is scaled from data sheets."""
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
-from fastscale.common import slug
+from fastscale.common import matching, slug
 from fastscale.errors import InputError
 from fastscale.planning.device import Device, FittedLaw
 from fastscale.planning.devices import shipped_devices
@@ -14,41 +15,43 @@ HERE = (
     "your own: `fastscale time --here` measures enough networks for a law, "
     "in about 5 minutes on a GPU"
 )
-_HEADS = ("device", "what", "networks", "off by, family", "strategy", "measured by")
-_LEFT = (
+NOTES = (
     "off by: the factor within which nine in ten networks lay whose whole family, or whole "
-    "strategy, took no part in the fit"
+    "strategy, took no part in the fit",
+    HERE,
 )
 
 
-def lines(pattern: str = "") -> list[str]:
-    """A table of the named devices, and of those in records at hand. InputError where none has
-    `pattern` in its name."""
-    shipped = [d for d in shipped_devices().values() if pattern in d.name]
-    rows = [_row(d.name, law) for d in shipped for law in d.laws.values()]
-    rows += [[name, "", f"{count}", "", "", "records at hand"] for name, count in _at_hand(pattern)]
-    if not rows:
+def rows(pattern: str = "") -> list[dict[str, Any]]:
+    """The named devices, a row for each thing measured there, and those in records at hand.
+    InputError where none has `pattern` in its name."""
+    names = set(matching(shipped_devices(), pattern))
+    shipped = [d for d in shipped_devices().values() if d.name in names]
+    found = [_row(d.name, law) for d in shipped for law in d.laws.values()]
+    none = dict.fromkeys(("off_by_family", "off_by_strategy"))
+    found += [
+        {"device": name, "what": "", "networks": count, **none, "measured_by": "records at hand"}
+        for name, count in _at_hand(pattern)
+    ]
+    if not found:
         raise InputError(
             f"no device has {pattern!r} in its name; `fastscale list devices` names them; {HERE}"
         )
-    sizes = [max(map(len, column)) for column in zip(_HEADS, *rows, strict=True)]
-    table = [
-        "  ".join(cell.ljust(size) for cell, size in zip(row, sizes, strict=True)).rstrip()
-        for row in (_HEADS, *rows)
-    ]
-    return [*table, "", _LEFT, HERE]
+    return found
 
 
-def _row(name: str, law: FittedLaw) -> list[str]:
+def _row(name: str, law: FittedLaw) -> dict[str, Any]:
     factors = [law.spreads.get(group) for group in ("family", "strategy")]
     said = [law.mode, str(law.envelope.get("precision", "")), law.clock_in_words]
-    return [
-        name,
-        ", ".join(filter(None, said)),
-        str(len(law.measured)),
-        *("" if x is None else f"x{math.exp(x):.2f}" for x in factors),
-        f"{'us' if law.ours else 'others'}: {law.source}",
-    ]
+    family, strategy = (None if x is None else round(math.exp(x), 2) for x in factors)
+    return {
+        "device": name,
+        "what": ", ".join(filter(None, said)),
+        "networks": len(law.measured),
+        "off_by_family": family,
+        "off_by_strategy": strategy,
+        "measured_by": f"{'us' if law.ours else 'others'}: {law.source}",
+    }
 
 
 def _at_hand(pattern: str) -> list[tuple[str, int]]:
@@ -63,7 +66,7 @@ def _at_hand(pattern: str) -> list[tuple[str, int]]:
         own = [r for r in records if r.kind == "time" and slug(r.env["device"]) == name]
         count = len({r.arch for r in own})
         short = short_name(own[0].env["device"])
-        if pattern in name and short not in shipped_devices() and count >= LEAST:
+        if matching([name], pattern) and short not in shipped_devices() and count >= LEAST:
             found.append((name, count))
     return found
 

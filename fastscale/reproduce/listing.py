@@ -1,9 +1,10 @@
 """`fastscale list runs`: every run of the paper by its name, with counts, what it costs on a device, and the published error."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from fastscale.archs.names import canonical
-from fastscale.common import read_yaml
+from fastscale.common import matching, read_yaml
 from fastscale.counts import complexity
 from fastscale.data.sizes import SIZES
 from fastscale.errors import InputError
@@ -13,6 +14,8 @@ from fastscale.paper.points import paper_points
 from fastscale.reproduce.cost import UNKNOWN, cost_of, duration
 from fastscale.scaling import arch_named
 from fastscale.training.recipe import load_recipe, recipe_names
+
+DEVICE = "h100"  # whose times are predicted where none is named: no law need be fitted for it
 
 
 @dataclass(frozen=True)
@@ -78,38 +81,71 @@ def order(arch: str) -> tuple[str, int]:
     return arch.split(".")[0], complexity(arch_named(arch)).flops
 
 
-def list_runs(pattern: str = "", device: str | None = None, devices: int = 8) -> list[str]:
-    """The lines of `fastscale list runs`: only runs whose name holds `pattern`; InputError where none does."""
-    runs = [run for run in paper_runs() if pattern in run.run]
-    if not runs:
+def paper_rows(
+    pattern: str = "", device: str | None = None, devices: int = 8, may_lack: bool = False
+) -> tuple[list[dict[str, Any]], set[str]]:
+    """(a row for each run whose name has `pattern` in it, where their training times come from).
+
+    InputError where there is none, unless `may_lack`.
+    """
+    runs = [run for run in paper_runs() if matching([run.run], pattern)]
+    if not runs and not may_lack:
         raise InputError(
             f"no run of the paper has {pattern!r} in its name; `fastscale list runs` shows all"
         )
-    width = max(len(run.run) for run in runs)
-    head = f"{'run':{width}}{'px':>5}{'flops (multiply-adds)':>24}{'params':>14}{'acts':>14}{'training':>12}{'memory':>11}{'published':>18}"
-    lines, sources = [f"{head}  artifacts"], set()
+    rows, sources = [], set()
     for run in runs:
         arch, recipe = arch_named(run.arch), load_recipe(run.recipe)
         cx = complexity(arch, num_classes=SIZES.get(run.data, (0, 1000))[1])
-        cost = cost_of(arch, recipe, run.data, devices=devices, device=device)
+        cost = cost_of(arch, recipe, run.data, devices=devices, device=device or DEVICE)
         sources.add(cost.source)
-        memory = "" if cost.memory_mib is None else f"{cost.memory_mib / 1024:.1f} GiB"
-        error = "" if run.published_error is None else f"{run.published_error:.1f} %"
-        error += f" ({run.figure})" if run.figure else ""
+        rows.append(
+            {
+                "run": run.run,
+                "resolution": arch.resolution,
+                **vars(cx),
+                "training_s": cost.seconds,
+                "memory_mib": cost.memory_mib,
+                "published_error": run.published_error,
+                "figure": run.figure or None,
+                "artifacts": list(run.artifacts),
+            }
+        )
+    return rows, sources
+
+
+def list_runs(
+    pattern: str = "", device: str | None = None, devices: int = 8, may_lack: bool = False
+) -> list[str]:
+    """The lines of `fastscale list runs`: only runs whose name holds `pattern`; InputError where
+    none does, unless `may_lack`. `device`: whose times are predicted; default: h100."""
+    rows, sources = paper_rows(pattern, device, devices, may_lack)
+    if not rows:
+        return []
+    width = max(len(row["run"]) for row in rows)
+    lines = [
+        f"{'run of the paper':{width}}{'px':>5}{'flops (multiply-adds)':>24}{'params':>14}{'acts':>14}"
+        f"{'training':>12}{'memory':>11}{'published':>18}  artifacts"
+    ]
+    for r in rows:
+        memory = "" if r["memory_mib"] is None else f"{r['memory_mib'] / 1024:.1f} GiB"
+        error = "" if r["published_error"] is None else f"{r['published_error']:.1f} %"
+        error += f" ({r['figure']})" if r["figure"] else ""
         lines.append(
-            f"{run.run:{width}}{arch.resolution:>5}{cx.flops:>24,}{cx.params:>14,}{cx.acts:>14,}{duration(cost.seconds):>12}"
-            f"{memory:>11}{error:>18}  {', '.join(run.artifacts)}".rstrip()
+            f"{r['run']:{width}}{r['resolution']:>5}{r['flops']:>24,}{r['params']:>14,}"
+            f"{r['acts']:>14,}{duration(r['training_s']):>12}{memory:>11}{error:>18}  "
+            f"{', '.join(r['artifacts'])}".rstrip()
         )
     costs = "; ".join(sorted(sources - {UNKNOWN}))
     lines.append(
-        f"{len(runs)} runs; start one with fastscale fit --run NAME"
+        f"{len(rows)} runs; start one with fastscale fit --run NAME"
         + (f" --trainer.devices {devices}" if devices > 1 else "")
     )
     lines.append(f"training: {costs}, {devices} devices" if costs else f"training time: {UNKNOWN}")
     lines.append(
         "published: top-1 error that the same group published for this network and length of training (its later recipe)"
     )
-    if any(run.figure for run in runs):
+    if any(row["figure"] for row in rows):
         lines.append(
             "(Fig. 4), (Fig. 6): the paper's own, read off its plots; how long those networks were trained is not known"
         )

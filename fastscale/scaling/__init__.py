@@ -3,7 +3,13 @@
 from fastscale.scaling.exponents import Exponents
 from fastscale.scaling.scale import arch_named, network_of, own_definition, scale
 from fastscale.scaling.scale_to import ScaledTo, scale_to
-from fastscale.scaling.strategy import PAPER_STRATEGIES, ROUNDINGS, Strategy, register_strategy
+from fastscale.scaling.strategy import (
+    PAPER_STRATEGIES,
+    ROUNDINGS,
+    Strategy,
+    register_strategy,
+    strategy_names,
+)
 from fastscale.scaling.twin import twin
 
 __all__ = [
@@ -18,5 +24,6 @@ __all__ = [
     "register_strategy",
     "scale",
     "scale_to",
+    "strategy_names",
     "twin",
 ]

@@ -220,6 +220,14 @@ def _alpha(text: str) -> tuple[Fraction, Fraction, Fraction, Fraction]:
 # the strategies of Tables 1, 2 and 4 in the paper's order
 PAPER_STRATEGIES = ("d", "w", "r", "dw", "wr", "dr", "dwr", "dWr")
 
+# and those that hold group width to width's pace, as its scaler does
+_WITH_GROUPS = ("wg", "dwgr", "alpha=2/3")
+
+
+def strategy_names() -> list[str]:
+    """The strategies that have names of their own: the paper's, then those that were registered."""
+    return [*PAPER_STRATEGIES, *_WITH_GROUPS, *_own]
+
 
 def register_strategy(strategy: Strategy) -> None:
     """Makes a strategy of one's own known by its name, wherever a strategy is taken.

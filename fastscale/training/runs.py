@@ -178,3 +178,29 @@ def progress(folder: Path) -> float:
         return min(1.0, max(0.0, float(share)))
     except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return 0.0
+
+
+def runs_here(runs_dir: str | os.PathLike) -> list[dict[str, Any]]:
+    """A row for each seed of each run in a folder of runs: name, seed, state, errors in % of raw
+    and averaged weights, epochs, data, date. What cannot be read is said in its state."""
+    rows = []
+    for path in sorted(Path(runs_dir).glob("*/seed*/settings.json")):
+        number = path.parent.name.removeprefix("seed")
+        if not number.isdigit():
+            continue
+        run = path.parent.parent.name
+        done = f"{progress(path.parent):.0%} done: the same fit resumes it"
+        row: dict[str, Any] = {"run": run, "seed": int(number), "state": done}
+        row |= dict.fromkeys(("top1_error", "top1_error_ema", "epochs", "data", "date"))
+        rows.append(row)
+        try:
+            record = RunFolder(runs_dir, run, int(number)).record
+        except InputError as error:
+            row["state"] = f"damaged: {error}"
+            continue
+        if record is not None:
+            row["state"] = "finished early" if record.early else "finished"
+            errors = ("top1_error", "top1_error_ema")
+            row |= {e: round(record.values[e], 2) for e in errors if e in record.values}
+            row |= {"epochs": record.epochs, "data": record.data, "date": record.env["date"][:10]}
+    return rows

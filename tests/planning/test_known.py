@@ -6,7 +6,7 @@ import pytest
 
 import fastscale as fs
 from fastscale.cli import main
-from fastscale.planning.known import answer, lines
+from fastscale.planning.known import answer, rows
 from fastscale.planning.measured import measurements
 from fastscale.records.committed import committed
 
@@ -26,9 +26,9 @@ def test_devices_say_what_was_measured_by_whom_and_how_well(capsys):
     )
     assert "fastscale time --here" in said
     assert not any(line.startswith("nvidia-h100") for line in said.splitlines()), "named already"
-    assert [line.split()[0] for line in lines("v100")[1:-3]] == ["v100", "v100-fp32", "v100-fp32"]
+    assert [row["device"] for row in rows("v100")] == ["v100", "v100-fp32", "v100-fp32"]
     with pytest.raises(fs.InputError, match="no device has 'tpu' in its name"):
-        lines("tpu")
+        rows("tpu")
 
 
 def test_records_of_ones_own_say_what_they_tell():

@@ -1,0 +1,53 @@
+"""`fastscale list data`: the named data sets, and what is written on this machine."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from contextlib import suppress
+from typing import Any
+
+from fastscale.data.beton import read_both
+from fastscale.data.info import BetonInfo
+from fastscale.data.paths import data_root
+from fastscale.data.sizes import SIZES
+from fastscale.data.sources import SOURCES
+from fastscale.errors import InputError
+
+
+def sources_here(data_dir: str | os.PathLike[str] | None = None) -> list[dict[str, Any]]:
+    """A row for each source that is written here, and for each named one that is not: `source` as
+    `--data.source` takes it, images of both splits, classes, MB on disk, and where it lies."""
+    written = {}
+    for path in sorted(data_root(data_dir).glob("*/beton/train.beton")):
+        with suppress(InputError, ValueError, IndexError, OSError):
+            info = read_both(path, old=True)[0]
+            written[shlex.split(info.command)[3]] = (path, info)
+    rows = []
+    for name in dict.fromkeys([*SOURCES, *written]):
+        if name in written:
+            rows.append(_row(name, *written[name]))
+        else:
+            images, classes = SIZES.get(name, (None, None))
+            rows.append(_empty(name) | {"train_images": images, "classes": classes})
+    return rows
+
+
+def _empty(name: str) -> dict[str, Any]:
+    columns = ("train_images", "val_images", "classes", "mb")
+    return {"source": name, **dict.fromkeys(columns), "where": "not written yet"}
+
+
+def _row(name: str, path: Any, train: BetonInfo) -> dict[str, Any]:
+    size, val = path.stat().st_size, None
+    other = path.with_name("val.beton")
+    with suppress(InputError, ValueError, IndexError, OSError):
+        val = read_both(other, old=True)[0].count
+        size += other.stat().st_size
+    return _empty(name) | {
+        "train_images": train.count,
+        "val_images": val,
+        "classes": len(train.classes),
+        "mb": round(size / 1e6, 1),
+        "where": str(path.parent),
+    }
