@@ -90,15 +90,14 @@ def cmd_plan(args: argparse.Namespace) -> int:
     from fastscale.planning.table import lines
 
     own = "".join(f" --arch {shlex.quote(text)}" for text in args.own)
-    data = args.data
+    data, by_size = args.data, args.data is not None and args.recipe is None
     if args.recipe is not None:  # or the run names printed would be refused by fit
         from fastscale.training.recipe import load_recipe
 
         load_recipe(args.recipe)
-        own, data = own + (f" --data.source {shlex.quote(data)}" if data else ""), None
     hint = _suit(args) if args.data is not None else ""
     if args.weights and args.data is None and args.recipe is None:
-        own, args.recipe = own + " --data.source folder:PHOTOS", FINE_TUNING
+        data, args.recipe = "folder:PHOTOS", FINE_TUNING
     if args.strategies == ["family"]:
         args.strategies = "family"
     args.bases = args.bases or args.own_names or None
@@ -110,9 +109,9 @@ def cmd_plan(args: argparse.Namespace) -> int:
     found = api.plan(**given(args, api.plan))
     recipe = args.recipe or RECIPE
     shown = (
-        [json.dumps(found.to_dict(recipe, data))]
+        [json.dumps(found.to_dict(recipe, data, by_size))]
         if args.json
-        else lines(found, recipe, own, data, hint)
+        else lines(found, recipe, own, data, by_size, hint)
     )
     print("\n".join(shown))
     return 0

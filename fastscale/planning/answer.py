@@ -46,12 +46,12 @@ def answer(plan: "Plan") -> Answer:
 
 
 def commands(
-    plan: "Plan", recipe: str, own: str = "", data: str | None = None
+    plan: "Plan", recipe: str, own: str = "", data: str | None = None, by_size: bool = True
 ) -> tuple[str, str, str]:
-    """Train, check and export the first candidate. `own`: further options of the training, as those
-    that make networks known. `data`: the source to train on, for which `fit` chooses the recipe."""
+    """Train, check and export the first candidate. `own`: options that make networks known. `data`:
+    the source to train on; `by_size`: `fit` chooses the recipe for it, which is `recipe`."""
     run = plan.best.run(recipe)
-    what = plan.best.arch.name if data else f"--run {run}"
+    what = plan.best.arch.name if data and by_size else f"--run {run}"
     start = f" --weights {plan.best.weights}" if plan.best.weights else ""
     start += f" --data.source {shlex.quote(data)}" if data else ""
     return (
@@ -63,14 +63,14 @@ def commands(
 
 def _why(plan: "Plan") -> str:
     best = plan.best
+    if best.far:
+        return f"{_outside(best)} outside of what was measured"
     if best.weights:
         beyond = f"; but it lies {_outside(best)} outside of what was measured" * (best.beyond > 1)
         return (
             f"with the weights {best.weights}, of {best.error:.1f} % top-1 error on "
             f"{best.trained_on}, the lowest of {len(plan.candidates)} within the budget{beyond}"
         )
-    if best.far:
-        return f"{_outside(best)} outside of what was measured"
     said = []
     if grown(best.strategy) == TOGETHER:
         said.append(f"depth, width and resolution grow together: {ALIKE}")

@@ -71,6 +71,7 @@ def notes(plan: "Plan") -> list[str]:
             f"!! outside of what was measured (or of the paper's factors): {named}. Not to be "
             "relied on, so listed last."
         )
+    found += _batches(plan)
     training = plan.conditions.training
     fitted = training.law("training") if training else None
     how = (
@@ -95,6 +96,23 @@ def notes(plan: "Plan") -> list[str]:
             f"More than the device's {most / 1024:g} GiB: {', '.join(large)}; {advice}, or plan within it: --memory-mib {most:.0f}."
         )
     return found + _left_out(plan)
+
+
+def _batches(plan: "Plan") -> list[str]:
+    """Of a batch outside of those that the device was measured with."""
+    found = []
+    for device, p, option in (
+        (plan.conditions.training, plan.best.training, "batch"),
+        (plan.conditions.inference, plan.best.inference, "latency-batch"),
+    ):
+        if device is not None and p is not None and "batch" in p.outside:
+            least, most = device.law(p.mode).ranges["batch"]
+            found.append(
+                f"{device.name} was measured with {least:g} to {most:g} images a step: plan with "
+                f"--{option} {least:g}, or for your own device measure with --batch {p.batch:g} "
+                "(fastscale time) and plan from these records."
+            )
+    return found
 
 
 def _say(key: str, value: object) -> str:

@@ -56,10 +56,13 @@ class Plan:
         """What is recommended and why, and why each other one is not; None without a budget."""
         return answer(self) if self.budgets else None
 
-    def to_dict(self, recipe: str = "imagenet-100ep", data: str | None = None) -> dict[str, Any]:
-        """For JSON. `data`: the source to train on."""
+    def to_dict(
+        self, recipe: str = "imagenet-100ep", data: str | None = None, by_size: bool = True
+    ) -> dict[str, Any]:
+        """For JSON. `data`, `by_size`: as of `answer.commands`."""
         found = self.answer
-        own = found and {**vars(found), "commands": commands(self, recipe, data=data)}
+        said = commands(self, recipe, data=data, by_size=by_size)
+        own = found and {**vars(found), "commands": said}
         return {
             "budgets": self.budgets,
             "answer": own,

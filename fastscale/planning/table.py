@@ -25,11 +25,16 @@ SERVED = ("latency_ms", "inference_memory_mib")  # for so many images
 
 
 def lines(
-    plan: "Plan", recipe: str, own: str = "", data: str | None = None, hint: str = ""
+    plan: "Plan",
+    recipe: str,
+    own: str = "",
+    data: str | None = None,
+    by_size: bool = True,
+    hint: str = "",
 ) -> list[str]:
     """The candidates, what the numbers mean, and the answer; `recipe`: of the run to train.
 
-    `own`, `data`: as of `answer.commands`. `hint`: said before the commands.
+    `own`, `data`, `by_size`: as of `answer.commands`. `hint`: said before the commands.
     """
     said = {
         name: f"{value:,.0f}" if value >= 1000 else f"{value:g}"
@@ -54,7 +59,7 @@ def lines(
         *_answered(plan),
         *_wrapped([hint] if hint else []),
         "",
-        *_commands(plan, recipe, own, data),
+        *_commands(plan, own, commands(plan, recipe, own, data, by_size)),
     ]
 
 
@@ -83,9 +88,9 @@ def _answered(plan: "Plan") -> list[str]:
     return _wrapped([said[found.verdict], *why])
 
 
-def _commands(plan: "Plan", recipe: str, own: str, data: str | None) -> list[str]:
+def _commands(plan: "Plan", own: str, three_commands: tuple[str, str, str]) -> list[str]:
     found = plan.answer
-    train, check, export = commands(plan, recipe, own, data)
+    train, check, export = three_commands
     steps = {"train": train, "check": check, "export": export}
     if found is not None and found.verdict != "recommended":
         measure = {"measure first": f"fastscale time {plan.best.arch.name}{own}"}

@@ -127,6 +127,18 @@ def test_far_outside_nothing_is_recommended(capsys):
     assert "measure first: fastscale time regnety-500mf." in out and "fit --run" not in out
 
 
+@pytest.mark.parametrize("what", [["regnety-500mf"], ["--weights", "lite"]])
+def test_a_batch_that_was_never_measured_is_refused_with_a_way_on(capsys, what):
+    question = ["--latency-ms", "20", "--latency-batch", "1", "--device", "rtx-4090"]
+    code, out, _ = run(capsys, "plan", *what, *question)
+    said = " ".join(out.split())
+    assert code == 0 and "Nothing recommended: even the first, " in said
+    assert "(batch" in said or "batch" in said.split("lies ")[1].split(")")[0]
+    assert out.splitlines()[-1].startswith("measure first: fastscale time ")
+    assert len(out.splitlines()[-1].split()) == 5
+    assert "rtx-4090 was measured with " in said and "plan with --latency-batch " in said
+
+
 def test_what_is_far_outside_comes_after_what_is_not():
     found = fs.plan("regnety-500mf", ["dwr", "d"], device="v100", flops=20e9)
     assert [c.far for c in found.candidates] == sorted(c.far for c in found.candidates)
