@@ -1,6 +1,6 @@
 """Links and pictures of the committed Markdown: each has to lead to a file that is there.
 
-Looked at: README.md, everything in paper_figures, checkpoints, configs. Addresses of the web are
+Looked at: Markdown of the top level, docs, paper_figures, checkpoints, configs. Addresses of the web are
 not asked for: this tier needs no network.
 """
 
@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from fastscale.common import read_text
 
-LOOKED_AT = ("README.md", "paper_figures/**/*.md", "checkpoints/*.md", "configs/**/*.md")
+LOOKED_AT = ("*.md", "docs/*.md", "paper_figures/**/*.md", "checkpoints/*.md", "configs/**/*.md")
 _LINK = re.compile(
     r"\]\(\s*<?(?P<inline>[^)>\s]+)"  # [text](target), ![text](target "title")
     r"|^ {0,3}\[[^\]]+\]:\s+<?(?P<named>[^>\s]+)"  # [name]: target

@@ -67,7 +67,7 @@ def _wrapped(paragraphs: Sequence[str]) -> list[str]:
     return [
         line
         for note in paragraphs
-        for line in textwrap.wrap(note, 118, subsequent_indent="  ", break_on_hyphens=False)
+        for line in textwrap.wrap(note, 100, subsequent_indent="  ", break_on_hyphens=False)
     ]
 
 
