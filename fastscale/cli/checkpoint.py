@@ -123,6 +123,7 @@ def cmd_list(args: argparse.Namespace) -> int:
     from fastscale.release.public import packaged
 
     there = [e for e in released() if args.pattern in e.name]
+    there.sort(key=lambda e: e.superseded is not None)  # the others first
     others = [_of_others(known) for known in packaged() if args.pattern in known.name]
     if args.json:
         print(json.dumps([*map(asdict, there), *others], ensure_ascii=False))
@@ -152,6 +153,7 @@ def cmd_list(args: argparse.Namespace) -> int:
         print(
             f"{e.name:{width}}{e.resolution:>5}{e.flops:>24,}{e.params:>14,}"
             f"{error['value']:>16.2f}{error['n']:>6}{e.bytes / 1e6:>9.2f}"
+            f"{'  superseded' if e.superseded else ''}"
         )
     return 0
 

@@ -1,5 +1,5 @@
 """The pages beside released checkpoints, made from manifest and records alone by the templates in
-templates/: a card for each, the index of all, and the table of README.md."""
+templates/: a card for each and the index of all."""
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
@@ -32,12 +32,6 @@ def card(entry: Entry, records: Sequence[Record], name: str | None = None) -> st
 def index(entries: Sequence[Entry]) -> str:
     """checkpoints/README.md."""
     return page("index.md.j2", entries=entries)
-
-
-def zoo(entries: Sequence[Entry]) -> str:
-    """The table of README.md: one row a network, errors with their n, links to card and file."""
-    order = sorted(entries, key=lambda e: (e.data, e.arch.partition(".")[0], e.flops, e.name))
-    return page("zoo.md.j2", entries=order)
 
 
 def page(template: str, **values: Any) -> str:
@@ -98,16 +92,3 @@ def verify_command(entry: Entry, name: str, source: str | None = None) -> str:
     words = ["fastscale", "checkpoint", "verify", name]
     own = [] if entry.data in SOURCES else ["--data", source or source_of(entry)]
     return shlex.join(words + own)
-
-
-ZOO_START, ZOO_END = (
-    "<!-- released networks: made by fastscale checkpoint publish -->",
-    "<!-- end of released networks -->",
-)
-
-
-def with_zoo(text: str, entries: Sequence[Entry]) -> str:
-    """A README with the table between its two marks made again; as it is, where it has none."""
-    head, start, rest = text.partition(ZOO_START)
-    _, end, tail = rest.partition(ZOO_END)
-    return f"{head}{start}\n\n{zoo(entries)}\n{end}{tail}" if start and end else text

@@ -12,7 +12,7 @@ from fastscale.data.source_kinds import lock
 from fastscale.home import home
 from fastscale.records import Record, RecordStore, read_records, write_snapshot
 from fastscale.release import places
-from fastscale.release.card import card, index, with_zoo
+from fastscale.release.card import card, index
 from fastscale.release.checkpoint import Checkpoint, to_bytes
 from fastscale.release.manifest import (
     SUFFIX,
@@ -42,7 +42,7 @@ def write_release(folder: Path, entry: Entry, data: bytes, records: Sequence[Rec
 
 
 def write_cards(folder: Path) -> None:
-    """Every card, the index, and the table in the README above the folder (where it has marks), made again from manifest and records."""
+    """Every card and the index, made again from manifest and records."""
     entries = read_manifest(folder / places.MANIFEST)
     records = (
         {r.id: r for r in read_records(folder / places.RECORDS)}
@@ -61,12 +61,6 @@ def write_cards(folder: Path) -> None:
             card(entry, [records[i] for i in entry.record_ids if i in records], named(entry)),
         )
     write_whole(folder / "README.md", index(entries))
-    readme = folder.parent / "README.md"
-    if (
-        readme.is_file()
-        and (text := with_zoo(before := readme.read_text(encoding="utf-8"), entries)) != before
-    ):
-        write_whole(readme, text)
 
 
 def write_imported(checkpoint: Checkpoint, source: str, out: str | os.PathLike = ".") -> Path:

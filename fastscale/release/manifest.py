@@ -23,7 +23,7 @@ from fastscale.scaling import arch_named
 from fastscale.typed import STRICT, Count, Percent, Text, Texts, checked, made
 
 SCHEMA = 1
-OPTIONAL = {"arguments"}  # fields that older manifests lack
+OPTIONAL = {"arguments", "superseded"}  # fields that older manifests lack
 SUFFIX = ".safetensors"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.=+_-]{0,199}-(?P<hash>[0-9a-f]{8})")
 NAME = "<arch>_<data>-<8 hex digits>, of letters, digits and . = + _ -, and never a path"
@@ -66,6 +66,7 @@ class Entry:
 
     `tolerance`: percentage points that an evaluation elsewhere may differ. `date`: of the released run's record. None where a field does
     not apply. `arguments`: what `fastscale fit --run` needs besides run and seed to train the same.
+    `superseded`: the artifact whose networks are to be used in its place; it still loads.
     """
 
     name: Annotated[str, checked(lambda v: is_name(v), NAME)]
@@ -95,6 +96,7 @@ class Entry:
     date: Text
     licence: Text
     arguments: Texts = ()
+    superseded: Text | None = None
 
     @property
     def file(self) -> str:

@@ -14,7 +14,7 @@ from fastscale.errors import InputError
 from fastscale.home import home
 from fastscale.records import Record, RecordStore
 from fastscale.release import places
-from fastscale.release.card import ZOO_END, ZOO_START, card, index, with_zoo
+from fastscale.release.card import card, index
 from fastscale.release.folder import write_cards
 from fastscale.release.manifest import manifest_text, read_manifest
 from fastscale.release.publish import publish
@@ -285,10 +285,6 @@ def test_the_committed_cards_are_made_from_the_committed_manifest(monkeypatch):
         {r.id: r for r in RecordStore(shipped / "records.jsonl").read()},
     )
     assert (shipped / "README.md").read_text() == index(entries)
-    readme = (shipped.parent / "README.md").read_text()
-    assert with_zoo(readme, entries) == readme and all(
-        f"(checkpoints/{entry.file})" in readme for entry in entries
-    )
     for entry in entries:
         assert (shipped / f"{entry.name}.md").read_text() == card(
             entry, [records[i] for i in entry.record_ids]
@@ -310,25 +306,21 @@ def test_every_verb_shows_an_example(capsys, verb):
     )
 
 
-def test_the_readme_above_gets_its_table_where_it_has_marks(tmp_path):
-    entries = read_manifest(home().checkpoints / "manifest.json") or read_manifest(
-        Path(__file__).parents[2] / "checkpoints" / "manifest.json"
-    )
-    text = f"before\n{ZOO_START}\nold\n{ZOO_END}\nafter\n"
-    made = with_zoo(text, entries)
-    assert (
-        made.startswith("before\n")
-        and made.endswith("\nafter\n")
-        and "old" not in made
-        and with_zoo(made, entries) == made
-    )
-    assert all(
-        f"(checkpoints/{e.file})" in made and f"(checkpoints/{e.name}.md)" in made for e in entries
-    )
-    assert with_zoo("no marks", entries) == "no marks" and with_zoo(ZOO_START, entries) == ZOO_START
-    (tmp_path / "README.md").write_text(text)
+def test_what_is_superseded_says_so_and_still_loads(tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("FASTSCALE_CHECKPOINTS")
+    entry, *others = read_manifest(home().checkpoints / "manifest.json")
+    entries = [replace(entry, superseded="evidence-cifar10-16px"), *others]
     folder = tmp_path / "checkpoints"
     folder.mkdir()
     (folder / "manifest.json").write_text(manifest_text(entries))
+    (folder / entry.file).write_bytes((home().checkpoints / entry.file).read_bytes())
     write_cards(folder)
-    assert (tmp_path / "README.md").read_text() == made
+    text = (folder / "README.md").read_text()
+    assert text.index("## Superseded") < text.index(f"[{entry.short}]")
+    assert text.count("\n| [") == len(entries)
+    assert "**Superseded** by the networks" in (folder / f"{entry.name}.md").read_text()
+    monkeypatch.setenv("FASTSCALE_CHECKPOINTS", str(folder))
+    assert main(["checkpoint", "list"]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith(entry.name) and last.endswith("  superseded")
+    assert fs.load(entry.name).arch.name == entry.arch

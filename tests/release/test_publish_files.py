@@ -11,7 +11,7 @@ import pytest
 from fastscale.cli import main
 from fastscale.home import home, using_home
 from fastscale.records import Record
-from fastscale.release.card import ZOO_END, ZOO_START, card
+from fastscale.release.card import card
 from fastscale.release.folder import write_release
 from fastscale.release.publish import publish
 from fastscale.release.retrain import further_arguments
@@ -44,7 +44,6 @@ def test_killed_at_any_write_the_rerun_ends_the_same(published, tmp_path):
 
     def write(root, die_at=None):
         (root / "checkpoints").mkdir(parents=True)
-        (root / "README.md").write_text(f"{ZOO_START}\n{ZOO_END}\n")
         pid = os.fork()
         if pid == 0:  # dies before or after its n-th rename, as by a kill
             count, real = 0, os.replace
@@ -65,7 +64,7 @@ def test_killed_at_any_write_the_rerun_ends_the_same(published, tmp_path):
 
     whole = tmp_path / "whole"
     writes = write(whole)
-    assert writes == 6  # file, records, manifest, card, index, README
+    assert writes == 5  # file, records, manifest, card, index
     for n in range(1, writes + 1):
         for when in ("before", "after"):
             root = tmp_path / f"{n}-{when}"
