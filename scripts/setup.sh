@@ -7,7 +7,7 @@
 # --no-ffcv     leave FFCV out (remembered; the plain loader takes its place); --ffcv takes it in again
 # --dry-run     print what would be done
 #
-# PYTHON=...                the Python to use (3.11 to 3.13); else an active environment's that has a GPU build of torch, else the first found
+# PYTHON=...                the Python to use (3.11 to 3.14); else an active environment's that has a GPU build of torch, else the first found
 # FASTSCALE_TORCH_INDEX=... where pip takes torch from, e.g. the address of PyTorch's CPU wheel index on a machine without a GPU
 # A GPU build of torch >= 2.11, < 2.14, in .venv or in the active environment, is kept. Exit codes: 1 a step failed, 2 it cannot work here.
 # shellcheck source=scripts/lib.sh
@@ -39,7 +39,7 @@ unset PIP_TARGET PIP_PREFIX PIP_REQUIRE_HASHES
 venv_works() { [ -x "$venv/bin/python" ] && [ ! -e "$venv/.unfinished" ] && "$venv/bin/python" -c '' 2>/dev/null; }
 in_venv() { "$venv/bin/python" "$@"; }
 is_current() { [ -x "$venv/bin/python" ] && why=$(in_venv "$state" current "$stamp" "$with_tests" "$ffcv" 2>/dev/null); }
-supported() { "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1; }
+supported() { "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' >/dev/null 2>&1; }
 
 # One set-up at a time, where flock exists; a pip that outlives a killed set-up holds the lock until it is done.
 lock() {
@@ -55,7 +55,7 @@ install_python() {
         apt_install python3 python3-venv
         python=$(command -v python3)
     fi
-    supported "$python" || refuse "setup: no Python 3.11 to 3.13 found. Install one (apt: python3 python3-venv; dnf: python3; brew, conda: python),
+    supported "$python" || refuse "setup: no Python 3.11 to 3.14 found. Install one (apt: python3 python3-venv; dnf: python3; brew, conda: python),
 or name one: PYTHON=... bash scripts/setup.sh"
 }
 
@@ -65,16 +65,16 @@ choose_python() {
     python=
     if venv_works; then
         python=$venv/bin/python
-        supported "$python" || refuse "setup: .venv holds a Python that is not 3.11 to 3.13: delete .venv, then call this again"
+        supported "$python" || refuse "setup: .venv holds a Python that is not 3.11 to 3.14: delete .venv, then call this again"
         [ -z "${PYTHON:-}" ] || say "note: .venv is there and is used as it is; to have it made by PYTHON=$PYTHON, delete it first"
     elif [ -n "${PYTHON:-}" ]; then
-        supported "$PYTHON" || refuse "setup: PYTHON=$PYTHON is not a working Python 3.11 to 3.13"
+        supported "$PYTHON" || refuse "setup: PYTHON=$PYTHON is not a working Python 3.11 to 3.14"
         python=$(command -v "$PYTHON")
     else
         for name in python python3; do # what an activated environment, or a GPU image, calls its own
             supported "$name" && eval "$("$name" "$machine" interpreter)" && [ -n "$TORCH_KEPT" ] && python=$(command -v "$name") && break
         done
-        for name in python3.11 python3.12 python3.13 python3 python; do
+        for name in python3.11 python3.12 python3.13 python3.14 python3 python; do
             [ -n "$python" ] || ! supported "$name" || python=$(command -v "$name")
         done
         [ -n "$python" ] || install_python

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+import fastscale
+
 ROOT = Path(__file__).resolve().parents[1]
 BUILT_OF = ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE", "fastscale")
 SHIPPED = ("configs", "checkpoints", "paper_figures/reference", "paper_figures/records")
@@ -114,7 +116,8 @@ def test_what_the_wheel_holds(site):
     committed = {str(p.relative_to(ROOT)) for kind in kinds for p in ROOT.glob(kind)}
     assert shipped == committed | {"checkpoints/manifest.json", "checkpoints/records.jsonl"}
     top = {p.name for p in site.iterdir()}
-    assert top == {"fastscale", next(name for name in top if name.endswith(".dist-info"))}
+    assert top == {"fastscale", f"fastscale-{fastscale.__version__}.dist-info"}
+    assert (site / "fastscale" / "py.typed").is_file()
 
 
 # command -> what stdout holds

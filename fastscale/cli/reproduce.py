@@ -9,6 +9,7 @@ from fastscale.errors import InputError
 from fastscale.home import home
 
 EXAMPLE = """fastscale reproduce quick --dry-run
+  fastscale reproduce --tier smoke
   fastscale reproduce --tier full --cluster slurm --partition gpu --gpus-per-run 8 --time 1-00:00:00"""
 
 
@@ -18,6 +19,7 @@ def add_reproduce(verbs: Verbs) -> None:
     text = "from configs/artifacts; default: quick (in the full tier: all that have one)"
     p.add("names", None, text, nargs="*", metavar="artifact")
     p.add("--tier", ("smoke", "quick", "full"), default="quick")
+    p.add("--write", bool, "with --tier smoke: replace committed tables and figures that differ")
     p.add("--dry-run", bool, "show the plan and its cost, and stop")
     text = "evaluate the released weights of the artifacts' networks, and draw from that"
     p.add("--from-checkpoints", bool, text)
@@ -44,6 +46,8 @@ def cmd_reproduce(args: argparse.Namespace) -> int:
     from fastscale.paper.plan import plans
     from fastscale.reproduce.making import reproduce
 
+    if args.write and args.tier != "smoke":
+        raise InputError("--write replaces what the smoke tier makes: give --tier smoke with it")
     if args.from_checkpoints:
         return _from_checkpoints(args)
     if args.cluster:

@@ -1,7 +1,7 @@
 """Links and pictures of the committed Markdown: each has to lead to a file that is there.
 
-Looked at: Markdown of the top level, docs, paper_figures, checkpoints, configs. Addresses of the web are
-not asked for: this tier needs no network.
+Looked at: the pages at the top, in docs, paper_figures, checkpoints, configs and examples.
+Addresses of the web are not asked for: this tier needs no network.
 """
 
 import re
@@ -11,7 +11,14 @@ from urllib.parse import unquote
 
 from fastscale.common import read_text
 
-LOOKED_AT = ("*.md", "docs/*.md", "paper_figures/**/*.md", "checkpoints/*.md", "configs/**/*.md")
+LOOKED_AT = (
+    "*.md",
+    "checkpoints/*.md",
+    "configs/**/*.md",
+    "docs/*.md",
+    "examples/*.md",
+    "paper_figures/**/*.md",
+)
 _LINK = re.compile(
     r"\]\(\s*<?(?P<inline>[^)>\s]+)"  # [text](target), ![text](target "title")
     r"|^ {0,3}\[[^\]]+\]:\s+<?(?P<named>[^>\s]+)"  # [name]: target

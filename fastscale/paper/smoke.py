@@ -1,12 +1,15 @@
-"""The smoke tier: every count, table and figure made again from nothing but code, references and committed records, and compared.
+"""The smoke tier: every count, table and figure made again from code, references and committed
+records alone, and compared.
 
-`smoke` says what differs from what is committed, one line a file; `regenerate` writes it in place. Seconds, no data, no training, no torch.
+`smoke` says what differs from what is committed, one line a file; `rewrite` writes it in place, and
+`regenerate` one artifact. Seconds, no data, no training, no torch.
 """
 
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from pathlib import Path
 
+from fastscale.common import write_whole
 from fastscale.home import home, using_home
 from fastscale.paper.artifacts import Theory, list_artifacts, load_artifact
 from fastscale.paper.build import produce
@@ -21,17 +24,41 @@ ROUNDING = 1.5 / 255
 _PNG_CHUNKS = (b"IHDR", b"pHYs", b"PLTE", b"IDAT", b"IEND")
 
 
-def smoke(out: Path | None = None, check: bool = True) -> list[str]:
-    """Makes everything again in `out` (a temporary folder) and returns the differences from what is committed; none is a pass.
+def smoke(out: Path | None = None) -> list[str]:
+    """Makes everything again in `out` (a temporary folder); returns the differences from what is
+    committed, none if it passes.
 
-    `check=False` only makes it. Raises InputError where references, records or declarations are unusable.
+    Raises InputError where references, records or declarations are unusable.
     """
-    root = home().checkout
-    with tempfile.TemporaryDirectory() as folder, using_home(root):
+    differing, wrong, broken = _again(out)
+    return sorted([*differing.values(), *wrong]) + broken
+
+
+def rewrite() -> tuple[list[str], list[str]]:
+    """Replaces each committed file that differs; returns how these differed, and what no drawing
+    mends: counts that are not the published ones, files that nothing makes, broken links."""
+    differing, wrong, broken = _again(write=True)
+    return sorted(differing.values()), sorted(wrong) + broken
+
+
+def _again(
+    out: Path | None = None, write: bool = False
+) -> tuple[dict[Path, str], list[str], list[str]]:
+    """Everything made again: (how each file differs, what else is wrong, broken links)."""
+    with tempfile.TemporaryDirectory() as folder, using_home(home().checkout):
         out = out or Path(folder)
-        found: list[str] = []
-        made = produce(out, meanwhile=lambda: found.extend(_counted() if check else []))
-        return sorted(found + _differences(made, out)) + _broken(made, out) if check else []
+        wrong: list[str] = []
+        made = produce(out, meanwhile=lambda: wrong.extend(_counted()))
+        names = [path.relative_to(out) for path in made]
+        differing = {
+            name: line
+            for name in names
+            if (line := difference(home().figures / name, out / name, str(name)))
+        }
+        for name in differing if write else ():
+            (home().figures / name).parent.mkdir(parents=True, exist_ok=True)
+            write_whole(home().figures / name, (out / name).read_bytes())
+        return differing, wrong + _unknown(names), _broken(names)
 
 
 def _counted() -> list[str]:
@@ -40,28 +67,21 @@ def _counted() -> list[str]:
     return count_differences() + device_differences()
 
 
-def _differences(made: Sequence[Path], out: Path) -> list[str]:
+def _unknown(names: Collection[Path]) -> list[str]:
+    """Files in the folders of what is made, of another name."""
     committed = home().figures
-    differences = [
-        d
-        for path in made
-        if (d := difference(committed / path.relative_to(out), path, str(path.relative_to(out))))
+    found = [
+        path.relative_to(committed)
+        for folder in ("tables", "figures", *_comparisons())
+        for path in sorted((committed / folder).glob("*"))
+        if path.is_file()
     ]
-    expected = {path.relative_to(out) for path in made}
-    for folder in ("tables", "figures", *_comparisons()):
-        found = sorted(path for path in (committed / folder).glob("*") if path.is_file())
-        differences += [
-            f"{p.relative_to(committed)}: nothing makes this file"
-            for p in found
-            if p.relative_to(committed) not in expected
-        ]
-    return differences
+    return [f"{name}: nothing makes this file" for name in found if name not in names]
 
 
-def _broken(made: Sequence[Path], out: Path) -> list[str]:
+def _broken(names: Collection[Path]) -> list[str]:
     """Links that lead nowhere; the files that were compared already are not asked again."""
-    compared = {(home().figures / path.relative_to(out)).resolve() for path in made}
-    return broken_links(home().checkout, compared)
+    return broken_links(home().checkout, {(home().figures / name).resolve() for name in names})
 
 
 def count_differences() -> list[str]:

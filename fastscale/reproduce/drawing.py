@@ -14,26 +14,29 @@ from fastscale.home import home
 from fastscale.paper.artifacts import Artifact, Plan
 from fastscale.paper.build import draw_artifact
 from fastscale.paper.selection import select
-from fastscale.paper.smoke import regenerate, smoke
+from fastscale.paper.smoke import regenerate, rewrite, smoke
 from fastscale.paper.tables.table import render_terminal
 from fastscale.records import Record
 from fastscale.records.committed import committed
 from fastscale.reproduce.plan import made_here
 
 
-def run_smoke() -> int:
-    """Everything that is committed, made again and compared."""
+def run_smoke(write: bool = False) -> int:
+    """Everything that is committed, made again and compared; `write`: what differs is replaced."""
     began = time.monotonic()
-    differences = smoke()
-    for line in differences:
+    written, wrong = rewrite() if write else ([], smoke())
+    for line in written:
+        print(f"written: {line}")
+    for line in wrong:
         print(f"differs: {line}")
     verdict = (
-        f"{len(differences)} differences"
-        if differences
+        f"{len(wrong)} differences"
+        if wrong
         else "every count agrees, and every table and figure is made again as it lies here"
     )
-    print(f"smoke tier: {verdict} ({time.monotonic() - began:.1f} s)")
-    return 1 if differences else 0
+    done = f"{len(written)} files written; " if write else ""
+    print(f"smoke tier: {done}{verdict} ({time.monotonic() - began:.1f} s)")
+    return 1 if wrong else 0
 
 
 def show_static(artifact: Artifact) -> None:

@@ -30,16 +30,18 @@ def reproduce(
     data: Sequence[str] = (),
     budget: float | None = None,
     gpus: int = 1,
+    write: bool = False,
 ) -> int:
     """Makes the artifacts of `names` in `tier`; returns the exit code: 0, or 1 if something asked for is missing at the end.
 
     `jobs`: runs side by side here; `cluster`: where runs are submitted instead; `device`: whose times are predicted; `data`: where the user
-    keeps a data set (`cifar10:/path`); `budget`: minutes after which no run is begun; `gpus`: of this machine that share a run.
+    keeps a data set (`cifar10:/path`); `budget`: minutes after which no run is begun; `gpus`: of this machine that share a run;
+    `write`: the smoke tier replaces the committed files that differ.
     """
     if device is not None:
         check_device(device, facts())
     if tier == "smoke":
-        return drawing.run_smoke()
+        return drawing.run_smoke(write and not dry_run)
     artifacts = [load_artifact(name) for name in dict.fromkeys(names)]
     for artifact in artifacts:
         if artifact.kind == "comparison" and artifact.plan(tier) is None:

@@ -10,7 +10,7 @@ from PIL.PngImagePlugin import PngInfo
 from fastscale.errors import InputError
 from fastscale.home import using_home
 from fastscale.paper import draw_artifact, load_artifact, regenerate, select, snapshot
-from fastscale.paper.smoke import difference, smoke
+from fastscale.paper.smoke import difference, rewrite, smoke
 from fastscale.records import read_records, write_snapshot
 
 
@@ -58,6 +58,9 @@ def test_each_changed_number_is_one_line(made):
         (line,) = [line for line in found if line.startswith(f"{file}, line ")]
         assert new in line or new[-8:] in line
     assert "tables/table-1.md: missing" in found
+    written, wrong = rewrite()
+    assert sorted(written + wrong) == found
+    assert wrong == smoke() == ["tables/table-9.md: nothing makes this file"]
     assert "tables/table-9.md: nothing makes this file" in found
 
 

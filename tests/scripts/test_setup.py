@@ -153,7 +153,7 @@ def test_without_any_python_it_says_which(bare, tmp_path):
         (tmp_path / name).symlink_to(str(shutil.which(name)))
     done = bare.setup(PATH=str(tmp_path))
     assert done.returncode == 2
-    assert done.stderr.startswith("setup: no Python 3.11 to 3.13 found.")
+    assert done.stderr.startswith("setup: no Python 3.11 to 3.14 found.")
 
 
 def test_foreign_folder_is_not_removed(bare):
