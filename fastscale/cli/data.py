@@ -1,6 +1,7 @@
 """`fastscale data write | check | verify`: images prepared for the loaders."""
 
 import argparse
+import shlex
 import sys
 
 from fastscale.cli.options import Parser, Verbs, given, real, whole
@@ -94,4 +95,8 @@ def cmd_write(args: argparse.Namespace) -> int:
             f"{split}: {info.count} images in {len(info.classes)} classes, "
             f"sha256 of the list of file hashes {info.list_digest}"
         )
+    if args.out_dir is None and args.limit is None:
+        place = ["--data.data_dir", args.data_dir] if args.data_dir else []
+        words = ["fastscale", "fit", "NETWORK", "--data.source", args.source, *place]
+        print(f"next: {shlex.join(words)}")
     return 0

@@ -24,7 +24,7 @@ from fastscale.errors import InputError, RunError
 from fastscale.records import Record, RecordStore
 from fastscale.scaling import arch_named, own_definition
 from fastscale.training.bar import Bar
-from fastscale.training.by_size import PLACEHOLDER, recipe_of_data
+from fastscale.training.by_size import PLACEHOLDER, for_device, recipe_of_data
 from fastscale.training.lines import Lines, beginning
 from fastscale.training.memory import keep_freed_memory
 from fastscale.training.monitor import BoardExtras
@@ -302,7 +302,7 @@ def _recipe_by_size(network: NetworkName, arguments: list[str]) -> Recipe:
     from_weights = value_of("--model.weights", arguments) is not None
     chosen = recipe_of_data(spec, data_dir, network, from_weights)
     _say(chosen.line)
-    return chosen.recipe
+    return for_device(chosen.recipe)
 
 
 @contextmanager

@@ -1,10 +1,12 @@
 """The recipe that is chosen by the number of training images."""
 
 import pytest
+import torch
 
 from fastscale.cli import main
 from fastscale.errors import InputError
-from fastscale.training.by_size import recipe_for, recipe_of_data
+from fastscale.training.by_size import for_device, recipe_for, recipe_of_data
+from fastscale.training.ema import ema_weight
 
 
 @pytest.mark.parametrize(
@@ -37,6 +39,24 @@ def test_trained_weights_have_recipes_of_their_own(images, name):
 
 def test_a_smaller_batch_has_a_smaller_rate():
     assert recipe_for(20).recipe.first_lr == pytest.approx(recipe_for(240).recipe.first_lr / 2)
+
+
+@pytest.mark.parametrize("images", [60, 900, 1_000, 29_000, 200_000])
+def test_weights_are_averaged_over_a_tenth_of_the_steps(images):
+    recipe = recipe_for(images).recipe
+    steps = images / recipe.batch_size * recipe.epochs
+    window = recipe.ema_every / ema_weight(recipe, epoch=recipe.epochs - 1)
+    assert window / steps == pytest.approx(0.1, rel=0.04)
+
+
+@pytest.mark.parametrize(
+    ("gpu", "has_bfloat16", "precision"),
+    [(True, True, "bf16-mixed"), (True, False, "16-mixed"), (False, False, "32-true")],
+)
+def test_a_gpu_trains_in_mixed_precision(monkeypatch, gpu, has_bfloat16, precision):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: has_bfloat16)
+    assert for_device(recipe_for(240).recipe).precision == precision
 
 
 def test_the_images_are_counted_where_nothing_is_written(image_folder, data_home):
