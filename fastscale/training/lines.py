@@ -22,16 +22,15 @@ FORWARD = 1 / 3  # of a training step's time: what an image takes in validation
 class Lines(Checkpoint):
     """Says, once, how long training will take, by its first steps; then a line an epoch.
 
-    A `Checkpoint`, for Lightning calls those when the module has its loss of the epoch. `say`:
-    how a line is printed (above a progress bar).
+    A `Checkpoint`, for Lightning calls those when the module has its loss of the epoch.
     """
 
     def __init__(self, speed: SpeedMonitor):
         self.speed = speed
         self.epoch_began = self.first_step = math.nan
         self.steps = 0  # since `first_step`
-        self.told = False
-        self.taken: list[float] = []  # seconds of whole epochs of this process
+        self.told, self.whole = False, True
+        self.taken: list[float] = []  # seconds of the epochs that this process made whole
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Starts the clock; the first step is left out of the rate: it prepares what the others
@@ -65,11 +64,10 @@ class Lines(Checkpoint):
         self.told = True
         recipe: Any = getattr(module, "recipe")  # noqa: B009  (a LightningModule has none)
         epochs = (trainer.max_epochs or 1) - trainer.current_epoch
-        sizes = [sum(map(int, trainer.num_val_batches)) if trainer.num_val_batches else 0]
-        nets = 2 if recipe.ema_rate else 1
-        a_validation = sizes[0] * step * FORWARD * nets
         validations = epochs / (trainer.check_val_every_n_epoch or 1)
-        left = (epochs * trainer.num_training_batches - batches) * step + validations * a_validation
+        nets = 2 if recipe.ema_rate else 1
+        validated = sum(map(int, trainer.num_val_batches)) * validations * nets * FORWARD
+        left = (epochs * trainer.num_training_batches - batches + validated) * step
         say(
             trainer,
             f"about {duration(left)} to go: {1000 * step:.0f} ms a step, by the first {self.steps}",
