@@ -202,32 +202,40 @@ def write_pages(artifact: Artifact, made: Sequence[Page], root: Path) -> list[Pa
 def _summaries(records: Sequence[Record], folder: Path) -> list[Path]:
     """claims.md, .csv, .tex, README.md and report.html."""
     from fastscale.paper.report import write_report
-    from fastscale.paper.tables.claims import claims_table, summary
+    from fastscale.paper.tables.claims import METHOD, claims_table, grouped, said, sentences
     from fastscale.paper.verdicts import verdicts
 
     folder.mkdir(parents=True, exist_ok=True)
     found = verdicts(records)
     table = claims_table(found)
     files = {
-        "claims.md": markdown("figure", page=Page("claims", tables=[table])),
+        "claims.md": markdown(
+            "claims",
+            sentences=sentences(found),
+            groups=grouped(found),
+            pages={name: f"{load_artifact(name).outputs[0]}.md" for name in list_artifacts()},
+            said=said,
+            method=METHOD,
+        ),
         "claims.csv": to_csv(table),
         "claims.tex": to_latex(table),
-        "README.md": index(records, found, summary(found)),
+        "README.md": index(records, found, sentences(found)),
     }
     paths = [write_whole(folder / name, content) for name, content in files.items()]
     return [*paths, write_report(folder / "report.html")]
 
 
-def index(records: Sequence[Record], found: Sequence, said: str) -> str:
-    """README.md of paper_figures: every artifact with what it shows, its pictures and tables, its verdicts."""
+def index(records: Sequence[Record], found: Sequence, said: Sequence[str]) -> str:
+    """README.md of paper_figures: what is `said` of all claims, then every artifact with what it
+    shows, its pictures, tables and verdicts; those without a picture at the end."""
     artifacts = sorted(map(load_artifact, list_artifacts()), key=lambda a: (a.order, a.name))
     return markdown(
         "index",
         kept=home().records.is_dir(),  # a copy without records has none to lead to
-        summary=said,
+        sentences=said,
         records=records,
         verdicts=found,
-        figures=[a for a in artifacts if isinstance(a, Figure)],
+        figures=[(a, a.drawing.names(a, records)) for a in artifacts if isinstance(a, Figure)],
         tables=[a for a in artifacts if not isinstance(a, Figure | Comparison)],
         comparisons=[
             (a, snapshot(a.name).is_file()) for a in artifacts if isinstance(a, Comparison)

@@ -7,7 +7,7 @@ import pytest
 from fastscale.errors import InputError
 from fastscale.paper.artifacts import list_artifacts, load_artifact
 from fastscale.paper.claims import Ours, condition, meets, read_claim
-from fastscale.paper.tables.claims import claims_table, summary
+from fastscale.paper.tables.claims import claims_table, grouped, said, sentences, summary
 from fastscale.paper.verdicts import HOLDS, ON_CPU, UNDECIDED, UNMEASURED, judge, verdicts
 
 GPU = {"device": "made-up accelerator", "device_type": "cuda"}
@@ -175,3 +175,26 @@ def test_wrong_claims_are_refused(change, said):
 def test_a_claim_without_any_number_to_meet():
     with pytest.raises(InputError, match="nothing to hold ours against"):
         judge(read_claim(CLAIM | {"paper": None}), None, Ours(1.0, 1, "counted"))
+
+
+def test_three_sentences_say_what_holds_what_fails_and_what_is_missing(measured, unmeasured):
+    holds, fails, missing = sentences(unmeasured)
+    assert holds.startswith("**Holds** (") and "counted" in holds and "accelerator" not in holds
+    assert fails == "**Does not hold** (0): nothing so far."
+    assert "device times" in missing and "errors on ImageNet" in missing
+    slow = [
+        replace(r, values=r.values | {"epoch_time_min": r.flops / 1e8})
+        for r in measured("fig-2", **GPU)
+    ]
+    assert "on made-up accelerator" in sentences(verdicts(measured("fig-2", **GPU)))[0]
+    _, fails, _ = sentences(verdicts(slow))
+    assert "Epoch time follows activations, whatever the way of scaling" in fails
+
+
+def test_a_verdict_in_words(measured, unmeasured):
+    groups = grouped(verdicts(measured("fig-2", **GPU)))
+    assert next(iter(groups)) == "Holds" and sum(map(len, groups.values())) >= len(unmeasured)
+    (verdict,) = of(groups["Holds"], "time-follows-acts")
+    assert said(verdict).startswith("Paper 0.99, ours 1 (n 51), made-up accelerator")
+    (verdict,) = of(unmeasured, "zoo-time-follows-acts")
+    assert said(verdict) == "Paper 0.926, needs device times of the 36 networks of zoo-v100."

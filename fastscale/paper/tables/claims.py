@@ -1,4 +1,4 @@
-"""claims.md: one row a verdict, and how many claims have which."""
+"""Verdicts in words and as a table: what holds, what does not, what could not be measured."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -58,7 +58,7 @@ def claims_table(found: Sequence[Verdict]) -> Table:
                 v.needs or None,
             ]
         )
-    notes = [summary(found), _METHOD]
+    notes = [summary(found), METHOD]
     return Table("claims", "The paper's claims, and what became of them here", columns, rows, notes)
 
 
@@ -80,6 +80,55 @@ def summary(found: Sequence[Verdict]) -> str:
     parts += [f"in others' measurements {', '.join(others)}"] if others else []
     s = "s" * (len(by_claim) != 1)
     return f"{len(by_claim)} claim{s}: {'; '.join(parts)}."
+
+
+def sentences(found: Sequence[Verdict]) -> list[str]:
+    """Three: what holds and by which evidence, what does not, what nobody could measure here."""
+    holds = [v for v in found if v.verdict == HOLDS]
+    fails = [v for v in found if v.verdict == FAILS]
+    missing = [v for v in found if v.verdict in (UNMEASURED, ON_CPU)]
+    by = Counter(v.ours.where.partition(",")[0] for v in holds if v.ours)
+    where = ", ".join(f"{n} {w if w in _COUNTED else f'on {w}'}" for w, n in by.most_common())
+    claims = "; ".join(dict.fromkeys(v.claim.claim for v in fails))
+    wants = Counter(_want(v.needs) for v in missing if v.needs)
+    needs = ", ".join(f"{n} {want}" for want, n in wants.most_common())
+    return [
+        f"**Holds** ({len(holds)}): {where or 'nothing yet'}.",
+        f"**Does not hold** ({len(fails)}): {claims or 'nothing so far'}.",
+        f"**Not measured** ({len(missing)}): {needs or 'nothing'}.",
+    ]
+
+
+_COUNTED = ("counted", "closed form")
+
+
+def _want(needs: str) -> str:
+    """What kind of measurement is missing: `device times`, `errors on ImageNet`, `trainings`."""
+    if needs.startswith("device time"):
+        return "device times"
+    return "errors on ImageNet" if "imagenet-" in needs else "trainings of other data sets"
+
+
+def grouped(found: Sequence[Verdict]) -> dict[str, list[Verdict]]:
+    """Verdicts under the headings of claims.md, those without any left out."""
+    order = (HOLDS, FAILS, UNDECIDED, HOLDS + IN_OTHERS, FAILS + IN_OTHERS, ON_CPU, UNMEASURED)
+    groups = {
+        name[:1].upper() + name[1:]: [v for v in found if v.verdict == name] for name in order
+    }
+    return {name: those for name, those in groups.items() if those}
+
+
+def said(verdict: Verdict) -> str:
+    """`Paper 0.99, ours 0.994 (n 19), NVIDIA H100.`, or what it needs."""
+    published = verdict.claim.paper if verdict.claim.paper is not None else verdict.recomputed
+    parts = [] if published is None else [f"paper {_short(published)}"]
+    if (ours := verdict.ours) is not None:
+        value = _ours((ours.value, *(ours.interval or (None, None)), ours.without))
+        parts += [f"ours {value} (n {ours.n})", ours.where]
+    elif verdict.needs:
+        parts.append(f"needs {verdict.needs}")
+    text = ", ".join(parts)
+    return f"{text[:1].upper()}{text[1:]}." if text else ""
 
 
 def _of_all(lines: Sequence[str]) -> str:
@@ -115,7 +164,7 @@ def _ours(value: tuple[float, float | None, float | None, float | None]) -> str:
     return _short(ours) + ("" if without is None else f" ({_short(without)})")
 
 
-_METHOD = (
+METHOD = (
     "Holds: ours is within the tolerance of the paper's number, or where it prints none, of the number computed again: from published "
     "points, or for Fig. 5 and 7 from counts. "
     "A paired difference that changes its sign between sizes is judged at each size alone. "

@@ -16,7 +16,7 @@ from fastscale.paper.figures.runtime import draw_runtime
 from fastscale.paper.render import files, legend_handles
 from fastscale.paper.smoke import png_chunks
 from fastscale.paper.style import strategy_look
-from fastscale.paper.tables.claims import summary
+from fastscale.paper.tables.claims import sentences
 from fastscale.paper.verdicts import verdicts
 from fastscale.paper.views import views
 
@@ -176,7 +176,7 @@ def test_a_name_is_in_the_legend_once_and_one_point_can_be_drawn():
 def test_the_index_has_every_artifact(measured):
     records = measured("fig-6", seeds=(0,), **GPU)
     found = verdicts(records)
-    text = index(records, found, summary(found))
+    text = index(records, found, sentences(found))
     for name in list_artifacts():
         artifact = load_artifact(name)
         assert artifact.title in text and (
