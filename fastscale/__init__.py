@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from fastscale.lazy import lazy
 
 if TYPE_CHECKING:
+    from fastscale import plot
     from fastscale.api import (
         arch,
         build,
@@ -52,6 +53,7 @@ __all__ = [
     "list_strategies",
     "load",
     "plan",
+    "plot",
     "predict_time",
     "records",
     "register_arch",
@@ -63,7 +65,7 @@ __all__ = [
 ]
 
 _ELSEWHERE = {
-    "": ("records",),  # the package, which can be called: `fs.records()`, `fs.records.key`
+    "": ("plot", "records"),  # the package, which can be called: `fs.records()`, `fs.records.key`
     "archs": ("AnyNet", "Arch", "EffNet", "RegNet", "register_arch", "register_family"),
     "counts": ("Complexity",),
     "errors": ("InputError",),

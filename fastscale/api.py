@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastscale import counts, scaling
-from fastscale.archs import Arch, at_resolution, base_names
+from fastscale.archs import Arch, RegNet, at_resolution, base_names
 from fastscale.common import IMAGENET_IMAGES, matching
 from fastscale.counts import Complexity
 from fastscale.errors import InputError
@@ -30,6 +30,8 @@ def arch(name: str | Arch) -> Arch:
 
 
 def _known(value: object) -> Arch:
+    if isinstance(value, RegNet):  # five numbers, which have no name
+        return value.to_anynet("regnet")
     if not isinstance(value, Arch):
         raise InputError(f"expected a network's name or an arch, got {value!r}")
     return value

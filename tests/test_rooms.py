@@ -22,6 +22,7 @@ planning
 paper
 reproduce
 api
+plot
 cli
 __init__ __main__
 """

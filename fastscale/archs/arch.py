@@ -30,6 +30,7 @@ from fastscale.archs.check import (
     check_whole,
 )
 from fastscale.archs.layers import Layer, conv
+from fastscale.common import html_table
 from fastscale.errors import InputError
 
 # (prefix, repeats, layers): equal blocks in a row; `prefix` holds `{}` for the number of a repeated block
@@ -133,6 +134,22 @@ class Arch(ABC):
             for n in range(repeats)
             for layer in block
         ]
+
+    def _repr_html_(self) -> str:
+        """Stages and counts, in a notebook."""
+        fields = ("depths", "widths", "group_widths", "strides")
+        own = [f for f in fields if f != "group_widths" or self.grouped]
+        stages = zip(*(getattr(self, f) for f in own), strict=True)
+        rows = [[i, *stage] for i, stage in enumerate(stages, 1)]
+        counts = dict.fromkeys(("flops", "params", "acts"), 0)
+        for _, repeats, layers in self.parts():
+            for layer in layers:
+                for name in counts:
+                    counts[name] += repeats * getattr(layer, name)
+        words = ", ".join(f"{value:,} {name}" for name, value in counts.items())
+        caption = f"{self.name} at {self.resolution} px: {words} (flops are multiply-adds)"
+        heads = ["stage", *(f.replace("_", " ").removesuffix("s") for f in own)]
+        return html_table(heads, rows, caption)
 
 
 @lru_cache(maxsize=1024)

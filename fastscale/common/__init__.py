@@ -3,6 +3,7 @@
 Knows no other room but `errors`. Nothing here imports torch.
 """
 
+from fastscale.common.html import html_table
 from fastscale.common.imagenet import (
     IMAGENET_IMAGES,
     IMAGENET_MEAN,
@@ -43,6 +44,7 @@ __all__ = [
     "did_you_mean",
     "die_with_parent",
     "ending_signals",
+    "html_table",
     "leave_signals_to_parent",
     "matching",
     "number",

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from fastscale.archs import Arch
 from fastscale.archs.check import check_classes
+from fastscale.common import html_table
 
 
 @dataclass(frozen=True)
@@ -13,6 +14,9 @@ class Complexity:
     flops: int
     params: int
     acts: int
+
+    def _repr_html_(self) -> str:
+        return html_table(["flops (multiply-adds)", "params", "acts"], [vars(self).values()])
 
 
 def complexity(arch: Arch, resolution: int | None = None, num_classes: int = 1000) -> Complexity:

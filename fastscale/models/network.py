@@ -33,6 +33,10 @@ class Network(nn.Module):
             block.drop_path = drop_path * i / max(1, len(made) - 1)  # type: ignore[assignment]
         initialise(self)
 
+    def _repr_html_(self) -> str:
+        """The arch's table; `print` gives every module."""
+        return self.arch._repr_html_()
+
     def forward(self, x: Tensor) -> Tensor:
         """(N, 3, H, W) -> (N, num_classes)."""
         return self.head(self.stages(self.stem(x)))

@@ -112,6 +112,10 @@ class Device:
     laws: dict[str, FittedLaw]
     refused: dict[str, str] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        known = ", ".join(f"{mode} of {len(law.measured)}" for mode, law in self.laws.items())
+        return f"Device({self.name}: {known or 'no law'})"
+
     def law(self, mode: str) -> FittedLaw:
         """The law for "training" or "inference". InputError where only the other was measured, or its records do not go together."""
         if mode in self.refused:

@@ -41,6 +41,23 @@ class Plan:
     candidates: tuple[Candidate, ...]
     missing: dict[tuple[str, str], str]
 
+    def __repr__(self) -> str:
+        best = f", the first {self.best.arch.name}" if self.candidates else ""
+        asked = ", ".join(f"{name}={value:g}" for name, value in self.budgets.items())
+        return f"Plan({len(self.candidates)} candidates{best}; {asked or 'no budget'})"
+
+    def __str__(self) -> str:
+        """What `fastscale plan` prints."""
+        from fastscale.planning.table import lines
+
+        return "\n".join(lines(self, "imagenet-100ep"))
+
+    def _repr_html_(self) -> str:
+        """The table, in a notebook, and what it recommends below."""
+        from fastscale.planning.table import html
+
+        return html(self)
+
     @property
     def best(self) -> Candidate:
         """The recommended candidate."""

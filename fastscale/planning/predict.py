@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from fastscale.archs import Arch
-from fastscale.common import IMAGENET_IMAGES
+from fastscale.common import IMAGENET_IMAGES, html_table
 from fastscale.errors import InputError
 from fastscale.planning.device import Device, FittedLaw
 from fastscale.planning.terms import Terms, terms
@@ -59,6 +59,37 @@ class Prediction:
     def step_time_s(self) -> float:
         """Seconds a step of `batch` images; of inference: its latency."""
         return self.image_time_s * self.batch
+
+    def __repr__(self) -> str:
+        return f"Prediction({self.arch} on {self.device}: {self._words()})"
+
+    def _repr_html_(self) -> str:
+        from fastscale.planning.notes import three
+
+        heads = ["network", "device", "predicted", "measured"]
+        known, train = "", self.mode == "training"
+        if self.measured is not None:
+            time = self.epoch_of(self.measured) if train else 1e3 * self.batch * self.measured
+            known = f"{three(time)} {'min' if train else 'ms'}"
+        return html_table(heads, [(self.arch, self.device, self._words(), known)])
+
+    def _words(self) -> str:
+        """The time with its interval, and what lies outside of what was measured."""
+        from fastscale.planning.notes import three
+
+        if self.mode == "training":
+            times, unit = (
+                [self.epoch_of(t) for t in (self.image_time_s, self.low, self.high)],
+                "min",
+            )
+            what = f"an epoch of {self.images:,} images on {self.devices}"
+        else:
+            found = (self.image_time_s, self.low, self.high)
+            times, unit = [1e3 * self.batch * t for t in found], "ms"
+            what = f"{self.batch:g} images at inference"
+        time, low, high = map(three, times)
+        outside = f"; outside of what was measured: {', '.join(self.outside)}" * bool(self.outside)
+        return f"{time} {unit} for {what}, 90 % interval {low} to {high}{outside}"
 
     def epoch_of(self, image_time_s: float) -> float:
         """The epoch, in minutes, that a time per image makes."""

@@ -2,8 +2,10 @@
 
 import textwrap
 from collections.abc import Sequence
+from html import escape
 from typing import TYPE_CHECKING
 
+from fastscale.common import html_table
 from fastscale.planning.answer import commands
 from fastscale.planning.notes import notes, rows, three
 
@@ -61,6 +63,14 @@ def lines(
         "",
         *_commands(plan, own, commands(plan, recipe, own, data, by_size)),
     ]
+
+
+def html(plan: "Plan") -> str:
+    """The same table for a notebook, and what it recommends."""
+    columns = _columns(plan)
+    said = " ".join(_answered(plan))
+    rows = list(zip(*columns.values(), strict=True))
+    return html_table(list(columns), rows) + (f"<p>{escape(said)}</p>" if said else "")
 
 
 def _wrapped(paragraphs: Sequence[str]) -> list[str]:

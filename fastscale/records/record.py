@@ -44,7 +44,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from fastscale.archs.names import canonical, strategy_spelling
-from fastscale.common import parse_json
+from fastscale.common import html_table, parse_json
 from fastscale.errors import InputError
 
 SCHEMA = 1
@@ -89,6 +89,15 @@ class Record:
     definition: dict[str, Any] | None = None
     schema: int = SCHEMA
     _spelled: ClassVar[dict[str, str]] = {}
+
+    def __repr__(self) -> str:
+        seed = "" if self.seed is None else f", seed {self.seed}"
+        values = ", ".join(f"{name} {value:g}" for name, value in self.values.items())
+        return f"Record({self.kind} {self.run}{seed}: {values})"
+
+    def _repr_html_(self) -> str:
+        """Its values, in a notebook."""
+        return html_table(["value", ""], self.values.items(), f"{self.kind}: {self.run}")
 
     def __post_init__(self) -> None:
         check(self)
