@@ -3,6 +3,7 @@
 # the first that fails, with its exit code.
 #
 #   bash scripts/test.sh                     the checks of every change
+#   bash scripts/test.sh --fast              lint, and the tests of what needs no images: under a minute
 #   bash scripts/test.sh --all               also the tests marked slow: kills, signals, whole fits
 #   bash scripts/test.sh tests/archs -k x    pytest alone, with these arguments
 #
@@ -21,12 +22,16 @@ check() {
     say "   $((SECONDS - started)) s"
 }
 
-if [ $# = 0 ] || [ "$*" = --all ]; then
+# rooms without images or trainings
+quick=(archs counts scaling records references test_common.py test_rooms.py test_home.py)
+
+if [ $# = 0 ] || [ "$*" = --all ] || [ "$*" = --fast ]; then
     check ruff check .
     check ruff format --check .
-    check mypy
+    [ "$*" = --fast ] || check mypy
     tests=(-m "not slow")
-    [ $# = 0 ] || tests=()
+    [ "$*" != --all ] || tests=()
+    [ "$*" != --fast ] || tests+=("${quick[@]/#/tests/}")
     set -- -n "${PROCESSES:-$(nproc 2>/dev/null || echo 2)}" --dist worksteal ${tests[@]+"${tests[@]}"}
     export OMP_NUM_THREADS=1 # of each process; nproc would believe it
 fi
