@@ -34,7 +34,7 @@ def run_smoke(write: bool = False) -> int:
         if wrong
         else "every count agrees, and every table and figure is made again as it lies here"
     )
-    done = f"{len(written)} files written; " if write else ""
+    done = f"files written: {len(written)}; " if write else ""
     print(f"smoke tier: {done}{verdict} ({time.monotonic() - began:.1f} s)")
     return 1 if wrong else 0
 
