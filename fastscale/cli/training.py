@@ -64,14 +64,15 @@ def add_evaluate(verbs: Verbs) -> None:
 
 def cmd_fit(args: argparse.Namespace, rest: list[str]) -> int:
     """Trains a run, or resumes it."""
-    from fastscale.training.variables import check_variables
+    with ended_by_signals("nothing was begun; the same command begins"):  # imports take seconds
+        from fastscale.training.variables import check_variables
 
-    check_variables()
-    from fastscale.release.public import find_public
-    from fastscale.release.start import open_start
-    from fastscale.training.fit import fit, speaks
-    from fastscale.training.lines import ending
-    from fastscale.training.runs import RunFolder
+        check_variables()
+        from fastscale.release.public import find_public
+        from fastscale.release.start import open_start
+        from fastscale.training.fit import fit, speaks
+        from fastscale.training.lines import ending
+        from fastscale.training.runs import RunFolder
 
     if args.weights is None and args.run is not None and find_public(args.run) is not None:
         print(f"trained weights are known: --weights {args.run} starts from them", file=sys.stderr)

@@ -1,13 +1,16 @@
 """What a run says while it goes, and its progress bar."""
 
 import io
+import os
 import re
+import signal
 import sys
 from types import SimpleNamespace
 
 import pytest
 import torch
 
+from fastscale.cli import main
 from fastscale.training.bar import Bar
 from fastscale.training.lines import Lines, errors_said
 
@@ -73,6 +76,18 @@ def test_one_process_of_several_speaks(capsys):
     lines.steps = 10
     lines.tell(trainer(is_global_zero=False), module, 2.0, 11)
     assert capsys.readouterr().out == ""
+
+
+def test_a_signal_while_modules_are_imported(monkeypatch, capsys):
+    def interrupted():
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr("fastscale.training.variables.check_variables", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        main(["fit", "regnety-tiny.quick"])
+    assert ended.value.code == 130
+    said = capsys.readouterr().err
+    assert said == "ended by SIGINT; nothing was begun; the same command begins\n"
 
 
 def test_errors_in_words():
