@@ -77,7 +77,7 @@ class ImageClassifier(Scored):
         self.ema.load_state_dict(self.net.state_dict())
         self.recipe = replace(self.recipe, initial=start.digest)
         self.set_normalisation(start.mean, start.std)
-        return taken
+        return taken + ("; only that is trained" if self.recipe.freeze == "body" else "")
 
     @property
     def settings(self) -> dict[str, Any]:

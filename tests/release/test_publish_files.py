@@ -15,6 +15,7 @@ from fastscale.release.card import card
 from fastscale.release.folder import write_release
 from fastscale.release.publish import publish
 from fastscale.release.retrain import further_arguments
+from fastscale.training.recipe import load_recipe
 
 RUN = "regnety-tiny.quick"
 
@@ -157,11 +158,24 @@ def test_the_spread_is_rounded_once(published):
 
 def test_no_override_is_no_argument(published, tmp_path):
     _, _, records = published
-    from fastscale.training.recipe import load_recipe
-
     recipe = load_recipe("quick")
     content = {
         "hyper_parameters": {"recipe": recipe.as_dict()},
         "trained_with": {"source": recipe.data, "precision": recipe.precision},
     }
     assert further_arguments(replace(records[0], recipe="quick"), content, tmp_path) == ()
+
+
+@pytest.mark.parametrize(
+    ("ancestry", "said"),
+    [({"name": "efficientnet-lite0"}, "efficientnet-lite0"), ({"file": "run/seed0"}, "PATH")],
+)
+def test_what_a_run_started_from_is_said(published, tmp_path, ancestry, said):
+    _, _, records = published
+    recipe = replace(load_recipe("quick"), initial="0123456789ab")
+    content = {
+        "hyper_parameters": {"recipe": recipe.as_dict()},
+        "trained_with": {"source": recipe.data, "ancestry": ancestry},
+    }
+    found = further_arguments(replace(records[0], recipe="quick"), content, tmp_path)
+    assert found == ("--weights", said)
