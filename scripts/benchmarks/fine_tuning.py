@@ -111,7 +111,9 @@ def command(way: str, args: argparse.Namespace, runs: str) -> list[str]:
     words += ["--data.source", f"folder:{args.folder}", "--runs-dir", f"{runs}/{way}"]
     words += ["--model.recipe.epochs", str(args.epochs)]
     words += ["--trainer.check_val_every_n_epoch", "1000"]  # only the last weights, as the loop
-    if way != "scratch":
+    if way == "scratch":  # its recipe warms up for five of a hundred epochs
+        words += ["--model.recipe.warmup_epochs", f"{args.epochs / 20:g}"]
+    else:
         words += ["--weights", args.weights]
     return words + (["--freeze", "body"] if way == "body" else [])
 
