@@ -79,7 +79,7 @@ def add_checkpoint(verbs: Verbs) -> None:
 
 def cmd_publish(args: argparse.Namespace, rest: list[str]) -> int:
     """A run into checkpoints/, and to a hub."""
-    from fastscale.release.card import verify_command
+    from fastscale.release.card import card, verify_command
     from fastscale.release.places import RECORDS
     from fastscale.release.publish import own_source, publish
     from fastscale.release.seeds import finished
@@ -111,9 +111,9 @@ def cmd_publish(args: argparse.Namespace, rest: list[str]) -> int:
         from fastscale.release.places import records_in
 
         records = records_in(path.parent / RECORDS)
-        own = "".join(r.to_json() + "\n" for i, r in records.items() if i in entry.record_ids)
-        card = path.with_name(entry.name + ".md").read_text(encoding="utf-8")
-        print(f"published: {to_hub(args.hub, entry, path.parent, card, own, args.private)}")
+        own = [records[i] for i in entry.record_ids]
+        page, lines = card(entry, own, f"hf:{args.hub}"), "".join(r.to_json() + "\n" for r in own)
+        print(f"published: {to_hub(args.hub, entry, path.parent, page, lines, args.private)}")
     return 0
 
 

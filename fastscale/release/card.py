@@ -88,7 +88,9 @@ def source_of(entry: Entry) -> str:
 
 
 def verify_command(entry: Entry, name: str, source: str | None = None) -> str:
-    """Evaluates the file again; data that have no name of their own are to be given."""
-    words = ["fastscale", "checkpoint", "verify", name]
+    """Evaluates the file again; data that have no name of their own are to be given. Of a model
+    hub no manifest is at hand to hold it against: the errors alone."""
+    words = ["evaluate"] if name.startswith("hf:") else ["checkpoint", "verify"]
+    words = ["fastscale", *words, name]
     own = [] if entry.data in SOURCES else ["--data", source or source_of(entry)]
     return shlex.join(words + own)

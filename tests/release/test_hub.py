@@ -138,9 +138,11 @@ def test_published_to_a_hub_and_loaded_from_there(
         files[entry.file] == (home / entry.file).read_bytes()
         and files["manifest.json"] == (home / "manifest.json").read_bytes()
     )
-    assert (
-        files["README.md"].decode() == front_matter(entry) + (home / f"{entry.name}.md").read_text()
-    )
+    page = files["README.md"].decode()  # the card beside the file, its commands by the hub's name
+    assert page.startswith(front_matter(entry)) and 'name = "hf:org/net"' in page
+    assert "`fastscale evaluate hf:org/net --data folder:PATH`" in page
+    beside = (home / f"{entry.name}.md").read_text()
+    assert page.count("\n") == (front_matter(entry) + beside).count("\n")
     assert (
         "license: mit\n" in hub.validated and "pipeline_tag: image-classification" in hub.validated
     )
