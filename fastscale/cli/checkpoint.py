@@ -39,7 +39,8 @@ def add_checkpoint(verbs: Verbs) -> None:
     p.add("--dtype", ("float32", "float16"), "of what is stored", default="float32")
     text = "where it will be served, {file} for its name; again for mirrors"
     p.add("--url", None, text, action="append", default=[], dest="urls", metavar="URL")
-    p.add("--licence", None, "of the weights", default="MIT")
+    text = "of the weights; default: that of the weights it started from, else MIT"
+    p.add("--licence", None, text)
     text = "percentage points that an evaluation elsewhere may differ, at most 1; default: 0.02"
     p.add("--tolerance", real(0, 1), text, default=argparse.SUPPRESS)
     p.add("--data", None, TRAINED_ON, metavar="SOURCE", dest="source")

@@ -16,7 +16,7 @@ class Complexity:
     acts: int
 
     def _repr_html_(self) -> str:
-        return html_table(["flops (multiply-adds)", "params", "acts"], [vars(self).values()])
+        return html_table(["flops (multiply-adds)", "params", "acts"], [list(vars(self).values())])
 
 
 def complexity(arch: Arch, resolution: int | None = None, num_classes: int = 1000) -> Complexity:

@@ -157,6 +157,7 @@ def from_training(content: dict[str, Any], weights: str, path: Path, **more: Any
     ran = {
         "classes": tuple(classes) if classes else None,
         **{k: own.get(k) for k in ("run", "data", "data_hash", "loader", "precision")},
+        "licence": (own.get("ancestry") or {}).get("licence"),  # of what it started from
         **more,
     }
     if ran["precision"] is not None:

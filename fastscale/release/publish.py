@@ -45,7 +45,7 @@ def publish(
     *,
     dtype: str = "float32",
     urls: Sequence[str] = (),
-    licence: str = "MIT",
+    licence: str | None = None,
     tolerance: float = TOLERANCE,
     source: str | None = None,
     arguments: list[str] | None = None,
@@ -54,7 +54,8 @@ def publish(
     """Releases the run into the folder `out`; returns the entry and its file.
 
     `out`: default $FASTSCALE_CHECKPOINTS, else checkpoints/ of the current folder. `weights`: raw,
-    ema, or auto, the better by the mean recorded error.
+    ema, or auto, the better by the mean recorded error. `licence`: default that of the weights that
+    the run started from, MIT where it started from none.
 
     The file is loaded again as a user would and evaluated: its error must be the recorded one within `tolerance` percentage points, in
     float16 as in float32. `urls`: where it will be served, `{file}` standing for the file's name. InputError where nothing is released.
@@ -66,6 +67,7 @@ def publish(
     folder = Path(out) if out is not None else places.to_publish()
     seeds, named = finished(run, runs_dir)
     kind, chosen = choose(seeds, named, weights)
+    licence = licence or inherited_licence(chosen)
     record = chosen.record
     checkpoint = described(chosen, kind, dtype, licence)
     if (
@@ -148,6 +150,21 @@ def described(seed: Seed, kind: str, dtype: str, licence: str) -> Checkpoint:
     }
     own |= {"loader": record.env.get("loader"), "precision": record.env.get("precision")}
     return from_training(content, "ema" if kind == AVERAGED else "raw", path, **own)
+
+
+def inherited_licence(seed: Seed) -> str:
+    """That of the weights which the run started from; MIT where from none, or from a run that did.
+    InputError where nobody knows it here."""
+    trained = read_checkpoint(seed.path / "last.ckpt").get("trained_with", {})
+    ancestry = trained.get("ancestry") or {"run": ""}
+    if licence := ancestry.get("licence"):
+        return str(licence)
+    if "run" in ancestry:
+        return "MIT"
+    raise InputError(
+        f"{seed.path}: started from {shown(ancestry.get('file') or ancestry.get('name'))}, whose "
+        "licence is not known here: say with --licence which one these weights have"
+    )
 
 
 def own_source(seed: Seed) -> str | None:

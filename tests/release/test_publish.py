@@ -15,9 +15,10 @@ from fastscale.home import home
 from fastscale.records import Record, RecordStore
 from fastscale.release import places
 from fastscale.release.card import card, index
+from fastscale.release.checkpoint import from_training
 from fastscale.release.folder import write_cards
 from fastscale.release.manifest import manifest_text, read_manifest
-from fastscale.release.publish import publish
+from fastscale.release.publish import inherited_licence, publish
 from fastscale.release.seeds import Seed, choose, errors_over, finished
 from fastscale.release.verify import verify
 from fastscale.training.checkpoint_io import read_checkpoint
@@ -324,3 +325,29 @@ def test_what_is_superseded_says_so_and_still_loads(tmp_path, monkeypatch, capsy
     last = capsys.readouterr().out.splitlines()[-1]
     assert last.startswith(entry.name) and last.endswith("  superseded")
     assert fs.load(entry.name).arch.name == entry.arch
+
+
+@pytest.mark.parametrize(
+    ("ancestry", "licence"),
+    [
+        (None, "MIT"),
+        ({"file": "a.b/seed0", "run": "a.b"}, "MIT"),
+        ({"name": "efficientnet-lite0", "licence": "Apache-2.0"}, "Apache-2.0"),
+        ({"file": "theirs.pth"}, None),
+    ],
+)
+def test_the_licence_is_that_of_the_weights_it_started_from(runs, tmp_path, ancestry, licence):
+    (seed, _), _ = finished(RUN, runs[0])
+    content = torch.load(seed.path / "last.ckpt", weights_only=True)
+    content["trained_with"] |= {"ancestry": ancestry} if ancestry else {}
+    torch.save(content, tmp_path / "last.ckpt")
+    started = replace(seed, path=tmp_path)
+    if licence is None:
+        with pytest.raises(
+            InputError, match=r"started from theirs.pth, whose licence .* --licence"
+        ):
+            inherited_licence(started)
+    else:
+        assert inherited_licence(started) == licence
+    if ancestry and "licence" in ancestry:
+        assert from_training(content, "raw", tmp_path).about.licence == licence
