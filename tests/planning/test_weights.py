@@ -37,7 +37,9 @@ def test_names_choose_and_the_commands_train_from_the_weights(capsys):
     out = capsys.readouterr().out
     best = "efficientnet-lite1"
     said = " ".join(out.split())
-    assert f"Recommended: {best}: with the weights efficientnet-lite/{best}, of 23.3 % top-1" in said
+    assert (
+        f"Recommended: {best}: with the weights efficientnet-lite/{best}, of 23.3 % top-1" in said
+    )
     run = f"{best}.finetune-thousands"
     start = f"--weights efficientnet-lite/{best} --data.source folder:PHOTOS"
     assert f"train:  fastscale fit --run {run} {start}\n" in out
