@@ -223,7 +223,7 @@ def plan(
     `.best`, `.pareto`, `.missing`.
 
     `bases`: names or archs; default: the paper's three smallest. `strategies`: names, "family" for
-    alpha from 0 to 1, the usual eight unless given. Budgets: counts of one image; minutes of an epoch of
+    alpha from 0 to 1, default: the usual eight. Budgets: counts of one image; minutes of an epoch of
     `images` on `devices` devices; training memory of one device; latency of one step of
     `latency_batch` images (default: as measured there, else 1), and memory of inference with them.
     `batch` is that of training, and of inference only where nothing of training is planned (a
@@ -231,7 +231,7 @@ def plan(
     `device`: as in `predict_time`, or several: the first that was measured in training tells epoch times, the first at inference latencies.
     `group_width_rounding`: "paper" or "power_of_two"; default: as the strategies say, and where these
     are the usual ones both, if the device's law depends on group width.
-    `resolution`: pixels a side of the bases' images (their own unless given), which strategies with
+    `resolution`: pixels a side of the bases' images (default: their own), which strategies with
     an r grow from there; names have it behind the base's: `regnety-500mf-160px.dWr-x4`.
     `weights`: only networks with public ImageNet weights, as they are, the lowest published error
     first; `bases` are then parts of their names (none: all).

@@ -19,7 +19,7 @@ import torch
 from fastscale.training import Recipe, load_recipe
 from fastscale.training.classifier import ImageClassifier
 from fastscale.training.ema import update_ema
-from fastscale.training.fit import quiet
+from fastscale.training.speaking import quiet
 
 WARMUP = 3
 

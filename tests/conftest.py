@@ -35,6 +35,17 @@ def data_home(tmp_path, monkeypatch):
     return tmp_path / "data"
 
 
+@pytest.fixture
+def forgotten(monkeypatch):
+    """What the test registers is forgotten: networks and strategies."""
+    from fastscale.archs.registry import registered
+    from fastscale.scaling import strategy
+
+    monkeypatch.setattr(strategy, "_own", {})
+    with registered([]):
+        yield
+
+
 @pytest.fixture(autouse=True)
 def thread_count_is_put_back():
     """FFCV's own loader, which some tests use for comparison, leaves torch with another number of threads."""

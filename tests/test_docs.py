@@ -53,18 +53,6 @@ def elsewhere(tmp_path, monkeypatch):
     monkeypatch.setenv("FASTSCALE_DATA", str(tmp_path / "data"))
 
 
-@pytest.fixture
-def own_registry(monkeypatch):
-    """What a block registers is forgotten."""
-    from fastscale.archs import registry
-    from fastscale.scaling import strategy
-
-    for module in (registry, strategy):
-        for name, value in list(vars(module).items()):
-            if isinstance(value, dict) and name.startswith("_") and not name.startswith("__"):
-                monkeypatch.setattr(module, name, dict(value))
-
-
 @pytest.mark.parametrize(("page", "command", "comment"), COMMANDS)
 def test_every_command_is_one(page, command, comment):
     """Its verb and options are known, its script is there."""
@@ -83,7 +71,7 @@ def test_a_command_that_needs_nothing_runs(page, command, capsys):
 
 
 @pytest.mark.parametrize(("page", "block"), PYTHON, ids=[n for n, _ in PYTHON])
-def test_python_blocks_run(page, block, own_registry):
+def test_python_blocks_run(page, block, forgotten):
     exec(compile(block, page, "exec"), {})
 
 

@@ -10,22 +10,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fastscale.archs.registry import registered
-from fastscale.scaling import strategy
-
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
 
 @pytest.fixture
-def run(monkeypatch, tmp_path, data_home, capsys):
+def run(monkeypatch, tmp_path, data_home, capsys, forgotten):
     """Runs an example from an empty folder, as `python NAME WORDS` would; what it printed."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(strategy, "_own", {})
 
     def run(name, *words):
         monkeypatch.setattr(sys, "argv", [name, *map(str, words)])
-        with registered([]):  # what it registers is forgotten
-            runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+        runpy.run_path(str(EXAMPLES / name), run_name="__main__")
         return capsys.readouterr().out
 
     return run

@@ -70,9 +70,10 @@ def cmd_fit(args: argparse.Namespace, rest: list[str]) -> int:
         check_variables()
         from fastscale.release.public import find_public
         from fastscale.release.start import open_start
-        from fastscale.training.fit import fit, speaks
+        from fastscale.training.fit import fit
         from fastscale.training.lines import ending
         from fastscale.training.runs import RunFolder
+        from fastscale.training.speaking import speaks
 
     if args.weights is None and args.run is not None and find_public(args.run) is not None:
         print(f"trained weights are known: --weights {args.run} starts from them", file=sys.stderr)
@@ -101,7 +102,7 @@ def cmd_evaluate(args: argparse.Namespace, rest: list[str]) -> int:
     from fastscale.training.variables import check_variables
 
     check_variables()
-    from fastscale.training.fit import speaks
+    from fastscale.training.speaking import speaks
 
     what = args.checkpoint
     with ended_by_signals("nothing was changed; the same command evaluates again"):

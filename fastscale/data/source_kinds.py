@@ -175,7 +175,7 @@ class FolderSource(Source):
         self.check(progress)
 
     def check(self, say: Say) -> None:
-        """InputError where its images cannot be used; a split is said in a line."""
+        """InputError where its images cannot be used; prints a line about a split."""
         folder = self.to_be_split()
         if folder is None:
             self.tree()

@@ -21,7 +21,7 @@ from fastscale.data.folder import FolderSet, split_folder
 from fastscale.data.scan import SUFFIXES, entries, is_system, one_line
 from fastscale.errors import InputError
 
-SHARE = 0.2  # of each class, where none is said
+SHARE = 0.2  # of each class; the default
 MOST = 256 * MIB  # of the file that notes a split
 
 
@@ -97,7 +97,7 @@ def _rank(file: str) -> bytes:
 
 def split_of(whole: FolderSet, note: Path, share: float | None = None) -> Split:
     """The split of a folder's images: what is noted, with what is new since; noted in turn.
-    `share` None: the noted one, else SHARE; with another share all is drawn anew."""
+    `share` None: the noted one, else SHARE; with another share all is drawn again."""
     before = Split.read(note)
     if share is None:
         share = before.share if before else SHARE

@@ -8,7 +8,7 @@
     seeds: [0, 1]        an empty list trains nothing: the networks are only timed
     timings: true
 
-`base` among the strategies is the unscaled network; a series may have `seeds` of its own. A wrong
+`base` among the strategies is the unscaled network; a series may have other `seeds`. A wrong
 base, strategy or factor is an InputError here, not after an hour of training.
 """
 

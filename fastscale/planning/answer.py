@@ -2,7 +2,7 @@
 not it, and the commands that train, check and export it."""
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -77,7 +77,7 @@ def _why(plan: "Plan") -> str:
     else:
         said.append(of_strategy(best.strategy))
     if best.strategy.endswith(POW2):
-        twin = _twin(best, plan)
+        twin = twin_of(best, plan.candidates)
         gain = f", {_ratio(best, twin)} times the multiply-adds of {twin.arch.name}" if twin else ""
         said.append(
             f"its group widths are powers of two, fast on {_device(plan)} by its law{gain}; what "
@@ -112,7 +112,7 @@ def _reason(c: "Candidate", plan: "Plan") -> tuple[str, str, str]:
         widths = ", ".join(f"{g}" for g in dict.fromkeys(c.arch.group_widths) if g & (g - 1))
         slow = f"{widths} channels a group are slow on {_device(plan)}: "
         return slow, f"{_ratio(c, best)} times", " its multiply-adds within the budget"
-    if c.strategy.endswith(POW2) and (twin := _twin(c, plan)):
+    if c.strategy.endswith(POW2) and (twin := twin_of(c, plan.candidates)):
         start = "group widths held to powers of two gain nothing here: "
         return start, f"{_ratio(c, twin)} times", f" the multiply-adds of {twin.arch.name}"
     if c.counts.flops * EQUAL < best.counts.flops:
@@ -144,10 +144,9 @@ def _stem(c: "Candidate") -> str:
     return c.strategy.removesuffix(POW2)
 
 
-def _twin(c: "Candidate", plan: "Plan") -> "Candidate | None":
-    """The same strategy by the paper's rounding of group widths."""
-    same = (x for x in plan.candidates if (x.base, x.strategy) == (c.base, _stem(c)))
-    return next(same, None)
+def twin_of(c: "Candidate", candidates: "Sequence[Candidate]") -> "Candidate | None":
+    """The same strategy by the paper's rounding of group widths: itself, where that is its own."""
+    return next((x for x in candidates if (x.base, x.strategy) == (c.base, _stem(c))), None)
 
 
 def _device(plan: "Plan") -> str:

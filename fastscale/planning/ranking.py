@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from fastscale.planning.answer import EQUAL
+from fastscale.planning.answer import EQUAL, twin_of
 from fastscale.planning.candidate import Candidate
 from fastscale.planning.evidence import published_error
-from fastscale.scaling.strategy import POW2
 
 
 def ranked(candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -31,8 +30,7 @@ def ranked(candidates: Sequence[Candidate]) -> list[Candidate]:
 def _gains(c: Candidate, candidates: Sequence[Candidate]) -> bool:
     """Whether group widths held to powers of two afford clearly more flops than the same strategy
     by the paper's rounding, where that is beside them; true of all else."""
-    stem = c.strategy.removesuffix(POW2)
-    twin = next((x for x in candidates if (x.base, x.strategy) == (c.base, stem)), c)
+    twin = twin_of(c, candidates) or c
     return twin is c or c.counts.flops > EQUAL * twin.counts.flops
 
 

@@ -1,16 +1,17 @@
 """The error of a checkpoint, by the evaluation that its training used: same loader, precision, layout and batch, unless told otherwise."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fastscale.data.images import spread
 from fastscale.data.sources import SOURCES
 from fastscale.errors import InputError
 from fastscale.release.checkpoint import Checkpoint
+from fastscale.release.manifest import Entry
 from fastscale.training.evaluate import errors_of, say_other_data
-from fastscale.training.fit import speaks
 from fastscale.training.recipe import Recipe
+from fastscale.training.speaking import speaks
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,18 @@ def score(
         raise SystemExit(0)
     total, classes, name, data_hash, same = seen[0]
     return Score(errors, min(images or total, total), total, tuple(classes), name, data_hash, same)
+
+
+def score_entry(
+    entry: Entry,
+    checkpoint: Checkpoint,
+    source: str | None = None,
+    arguments: list[str] | None = None,
+    images: int | None = None,
+) -> Score:
+    """As `score`; `same_data` is about the data that the manifest's entry names."""
+    about = replace(checkpoint.about, data_hash=entry.data_hash)
+    return score(replace(checkpoint, about=about), source, arguments, images)
 
 
 def plain_recipe(data: str | None) -> dict[str, Any]:

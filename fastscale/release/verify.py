@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -14,7 +14,7 @@ from fastscale.release import places
 from fastscale.release.checkpoint import Checkpoint, read_file
 from fastscale.release.fetch import fetch
 from fastscale.release.manifest import AS_IN_FILE, AS_RECORDED, Entry
-from fastscale.release.score import allowance, score
+from fastscale.release.score import allowance, score_entry
 
 
 @dataclass(frozen=True)
@@ -127,8 +127,7 @@ def evaluated(
     images: int | None,
 ) -> tuple[list[str], list[str]]:
     """(lines, problems) of a new evaluation."""
-    told = replace(checkpoint, about=replace(checkpoint.about, data_hash=entry.data_hash))
-    found = score(told, source, arguments, images)
+    found = score_entry(entry, checkpoint, source, arguments, images)
     if not found.same_data:
         return [], [
             f"{found.data} here is not the data of the manifest: hash {found.data_hash}, wanted {entry.data_hash}"

@@ -26,7 +26,7 @@ from fastscale.release.checkpoint import read_file
 from fastscale.release.fetch import fetch
 from fastscale.release.manifest import Entry
 from fastscale.release.places import released
-from fastscale.release.score import score
+from fastscale.release.score import score_entry
 from fastscale.reproduce.cost import duration
 from fastscale.reproduce.plan import fetch_images, published, read_sources
 from fastscale.scaling import arch_named
@@ -58,8 +58,7 @@ class Released:
         """Errors in % of the released weights, by their names in records. `source`: where the
         images are; InputError where they are not those that the network was trained on."""
         checkpoint = read_file(fetch(self.entry), self.entry.sha256)
-        about = replace(checkpoint.about, data_hash=self.entry.data_hash)
-        found = score(replace(checkpoint, about=about), source)
+        found = score_entry(self.entry, checkpoint, source)
         if not found.same_data:
             raise InputError(
                 f"{found.data} here is not the data of {self.entry.name}: its hash is "

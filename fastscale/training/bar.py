@@ -121,5 +121,5 @@ class Bar(ProgressBar):
     def on_exception(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
     ) -> None:
-        """What is said of it stands on a line of its own."""
+        """The error gets a line without the bar."""
         self.end()

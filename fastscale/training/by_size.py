@@ -21,7 +21,7 @@ PLACEHOLDER = "folder:PHOTOS"  # the data of these recipes, which is the user's
 
 @dataclass(frozen=True)
 class Chosen:
-    """A recipe, and what is said of the choice in a line."""
+    """A recipe, and the line that explains the choice."""
 
     recipe: Recipe
     line: str

@@ -28,10 +28,10 @@ from fastscale.training.better import (
 from fastscale.training.checkpoint_io import load_weights, read_checkpoint
 from fastscale.training.classes import match_classes
 from fastscale.training.classifier import ImageClassifier
-from fastscale.training.fit import quiet
 from fastscale.training.options import check_evaluation, value_of
 from fastscale.training.processes import end_with_parent, loss_is_said, named_as_parent
 from fastscale.training.recipe import Recipe
+from fastscale.training.speaking import quiet
 from fastscale.training.trainer_cli import TrainerCLI, final_errors, run_config
 
 
@@ -125,7 +125,7 @@ def errors_of(
         loader = own.get("loader") or "auto"
         # they show the same validation pixels, and resident images must fit into the memory
         config["data"]["loader"] = "ffcv" if loader == "resident" else loader
-        with suppress(InputError):  # what is wrong with the images is said when they are opened
+        with suppress(InputError):  # opening the images reports what is wrong with them
             keep_split(config["data"]["source"], value_of("--data.data_dir", arguments))
     config["data"]["only_val"] = True
     cli = TrainerCLI({**config, "seed_everything": settings["seed"]}, arguments)

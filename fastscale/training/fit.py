@@ -1,30 +1,26 @@
 """`fastscale fit`: one run, from its name to its record; it resumes by itself where it was
 interrupted."""
 
-import logging
 import sys
-import threading
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import ProgressBar
-from pytorch_lightning.loggers import TensorBoardLogger
-from pytorch_lightning.utilities import rank_zero_only
-from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from fastscale.archs.names import NetworkName, RunName, network_and_recipe
 from fastscale.common import write_whole
 from fastscale.data.first_write import write_first
 from fastscale.data.module import ImageData
-from fastscale.errors import InputError, RunError
+from fastscale.errors import InputError
 from fastscale.records import Record, RecordStore
 from fastscale.scaling import arch_named, own_definition
 from fastscale.training.bar import Bar
+from fastscale.training.board import board
 from fastscale.training.by_size import PLACEHOLDER, for_device, recipe_of_data
+from fastscale.training.ending import in_one_line
 from fastscale.training.lines import Lines, beginning
 from fastscale.training.memory import keep_freed_memory
 from fastscale.training.monitor import BoardExtras
@@ -36,12 +32,12 @@ from fastscale.training.processes import (
     loss_is_said,
     named_as_parent,
     own_cluster,
-    what_ended,
 )
 from fastscale.training.recipe import Recipe, load_recipe
 from fastscale.training.resuming import check_progress, check_steps, checkpoint_of
 from fastscale.training.run_checkpoint import RunCheckpoint, kept
 from fastscale.training.runs import RunFolder
+from fastscale.training.speaking import one_speaks, quiet, speaks, tell
 from fastscale.training.starting import Opener, check_start
 from fastscale.training.step_loop import StepLoop
 from fastscale.training.stopping import Stopped, Stopping
@@ -110,7 +106,7 @@ class _Run:
             raise InputError(
                 f"--run {run} is of {name.network}, --model.arch says {arch}: give one of them"
             )
-        self.ancestry = self._start(opener)
+        ancestry = self._start(opener)
         check_trainer(self.options)
         check_processes(self.options)
         self.data.share_of(1)  # a batch larger than the data is said before anything is written
@@ -131,7 +127,7 @@ class _Run:
             "precision": self.options["precision"],
             "trainer": decisive(self.options) | self.data.beyond_recipe,
             "classes": list(self.data.classes),
-            **({"ancestry": self.ancestry} if self.ancestry else {}),
+            **({"ancestry": ancestry} if ancestry else {}),
         }
 
     def _start(self, opener: Opener | None) -> dict[str, Any]:
@@ -144,8 +140,7 @@ class _Run:
             return {}
         start = opener(module.weights)
         taken = module.start_from(start, data.classes, data.data_name)
-        if self.first:
-            print(f"starts from {start.said}: {taken}", flush=True)
+        tell(f"starts from {start.said}: {taken}")
         return start.ancestry
 
     def fit(self, checkpoint_every: float) -> Record:
@@ -171,14 +166,17 @@ class _Run:
             steps = self._steps(trainer)
             if trainer.strategy.root_device.type == "cpu":
                 keep_freed_memory()
-            if self.first:
-                _say(beginning(trainer, self.module, self.data, steps, self.folder.path))
+            tell(beginning(trainer, self.module, self.data, steps, self.folder.path))
             if content is not None:
                 self._check_resumed(content, trainer, steps)
             elif self.begun:
-                _say(f"{self.folder.path}: begun before, nothing was saved: from the first step")
+                tell(f"{self.folder.path}: begun before, nothing was saved: from the first step")
             lost = loss_is_said(lambda: kept(self.folder.checkpoint))
-            with named_as_parent(), in_one_line(self), lost:
+            with (
+                named_as_parent(),
+                in_one_line(self.folder, recipe, self.stopping, self.callback),
+                lost,
+            ):
                 trainer.fit(
                     self.module,
                     self.data,
@@ -258,11 +256,7 @@ class _Run:
         check_progress(content, self.module, loops, path)
         check_steps(content, steps * self.module.recipe.epochs, path)
         self.stopping.line = f"stopped; the same command resumes after step {step}"
-        if self.first:
-            print(
-                f"{self.folder.path}: resumes from its last checkpoint, after step {step}",
-                flush=True,
-            )
+        tell(f"{self.folder.path}: resumes from its last checkpoint, after step {step}")
 
 
 def _config(run: str | None, arguments: list[str]) -> dict[str, Any]:
@@ -284,125 +278,17 @@ def _config(run: str | None, arguments: list[str]) -> dict[str, Any]:
 
 
 def _write_first(arguments: list[str]) -> None:
-    """Images of one's own are written at their first use; it is said."""
+    """Writes the user's own images at their first use, with a line about it."""
     check_arguments(arguments)
     names = ("source", "data_dir", "loader")
     spec, data_dir, loader = (value_of(f"--data.{name}", arguments) for name in names)
     if spec is not None:
-        write_first(spec, data_dir, loader, _say)
-
-
-def _say(line: str) -> None:
-    if speaks():
-        print(line, flush=True)
+        write_first(spec, data_dir, loader, tell)
 
 
 def _recipe_by_size(network: NetworkName, arguments: list[str]) -> Recipe:
     spec, data_dir = (value_of(f"--data.{name}", arguments) for name in ("source", "data_dir"))
     from_weights = value_of("--model.weights", arguments) is not None
     chosen = recipe_of_data(spec, data_dir, network, from_weights)
-    _say(chosen.line)
+    tell(chosen.line)
     return for_device(chosen.recipe)
-
-
-@contextmanager
-def _stop_first(stopping: Stopping) -> Iterator[None]:
-    """Where `Stopped` was raised while a worker was being started, what this broke may hide it."""
-    try:
-        yield
-    except Exception as error:
-        if stopping.raised:
-            raise Stopped(stopping.came) from error
-        raise
-
-
-@contextmanager
-def in_one_line(run: _Run) -> Iterator[None]:
-    """What ends a run that was started is said in a line, with what remains of it."""
-    path = run.folder.checkpoint
-    try:
-        with _stop_first(run.stopping):
-            yield
-    except MisconfigurationException as error:
-        raise InputError(f"--trainer: {error}") from None
-    except (InputError, Stopped):
-        raise
-    except RunError as error:
-        raise (
-            error if "checkpoint" in str(error) else RunError(f"{error}; {kept(path)}")
-        ) from error
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RuntimeError) as error:
-        if "SLURM" in str(error):  # tasks and --trainer.devices differ
-            raise InputError(f"srun: {error}") from None
-        if text := what_ended(error, run.module.recipe):
-            raise RunError(f"{text}; {kept(path)}") from error
-        if run.callback.loading:
-            raise InputError(
-                f"{path}: damaged: training cannot go on from it ({type(error).__name__}: "
-                f"{error!s:.100}); give --restart to begin this run anew"
-            ) from error
-        raise
-    except OSError as error:  # a full disk, a limit
-        text = (
-            what_ended(error, run.module.recipe) or f"{run.folder.path}: {error.strerror or error}"
-        )
-        raise RunError(f"{text}; {kept(path)}") from error
-
-
-@contextmanager
-def one_speaks() -> Iterator[None]:
-    """What ends all processes alike is said by one of them."""
-    try:
-        yield
-    except (InputError, RunError) as error:
-        if speaks():
-            raise
-        raise SystemExit(1 if isinstance(error, RunError) else 2) from None
-
-
-def speaks() -> bool:
-    """Whether this process is the one of several that prints and writes."""
-    return (getattr(rank_zero_only, "rank", None) or 0) == 0
-
-
-def quiet() -> None:
-    """Silences what Lightning says about choices that are made on purpose here."""
-    for text in (
-        "does not have many workers",
-        "Checkpoint directory",
-        "isinstance.treespec",
-        "in eval mode",  # the averaged weights
-        "on_after_batch_transfer",
-        "transfer_batch_to_device",
-        "smaller than the logging interval",
-        "sync_dist",  # torchmetrics gathers by itself
-        "your dataloader is not resumable",  # it is, in our way
-        "The `srun` command is available",
-        "Grad strides do not match",  # of 1x1 convolutions in channels_last: the same numbers
-        "method of metric MeanMetric was called before",  # a resumed epoch's loss is set
-    ):
-        warnings.filterwarnings("ignore", f".*{text}.*")
-    for name in ("pytorch_lightning", "lightning_fabric", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    logging.getLogger("lightning_fabric.strategies.launchers").setLevel(
-        logging.INFO
-    )  # says which process of several has died
-
-
-def board(folder: RunFolder, steps: int = 0) -> TensorBoardLogger:
-    """TensorBoard's event files straight in the run's folder; runs compare under `tensorboard --logdir runs`.
-
-    `steps`: taken so far; what an interrupted process wrote of later ones is not shown.
-    """
-    place: dict[str, Any] = {"name": "", "version": folder.path.name, "default_hp_metric": False}
-    if steps:
-        place["purge_step"] = steps
-    threading.excepthook = board_failed
-    return TensorBoardLogger(folder.path.parent, **place)
-
-
-def board_failed(args: threading.ExceptHookArgs) -> None:
-    """TensorBoard's writing thread could not write (a full disk): its next call in the training
-    thread raises that error, where it ends the run in a line."""
-    if not isinstance(args.exc_value, OSError):
-        threading.__excepthook__(args)

@@ -182,7 +182,7 @@ def progress(folder: Path) -> float:
 
 def runs_here(runs_dir: str | os.PathLike) -> list[dict[str, Any]]:
     """A row for each seed of each run in a folder of runs: name, seed, state, errors in % of raw
-    and averaged weights, epochs, data, date. What cannot be read is said in its state."""
+    and averaged weights, epochs, data, date. Its state tells what cannot be read."""
     rows = []
     for path in sorted(Path(runs_dir).glob("*/seed*/settings.json")):
         number = path.parent.name.removeprefix("seed")

@@ -1,8 +1,8 @@
 """Fine-tuning: a run that starts from trained weights (`--weights`) instead of random ones.
 
 The body, all but the last layer, takes the weights. The last layer takes them too where the weights
-know every class of the data by name; else it starts anew. Images are normalised as the weights want
-them. What a run started from is its ancestry: in its settings, checkpoint and record.
+know every class of the data by name; else it starts at random. Images are normalised as the weights
+want them. What a run started from is its ancestry: in its settings, checkpoint and record.
 """
 
 import hashlib

@@ -120,12 +120,12 @@ def test_a_rank_that_no_launcher_gave(monkeypatch):
 
 def test_what_a_stop_breaks_does_not_hide_it():
     """A signal while workers are being started: their start fails in its own way, after it."""
-    from fastscale.training.fit import _stop_first
+    from fastscale.training.ending import stop_first
 
     stopping = Stopping()
-    with pytest.raises(ConnectionResetError), _stop_first(stopping):
+    with pytest.raises(ConnectionResetError), stop_first(stopping):
         raise ConnectionResetError("nobody asked")
-    with pytest.raises(Stopped) as stop, _stop_first(stopping):
+    with pytest.raises(Stopped) as stop, stop_first(stopping):
         try:
             stopping.take(signal.SIGTERM)
         except Stopped:

@@ -1,5 +1,6 @@
 """Of networks that were measured: correlations, differences and ratios of time and error."""
 
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
@@ -80,9 +81,9 @@ class OfNetworks(Measure):
         """The networks it is compared with."""
         return getattr(self, self.keys[1])
 
+    @abstractmethod
     def result(self, first: float, least: float) -> float:
         """Of its value and the least of the others'."""
-        raise NotImplementedError
 
     def published(self, artifact: Artifact) -> tuple[float, int] | None:
         """Of the published points; of those others that are known."""

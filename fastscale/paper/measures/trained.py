@@ -1,5 +1,6 @@
 """Of networks trained with several seeds (see `paired`): what decides is an interval."""
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -35,9 +36,9 @@ class OfTrained(Measure):
             raise ValueError("only a drawing by paired can tell it")
         return artifact.drawing
 
+    @abstractmethod
     def of(self, found: "Trained") -> Iterator[Ours]:
         """Of these networks."""
-        raise NotImplementedError
 
     def needs(self, evidence: Evidence) -> str:
         """The plan's runs."""

@@ -19,7 +19,7 @@ from fastscale.paper.paired import Trained, difference
 from fastscale.paper.stats import LEVEL
 from fastscale.paper.tables.table import Column, Table
 
-SHARES = (1.0, 0.5)  # of the spread of runs before, for which power is said
+SHARES = (1.0, 0.5)  # of the spread of runs before, for which power is given
 
 
 def tests_table(found: Trained, artifact: Artifact, spread: float) -> Table:

@@ -1,0 +1,57 @@
+"""What ends a run that was started, in one line, with what remains of it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
+
+from fastscale.errors import InputError, RunError
+from fastscale.training.processes import what_ended
+from fastscale.training.recipe import Recipe
+from fastscale.training.run_checkpoint import RunCheckpoint, kept
+from fastscale.training.runs import RunFolder
+from fastscale.training.stopping import Stopped, Stopping
+
+
+@contextmanager
+def stop_first(stopping: Stopping) -> Iterator[None]:
+    """Where `Stopped` was raised while a worker was being started, what this broke may hide it."""
+    try:
+        yield
+    except Exception as error:
+        if stopping.raised:
+            raise Stopped(stopping.came) from error
+        raise
+
+
+@contextmanager
+def in_one_line(
+    folder: RunFolder, recipe: Recipe, stopping: Stopping, callback: RunCheckpoint
+) -> Iterator[None]:
+    """Turns what ends a run in the block into one line, with what remains of the run."""
+    path = folder.checkpoint
+    try:
+        with stop_first(stopping):
+            yield
+    except MisconfigurationException as error:
+        raise InputError(f"--trainer: {error}") from None
+    except (InputError, Stopped):
+        raise
+    except RunError as error:
+        raise (
+            error if "checkpoint" in str(error) else RunError(f"{error}; {kept(path)}")
+        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RuntimeError) as error:
+        if "SLURM" in str(error):  # tasks and --trainer.devices differ
+            raise InputError(f"srun: {error}") from None
+        if text := what_ended(error, recipe):
+            raise RunError(f"{text}; {kept(path)}") from error
+        if callback.loading:
+            raise InputError(
+                f"{path}: damaged: training cannot go on from it ({type(error).__name__}: "
+                f"{error!s:.100}); give --restart to begin this run anew"
+            ) from error
+        raise
+    except OSError as error:  # a full disk, a limit
+        text = what_ended(error, recipe) or f"{folder.path}: {error.strerror or error}"
+        raise RunError(f"{text}; {kept(path)}") from error

@@ -1,0 +1,56 @@
+"""What is printed, and by which of several processes; what Lightning need not say."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pytorch_lightning.utilities import rank_zero_only
+
+from fastscale.errors import InputError, RunError
+
+
+def speaks() -> bool:
+    """Whether this process is the one of several that prints and writes."""
+    return (getattr(rank_zero_only, "rank", None) or 0) == 0
+
+
+def tell(line: str) -> None:
+    """A line on stdout, by one process of several."""
+    if speaks():
+        print(line, flush=True)
+
+
+@contextmanager
+def one_speaks() -> Iterator[None]:
+    """What ends all processes alike is said by one of them."""
+    try:
+        yield
+    except (InputError, RunError) as error:
+        if speaks():
+            raise
+        raise SystemExit(1 if isinstance(error, RunError) else 2) from None
+
+
+def quiet() -> None:
+    """Silences what Lightning says about choices that are made on purpose here."""
+    for text in (
+        "does not have many workers",
+        "Checkpoint directory",
+        "isinstance.treespec",
+        "in eval mode",  # the averaged weights
+        "on_after_batch_transfer",
+        "transfer_batch_to_device",
+        "smaller than the logging interval",
+        "sync_dist",  # torchmetrics gathers by itself
+        "your dataloader is not resumable",  # it is, in our way
+        "The `srun` command is available",
+        "Grad strides do not match",  # of 1x1 convolutions in channels_last: the same numbers
+        "method of metric MeanMetric was called before",  # a resumed epoch's loss is set
+    ):
+        warnings.filterwarnings("ignore", f".*{text}.*")
+    for name in ("pytorch_lightning", "lightning_fabric", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("lightning_fabric.strategies.launchers").setLevel(
+        logging.INFO
+    )  # says which process of several has died
