@@ -1,4 +1,4 @@
-"""The recipe as a value, and what follows it: the LightningModule, schedule, mixup, EMA, callbacks, runs."""
+"""Training by a recipe: the LightningModule, schedule, mixup, EMA, callbacks and runs."""
 
 from fastscale.training.recipe import Recipe, load_recipe, recipe_names
 

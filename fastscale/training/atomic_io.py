@@ -1,4 +1,4 @@
-"""What Lightning saves a run by: checkpoints that are whole or absent, with their digest beside."""
+"""The checkpoint writer that Lightning uses here: a checkpoint is complete or absent."""
 
 import os
 from pathlib import Path
@@ -10,8 +10,11 @@ from fastscale.training.checkpoint_io import write_checkpoint
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Lightning's own writer goes through a temporary folder that may be on another disk, where a
-    move is a copy that a kill can cut."""
+    """Writes with `write_checkpoint`, which also writes the digest.
+
+    Lightning's own writer uses a temporary folder, which may be on another disk. Moving a file
+    between disks copies it, and a kill leaves half of the copy.
+    """
 
     def save_checkpoint(
         self,
@@ -19,5 +22,4 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         path: str | os.PathLike,
         storage_options: Any | None = None,
     ) -> None:
-        """`write_checkpoint`."""
         write_checkpoint(checkpoint, Path(path))

@@ -1,4 +1,4 @@
-"""The progress bar of an epoch, on a terminal: images/s, loss, and how busy the device is."""
+"""The progress bar of an epoch on a terminal: images/s, loss, and how busy the device is."""
 
 import sys
 import time
@@ -11,12 +11,12 @@ from tqdm import tqdm
 from fastscale.training.lines import share
 from fastscale.training.monitor import DEVICE, SpeedMonitor
 
-EVERY = 0.25  # seconds between two looks at the figures
+EVERY = 0.25  # seconds between two updates of the figures
 FORM = "{desc}: {percentage:3.0f} %|{bar:24}| {n_fmt}/{total_fmt} [{remaining} left{postfix}]"
 
 
 class Bar(ProgressBar):
-    """One line of stderr, drawn over and over; nothing in it waits for the device."""
+    """One line on stderr that is redrawn; nothing in it waits for the device."""
 
     def __init__(self, speed: SpeedMonitor):
         super().__init__()
@@ -27,33 +27,33 @@ class Bar(ProgressBar):
         self.off = False
 
     def disable(self) -> None:
-        """Of all processes but one."""
+        """Lightning calls this in every process but one."""
         self.off = True
 
     def enable(self) -> None:
-        """Of the one that speaks."""
+        """Shows the bar again."""
         self.off = False
 
     def clear(self) -> None:
-        """Make room for a line."""
+        """Removes the bar so that a line can be printed in its place."""
         if self.bar is not None:
             self.bar.clear()
 
     def print(self, *args: Any, **kwargs: Any) -> None:
-        """Lightning's way of printing above it."""
+        """Prints a line above the bar; Lightning calls this."""
         self.clear()
         print(*args, flush=True)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Also for an epoch that is resumed, for which the next is not called."""
+        """Shows the bar of a resumed epoch: `on_train_epoch_start` is not called for that."""
         self.begin(trainer, trainer.fit_loop.epoch_loop.batch_progress.current.ready)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """A bar for the epoch."""
+        """Shows a new bar for the epoch."""
         self.begin(trainer)
 
     def begin(self, trainer: pl.Trainer, done: int = 0) -> None:
-        """From `done` batches on."""
+        """Shows a bar that starts at `done` batches."""
         self.end()
         total = int(trainer.num_training_batches)
         if self.off or done >= total:
@@ -70,7 +70,7 @@ class Bar(ProgressBar):
         )
 
     def end(self) -> None:
-        """Of an epoch: the line is taken away."""
+        """Removes the bar at the end of an epoch."""
         if self.bar is not None:
             self.bar.close()
             self.bar = None
@@ -83,7 +83,7 @@ class Bar(ProgressBar):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """A batch more, and now and then its figures."""
+        """Counts the batch and updates the figures every `EVERY` seconds."""
         if self.bar is None:
             return
         if time.monotonic() - self.looked >= EVERY:
@@ -92,7 +92,7 @@ class Bar(ProgressBar):
         self.bar.update()
 
     def figures(self, module: Any, outputs: Any) -> list[str]:
-        """Images/s, loss, and of the device or the loader how much of the time is theirs."""
+        """Images/s, loss, and the share of time the device works or the step waits for data."""
         sums, parts = self.speed.sums(), []
         if sums["busy"] > 0:
             parts.append(f"{sums['images'] / sums['busy']:,.0f} images/s")
@@ -108,18 +108,18 @@ class Bar(ProgressBar):
         return parts
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Says what goes on; the bar stands."""
+        """Says that validation runs; the bar stands still meanwhile."""
         if self.bar is not None and not trainer.sanity_checking:
             self.bar.set_description_str(
                 f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}, validation"
             )
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """The epoch's line takes its place."""
+        """Removes the bar; the line about the epoch replaces it."""
         self.end()
 
     def on_exception(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
     ) -> None:
-        """The error gets a line without the bar."""
+        """Removes the bar, so that the error stands on a line without it."""
         self.end()

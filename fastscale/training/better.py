@@ -1,4 +1,4 @@
-"""Raw or averaged (EMA) weights: the one rule, and the line that says when it matters."""
+"""Raw or averaged (EMA) weights: the rule that chooses, and a line when the choice matters."""
 
 import os
 import sys
@@ -14,12 +14,13 @@ from fastscale.records import Record
 CHOICES = ("auto", "raw", "ema")  # of `--weights` and `weights=`
 ENDING = {"raw": "", "ema": "_ema"}  # of the names of errors
 WORDS = {"raw": "raw", "ema": "averaged"}
-APART = 1.0  # percentage points of top-1 error: from here on it is said which are taken
+APART = 1.0  # percentage points of top-1 error: a larger difference is reported on stderr
 
 
 def better_weights(errors: Mapping[str, float] | None, averaged: bool) -> str:
-    """ "raw" or "ema": the lower `top1_error` and `top1_error_ema` in %; the averaged ones of equal
-    ones, and where no errors are recorded. `averaged`: whether there are averaged weights at all.
+    """ "raw" or "ema": the weights with the lower `top1_error` or `top1_error_ema`, in %.
+
+    With equal errors, or none recorded, the averaged ones. `averaged`: whether there are any.
 
     >>> better_weights({"top1_error": 0.0, "top1_error_ema": 66.67}, True)
     'raw'
@@ -33,9 +34,11 @@ def better_weights(errors: Mapping[str, float] | None, averaged: bool) -> str:
 def choose_weights(
     weights: str, errors: Mapping[str, float] | None, averaged: bool, where: object
 ) -> str:
-    """ "raw" or "ema" for a choice of `auto`, `raw` or `ema`; says on stderr, once, which `auto`
-    takes where they differ by more than a point. InputError for another choice, and for `ema` where
-    there are none."""
+    """ "raw" or "ema" for a choice of `auto`, `raw` or `ema`.
+
+    If the two differ by more than a point, stderr says once which ones `auto` uses. InputError for
+    another choice, and for `ema` if there are no averaged weights.
+    """
     check_choice(weights)
     if weights == "ema" and not averaged:
         raise InputError(f"{where}: has no averaged weights (its recipe's ema_rate is 0)")
@@ -48,30 +51,32 @@ def choose_weights(
 def check_choice(weights: object) -> None:
     """InputError unless it is auto, raw or ema."""
     if weights not in CHOICES:
-        raise InputError(f"weights {str(weights)[:40]!r}: there are {', '.join(CHOICES)}")
+        raise InputError(f"weights {str(weights)[:40]!r}: choose one of {', '.join(CHOICES)}")
 
 
 def say_apart(errors: Mapping[str, float] | None, taken: str, where: object) -> None:
-    """A line on stderr where the two sets of weights differ by more than a point."""
-    found = {k: (errors or {}).get(f"top1_error{s}") for k, s in ENDING.items()}
-    if None in found.values() or abs(found["raw"] - found["ema"]) <= APART:  # type: ignore[operator]
+    """Prints a line on stderr if raw and averaged weights differ by more than a point."""
+    raw, ema = ((errors or {}).get(f"top1_error{s}") for s in ENDING.values())
+    if raw is None or ema is None or abs(raw - ema) <= APART:
         return
     other = "raw" if taken == "ema" else "ema"
     say_once(
-        f"{where}: top-1 error {found['raw']:.2f} % with raw weights, {found['ema']:.2f} % with "
-        f"averaged ones: the {WORDS[taken]} ones are used (--weights {other} for the others)"
+        f"{where}: top-1 error {raw:.2f} % with raw weights, {ema:.2f} % with averaged ones: "
+        f"the {WORDS[taken]} ones are used (--weights {other} for the others)"
     )
 
 
 @cache
 def say_once(line: str) -> None:
-    """A line on stderr, the same one only once a process."""
+    """Prints a line on stderr, the same line only once a process."""
     print(line, file=sys.stderr, flush=True)
 
 
 def recorded_errors(content: Mapping[str, Any], path: str | Path) -> dict[str, float] | None:
-    """The validation errors in % of a training checkpoint's weights: those of `record_beside`,
-    else what the checkpoint says itself; None for neither."""
+    """The validation errors in % of a training checkpoint's weights; None if they are unknown.
+
+    They come from `record_beside`, else from the checkpoint itself.
+    """
     if (record := record_beside(content, path)) is not None:
         return record.values
     said = content.get("errors")
@@ -81,13 +86,13 @@ def recorded_errors(content: Mapping[str, Any], path: str | Path) -> dict[str, f
 
 
 def record_beside(content: Mapping[str, Any], path: str | os.PathLike[str]) -> Record | None:
-    """The record.json beside a training checkpoint, if it is of this very run and epoch."""
+    """The record.json beside a training checkpoint, if it belongs to the same run and epoch."""
     path = Path(path)
     try:
         file = (path if path.is_dir() else path.parent) / "record.json"
         record = Record.from_json(read_text(file))
     except (InputError, OSError):
-        return None  # it is the checkpoint that was asked for
+        return None  # the user asked for the checkpoint: a missing or damaged record is no error
     return record if _same_run(record, content) else None
 
 
@@ -102,8 +107,10 @@ def _same_run(record: Record, content: Mapping[str, Any]) -> bool:
 
 
 def epochs_made(content: Mapping[str, Any], record: Record) -> int:
-    """The whole epochs of a checkpoint's training, as `record` counts them: of a run that ended
-    early within an epoch, the record has the step."""
+    """The complete epochs behind a checkpoint, as `record` counts them.
+
+    For a run that ended early within an epoch, the record's step identifies the checkpoint.
+    """
     if record.early and record.env.get("steps") == content.get("global_step"):
         return record.epochs or 0
     return int(content.get("epoch", -1)) + 1

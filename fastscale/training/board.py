@@ -9,9 +9,10 @@ from fastscale.training.runs import RunFolder
 
 
 def board(folder: RunFolder, steps: int = 0) -> TensorBoardLogger:
-    """TensorBoard's event files straight in the run's folder; runs compare under `tensorboard --logdir runs`.
+    """A logger whose event files lie in the run's folder; compare runs with
+    `tensorboard --logdir runs`.
 
-    `steps`: taken so far; what an interrupted process wrote of later ones is not shown.
+    `steps`: steps made so far. Events of later steps, from an interrupted process, are hidden.
     """
     place: dict[str, Any] = {"name": "", "version": folder.path.name, "default_hp_metric": False}
     if steps:
@@ -21,7 +22,9 @@ def board(folder: RunFolder, steps: int = 0) -> TensorBoardLogger:
 
 
 def board_failed(args: threading.ExceptHookArgs) -> None:
-    """TensorBoard's writing thread could not write (a full disk): its next call in the training
-    thread raises that error, where it ends the run in a line."""
+    """Keeps quiet when TensorBoard's writing thread cannot write, for example on a full disk.
+
+    The next call in the training thread raises the same error, and that ends the run in one line.
+    """
     if not isinstance(args.exc_value, OSError):
         threading.__excepthook__(args)

@@ -1,6 +1,6 @@
-"""The recipe that suits a number of training images, where none is named.
+"""Chooses a recipe by the number of training images, if the user names none.
 
-Few images need many epochs, small batches and a strong weight decay; many need none of them.
+Few images need many epochs, small batches and a strong weight decay; many images do not.
 """
 
 from dataclasses import dataclass, replace
@@ -12,11 +12,11 @@ from fastscale.data.training_size import training_size
 from fastscale.errors import InputError
 from fastscale.training.recipe import Recipe, load_recipe
 
-# (fewer training images than this, the recipe)
+# (the recipe is for fewer training images than this, its name)
 SCRATCH = ((1_000, "photos-hundreds"), (30_000, "photos-thousands"), (None, "photos-100k"))
 FROM_WEIGHTS = tuple((most, name.replace("photos", "finetune")) for most, name in SCRATCH)
-AVERAGED = 0.1  # of the steps, the last ones: over so many weights are averaged
-PLACEHOLDER = "folder:PHOTOS"  # the data of these recipes, which is the user's
+AVERAGED = 0.1  # weights are averaged over this last share of the steps
+PLACEHOLDER = "folder:PHOTOS"  # the data of these recipes: the user says where the images are
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,10 @@ class Chosen:
 
 
 def recipe_for(images: int, from_weights: bool = False) -> Chosen:
-    """The recipe for so many training images; the batch is made smaller where there are too few.
-    `from_weights`: to fine-tune (`--weights`).
+    """The recipe for this number of training images, with a smaller batch if they do not fill one.
 
-    Weights are averaged over the last tenth of the steps, however many these are: ema.py's weight
-    makes that 1 / (rate * images) of them.
+    `from_weights`: for fine-tuning (`--weights`). Weights are averaged over the last tenth of the
+    steps, whatever their number: with the weight in ema.py, 1 / (rate * images) of them.
 
     >>> recipe_for(240).recipe.name, recipe_for(20).recipe.batch_size
     ('photos-hundreds', 16)
@@ -56,7 +55,7 @@ def recipe_for(images: int, from_weights: bool = False) -> Chosen:
         f"recipe {name}: chosen for {images:,} training images"
         f"{' and trained weights' if from_weights else ''}"
         f"{f', in batches of {batch}' if smaller else ''} "
-        "(another: write it behind the network, NETWORK.RECIPE; a setting: --model.recipe.epochs 50)"
+        "(to use another, write NETWORK.RECIPE; to change a setting, --model.recipe.epochs 50)"
     )
     return Chosen(recipe, line)
 
@@ -64,19 +63,21 @@ def recipe_for(images: int, from_weights: bool = False) -> Chosen:
 def recipe_of_data(
     spec: str | None, data_dir: str | None, network: object, from_weights: bool = False
 ) -> Chosen:
-    """The recipe for the training images of the source `spec`. InputError where there is none, or
-    its images are not here."""
+    """The recipe for the training images of the source `spec`.
+
+    InputError if no source is given, or its images are not here.
+    """
     if spec is None:
         raise InputError(
-            f"{str(network)!r} names no recipe: say on which images to train it "
-            f"(--data.source folder:PHOTOS), and a recipe is chosen for their number; or name one, "
+            f"{str(network)!r} names no recipe: say which images to train on "
+            f"(--data.source folder:PHOTOS), and their number decides the recipe; or name one, "
             f"as in {network}.imagenet-100ep"
         )
     return recipe_for(training_size(find_source(spec, data_dir)), from_weights)
 
 
 def for_device(recipe: Recipe) -> Recipe:
-    """The same in mixed precision, where a GPU is there: bfloat16 if it has that, else float16."""
+    """The recipe, in mixed precision if there is a GPU: bfloat16 if supported, else float16."""
     if not torch.cuda.is_available() or recipe.precision != "32-true":
         return recipe
     half = "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "16"

@@ -1,9 +1,9 @@
-"""The training step on tensors that stay where they are, so that a GPU replays it as one CUDA graph.
+"""The training step as one CUDA graph: its tensors keep their memory, so a GPU can replay it.
 
-Forward, mixed loss, backward, clipping, SGD and the loss's sum are one graph, the average another,
-replayed behind it when it is due. What changes from step to step is filled into tensors before: the
-images, mixed already, their labels, the shares of a mix, and the learning rates. Uncaptured, as on
-a CPU, the same code runs operation by operation and makes the weights of the plain step bit for bit.
+Forward, mixed loss, backward, clipping, SGD and the sum of losses are one graph. The update of the
+averaged weights is a second one, replayed after it when due. What changes between steps is copied
+into fixed tensors first: mixed images, labels, the shares of a mix, and the learning rates. On a
+CPU the same code runs uncaptured and gives the same weights as Lightning's step, bit for bit.
 """
 
 import gc
@@ -19,7 +19,7 @@ from fastscale.training.ema import update_ema
 from fastscale.training.mixup import mixed_loss
 from fastscale.training.optimizer import start_momentum
 
-WARM_UP = 3  # steps before the capture, in which cuDNN chooses its kernels; they are undone
+WARM_UP = 3  # steps before the capture, for cuDNN to choose its kernels; they are undone
 CLIPPING: dict[str, Callable[[list[Tensor], float], Any]] = {
     "norm": torch.nn.utils.clip_grad_norm_,
     "value": torch.nn.utils.clip_grad_value_,
@@ -30,10 +30,10 @@ CLIPPING: dict[str, Callable[[list[Tensor], float], Any]] = {
 class StepParts:
     """What a step is made of.
 
-    `accumulate`: parts of a batch, each a call, of which the last steps. `mixed`: whether batches
-    are mixed, so that each image has two labels. `clip`: bound of the gradients' norm, or of each
-    value (`clip_by`); 0: none. `scaler`: float16's. `autocast`: around forward and loss. `loss_sum`,
-    `loss_count`: to which each part's loss and 1 are added.
+    `accumulate`: calls that make one step; the last one updates the weights. `mixed`: whether
+    images are mixed, so that each has two labels. `clip`: bound of the gradients' norm, or of each
+    value (`clip_by`); 0: no clipping. `scaler`: for float16. `autocast`: context of forward and
+    loss. `loss_sum`, `loss_count`: each call adds its loss and 1 to them.
     """
 
     net: nn.Module
@@ -51,12 +51,12 @@ class StepParts:
 
 @contextmanager
 def recorded_graph(pool: Any = None) -> Iterator[torch.cuda.CUDAGraph]:
-    """Records the block as a graph. In thread-local mode: a loader's threads may ask for pinned
-    memory meanwhile. Without the collector of garbage: what it frees could break it."""
+    """Records the block as a graph."""
     graph = torch.cuda.CUDAGraph()
     collecting = gc.isenabled()
-    gc.disable()
+    gc.disable()  # memory freed by the garbage collector could break the capture
     try:
+        # thread-local: a loader's threads may allocate pinned memory meanwhile
         with torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):
             yield graph
     finally:
@@ -66,7 +66,7 @@ def recorded_graph(pool: Any = None) -> Iterator[torch.cuda.CUDAGraph]:
 
 @contextmanager
 def side_stream(device: torch.device) -> Iterator[None]:
-    """The block on a stream of its own, as the steps before a capture have to be."""
+    """Runs the block on a new stream, as CUDA requires for the steps before a capture."""
     stream = torch.cuda.Stream(device)
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
@@ -75,10 +75,10 @@ def side_stream(device: torch.device) -> Iterator[None]:
 
 
 class CapturedStep:
-    """A step of `parts`; `averaged`: the network of averaged weights.
+    """A training step of `parts`; `averaged`: the network of averaged (EMA) weights.
 
-    `capture`: as CUDA graphs, recorded at the first batch and anew for batches of another shape; or
-    not, which needs no GPU. RuntimeError where they cannot be recorded; then nothing has changed.
+    `capture`: record CUDA graphs at the first batch, and again for batches of another shape. Not
+    captured, it needs no GPU. RuntimeError if recording fails; the weights are then unchanged.
     """
 
     def __init__(self, parts: StepParts, averaged: nn.Module, capture: bool):
@@ -88,9 +88,9 @@ class CapturedStep:
         self.share, self.rest, self.loss = (self._number(v) for v in (1.0, 0.0, 0.0))
         self.images = self.labels = torch.empty(0)
         self.graphs: dict[Any, Any] = {}  # by (first part, last part), or by the average's weight
-        self.recorded: tuple[Any, ...] = ()  # what the graphs hold for
+        self.recorded: tuple[Any, ...] = ()  # the shapes that the graphs are for
         self.where: list[int] = []
-        self.gradients: list[Tensor | None] = []  # the graphs write there: their memory is kept
+        self.gradients: list[Tensor | None] = []  # holds the memory that the graphs write to
         start_momentum(parts.optimizer)
         if parts.scaler is not None:
             parts.scaler.scale(self.loss)  # makes its tensors
@@ -99,8 +99,10 @@ class CapturedStep:
         return torch.full((), value, device=self.device)
 
     def __call__(self, images: Tensor, labels: Tensor, share: float = 1.0, part: int = 0) -> Tensor:
-        """Part number `part` of a step on (N, 3, H, W) images, mixed and normalised, and (N,)
-        labels: its loss over `accumulate`, in memory of its own. `share`: of the first labels."""
+        """Runs part `part` of a step; returns its loss divided by `accumulate`, as a new tensor.
+
+        `images` (N, 3, H, W): mixed and normalised. `labels` (N,). `share`: of the first labels.
+        """
         self.prepare(images, labels)
         self.images.copy_(images)
         self.labels.copy_(labels)
@@ -112,7 +114,7 @@ class CapturedStep:
         return self.loss.clone()
 
     def replay(self, part: int = 0) -> None:
-        """The same on what the buffers hold: the batch of the last call, or of `prepare`."""
+        """Runs a part on the batch in the buffers: that of the last call, or of `prepare`."""
         ends = (part == 0, part == self.parts.accumulate - 1)
         if self.capture:
             self.graphs[ends].replay()
@@ -130,9 +132,9 @@ class CapturedStep:
         self.graphs[weight].replay()
 
     def prepare(self, images: Tensor, labels: Tensor) -> None:
-        """Makes the buffers for batches of this shape and records the graphs, if they are not there.
+        """Makes the buffers and records the graphs for batches of this shape, unless it has them.
 
-        RuntimeError (also OutOfMemoryError) where they cannot be recorded.
+        RuntimeError (also OutOfMemoryError) if they cannot be recorded.
         """
         holds = (images.shape, images.stride(), images.dtype, labels.shape)
         if holds == self.recorded:
@@ -150,18 +152,18 @@ class CapturedStep:
         self.recorded = holds
 
     def forget(self) -> None:
-        """Lets go of graphs, buffers and gradients; the next call makes them anew."""
+        """Drops graphs, buffers and gradients; the next call makes new ones."""
         self.graphs, self.gradients, self.recorded = {}, [], ()
         self.images = self.labels = torch.empty(0)
         self.parts.optimizer.zero_grad(set_to_none=True)
 
     def check_place(self) -> None:
-        """Forgets graphs of weights that no longer lie where they lay (a callback put others in)."""
+        """Drops the graphs if weights have moved in memory, for example by a callback."""
         if self.recorded and self.capture and self.where != self._where():
             self.forget()
 
     def _part(self, first: bool, last: bool) -> None:
-        """One part of a step, all of which a graph holds."""
+        """One part of a step: what a graph records."""
         p = self.parts
         with p.autocast():
             logits = p.net(self.images)
@@ -178,8 +180,10 @@ class CapturedStep:
             self._update()
 
     def _update(self) -> None:
-        """Clipping and SGD, with the learning rates of the tensors. Nothing here waits for the
-        device: fused SGD passes over a step itself where the scaler found an overflow."""
+        """Clips and updates, with the learning rates as tensors.
+
+        Nothing waits for the device: fused SGD skips a step itself if the scaler found an overflow.
+        """
         p = self.parts
         groups = p.optimizer.param_groups
         if p.clip:
@@ -200,8 +204,10 @@ class CapturedStep:
                 group["lr"] = number
 
     def _record(self) -> None:
-        """Warms up on a stream of its own, records a graph for each kind of part, and puts back
-        weights, statistics, momentum, sums, scale and random state as they were."""
+        """Warms up on a new stream and records a graph for each kind of part.
+
+        Then it restores weights, statistics, momentum, sums, scale and random state.
+        """
         accumulate = self.parts.accumulate
         kinds = [(k == 0, k == accumulate - 1) for k in range(accumulate)]
         state = self._state()
@@ -231,7 +237,7 @@ class CapturedStep:
         self.graphs[key] = graph
 
     def _state(self) -> list[Tensor]:
-        """All that a step changes, gradients apart."""
+        """All that a step changes, except the gradients."""
         p = self.parts
         state = list(p.net.state_dict(keep_vars=True).values())
         for group in p.optimizer.param_groups:
@@ -240,6 +246,6 @@ class CapturedStep:
         return [t for t in (*state, p.loss_sum, p.loss_count, *scale) if isinstance(t, Tensor)]
 
     def _where(self) -> list[int]:
-        """Addresses of all that the graphs read and write, averages too."""
+        """Addresses of all that the graphs read and write, averaged weights included."""
         tensors = (*self._state(), *self.averaged.state_dict(keep_vars=True).values())
         return [t.data_ptr() for t in tensors]

@@ -1,4 +1,4 @@
-"""What a training checkpoint holds: each field of its type and in bounds, or one line that names it."""
+"""Checks the fields of a training checkpoint: their types and bounds."""
 
 import os
 from typing import Any
@@ -11,13 +11,15 @@ from fastscale.training.recipe import Recipe
 from fastscale.training.values import is_channels, is_error, is_plain, is_texts, is_whole
 
 MOST_STEPS = 10**12
-# that weights and counters are kept in
+# of weights and counters
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int64)
 
 
 def check_content(content: Any, where: str | os.PathLike) -> None:
-    """InputError unless it has the fields of a run's checkpoint, of their types: what reads them
-    need not look again."""
+    """InputError, naming the field, if `content` is not that of a run's checkpoint.
+
+    Code that reads a checkpoint need not check it again.
+    """
     settings = content.get("hyper_parameters") if isinstance(content, dict) else None
     if (
         not isinstance(settings, dict)
@@ -62,13 +64,13 @@ def check_content(content: Any, where: str | os.PathLike) -> None:
             raise InputError(f"{where}: {name!r} in its state_dict is {problem}")
     try:
         Recipe.from_dict(recipe, str(where))
-    except InputError as error:  # of a value it names the recipe only
+    except InputError as error:  # for a wrong value it names the recipe, not the file
         said = str(error).removeprefix(f"{where}: ")
         raise InputError(f"{where}: {said}") from None
 
 
 def _rules_of_origin(content: dict[str, Any]) -> dict[str, tuple[bool, str]]:
-    """Rules for what a checkpoint says of its run and its errors, all of which older ones lack."""
+    """Rules for a checkpoint's run, classes and errors, which older checkpoints lack."""
     own, errors = content.get("trained_with", {}), content.get("errors")
     rules = {"trained_with": (isinstance(own, dict) and is_plain(own), "settings by name")}
     own = own if isinstance(own, dict) else {}
@@ -93,8 +95,7 @@ def _rules_of_origin(content: dict[str, Any]) -> dict[str, tuple[bool, str]]:
 
 
 def flaw(value: object) -> str:
-    """What keeps a value from being a weight in memory, of a type that weights have; "" if nothing
-    does. Its numbers are not looked at."""
+    """Why a value cannot be a weight in memory; "" if it can. Its numbers are not checked."""
     if not isinstance(value, Tensor):
         return f"no tensor but {type(value).__name__}"
     if value.is_nested or value.layout is not torch.strided or value.device.type != "cpu":

@@ -1,8 +1,8 @@
-"""Checkpoints that are whole or absent, with their digest beside; read without running code.
+"""Writes and reads training checkpoints: complete or absent, with a digest, never running code.
 
 `last.ckpt.sha256` holds the digests of the last saves, newest first. It is written before the
-checkpoint takes its name, so whenever a process dies, one of its lines is of the file beside. Reading
-loads no Lightning, whose import takes longer than a prediction.
+checkpoint gets its name, so one of its lines matches the checkpoint whenever a process dies.
+Reading does not import Lightning, which would take longer than a prediction.
 """
 
 import hashlib
@@ -20,12 +20,14 @@ from fastscale.common import check_zip, read_text, whole_file, write_whole
 from fastscale.errors import InputError
 from fastscale.training.checkpoint_content import check_content
 
-DIGESTS = 8  # kept beside a checkpoint: more than processes that die one after another
+DIGESTS = 8  # kept beside a checkpoint: enough for several processes that die one after another
 
 
 def write_checkpoint(content: dict[str, Any], path: Path) -> None:
-    """Writes the checkpoint and its digest; until both are whole, those before stay. OSError where
-    the disk is full."""
+    """Writes the checkpoint and its digest; the old ones stay until both are complete.
+
+    OSError if the disk is full.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as file:
         hashed = _Hashed(file)
@@ -37,8 +39,11 @@ def write_checkpoint(content: dict[str, Any], path: Path) -> None:
 
 
 class _Hashed:
-    """A file that is hashed as it is written. `write` never raises: torch's writer is C++ and says
-    something else, or ends the process. What went wrong is in `error`."""
+    """A file that is hashed as it is written.
+
+    `write` never raises: torch's C++ writer would hide the error or end the process. It is kept in
+    `error` instead.
+    """
 
     def __init__(self, file: IO[bytes]):
         self.file, self.sha256 = file, hashlib.sha256()
@@ -54,17 +59,17 @@ class _Hashed:
         return len(data)
 
     def flush(self) -> None:
-        """Torch asks for it; the file is flushed when it is whole."""
+        """Does nothing: torch calls it, and the file is flushed when it is complete."""
 
 
 def digest_file(path: Path) -> Path:
-    """Where the digests of a checkpoint stand."""
+    """The file that holds the digests of a checkpoint."""
     return path.with_name(path.name + ".sha256")
 
 
 def _note_digest(path: Path, digest: str) -> None:
     before = _digests(path) or []
-    if not before and path.is_file():  # saved before there were digests
+    if not before and path.is_file():  # saved by a version without digests
         with open(path, "rb") as file:
             before = [_digest_of(file)]
     kept = list(dict.fromkeys([digest, *before]))[:DIGESTS]
@@ -72,7 +77,7 @@ def _note_digest(path: Path, digest: str) -> None:
 
 
 def _digests(path: Path) -> list[str] | None:
-    """The digests beside a checkpoint; None where there is no such file."""
+    """The digests beside a checkpoint; None if there is no such file."""
     with suppress(FileNotFoundError):
         return re.findall(r"^[0-9a-f]{64}$", read_text(digest_file(path), 4096), re.MULTILINE)
     return None
@@ -104,11 +109,11 @@ def checkpoint_path(path: str | os.PathLike) -> Path:
 def read_checkpoint(path: str | os.PathLike, prove: bool = True) -> dict[str, Any]:
     """A training checkpoint's content on the CPU, without running any code from it.
 
-    InputError if it is not one, or (with `prove`) does not match the digest beside it; a checkpoint
-    without one is older and is taken as it is.
+    InputError if it is not one, or (with `prove`) does not match the digest beside it. Older
+    checkpoints have no digest and are not checked.
     """
     path = checkpoint_path(path)
-    for last in (False, False, True):  # a run that goes on may save while this reads
+    for last in (False, False, True):  # a run that still trains may save while this reads
         digests = _digests(path) if prove else None
         with open(path, "rb") as file:
             if digests is None or _digest_of(file) in digests:
@@ -117,11 +122,11 @@ def read_checkpoint(path: str | os.PathLike, prove: bool = True) -> dict[str, An
         if last:
             raise InputError(
                 f"{path}: damaged, or not the file that was saved here: it does not match "
-                f"{digest_file(path).name} beside it; bring back the right one, or "
-                "`fastscale fit ... --restart` begins the run anew"
+                f"{digest_file(path).name} beside it; restore the right file, or "
+                "`fastscale fit ... --restart` trains the run from the start"
             )
     check_content(content, path)
-    # of an old spelling: the name that is compared with others
+    # names in an old spelling are brought into today's, to be compared with others
     for values, key in (
         (content["hyper_parameters"], "arch"),
         (content.get("trained_with"), "run"),
@@ -154,7 +159,7 @@ def _load(file: IO[bytes], path: Path) -> Any:
 
 
 def load_weights(module: nn.Module, weights: dict[str, Any], where: str | os.PathLike) -> None:
-    """Loads them all; InputError if they are another network's."""
+    """Loads all weights; InputError if they belong to another network."""
     try:
         module.load_state_dict(weights)
     except RuntimeError as error:

@@ -1,9 +1,9 @@
 """Classes by name: which output of a network belongs to which label of a data set.
 
-imagenet_classes.csv: the 1000 classes of ImageNet in the order of the outputs of every network
-trained on it, sorted by WordNet id; names from WordNet 3.0 (copyright 2006 Princeton University;
-its licence permits use, copies and changes for any purpose), in the edition that timm carries
-(Apache-2.0), the two that occur twice told apart by their second meaning.
+imagenet_classes.csv holds the 1000 classes of ImageNet, sorted by WordNet id: the order of the
+outputs of every network trained on it. The names are from WordNet 3.0 (copyright 2006 Princeton
+University; its licence permits use, copies and changes for any purpose) in timm's edition
+(Apache-2.0). Two names occur twice there; their second meaning tells them apart.
 """
 
 import csv
@@ -14,7 +14,7 @@ from pathlib import Path
 from fastscale.errors import InputError
 
 FILE = Path(__file__).with_name("imagenet_classes.csv")
-LISTED = 3  # names in a message
+LISTED = 3  # names that a message lists
 
 
 @cache
@@ -36,7 +36,7 @@ def imagenet_names() -> tuple[str, ...]:
 def outputs_of(wnids: Sequence[str]) -> tuple[int, ...]:
     """The output of each WordNet id (a folder name of ImageNet or Imagenette).
 
-    InputError for one that is not ImageNet's.
+    InputError for an id that ImageNet does not have.
 
     >>> outputs_of(("n01440764", "n15075141"))
     (0, 999)
@@ -45,13 +45,13 @@ def outputs_of(wnids: Sequence[str]) -> tuple[int, ...]:
     for wnid in wnids:
         if wnid not in number:
             raise InputError(
-                f"{wnid!r} is no class of ImageNet; its classes are WordNet ids, as n01440764"
+                f"{wnid!r} is no class of ImageNet; its classes are WordNet ids like n01440764"
             )
     return tuple(number[wnid] for wnid in wnids)
 
 
 def _numbers(known: Sequence[str]) -> dict[str, int]:
-    """The output of every name, ImageNet's WordNet ids and English names being one."""
+    """The output of every name; ImageNet's WordNet ids and English names are equivalent."""
     number = {name: i for i, name in enumerate(known)}
     if tuple(known) == imagenet_names():
         number |= {wnid: i for i, wnid in enumerate(imagenet_wnids())}
@@ -61,7 +61,7 @@ def _numbers(known: Sequence[str]) -> dict[str, int]:
 
 
 def outputs_by_name(known: Sequence[str], there: Sequence[str]) -> tuple[int, ...] | None:
-    """The output of each class of `there`; None unless `known` has every one, each under one name.
+    """The output of each class of `there`; None unless `known` has each of them, under one name.
 
     >>> outputs_by_name(("cat", "dog", "fox"), ("fox", "cat"))
     (2, 0)
@@ -74,18 +74,18 @@ def outputs_by_name(known: Sequence[str], there: Sequence[str]) -> tuple[int, ..
 def match_classes(
     known: Sequence[str] | None, outputs: int, there: Sequence[str], where: object, data: str
 ) -> tuple[tuple[int, ...], str]:
-    """(the output of each label of the data set, a line that says how they differ, or "").
+    """(the output of each label of the data set, a line that says how the classes differ or "").
 
-    `known`: the names of the network's `outputs` outputs, None where nobody told them: then only
-    the counts can be compared. `there`: the data set's names by label. ImageNet's WordNet ids and
-    its English names are one. InputError for a name that the network does not know, or another
-    count where it has no names.
+    `known`: names of the network's `outputs` outputs; None if unknown, when only the counts can be
+    compared. `there`: the data set's names by label. ImageNet's WordNet ids and English names are
+    equivalent. InputError for a name that the network does not know, or, without names, another
+    count.
     """
     same = tuple(range(outputs))
     if known is None:
         if len(there) != outputs:
             raise InputError(f"{where}: trained for {outputs} classes, but {data} has {len(there)}")
-        line = f"{where}: names no classes: those of {data} are taken in their order there"
+        line = f"{where}: names no classes: the order of those of {data} is used"
         return same, line
     if tuple(there) == tuple(known):
         return same, ""
@@ -107,4 +107,4 @@ def match_classes(
     if len(found) < outputs:
         line = f"{data}: has {len(found)} of the {outputs} classes of {where}: scored among all"
         return found, f"{line} {outputs} outputs"
-    return found, f"{data}: its classes are in another order than those of {where}: taken by name"
+    return found, f"{data}: its classes are ordered unlike those of {where}: matched by name"

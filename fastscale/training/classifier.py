@@ -1,6 +1,7 @@
-"""ImageClassifier: the LightningModule around any arch, following a recipe; raw and averaged weights are both evaluated.
+"""ImageClassifier: the LightningModule that trains any arch by a recipe.
 
-No host sync in a step: losses and metrics accumulate on the device and are read at the end of an epoch.
+Raw and averaged (EMA) weights are both evaluated. No step waits for the device: losses and metrics
+accumulate there and are read at the end of an epoch.
 """
 
 import copy
@@ -31,12 +32,11 @@ PAPER = Recipe()
 
 
 class ImageClassifier(Scored):
-    """`arch`: a network's name (`regnety-500mf.dWr-x4`); `mean`, `std` per RGB channel on the scale 0 to 255;
-    `definition`: of a network that its name does not say to others; `weights`: the name or path of
-    trained ones to start from, which `start_from` puts in.
+    """Takes uint8 (N, 3, H, W) RGB images and int64 (N,) labels; normalises on the device.
 
-    Takes batches of uint8 (N, 3, H, W) RGB images and int64 (N,) labels; they are normalised on the
-    device.
+    `arch`: a network's name (`regnety-500mf.dWr-x4`). `definition`: the fields of a network that
+    other programs do not know by its name. `mean`, `std`: per RGB channel, 0 to 255. `weights`:
+    name or path of trained weights to start from; `start_from` loads them.
     """
 
     def __init__(
@@ -59,20 +59,20 @@ class ImageClassifier(Scored):
         self.weights = weights
         self.ema = copy.deepcopy(self.net).requires_grad_(False).eval()
         self.criterion = nn.CrossEntropyLoss(label_smoothing=self.recipe.label_smoothing)
-        self.train_loss = MeanMetric(
-            nan_strategy="disable"
-        )  # its check for NaN would wait for the device
-        self.bad_losses = 0  # readings in a row that were no numbers
+        # without the check for NaN, which would wait for the device
+        self.train_loss = MeanMetric(nan_strategy="disable")
+        self.bad_losses = 0  # readings in a row that were not finite
         self.rate = 0.0  # learning rate of the last step
-        self.read_loss: float | None = None  # the last one that was read from the device
-        self.epoch_loss: float | None = None  # of the last whole epoch
-        self.trained_with: dict[
-            str, Any
-        ] = {}  # data source and classes, loader and precision of the run, for its checkpoint
+        self.read_loss: float | None = None  # the last loss that was read from the device
+        self.epoch_loss: float | None = None  # of the last complete epoch
+        # for the checkpoint: the run's data source, classes, loader and precision
+        self.trained_with: dict[str, Any] = {}
 
     def start_from(self, start: Start, classes: Sequence[str], data: str) -> str:
-        """Takes trained weights and their normalisation (see starting.py), before anything is
-        trained; says in words what it took. `classes` of `data`, by label."""
+        """Loads trained weights and their normalisation (see starting.py) before training.
+
+        Returns a text that says what was loaded. `classes`: of `data`, by label.
+        """
         taken = load_start(self.net, self.arch, start, classes, data)
         self.ema.load_state_dict(self.net.state_dict())
         self.recipe = replace(self.recipe, initial=start.digest)
@@ -81,7 +81,7 @@ class ImageClassifier(Scored):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Plain values that build this module again: `ImageClassifier(**settings)`."""
+        """Plain values that rebuild this module: `ImageClassifier(**settings)`."""
         defined = own_definition(self.arch)
         return {
             **({"definition": defined} if defined else {}),
@@ -94,26 +94,27 @@ class ImageClassifier(Scored):
         }
 
     def setup(self, stage: str) -> None:
-        """Compiles the inner network in place, so that state-dict keys stay clean."""
+        """Compiles the inner network in place, which leaves the state-dict keys as they are."""
         if self.recipe.compile and stage == "fit":
             self.net.compile()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Settings as plain values: the checkpoint loads with weights_only=True."""
+        """Adds settings as plain values, so that the checkpoint loads with weights_only=True."""
         checkpoint[self.CHECKPOINT_HYPER_PARAMS_KEY] = self.settings
         checkpoint["trained_with"] = self.trained_with
         measured = self.measured_at == self.trainer.global_step
         checkpoint["errors"] = self.errors if measured else {}
         checkpoint["epoch_loss"] = self.epoch_loss
-        with self.train_loss.sync_context():  # over all processes, of an epoch under way
+        with self.train_loss.sync_context():  # the loss so far, over all processes
             checkpoint["train_loss"] = [
                 float(self.train_loss.mean_value),
                 float(self.train_loss.weight),
             ]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """The loss of the epoch before, and of the one under way: one process has all of it."""
+        """Restores the loss of the last epoch and of the current one."""
         self.epoch_loss = checkpoint.get("epoch_loss")
+        # saved as the sum over all processes, so that only the first one takes it
         total, count = (
             checkpoint.get("train_loss", [0.0, 0.0]) if self.global_rank == 0 else (0.0, 0.0)
         )
@@ -126,28 +127,30 @@ class ImageClassifier(Scored):
         return self.net(images)
 
     def on_train_start(self) -> None:
-        """Tells the loader where a resumed run goes on: it is made before that is known, and starts with its first batch."""
+        """Tells the loader where a resumed run continues.
+
+        The loader is made before that is known and would start with its first batch.
+        """
         loader: Any = self.trainer.train_dataloader
         loader.next_epoch = self.current_epoch
         if self.trainer.fit_loop.restarting:  # within an epoch
             done = self.trainer.fit_loop.epoch_loop.batch_progress.current.ready
             if done < self.trainer.num_training_batches:
                 loader.first_batch = done
-            else:  # stopped in the validation after its last batch: the next loop is the next epoch
+            else:  # stopped in the validation after its last batch: the next epoch follows
                 loader.next_epoch += 1
 
     def begin_part(self, batch_idx: int) -> Mix:
-        """Notes the learning rate of a batch's step and draws how the batch is mixed."""
+        """Notes the learning rate of the batch's step and draws how the batch is mixed."""
         self.rate = float(self.trainer.optimizers[0].param_groups[0]["lr"])
         part = self.global_step * self.recipe.accumulate + batch_idx % self.recipe.accumulate
-        if (
-            self.recipe.drop_path
-        ):  # what it drops is a function of seed, step and process, as all else that is random
+        # like all else that is random, what drop path drops depends on seed, step and process only
+        if self.recipe.drop_path:
             torch.manual_seed(hash((self.seed, part, self.global_rank)) % 2**63)
         return draw_mix(self.recipe, self.seed, part)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Loss of a batch, mixed where the recipe says so."""
+        """The loss of a batch, mixed if the recipe says so."""
         images, labels = batch
         images, share = apply_mix(images, self.begin_part(batch_idx))
         loss = mixed_loss(self.criterion, self.net(images), labels, share)
@@ -157,23 +160,28 @@ class ImageClassifier(Scored):
     def optimizer_step(
         self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None
     ) -> None:
-        """A step, with the average that is due after it: here, and not at the batch's end, it is
-        part of the step before anything is saved."""
+        """Updates the weights, then the averaged ones if that is due.
+
+        Done here rather than at the batch's end, so that a checkpoint never lies between the two.
+        """
         super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
         weight = self.due_average(epoch, batch_idx)
         if weight is not None:
             update_ema(self.ema, self.net, weight)
 
     def due_average(self, epoch: int, batch_idx: int) -> float | None:
-        """With which weight the average takes the weights after this step, if it does: after an
-        epoch's first step and every `ema_every`-th from there, as in the authors' code."""
+        """The weight of the averaged weights' update after this step; None if none is due.
+
+        One is due after an epoch's first step and every `ema_every` steps from there, as in the
+        authors' code.
+        """
         step = batch_idx // self.recipe.accumulate
         due = self.recipe.ema_rate > 0 and step % self.recipe.ema_every == 0
         return ema_weight(self.recipe, epoch) if due else None
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Shows loss and rate every `log_every_n_steps`, the only wait for the device."""
-        if (batch_idx + 1) % self.recipe.accumulate:  # no step was made
+        """Logs loss and rate every `log_every_n_steps` steps: the only wait for the device."""
+        if (batch_idx + 1) % self.recipe.accumulate:  # the step is not complete
             return
         if self.global_step % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
             loss = float(self.over_processes(outputs["loss"])) * self.recipe.accumulate
@@ -189,9 +197,10 @@ class ImageClassifier(Scored):
         return cast(Tensor, self.trainer.strategy.reduce(value.detach().clone(), reduce_op="mean"))
 
     def check(self, loss: float) -> None:
-        """RunError for a loss that is not a number any more; all processes find it at the same step.
+        """RunError if the loss is not finite; all processes find that at the same step.
 
-        In float16 only for the second such reading in a row: the gradient scaler passes over a step whose values overflowed.
+        In float16 only for the second such reading in a row: the gradient scaler skips a step whose
+        values overflowed.
         """
         self.bad_losses = 0 if math.isfinite(loss) else self.bad_losses + 1
         if self.bad_losses > self.float16:
@@ -207,21 +216,21 @@ class ImageClassifier(Scored):
         return self.trainer.precision == "16-mixed"
 
     def on_train_epoch_end(self) -> None:
-        """One read of the epoch's mean loss."""
+        """Reads the epoch's mean loss once."""
         loss = self.train_loss.compute()
         self.epoch_loss = float(loss)
-        if not self.float16:  # one step that was passed over spoils the mean
+        if not self.float16:  # there, a single skipped step spoils the mean
             self.check(self.epoch_loss)
         self.log_dict({"train_loss": loss, "learning_rate": self.rate})
         self.train_loss.reset()
 
     @property
     def epochs(self) -> int:
-        """Epochs of this trainer: the recipe's, fewer for a run that ended early."""
+        """Epochs of this trainer: the recipe's, or fewer for a run that ended early."""
         return self.trainer.max_epochs or self.recipe.epochs
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """SGD and its schedule, stepped every epoch or every step as the recipe says."""
+        """SGD and its schedule, which moves every epoch or every step as the recipe says."""
         optimizer = sgd(self.net, self.recipe, weight_decay(self.recipe, self.arch))
         per_epoch = self.recipe.lr_every == "epoch"
         steps = (

@@ -1,10 +1,9 @@
-"""How long a GPU works on training steps, by its own events: read when they have passed, never
-waited for within an epoch.
+"""Measures how long a GPU works on training steps, by CUDA events that are never waited for.
 
-A step that is a CUDA graph runs without gaps, so its events say how long the device works. A step
-that the host launches piece by piece may leave the device idle between two pieces, which the events
-around it cannot see. So one such step of an epoch is held back on the device until the host has
-launched all of it; what it takes then is taken for all of them.
+A step that is a CUDA graph runs without gaps, so the events around it give the device time. A step
+launched kernel by kernel may leave the device idle in between, which events cannot see. So one
+such step of each epoch is held back on the device until the host has launched all of it, and its
+time stands for all steps.
 """
 
 import time
@@ -13,13 +12,13 @@ from typing import Any
 
 import torch
 
-HELD_BACK = 10  # which batch of an epoch
-LONGER = 1.5  # than the launch before: so long is the step held back
+HELD_BACK = 10  # the batch of an epoch that is held back
+LONGER = 1.5  # it is held back this many times as long as the last launch took
 CLOCK = 2e9  # cycles a second of a GPU, at most
 
 
 class DeviceMeter:
-    """`begin()` and `end()` around every step; `busy()` in seconds of those that are over."""
+    """Call `begin()` and `end()` around every step; `busy()` sums the steps that are over."""
 
     def __init__(self) -> None:
         self.under_way: deque[tuple[Any, Any, bool]] = deque()
@@ -30,14 +29,14 @@ class DeviceMeter:
         self.held = False
 
     def begin(self, hold_back: bool = False) -> None:
-        """Here the device begins with a step; `hold_back`: not before the host has launched it."""
+        """Marks the start of a step; `hold_back`: the device waits until all of it is launched."""
         self.held = hold_back
         if hold_back:
             torch.cuda._sleep(int(self.launch * LONGER * CLOCK))
         self.start, self.began = self._mark(), time.perf_counter()
 
     def end(self) -> None:
-        """Here it has done it."""
+        """Marks the end of a step."""
         if self.start is not None:
             self.launch = time.perf_counter() - self.began
             self.under_way.append((self.start, self._mark(), self.held))
@@ -60,6 +59,6 @@ class DeviceMeter:
                 self.alone = seconds
 
     def busy(self) -> float:
-        """Seconds in which the device worked on the steps that are over."""
+        """Seconds that the device worked on the steps that are over."""
         self._read()
         return self.seconds if self.alone is None else min(self.seconds, self.alone * self.steps)

@@ -1,4 +1,4 @@
-"""What ends a run that was started, in one line, with what remains of it."""
+"""Turns whatever ends a run into one line that says what remains of the run."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ from fastscale.training.stopping import Stopped, Stopping
 
 @contextmanager
 def stop_first(stopping: Stopping) -> Iterator[None]:
-    """Where `Stopped` was raised while a worker was being started, what this broke may hide it."""
+    """Raises `Stopped` again if another error hides it, such as that of a half-started worker."""
     try:
         yield
     except Exception as error:
@@ -28,7 +28,7 @@ def stop_first(stopping: Stopping) -> Iterator[None]:
 def in_one_line(
     folder: RunFolder, recipe: Recipe, stopping: Stopping, callback: RunCheckpoint
 ) -> Iterator[None]:
-    """Turns what ends a run in the block into one line, with what remains of the run."""
+    """Turns an error in the block into InputError or RunError, with the last good checkpoint."""
     path = folder.checkpoint
     try:
         with stop_first(stopping):
@@ -49,7 +49,7 @@ def in_one_line(
         if callback.loading:
             raise InputError(
                 f"{path}: damaged: training cannot go on from it ({type(error).__name__}: "
-                f"{error!s:.100}); give --restart to begin this run anew"
+                f"{error!s:.100}); give --restart to train this run from the start"
             ) from error
         raise
     except OSError as error:  # a full disk, a limit

@@ -36,7 +36,7 @@ from fastscale.training.trainer_cli import TrainerCLI, final_errors, run_config
 
 
 class ByName(ImageClassifier):
-    """An ImageClassifier whose labels are a data set's, and whose outputs are a checkpoint's.
+    """An ImageClassifier for a data set whose labels differ from the checkpoint's outputs.
 
     `outputs` (labels,) int64: the output of each label.
     """
@@ -50,7 +50,7 @@ class ByName(ImageClassifier):
     def on_after_batch_transfer(
         self, batch: tuple[Tensor, Tensor], dataloader_idx: int
     ) -> tuple[Tensor, Tensor]:
-        """As in training, with the labels' outputs for the labels."""
+        """As in training, with each label replaced by its output."""
         images, labels = super().on_after_batch_transfer(batch, dataloader_idx)
         return images, self.outputs[labels]
 
@@ -60,9 +60,9 @@ def evaluate(
 ) -> dict[str, float]:
     """Errors in % of a `.ckpt` file or a run's folder on the validation images of `source`.
 
-    `source` None: what it was trained on. `weights`: raw, ema, or auto, which is all it has.
-    `arguments` are LightningCLI's. InputError for a file that is no run's checkpoint, or data of
-    classes that it does not know. Other data than it was trained on are said in a line.
+    `source` None: the data that it was trained on. `weights`: raw, ema, or auto (all it has).
+    `arguments`: LightningCLI's. InputError for a file that is no run's checkpoint, or for classes
+    that it does not know. A line on stderr says if the data are not those of its training.
     """
     check_choice(weights)
     content = read_checkpoint(checkpoint)
@@ -82,7 +82,7 @@ def evaluate(
         lambda data: say_other_data(own, data, checkpoint),
     )
     if weights == "auto":
-        # what `predict` and the others take does not depend on what it is evaluated on here
+        # the weights that `predict` and others use do not depend on the data of this evaluation
         recorded = recorded_errors(content, Path(checkpoint))
         say_apart(recorded or errors, better_weights(recorded, averaged), checkpoint)
         return errors
@@ -99,10 +99,10 @@ def errors_of(
     where: str | os.PathLike,
     prepare: Callable[[ImageData], object] = lambda data: None,
 ) -> dict[str, float]:
-    """Errors in % of `ImageClassifier(**settings)` with these weights.
+    """Errors in % of `ImageClassifier(**settings)` with the weights of `state_dict`.
 
-    `own`: source, classes, loader and precision that it was trained with. `prepare` sees the data
-    before they are used: to check them, or to set `val_indices`. Classes are matched by name.
+    `own`: source, classes, loader and precision of its training. `prepare` is called with the data
+    before they are used, to check them or to set `val_indices`. Classes are matched by name.
     """
     end_with_parent()
     quiet()
@@ -113,7 +113,7 @@ def errors_of(
     classes = settings["num_classes"]
     learned = sum(v.numel() for k, v in state_dict.items() if _learned(k))
     if learned != (params := complexity(arch, num_classes=classes).params):
-        # before it is built: a file of a few bytes can name a network of any size
+        # checked before it is built: a file of a few bytes can name a network of any size
         raise InputError(
             f"{where}: holds {learned:,} parameters, {arch.name} with {classes} classes has "
             f"{params:,}: its weights are not those of the network it names"
@@ -123,7 +123,7 @@ def errors_of(
     config["trainer"]["precision"] = own.get("precision") or recipe.precision
     if source is None:
         loader = own.get("loader") or "auto"
-        # they show the same validation pixels, and resident images must fit into the memory
+        # both show the same validation pixels, and resident images must fit into memory
         config["data"]["loader"] = "ffcv" if loader == "resident" else loader
         with suppress(InputError):  # opening the images reports what is wrong with them
             keep_split(config["data"]["source"], value_of("--data.data_dir", arguments))
@@ -153,12 +153,12 @@ def _learned(name: str) -> bool:
 
 
 def say_other_data(own: Mapping[str, Any], data: ImageData, where: object) -> None:
-    """A line on stderr where the data, or the form they are stored in, are not those of `own`."""
+    """Prints a line on stderr if the data, or how they are stored, differ from those of `own`."""
     if not data.same_data(own.get("data_hash")):
         then = f" ({own['data']})" if own.get("data") else ""
         say_once(
-            f"{where}: evaluated on {data.data_name}: other images, labels or another stored form "
-            f"than it was trained on{then}"
+            f"{where}: evaluated on {data.data_name}: images, labels or stored form differ from "
+            f"those it was trained on{then}"
         )
     elif "stored" in own and (own["stored"] or {}) != data.stored:
         say_once(

@@ -1,4 +1,4 @@
-"""The part of the LightningModule that takes a loader's batches to the device and normalises them."""
+"""The part of the LightningModule that moves batches to the device and normalises them."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,8 +13,10 @@ from fastscale.training.recipe import Recipe
 
 
 class Fed(pl.LightningModule):
-    """Takes uint8 (N, 3, H, W) RGB batches, in the layout that its recipe says; `mean`, `std` per
-    channel on the scale 0 to 255."""
+    """Takes uint8 (N, 3, H, W) RGB batches in the recipe's memory layout.
+
+    `mean`, `std`: per channel, on the scale 0 to 255.
+    """
 
     image_mean: Tensor
     image_std: Tensor
@@ -28,25 +30,25 @@ class Fed(pl.LightningModule):
         super().__init__()
         self.recipe = recipe
         self.set_normalisation(mean, std)
-        self.feeder: Feeder | None = None  # of a GPU
+        self.feeder: Feeder | None = None  # on a GPU only
 
     def set_normalisation(
         self, mean: tuple[float, float, float], std: tuple[float, float, float]
     ) -> None:
-        """Of the images that the network takes, per channel on the scale 0 to 255."""
+        """Sets mean and std of the images, per channel on the scale 0 to 255."""
         self.mean, self.std = tuple(mean), tuple(std)
         for name, value in (("image_mean", self.mean), ("image_std", self.std)):
             self.register_buffer(name, channel_values(value), persistent=False)
 
     @property
     def memory_format(self) -> torch.memory_format:
-        """Of the network and of its batches: one setting for both."""
+        """The layout of the network and of its batches: one setting for both."""
         return memory_format(self.recipe.layout)
 
     def transfer_batch_to_device(
         self, batch: Any, device: torch.device, dataloader_idx: int
     ) -> tuple[Tensor, Tensor]:
-        """To a GPU while it works on what it had before; elsewhere as Lightning does."""
+        """Copies to a GPU while it works on the last batch; elsewhere as Lightning does."""
         if device.type != "cuda":
             return super().transfer_batch_to_device(batch, device, dataloader_idx)
         return self._take(batch, device, self._loader())
@@ -57,20 +59,19 @@ class Fed(pl.LightningModule):
         return self.feeder.take(batch, loader)
 
     def _loader(self) -> Any:
-        """The loader of the loop that runs."""
+        """The loader of the current loop."""
         trainer = self.trainer
         return trainer.train_dataloader if trainer.training else trainer.val_dataloaders
 
     def on_after_batch_transfer(
         self, batch: tuple[Tensor, Tensor], _dataloader_idx: int
     ) -> tuple[Tensor, Tensor]:
-        """uint8 RGB -> normalised float, in the network's layout, on the device; what came through
-        the feeder is that already."""
+        """uint8 RGB -> normalised float in the network's layout; the feeder has done so already."""
         images, labels = batch
         return (self.normalise(images) if images.dtype == torch.uint8 else images), labels
 
     def fed(self, loader: Any) -> Iterator[Tensor]:
-        """A loader's images as a step gets them, outside of Lightning's loops."""
+        """A loader's images as a step receives them, for use outside Lightning's loops."""
         for batch in loader:
             if self.device.type == "cuda":
                 self.keep_pace()
@@ -79,7 +80,7 @@ class Fed(pl.LightningModule):
                 yield self.normalise(batch[0].to(self.device))
 
     def keep_pace(self) -> None:
-        """Where a step begins: the host waits if it is too far ahead of a GPU."""
+        """Called where a step begins: the host waits if it is too far ahead of a GPU."""
         if self.feeder is not None:
             self.feeder.keep_pace()
 

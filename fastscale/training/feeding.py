@@ -1,9 +1,8 @@
-"""How batches get to a GPU: copied and normalised on a stream of their own, while the step before
-still runs.
+"""Copies batches to a GPU and normalises them on a separate stream, while the last step still runs.
 
-A loader whose batches lie in memory that it fills again has `copied(images, event)`: it is called
-when a batch's copy has begun, and the memory may be filled once the event is done. Memory that torch
-has pinned needs no such word.
+A loader that reuses the memory of its batches has a method `copied(images, event)`. It is called
+when a batch's copy has begun, and the memory may be reused once the event is done. Memory that
+torch has pinned does not need this.
 """
 
 from collections import deque
@@ -13,17 +12,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-AHEAD = 2  # batches that the host may be ahead of the device: more would only hold memory
+AHEAD = 2  # batches that the host may be ahead of the device; more would only take memory
 
 
 def channel_values(values: Sequence[float], device: Any = None) -> Tensor:
-    """(1, 3, 1, 1) float32 of a number for each channel."""
+    """A number for each channel as (1, 3, 1, 1) float32."""
     return torch.tensor(values, dtype=torch.float32, device=device).view(1, 3, 1, 1)
 
 
 def normalised(images: Tensor, mean: Tensor, std: Tensor, layout: torch.memory_format) -> Tensor:
-    """(N, 3, H, W) on the scale 0 to 255 -> mean 0, std 1 over the data set, in the layout; `mean`
-    and `std` as `channel_values` gives them."""
+    """(N, 3, H, W) on the scale 0 to 255 -> mean 0, std 1 over the data set, in `layout`.
+
+    `mean`, `std`: as `channel_values` returns them.
+    """
     last = torch.channels_last
     if images.device.type == "cpu" and layout == last and images.is_contiguous(memory_format=last):
         return _normalised_rows(images.permute(0, 2, 3, 1), mean, std).permute(0, 3, 1, 2)
@@ -31,8 +32,10 @@ def normalised(images: Tensor, mean: Tensor, std: Tensor, layout: torch.memory_f
 
 
 def _normalised_rows(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-    """The same numbers of (N, H, W, 3), contiguous: a value for each place in a row, where one for
-    each channel would leave a CPU with vectors of three, at a tenth of the speed."""
+    """The same for contiguous (N, H, W, 3), with a mean and a std for each place in a row.
+
+    With one for each channel a CPU would work on vectors of three, at a tenth of the speed.
+    """
     n, h, w, c = images.shape
     means, stds = (x.view(1, c).repeat(1, w) for x in (mean, std))
     rows = images.reshape(n * h, w * c).to(mean.dtype, copy=True)
@@ -40,7 +43,7 @@ def _normalised_rows(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
 
 
 class Feeder:
-    """`prepare`: what is done on `device` with images that came there as uint8."""
+    """`prepare`: is called with uint8 images that have arrived on `device`."""
 
     def __init__(self, device: torch.device, prepare: Callable[[Tensor], Tensor]):
         self.device, self.prepare = device, prepare
@@ -49,10 +52,12 @@ class Feeder:
         self.begun: deque[Any] = deque()  # events before the last batches' steps
 
     def take(self, batch: Any, loader: Any = None) -> tuple[Tensor, Tensor]:
-        """(images prepared, labels) of a `loader`'s batch of pinned memory, on the device; the host
-        does not wait for it, the device's own stream does."""
+        """(prepared images, labels) on the device, of a `loader`'s batch in pinned memory.
+
+        The host does not wait for them; the device's main stream does.
+        """
         images, labels = batch
-        if images.device.type == self.device.type:  # a resident loader's, made on this stream
+        if images.device.type == self.device.type:  # from a resident loader, made on this stream
             return self.prepare(images), labels.to(self.device)
         with torch.cuda.stream(self.stream):
             pixels = images.to(self.device, non_blocking=True)
@@ -69,8 +74,10 @@ class Feeder:
         return images, labels
 
     def keep_pace(self) -> None:
-        """The host waits here if it is more than `AHEAD` steps ahead; others may use the
-        interpreter meanwhile. Called where a step begins, so that it is no wait for data."""
+        """The host waits here if it is more than `AHEAD` steps ahead; other threads keep running.
+
+        Called where a step begins, so that this is not counted as waiting for data.
+        """
         mark = torch.cuda.Event()
         mark.record()
         self.begun.append(mark)

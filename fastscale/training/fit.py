@@ -1,5 +1,4 @@
-"""`fastscale fit`: one run, from its name to its record; it resumes by itself where it was
-interrupted."""
+"""`fastscale fit`: one run, from its name to its record; an interrupted run resumes by itself."""
 
 import sys
 from collections.abc import Callable
@@ -43,7 +42,7 @@ from fastscale.training.step_loop import StepLoop
 from fastscale.training.stopping import Stopped, Stopping
 from fastscale.training.trainer_cli import TrainerCLI, run_config
 
-CHECKPOINT_EVERY = 60.0  # seconds at least between two checkpoints within an epoch
+CHECKPOINT_EVERY = 60.0  # seconds between two checkpoints within an epoch (see RunCheckpoint)
 
 
 def fit(
@@ -55,14 +54,15 @@ def fit(
     cuda_graph: str = "auto",
     opener: Opener | None = None,
 ) -> Record:
-    """Trains `run` (or what `--config` in `arguments` says) and returns its record; a finished
-    run's record is returned as it is.
+    """Trains `run` (or what `--config` in `arguments` says) and returns its record.
 
-    `arguments` are LightningCLI's. `checkpoint_every`: seconds (see RunCheckpoint). `cuda_graph`:
-    auto, on or off (see StepLoop), no part of what the run is. `opener`: finds the weights that
-    `--model.weights` names. InputError for an unusable name,
-    setting or data set, or a folder that holds another run; RunError for a run that could not go
-    on. SystemExit 128 and the number of a signal that ended it (130: Ctrl-C), when all is saved.
+    A finished run is not trained again. `arguments`: LightningCLI's. `checkpoint_every`: seconds
+    (see RunCheckpoint). `cuda_graph`: auto, on or off (see StepLoop); not part of the run's
+    identity. `opener`: finds the weights that `--model.weights` names.
+
+    InputError for an unusable name, setting or data set, or a folder that holds another run.
+    RunError for a run that failed. SystemExit with 128 plus the number of the signal that ended it
+    (130: Ctrl-C), after all is saved.
     """
     stopping = Stopping()
     with one_speaks(), stopping.listening():
@@ -78,7 +78,7 @@ def fit(
 
 
 class _Run:
-    """A run of which name, settings and data are known to be usable."""
+    """A run whose name, settings and data have been checked."""
 
     def __init__(
         self,
@@ -91,7 +91,8 @@ class _Run:
         opener: Opener | None = None,
     ) -> None:
         self.stopping, self.restart, self.first = stopping, restart, speaks()
-        self.cuda_graph, self.begun = cuda_graph, False  # begun before, whatever was saved
+        self.cuda_graph = cuda_graph
+        self.begun = False  # whether an earlier process began it, with or without a checkpoint
         _write_first(arguments)
         config = _config(run, arguments)
         self.cli = TrainerCLI(config, arguments)
@@ -104,12 +105,12 @@ class _Run:
             name = RunName(network, named or config["model"]["recipe"]["name"])
         if name.network.name != arch:
             raise InputError(
-                f"--run {run} is of {name.network}, --model.arch says {arch}: give one of them"
+                f"--run {run} names {name.network}, --model.arch names {arch}: give one of them"
             )
         ancestry = self._start(opener)
         check_trainer(self.options)
         check_processes(self.options)
-        self.data.share_of(1)  # a batch larger than the data is said before anything is written
+        self.data.share_of(1)  # refuses a batch larger than the data before anything is written
         self.store = RecordStore(Path(runs_dir) / "records.jsonl")
         self.folder = RunFolder(runs_dir, name, self.module.seed)
         if not restart and isinstance(self.data, ImageData):
@@ -131,10 +132,10 @@ class _Run:
         }
 
     def _start(self, opener: Opener | None) -> dict[str, Any]:
-        """Puts trained weights into the network, where some are named; what is known of them."""
+        """Loads the trained weights to start from, if any; returns what is known of them."""
         module, data = self.module, self.data
         if module.recipe.initial:
-            raise InputError("recipe.initial follows from --weights: leave it out and give that")
+            raise InputError("recipe.initial follows from --weights: use --weights instead")
         if module.weights is None or opener is None:
             check_start(module.recipe)
             return {}
@@ -144,7 +145,7 @@ class _Run:
         return start.ancestry
 
     def fit(self, checkpoint_every: float) -> Record:
-        """Trains it, or resumes, or returns the record that is there."""
+        """Trains or resumes the run, or returns the record of a finished one."""
         with self.folder.locked() if self.first else nullcontext():
             if self.first:
                 self.store.check()
@@ -155,9 +156,9 @@ class _Run:
                 self.module.arch.name, recipe.digest, self.data.data_name, self.same_data
             )
             if found is not None:
-                if self.first:  # it may have died between the two
+                if self.first:  # the process may have died between folder and store
                     self.store.append(found)
-                print(f"{self.folder.path}: finished before; --restart trains it anew")
+                print(f"{self.folder.path}: finished before; --restart trains it again")
                 return found
             if self.first:
                 write_whole(self.folder.path / "config.yaml", self.cli.saved_config())
@@ -170,7 +171,10 @@ class _Run:
             if content is not None:
                 self._check_resumed(content, trainer, steps)
             elif self.begun:
-                tell(f"{self.folder.path}: begun before, nothing was saved: from the first step")
+                tell(
+                    f"{self.folder.path}: begun before without a checkpoint: "
+                    "starts from the first step"
+                )
             lost = loss_is_said(lambda: kept(self.folder.checkpoint))
             with (
                 named_as_parent(),
@@ -191,7 +195,8 @@ class _Run:
                 self.folder.run, trainer, self.module, self.data, self.cli.speed.summary(), steps
             )
             if self.first:
-                self.folder.finish(record)  # first: the store is brought up to it, not the reverse
+                # the folder first: a run that dies here appends its record at the next start
+                self.folder.finish(record)
                 self.store.append(record)
         return record
 
@@ -220,7 +225,7 @@ class _Run:
             ],
             plugins=own_cluster(),
             default_root_dir=self.folder.path,
-            # a run that ended early has no more epochs to make
+            # a run that ended early has no more epochs to train
             **({"max_epochs": content["epoch"] + 1} if content is not None and ended else {}),
         )
         loop = StepLoop(trainer, self.module, self.cuda_graph)
@@ -229,17 +234,19 @@ class _Run:
         return trainer
 
     def _bar(self) -> list[ProgressBar]:
-        """Ours, where there is to be one and the user brings none."""
+        """Our progress bar, if one is wanted and the user brings none."""
         theirs = self.cli.config_init["trainer"].get("callbacks") or []
         if not self.options["enable_progress_bar"]:
             return []
         return [] if any(isinstance(c, ProgressBar) for c in theirs) else [Bar(self.cli.speed)]
 
     def _steps(self, trainer: Trainer) -> int:
-        """Steps of an epoch. What is left of one is dropped: Lightning would make a step of it,
-        with a part of the loss."""
+        """Steps of an epoch.
+
+        An incomplete step at its end is dropped: Lightning would make it with a part of the loss.
+        """
         recipe, world = self.module.recipe, trainer.world_size
-        share = self.data.share_of(world)  # said before processes are started
+        share = self.data.share_of(world)  # an error is reported before processes are started
         steps = self.data.train_size // world // share // recipe.accumulate
         if steps < 1:
             raise InputError(
@@ -266,7 +273,7 @@ def _config(run: str | None, arguments: list[str]) -> dict[str, Any]:
         recipe = load_recipe(named) if named else _recipe_by_size(network, arguments)
         if recipe.data == PLACEHOLDER and value_of("--data.source", arguments) is None:
             raise InputError(
-                f"recipe {recipe.name} is for images of your own: say where they are, "
+                f"recipe {recipe.name} is for your own images: say where they are with "
                 "--data.source folder:PHOTOS"
             )
         return run_config(arch.name, recipe, definition=own_definition(arch))
@@ -278,7 +285,7 @@ def _config(run: str | None, arguments: list[str]) -> dict[str, Any]:
 
 
 def _write_first(arguments: list[str]) -> None:
-    """Writes the user's own images at their first use, with a line about it."""
+    """Writes the user's own images to a .beton file at their first use, and says so."""
     check_arguments(arguments)
     names = ("source", "data_dir", "loader")
     spec, data_dir, loader = (value_of(f"--data.{name}", arguments) for name in names)

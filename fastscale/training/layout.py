@@ -1,4 +1,4 @@
-"""Memory layout: one setting decides for network and batches together (design: layout is a measured choice)."""
+"""Memory layout: one setting for network and batches."""
 
 import torch
 from torch import nn
@@ -7,10 +7,11 @@ LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channel
 
 
 def resolve_layout(layout: str) -> str:
-    """The layout that "auto" means: channels_last.
+    """The layout to use: channels_last for "auto".
 
-    Measured on CPUs (scripts/measure_settings.py): 1.2 to 1.8 times the images/s of contiguous for the tiny RegNetY and its scaled
-    networks. Not measured on GPUs yet; there it is what cuDNN's tensor-core kernels work in.
+    On CPUs that is 1.2 to 1.8 times as fast as contiguous for the tiny RegNetY and its scaled
+    networks (scripts/measure_settings.py). It is not measured on GPUs yet; cuDNN's tensor-core
+    kernels work in it.
     """
     return "channels_last" if layout == "auto" else layout
 
@@ -22,4 +23,4 @@ def memory_format(layout: str) -> torch.memory_format:
 
 def to_layout(net: nn.Module, layout: str) -> None:
     """Puts the network's weights in a layout, in place."""
-    net.to(memory_format=memory_format(layout))  # type: ignore[call-overload]  # torch's stubs leave this form out
+    net.to(memory_format=memory_format(layout))  # type: ignore[call-overload]

@@ -1,5 +1,4 @@
-"""What a run says while it goes: what is trained on what, how long it will take, a line an epoch,
-and at the end where everything lies and what to do with it."""
+"""The lines that a run prints: what it trains, how long it will take, each epoch, and the end."""
 
 import math
 import os
@@ -14,15 +13,15 @@ from pytorch_lightning.callbacks import Checkpoint
 from fastscale.counts import complexity
 from fastscale.training.monitor import DEVICE_SHARE, SpeedMonitor
 
-MEASURED = 3.0  # seconds of steps, at least, from which the time of a run is told
+MEASURED = 3.0  # seconds of steps, at least, before the run's time is estimated
 FEWEST = 5  # steps, at least
-FORWARD = 1 / 3  # of a training step's time: what an image takes in validation
+FORWARD = 1 / 3  # time of a validation batch relative to a training step
 
 
 class Lines(Checkpoint):
-    """Says, once, how long training will take, by its first steps; then a line an epoch.
+    """Estimates the run's time from its first steps, then prints a line an epoch.
 
-    A `Checkpoint`, for Lightning calls those when the module has its loss of the epoch.
+    It is a `Checkpoint` because Lightning calls those last, when the module has the epoch's loss.
     """
 
     def __init__(self, speed: SpeedMonitor):
@@ -30,11 +29,10 @@ class Lines(Checkpoint):
         self.epoch_began = self.first_step = math.nan
         self.steps = 0  # since `first_step`
         self.told, self.whole = False, True
-        self.taken: list[float] = []  # seconds of the epochs that this process made whole
+        self.taken: list[float] = []  # seconds of each epoch that this process ran completely
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Starts the clock; the first step is left out of the rate: it prepares what the others
-        use."""
+        """Starts the clock."""
         self.epoch_began = time.perf_counter()
         self.whole = not trainer.fit_loop.restarting
 
@@ -46,11 +44,11 @@ class Lines(Checkpoint):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Tells the time, as soon as a few steps have shown it."""
+        """Prints the estimate as soon as enough steps are measured."""
         if self.told:
             return
         now = time.perf_counter()
-        if math.isnan(self.first_step):
+        if math.isnan(self.first_step):  # not counted: it prepares what the others use
             self.first_step = now
             return
         self.steps += 1
@@ -60,7 +58,7 @@ class Lines(Checkpoint):
     def tell(
         self, trainer: pl.Trainer, module: pl.LightningModule, step: float, batches: int
     ) -> None:
-        """How long it takes from here; `step`: seconds a batch, `batches`: done in this epoch."""
+        """Prints the time that is left; `step`: seconds a batch, `batches`: done in this epoch."""
         self.told = True
         recipe: Any = getattr(module, "recipe")  # noqa: B009  (a LightningModule has none)
         epochs = (trainer.max_epochs or 1) - trainer.current_epoch
@@ -70,15 +68,15 @@ class Lines(Checkpoint):
         left = (epochs * trainer.num_training_batches - batches + validated) * step
         say(
             trainer,
-            f"about {duration(left)} to go: {1000 * step:.0f} ms a step, by the first {self.steps}",
+            f"about {duration(left)} to go: {1000 * step:.0f} ms a step in the first {self.steps}",
         )
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """The epoch's clock; not called for an epoch that is resumed."""
+        """Starts the epoch's clock; Lightning does not call this for a resumed epoch."""
         self.epoch_began, self.whole = time.perf_counter(), True
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """The epoch in a line."""
+        """Prints the epoch's line."""
         took = time.perf_counter() - self.epoch_began
         if self.whole:
             self.taken.append(took)
@@ -104,7 +102,7 @@ class Lines(Checkpoint):
 
 
 def say(trainer: pl.Trainer, line: str) -> None:
-    """A line on stdout, by one process of several, above the bar where there is one."""
+    """Prints a line on stdout, above the bar if there is one; one process of several does so."""
     if not trainer.is_global_zero:
         return
     bar: Any = trainer.progress_bar_callback
@@ -125,7 +123,7 @@ def errors_said(errors: dict[str, float]) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time in two figures or so.
+    """A time in one or two units.
 
     >>> duration(0.41), duration(72), duration(4000), duration(200000)
     ('0.4 s', '1 min 12 s', '1 h 7 min', '2 d 8 h')
@@ -145,7 +143,7 @@ def duration(seconds: float) -> str:
 
 
 def share(part: float) -> str:
-    """Of one, in percent; never above 100.
+    """A share in percent, at most 100.
 
     >>> share(0.934), share(1.02)
     ('93 %', '100 %')
@@ -154,7 +152,7 @@ def share(part: float) -> str:
 
 
 def beginning(trainer: pl.Trainer, module: Any, data: Any, steps: int, folder: Path) -> str:
-    """What is trained, on what, by which recipe, and where it is kept: two lines."""
+    """Two lines: the network and its data; the recipe, the device and the run's folder."""
     arch, recipe = module.arch, module.recipe
     counts = complexity(arch, num_classes=module.num_classes)
     root, world = trainer.strategy.root_device, trainer.world_size
@@ -170,12 +168,12 @@ def beginning(trainer: pl.Trainer, module: Any, data: Any, steps: int, folder: P
         f"{arch.name} ({amount(counts.flops)} multiply-adds, {amount(counts.params)} params, "
         f"{arch.resolution} px) on {data.data_name} ({sizes}, {module.num_classes} classes)\n"
         f"{recipe.name}: {recipe.epochs} epochs of {steps} steps of {recipe.batch_size} images, "
-        f"{trainer.precision}, on {place}; kept in {folder}, from the first step on"
+        f"{trainer.precision}, on {place}; saved in {folder} from the first step on"
     )
 
 
 def amount(count: int) -> str:
-    """Three figures.
+    """A count in three significant figures.
 
     >>> amount(397_000_000), amount(26_500), amount(4_010_000_000)
     ('397 M', '26.5 K', '4.01 G')
@@ -187,7 +185,7 @@ def amount(count: int) -> str:
 
 
 def ending(folder: Path) -> str:
-    """Where everything of a finished run lies, and the next commands."""
+    """What a finished run's folder holds, and the next commands."""
     at = os.fspath(folder)
     return (
         f"{at} holds last.ckpt (the weights), record.json, config.yaml and TensorBoard's events; "

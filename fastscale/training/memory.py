@@ -1,8 +1,7 @@
-"""Memory that a step on a CPU has freed stays with the process, and is used again by the next step.
+"""Keeps freed memory in the process, so that the next training step on a CPU reuses it.
 
-glibc gives large blocks back to the system when they are freed. Each step then gets all its
-activations as new pages, which the kernel clears first: a fourteenth of the processor time of a
-tiny network's step.
+glibc returns large blocks to the system when they are freed. Each step then gets its activations
+as new pages, which the kernel clears first: a fourteenth of the CPU time of a tiny network's step.
 """
 
 import ctypes
@@ -14,8 +13,10 @@ MOST = (1 << 31) - 1
 
 
 def keep_freed_memory() -> None:
-    """From here on this process does. It never holds more than it once needed at a time. Nothing
-    happens where the C library has no such setting, or the user has made one."""
+    """Makes this process keep freed memory; it never holds more than it once needed at a time.
+
+    Does nothing if the C library has no such setting, or the user has set one.
+    """
     if any(name.startswith(("MALLOC_", "GLIBC_TUNABLES")) for name in os.environ):
         return
     with suppress(AttributeError, OSError):

@@ -1,4 +1,7 @@
-"""Mixup and cutmix: pairs of images blended, or pasted into each other, by a Beta(alpha, alpha) share (the paper mixes; cutmix is ours)."""
+"""Mixup and cutmix: pairs of images are blended, or pasted into each other.
+
+Their shares are drawn from Beta(alpha, alpha). The paper uses mixup; cutmix is an addition.
+"""
 
 from dataclasses import dataclass
 
@@ -10,16 +13,19 @@ from fastscale.training.recipe import Recipe
 
 @dataclass(frozen=True)
 class Mix:
-    """What happens to a batch: `share` of the first image, and the pasted box (top, bottom, left, right) in parts of the side, if any."""
+    """How a batch is mixed: `share` of the first image, and the pasted box, if any.
+
+    `box`: top, bottom, left, right as parts of the side.
+    """
 
     share: float = 1.0
     box: tuple[float, float, float, float] | None = None
 
 
 def draw_mix(recipe: Recipe, seed: int, step: int) -> Mix:
-    """The mix of a training step, drawn on the host, so that no step waits for the device.
+    """The mix of a training step, drawn on the host so that no step waits for the device.
 
-    It depends on seed and step alone, so that a resumed run goes on with what it would have had.
+    It depends on seed and step only, so a resumed run draws what it would have drawn.
     """
     cut = recipe.cutmix > 0 and (recipe.mixup == 0 or step % 2 == 1)
     alpha = recipe.cutmix if cut else recipe.mixup
@@ -38,14 +44,13 @@ def draw_mix(recipe: Recipe, seed: int, step: int) -> Mix:
 
 
 def apply_mix(images: Tensor, mix: Mix) -> tuple[Tensor, float]:
-    """(N, C, H, W) mixed with the batch in reverse order, and the share of the first image after rounding to pixels.
+    """(N, C, H, W) mixed with the batch in reverse order, and the share of the first image.
 
-    Batches are shuffled, so the pairs are random.
+    The share is that after rounding the box to pixels. Batches are shuffled, so pairs are random.
     """
     if mix.box is None:
-        return (
-            images if mix.share == 1.0 else images.lerp(images.flip(0), 1 - mix.share)
-        ), mix.share
+        mixed = images if mix.share == 1.0 else images.lerp(images.flip(0), 1 - mix.share)
+        return mixed, mix.share
     h, w = images.shape[-2:]
     top, bottom, left, right = (
         round(v * side) for v, side in zip(mix.box, (h, h, w, w), strict=True)
@@ -62,8 +67,10 @@ def mixed_loss(
     share: float | Tensor,
     rest: float | Tensor | None = None,
 ) -> Tensor:
-    """The loss against both labels of each pair, in their shares; `rest` is the second one's, where
-    both are tensors, which a captured step reads anew each time."""
+    """The loss against both labels of each pair, weighted by their shares.
+
+    `rest`: the share of the second label, as a tensor; a captured step needs both as tensors.
+    """
     loss = criterion(logits, labels)
     if rest is None:
         if share == 1.0:

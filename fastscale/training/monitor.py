@@ -1,5 +1,4 @@
-"""What a run shows while it goes: speed, shares of time in which the step waits for data and in
-which a GPU works, a grid of training images, HParams (TensorBoard)."""
+"""What a run measures and shows: speed, wait for data, busy device, and TensorBoard's extras."""
 
 import math
 import statistics
@@ -23,29 +22,29 @@ from fastscale.training.device_meter import HELD_BACK, DeviceMeter
 from fastscale.training.scoring import ERRORS
 from fastscale.training.values import is_number
 
-SUMS = ("seconds", "busy", "waited", "images")  # of an epoch under way
-EPOCH = ("epoch_time_s", "images_per_s", "data_wait_share")  # of a whole one
-DEVICE, DEVICE_SHARE = "device", "device_busy_share"  # beside them, on a GPU
+SUMS = ("seconds", "busy", "waited", "images")  # of the current epoch
+EPOCH = ("epoch_time_s", "images_per_s", "data_wait_share")  # of a complete epoch
+DEVICE, DEVICE_SHARE = "device", "device_busy_share"  # the same on a GPU only
 
 
 class Clock:
-    """Seconds for which it ran; it can be stopped and go on."""
+    """A clock that can be stopped and started again."""
 
     def __init__(self) -> None:
         self.total, self.since = 0.0, math.nan
 
     @property
     def running(self) -> bool:
-        """Whether it counts now."""
+        """Whether the clock runs."""
         return not math.isnan(self.since)
 
     def go(self) -> None:
-        """Goes on."""
+        """Starts the clock if it stands."""
         if not self.running:
             self.since = time.perf_counter()
 
     def stop(self) -> None:
-        """Stops, once the device has done what it was told before."""
+        """Stops the clock, after the device has finished its work."""
         if self.running:
             if torch.cuda.is_initialized():
                 torch.cuda.synchronize()
@@ -57,28 +56,27 @@ class Clock:
 
 
 class SpeedMonitor(Callback):
-    """Images/s, seconds an epoch and data-wait share of each training epoch, by the host's clock; on
-    a GPU also the share of the time in which the device works, by its events (DeviceMeter).
+    """Measures each training epoch: seconds, images/s, and the share of time waiting for data.
 
-    Of training batches only: the clock stands during validation with its precise batch norm, and
-    while a checkpoint is saved. No device sync inside an epoch but where the clock stops. The first
-    batch of an epoch (in which a loader starts up) is left out of the rate and of the wait, and in
-    the epoch's seconds.
+    The host's clock counts; on a GPU, CUDA events also give the share of time the device works
+    (DeviceMeter). Only training batches count: the clock stands during validation, with its precise
+    batch norm, and while a checkpoint is saved. The device is waited for only where the clock
+    stops. The first batch of an epoch, in which the loader starts, counts in the seconds but not in
+    images/s and wait.
     """
 
     def __init__(self) -> None:
         self.epochs: list[dict[str, float]] = []
-        self.begun: dict[str, float] | None = None  # sums of the epoch under way
+        self.begun: dict[str, float] | None = None  # sums of the current epoch
         self.start({})
         self.begun = None
 
     def state_dict(self) -> dict[str, Any]:
-        """Kept in the checkpoint, so that a resumed run reports all its epochs, and the one it was
-        stopped in as a whole."""
+        """For the checkpoint: a resumed run reports all its epochs, the interrupted one whole."""
         return {"epochs": self.epochs, "begun": self.begun and self.sums()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Resumes with what the interrupted run had measured; InputError if it is not that."""
+        """Restores what the interrupted run measured; InputError if that is damaged."""
         epochs, begun = state_dict.get("epochs"), state_dict.get("begun")
         if not (
             isinstance(epochs, list)
@@ -89,23 +87,23 @@ class SpeedMonitor(Callback):
         self.epochs, self.begun = list(epochs), begun
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Starts the clock again for an epoch that is resumed."""
+        """Starts the clock for a resumed epoch."""
         if self.begun is not None:
             self.start(self.begun)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Starts the clock; Lightning does not call this for an epoch that is resumed."""
+        """Starts the clock; Lightning does not call this for a resumed epoch."""
         self.start(dict.fromkeys(SUMS, 0.0))
 
     def start(self, begun: dict[str, float]) -> None:
-        """Sums of the epoch so far, to which what follows is added."""
+        """Starts the clock with `begun`, the sums of the epoch so far."""
         self.begun, self.clock, self.device = begun, Clock(), DeviceMeter()
         self.first_batch = self.last_end = math.nan
         self.waited, self.images, self.over = 0.0, 0, False
         self.clock.go()
 
     def sums(self) -> dict[str, float]:
-        """Of the epoch until now, in seconds and images."""
+        """The sums of the epoch until now, in seconds and images."""
         assert self.begun is not None
         now = self.clock.read()
         here = (now, now - self.first_batch, self.waited, self.images)
@@ -113,14 +111,14 @@ class SpeedMonitor(Callback):
             k: self.begun[k] + (0.0 if math.isnan(v) else v)
             for k, v in zip(SUMS, here, strict=True)
         }
-        # not of an epoch that was begun where there was no GPU
+        # not if the epoch began on a machine without a GPU
         if self.device.steps and (DEVICE in self.begun or not self.begun["images"]):
             sums[DEVICE] = self.begun.get(DEVICE, 0.0) + self.device.busy()
         return sums
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """The clock stands while the block runs."""
+        """Stops the clock while the block runs."""
         running = self.clock.running
         self.clock.stop()
         yield
@@ -130,7 +128,7 @@ class SpeedMonitor(Callback):
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """The time since the last step ended was spent waiting for this batch."""
+        """Counts the time since the last step as waiting for this batch."""
         now = self.clock.read()
         if math.isnan(self.first_batch):
             self.first_batch = now
@@ -149,7 +147,7 @@ class SpeedMonitor(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Counts the batch's images over all processes; the last batch stops the clock."""
+        """Counts the batch's images over all processes and stops the clock after the last one."""
         self.device.end()
         self.images += batch[0].shape[0] * trainer.world_size
         if batch_idx + 1 >= trainer.num_training_batches:
@@ -158,11 +156,11 @@ class SpeedMonitor(Callback):
         self.last_end = self.clock.read()
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Callbacks are called before the module, which computes precise statistics here."""
+        """Stops the clock before the module computes precise statistics."""
         self.clock.stop()
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Training goes on, if there is more of this epoch."""
+        """Starts the clock again if the epoch has more batches."""
         if self.begun is not None and not self.over:
             self.clock.go()
 
@@ -182,7 +180,7 @@ class SpeedMonitor(Callback):
                 pl_module.log(name, value, prog_bar=name.endswith("_share"))
 
     def summary(self) -> dict[str, float]:
-        """Median over the epochs of each figure that all of them have."""
+        """The median over epochs of each figure that all epochs have."""
         names = [k for k in (*EPOCH, DEVICE_SHARE) if all(k in e for e in self.epochs)]
         return {k: statistics.median(e[k] for e in self.epochs) for k in names if self.epochs}
 
@@ -196,13 +194,13 @@ def _is_numbers(value: object, names: tuple[str, ...], optional: str) -> bool:
 
 
 class BoardExtras(Callback):
-    """A grid of the first augmented training batch, and HParams by which runs compare, on TensorBoard."""
+    """Adds to TensorBoard a grid of the first training batch, and HParams to compare runs by."""
 
     def __init__(self, data_name: str, images: int = 32):
         self.data_name, self.images = data_name, images
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Names the run's hyper-parameters and the scalars that are its results."""
+        """Writes the run's hyper-parameters and the names of its results."""
         if (
             isinstance(trainer.logger, TensorBoardLogger)
             and trainer.is_global_zero
@@ -217,12 +215,11 @@ class BoardExtras(Callback):
     def hyper_parameters(self, module: ImageClassifier) -> dict[str, Any]:
         """Strategy, factor and counts (flops are multiply-adds), then what else tells runs apart.
 
-        TensorBoard orders them by name and shows the first five unasked: the names of the others are chosen to come after these.
+        TensorBoard sorts them by name and shows the first five. The names of the others are chosen
+        to come later.
         """
-        run, cx = (
-            NetworkName.parse(module.arch.name, known=False),
-            complexity(module.arch, num_classes=module.num_classes),
-        )
+        run = NetworkName.parse(module.arch.name, known=False)
+        cx = complexity(module.arch, num_classes=module.num_classes)
         return {
             "strategy": run.strategy or "none",
             "factor": run.factor,

@@ -1,4 +1,4 @@
-"""SGD with Nesterov momentum, weight decay by family and never on batch norm."""
+"""SGD with Nesterov momentum; weight decay by family, never on batch norm."""
 
 from typing import Any
 
@@ -10,13 +10,16 @@ from fastscale.training.recipe import Recipe
 
 
 def weight_decay(recipe: Recipe, arch: Arch) -> float:
-    """The recipe's own, or the network's: 1e-5 for EfficientNets and 2e-5 for the others."""
+    """The recipe's weight decay, else the network's: 1e-5 for EfficientNets, 2e-5 for others."""
     return arch.weight_decay if recipe.weight_decay is None else recipe.weight_decay
 
 
 def parameter_groups(net: nn.Module, recipe: Recipe, decay: float) -> list[dict[str, Any]]:
-    """Two groups, batch-norm parameters without decay; where the body has its own learning rate, or
-    is frozen, the last layer's group before them. A frozen body is in none."""
+    """The optimizer's groups: all weights, and batch-norm parameters, which have no weight decay.
+
+    If the body has a separate learning rate or is frozen, the last layer's group comes first. A
+    frozen body is in no group.
+    """
     last: list[nn.Parameter] = []
     if recipe.body_lr != 1 or recipe.freeze == "body":
         last = list(net.head.fc.parameters())  # type: ignore[union-attr, operator]
@@ -42,7 +45,7 @@ def parameter_groups(net: nn.Module, recipe: Recipe, decay: float) -> list[dict[
 
 
 def sgd(net: nn.Module, recipe: Recipe, decay: float) -> torch.optim.SGD:
-    """SGD over `parameter_groups`; fused where every parameter is on a GPU, foreach elsewhere."""
+    """SGD over `parameter_groups`: fused if every parameter is on a GPU, else foreach."""
     groups = parameter_groups(net, recipe, decay)
     on_gpu = all(p.is_cuda for group in groups for p in group["params"])
     optimizer = torch.optim.SGD(
@@ -59,11 +62,11 @@ def sgd(net: nn.Module, recipe: Recipe, decay: float) -> torch.optim.SGD:
 
 
 def start_momentum(optimizer: torch.optim.Optimizer) -> None:
-    """Momentum that has not begun yet begins at 0, which makes the same first step as none.
+    """Sets momentum that is not there yet to 0, which gives the same first step.
 
-    Fused SGD needs it: where float16's scaler passes over its first step, it takes what lay in the
-    memory of the buffers for momentum in the second. A captured step needs it too: its buffers may
-    not be made while it is recorded.
+    Fused SGD needs this: if float16's scaler skips the first step, the second would use
+    uninitialised memory as momentum. A captured step needs it because buffers may not be made while
+    it is recorded.
     """
     for group in optimizer.param_groups:
         for parameter in group["params"] if group["momentum"] else ():

@@ -1,4 +1,4 @@
-"""What Lightning's options may be: checked in one place, before anything is started."""
+"""Checks the options of Lightning's command line before anything is started."""
 
 import json
 import math
@@ -12,7 +12,7 @@ from fastscale.errors import InputError
 
 MOST_TEXT = 100_000  # characters of one argument
 NOT_CONFIGS = ("--data.source", "--data.data_dir", "--trainer.default_root_dir")
-# options that Lightning has and that are no choice here: what decides them instead
+# options of Lightning that cannot be set here, and what decides them instead
 LINKED = {
     "--trainer.max_epochs": "the recipe's --model.recipe.epochs",
     "--trainer.accumulate_grad_batches": "the recipe's --model.recipe.accumulate",
@@ -28,7 +28,7 @@ LINKED = {
         ("--model.num_classes", "--model.mean", "--model.std"), "the data that --data.source names"
     ),
 }
-# options that decide a result: kept with the run's settings and in its checkpoint
+# options that affect the result: kept with the run's settings and in its checkpoint
 DECISIVE = (
     "precision",
     "gradient_clip_val",
@@ -37,7 +37,7 @@ DECISIVE = (
     "sync_batchnorm",
     "callbacks",
 )
-# options that would leave a part of a run out
+# options that would skip a part of a run
 HALF_RUNS = (
     "fast_dev_run",
     "limit_train_batches",
@@ -52,16 +52,18 @@ HALF_EVALUATIONS = ("fast_dev_run", "limit_val_batches", "overfit_batches")
 
 
 def check_arguments(arguments: Sequence[str]) -> None:
-    """InputError for a value, or a configuration that an option names, which is too large or too
-    deep to be read: the parser of YAML behind Lightning's command line would end the process; and
-    for one that follows from others, typed or in such a configuration."""
+    """InputError for arguments that cannot be used.
+
+    These are options that follow from others, on the command line or in a configuration file, and
+    values or files that are too large or too deep: Lightning's YAML parser would end the process.
+    """
     option = ""
     for argument in arguments:
         value = argument
         if argument.startswith("--"):
             option, equals, value = argument.partition("=")
             if instead := LINKED.get(option):
-                raise InputError(f"{option} follows from {instead}: give that")
+                raise InputError(f"{option} follows from {instead}: use that instead")
             if not equals:
                 continue
         if len(value) > MOST_TEXT:
@@ -70,7 +72,7 @@ def check_arguments(arguments: Sequence[str]) -> None:
 
 
 def value_of(option: str, arguments: Sequence[str]) -> str | None:
-    """What an option is given in the command line, the last time it is; None where it is not.
+    """The last value of an option on the command line; None if it is not there.
 
     >>> value_of("--data.source", ["--data.source", "cifar10", "--data.loader=plain"])
     'cifar10'
@@ -88,7 +90,7 @@ def _check_value(option: str, value: str) -> None:
     path = Path(value)
     try:
         is_file = option not in NOT_CONFIGS and path.exists() and not path.is_dir()
-    except (OSError, ValueError):  # a text too long, or with a zero byte, for a name
+    except (OSError, ValueError):  # too long for a file name, or with a zero byte
         is_file = False
     if is_file:
         _check_linked(option, path)
@@ -97,11 +99,11 @@ def _check_value(option: str, value: str) -> None:
             parse_yaml(value, option)
         except InputError as error:
             if "not YAML (" not in str(error) or "nested" in str(error) or "holds it" in str(error):
-                raise  # bounds; other texts that are not YAML are for the option to judge
+                raise  # too large or deep; the option itself judges other text that is not YAML
 
 
 def _check_linked(option: str, path: Path) -> None:
-    """Of `--config FILE`, or `--trainer FILE` for a part of it."""
+    """InputError if `--config FILE`, or `--trainer FILE` for a part of it, sets such an option."""
     content = read_yaml(path)
     if option != "--config":
         for key in reversed(option.removeprefix("--").split(".")):
@@ -112,12 +114,14 @@ def _check_linked(option: str, path: Path) -> None:
             found = found.get(key) if isinstance(found, Mapping) else None
         if found is not None:
             name = ".".join(keys)
-            raise InputError(f"{path}: {name} follows from {instead}: leave it out and give that")
+            raise InputError(f"{path}: {name} follows from {instead}: use that instead")
 
 
 def check_values(trainer: Mapping[str, Any]) -> None:
-    """InputError for a trainer option that Lightning would take, or fail on late, and that cannot
-    be meant."""
+    """InputError for a trainer option that cannot be meant.
+
+    Lightning would accept it, or fail on it late.
+    """
     for name, (holds, right) in RULES.items():
         value = trainer.get(name)
         if value is not None and not holds(value):
@@ -125,7 +129,7 @@ def check_values(trainer: Mapping[str, Any]) -> None:
 
 
 def check_evaluation(trainer: Mapping[str, Any]) -> None:
-    """The same for an evaluation, whose error would be that of some of the images."""
+    """`check_values`, and InputError for an option that would leave out validation images."""
     check_values(trainer)
     if trainer.get("barebones"):
         raise InputError("--trainer.barebones would leave the evaluation without its result")
@@ -139,22 +143,20 @@ def check_evaluation(trainer: Mapping[str, Any]) -> None:
 
 
 def check_trainer(trainer: Mapping[str, Any]) -> None:
-    """The same for a training, and for what would make something else of a run than its recipe
-    says."""
+    """`check_values`, and InputError for an option that would skip a part of a training run."""
     check_values(trainer)
     for name in HALF_RUNS:
         if trainer.get(name) not in (None, False, 0.0, -1):
-            instead = "--model.recipe.epochs and --model.recipe.limit_train make a run short"
             raise InputError(
-                f"--trainer.{name} would leave a part of the run out and its record would not "
-                f"show it; {instead}"
+                f"--trainer.{name} would skip a part of the run, and its record would not show "
+                "that; --model.recipe.epochs and --model.recipe.limit_train make a run short"
             )
     if trainer.get("limit_val_batches") == 0:
         raise InputError("--trainer.limit_val_batches 0 would leave the run without its result")
 
 
 def decisive(trainer: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that decide a result, as plain values; those that say nothing are left out."""
+    """The options that affect the result, as plain values; those that are not set are left out."""
     found = {k: _as_plain(trainer.get(k)) for k in DECISIVE}
     if found["callbacks"]:
         found["callbacks"] = [json.dumps(c, sort_keys=True) for c in found["callbacks"]]
@@ -205,7 +207,7 @@ def _finite_or_zero(value: Any) -> bool:
 
 
 def _strategy(value: Any) -> bool:
-    """One process, or several that each hold the whole network: what a run's checkpoint is of."""
+    """Whether each process holds the whole network, as a run's checkpoint does."""
     if isinstance(value, Mapping) or hasattr(value, "class_path"):
         value = _as_plain(value).get("class_path", "")
         return str(value).endswith(("DDPStrategy", "SingleDeviceStrategy"))

@@ -1,4 +1,4 @@
-"""From a run that ended to its record: errors of the weights that are saved, and what was made."""
+"""Makes the record of a finished run: the errors of its saved weights, and how it was trained."""
 
 import resource
 from pathlib import Path
@@ -14,10 +14,10 @@ from fastscale.training.layout import resolve_layout
 
 
 def measure(trainer: Trainer, module: ImageClassifier, data: Any, path: Path) -> None:
-    """Validates the weights that training ended with, where the last validation was of earlier
-    ones, and writes errors and statistics into the checkpoint `path` of the run.
+    """Validates the final weights, if the last validation was of earlier ones.
 
-    Precise statistics are computed first, unless an earlier process of this run has done so.
+    Writes errors and statistics into the run's checkpoint `path`. Precise statistics are computed
+    first, unless an earlier process of this run has done so.
     """
     if module.measured_at == trainer.global_step:
         return
@@ -39,9 +39,9 @@ def make_record(
     speed: dict[str, float],
     steps: int,
 ) -> Record:
-    """The finished run as one record; `steps`: those of an epoch.
+    """The record of a finished run; `steps`: of one epoch.
 
-    A run that ended before its recipe says has the epochs that it made, env.finished "early" and
+    The record of a run that ended early has the epochs that were trained, env.finished "early" and
     env.steps.
     """
     recipe, made = module.recipe, trainer.global_step
@@ -55,7 +55,7 @@ def make_record(
         extra["stored"] = dict(data.stored)
     if ancestry := module.trained_with.get("ancestry"):
         extra["ancestry"] = ancestry
-    # how the step was launched: Lightning's own loop does not say
+    # how the step was launched; unknown in Lightning's own loop
     if graph := getattr(trainer.fit_loop.epoch_loop.automatic_optimization, "used", None):
         extra["cuda_graph"] = graph
     if options := {k: v for k, v in module.trained_with["trainer"].items() if k != "precision"}:
@@ -79,14 +79,14 @@ def make_record(
             devices=trainer.world_size,
             loader=data.loader_name,
             augmentation=recipe.augmentation,
-            clock="training batches",  # earlier records' epoch times hold the validation
+            clock="training batches",  # epoch times of older records include validation
             **extra,
         ),
     )
 
 
 def peak_memory_mib() -> float:
-    """Peak memory of the device, or of this process where the device is the CPU."""
+    """Peak memory of the GPU, or of this process on a CPU, in MiB."""
     if torch.cuda.is_initialized():
         return torch.cuda.max_memory_allocated() / 2**20
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -1,6 +1,7 @@
-"""Precise batch norm: statistics anew from training images before each validation, by fvcore, for raw and averaged weights at once.
+"""Precise batch norm: recomputes statistics from training images before each validation (fvcore).
 
-The running statistics that training leaves lag behind the weights, and averaged ones are no weights' statistics at all.
+The running statistics of training lag behind the weights, and averaged statistics fit no weights.
+Raw and averaged (EMA) weights are done together.
 """
 
 from collections.abc import Callable, Iterable
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 
 
 class _Together(nn.Module):
-    """Runs several networks on the same images, so that these are decoded once."""
+    """Runs several networks on the same images, so that each image is decoded once."""
 
     def __init__(self, nets: Iterable[nn.Module]):
         super().__init__()
@@ -26,11 +27,10 @@ def recompute_statistics(
     count: int,
     reduce: Callable[[Tensor], Tensor],
 ) -> None:
-    """Sets every batch norm's running mean and variance to those of the first `count` of `batches` (N, 3, H, W), normalised.
+    """Sets every batch norm's running mean and variance to those of the first `count` batches.
 
-    `reduce` averages a tensor over all processes. Networks are put back into their modes, and the
-    statistics stay where they lie: fvcore puts other tensors in their place, of which a captured
-    step would not know.
+    `batches`: (N, 3, H, W), normalised. `reduce` averages a tensor over all processes. Networks
+    return to their modes.
     """
     from fvcore.nn.precise_bn import get_bn_modules, update_bn_stats
 
@@ -40,6 +40,7 @@ def recompute_statistics(
     places = [(norm, norm.running_mean, norm.running_var) for norm in get_bn_modules(together)]
     try:
         update_bn_stats(together, batches, count)
+        # fvcore puts new tensors there; a captured step needs the values at their old addresses
         for norm, mean, var in places:
             norm.running_mean = mean.copy_(reduce(norm.running_mean))
             norm.running_var = var.copy_(reduce(norm.running_var))

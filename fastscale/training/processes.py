@@ -1,4 +1,7 @@
-"""One run in several processes: what Lightning detects by itself (torchrun, srun), what can be wrong, and how a process's end is said."""
+"""One run in several processes: its checks, and the messages when a process dies.
+
+Lightning detects torchrun and srun by itself.
+"""
 
 import errno
 import os
@@ -18,8 +21,8 @@ from fastscale.common import die_with_parent
 from fastscale.errors import InputError
 from fastscale.training.recipe import Recipe
 
-PARENT = "FASTSCALE_PARENT"  # environment variable: which process starts those of a run
-# parts of messages by which the other processes of a run are missed
+PARENT = "FASTSCALE_PARENT"  # environment variable: the process that starts those of a run
+# parts of error messages that show that another process of the run is gone
 LOST = (
     "Connection closed by peer",
     "Connection reset by peer",
@@ -31,18 +34,17 @@ LOST = (
 
 
 def end_with_parent() -> None:
-    """A process that Lightning started for a run of several ends with the one that started it, also
-    where that is killed; on Linux."""
+    """Ends this process with the one that started it for a run, even if that is killed (Linux)."""
     parent = os.environ.get(PARENT)
     if sys.platform == "linux" and parent == str(os.getppid()):
         die_with_parent(signal.SIGKILL)
-        if os.getppid() != int(parent):  # it died before
+        if os.getppid() != int(parent):  # it has died already
             os._exit(1)
 
 
 @contextmanager
 def named_as_parent() -> Iterator[None]:
-    """Processes that are started while the block runs know that this one did."""
+    """Tells processes that are started in the block that this one is their parent."""
     os.environ[PARENT] = str(os.getpid())
     try:
         yield
@@ -52,11 +54,11 @@ def named_as_parent() -> Iterator[None]:
 
 @contextmanager
 def loss_is_said(kept: Callable[[], str], grace: float = 20) -> Iterator[None]:
-    """Says in a line when a process that was started in the block has died, and ends with 1.
+    """If a process that was started in the block dies, says so in one line and ends with 1.
 
-    Lightning watches these processes and kills the one that started them without a word when one of
-    them fails. Here that one has `grace` seconds to leave the block with the error it meets by
-    itself, and as long as it takes to end after that. `kept`: what remains of the run.
+    Lightning watches these processes; if one fails, it kills their parent without a message. Here
+    the parent has `grace` seconds to leave the block with the error it meets by itself, and then as
+    long as it needs to end. `kept`: says what remains of the run.
     """
     left = threading.Event()
 
@@ -70,8 +72,9 @@ def loss_is_said(kept: Callable[[], str], grace: float = 20) -> Iterator[None]:
         )
         os._exit(1)
 
-    # not put back: it watches on while this process ends
-    subprocess_script._ChildProcessObserver._terminate_all = end  # type: ignore[method-assign, assignment]
+    # not restored after the block: the observer still runs while this process ends
+    observer: Any = subprocess_script._ChildProcessObserver
+    observer._terminate_all = end
     try:
         yield
     finally:
@@ -79,8 +82,11 @@ def loss_is_said(kept: Callable[[], str], grace: float = 20) -> Iterator[None]:
 
 
 def own_cluster() -> list[Any]:
-    """Under srun: Lightning's SLURM environment without its requeueing, which would keep a second checkpoint in the working folder, where
-    another run would take it for its own. Runs resume from their own checkpoint; who submitted them requeues them."""
+    """Under srun: Lightning's SLURM environment without its requeueing.
+
+    Requeueing would save a second checkpoint in the working folder, and another run would resume
+    from that. Here a run resumes from its own checkpoint, and whoever submitted it requeues it.
+    """
     if not SLURMEnvironment.detect():
         return []
     try:
@@ -90,11 +96,13 @@ def own_cluster() -> list[Any]:
 
 
 def check_processes(trainer: Any) -> None:
-    """InputError where the port on which processes would meet is taken, or synchronised batch norm is wanted of CPUs; said before any
-    process is started."""
+    """InputError, before any process starts, if several cannot train together.
+
+    That is so if their port is taken, or for synchronised batch norm on CPUs.
+    """
     if trainer.get("sync_batchnorm") and not torch.cuda.is_available():
         raise InputError(
-            "--trainer.sync_batchnorm: torch has it for GPUs only, and there is none here"
+            "--trainer.sync_batchnorm: torch supports it on GPUs only, and there is none here"
         )
     port = os.environ.get("MASTER_PORT")
     started_outside = any(name in os.environ for name in ("LOCAL_RANK", "SLURM_PROCID"))
@@ -106,12 +114,13 @@ def check_processes(trainer: Any) -> None:
             probe.bind(("", int(port)))
         except (OSError, ValueError, OverflowError) as error:
             raise InputError(
-                f"MASTER_PORT={port} cannot be used ({error}): give another, or leave it out and a free one is found"
+                f"MASTER_PORT={port} cannot be used ({error}): set another, or unset it and a free "
+                "one is found"
             ) from None
 
 
 def what_ended(error: Exception, recipe: Recipe) -> str | None:
-    """In one line what ended a run, where that is known; None for what is a mistake of the program's."""
+    """A line that says what ended a run; None for an error in the program."""
     text = " ".join(str(error).split())
     if (
         isinstance(error, torch.OutOfMemoryError)
@@ -122,15 +131,19 @@ def what_ended(error: Exception, recipe: Recipe) -> str | None:
             k for k in (2 * recipe.accumulate, recipe.batch_size) if recipe.batch_size % k == 0
         )
         return (
-            f"out of memory with {recipe.batch_size // recipe.accumulate} images at once: --model.recipe.accumulate {parts} halves that "
-            "and leaves the batch and the rate as they are (or more --trainer.devices)"
+            f"out of memory with {recipe.batch_size // recipe.accumulate} images at once: "
+            f"--model.recipe.accumulate {parts} halves that and leaves the batch and the rate as "
+            "they are (or more --trainer.devices)"
         )
-    if "DataLoader worker" in text:  # torch says so wherever the program stands just then
+    if "DataLoader worker" in text:  # torch raises this at any place in the program
         return "a process that loads images was killed (out of memory?): try fewer --data.workers"
     if "Too many open files" in text or getattr(error, "errno", 0) == errno.EMFILE:
         return "too many open files: raise the limit (`ulimit -n 1024`), or lower --data.workers"
     if "address already in use" in text.lower() or "EADDRINUSE" in text:
-        return f"the port on which the processes of this run meet is in use: set MASTER_PORT to another ({text[:160]})"
+        return (
+            "the port on which the processes of this run meet is in use: set MASTER_PORT to "
+            f"another ({text[:160]})"
+        )
     if any(part in text for part in LOST):
-        return f"another process of this run has ended; what it said stands above ({text[:160]})"
+        return f"another process of this run has ended; its message is above ({text[:160]})"
     return None

@@ -1,4 +1,4 @@
-"""Recipe: every choice of training as one frozen value, read from configs/recipes/<name>.yaml."""
+"""Recipe: all training settings as one frozen value, read from configs/recipes/<name>.yaml."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ AUGMENTATIONS = ("none", "autoaugment", "autoaugment-v0", "randaugment")  # data
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed")
 LAYOUTS = ("auto", "contiguous", "channels_last")
 FROZEN = ("none", "statistics", "body")
-# what a number may be: wide enough for any experiment, too narrow for a slip of the keyboard
+# bounds of numbers: wide enough for any experiment, narrow enough to catch typing errors
 LIMITS: dict[str, tuple[float, float]] = {
     "epochs": (1, 100_000),
     "batch_size": (1, 1_000_000),
@@ -41,7 +41,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "limit_train": (1, 1_000_000_000),
     "body_lr": (0, 1),
 }
-# the fields of which the digest has always covered every one, defaults too (schema 1)
+# the fields that the digest always covers, defaults too (schema 1)
 FIRST_FIELDS = {
     *("name", "data", "epochs", "batch_size", "accumulate", "lr", "lr_batch", "schedule"),
     *("lr_end", "lr_every", "warmup_epochs", "warmup_start", "momentum", "nesterov"),
@@ -55,16 +55,19 @@ FIRST_FIELDS = {
 class Recipe:
     """How to train. Defaults are the paper's for ImageNet (batch 1024 over 8 GPUs).
 
-    `data`: source of images. `batch_size`: images a step over all devices, in `accumulate` parts where memory is short. `lr` belongs to
-    `lr_batch` images (None: to `batch_size`) and follows the batch in proportion. `lr_end` is the last learning rate relative to the first;
-    `lr_every` "epoch" or "step". `weight_decay` None: by family (2e-5, EfficientNets 1e-5); never on
-    batch norm. `ema_rate`: the authors' alpha before it is scaled by batch, epochs and `ema_every` steps. `crop_area`: of random crops.
-    `cutmix`: alpha; where both are on, every second batch is cut, the others mixed. `drop_path`: rate at the last block, rising from 0.
-    `precise_bn`: training images from which batch-norm statistics are computed anew before each validation (0: not).
-    `layout` "auto": chosen by device (see training/layout.py). `limit_train`: train on the first so many images of a fixed shuffle.
-    Fine-tuning (starting.py): `body_lr`: learning rate of all but the last layer, relative to its;
-    `freeze` "statistics": those of batch norms stay as they were, "body": all of it does; `initial`: hash of the weights that training
-    starts from, "" for random ones (`fit --weights` sets it).
+    `data`: source of images. `batch_size`: images a step over all devices, in `accumulate` parts if
+    memory is short. `lr`: for `lr_batch` images (None: `batch_size`), scaled with the batch.
+    `lr_end`: last learning rate relative to the first. `lr_every`: set it every "epoch" or "step".
+    `weight_decay` None: by family (2e-5, EfficientNets 1e-5); never on batch norm. `mixup`,
+    `cutmix`: alpha; if both are on, they alternate between batches. `drop_path`: rate at the last
+    block, rising from 0 at the first. `crop_area`: share of the image in random crops. `ema_rate`:
+    the authors' alpha before scaling by batch, epochs and `ema_every` steps. `precise_bn`: training
+    images to recompute batch-norm statistics from before each validation (0: off). `layout`: see
+    layout.py. `limit_train`: train on the first images of a fixed shuffle.
+
+    For fine-tuning (starting.py): `body_lr`: learning rate of all but the last layer, relative to
+    that of the last. `freeze` "statistics": batch-norm statistics stay; "body": all but the last
+    layer stays. `initial`: hash of the starting weights, "" if random; `fit --weights` sets it.
     """
 
     name: str = "custom"
@@ -125,7 +128,7 @@ class Recipe:
                 )
 
     def _rules(self) -> dict[str, tuple[bool, str]]:
-        """What must hold beyond types and `LIMITS`, and what is right instead."""
+        """(Whether it holds, what is allowed) for each setting with rules beyond `LIMITS`."""
         low, high = self.crop_area
         rules = {
             "lr": (self.lr > 0, "finite and > 0"),
@@ -146,10 +149,10 @@ class Recipe:
             "label_smoothing": (self.label_smoothing < 1, "from 0 to below 1"),
             "drop_path": (self.drop_path < 1, "from 0 to below 1"),
             "crop_area": (0 < low <= high <= 1, "two numbers, 0 < low <= high <= 1"),
-            "body_lr": (self.body_lr > 0, "above 0 to 1 (freeze body: no training of it at all)"),
+            "body_lr": (self.body_lr > 0, "above 0 to 1 (freeze: body keeps it as it is)"),
             "precise_bn": (
                 self.precise_bn == 0 or self.freeze == "none",
-                "0 where statistics are frozen",
+                "0 if statistics are frozen",
             ),
         }
         for name, known in (
@@ -164,7 +167,7 @@ class Recipe:
 
     @property
     def first_lr(self) -> float:
-        """Learning rate of `batch_size` images, before warm-up and schedule."""
+        """Learning rate for `batch_size` images, before warm-up and schedule."""
         return self.lr * self.batch_size / (self.lr_batch or self.batch_size)
 
     def as_dict(self) -> dict[str, Any]:
@@ -173,11 +176,11 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any], where: str = "recipe") -> "Recipe":
-        """A recipe from plain values; InputError naming an unknown or unusable one."""
+        """A recipe from plain values; InputError names an unknown or unusable one."""
         known = [f.name for f in fields(cls)]
         for key in values:
             if not isinstance(key, str):
-                raise InputError(f"{where}: a setting is named by text, got {_short(key)}")
+                raise InputError(f"{where}: a setting's name must be text, got {_short(key)}")
             if key not in known:
                 near = did_you_mean(key, known)
                 raise InputError(f"{where}: no setting is named {key!r:.80}; {near}")
@@ -187,8 +190,8 @@ class Recipe:
     def digest(self) -> str:
         """Short hash of the settings: equal only for equal training.
 
-        Of a field that is not in `FIRST_FIELDS` only what differs from its default counts: a new
-        one, whose default is what was done before, changes no recipe's digest.
+        A field that is not in `FIRST_FIELDS` counts only if it differs from its default. So adding
+        a field whose default changes nothing leaves all digests as they are.
         """
         defaults = {f.name: f.default for f in fields(self)}
         values = self.as_dict()
@@ -225,21 +228,21 @@ _TYPES = {
 
 
 def _short(value: object) -> str:
-    """A value in a message, which a number of a thousand digits must not fill."""
+    """A value for a message, shortened if it is long."""
     large = isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**30
     return "a number of more than 30 digits" if large else repr(value)[:80]
 
 
 def recipe_names() -> list[str]:
-    """The recipes that configs/recipes holds."""
+    """The names of the recipes in configs/recipes."""
     return sorted(p.stem for p in home().recipes.glob("*.yaml"))
 
 
 def load_recipe(name: str) -> Recipe:
-    """The recipe of that name (or YAML file); InputError with the nearest names otherwise."""
+    """The recipe of that name (or YAML file); InputError with the nearest names if unknown."""
     if not isinstance(name, str):
         raise InputError(
-            f"a recipe is named by text, got {name!r}; there are: {', '.join(recipe_names())}"
+            f"a recipe's name must be text, got {name!r}; known: {', '.join(recipe_names())}"
         )
     path = Path(name) if name.endswith((".yaml", ".yml")) else home().recipes / f"{name}.yaml"
     if not os.path.isfile(path):
@@ -250,7 +253,7 @@ def load_recipe(name: str) -> Recipe:
 
 @lru_cache(maxsize=64)
 def _recipe(text: str, path: Path) -> Recipe:
-    """Made once of the same text: a plan of hundreds of runs asks for the same few."""
+    """Parses a recipe; cached, because a plan of hundreds of runs asks for the same few."""
     content = parse_yaml(text, path)
     if (
         not isinstance(content, dict)

@@ -1,4 +1,4 @@
-"""Whether a checkpoint in a run's folder is that run's, and whether training can go on from it."""
+"""Checks whether a checkpoint belongs to a run, and whether training can resume from it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
@@ -16,16 +16,16 @@ from fastscale.training.optimizer import parameter_groups, sgd
 from fastscale.training.recipe import Recipe
 from fastscale.training.values import is_number, is_whole
 
-HOW = "give --restart to begin this run anew, or bring back its own file"
+HOW = "give --restart to train this run from the start, or restore its own file"
 
 
 def checkpoint_of(
     path: Path, module: ImageClassifier, same_data: Callable[[str | None], bool]
 ) -> dict[str, Any] | None:
-    """The content of the run's checkpoint; None where there is none yet.
+    """The content of the run's checkpoint; None if there is none yet.
 
-    InputError, in one line, where it is another run's (what differs is said), damaged, or holds
-    numbers that are not finite. What older checkpoints do not say is not compared.
+    InputError if it belongs to another run (and what differs), is damaged, or holds numbers that
+    are not finite. Fields that an older checkpoint lacks are not compared.
     """
     if not path.exists():
         return None
@@ -44,7 +44,7 @@ def checkpoint_of(
 def differences_to(
     content: Mapping[str, Any], module: ImageClassifier, same_data: Callable[[str | None], bool]
 ) -> list[str]:
-    """In what the run of a checkpoint differs from `module`'s, in words."""
+    """What differs between the run of a checkpoint and that of `module`, in words."""
     there, here = content["hyper_parameters"], module.settings
     found = [
         f"{name} {there[name]}, not {here[name]}"
@@ -90,9 +90,9 @@ def _other_origin(
 def check_progress(
     content: Mapping[str, Any], module: ImageClassifier, loops: Mapping[str, Any], path: Path
 ) -> None:
-    """InputError unless training can go on from `content`: it says how far every loop was, and what
-    the optimizer and the schedule keep, all of which fits `module` and its recipe.
+    """InputError unless training can resume from `content`.
 
+    Its states of loops, optimizer and schedule must be complete and fit `module` and its recipe.
     `loops`: the state of a new trainer's fit loop, whose shape is the right one.
     """
     found = content.get("loops")
@@ -111,7 +111,7 @@ def check_progress(
 
 
 def check_steps(content: Mapping[str, Any], steps: int, path: Path) -> None:
-    """InputError where the checkpoint is of more steps than its run has."""
+    """InputError if the checkpoint counts more steps than its run has."""
     if content["global_step"] > steps:
         raise InputError(
             f"{path}: damaged: it is of step {content['global_step']}, and this run has {steps} "
@@ -120,7 +120,7 @@ def check_steps(content: Mapping[str, Any], steps: int, path: Path) -> None:
 
 
 def _other_shape(there: Any, right: Any, where: str = "loops") -> str:
-    """What is missing, or no such value, in the state of a loop; "" if nothing is."""
+    """What is missing or wrong in the state of a loop; "" if nothing is."""
     if isinstance(right, dict):
         if not isinstance(there, dict):
             return f"its {where} are garbage"

@@ -1,9 +1,8 @@
-"""When a run's state is saved: after its first step, within long epochs, after every epoch, and
-when the process is told to stop; always the same one file.
+"""Saves a run's state: after its first step, within long epochs, after each epoch, and on a signal.
 
-Saving never takes more than a hundredth of the time, the first save apart. What is saved within an
-epoch goes on with the next batch: the loader starts there, and everything random is a function of
-seed, epoch, image or step.
+There is one file, which is replaced. After the first save, saving takes at most 1 % of the time. A
+run saved within an epoch resumes with the next batch: the loader starts there, and everything
+random is a function of seed, epoch, image or step.
 """
 
 import json
@@ -24,38 +23,39 @@ from fastscale.training.stopping import Stopped, Stopping, in_a_cluster_job
 
 SHARE = 0.01  # of the time that saving may take
 SOONEST = 2.0  # seconds between two saves within an epoch, at least
-ASKED_EVERY = 50  # steps after which several processes agree on whether to save: they wait then
+ASKED_EVERY = 50  # steps between decisions of several processes to save, for which they wait
 
 
 class RunCheckpoint(Checkpoint):
-    """Saves to `path` at every epoch's end, and within one after the first step, then after as long
-    as the process has run, at most every `every` seconds (0: after every step).
+    """Saves to `path` at the end of each epoch, after the first step, and in between.
 
-    A signal: saves after the step under way, then ends the process; several processes do so
-    together within 50 steps. During validation it saves the state before it, so that the resumed
-    run validates first. A state that is not finite is not saved: RunError, and the one before
-    stays.
+    Within an epoch it saves when the process has run twice as long as at the last save, and at
+    least every `every` seconds (0: after every step).
+
+    On a signal it saves after the current step and ends the process; several processes do so
+    together within 50 steps. During validation it saves the state before that, so that the resumed
+    run validates first. A state that is not finite raises RunError, and the last file stays.
     """
 
     def __init__(self, path: Path, every: float, stopping: Stopping, speed: SpeedMonitor):
         self.path, self.every, self.stopping, self.speed = path, every, stopping, speed
         self.saved_at, self.took, self.began = time.monotonic(), 0.0, time.monotonic()
-        self.saved_here = False  # by this process
-        self.loading = False  # of a checkpoint, until the first step
-        self.unvalidated = False  # the loaded state was saved during validation
+        self.saved_here = False  # whether this process has saved
+        self.loading = False  # whether a checkpoint is loaded and no step made yet
+        self.unvalidated = False  # whether the loaded state was saved during validation
         self.statistics: dict[str, Tensor] | None = None  # as they were before validation
 
     def on_load_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """The run resumes."""
+        """Notes that the run resumes."""
         self.loading, self.unvalidated = True, checkpoint.get("unvalidated") is True
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Starts the clock; validates where the run was stopped in its validation."""
+        """Starts the clock; validates first if the run was stopped during validation."""
         self.saved_here, self.loading = self.loading, False
         self.saved_at = self.began = time.monotonic()
-        if trainer.world_size > 1:  # Lightning would have all of them talk about it in every step
+        if trainer.world_size > 1:  # Lightning would synchronise them about SIGTERM in every step
             loop: Any = trainer.fit_loop.epoch_loop
             loop._broadcast_sigterm_tensor = lambda: None
         if self.unvalidated:
@@ -65,7 +65,7 @@ class RunCheckpoint(Checkpoint):
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """From here on there is a step to be saved."""
+        """Makes signals wait: from here on there is a step to save."""
         self.stopping.patient = True
 
     def on_train_batch_end(
@@ -76,8 +76,8 @@ class RunCheckpoint(Checkpoint):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Saves if it is time to, between two steps: never between the parts of one, and never
-        where the epoch ends or a validation follows, after which it saves anyway."""
+        """Saves if it is time to: not between the parts of a step, and not where the epoch ends or
+        a validation follows, after which it saves anyway."""
         if (batch_idx + 1) % trainer.accumulate_grad_batches:
             return
         loop: Any = trainer.fit_loop
@@ -92,15 +92,17 @@ class RunCheckpoint(Checkpoint):
             self.end_if_asked(trainer)
 
     def due(self) -> bool:
-        """Whether it is time to save: a young run often, so that it loses little; an old one every
-        `every` seconds; none so often that saving takes more than its share."""
+        """Whether it is time to save.
+
+        A young run saves often, an old one every `every` seconds, none for more than `SHARE`.
+        """
         if not self.saved_here or self.every == 0:
             return True
         wait = min(self.every, max(self.saved_at - self.began, SOONEST))
         return time.monotonic() - self.saved_at >= max(wait, self.took / SHARE)
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Several processes cannot leave it apart from each other; one can at any moment."""
+        """Lets a signal end a single process at once; several have to leave validation together."""
         if trainer.sanity_checking or trainer.state.fn != "fit":
             return
         self.statistics = {}
@@ -111,7 +113,7 @@ class RunCheckpoint(Checkpoint):
             self.stopping.end_if_asked()
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Training goes on, or the epoch's end saves."""
+        """Makes signals wait again."""
         if self.statistics is not None:
             self.stopping.patient, self.statistics = True, None
 
@@ -122,14 +124,14 @@ class RunCheckpoint(Checkpoint):
             self.end_if_asked(trainer)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """All is saved."""
+        """Lets a signal end the process at once: all is saved."""
         self.stopping.patient = False
         self.stopping.line = "stopped after the last step; the same command finishes the run"
 
     def on_exception(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
     ) -> None:
-        """Stopped during validation: the state before it is saved."""
+        """Saves the state before the validation if a signal came during it."""
         if isinstance(exception, Stopped) and self.statistics is not None:
             buffers = dict(pl_module.named_buffers())
             with torch.no_grad():
@@ -141,7 +143,7 @@ class RunCheckpoint(Checkpoint):
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Says whether a validation is due first, and whether training has ended, early or not."""
+        """Notes whether a validation is due first, and whether training has ended early."""
         checkpoint["unvalidated"] = self.unvalidated
         progress: Any = trainer.fit_loop.epoch_progress.current
         checkpoint["ended"] = bool(
@@ -155,14 +157,14 @@ class RunCheckpoint(Checkpoint):
         """Ends all processes after a signal to the first."""
         asked = trainer.strategy.broadcast(self.stopping.asked)
         if self.stopping.came and in_a_cluster_job():
-            self.stopping.came = 0  # saved; the next one is another
+            self.stopping.came = 0  # handled by saving
         if asked and trainer.is_global_zero:
             raise Stopped(self.stopping.came)
         if asked:
             raise SystemExit(0)
 
     def save_timed(self, trainer: pl.Trainer) -> None:
-        """Saves, while the training's clock stands."""
+        """Saves with the training's clock stopped."""
         with self.speed.paused():
             began = time.monotonic()
             self.save(trainer)
@@ -170,7 +172,7 @@ class RunCheckpoint(Checkpoint):
             self.took = self.saved_at - began
 
     def save(self, trainer: pl.Trainer) -> None:
-        """The run's state in place of the one before."""
+        """Replaces the saved state by the current one."""
         step = trainer.global_step
         if name := not_finite(trainer.lightning_module.state_dict()):
             raise RunError(
@@ -197,14 +199,14 @@ class RunCheckpoint(Checkpoint):
 
 
 def validate_now(trainer: pl.Trainer) -> None:
-    """The validation that a stopped run had not ended; then Lightning goes on after it."""
+    """Runs the validation that a stopped run did not finish; then training continues after it."""
     loop: Any = trainer.fit_loop.epoch_loop.val_loop
     loop.restarting = False
     trainer.validating = True
     loop.run()
     trainer.training = True
     loop.reset_restart_stage()
-    loop._has_run = False  # so that the epoch's loop passes the end of the validation itself
+    loop._has_run = False  # so that the epoch's loop itself passes the end of the validation
 
 
 def kept(path: Path) -> str:
@@ -214,6 +216,6 @@ def kept(path: Path) -> str:
     try:
         found = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         step, epoch = found["global_step"], found["epoch"]
-    except Exception:  # what failed is said already
+    except Exception:  # the error that ended the run matters more
         return f"the checkpoint {path} cannot be read"
     return f"the last good checkpoint is {path} (step {step}, epoch {epoch + 1})"

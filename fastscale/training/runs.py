@@ -1,6 +1,7 @@
-"""A run's folder: who may write in it, what it is a run of, and whether it is finished.
+"""A run's folder: who may write in it, which run it holds, and whether that is finished.
 
-runs/<run>/seed<k>/ holds settings.json, last.ckpt, TensorBoard's event files and, when the run is finished, record.json.
+runs/<run>/seed<k>/ holds settings.json, last.ckpt, TensorBoard's event files and, once the run is
+finished, record.json.
 """
 
 import json
@@ -19,7 +20,7 @@ MOST = 1 << 20  # bytes of a record or of settings
 
 
 class RunFolder:
-    """`path` may not exist yet."""
+    """The folder of a run and its seed; `path` may not exist yet."""
 
     def __init__(self, runs_dir: str | os.PathLike, run: str | RunName, seed: int):
         self.run, self.seed = canonical(str(run)), seed
@@ -27,13 +28,15 @@ class RunFolder:
 
     @property
     def checkpoint(self) -> Path:
-        """The last epoch's state."""
+        """The file of the last saved state."""
         return self.path / "last.ckpt"
 
     @property
     def record(self) -> Record | None:
-        """The finished run's record; None while it is not finished. InputError if it is damaged, or
-        another run's."""
+        """The finished run's record; None if it is not finished.
+
+        InputError if it is damaged or belongs to another run.
+        """
         file = self.path / "record.json"
         if not file.exists():
             return None
@@ -51,7 +54,7 @@ class RunFolder:
     def finished(
         self, arch: str, recipe_hash: str, data: str, same_data: Callable[[str | None], bool]
     ) -> Record | None:
-        """`record`, if it is of this network, recipe and data; InputError if it is of others."""
+        """`record` if it is of this network, recipe and data; InputError if it is of others."""
         record = self.record
         if record is None:
             return None
@@ -75,7 +78,10 @@ class RunFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keeps every other process out; InputError if one is in already. A killed process's lock is released by the system."""
+        """Keeps every other process out; InputError if one is there already.
+
+        The system releases the lock of a killed process.
+        """
         self.path.mkdir(parents=True, exist_ok=True)
         from filelock import FileLock, Timeout
 
@@ -84,7 +90,8 @@ class RunFolder:
             lock.acquire()
         except Timeout:
             raise InputError(
-                f"{self.path}: another process is training this run; wait for it, or give another --seed_everything"
+                f"{self.path}: another process is training this run; wait for it, or give another "
+                "--seed_everything"
             ) from None
         try:
             remove_stale(self.path)
@@ -98,8 +105,10 @@ class RunFolder:
         restart: bool = False,
         same_data: Callable[[str | None], bool] | None = None,
     ) -> None:
-        """Notes what this folder is a run of; InputError if it already is one of something else,
-        unless it may be thrown away. `same_data` compares a data_hash by its own scheme."""
+        """Writes the run's settings; InputError if the folder holds a run with other settings.
+
+        `restart` removes that run. `same_data` compares a data_hash by its own scheme.
+        """
         settings = json.loads(json.dumps(settings))
         file = self.path / "settings.json"
         if restart:
@@ -111,7 +120,7 @@ class RunFolder:
                 there["data_hash"] = settings["data_hash"]
             if isinstance(there.get("arch"), str):
                 there["arch"] = canonical(there["arch"])
-            if "stored" not in there and "stored" in settings:  # written before it was noted
+            if "stored" not in there and "stored" in settings:  # older settings lack it
                 there["stored"] = settings["stored"]
             if changed := ", ".join(sorted(differences(there, settings))):
                 raise InputError(
@@ -122,8 +131,10 @@ class RunFolder:
 
     @property
     def loader(self) -> str | None:
-        """The loader that the run in this folder began with; None where there is none, or its
-        settings cannot be read, which `claim` says."""
+        """The loader that the run in this folder began with; None if unknown.
+
+        `claim` reports settings that cannot be read.
+        """
         with suppress(InputError, OSError):
             found = self._settings(self.path / "settings.json").get("loader")
             return found if isinstance(found, str) else None
@@ -134,20 +145,20 @@ class RunFolder:
         try:
             there = read_json(file, MOST)
         except InputError as error:
-            raise InputError(f"{error}; give --restart to begin this run anew") from None
+            raise InputError(f"{error}; give --restart to train this run from the start") from None
         if not isinstance(there, dict) or not isinstance(there.get("data_hash", ""), str | None):
-            raise InputError(f"{file}: damaged; give --restart to begin this run anew")
+            raise InputError(f"{file}: damaged; give --restart to train this run from the start")
         return there
 
     def clear(self) -> None:
-        """Removes what a former run left."""
+        """Removes the files of an earlier run."""
         for file in self.path.iterdir():
             if (file.is_symlink() or file.is_file()) and file.name != ".lock":
                 file.unlink()
 
 
 def _folder(runs_dir: Path, run: str) -> Path:
-    """The folder of a run: the one that it has by an old spelling of its name, if there is one."""
+    """The folder of a run, under an old spelling of its name if there is one."""
     for name in (run.replace("/", "-over-"), canonical(run)):
         if (runs_dir / name).is_dir():
             return runs_dir / name
@@ -159,7 +170,7 @@ def _folder(runs_dir: Path, run: str) -> Path:
 
 
 def differences(a: dict[str, Any], b: dict[str, Any], prefix: str = "") -> list[str]:
-    """Dotted names of the entries in which two nested dictionaries differ."""
+    """Dotted names of the entries that differ between two nested dictionaries."""
     found = []
     for k in {*a, *b}:
         x, y = a.get(k), b.get(k)
@@ -171,7 +182,7 @@ def differences(a: dict[str, Any], b: dict[str, Any], prefix: str = "") -> list[
 
 
 def progress(folder: Path) -> float:
-    """How much of the run in `folder` its last checkpoint holds, 0 to 1."""
+    """The share of the run in `folder` that its last checkpoint holds, 0 to 1."""
     try:
         found = read_json(folder / "progress.json", MOST)
         share = found["step"] / max(1, found["steps"])
@@ -181,8 +192,11 @@ def progress(folder: Path) -> float:
 
 
 def runs_here(runs_dir: str | os.PathLike) -> list[dict[str, Any]]:
-    """A row for each seed of each run in a folder of runs: name, seed, state, errors in % of raw
-    and averaged weights, epochs, data, date. Its state tells what cannot be read."""
+    """A row for each seed of each run in a folder of runs.
+
+    It has name, seed, state, errors in % of raw and averaged (EMA) weights, epochs, data and date.
+    The state says what cannot be read.
+    """
     rows = []
     for path in sorted(Path(runs_dir).glob("*/seed*/settings.json")):
         number = path.parent.name.removeprefix("seed")

@@ -1,5 +1,7 @@
-"""The part of the LightningModule that scores: precise statistics before a validation, errors of raw
-and averaged weights after it."""
+"""The part of the LightningModule that validates raw and averaged (EMA) weights.
+
+Precise batch-norm statistics are computed before it.
+"""
 
 from typing import Any, cast
 
@@ -15,16 +17,16 @@ from fastscale.training.recipe import Recipe
 
 # the names under which validation errors are logged, in %
 ERRORS = ("top1_error", "top5_error", "top1_error_ema", "top5_error_ema")
-ERROR_DIGITS = 4  # of percent: one image of a million
-FINE = 1e9  # no validation has so many batches
+ERROR_DIGITS = 4  # of percent: one image in a million
+FINE = 1e9  # more than the batches of any validation
 
 
 class Scored(Fed):
-    """`net` and `ema` are the raw and the averaged network."""
+    """`net` and `ema` are the networks of raw and averaged weights."""
 
     net: nn.Module
     ema: nn.Module
-    accuracies: Any  # a ModuleDict of metrics, whose type says only that they are modules
+    accuracies: Any  # a ModuleDict of metrics, which mypy takes for plain modules
 
     def __init__(
         self,
@@ -35,12 +37,12 @@ class Scored(Fed):
     ):
         super().__init__(recipe, mean, std)
         self.num_classes = num_classes
-        # of 5 classes the right one is always among the first 5
+        # with 5 classes or fewer, the right one is always among the first 5
         self.top = {"top1": 1, "top5": 5} if num_classes > 5 else {"top1": 1}
         self.errors: dict[str, float] = {}  # of the weights after step `measured_at`, in %
         self.measured_at = -1
         self.precise = False  # whether `validate` computes precise statistics first, as `fit` does
-        self.bad: dict[str, Tensor] = {}  # the first batch whose logits were not finite
+        self.bad: dict[str, Tensor] = {}  # the first batch whose logits are not finite
         self.accuracies = nn.ModuleDict(
             {
                 f"{k}_error{suffix}": MulticlassAccuracy(
@@ -52,17 +54,18 @@ class Scored(Fed):
         )
 
     def on_validation_start(self) -> None:
-        """Precise batch norm, where the recipe wants it: in training, and once after it where the
-        last validation was of earlier weights."""
+        """Computes precise batch-norm statistics, if the recipe asks for them.
+
+        Also once after training, if the last validation was of earlier weights.
+        """
         self.bad = {}
         if self.trainer.sanity_checking:
             return
         if self.recipe.precise_bn and (self.precise or self.trainer.state.fn == "fit"):
-            data: Any = getattr(self.trainer, "datamodule")  # noqa: B009  (Lightning sets it, its type does not say so)
-            loader = data.train_dataloader()
-            loader.next_epoch = (
-                self.recipe.epochs + self.current_epoch
-            )  # crops that training does not see
+            trainer: Any = self.trainer  # its type does not have the datamodule that it has
+            loader = trainer.datamodule.train_dataloader()
+            # an epoch whose crops training does not see
+            loader.next_epoch = self.recipe.epochs + self.current_epoch
             batches = self.fed(loader)
             wanted = -(-self.recipe.precise_bn * self.recipe.accumulate // self.recipe.batch_size)
             nets = [self.net, self.ema] if self.recipe.ema_rate else [self.net]
@@ -74,15 +77,16 @@ class Scored(Fed):
                     min(wanted, len(loader)),
                     lambda t: cast(Tensor, reduce(t, reduce_op="mean")),
                 )
-        elif (
-            self.trainer.world_size > 1
-        ):  # each process has statistics of its own images: all score with those that the checkpoint holds
+        elif self.trainer.world_size > 1:
+            # statistics differ between processes: all use the ones that the checkpoint holds
             for buffer in self.buffers():
                 torch.distributed.broadcast(buffer, src=0)
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """Counts right answers of raw and averaged weights; notes, without a wait, which batch had
-        logits that are no numbers."""
+        """Counts right answers of raw and averaged weights.
+
+        Notes the first batch with logits that are not finite, without waiting for the device.
+        """
         images, labels = batch
         self.keep_pace()
         logits = {"": self.net(images)}
@@ -99,7 +103,7 @@ class Scored(Fed):
             )
 
     def on_validation_epoch_end(self) -> None:
-        """Errors in %, over every validation image exactly once; RunError where there are none."""
+        """Logs errors in % over all validation images; RunError if a number is not finite."""
         self.check_numbers()
         errors: dict[str, float] = {}
         for name, accuracy in self.accuracies.items():
@@ -113,20 +117,22 @@ class Scored(Fed):
             self.errors, self.measured_at = errors, self.trainer.global_step
 
     def check_numbers(self) -> None:
-        """RunError that names the parameter, the statistic or the batch whose numbers are none; all
-        processes find the same."""
+        """RunError that names the first parameter, statistic or batch that is not finite.
+
+        All processes find the same one.
+        """
         if name := not_finite(self.state_dict()):
             if self.trainer.state.fn == "fit":
                 raise RunError(
                     f"the weights are not finite after step {self.trainer.global_step} ({name}); "
                     "a lower --model.recipe.lr may help"
                 )
-            raise RunError(f"{name} is not finite, so there is no error to tell")
+            raise RunError(f"{name} is not finite, so there is no error to report")
         for suffix, first in self.bad.items():
             batch = float(self.trainer.strategy.reduce(first, reduce_op="min"))
             if batch < FINE:
                 weights = "averaged" if suffix else "raw"
                 raise RunError(
                     f"the {weights} weights give logits that are not finite, first in validation "
-                    f"batch {int(batch)}, so there is no error to tell"
+                    f"batch {int(batch)}, so there is no error to report"
                 )

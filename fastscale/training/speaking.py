@@ -1,4 +1,4 @@
-"""What is printed, and by which of several processes; what Lightning need not say."""
+"""Which of several processes prints, and which of Lightning's warnings are silenced."""
 
 import logging
 import warnings
@@ -16,14 +16,14 @@ def speaks() -> bool:
 
 
 def tell(line: str) -> None:
-    """A line on stdout, by one process of several."""
+    """Prints a line on stdout, in one process of several."""
     if speaks():
         print(line, flush=True)
 
 
 @contextmanager
 def one_speaks() -> Iterator[None]:
-    """What ends all processes alike is said by one of them."""
+    """Lets one process report an error that ends all of them."""
     try:
         yield
     except (InputError, RunError) as error:
@@ -33,7 +33,7 @@ def one_speaks() -> Iterator[None]:
 
 
 def quiet() -> None:
-    """Silences what Lightning says about choices that are made on purpose here."""
+    """Silences Lightning's warnings about choices that are made on purpose here."""
     for text in (
         "does not have many workers",
         "Checkpoint directory",
@@ -43,7 +43,7 @@ def quiet() -> None:
         "transfer_batch_to_device",
         "smaller than the logging interval",
         "sync_dist",  # torchmetrics gathers by itself
-        "your dataloader is not resumable",  # it is, in our way
+        "your dataloader is not resumable",  # ours is, without Lightning's interface
         "The `srun` command is available",
         "Grad strides do not match",  # of 1x1 convolutions in channels_last: the same numbers
         "method of metric MeanMetric was called before",  # a resumed epoch's loss is set
@@ -51,6 +51,5 @@ def quiet() -> None:
         warnings.filterwarnings("ignore", f".*{text}.*")
     for name in ("pytorch_lightning", "lightning_fabric", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    logging.getLogger("lightning_fabric.strategies.launchers").setLevel(
-        logging.INFO
-    )  # says which process of several has died
+    # this one says which process of several has died
+    logging.getLogger("lightning_fabric.strategies.launchers").setLevel(logging.INFO)

@@ -1,8 +1,8 @@
 """Fine-tuning: a run that starts from trained weights (`--weights`) instead of random ones.
 
-The body, all but the last layer, takes the weights. The last layer takes them too where the weights
-know every class of the data by name; else it starts at random. Images are normalised as the weights
-want them. What a run started from is its ancestry: in its settings, checkpoint and record.
+The body, all but the last layer, takes the weights. The last layer takes them too if the weights
+know every class of the data by name; otherwise it starts at random. Images are normalised as the
+weights require. What a run started from is its ancestry, in its settings, checkpoint and record.
 """
 
 import hashlib
@@ -20,15 +20,18 @@ from fastscale.training.recipe import Recipe
 
 LAST = "head.fc."  # the last layer's weights
 DIGITS = 12  # of the weights' hash
-# of a network: what its tensors do not show
+# properties of a network that its tensors do not show
 FACTS = ("family", "block", "strides", "stem_stride", "activation", "padding", "norm_eps")
 
 
 @dataclass(frozen=True)
 class Start:
-    """Trained weights to start from. `name`: as the user wrote it; `tensors`: float32 on the CPU by
-    the names of `fastscale.build(arch)`; `classes`: names of the outputs, None where unknown;
-    `mean`, `std`: per channel of RGB, 0 to 255; `origin`: what is known of them, for the record."""
+    """Trained weights to start from.
+
+    `name`: as the user wrote it. `tensors`: float32 on the CPU, by the names of
+    `fastscale.build(arch)`. `classes`: names of the outputs, None if unknown. `mean`, `std`: per
+    RGB channel, 0 to 255. `origin`: what is known of the weights, for the record.
+    """
 
     name: str
     arch: Arch
@@ -40,7 +43,7 @@ class Start:
 
     @property
     def digest(self) -> str:
-        """A hash of names, shapes and numbers, whatever file they came in."""
+        """A hash of names, shapes and numbers, which does not depend on the file."""
         found = hashlib.sha256()
         for name, value in sorted(self.tensors.items()):
             found.update(f"{name} {list(value.shape)} {value.dtype}\n".encode())
@@ -49,7 +52,7 @@ class Start:
 
     @property
     def said(self) -> str:
-        """The weights in a line: name, and error where it is known."""
+        """Describes the weights: their name, and data and error if known."""
         if "data" not in self.origin:
             return self.name
         error = self.origin.get("top1_error")
@@ -58,18 +61,21 @@ class Start:
 
     @property
     def ancestry(self) -> dict[str, Any]:
-        """For settings, checkpoint and record."""
+        """What settings, checkpoint and record say about the weights."""
         return {**self.origin, "arch": self.arch.name, "hash": self.digest}
 
 
-# finds the weights of a name or path; InputError where there are none
+# finds the weights of a name or path; InputError if there are none
 Opener = Callable[[str], Start]
 
 
 def freeze(net: nn.Module, what: str) -> None:
-    """`what` "statistics": batch norms keep their means and variances; "body": all but the last
-    layer stays as it is, those too; "none": nothing does. Lightning leaves modules in the mode that
-    they are in."""
+    """Freezes a part of `net`: the recipe's `freeze`.
+
+    "statistics": batch norms keep their means and variances. "body": all but the last layer stays
+    as it is, these included. "none": nothing is frozen. Lightning does not change the modules'
+    modes.
+    """
     if what == "body":
         last: nn.Module = net.head.fc  # type: ignore[union-attr, assignment]
         net.requires_grad_(False).eval()
@@ -81,32 +87,36 @@ def freeze(net: nn.Module, what: str) -> None:
 
 
 def check_start(recipe: Recipe) -> None:
-    """InputError for a recipe that only makes sense with trained weights."""
+    """InputError for a recipe that needs trained weights to start from."""
     given = "" if recipe.freeze == "none" else f"freeze {recipe.freeze}"
     if not given and recipe.body_lr != 1:
         given = f"body_lr {recipe.body_lr:g}"
     if given and not recipe.initial:
         raise InputError(
-            f"recipe {recipe.name}: {given} is for fine-tuning: say with --weights NAME|PATH what "
-            "to start from (see `fastscale checkpoint list`), or take another recipe"
+            f"recipe {recipe.name}: {given} is for fine-tuning: name the weights to start from "
+            "with --weights NAME|PATH (see `fastscale checkpoint list`), or use another recipe"
         )
 
 
 def other_body(arch: Arch, start: Start, own: dict[str, Tensor]) -> str:
-    """What keeps the body of `start` from being that of `arch`, whose tensors are `own`; "" if
-    nothing does. Equal tensors do not make equal networks."""
+    """How the body of `start` differs from that of `arch`, whose tensors are `own`; "" if equal.
+
+    Equal shapes of tensors are not enough: see `FACTS`.
+    """
     for fact in FACTS:
         if (here := getattr(arch, fact)) != (there := getattr(start.arch, fact)):
             return f"{fact} {there}, not {here}"
     body = {k: v.shape for k, v in start.tensors.items() if not k.startswith(LAST)}
     mine = {k: v.shape for k, v in own.items() if not k.startswith(LAST)}
     wrong = [k for k in sorted({*body, *mine}) if body.get(k) != mine.get(k)]
-    return f"{len(wrong)} of its tensors differ, as {wrong[0]}" if wrong else ""
+    return f"{len(wrong)} of its tensors differ, for example {wrong[0]}" if wrong else ""
 
 
 def load_start(net: nn.Module, arch: Arch, start: Start, there: Sequence[str], data: str) -> str:
-    """Puts the weights into `net`, a network of `arch` for the classes `there` of `data`; what was
-    done with its last layer, in words. InputError where they are of another body."""
+    """Loads the weights into `net`, a network of `arch` for the classes `there` of `data`.
+
+    Returns a text that says what was done with the last layer. InputError if the bodies differ.
+    """
     own = net.state_dict()
     if problem := other_body(arch, start, own):
         raise InputError(

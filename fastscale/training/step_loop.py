@@ -1,9 +1,8 @@
-"""Lightning's loop around one batch, with the step as one CUDA graph where it can be one.
+"""Lightning's loop around one batch, with the step as one CUDA graph where that is possible.
 
-It stands in for Lightning's automatic optimization: the same counters in the same order, so that
-global step, callbacks, loggers, checkpoints and resuming cannot tell. Hooks that Lightning calls
-within a step (`on_after_backward` and the like) do not exist in a graph; a callback that has one
-gets Lightning's own step.
+It replaces Lightning's automatic optimization and moves the same counters in the same order, so
+global step, callbacks, loggers, checkpoints and resuming work as before. A graph cannot call hooks
+within a step, such as `on_after_backward`; a callback that has one gets Lightning's own step.
 """
 
 from typing import Any
@@ -31,7 +30,7 @@ WITHIN = (
 
 
 def why_not(trainer: Trainer, module: ImageClassifier) -> str:
-    """Why this run's step cannot be a CUDA graph, in words; "" if it can, given a GPU."""
+    """Why this run's step cannot be a CUDA graph, in words; "" if it can be one on a GPU."""
     hooked = [
         type(c).__name__
         for c in trainer.callbacks  # type: ignore[attr-defined]
@@ -50,12 +49,11 @@ def why_not(trainer: Trainer, module: ImageClassifier) -> str:
 
 
 class StepLoop(_AutomaticOptimization):
-    """`mode`: auto (a graph where the run can have one, else one line says why not), on (InputError
-    where it cannot; on a CPU the graph's code, uncaptured), off (Lightning's step).
+    """`mode` auto: a graph if possible, else one line that says why not. on: InputError if not
+    possible; on a CPU the graph's code, uncaptured. off: Lightning's step.
 
-    Lightning's private class is its base because there is no public way to keep its counters and
-    replace the step. `used`, for the record: captured, uncaptured, off, or None: not asked for on a
-    CPU.
+    It derives from Lightning's private class because no public way keeps its counters and replaces
+    the step. `used`, for the record: captured, uncaptured, off, or None (on a CPU, not asked for).
     """
 
     def __init__(self, trainer: Trainer, module: ImageClassifier, mode: str = "auto"):
@@ -74,12 +72,12 @@ class StepLoop(_AutomaticOptimization):
         self.step: CapturedStep | None = None
 
     def say(self, reason: str) -> None:
-        """One line."""
+        """Prints why the step is not a graph."""
         if self.trainer.is_global_zero:
-            print(f"the step is launched piece by piece, not as a CUDA graph: {reason}", flush=True)
+            print(f"the step is launched eagerly, not as a CUDA graph: {reason}", flush=True)
 
     def run(self, optimizer: Any, batch_idx: int, kwargs: Any) -> dict[str, Any]:
-        """One batch: a step, or a part of one where they accumulate; its loss as Lightning has it."""
+        """Runs one batch: a step, or a part of one; returns its loss as Lightning does."""
         self.module.keep_pace()
         images, labels = kwargs["batch"]
         outputs = None
@@ -109,7 +107,7 @@ class StepLoop(_AutomaticOptimization):
 
     @property
     def module(self) -> ImageClassifier:
-        """What is trained."""
+        """The module in training."""
         module = self.trainer.lightning_module
         assert isinstance(module, ImageClassifier)
         return module
@@ -117,11 +115,11 @@ class StepLoop(_AutomaticOptimization):
     def _ready(
         self, optimizer: Any, batch_idx: int, images: Tensor, labels: Tensor
     ) -> CapturedStep | None:
-        """The step for this batch, recorded; None, from here on, where that fails."""
+        """The recorded step for this batch; if recording fails, None from then on."""
         if self.step is None:
             self.step = self._make(optimizer)
         step, metric = self.step, self.module.train_loss
-        # an epoch's end and a checkpoint put other tensors there: the graph adds to its own
+        # an epoch's end and a checkpoint put new tensors there, but the graph adds to its own
         for name, own in (("mean_value", step.parts.loss_sum), ("weight", step.parts.loss_count)):
             if getattr(metric, name) is not own:
                 own.copy_(getattr(metric, name))
@@ -132,7 +130,7 @@ class StepLoop(_AutomaticOptimization):
             return step
         try:
             step.prepare(images, labels)
-        except RuntimeError as error:  # torch.OutOfMemoryError is one
+        except RuntimeError as error:  # torch.OutOfMemoryError included
             memory = isinstance(error, torch.OutOfMemoryError)
             reason = "too little memory for it" if memory else f"{error!s:.200}".split("\n")[0]
             if self.mode == "on":

@@ -1,5 +1,4 @@
-"""Ctrl-C, SIGTERM and a closed terminal in a run: save what was trained, say how to go on, end with
-130, 143 or 129."""
+"""Ctrl-C, SIGTERM and a closed terminal: save the run, say how to resume, exit 130, 143 or 129."""
 
 import os
 import signal
@@ -12,7 +11,7 @@ from fastscale.common import ending_signals
 
 
 class Stopped(SystemExit):
-    """A run that was told to end; its code is 128 and the signal's number: 130 for Ctrl-C."""
+    """Ends a run after a signal; the exit code is 128 plus the signal's number (130: Ctrl-C)."""
 
     def __init__(self, number: int):
         super().__init__(128 + number)
@@ -21,9 +20,9 @@ class Stopped(SystemExit):
 class Stopping:
     """Which signal came, and what is done about it.
 
-    Within training steps it is only noted (`patient`): the run saves after the step under way, then
-    ends. Elsewhere the wait would be long and there is nothing to lose, so `Stopped` is raised
-    where the process stands; a second Ctrl-C does so in any case. `line`: what is said then.
+    During training steps it is only noted (`patient`): the run saves after the current step, then
+    ends. Elsewhere there is nothing to save and the wait would be long, so `Stopped` is raised at
+    once; a second Ctrl-C always raises it. `line`: printed at the end.
     """
 
     def __init__(self) -> None:
@@ -34,7 +33,7 @@ class Stopping:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """While the block runs, the signals that end a command come here."""
+        """Handles the signals that end a command while the block runs."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -46,8 +45,8 @@ class Stopping:
                 signal.signal(number, handler)
 
     def take(self, number: int, _frame: Any = None) -> None:
-        """A signal has come."""
-        if os.getpid() != self.process:  # a forked worker, whose end its parent decides
+        """Handles a signal."""
+        if os.getpid() != self.process:  # a forked worker: its parent decides when it ends
             if number == signal.SIGTERM:
                 os._exit(128 + number)
             return
@@ -59,14 +58,17 @@ class Stopping:
             raise Stopped(self.came)
 
     def end_if_asked(self) -> None:
-        """Raises `Stopped` for a signal that was only noted."""
+        """Raises `Stopped` if a signal was noted."""
         if self.asked:
             raise Stopped(self.came)
 
     @property
     def asked(self) -> bool:
-        """Whether the run is to end. In a job of submitit SIGTERM only announces that the job will
-        be pre-empted: the run saves, and the signal that has it requeued follows."""
+        """Whether the run has to end.
+
+        In a job of submitit SIGTERM only announces that the job will be pre-empted: the run saves,
+        and the signal that requeues it follows.
+        """
         return bool(self.came) and not (self.came == signal.SIGTERM and in_a_cluster_job())
 
 

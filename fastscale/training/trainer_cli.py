@@ -1,4 +1,7 @@
-"""Lightning's own command line for ImageClassifier and ImageData, with what follows from recipe and arch linked, not typed twice."""
+"""Lightning's command line for ImageClassifier and ImageData.
+
+Settings that follow from the recipe, the arch or the data are linked to them.
+"""
 
 import sys
 from functools import partial
@@ -29,15 +32,16 @@ TRAINER_DEFAULTS = {
 
 
 class TrainerCLI(LightningCLI):
-    """Parses `--model.* --data.* --trainer.* --seed_everything --config` and builds the three; running them is the caller's part."""
+    """Parses `--model.* --data.* --trainer.* --seed_everything --config` and builds the objects.
+
+    The caller runs them.
+    """
 
     def __init__(self, config: dict[str, Any], arguments: list[str]):
         self.speed = SpeedMonitor()
         check_arguments(arguments)
-        typed, sys.argv = (
-            sys.argv,
-            sys.argv[:1],
-        )  # Lightning warns of arguments there, which are ours
+        typed = sys.argv
+        sys.argv = typed[:1]  # Lightning would warn of our own arguments there
         try:
             super().__init__(
                 ImageClassifier,
@@ -61,7 +65,8 @@ class TrainerCLI(LightningCLI):
             sys.argv = typed
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """The arch decides the resolution, the recipe the batch and crops, the data the classes."""
+        """Links settings: the arch decides the resolution, the recipe batch and crops, the data
+        the classes."""
         network = ("model.arch", "model.definition")
         for name in ("resolution", "test_resolution"):
             parser.link_arguments(
@@ -81,13 +86,13 @@ class TrainerCLI(LightningCLI):
             parser.link_arguments(f"data.{name}", f"model.{name}", apply_on="instantiate")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
-        """Lightning uses the seed at once: one that it would not take is said here."""
+        """Also checks the seed, which Lightning uses at once."""
         try:
             super().parse_arguments(parser, args)
         except InputError:
             raise
         except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
-            text = " ".join(str(error).split())  # a configuration of another shape
+            text = " ".join(str(error).split())  # of a configuration with a wrong shape
             raise InputError(f"the settings cannot be read ({text[:300]})") from None
         seed = self.config["seed_everything"]
         if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
@@ -96,12 +101,12 @@ class TrainerCLI(LightningCLI):
             )
 
     def before_instantiate_classes(self) -> None:
-        """A recipe that cannot be is said before data is looked at."""
+        """Checks the recipe before the data are opened."""
         Recipe.from_dict(vars(self.config["model"]["recipe"]))
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
-        """The trainer is made by `trainer_for`, when the run's folder is known."""
-        # cuDNN's search for the fastest kernel undoes what makes runs repeat themselves
+        """Does nothing yet: `trainer_for` makes the trainer when the run's folder is known."""
+        # cuDNN's search for the fastest kernel would make runs differ
         self.trainer_arguments = (
             {**kwargs, "benchmark": False} if kwargs.get("deterministic") else kwargs
         )
@@ -112,7 +117,7 @@ class TrainerCLI(LightningCLI):
         return self.parser.dump(self.config)
 
     def trainer_for(self, **kwargs: Any) -> Trainer:
-        """A Trainer with the parsed settings and these besides. It leaves signals to its caller."""
+        """A Trainer with the parsed settings and `kwargs`; it leaves signals to its caller."""
         plugins = [
             *(self.config_init["trainer"].get("plugins") or []),
             *kwargs.pop("plugins", ()),
@@ -122,17 +127,16 @@ class TrainerCLI(LightningCLI):
             trainer = super().instantiate_trainer(
                 **{**self.trainer_arguments, "plugins": plugins, **kwargs}
             )
-        except (
-            MisconfigurationException,
-            ValueError,
-        ) as error:  # devices, strategies or combinations that there are not
+        # for devices, strategies or combinations that do not exist
+        except (MisconfigurationException, ValueError) as error:
             raise InputError(f"--trainer: {error}") from None
-        trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
+        signals: Any = trainer._signal_connector
+        signals.register_signal_handlers = lambda: None
         return trainer
 
 
 def final_errors(trainer: Trainer) -> dict[str, float]:
-    """Errors in % of the trainer's last validation, without the noise of single precision."""
+    """Errors in % of the trainer's last validation, rounded to `ERROR_DIGITS`."""
     return {
         k: round(float(trainer.callback_metrics[k]), ERROR_DIGITS)
         for k in ERRORS
@@ -141,7 +145,7 @@ def final_errors(trainer: Trainer) -> dict[str, float]:
 
 
 def _of_the_network(what: str, name: str, definition: Any) -> Any:
-    """A fact of the network that the model is of."""
+    """An attribute of the network that the model is built for."""
     return getattr(network_of(name, definition), what)
 
 
@@ -151,7 +155,7 @@ def run_config(
     source: str | None = None,
     definition: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The configuration that a run's name stands for."""
+    """The configuration of a run."""
     defined = {"definition": definition} if definition else {}
     return {
         "model": {"arch": arch, "recipe": recipe.as_dict(), **defined},

@@ -1,4 +1,4 @@
-"""Whether a value of a file that anybody may have written is what it should be. Nothing here imports torch."""
+"""Checks of values from files that anybody may have written. Nothing here imports torch."""
 
 from typing import Any
 
@@ -6,8 +6,10 @@ MOST_VALUES = 100_000  # of settings: a small file can name the same list a mill
 
 
 def is_plain(value: object, depth: int = 4) -> bool:
-    """Whether it is what a run's settings are made of: None, texts, finite numbers, lists of such,
-    and such by name; at most 100,000 of them."""
+    """Whether it consists of None, bools, texts, finite numbers, and lists and dicts of these.
+
+    At most `depth` levels and 100,000 values.
+    """
     level, count = [value], 1
     for below in range(depth, -1, -1):
         inner: list[Any] = []
@@ -26,18 +28,17 @@ def is_plain(value: object, depth: int = 4) -> bool:
 
 
 def is_number(value: object, least: float = -1e12, most: float = 1e12) -> bool:
-    """Whether it is a number of that range: so neither NaN, infinite, nor a whole number too large
-    for a float."""
+    """Whether it is a number in that range; NaN, infinity and huge integers are not."""
     return isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most
 
 
 def is_whole(value: object, least: int, most: int) -> bool:
-    """Whether it is a whole number of that range."""
+    """Whether it is a whole number in that range."""
     return type(value) is int and least <= value <= most
 
 
 def is_error(name: object, value: object) -> bool:
-    """Whether it is the name and value of an error in %."""
+    """Whether these are the name and value of an error in %."""
     return isinstance(name, str) and "_error" in name and is_number(value, 0, 100)
 
 

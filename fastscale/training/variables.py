@@ -1,5 +1,7 @@
-"""Environment variables that launchers of several processes set: checked before Lightning, which
-reads them when it is imported, turns one that is no number into a traceback."""
+"""Checks the environment variables that launchers of several processes set.
+
+Lightning reads them when it is imported, and one that is no number would end in a traceback.
+"""
 
 import os
 
@@ -13,8 +15,10 @@ MOST = 1_000_000  # processes
 
 
 def check_variables() -> None:
-    """InputError for a variable that names a process and is no number of one, or whose process no
-    launcher started: it would train, and write nothing."""
+    """InputError for a variable that is no valid number, or that no launcher has set.
+
+    A process with a rank above 0 that no launcher started would train and write nothing.
+    """
     limits = {
         **dict.fromkeys((*RANKS, *PLACES), (0, MOST)),
         **dict.fromkeys(SIZES, (1, MOST)),
@@ -23,7 +27,7 @@ def check_variables() -> None:
     for name, (least, most) in limits.items():
         if (text := os.environ.get(name)) is not None:
             try:
-                # those who read it know no 1e3
+                # digits only: programs that read it do not understand 1e3
                 number(text if text.isdecimal() else "no number", least, most, whole=True)
             except ValueError:
                 raise InputError(

@@ -107,7 +107,7 @@ def test_a_run_that_ended_within_an_epoch(run, steps):
 def test_less_than_a_point_is_not_said(run, capsys):
     folder = run(10.0, 10.9)
     assert which(folder, fs.load(folder)) == "raw" and not capsys.readouterr().err
-    with pytest.raises(InputError, match="weights 'averaged': there are auto, raw, ema"):
+    with pytest.raises(InputError, match="weights 'averaged': choose one of auto, raw, ema"):
         fs.load(folder, weights="averaged")
 
 

@@ -74,7 +74,7 @@ def test_a_folder_of_some_classes_is_scored_by_their_names(runs, folder_of, caps
     seed = runs[0] / RUN / "seed0"
     code, found, err = evaluate(capsys, seed, "--data", f"folder:{folder}")
     assert code == 0 and "has 2 of the 3 classes" in err
-    assert "other images, labels or another stored form than it was trained on" in err
+    assert "images, labels or stored form differ from those it was trained on" in err
     for kind, name in (("raw", "top1_error"), ("ema", "top1_error_ema")):
         net, prepare, wrong = fs.load(seed, weights=kind), fs.transforms(seed), 0
         for k, colour in ((1, "green"), (2, "red")):
@@ -103,4 +103,4 @@ def test_other_pixels_of_the_same_photographs_are_said(runs, tmp_path, capsys):
     words = ["evaluate", str(runs[0] / RUN / "seed0"), "--data.data_dir", str(tmp_path / "data")]
     assert main([*words, "--data.workers", "1"]) == 0
     err = capsys.readouterr().err
-    assert "other images, labels or another stored form than it was trained on" in err
+    assert "images, labels or stored form differ from those it was trained on" in err

@@ -184,7 +184,7 @@ def test_a_written_image_that_is_damaged(fit_here, image_folder, data_home, tmp_
         ),
         (
             ["--trainer.max_epochs", "3"],
-            "--trainer.max_epochs follows from the recipe's --model.recipe.epochs: give that",
+            "--trainer.max_epochs follows from the recipe's --model.recipe.epochs: use that instead",
         ),
         (["--trainer.accumulate_grad_batches=2"], "the recipe's --model.recipe.accumulate"),
         (["--data.batch_size", "4"], "the recipe's --model.recipe.batch_size"),

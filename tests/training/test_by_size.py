@@ -65,14 +65,14 @@ def test_the_images_are_counted_where_nothing_is_written(image_folder, data_home
 
 
 def test_without_a_source_nothing_can_be_chosen():
-    with pytest.raises(InputError, match=r"'regnety-tiny' names no recipe: say on which images"):
+    with pytest.raises(InputError, match=r"'regnety-tiny' names no recipe: say which images"):
         recipe_of_data(None, None, "regnety-tiny")
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["regnety-tiny"], "names no recipe: say on which images"),
+        (["regnety-tiny"], "names no recipe: say which images"),
         (["regnety-tiny", "--run", "regnety-tiny.quick"], "give one of them"),
         (["regnety-tiny.photos-hundreds"], "images of your own: say where they are, --data.source"),
         (["regnety-tiny.quik"], "did you mean 'quick'"),

@@ -187,7 +187,7 @@ def test_accumulation_and_precise_statistics(source, tmp_path):
     [
         (
             ["--trainer.limit_train_batches", "1"],
-            "limit_train_batches would leave a part of the run out",
+            "limit_train_batches would skip a part of the run",
         ),
         (["--trainer.fast_dev_run", "true"], "fast_dev_run"),
         (["--trainer.limit_val_batches", "0"], "without its result"),

@@ -43,7 +43,7 @@ def test_a_run_says_what_it_does_and_where_everything_lies(fit_here, tmp_path, c
     assert re.search(
         r"regnety-tiny\.wg-x2 \(2\.18 M multiply-adds, [\d.]+ K params, 32 px\) on colours-\w+ "
         r"\(144 training and 21 validation images, 3 classes\)\n"
-        r"quick: 2 epochs of 18 steps of 8 images, 32-true, on the CPU, 1 thread; kept in "
+        r"quick: 2 epochs of 18 steps of 8 images, 32-true, on the CPU, 1 thread; saved in "
         + re.escape(str(folder)),
         said,
     ), said
@@ -57,7 +57,7 @@ def test_a_run_says_what_it_does_and_where_everything_lies(fit_here, tmp_path, c
     for name in ("last.ckpt", "record.json"):
         (folder / name).unlink()
     assert fit_here(runs) == 0
-    assert "begun before, nothing was saved: from the first step" in capsys.readouterr().out
+    assert "begun before without a checkpoint: starts from the first step" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("averaged", "said"), [(0.0, "35 min 11 s"), (1.0, "37 min 25 s")])
@@ -68,7 +68,7 @@ def test_the_time_of_a_run_is_told_by_its_steps(averaged, said, capsys):
     lines.steps = 10
     lines.tell(trainer(), module, step=2.0, batches=11)
     out = capsys.readouterr().out
-    assert out == f"about {said} to go: 2000 ms a step, by the first 10\n" and lines.told
+    assert out == f"about {said} to go: 2000 ms a step in the first 10\n" and lines.told
 
 
 def test_one_process_of_several_speaks(capsys):

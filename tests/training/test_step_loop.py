@@ -119,7 +119,7 @@ def test_a_run_may_resume_the_other_way(fit_here, tmp_path, monkeypatch, capsys)
             fit_here(tmp_path / "cut", *options, "auto")
         said = [line for line in capsys.readouterr().out.splitlines() if "CUDA graph" in line]
         assert said == [
-            "the step is launched piece by piece, not as a CUDA graph: too little memory for it"
+            "the step is launched eagerly, not as a CUDA graph: too little memory for it"
         ]
     stop = -1
     assert fit_here(tmp_path / "cut", "--cuda-graph", "off") == 0
