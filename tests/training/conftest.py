@@ -1,4 +1,4 @@
-"""Runs on a small set of images, here and in processes of their own, as a user starts them."""
+"""Runs on a small set of images, in this process and in new ones, as a user starts them."""
 
 import os
 import subprocess
@@ -23,7 +23,7 @@ def source(image_folder, data_home):
 
 @pytest.fixture
 def one_thread():
-    """The order of sums depends on the number of threads."""
+    """One thread, because the order of sums depends on the number of threads."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -32,7 +32,7 @@ def one_thread():
 
 @pytest.fixture
 def fit_arguments(source):
-    """fit_arguments(runs, *options, **recipe) -> what follows `fastscale`."""
+    """fit_arguments(runs, *options, **recipe) -> the arguments of `fastscale`."""
 
     def arguments(runs, *options, **recipe):
         words = [
@@ -55,13 +55,16 @@ def fit_arguments(source):
 
 @pytest.fixture
 def fit_here(fit_arguments, one_thread):
-    """fit_here(runs, *options, **recipe) -> the exit code of `fastscale fit` in this process, with one thread."""
+    """fit_here(runs, *options, **recipe) -> exit code of `fastscale fit`, run in this process."""
     return lambda runs, *options, **recipe: main(fit_arguments(runs, *options, **recipe))
 
 
 @pytest.fixture
 def fit_process(fit_arguments):
-    """fit_process(runs, *options, environment, **recipe) -> the ended process of `fastscale fit`, one thread in each of its processes."""
+    """fit_process(runs, *options, environment, **recipe) -> a finished `fastscale fit` process.
+
+    Each of its processes has one thread.
+    """
 
     def start(runs, *options, environment=None, **recipe):
         command = [

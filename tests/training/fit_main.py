@@ -1,6 +1,7 @@
-"""`fastscale`, with what a test wants to see or to break; a script of its own, because every process of a run starts it again.
+"""The `fastscale` command with hooks for tests; a script, because each process of a run starts it.
 
-TEST_SEEN=FOLDER: which training images each process is shown, in order. TEST_KILL=RANK:STEP:SIGNAL: a signal at the start of a step.
+TEST_SEEN=FOLDER: writes down which training images each process sees, in order.
+TEST_KILL=RANK:STEP:SIGNAL: sends a signal at the start of a step.
 """
 
 import os
@@ -15,7 +16,7 @@ RANK = int(os.environ.get("LOCAL_RANK", "0"))
 
 
 def write_down(folder):
-    original = Framing.boxes  # every loader draws crops here, of some images at a time
+    original = Framing.boxes  # every loader draws its crops here, for some images at a time
 
     def boxes(self, epoch, indices, *sizes):
         if self.train:

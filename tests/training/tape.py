@@ -1,8 +1,7 @@
-"""A CUDA graph's stand-in on the CPU: what is done while it records is noted, operation by operation
-with the tensors' own memory, undone at the end, and done again at each replay.
+"""A stand-in for a CUDA graph on the CPU: it records operations, undoes them, and replays them.
 
-As in a graph, numbers of Python are fixed when it is recorded, tensors are read and written where
-they lay, and reading a tensor's value is an error.
+As in a graph, Python's numbers are fixed by recording, tensors are read and written at their
+addresses, and reading a tensor's value is an error.
 """
 
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 
 READS = ("_local_scalar_dense", "is_nonzero", "equal")
-BATCH_NORM = (3, 4)  # running statistics, which its schema does not call written
+BATCH_NORM = (3, 4)  # arguments that are running statistics; its schema hides that it writes them
 
 
 class _Recorder(TorchDispatchMode):
@@ -43,7 +42,7 @@ class _Recorder(TorchDispatchMode):
 
 
 class Tape:
-    """Has what a torch.cuda.CUDAGraph has here."""
+    """The parts of torch.cuda.CUDAGraph that are used here."""
 
     def pool(self):
         return None
@@ -67,7 +66,7 @@ class Tape:
 
 @contextmanager
 def graph(tape, pool=None, capture_error_mode="global"):
-    """torch.cuda.graph."""
+    """Stands in for torch.cuda.graph."""
     assert capture_error_mode == "thread_local"
     with tape.recording():
         yield
@@ -90,7 +89,7 @@ class Stream:
 
 
 def on_cpu(monkeypatch):
-    """torch.cuda's names that a capture uses, by these."""
+    """Replaces the parts of torch.cuda that a capture uses."""
     for name, value in {
         "CUDAGraph": Tape,
         "graph": graph,

@@ -1,4 +1,7 @@
-"""What ends a run: one line that says what was wrong and what remains; exit code 2 before anything was started, 1 after."""
+"""What ends a run: one line says what was wrong and what remains.
+
+The exit code is 2 before training starts and 1 after.
+"""
 
 import os
 import shutil
@@ -36,7 +39,7 @@ def said(capsys):
 
 
 def test_a_loss_that_is_no_number(fit_here, tmp_path, said, monkeypatch):
-    """In the second epoch: step, rate and the last good checkpoint are named, which stays; the run can go on from there."""
+    """The error names step, rate and the last good checkpoint, from which the run can resume."""
     original = ImageClassifier.training_step
 
     def training_step(self, batch, batch_idx):
@@ -60,8 +63,8 @@ def test_a_loss_that_is_no_number(fit_here, tmp_path, said, monkeypatch):
     assert fit_here(tmp_path, epochs=4) == 0
 
 
-def test_in_float16_one_overflow_is_passed_over():
-    """GradScaler leaves such a step out; only a second reading in a row is an error."""
+def test_in_float16_one_overflow_is_ignored():
+    """GradScaler skips such a step; only a second reading in a row is an error."""
     module = ImageClassifier("regnety-tiny", num_classes=3)
     module.trainer = SimpleNamespace(
         precision="16-mixed",
@@ -80,7 +83,7 @@ def test_weights_that_are_no_numbers_are_not_saved(fit_here, tmp_path, said, mon
     def on_train_batch_start(self, batch, batch_idx):
         if self.global_step == 20:
             next(self.net.parameters()).data.fill_(float("inf"))
-            self.eval()  # no loss that shows it
+            self.eval()  # so that no loss shows it
 
     monkeypatch.setattr(
         ImageClassifier, "on_train_batch_start", on_train_batch_start, raising=False
@@ -106,7 +109,7 @@ def test_out_of_memory(fit_here, tmp_path, said, monkeypatch):
     assert "out of memory with 8 images at once: --model.recipe.accumulate 2 halves that" in said()
 
 
-def test_a_mistake_of_the_programs_is_no_clean_line(fit_here, tmp_path, monkeypatch):
+def test_an_error_in_the_program_is_a_traceback(fit_here, tmp_path, monkeypatch):
     def training_step(self, batch, batch_idx):
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
@@ -116,7 +119,7 @@ def test_a_mistake_of_the_programs_is_no_clean_line(fit_here, tmp_path, monkeypa
 
 
 def test_a_loaders_worker_that_dies(fit_here, tmp_path, said, monkeypatch):
-    """Killed by the system, as when the machine's memory is full."""
+    """The system kills it, as when memory is full."""
     original, here = plain_loader._Batches.__getitem__, os.getpid()
 
     def getitem(self, wanted):
@@ -152,7 +155,7 @@ def test_an_image_that_cannot_be_read(fit_here, image_folder, tmp_path, said, wo
 
 
 def test_a_written_image_that_is_damaged(fit_here, image_folder, data_home, tmp_path, said):
-    """Bytes of one stored JPEG overwritten: FFCV's decoder would show the image before it."""
+    """Bytes of one stored JPEG are overwritten: FFCV's decoder would show the previous image."""
     folder = Path(shutil.copytree(image_folder, tmp_path / "large"))
     for file in folder.rglob("*.png"):
         with Image.open(file) as image:
@@ -184,7 +187,7 @@ def test_a_written_image_that_is_damaged(fit_here, image_folder, data_home, tmp_
         ),
         (
             ["--trainer.max_epochs", "3"],
-            "--trainer.max_epochs follows from the recipe's --model.recipe.epochs: use that instead",
+            "max_epochs follows from the recipe's --model.recipe.epochs: use that instead",
         ),
         (["--trainer.accumulate_grad_batches=2"], "the recipe's --model.recipe.accumulate"),
         (["--data.batch_size", "4"], "the recipe's --model.recipe.batch_size"),
@@ -221,14 +224,14 @@ def test_before_anything_is_started(fit_here, tmp_path, said, options, message):
     ],
 )
 def test_what_follows_from_others_in_a_file(option, text, key, fit_here, tmp_path, said):
-    """It would be passed over in silence."""
+    """Without an error it would be ignored silently."""
     (tmp_path / "own.yaml").write_text(text)
     assert fit_here(tmp_path, option, str(tmp_path / "own.yaml")) == 2
     assert f"own.yaml: {key} follows from the recipe's" in said()
 
 
 def test_classes_that_are_wrong(fit_here, image_folder, tmp_path, said):
-    """An empty class, a class in one split only: through the command, for the loader that reads the images."""
+    """An empty class, and a class in one split only, with the loader that reads the files."""
     for name, change in (("empty", "train/green"), ("differing", "val/green")):
         folder = tmp_path / name
         shutil.copytree(image_folder, folder)
@@ -245,7 +248,7 @@ def test_classes_that_are_wrong(fit_here, image_folder, tmp_path, said):
 
 
 def test_a_port_in_use(fit_here, tmp_path, said, monkeypatch):
-    """Two processes would wait for each other at somebody else's door."""
+    """Without an error, two processes would wait for each other at another program's port."""
     with socket.socket() as taken:
         taken.bind(("", 0))
         taken.listen()

@@ -31,7 +31,7 @@ def test_the_recipe_follows_the_number_of_images(images, name, batch):
     ("images", "name"),
     [(240, "finetune-hundreds"), (3_000, "finetune-thousands"), (100_000, "finetune-100k")],
 )
-def test_trained_weights_have_recipes_of_their_own(images, name):
+def test_fine_tuning_has_other_recipes(images, name):
     chosen = recipe_for(images, from_weights=True)
     assert chosen.recipe.name == name and "and trained weights" in chosen.line
     assert chosen.recipe.body_lr < 1 and chosen.recipe.epochs < recipe_for(images).recipe.epochs
@@ -80,7 +80,7 @@ def test_without_a_source_nothing_can_be_chosen():
         ([], "say what to train"),
     ],
 )
-def test_what_cannot_be_trained_is_said_in_a_line(words, said, capsys):
+def test_unusable_input_is_reported_in_one_line(words, said, capsys):
     assert main(["fit", *words]) == 2
     err = capsys.readouterr().err
     assert said in err and err.count("\n") == 1

@@ -1,4 +1,4 @@
-"""The captured step's code, run uncaptured, makes the weights of the plain step bit for bit."""
+"""The captured step's code, run uncaptured, gives the weights of Lightning's step bit for bit."""
 
 import copy
 
@@ -19,7 +19,7 @@ ALIKE = ("state_dict", "optimizer_states", "lr_schedulers", "loops", "train_loss
 
 
 def same(one, other):
-    """Nested values, tensors to the bit."""
+    """Whether nested values are equal, tensors bit for bit."""
     if isinstance(one, torch.Tensor):
         return torch.equal(one, other)
     if isinstance(one, dict):
@@ -44,7 +44,7 @@ def same(one, other):
     ],
 )
 def test_the_same_weights(fit_here, tmp_path, recipe, options):
-    """Weights, averages, momentum, schedule, Lightning's counters, loss and errors."""
+    """Compares weights, averaged weights, momentum, schedule, counters, loss and errors."""
     ends, records = [], []
     for mode in ("off", "on"):
         assert fit_here(tmp_path / mode, *options, "--cuda-graph", mode, **recipe) == 0
@@ -104,7 +104,7 @@ def plain(net, averaged, optimizer, steps, parts=1, scaler=None, clip=0.0):
 
 
 def captured(net, averaged, optimizer, steps, parts=1, scaler=None, clip=0.0):
-    """The same, replayed."""
+    """The same steps, replayed."""
     criterion, total = torch.nn.CrossEntropyLoss(label_smoothing=0.1), torch.zeros(())
     step_parts = StepParts(
         net, criterion, optimizer, total, torch.zeros(()), parts, True, clip, scaler=scaler
@@ -133,8 +133,10 @@ def captured(net, averaged, optimizer, steps, parts=1, scaler=None, clip=0.0):
     ],
 )
 def test_a_replayed_step_is_a_step(how, monkeypatch, one_thread):
-    """Recorded on a tape that fixes Python's numbers, as a CUDA graph does: rates, shares, scale,
-    averages; warm-up and recording leave no trace."""
+    """Rates, shares, scale and averages are right on a tape that fixes Python's numbers.
+
+    Warm-up and recording leave no trace.
+    """
     on_cpu(monkeypatch)
     options = {k: how[k] for k in ("parts", "clip") if k in how}
     network = {k: how[k] for k in ("arch", "momentum") if k in how}
@@ -142,7 +144,7 @@ def test_a_replayed_step_is_a_step(how, monkeypatch, one_thread):
     for run in (plain, captured):
         net, averaged, optimizer = made(**network)
         if run is plain:
-            start_momentum(optimizer)  # else a first step that is passed over leaves garbage
+            start_momentum(optimizer)  # otherwise a skipped first step leaves garbage
         scaler = torch.amp.GradScaler("cpu", **how["scaler"]) if "scaler" in how else None
         total = run(net, averaged, optimizer, 5, scaler=scaler, **options)
         scale = None if scaler is None else scaler.state_dict()
@@ -152,7 +154,7 @@ def test_a_replayed_step_is_a_step(how, monkeypatch, one_thread):
         assert scale["scale"] != how["scaler"]["init_scale"]
 
 
-def test_recorded_anew_where_shape_or_place_changes(monkeypatch, one_thread):
+def test_recorded_again_if_shape_or_address_changes(monkeypatch, one_thread):
     on_cpu(monkeypatch)
     net, averaged, optimizer = made()
     parts = StepParts(net, torch.nn.CrossEntropyLoss(), optimizer, torch.zeros(()), torch.zeros(()))
@@ -171,7 +173,7 @@ def test_recorded_anew_where_shape_or_place_changes(monkeypatch, one_thread):
 
 
 def test_what_cannot_be_recorded_changes_nothing(monkeypatch, one_thread):
-    """A step that reads a value of the device's fails when it is recorded, after the warm-up."""
+    """A step that reads a value from the device fails while it is recorded, after the warm-up."""
     on_cpu(monkeypatch)
     net, averaged, optimizer = made()
 
@@ -188,7 +190,7 @@ def test_what_cannot_be_recorded_changes_nothing(monkeypatch, one_thread):
     with pytest.raises(RuntimeError, match="reads a value"):
         step(images, labels)
     after = [net.state_dict(), optimizer.state_dict(), parts.loss_sum]
-    before[1]["state"] = after[1]["state"]  # momentum has begun, at 0
+    before[1]["state"] = after[1]["state"]  # only momentum is there now, at 0
     assert same(before, after) and not step.graphs
     assert all(not s["momentum_buffer"].any() for s in after[1]["state"].values())
     assert all(w.grad is None for w in net.parameters())

@@ -1,4 +1,7 @@
-"""Two processes (gloo, on the CPU) are one with the whole batch: the same images, weights and errors; also after one was killed."""
+"""Two processes (gloo, on the CPU) train like one with the whole batch, also after one was killed.
+
+Images, weights and errors are the same.
+"""
 
 import subprocess
 import sys
@@ -46,7 +49,7 @@ def test_two_processes(fit_here, fit_process, source, tmp_path, monkeypatch):
 
 
 def check_images(seen):
-    """Each training image once an epoch, half of them in each process."""
+    """Each training image is seen once an epoch, half of them in each process."""
     for epoch in (0, 1):
         batches = [
             [line.split() for line in (seen / f"rank{k}.txt").read_text().splitlines()]
@@ -58,8 +61,11 @@ def check_images(seen):
 
 
 def check_metric(runs, source):
-    """One process finds the same errors in the checkpoint: each of the 21 images was counted once, in batches of 4 and a last one of 2 or
-    3, and both processes scored with the statistics of the first."""
+    """One process finds the same errors in the checkpoint.
+
+    Each of the 21 images is counted once, in batches of 4 and a last one of 2 or 3, and both
+    processes use the statistics of the first.
+    """
     record, errors = ends(runs)
     assert (
         record.env["devices"] == 2
@@ -69,10 +75,11 @@ def check_metric(runs, source):
 
 
 def check_weights(fit_here, folder, monkeypatch):
-    """The bound: 1e-4 of each weight tensor's largest value after 72 steps.
+    """Weights differ by at most 1e-4 of each tensor's largest value after 72 steps.
 
-    Batch norm takes statistics of each process's part of the batch. One process does the same with `accumulate`, given the same parts: two
-    processes take the even and the odd places of each batch. Its running statistics follow every part, those of two the first process's.
+    Batch norm uses statistics of each process's part of the batch. One process does the same with
+    `accumulate` and the same parts: two processes take the even and the odd places of each batch.
+    Its running statistics follow every part; with two processes, only the parts of the first.
     """
     original = Framing.order
 
@@ -92,15 +99,13 @@ def check_weights(fit_here, folder, monkeypatch):
             float((x[k] - y[k]).abs().max() / x[k].abs().max().clamp(min=1e-2)) for k in names
         )
 
-    assert apart(a, b) < 1e-4 < 1e-2 < apart(a, c), (
-        apart(a, b),
-        apart(a, c),
-    )  # other parts of the same batches: other statistics
+    # `c`: other parts of the same batches have other statistics
+    assert apart(a, b) < 1e-4 < 1e-2 < apart(a, c), (apart(a, b), apart(a, c))
     assert not torch.equal(a["net.stem.norm.running_mean"], b["net.stem.norm.running_mean"])
 
 
 def check_resume(fit_process, folder):
-    """The second process dies in step 60, after both had saved step 50: one line says so, and the run goes on from there."""
+    """The second process dies in step 60, after step 50 was saved; the run resumes from there."""
     killed = fit_process(
         folder / "cut",
         *TWO,
@@ -122,9 +127,8 @@ def check_resume(fit_process, folder):
     assert all(torch.equal(a[k], b[k]) for k in a)
     (one, errors), (other, same) = ends(folder / "two"), ends(folder / "cut")
     assert errors == same
-    assert one.values["train_loss"] == pytest.approx(
-        other.values["train_loss"], rel=1e-6
-    )  # a sum in another order
+    # not equal: the sum is in another order
+    assert one.values["train_loss"] == pytest.approx(other.values["train_loss"], rel=1e-6)
 
 
 LOSES_ONE = """
@@ -140,7 +144,7 @@ with loss_is_said(lambda: "kept at step 3", grace=0.1):
 
 
 def test_a_process_that_waits_for_a_dead_one_says_so():
-    """Lightning would kill it, without a word."""
+    """Lightning would kill it without a message."""
     ended = subprocess.run(
         [sys.executable, "-c", LOSES_ONE], capture_output=True, text=True, timeout=50
     )

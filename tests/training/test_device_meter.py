@@ -1,4 +1,4 @@
-"""The share of the time in which a device works, on a device and a clock that are a test's own."""
+"""The share of time that a device works, with a simulated device and clock."""
 
 from types import SimpleNamespace
 
@@ -13,13 +13,13 @@ from fastscale.training.monitor import SpeedMonitor
 
 
 class Machine:
-    """A host that launches work, and a device that does it in order, both by one clock."""
+    """A host that launches work and a device that does it in order, on one clock."""
 
     def __init__(self):
         self.host = self.free = self.worked = 0.0
 
     def launch(self, cost, work):
-        """The host needs `cost` seconds to launch a piece that the device needs `work` for."""
+        """The host needs `cost` seconds to launch a piece of work of `work` seconds."""
         self.host += cost
         self.free = max(self.free, self.host) + work
         self.worked += work
@@ -63,14 +63,16 @@ def test_steps_of_a_graph_are_measured_as_they_are(machine):
         meter.begin()
         machine.launch(1e-4, 0.03)
         meter.end()
-    assert meter.steps < 10  # the last one is under way, and is not waited for
+    assert meter.steps < 10  # the last one still runs, and is not waited for
     machine.host = machine.free
     assert meter.busy() == pytest.approx(machine.worked, rel=0.01) and meter.steps == 10
 
 
 def test_gaps_within_a_launched_step_are_seen(machine):
-    """200 pieces of 20 us, each of which the host needs 100 us to launch: the device works for a
-    fifth of the time, though by the events around the steps it always does."""
+    """200 pieces of 20 us, each launched in 100 us: the device works a fifth of the time.
+
+    By the events around the steps alone it would always work.
+    """
     meter, worked = DeviceMeter(), 0.0
     for step in range(20):
         meter.begin(hold_back=step == 3)
@@ -84,7 +86,7 @@ def test_gaps_within_a_launched_step_are_seen(machine):
 
 
 def fit(steps, on_gpu, used="captured", begun=None):
-    """The monitor over one epoch, and what it logs."""
+    """Runs the monitor over one epoch; returns what it logs."""
     logged, held = {}, []
     speed = SpeedMonitor()
     loop = SimpleNamespace(automatic_optimization=SimpleNamespace(used=used))
@@ -131,7 +133,7 @@ def test_shown_beside_the_wait_for_data(machine, monkeypatch):
     assert again.epochs[0]["images_per_s"] == pytest.approx(speed.epochs[0]["images_per_s"])
     assert logged["device_busy_share"]
     assert [i for i, h in enumerate(fit(20, True, "off")[2]) if h] == [HELD_BACK]
-    del state["begun"]["device"]  # begun where there was no GPU
+    del state["begun"]["device"]  # as if begun on a machine without a GPU
     assert "device_busy_share" not in fit(20, True, begun=state["begun"])[1]
     with pytest.raises(InputError, match="no numbers"):
         speed.load_state_dict({"epochs": [], "begun": {**state["begun"], "device": -1.0}})

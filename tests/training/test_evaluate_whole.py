@@ -1,4 +1,4 @@
-"""`evaluate` and `publish` give the error of all images, by the checkpoint's own network, or none."""
+"""`evaluate` and `publish` report the error of the checkpoint's network on all images, or none."""
 
 import pytest
 
@@ -37,7 +37,7 @@ def test_options_that_leave_images_out(folder, tmp_path, capsys):
 
 
 def test_another_network_than_the_checkpoints(folder, capsys):
-    """It would decide the resolution alone."""
+    """Without an error it would only change the resolution."""
     assert main(["evaluate", str(folder), "--model.arch", "regnety-tiny.r-x4"]) == 2
     out, err = capsys.readouterr()
     assert not out and err.count("\n") == 1

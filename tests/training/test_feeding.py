@@ -1,4 +1,4 @@
-"""Batches on their way to a GPU, against streams and events that do what a test says."""
+"""How batches get to a GPU, with simulated streams and events."""
 
 from types import SimpleNamespace
 
@@ -13,7 +13,7 @@ from tests.training.tape import Stream
 
 @pytest.fixture
 def events(monkeypatch):
-    """Those that were made, in order; each is over when its `done` is."""
+    """The events that were made, in order; each is over when its `done` is set."""
     made = []
 
     class Event:
@@ -45,7 +45,7 @@ def events(monkeypatch):
 
 
 class Loader:
-    """It wants to know when it may fill its memory again."""
+    """A loader that has to know when it may reuse its memory."""
 
     def __init__(self):
         self.told = []
@@ -62,14 +62,14 @@ def test_a_loader_is_told_of_the_copy_of_its_memory(events):
         assert images.device.type == labels.device.type == "meta" and images.dtype == torch.float32
         assert loader.told[number][0] is pixels and loader.told[number][1].recorded
     assert [event for _, event in loader.told] == events and not any(e.done for e in events)
-    feeder.take((pixels, torch.zeros(2)), object())  # torch's pinned memory needs no word
+    feeder.take((pixels, torch.zeros(2)), object())  # torch's pinned memory needs no call
     assert len(events) == 3
 
 
 def test_the_host_stays_two_steps_ahead_at_most(events):
     feeder = Feeder(torch.device("meta"), torch.Tensor.float)
     for step in range(5):
-        feeder.keep_pace()  # marks what was told before, and waits for what was two marks ago
+        feeder.keep_pace()  # sets a mark and waits for the mark before the last
         waited = [i for i, event in enumerate(events) if hasattr(event, "waited")]
         assert waited == list(range(step - 1)), step
 
@@ -82,8 +82,10 @@ def test_what_is_on_the_device_already_is_not_copied(events):
 
 
 def test_the_module_feeds_a_gpu(monkeypatch):
-    """One feeder, told whose batch it is; what it has normalised is not normalised again. On a CPU
-    there is none."""
+    """There is one feeder, which knows the loader; its images are not normalised twice.
+
+    On a CPU there is none.
+    """
     seen = []
 
     class Fake(SimpleNamespace):
@@ -118,7 +120,7 @@ def test_the_module_feeds_a_gpu(monkeypatch):
 
 
 def test_normalised_pixels_are_the_plain_formulas_to_the_bit():
-    """On a CPU rows are normalised at once: the numbers, the layout and the input stay."""
+    """On a CPU whole rows are normalised: numbers and layout are the same, the input stays."""
     draws = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 256, (3, 3, 5, 7), dtype=torch.uint8, generator=draws)
     mean, std = (channel_values(v) for v in ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)))

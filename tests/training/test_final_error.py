@@ -1,4 +1,4 @@
-"""The recorded error is that of the weights that are saved, after the epochs that the record says."""
+"""The recorded error is that of the saved weights, after the epochs that the record names."""
 
 import pytest
 import torch
@@ -50,7 +50,7 @@ def test_any_validation_schedule(fit_here, source, tmp_path, monkeypatch, option
 
 
 def test_a_run_that_stopped_early_says_so(fit_here, source, tmp_path):
-    """Also when it died before its record: the next process makes no more epochs."""
+    """Also if it died before its record: the next process trains no more epochs."""
     options = [STOP, "EarlyStopping", f"{STOP}.monitor", "top1_error", f"{STOP}.patience", "1"]
     for more in ([], ["--trainer.val_check_interval", "0.5"]):
         runs = tmp_path / f"runs{len(more)}"
@@ -68,8 +68,8 @@ def test_a_run_that_stopped_early_says_so(fit_here, source, tmp_path):
         assert {**again.values, "peak_memory_mib": 0} == {**record.values, "peak_memory_mib": 0}
 
 
-def test_numbers_that_are_none_are_no_score(fit_here, source, tmp_path, capsys, monkeypatch):
-    """In the logits alone, the weights being finite: the batch is named."""
+def test_logits_that_are_not_finite_are_no_score(fit_here, source, tmp_path, capsys, monkeypatch):
+    """If only logits are not finite, the error names the batch."""
     original = ImageClassifier.normalise
 
     def normalise(self, images):

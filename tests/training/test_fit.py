@@ -1,4 +1,4 @@
-"""Training end to end through the command: records, TensorBoard, resuming after kill -9, evaluation, loading."""
+"""The command from end to end: training, records, TensorBoard, kill -9, evaluation, loading."""
 
 import json
 from itertools import pairwise
@@ -48,9 +48,8 @@ def test_fit_evaluate_load(source, tmp_path, capsys):
     assert fit(source, runs) == 0
     folder = runs / RUN / "seed0"
     (record,) = RecordStore(runs / "records.jsonl").read()
-    assert (record.kind, record.run, record.arch, record.strategy, record.factor, record.seed, record.epochs) == (
-        "train", RUN, "regnety-tiny.wg-x2", "wg", 2.0, 0, 2,
-    )  # fmt: skip
+    assert (record.kind, record.run, record.arch) == ("train", RUN, "regnety-tiny.wg-x2")
+    assert (record.strategy, record.factor, record.seed, record.epochs) == ("wg", 2.0, 0, 2)
     assert (
         record.num_classes == 3
         and record.flops == fs.complexity("regnety-tiny.wg-x2", num_classes=3).flops
@@ -71,9 +70,8 @@ def test_fit_evaluate_load(source, tmp_path, capsys):
     assert (folder / "record.json").read_text() == record.to_json() + "\n"
 
     capsys.readouterr()
-    assert (
-        main(["evaluate", str(folder)]) == 0
-    )  # on what it was trained on, which the recipe does not know
+    # on the data that it was trained on, which the recipe does not name
+    assert main(["evaluate", str(folder)]) == 0
     printed = dict(
         line.split()[:2] for line in capsys.readouterr().out.splitlines() if "error" in line
     )
@@ -130,7 +128,10 @@ def test_fit_evaluate_load(source, tmp_path, capsys):
 
 
 def test_a_step_does_not_wait_for_the_device(source, tmp_path, monkeypatch):
-    """Reading a tensor's value (`.item()`, `float()`, `if tensor`) makes the host wait: none in a step, but one every 50 for the log."""
+    """Reading a tensor's value (`.item()`, `float()`, `if tensor`) makes the host wait.
+
+    A step reads none, except one every 50 steps for the log.
+    """
     from torch.utils._python_dispatch import TorchDispatchMode
 
     class Reads(TorchDispatchMode):
@@ -154,14 +155,17 @@ def test_a_step_does_not_wait_for_the_device(source, tmp_path, monkeypatch):
     with Reads():
         assert fit(source, tmp_path, "--model.recipe.epochs", "6") == 0
     steps = [later - earlier for earlier, later in pairwise(seen)]
-    # between the steps of one epoch; after the first of all, the state is saved
+    # between the steps of one epoch, except after the very first step, when the state is saved
     inside = [n for i, n in enumerate(steps) if (i + 1) % 18 and i]
     assert len(seen) == 6 * 18 and Reads.count > 0
     assert sum(inside) == 2, inside  # steps 50 and 100
 
 
 def test_accumulation_and_precise_statistics(source, tmp_path):
-    """A batch of 16 in two parts of 8: half the steps. Precise statistics change what is evaluated, not what is trained."""
+    """A batch of 16 in two parts of 8 makes half the steps.
+
+    Precise statistics change what is evaluated, not what is trained.
+    """
     more = [
         "--model.recipe.batch_size",
         "16",

@@ -1,4 +1,4 @@
-"""A run's folder holds that run's files: anything else is refused in one line that says what."""
+"""A run's folder holds that run's files: one line refuses and names anything else."""
 
 import copy
 import json
@@ -61,7 +61,7 @@ def test_another_runs_checkpoint_is_refused(trained, tmp_path):
     assert again("--data.shrink_jpegs", "true") == 2 and "shrink_jpegs" in said()
 
 
-def test_what_cannot_be_gone_on_from_is_refused(trained, tmp_path):
+def test_a_checkpoint_that_cannot_resume_is_refused(trained, tmp_path):
     folder, again, said = trained
     path = folder / "last.ckpt"
     whole = read_checkpoint(path)
@@ -117,7 +117,7 @@ def test_what_cannot_be_gone_on_from_is_refused(trained, tmp_path):
 
 
 def test_bits_that_flipped(trained):
-    """Anywhere in the file: the digest beside it says so; without one it is an older file."""
+    """Anywhere in the file: the digest beside it shows that; an older file has none."""
     folder, again, said = trained
     path = folder / "last.ckpt"
     whole = path.read_bytes()
@@ -131,8 +131,8 @@ def test_bits_that_flipped(trained):
     assert again() == 0 and digest_file(path).exists() is False
 
 
-def test_a_checkpoint_of_before_resumes(trained, tmp_path):
-    """Without what is written today: no origin, no errors, no digest."""
+def test_an_older_checkpoint_resumes(trained, tmp_path):
+    """It lacks what is written today: origin, errors, digest."""
     folder, again, _ = trained
     path = folder / "last.ckpt"
     content = read_checkpoint(path)
@@ -172,7 +172,7 @@ def test_another_runs_record_does_not_count(fit_here, tmp_path, capsys):
 
 
 def test_one_record_whatever_dies_when(fit_here, tmp_path, monkeypatch):
-    """Between the last checkpoint, record.json and the store."""
+    """A process dies between the last checkpoint, record.json and the store."""
 
     class Killed(BaseException):
         pass
@@ -197,7 +197,7 @@ def test_one_record_whatever_dies_when(fit_here, tmp_path, monkeypatch):
 
 
 def test_links_are_replaced_not_followed(fit_here, tmp_path):
-    """A link in place of any file of a run: what it points at stays as it was."""
+    """A link in place of any file of a run: its target stays unchanged."""
     assert fit_here(tmp_path, epochs=1) == 0
     folder, canary = tmp_path / RUN / "seed0", tmp_path / "canary"
     names = ["last.ckpt", "settings.json", "config.yaml", "progress.json", "record.json"]

@@ -1,4 +1,4 @@
-"""What a run says while it goes, and its progress bar."""
+"""The lines that a run prints, and its progress bar."""
 
 import io
 import os
@@ -57,13 +57,15 @@ def test_a_run_says_what_it_does_and_where_everything_lies(fit_here, tmp_path, c
     for name in ("last.ckpt", "record.json"):
         (folder / name).unlink()
     assert fit_here(runs) == 0
-    assert "begun before without a checkpoint: starts from the first step" in capsys.readouterr().out
+    assert "begun before without a checkpoint: starts from the first" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("averaged", "said"), [(0.0, "35 min 11 s"), (1.0, "37 min 25 s")])
-def test_the_time_of_a_run_is_told_by_its_steps(averaged, said, capsys):
-    """989 steps of 2 s are left, and 5 validations of 40 batches at a third of a step each; twice
-    that where averaged weights are validated too."""
+def test_the_time_of_a_run_is_estimated_from_its_steps(averaged, said, capsys):
+    """989 steps of 2 s are left, and 5 validations of 40 batches at a third of a step each.
+
+    Validation takes twice that if averaged weights are validated too.
+    """
     lines, module = Lines(Speed()), SimpleNamespace(recipe=SimpleNamespace(ema_rate=averaged))
     lines.steps = 10
     lines.tell(trainer(), module, step=2.0, batches=11)
@@ -108,7 +110,7 @@ AWAY = torch.empty((), device="meta")  # a value that cannot be read here
     ("now", "loss", "read", "said"),
     [
         (CPU, torch.tensor(1.5), None, ["500 images/s", "loss 3.000", "waits for data 20 %"]),
-        # a loss that would have to be waited for is not read: the last one that was is shown
+        # a loss on the device is not read, which would wait: the last one that was read is shown
         (GPU, AWAY, 1.25, ["500 images/s", "loss 1.250", "device busy 90 %"]),
         (GPU, AWAY, None, ["500 images/s", "device busy 90 %"]),
         ({**CPU, "busy": 0.0}, torch.tensor(1.5), None, ["loss 3.000"]),

@@ -40,9 +40,8 @@ def test_ema_covers_every_parameter_and_buffer():
 def test_mixup_shares_follow_beta_and_depend_on_seed_and_step_only():
     recipe = Recipe(mixup=0.2)
     shares = np.array([draw_mix(recipe, 0, step).share for step in range(4000)])
-    assert (
-        abs(shares.mean() - 0.5) < 0.03 and abs(shares.var() - 0.25 / 1.4) < 0.01
-    )  # Beta(a, a): variance 1 / (4 (2a + 1))
+    # Beta(a, a): variance 1 / (4 (2a + 1))
+    assert abs(shares.mean() - 0.5) < 0.03 and abs(shares.var() - 0.25 / 1.4) < 0.01
     assert draw_mix(recipe, 3, 7) == draw_mix(recipe, 3, 7) != draw_mix(recipe, 4, 7)
     assert draw_mix(Recipe(mixup=0.0), 3, 7) == Mix(1.0, None)
 
@@ -67,9 +66,8 @@ def test_cutmix_pastes_a_box_of_the_drawn_share():
         mixed, share = apply_mix(images, mix)
         own = (mixed == images).float().mean((1, 2, 3))
         torch.testing.assert_close(own, torch.full((4,), share))  # no image is its own partner
-        assert (
-            share >= mix.share - 0.1
-        )  # a box over the edge is cut, so the first image keeps at least its share
+        # a box over the edge is cut, so the first image keeps at least its share
+        assert share >= mix.share - 0.1
     both = Recipe(mixup=0.2, cutmix=1.0)
     assert [draw_mix(both, 0, step).box is None for step in range(4)] == [True, False, True, False]
 

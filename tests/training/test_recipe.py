@@ -88,12 +88,12 @@ def test_cosine_schedule():
     assert [lr_multiplier(r, t) for t in (0, 5, 10)] == pytest.approx([1.0, 0.55, 0.1])
 
 
-def test_a_recipe_is_named_by_text():
+def test_a_recipes_name_is_text():
     with pytest.raises(ValueError, match="named by text, got 5; there are: "):
         load_recipe(5)
 
 
-# of the committed recipes, in records that were committed with them
+# digests of the committed recipes, as in the records that were committed with them
 DIGESTS = {
     "cifar10-2ep": "15d4a7c91d44",
     "imagenet-100ep": "38426d53e517",

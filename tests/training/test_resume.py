@@ -1,4 +1,7 @@
-"""A run that was stopped, anywhere, ends with the weights of one that was not: bit for bit, given equal threads."""
+"""A run that was stopped anywhere ends with the weights of one that was not, bit for bit.
+
+The number of threads must be the same.
+"""
 
 import json
 import os
@@ -22,7 +25,7 @@ def weights(runs):
 
 
 def same_end(one, other):
-    """Weights, errors, loss."""
+    """Whether weights, errors and loss are equal."""
     a, b = weights(one), weights(other)
     (r,), (s,) = (RecordStore(runs / "records.jsonl").read() for runs in (one, other))
     ends = [
@@ -69,7 +72,7 @@ def killed():
     ],
 )
 def test_stopped_within_an_epoch_and_at_its_end(fit_here, tmp_path, end_at, loader, changes):
-    """After step 7 of 18, and again after step 18, from which nothing was saved but the epoch's end."""
+    """After step 7 of 18, and again after step 18, when only the epoch's end was saved."""
     options = ["--data.loader", loader]
     end_at(-1, killed)
     assert fit_here(tmp_path / "whole", *options, **changes) == 0
@@ -83,8 +86,8 @@ def test_stopped_within_an_epoch_and_at_its_end(fit_here, tmp_path, end_at, load
     assert same_end(tmp_path / "whole", tmp_path / "cut")
 
 
-def test_goes_on_with_the_loader_that_it_began_with(fit_here, tmp_path, end_at, capsys):
-    """A run of an earlier version, or of another machine, where `auto` chose another loader."""
+def test_resumes_with_the_loader_that_it_began_with(fit_here, tmp_path, end_at, capsys):
+    """On another machine, or in an earlier version, `auto` may have chosen another loader."""
     end_at(5, killed)
     with pytest.raises(Killed):
         fit_here(tmp_path, "--data.loader", "ffcv", "--checkpoint_every", "0", epochs=1)
@@ -101,7 +104,8 @@ def test_goes_on_with_the_loader_that_it_began_with(fit_here, tmp_path, end_at, 
 
 
 def test_terminated_saves_first(fit_here, tmp_path, end_at, capsys):
-    """SIGTERM, as SLURM and `reproduce` send it: the state after the step under way is saved, and the exit code says what happened."""
+    """SIGTERM, as SLURM and `reproduce` send it: saves after the current step; the exit code says
+    what happened."""
     assert fit_here(tmp_path / "whole", epochs=1) == 0
     end_at(5, lambda: os.kill(os.getpid(), signal.SIGTERM))
     with pytest.raises(SystemExit) as stop:
@@ -115,8 +119,8 @@ def test_terminated_saves_first(fit_here, tmp_path, end_at, capsys):
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
-def test_terminated_in_a_job_saves_and_goes_on(fit_here, tmp_path, end_at, monkeypatch):
-    """submitit requeues on another signal, which follows."""
+def test_terminated_in_a_job_saves_and_continues(fit_here, tmp_path, end_at, monkeypatch):
+    """submitit sends another signal later, which requeues the job."""
     monkeypatch.setenv("SUBMITIT_EXECUTOR", "slurm")
     monkeypatch.setattr("fastscale.training.run_checkpoint.SOONEST", 60)  # on a busy machine too
     saved = []
@@ -135,7 +139,7 @@ def test_terminated_in_the_last_step_of_an_epoch(fit_here, tmp_path, end_at):
 
 
 def test_killed(fit_here, fit_process, tmp_path):
-    """kill -9, the whole process: what lies there is whole."""
+    """kill -9: the files that are there are complete."""
     assert fit_here(tmp_path / "whole") == 0
     cut = fit_process(
         tmp_path / "cut", "--checkpoint_every", "0", environment={"TEST_KILL": "0:25:SIGKILL"}
@@ -149,7 +153,7 @@ def test_killed(fit_here, fit_process, tmp_path):
 
 
 def test_the_saved_config_starts_the_run_again(fit_here, tmp_path):
-    """Beside the run lie all its settings; an option beside --config overrides one."""
+    """config.yaml holds all settings of the run; an option after --config overrides one."""
     assert fit_here(tmp_path / "first") == 0
     config = str(tmp_path / "first" / RUN / "seed0" / "config.yaml")
     assert main(["fit", "--config", config, "--runs_dir", str(tmp_path / "again")]) == 0

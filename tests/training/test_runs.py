@@ -1,4 +1,4 @@
-"""Run folders and checkpoints: one writer, one setting, whole files, no code run from them."""
+"""Run folders and checkpoints: one writer, one setting, complete files, no code run from them."""
 
 import os
 import subprocess
@@ -34,7 +34,10 @@ def test_a_folder_of_an_old_spelling_is_the_runs(tmp_path):
 
 def test_a_second_process_is_kept_out(tmp_path):
     folder = RunFolder(tmp_path, "a", 0)
-    code = "import sys; from fastscale.training.runs import RunFolder\nwith RunFolder(sys.argv[1], 'a', 0).locked(): pass"
+    code = (
+        "import sys; from fastscale.training.runs import RunFolder\n"
+        "with RunFolder(sys.argv[1], 'a', 0).locked(): pass"
+    )
     with folder.locked():
         held = subprocess.run(
             [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True

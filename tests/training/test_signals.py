@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM at any moment: saved, one line that says how to go on, 130 or 143."""
+"""Ctrl-C and SIGTERM at any moment: the run is saved, one line says how to resume, 130 or 143."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ RUN = "regnety-tiny.wg-x2.quick"
 
 @pytest.fixture
 def send_in(monkeypatch):
-    """send_in(hook, number, times): the signal in a hook's first calls, and no more."""
+    """send_in(hook, number, times): sends the signal in a hook's first `times` calls."""
 
     def patch(hook, number, times=1):
         original, left = getattr(ImageClassifier, hook), [times]
@@ -37,7 +37,7 @@ def send_in(monkeypatch):
 @pytest.mark.slow
 def test_stopped_anywhere_ends_as_if_it_were_not(fit_here, tmp_path, send_in, capsys):
     """In a step, and in the validation of each epoch, with precise statistics half computed."""
-    before = signal.getsignal(signal.SIGINT)  # of a job in the background: ignored
+    before = signal.getsignal(signal.SIGINT)  # a job in the background ignores it
     assert fit_here(tmp_path / "whole", precise_bn=32) == 0
     moments = [
         ("training_step", signal.SIGINT, 130, 1),
@@ -119,7 +119,7 @@ def test_a_rank_that_no_launcher_gave(monkeypatch):
 
 
 def test_what_a_stop_breaks_does_not_hide_it():
-    """A signal while workers are being started: their start fails in its own way, after it."""
+    """A signal while workers are being started: their start then fails with another error."""
     from fastscale.training.ending import stop_first
 
     stopping = Stopping()

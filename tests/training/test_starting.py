@@ -1,4 +1,4 @@
-"""Fine-tuning: what a run takes from the weights it starts from, what it trains, what it records."""
+"""Fine-tuning: what a run takes from its starting weights, what it trains and records."""
 
 import json
 from dataclasses import replace
@@ -83,7 +83,7 @@ def test_the_hash_is_of_the_numbers():
     assert one.digest != other.digest
 
 
-def test_groups_of_a_body_with_a_rate_of_its_own():
+def test_groups_of_a_body_with_another_rate():
     net = fs.build("regnety-tiny", 3)
     usual = Recipe(lr=0.5, batch_size=8)
     others, norms = parameter_groups(net, usual, 1e-4)
@@ -112,7 +112,7 @@ def test_what_is_frozen():
     assert trained == ["head.fc.weight", "head.fc.bias"]
 
 
-def test_a_recipe_of_fine_tuning_wants_weights():
+def test_a_fine_tuning_recipe_needs_weights():
     check_start(Recipe())
     for recipe in (Recipe(freeze="body"), Recipe(body_lr=0.1)):
         with pytest.raises(InputError, match="--weights NAME"):
@@ -124,7 +124,7 @@ def test_digests_of_recipes_without_fine_tuning_are_as_before():
     assert load_recipe("cifar10-2ep").digest == "15d4a7c91d44"
 
 
-def test_a_run_goes_on_from_another(source, fit_here, tmp_path, capsys):
+def test_a_run_starts_from_another(source, fit_here, tmp_path, capsys):
     first, second = tmp_path / "first", tmp_path / "second"
     assert fit_here(first, epochs=1) == 0
     was = first / RUN / "seed0"

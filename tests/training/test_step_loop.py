@@ -1,4 +1,4 @@
-"""When a run's step is a graph, what is said where it is not, and that a run may change between."""
+"""When a run's step is a graph, what is printed if not, and that a run may change between both."""
 
 from types import SimpleNamespace
 
@@ -17,14 +17,14 @@ from tests.training.test_captured import RUN, same
 
 
 class Looking(Callback):
-    """It has a hook within the step."""
+    """A callback with a hook within the step."""
 
     def on_after_backward(self, trainer, pl_module):
         pass
 
 
 def trainer_of(device="cpu", **changes):
-    """As much of a trainer as is asked."""
+    """The parts of a trainer that are read."""
     trainer = Trainer(accelerator="cpu", logger=False, enable_checkpointing=False, barebones=True)
     trainer.strategy._root_device = torch.device(device)
     return SimpleNamespace(
@@ -51,7 +51,7 @@ def trainer_of(device="cpu", **changes):
     ],
 )
 def test_why_not(changes, recipe, reason, capsys):
-    """On a GPU one line says it, or an error where it was asked for; on a CPU nothing."""
+    """On a GPU one line says why, or an error if a graph was asked for; on a CPU nothing does."""
     module = SimpleNamespace(recipe=Recipe(**recipe))
     loops = {}
     for device in ("cpu", "cuda"):
@@ -84,8 +84,11 @@ class Killed(BaseException):
 
 
 def test_a_run_may_resume_the_other_way(fit_here, tmp_path, monkeypatch, capsys):
-    """Killed after step 7 as a graph's code; memory for the graph runs out in the next process, the
-    last one is told not to. The end is that of a run that was never stopped."""
+    """The run ends like one that was never stopped.
+
+    It is killed after step 7 with the graph's code. The next process runs out of memory for the
+    graph, and the last one uses none.
+    """
 
     def begin_part(self, batch_idx):
         if self.global_step == stop:
@@ -129,7 +132,7 @@ def test_a_run_may_resume_the_other_way(fit_here, tmp_path, monkeypatch, capsys)
     assert RecordStore(tmp_path / "cut" / "records.jsonl").read()[0].values["train_loss"]
 
 
-def test_what_was_asked_for_and_cannot_be_is_one_line(fit_here, tmp_path, capsys):
+def test_a_graph_that_is_not_possible_is_one_line(fit_here, tmp_path, capsys):
     assert fit_here(tmp_path, "--cuda-graph", "on", drop_path=0.2) == 2
     err = capsys.readouterr().err
     assert err.count("\n") == 1 and "--cuda-graph on" in err and "drop path" in err

@@ -1,4 +1,4 @@
-"""Accumulated steps, averaged weights, learning rates and clocks: each against its own count."""
+"""Accumulated steps, averaged weights, learning rates and clocks, each checked independently."""
 
 import copy
 import time
@@ -25,8 +25,10 @@ def content(runs):
 
 
 def test_accumulation_makes_the_same_steps(fit_here, tmp_path, monkeypatch):
-    """144 images in batches of 40 leave 24, of which one part of 20 is not a step. Batch norm is
-    held still: its statistics are of a part, which no accumulation can mend."""
+    """144 images in batches of 40 leave 24, and one part of 20 is not a step.
+
+    Batch norm is frozen: its statistics are of a part of the batch, which accumulation cannot undo.
+    """
     original = ImageClassifier.training_step
 
     def training_step(self, batch, batch_idx):
@@ -54,7 +56,7 @@ def test_accumulation_makes_the_same_steps(fit_here, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("parts", [1, 2])
 def test_the_average_is_the_authors(fit_here, tmp_path, monkeypatch, parts):
-    """After the first step of an epoch and every third from there; a copy while warming up."""
+    """After the first step of an epoch and every third from there; a copy during warm-up."""
     original, seen = ImageClassifier.optimizer_step, []
 
     def optimizer_step(self, epoch, batch_idx, optimizer, optimizer_closure=None):
@@ -74,7 +76,7 @@ def test_the_average_is_the_authors(fit_here, tmp_path, monkeypatch, parts):
 
 
 def test_few_steps_move_the_average(fit_here, tmp_path):
-    """24 steps in all, fewer than ema_every: the average is not the network that was drawn."""
+    """24 steps in all, fewer than ema_every: the averaged weights are not the initial ones."""
     assert fit_here(tmp_path, batch_size=12, ema_every=32) == 0
     state = content(tmp_path)["state_dict"]
     assert not torch.equal(state["ema.stem.norm.running_var"], torch.ones(16))
@@ -93,7 +95,7 @@ def test_the_logged_rate_is_the_steps_own(fit_here, tmp_path):
 
 
 def test_clocks_are_of_training_batches(fit_here, tmp_path, monkeypatch):
-    """Against a clock of its own; validation, precise statistics and saving are made slow."""
+    """Compared with another clock; validation, precise statistics and saving are made slow."""
     train, own = ImageClassifier.training_step, []
     validate, save = ImageClassifier.validation_step, RunCheckpoint.save
     started = ImageClassifier.on_validation_start
@@ -118,7 +120,7 @@ def test_clocks_are_of_training_batches(fit_here, tmp_path, monkeypatch):
     assert fit_here(tmp_path, *options, precise_bn=16) == 0
     (record,) = RecordStore(tmp_path / "records.jsonl").read()
     steps = [b - a for a, b in pairwise(own)]
-    # between two steps of a half epoch, but where it was saved after the first of all
+    # between two steps of a half epoch, except after the very first step, when it is saved
     inside = [s for i, s in enumerate(steps) if (i + 1) % 9 and i]
     mean = sum(inside) / len(inside)
     values = record.values
