@@ -1,9 +1,10 @@
-"""Outputs of every network that timm or torchvision has too, theirs against ours with their weights: a table.
+"""Compares outputs of timm's and torchvision's networks with those of ours with the same weights.
 
-.venv/bin/python scripts/compare_import.py [NAME ...]     # needs what scripts/setup.sh --with-tests installs
+.venv/bin/python scripts/compare_import.py [NAME ...]     # after scripts/setup.sh --with-tests
 
-Weights and batch-norm statistics are random (tests/parity.py), the computation is in double precision. Exit code 1 where a
-difference is more than 1e-5 of the largest output (of 1, where that is less), or a norm divides by another number (1e-6 of it).
+Weights and batch-norm statistics are random (tests/parity.py), and the computation is in double
+precision. Exit code 1 if a difference is more than 1e-5 of the largest output (at least of 1), or
+if a norm divides by a number that differs by more than 1e-6 of it.
 """
 
 import sys
@@ -20,18 +21,15 @@ BOUND, NORMS = 1e-5, 1e-6
 
 
 def main(names: list[str]) -> int:
-    """Prints a Markdown table of all, or of those whose name there or here is given."""
+    """Prints a Markdown table of all networks, or of those named (by our name or theirs)."""
     worst = 0.0
-    print(
-        "| network | source | its name there | largest difference | largest output | norms |\n|---|---|---|---:|---:|---:|"
-    )
+    print("| network | source | its name there | largest difference | largest output | norms |")
+    print("|---|---|---|---:|---:|---:|")
     for project, name, ours in CASES:
         if names and name not in names and ours not in names:
             continue
-        net, images = (
-            theirs(project, name),
-            torch.randn(4, 3, 128, 128, generator=torch.Generator().manual_seed(7)),
-        )
+        net = theirs(project, name)
+        images = torch.randn(4, 3, 128, 128, generator=torch.Generator().manual_seed(7))
         randomise(net, images)
         imported = import_tensors(net.state_dict(), project, told=name)
         norms = norms_differ(net, project, imported)

@@ -1,12 +1,14 @@
-"""Our networks against the same ones in timm's and torchvision's code: inference and training step in turns in one run, as ratios of time.
+"""Times our networks against timm's and torchvision's: inference and training step, interleaved.
 
-.venv/bin/python scripts/compare_timm.py [NETWORK ...] [--precision bf16-mixed] [--batch 64] [--device auto] [--rounds 7] [--runs_dir runs]
+.venv/bin/python scripts/compare_timm.py [NETWORK ...] [--precision bf16-mixed] [--batch 64]
+    [--device auto] [--rounds 7] [--runs_dir runs]
 
-Below 1, ours takes less time. `equal`: both in the same memory layout, with the same optimizer; `defaults`: ours as the recipe has it
-(layout auto), theirs as a user finds them (contiguous, torch.optim.SGD as it is). Batch and precision are the same in both. Each pair is a
-record; what was measured before is not measured again. Needs timm or torchvision, in the environment or in its folder `parity` (pip install
---no-deps --target .venv/parity timm torchvision huggingface_hub); what is not there is left out. Exit code 1 if one of ours is slower, at
-equal settings or at defaults, beyond the noise.
+Prints ratios of time; below 1, ours takes less. `equal`: the same memory layout and optimizer for
+both. `defaults`: ours as in the recipe (layout auto), theirs as a user finds them (contiguous,
+plain torch.optim.SGD). Batch and precision are always the same. Each pair is a record and is
+measured once. Needs timm or torchvision in the environment or in its folder `parity` (pip install
+--no-deps --target .venv/parity timm torchvision huggingface_hub); a missing one is left out. Exit
+code 1 if one of our networks is slower beyond the noise.
 """
 
 import argparse
@@ -44,13 +46,16 @@ PAIRS = {
     "resnet-50": ("resnet50", "resnet50"),
     "resnext-50": ("resnext50_32x4d", "resnext50_32x4d"),
 }
-KEPT: list[torch.library.Library] = []  # its definitions go with its last reference
+KEPT: list[torch.library.Library] = []  # definitions last as long as the library is referenced
 WHOLE = {"step": TrainingStep, "inference": InferenceStep}
 SETTINGS = ("equal", "defaults")
 
 
 def make_importable() -> None:
-    """A GPU build of torchvision beside a CPU build of torch misses two operators, which no network here uses."""
+    """Defines two operators that a GPU build of torchvision misses beside a CPU build of torch.
+
+    No network here uses them.
+    """
     try:
         importlib.import_module("torchvision")
     except ImportError:
@@ -65,7 +70,7 @@ def make_importable() -> None:
 
 
 def others() -> dict[str, Callable[[str, int], nn.Module]]:
-    """What is installed of timm and torchvision, as (name, classes) -> network with fresh weights."""
+    """By project, if installed: (name, classes) -> a network with random weights."""
     folder = Path(sys.prefix) / "parity"
     sys.path += [str(folder)] if folder.is_dir() else []
     make_importable()
@@ -92,7 +97,7 @@ def others() -> dict[str, Callable[[str, int], nn.Module]]:
 
 
 def theirs(kind: type[Step], make: Callable[[], nn.Module], plain: bool) -> type[Step]:
-    """A step of another project's network; `plain`: with torch's optimizer as it comes."""
+    """A step of another project's network; `plain`: with torch's default SGD."""
 
     class Theirs(kind):  # type: ignore[valid-type, misc]
         def __init__(self, arch, recipe: Recipe, batch: int, num_classes: int, device: str):
@@ -170,12 +175,12 @@ def compare(
 
 
 def against(project: str) -> str:
-    """Name and version."""
+    """A project's name and version."""
     return f"{project} {metadata.version(project)}"
 
 
 def conditions(record: Record) -> tuple:
-    """What a record answers: the pair, and under what it was measured."""
+    """The pair of a record, and the conditions that it was measured under."""
     env = record.env
     where = (
         env["device"],
@@ -188,7 +193,7 @@ def conditions(record: Record) -> tuple:
 
 
 def slower(record: Record, slack: float) -> list[str]:
-    """What ours takes more time for, beyond twice the spread and the slack."""
+    """Where ours takes more time, by more than twice the spread and the slack."""
     v = record.values
     over = {
         w: v[f"{w}_time_ratio"]
@@ -199,7 +204,7 @@ def slower(record: Record, slack: float) -> list[str]:
 
 
 def relative_spread(time: StepTime) -> float:
-    """Spread over the rounds as a part of the median."""
+    """Spread over the rounds relative to the median."""
     return time.eager.spread_s / time.eager.median_s
 
 
@@ -212,7 +217,7 @@ def same_params(ours: str, make: Callable[[], nn.Module], classes: int) -> bool:
 
 
 def main() -> int:
-    """Measures, prints, keeps the records."""
+    """Measures, prints and records each pair."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -222,7 +227,7 @@ def main() -> int:
     parser.add_argument(
         "--layout",
         choices=("contiguous", "channels_last"),
-        help="at equal settings; auto's unless given",
+        help="of both at equal settings (default: what auto chooses)",
     )
     parser.add_argument("--settings", default=",".join(SETTINGS))
     parser.add_argument("--batch", type=int, default=64)
@@ -234,14 +239,14 @@ def main() -> int:
         "--slack",
         type=float,
         default=0.02,
-        help="how much slower, beyond twice the spread, is still as fast",
+        help="share by which ours may be slower, beyond twice the spread (default: 0.02)",
     )
     parser.add_argument("--runs_dir", default="runs")
     args = parser.parse_args()
     args.device = usable_device(args.device)
     for given, known in ((args.networks, PAIRS), (args.settings.split(","), SETTINGS)):
         if unknown := [n for n in given if n not in known]:
-            raise InputError(f"{unknown[0]!r} cannot be compared; there are {', '.join(known)}")
+            raise InputError(f"{unknown[0]!r} cannot be compared; choose from {', '.join(known)}")
     if min(args.batch, args.classes, args.rounds) < 1 or not 0 < args.round_s < math.inf:
         raise InputError("sizes must be at least 1, and a round's seconds finite and above 0")
     if load_recipe(args.recipe).compile:
@@ -257,7 +262,8 @@ def main() -> int:
         torch.cuda.get_device_name(args.device) if args.device.startswith("cuda") else cpu_name()
     )
     print(
-        f"{'network':22}{'against':14}{'setting':10}{'training step':>22}{'inference':>22}    time, ours / theirs"
+        f"{'network':22}{'against':14}{'setting':10}{'training step':>22}{'inference':>22}"
+        "    time, ours / theirs"
     )
     for name in args.networks:
         for project, its_name in zip(("timm", "torchvision"), PAIRS[name], strict=True):

@@ -1,4 +1,4 @@
-"""For mkdocs: doctests in docstrings are shown as code. (Markdown takes `>>>` for a quotation.)"""
+"""For mkdocs: shows doctests in docstrings as code. (Markdown takes `>>>` for a quotation.)"""
 
 import re
 from typing import Any

@@ -1,7 +1,10 @@
-"""What runs showed in TensorBoard, as CSV, a row an epoch, to be drawn by an artifact whose drawing is `curves` or `paired`.
+"""Exports TensorBoard's curves of runs as CSV, for artifacts whose drawing is `curves` or `paired`.
 
-.venv/bin/python scripts/export_curves.py runs/NAME/seed0 [--out paper_figures/records/curves]      a file a run
-.venv/bin/python scripts/export_curves.py runs/*.cifar10-2ep/seed* --into paper_figures/records/curves/evidence-cifar10.csv
+A row an epoch; a file for each run, or one of all with --into:
+
+.venv/bin/python scripts/export_curves.py runs/NAME/seed0 [--out paper_figures/records/curves]
+.venv/bin/python scripts/export_curves.py runs/*.cifar10-2ep/seed*
+    --into paper_figures/records/curves/evidence-cifar10.csv
 """
 
 import argparse
@@ -19,7 +22,10 @@ from fastscale.training.runs import RunFolder
 
 
 def curve(run: Path, names: list[str]) -> list[list[str]]:
-    """A row an epoch, numbered from 1; of an epoch's values the last counts, so that an interrupted run's repeated ones do not."""
+    """A row an epoch, numbered from 1.
+
+    The last value of an epoch counts: an interrupted run may have written others before.
+    """
     events = EventAccumulator(str(run), size_guidance={"scalars": 0})
     events.Reload()
     found = {
@@ -37,7 +43,7 @@ def curve(run: Path, names: list[str]) -> list[list[str]]:
 
 
 def write(path: Path, columns: tuple[str, ...], rows: list[list[str]]) -> None:
-    """In place of the file, whole or not at all."""
+    """Replaces the file, completely or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerows([columns, *rows])
@@ -46,7 +52,7 @@ def write(path: Path, columns: tuple[str, ...], rows: list[list[str]]) -> None:
 
 
 def main() -> int:
-    """Writes <run>-seed<k>.csv for each run, or one file of them all."""
+    """Writes <run>-seed<k>.csv for each run, or one file of all runs."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

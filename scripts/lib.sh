@@ -1,5 +1,5 @@
-# Shell library of scripts/*.sh (sourced): where things are, and steps that are named, timed, logged and explained when they fail.
-# Kept to bash 3.2 (macOS): no associative arrays, no empty array under `set -u`.
+# Shell library of scripts/*.sh (sourced): paths, and steps that are timed, logged and explained
+# when they fail. For bash 3.2 (macOS): no associative arrays, no empty array under `set -u`.
 # shellcheck shell=bash disable=SC2034
 set -Eeuo pipefail
 
@@ -13,14 +13,15 @@ hint=
 
 say() { printf '%s\n' "$*"; }
 
-# The answer to a machine or a command line that cannot work: the message, exit code 2.
+# For a machine or a command line that cannot work: prints the message, exits with 2.
 refuse() {
     trap - ERR
     printf '%s\n' "$*" >&2
     exit 2
 }
 
-# step TEXT: prints "[2/6] TEXT ... "; `done_step` ends the line with the seconds it took (or a word, where nothing was to be done).
+# step TEXT: prints "[2/6] TEXT ... "; `done_step` ends the line with the seconds it took, or with
+# a word if there was nothing to do.
 step() {
     step_number=$((step_number + 1))
     step_started=$SECONDS
@@ -29,7 +30,8 @@ step() {
 
 done_step() { printf '%s\n' "${1:-$((SECONDS - step_started)) s}"; }
 
-# run COMMAND...: its output goes to the log; where it fails, the command, the log's last lines and $hint end the script (exit code 1).
+# run COMMAND...: logs its output. If it fails, prints the command, the log's last lines and $hint,
+# and exits with 1.
 run() {
     printf '\n$ %s\n' "$*" >>"$log"
     local code=0
@@ -44,12 +46,14 @@ failed() {
         printf 'The command that failed (exit code %s):\n  %s\n' "$1" "$2"
         printf 'The last lines of %s:\n' "$log"
         tail -n 15 "$log" | sed 's/^/  | /'
-        printf 'What to do: %s\n' "${hint:-read the log, then call the script again: it goes on where it stopped}"
+        printf 'What to do: %s\n' "${hint:-read the log, then run the script again to resume}"
     } >&2
     exit 1
 }
 
-# For what no `run` guards: a set-up never ends without saying where.
-trap 'code=$?; printf "\n%s: line %s failed (exit code %s): %s\n" "$0" "$LINENO" "$code" "$BASH_COMMAND" >&2; exit "$code"' ERR
-trap 'printf "\ninterrupted: call the script again, it goes on where it stopped\n" >&2; exit 130' INT
-trap 'printf "\nended by a signal: call the script again, it goes on where it stopped\n" >&2; exit 143' TERM
+# For commands outside `run`: a set-up never ends without saying where.
+trap 'code=$?
+    printf "\n%s: line %s failed (exit code %s): %s\n" "$0" "$LINENO" "$code" "$BASH_COMMAND" >&2
+    exit "$code"' ERR
+trap 'printf "\ninterrupted: run the script again to resume\n" >&2; exit 130' INT
+trap 'printf "\nended by a signal: run the script again to resume\n" >&2; exit 143' TERM

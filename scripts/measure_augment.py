@@ -1,9 +1,12 @@
-"""What augmentation costs, and how near it comes to PIL's: images/s of both loaders with and without it, time and pixels of the operations.
+"""What augmentation costs, and how close it comes to PIL's.
 
-.venv/bin/python scripts/measure_augment.py [SOURCE] [--resolution 224] [--workers 2] [--images 2560] [--rounds 7]
+.venv/bin/python scripts/measure_augment.py [SOURCE] [--resolution 224] [--workers 2]
+    [--images 2560] [--rounds 7]
 
-SOURCE: folder:PATH or any other name that `fastscale data write` takes, and has written; default: ImageNet or Imagenette, where written.
-All are run in turn, round after round, and compared within a round: a busy machine slows all of them. The first round is not counted.
+Prints images/s of both loaders with and without augmentation, and time and pixels of the
+operations. SOURCE: folder:PATH or another source that `fastscale data write` has written (default:
+ImageNet or Imagenette, if written). Rounds are interleaved and compared within a round, because a
+busy machine slows all of them. The first round is not counted.
 """
 
 import argparse
@@ -23,7 +26,7 @@ from fastscale.errors import InputError
 
 
 def written(spec: str | None):
-    """The source, with a written train.beton."""
+    """The source, which has a train.beton."""
     for name in [spec] if spec else ["imagenet", "imagenette"]:
         s = source(name)
         if (s.betons / "train.beton").is_file():
@@ -34,13 +37,13 @@ def written(spec: str | None):
 
 
 def ratio(top: list[float], bottom: list[float]) -> str:
-    """Median of the rounds' ratios, and their range."""
+    """The median of the rounds' ratios, and their range."""
     each = [a / b for a, b in zip(top, bottom, strict=True)]
     return f"{statistics.median(each):.2f} ({min(each):.2f} to {max(each):.2f})"
 
 
 def loaders(s, indices: np.ndarray, args: argparse.Namespace) -> None:
-    """Images/s of whole epochs."""
+    """Prints images/s of whole epochs."""
     made, rate = {}, {}
     for augmentation in AUGMENTATIONS:
         framing = Framing(
@@ -50,22 +53,23 @@ def loaders(s, indices: np.ndarray, args: argparse.Namespace) -> None:
         made["ffcv", augmentation] = GuardedLoader(s.betons / "train.beton", framing, 128, **common)
         made["plain", augmentation] = PlainLoader(s.split("train"), framing, 128, **common)
         rate["ffcv", augmentation], rate["plain", augmentation] = [], []
-    for turn in range(args.rounds + 1):
+    for round_ in range(args.rounds + 1):
         for which, loader in made.items():
             start = time.perf_counter()
             seen = sum(len(labels) for _, labels in loader)
-            if turn:
+            if round_:
                 rate[which].append(seen / (time.perf_counter() - start))
     print(f"{'loader':8}{'augmentation':18}{'images/s':>10}   share of none's{'':9}ffcv over plain")
     for (loader, augmentation), values in rate.items():
         over = ratio(values, rate["plain", augmentation]) if loader == "ffcv" else ""
         print(
-            f"{loader:8}{augmentation:18}{statistics.median(values):10.0f}   {ratio(values, rate[loader, 'none']):24}{over}"
+            f"{loader:8}{augmentation:18}{statistics.median(values):10.0f}   "
+            f"{ratio(values, rate[loader, 'none']):24}{over}"
         )
 
 
 def operations(s, indices: np.ndarray, args: argparse.Namespace) -> None:
-    """Microseconds an image of the operations alone, in one thread."""
+    """Prints microseconds an image for the operations alone, in one thread."""
     images = [
         np.ascontiguousarray(cropped(s.split("train").pixels(int(i)), args.resolution))
         for i in indices[:64]
@@ -76,20 +80,20 @@ def operations(s, indices: np.ndarray, args: argparse.Namespace) -> None:
     for augmentation in AUGMENTATIONS[1:]:
         drawn = Framing(True, 32, 32, augmentation=augmentation).operations(0, np.arange(640))
         cost: dict[str, list[float]] = {way: [] for way in ways}
-        for turn in range(args.rounds + 1):
+        for round_ in range(args.rounds + 1):
             for way, apply in ways.items():
                 copies = [image.copy() for image in images]
                 start = time.perf_counter()
                 for k, ops in enumerate(drawn):
                     apply(copies[k % len(copies)], ops)
-                if turn:
+                if round_:
                     cost[way].append((time.perf_counter() - start) / len(drawn) * 1e6)
         ours, theirs = (statistics.median(cost[way]) for way in ways)
         print(f"{augmentation:26}{ours:10.0f}{theirs:10.0f}   {ratio(cost['PIL'], cost['ours'])}")
 
 
 def errors(s, indices: np.ndarray, args: argparse.Namespace) -> None:
-    """Every operation of the policies at all its values, ours against PIL's on the same photographs."""
+    """Compares every operation of the policies, at all its values, with PIL's."""
     images = [
         np.ascontiguousarray(cropped(s.split("train").pixels(int(i)), args.resolution))
         for i in indices[:32]
@@ -110,23 +114,21 @@ def errors(s, indices: np.ndarray, args: argparse.Namespace) -> None:
                 fast.apply(ours, [(name, value)], spare)
                 pillow.apply(theirs, [(name, value)])
                 apart = np.abs(ours.astype(np.int16) - theirs)
-                most, differ, total = (
-                    max(most, int(apart.max())),
-                    differ + int((apart > 0).sum()),
-                    total + apart.size,
-                )
+                most = max(most, int(apart.max()))
+                differ += int((apart > 0).sum())
+                total += apart.size
         print(f"{name:16}{len(values[name]):>8}{most:>20}{100 * differ / total:>24.3f}")
 
 
 def cropped(pixels: np.ndarray, side: int) -> np.ndarray:
-    """The image at this size."""
+    """The image resized to `side` x `side` pixels."""
     import cv2
 
     return cv2.resize(pixels, (side, side), interpolation=cv2.INTER_AREA)
 
 
 def main() -> int:
-    """Prints both tables."""
+    """Prints the three tables."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -144,7 +146,8 @@ def main() -> int:
     count = len(s.split("train"))
     indices = spread(count, min(count, args.images))
     print(
-        f"{s.name}, {len(indices)} images, {args.resolution} px, {args.workers} workers, median of {args.rounds} rounds (range)"
+        f"{s.name}, {len(indices)} images, {args.resolution} px, {args.workers} workers, "
+        f"median of {args.rounds} rounds (range)"
     )
     loaders(s, indices, args)
     operations(s, indices, args)

@@ -1,6 +1,7 @@
-"""Inference time with batch norm folded into the convs, against the network as it is, side by side in one run: the ratio of the two.
+"""Inference time with batch norm folded into the convs, and of the plain network, interleaved.
 
-.venv/bin/python scripts/measure_fused.py [NETWORK ...] [--batch 16] [--rounds 7] [--threads N] [--records FILE]
+.venv/bin/python scripts/measure_fused.py [NETWORK ...] [--batch 16] [--rounds 7] [--threads N]
+    [--records FILE]
 """
 
 import argparse
@@ -25,7 +26,7 @@ FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channel
 
 
 def seconds(net: torch.nn.Module, images: torch.Tensor) -> float:
-    """One forward pass."""
+    """Seconds of one forward pass."""
     if images.is_cuda:
         torch.cuda.synchronize()
     start = time.perf_counter()
@@ -36,7 +37,7 @@ def seconds(net: torch.nn.Module, images: torch.Tensor) -> float:
 
 
 def main() -> None:
-    """Prints images/s as it is and folded, and their ratio, in both layouts; the rounds take turns, the median counts."""
+    """Prints images/s plain and folded, and their ratio, in both layouts: medians over rounds."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -49,7 +50,8 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     print(
-        f"{'network':22}{'layout':16}{'as it is':>10}{'folded':>10}{'ratio':>8}   images/s on {device}, {args.threads} threads"
+        f"{'network':22}{'layout':16}{'plain':>10}{'folded':>10}{'ratio':>8}   "
+        f"images/s on {device}, {args.threads} threads"
     )
     for name in args.networks:
         for layout, form in FORMATS.items():
@@ -69,7 +71,8 @@ def main() -> None:
             step = {kind: statistics.median(t) for kind, t in taken.items()}
             rate = {kind: args.batch / t for kind, t in step.items()}
             print(
-                f"{name:22}{layout:16}{rate['plain']:>10.1f}{rate['fused']:>10.1f}{rate['fused'] / rate['plain']:>8.2f}",
+                f"{name:22}{layout:16}{rate['plain']:>10.1f}{rate['fused']:>10.1f}"
+                f"{rate['fused'] / rate['plain']:>8.2f}",
                 flush=True,
             )
             if args.records:

@@ -1,9 +1,11 @@
-"""Step time of the LightningModule against a hand-written loop with the same network, optimizer and batches, side by side in one run.
+"""Step time of the LightningModule against a hand-written loop, interleaved.
 
-.venv/bin/python scripts/measure_overhead.py [NETWORK ...] [--recipe quick] [--batch 128] [--classes 10] [--steps 40] [--rounds 7]
+.venv/bin/python scripts/measure_overhead.py [NETWORK ...] [--recipe quick] [--batch 128]
+    [--classes 10] [--steps 40] [--rounds 7]
 
-Prints the median of each over the rounds and the median of the rounds' ratios (1.00: Lightning costs nothing). What averaged weights and
-the training metrics take of it is timed by itself, because it is less than the noise between two loops: share of a step, in %.
+Both have the same network, optimizer and batches. Prints the median of each over the rounds and the
+median of the rounds' ratios (1.00: Lightning costs nothing). Averaged (EMA) weights and training
+metrics are timed alone, as a share of a step in %: they take less than the noise between two loops.
 """
 
 import argparse
@@ -25,17 +27,14 @@ WARMUP = 3
 
 
 class Batches:
-    """The same `count` uint8 batches again and again."""
+    """The same uint8 batch, `count` times an epoch."""
 
     def __init__(self, count: int, batch: int, resolution: int, classes: int):
         images = torch.randint(
             256, (batch, 3, resolution, resolution), dtype=torch.uint8
         ).contiguous(memory_format=torch.channels_last)
-        self.batch, self.count, self.next_epoch = (
-            (images, torch.randint(classes, (batch,))),
-            count,
-            0,
-        )
+        self.batch = (images, torch.randint(classes, (batch,)))
+        self.count, self.next_epoch = count, 0
 
     def __len__(self) -> int:
         return self.count
@@ -45,7 +44,7 @@ class Batches:
 
 
 class Clock(pl.Callback):
-    """Seconds a step between the start of step WARMUP and the end of the last."""
+    """Seconds a step, from the start of step WARMUP to the end of the last one."""
 
     def on_train_batch_start(self, trainer, pl_module, batch, batch_idx) -> None:
         """Starts after the warm-up."""
@@ -85,7 +84,7 @@ def by_hand(module: ImageClassifier, batches: Batches) -> float:
 
 
 def alone(action: Callable[[], object], times: int = 30) -> float:
-    """Seconds of one call, the median of some."""
+    """Seconds of one call, the median of `times`."""
     seconds = []
     for _ in range(times):
         began = time.perf_counter()
@@ -95,14 +94,14 @@ def alone(action: Callable[[], object], times: int = 30) -> float:
 
 
 def module_optimizer(module: ImageClassifier) -> torch.optim.Optimizer:
-    """The module's own optimizer."""
+    """The optimizer that the module trains with."""
     from fastscale.training.optimizer import sgd, weight_decay
 
     return sgd(module.net, module.recipe, weight_decay(module.recipe, module.arch))
 
 
 def main() -> None:
-    """Measures in turns and prints."""
+    """Measures both loops, interleaved, and prints a line for each network."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -121,7 +120,8 @@ def main() -> None:
         load_recipe(args.recipe), mixup=0.0, lr_every="epoch", batch_size=args.batch
     )
     print(
-        f"{'network':26}{'by hand, ms':>13}{'Lightning, ms':>15}{'ratio':>8}{'range':>16}{'EMA, %':>9}{'metrics, %':>12}"
+        f"{'network':26}{'by hand, ms':>13}{'Lightning, ms':>15}{'ratio':>8}{'range':>16}"
+        f"{'EMA, %':>9}{'metrics, %':>12}"
     )
     for name in args.networks:
         hand, module = (ImageClassifier(name, recipe, args.classes) for _ in range(2))
@@ -133,8 +133,11 @@ def main() -> None:
         loss = torch.zeros(())
         metrics = alone(lambda m=module, x=loss: m.train_loss.update(x)) / bare
         shown = f"{min(ratios):.3f} to {max(ratios):.3f}"
-        row = f"{name:26}{1e3 * bare:>13.2f}{1e3 * whole:>15.2f}{statistics.median(ratios):>8.3f}{shown:>16}"
-        print(f"{row}{100 * ema:>9.2f}{100 * metrics:>12.2f}", flush=True)
+        print(
+            f"{name:26}{1e3 * bare:>13.2f}{1e3 * whole:>15.2f}{statistics.median(ratios):>8.3f}"
+            f"{shown:>16}{100 * ema:>9.2f}{100 * metrics:>12.2f}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

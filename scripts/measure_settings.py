@@ -1,9 +1,10 @@
-"""Training step by memory layout, precision and compilation, side by side in one run: what the defaults of those settings rest on.
+"""Training step by memory layout, precision and compilation: the basis of those defaults.
 
-.venv/bin/python scripts/measure_settings.py [NETWORK ...] [--recipe quick] [--batch 64] [--classes 10] [--rounds 5]
-    [--settings contiguous channels_last bf16 compiled]
+.venv/bin/python scripts/measure_settings.py [NETWORK ...] [--recipe quick] [--batch 64]
+    [--classes 10] [--rounds 5] [--settings contiguous channels_last bf16 compiled]
 
-Prints images/s contiguous and eager in float32, and each setting's ratio to it. bf16 and compiled are with channels_last.
+Prints images/s of the first setting, and each other setting's ratio to it. contiguous and
+channels_last are float32 and eager; bf16, fp16 and compiled are in channels_last.
 """
 
 import argparse
@@ -35,7 +36,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 
 def main() -> None:
-    """Prints a line a network."""
+    """Prints a line for each network."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -55,7 +56,8 @@ def main() -> None:
     recipe = load_recipe(args.recipe)
     first, *others = args.settings
     print(
-        f"images/s on {device}, {torch.get_num_threads()} threads, batch {args.batch}; then ratios to {first}"
+        f"images/s on {device}, {torch.get_num_threads()} threads, batch {args.batch}; "
+        f"then ratios to {first}"
     )
     print(f"{'network':28}{first:>14}" + "".join(f"{name:>15}" for name in others))
     for name in args.networks:

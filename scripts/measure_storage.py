@@ -1,11 +1,14 @@
-"""What each way of storing photographs costs: bytes an image, and images/s of the loader, beside torch's DataLoader with PIL on the files.
+"""What each way of storing photographs costs: bytes an image, and images/s of the loader.
 
-.venv/bin/python scripts/measure_storage.py [SOURCE] [--images 768] [--rounds 5] [--workers 2] [--out FILE.csv]
+.venv/bin/python scripts/measure_storage.py [SOURCE] [--images 768] [--rounds 5] [--workers 2]
+    [--out FILE.csv]
 
-SOURCE: a written source of photographs (default: imagenet or imagenette, whichever is written). Where photographs are small, four of
-them make one of ImageNet's usual area (`--mosaic 2`, the default where the longer side is under 300 px), saved at JPEG quality 95.
-Every setting is read in turn, round after round, training crops at 224 px, with and without AutoAugment; ratios are within a round.
-The ImageNet column is bytes an image times 1,331,167 images, train and val: an extrapolation from these photographs, not a measurement.
+Beside it stands torch's DataLoader with PIL on the files. SOURCE: a written source of photographs
+(default: imagenet or imagenette, whichever is written). If photographs are small, four of them make
+one of ImageNet's usual area, saved at JPEG quality 95 (`--mosaic 2`, the default if the longer side
+is under 300 px). Rounds of all settings are interleaved: training crops at 224 px, with and without
+AutoAugment; ratios are within a round. The ImageNet column is bytes an image times 1,331,167 images
+(train and val): an extrapolation from these photographs, not a measurement.
 """
 
 import argparse
@@ -44,7 +47,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 
 def written(spec: str | None) -> Source:
-    """The source, fetched before."""
+    """The source, which has a train.beton."""
     for name in [spec] if spec else ["imagenet", "imagenette"]:
         s = source(name)
         if (s.betons / "train.beton").is_file():
@@ -55,7 +58,7 @@ def written(spec: str | None) -> Source:
 
 
 def files(images: ImageSet, count: int, mosaic: int, folder: Path) -> Path:
-    """`count` photographs, each of mosaic x mosaic images, as train|val/photo/*.JPEG."""
+    """Writes `count` photographs, each of mosaic x mosaic images, as train|val/photo/*.JPEG."""
     chosen = spread(len(images), min(len(images), count * mosaic**2))
     for split in ("train", "val"):
         (folder / split / "photo").mkdir(parents=True)
@@ -74,7 +77,7 @@ def files(images: ImageSet, count: int, mosaic: int, folder: Path) -> Path:
 
 
 def measure(photos: Source, args: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
-    """A row a setting; the first is the plain loader on the files."""
+    """A row for each setting; the first is the plain loader on the files."""
     train = photos.split("train")
     framings = {
         name: Framing(True, 224, 256, augmentation=name) for name in ("none", "autoaugment")
@@ -95,19 +98,18 @@ def measure(photos: Source, args: argparse.Namespace, folder: Path) -> list[dict
             loaders[name, augmentation] = GuardedLoader(
                 out / "train.beton", framing, 128, workers=args.workers
             )
-        table = (
-            loaders[name, "none"].reader.alloc_table
-        )  # not the file's size: the head and the last page weigh on so few images
+        # not the file's size: header and last page weigh too much for so few images
+        table = loaders[name, "none"].reader.alloc_table
         size[name] = float((table["ptr"] + table["size"]).max() - table["ptr"].min()) / len(table)
         print(f"written: {name}, {size[name] / 1e3:.1f} kB an image", file=sys.stderr, flush=True)
     rate: dict[tuple[str, str], list[float]] = {key: [] for key in loaders}
-    for turn in range(args.rounds + 1):  # the first is not counted: compilation, page cache
+    for round_ in range(args.rounds + 1):  # the first is not counted: compilation, page cache
         for key, loader in loaders.items():
             began = time.perf_counter()
             seen = sum(len(labels) for _, labels in loader)
-            if turn:
+            if round_:
                 rate[key].append(seen / (time.perf_counter() - began))
-        print(f"round {turn} of {args.rounds}", file=sys.stderr, flush=True)
+        print(f"round {round_} of {args.rounds}", file=sys.stderr, flush=True)
     rows = []
     for name, each in size.items():
         plain = rate[next(iter(size)), "none"]
@@ -130,7 +132,7 @@ def measure(photos: Source, args: argparse.Namespace, folder: Path) -> list[dict
 
 
 def main() -> int:
-    """Prints the table, and writes it as CSV where asked."""
+    """Prints the table, and writes it as CSV with --out."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -152,7 +154,8 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     print(
-        f"{s.name}, {args.images} photographs ({mosaic * mosaic} images each), {args.workers} workers, {args.rounds} rounds"
+        f"{s.name}, {args.images} photographs ({mosaic * mosaic} images each), "
+        f"{args.workers} workers, {args.rounds} rounds"
     )
     for row in [dict(zip(rows[0], rows[0], strict=True)), *rows]:
         print(

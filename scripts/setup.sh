@@ -1,15 +1,19 @@
 #!/usr/bin/env bash
-# Set-up: .venv with the pinned packages, FFCV and the `fastscale` command. Called by every other script; again costs nothing.
+# Set-up: .venv with the pinned packages, FFCV and the `fastscale` command. Every other script calls
+# it; a second call does nothing.
 #
 #   bash scripts/setup.sh [--with-tests] [--no-ffcv | --ffcv] [--dry-run] [--help]
 #
-# --with-tests  also the tools of scripts/test.sh
-# --no-ffcv     leave FFCV out (remembered; the plain loader takes its place); --ffcv takes it in again
+# --with-tests  also install the tools of scripts/test.sh
+# --no-ffcv     leave FFCV out and use the plain loader (remembered); --ffcv installs it again
 # --dry-run     print what would be done
 #
-# PYTHON=...                the Python to use (3.11 to 3.14); else an active environment's that has a GPU build of torch, else the first found
-# FASTSCALE_TORCH_INDEX=... where pip takes torch from, e.g. the address of PyTorch's CPU wheel index on a machine without a GPU
-# A GPU build of torch >= 2.11, < 2.14, in .venv or in the active environment, is kept. Exit codes: 1 a step failed, 2 it cannot work here.
+# PYTHON=...                the Python to use (3.11 to 3.14). Default: that of an active environment
+#                           with a GPU build of torch, else the first one found
+# FASTSCALE_TORCH_INDEX=... where pip gets torch from, for example the address of PyTorch's CPU
+#                           wheel index on a machine without a GPU
+# A GPU build of torch >= 2.11, < 2.14, in .venv or in the active environment, is kept.
+# Exit codes: 1 a step failed, 2 it cannot work here.
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=scripts/system_packages.sh
@@ -27,52 +31,72 @@ for option in "$@"; do
         --no-ffcv) ffcv=no ;;
         --ffcv) ffcv=yes ;;
         --dry-run) dry_run=yes ;;
-        -h | --help) sed -n '2,/^# shellcheck/{/^# shellcheck/d;s/^# \{0,1\}//;p;}' "${BASH_SOURCE[0]}" && exit 0 ;;
-        *) refuse "setup: unknown option '$option'; there are --with-tests, --no-ffcv, --ffcv, --dry-run, --help" ;;
+        -h | --help)
+            sed -n '2,/^# shellcheck/{/^# shellcheck/d;s/^# \{0,1\}//;p;}' "${BASH_SOURCE[0]}"
+            exit 0
+            ;;
+        *)
+            refuse "setup: unknown option '$option'; choose from" \
+                "--with-tests, --no-ffcv, --ffcv, --dry-run, --help"
+            ;;
     esac
 done
-unset PYTHONPATH PYTHONHOME PYTHONSAFEPATH # packages from elsewhere must not pass for installed ones
-# pip: no questions, and nothing from a personal configuration that would install outside .venv; sdists always by way of a wheel
+# packages from elsewhere must not look like installed ones
+unset PYTHONPATH PYTHONHOME PYTHONSAFEPATH
+# pip asks nothing, ignores a personal configuration that would install outside .venv, and builds
+# source packages by way of a wheel
 export PIP_NO_INPUT=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_USER=0 PIP_USE_PEP517=1
 unset PIP_TARGET PIP_PREFIX PIP_REQUIRE_HASHES
 
-venv_works() { [ -x "$venv/bin/python" ] && [ ! -e "$venv/.unfinished" ] && "$venv/bin/python" -c '' 2>/dev/null; }
+venv_works() {
+    [ -x "$venv/bin/python" ] && [ ! -e "$venv/.unfinished" ] &&
+        "$venv/bin/python" -c '' 2>/dev/null
+}
 in_venv() { "$venv/bin/python" "$@"; }
-is_current() { [ -x "$venv/bin/python" ] && why=$(in_venv "$state" current "$stamp" "$with_tests" "$ffcv" 2>/dev/null); }
-supported() { "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' >/dev/null 2>&1; }
+is_current() {
+    [ -x "$venv/bin/python" ] &&
+        why=$(in_venv "$state" current "$stamp" "$with_tests" "$ffcv" 2>/dev/null)
+}
+supported() {
+    "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' >/dev/null 2>&1
+}
 
-# One set-up at a time, where flock exists; a pip that outlives a killed set-up holds the lock until it is done.
+# One set-up at a time, if flock exists. A pip that outlives a killed set-up keeps the lock.
 lock() {
     exec 9>>"$log"
     command -v flock >/dev/null || return 0
     flock -n 9 || { say "another set-up is running here: waiting for it" && flock 9; }
 }
 
-# A machine so bare that it has no Python at all gets its distribution's.
+# Installs the distribution's Python on a machine that has none.
 install_python() {
     if [ -z "$dry_run" ] && ! command -v python3 >/dev/null && [ -z "$(apt_refusal)" ]; then
         say "no Python here: installing python3 by apt"
         apt_install python3 python3-venv
         python=$(command -v python3)
     fi
-    supported "$python" || refuse "setup: no Python 3.11 to 3.14 found. Install one (apt: python3 python3-venv; dnf: python3; brew, conda: python),
+    supported "$python" || refuse "setup: no Python 3.11 to 3.14 found. Install one
+(apt: python3 python3-venv; dnf: python3; brew, conda: python),
 or name one: PYTHON=... bash scripts/setup.sh"
 }
 
-# Sets `python` to the interpreter to work with, and the PY_, TORCH_ and FFCV_ names to what it says of itself.
+# Sets `python` to the interpreter to use, and the variables PY_*, TORCH_* and FFCV_* about it.
 choose_python() {
     local name
     python=
     if venv_works; then
         python=$venv/bin/python
-        supported "$python" || refuse "setup: .venv holds a Python that is not 3.11 to 3.14: delete .venv, then call this again"
-        [ -z "${PYTHON:-}" ] || say "note: .venv is there and is used as it is; to have it made by PYTHON=$PYTHON, delete it first"
+        supported "$python" ||
+            refuse "setup: the Python in .venv is not 3.11 to 3.14: delete .venv, run this again"
+        [ -z "${PYTHON:-}" ] ||
+            say "note: .venv exists and is used; to make it with PYTHON=$PYTHON, delete it first"
     elif [ -n "${PYTHON:-}" ]; then
         supported "$PYTHON" || refuse "setup: PYTHON=$PYTHON is not a working Python 3.11 to 3.14"
         python=$(command -v "$PYTHON")
     else
-        for name in python python3; do # what an activated environment, or a GPU image, calls its own
-            supported "$name" && eval "$("$name" "$machine" interpreter)" && [ -n "$TORCH_KEPT" ] && python=$(command -v "$name") && break
+        for name in python python3; do # the Python of an activated environment or a GPU image
+            supported "$name" && eval "$("$name" "$machine" interpreter)" &&
+                [ -n "$TORCH_KEPT" ] && python=$(command -v "$name") && break
         done
         for name in python3.11 python3.12 python3.13 python3.14 python3 python; do
             [ -n "$python" ] || ! supported "$name" || python=$(command -v "$name")
@@ -81,11 +105,12 @@ choose_python() {
     fi
     eval "$("$python" "$machine" interpreter)"
     minor=${PY_VERSION%.*}
-    # a new .venv sees the packages of the interpreter that makes it only where its torch is kept
-    [ "$python" = "$venv/bin/python" ] || [ -n "$TORCH_KEPT" ] || { TORCH_VERSION='' FFCV_VERSION=''; }
+    # a new .venv sees the packages of the interpreter that makes it only if its torch is kept
+    [ "$python" = "$venv/bin/python" ] || [ -n "$TORCH_KEPT" ] ||
+        { TORCH_VERSION='' FFCV_VERSION=''; }
 }
 
-# What is there, and what there is to do; nothing is changed.
+# Finds out what is there and what to do; changes nothing.
 plan() {
     choose_python
     ffcv=$("$python" "$state" choice "$stamp" "$ffcv")
@@ -108,7 +133,9 @@ plan() {
         why_needed=${FFCV_WHY:-"no ensurepip: Python $minor comes without its venv module"}
         no_apt=$(apt_refusal)
         # shellcheck disable=SC2046
-        [ -n "$no_apt" ] || missing=$(apt_missing $(apt_packages "$minor" "$build_ready" "$PY_HEADERS" "$PY_ENSUREPIP"))
+        [ -n "$no_apt" ] || missing=$(apt_missing $(
+            apt_packages "$minor" "$build_ready" "$PY_HEADERS" "$PY_ENSUREPIP"
+        ))
     fi
 }
 
@@ -120,8 +147,13 @@ say_plan() {
     say "test tools       ${with_tests:-no}"
 }
 
-install_system_packages() {
+# Ends the set-up with a message if packages are missing and apt cannot install them.
+check_packages() {
     [ -z "$no_apt" ] || no_system_packages "$no_apt" "$why_needed" "$build_ready" "$PY_ENSUREPIP"
+}
+
+install_system_packages() {
+    check_packages
     if [ -z "$missing" ]; then
         step "system packages" && done_step "nothing missing"
     else
@@ -132,8 +164,9 @@ install_system_packages() {
     fi
     [ -n "$build_ready" ] && return
     eval "$("$python" "$machine" probe)"
-    [ -z "$FFCV_WHY" ] || refuse "setup: FFCV cannot be compiled although its packages are installed: $FFCV_WHY
-What to do: mend that, or leave FFCV out: bash scripts/setup.sh --no-ffcv"
+    [ -z "$FFCV_WHY" ] ||
+        refuse "setup: FFCV cannot be compiled although its packages are installed: $FFCV_WHY
+What to do: fix that, or leave FFCV out: bash scripts/setup.sh --no-ffcv"
 }
 
 make_venv() {
@@ -142,19 +175,22 @@ make_venv() {
         in_venv -c 'import pip' 2>/dev/null || run "$venv/bin/python" -m ensurepip
         done_step "there"
     else
-        hint="is there room on the disk, and may this user write here? Another Python: PYTHON=... bash scripts/setup.sh"
-        [ ! -e "$venv" ] || [ -e "$venv/pyvenv.cfg" ] || [ -e "$venv/.unfinished" ] || [ -e "$venv/bin/python" ] ||
-            refuse "setup: $venv exists and is no virtual environment: move it away, then call this again"
+        hint="is there room on the disk, and may this user write here?"
+        hint="$hint To use another Python: PYTHON=... bash scripts/setup.sh"
+        [ ! -e "$venv" ] || [ -e "$venv/pyvenv.cfg" ] || [ -e "$venv/.unfinished" ] ||
+            [ -e "$venv/bin/python" ] ||
+            refuse "setup: $venv exists and is no virtual environment: move it, then run this again"
         run rm -rf "$venv"
         mkdir "$venv"
-        : >"$venv/.unfinished" # until it is whole: the next call throws it away
+        : >"$venv/.unfinished" # until it is complete: the next call removes a half-made one
         if [ -n "$TORCH_KEPT" ] && [ -n "$PY_SYSTEM_SITE" ]; then
             run "$python" -m venv --system-site-packages "$venv"
         else
             run "$python" -m venv "$venv"
         fi
-        # a virtual environment made from another one sees that one's base, not its packages: this line lets it
-        [ -z "$TORCH_KEPT" ] || printf '%s\n' "$PY_PARENT_SITE" >"$venv/lib/python$minor/site-packages/_parent_environment.pth"
+        # a virtual environment made from another one does not see that one's packages without this
+        [ -z "$TORCH_KEPT" ] || printf '%s\n' "$PY_PARENT_SITE" \
+            >"$venv/lib/python$minor/site-packages/_parent_environment.pth"
         rm "$venv/.unfinished"
         done_step
     fi
@@ -164,15 +200,17 @@ make_venv() {
 pip_install() { run "$venv/bin/python" -m pip install "$@"; }
 
 install_torch() {
-    local seen=
-    [ "$(uname)" != Linux ] || [ -e /dev/nvidiactl ] || [ -e /dev/kfd ] || [ -n "$TORCH_VERSION" ] || [ -n "${FASTSCALE_TORCH_INDEX:-}" ] || seen=no
-    [ -z "$seen" ] || say "note: no GPU seen. pip may bring a CUDA build (several GB) all the same; with FASTSCALE_TORCH_INDEX set to the address of
-      PyTorch's CPU wheel index (see \"Get started\" on its site) the next step takes 0.2 GB instead"
+    [ "$(uname)" != Linux ] || [ -e /dev/nvidiactl ] || [ -e /dev/kfd ] ||
+        [ -n "$TORCH_VERSION" ] || [ -n "${FASTSCALE_TORCH_INDEX:-}" ] ||
+        say "note: no GPU found. pip may still install a CUDA build (several GB). For 0.2 GB instead,
+      set FASTSCALE_TORCH_INDEX to the address of PyTorch's CPU wheel index (see \"Get started\" on
+      its site)"
     step "$torch_text"
     if [ -n "$TORCH_KEPT" ]; then
         done_step "there"
     else
-        hint="no network, a full disk, or no such version there (FASTSCALE_TORCH_INDEX=${FASTSCALE_TORCH_INDEX:-not set})? Then call this again"
+        hint="no network, a full disk, or no such version there"
+        hint="$hint (FASTSCALE_TORCH_INDEX=${FASTSCALE_TORCH_INDEX:-not set})? Then run this again"
         pip_install "$torch_pin" ${FASTSCALE_TORCH_INDEX:+--index-url "$FASTSCALE_TORCH_INDEX"}
         done_step
     fi
@@ -181,14 +219,15 @@ install_torch() {
 install_packages() {
     local rest=$venv/.requirements.txt tests=
     step "python packages${with_tests:+ and test tools}"
-    hint="no network, or a full disk? Then call this again: what was fetched is kept"
+    hint="no network, or a full disk? Then run this again: finished downloads are kept"
     {
         grep -Ev '^(torch|ffcv)==' "$root/requirements.txt"
-        in_venv -c 'import importlib.metadata as m; print("torch==" + m.version("torch"))' # whichever it is: pip must not replace it
+        # pip must not replace the torch that is there
+        in_venv -c 'import importlib.metadata as m; print("torch==" + m.version("torch"))'
     } >"$rest"
     [ -z "$with_tests" ] || tests=$root/tests/requirements.txt
     pip_install -r "$rest" ${tests:+-r "$tests"}
-    if [ -n "$with_tests" ]; then # out of sight of everything but the tests that compare with them
+    if [ -n "$with_tests" ]; then # in a separate folder: only the tests that compare see them
         run rm -rf "$venv/parity"
         mkdir "$venv/parity"
         pip_install --no-deps --target "$venv/parity" -r "$root/tests/requirements-parity.txt"
@@ -200,16 +239,20 @@ install_ffcv() {
     if [ "$ffcv" = no ]; then
         step "FFCV"
         [ -z "$FFCV_VERSION" ] || run "$venv/bin/python" -m pip uninstall -y ffcv
-        done_step "left out, as asked (bash scripts/setup.sh --ffcv takes it in)"
+        done_step "left out, as asked (bash scripts/setup.sh --ffcv installs it)"
     elif [ "ffcv==$FFCV_VERSION" = "$ffcv_pin" ]; then
         step "${ffcv_pin/==/ }" && done_step "there"
     else
         step "${ffcv_pin/==/ }, compiled here"
-        hint="the log says what the compiler missed. Without FFCV (the plain loader takes its place): bash scripts/setup.sh --no-ffcv"
-        # --no-deps: it asks for opencv-python (needs libGL; the headless build serves) and for what only its benchmarks import
-        # --no-cache-dir: a home folder shared by machines must not hand on what was compiled against another one's libraries
-        run env PKG_CONFIG_PATH="$FFCV_PKG_CONFIG_PATH" ${FFCV_CC:+CC="$FFCV_CC"} ${FFCV_CXX:+CXX="$FFCV_CXX"} \
-            "$venv/bin/python" -m pip install --no-deps --no-build-isolation --no-cache-dir "$ffcv_pin"
+        hint="the log says what the compiler misses. To use the plain loader instead of FFCV:"
+        hint="$hint bash scripts/setup.sh --no-ffcv"
+        # --no-deps: it requires opencv-python (needs libGL; the headless build works too) and
+        # packages that only its benchmarks import. --no-cache-dir: in a home folder shared by
+        # machines, a cached build may need another machine's libraries.
+        run env PKG_CONFIG_PATH="$FFCV_PKG_CONFIG_PATH" \
+            ${FFCV_CC:+CC="$FFCV_CC"} ${FFCV_CXX:+CXX="$FFCV_CXX"} \
+            "$venv/bin/python" -m pip install \
+            --no-deps --no-build-isolation --no-cache-dir "$ffcv_pin"
         done_step
     fi
 }
@@ -218,7 +261,8 @@ install_fastscale() {
     step "fastscale, and a first import of everything"
     hint="the log says what could not be imported"
     pip_install --no-deps --no-build-isolation --editable "$root"
-    run "$venv/bin/python" -c "import cv2, numba, numpy, torch, torchmetrics, pytorch_lightning, tensorboard, fvcore.nn, fastscale"
+    local all="cv2, numba, numpy, torch, torchmetrics, pytorch_lightning, tensorboard, fvcore.nn"
+    run "$venv/bin/python" -c "import $all, fastscale"
     [ "$ffcv" = no ] || run "$venv/bin/python" -c "import ffcv.loader, ffcv.writer"
     in_venv "$state" stamp "$stamp" "$with_tests" "$ffcv"
     done_step
@@ -229,7 +273,9 @@ if [ -z "$dry_run" ]; then
     lock
     if is_current; then say "set-up: complete, nothing to do" && exit 0; fi
     printf 'setup.sh %s\n%s\n' "$*" "$(date; uname -a)" >"$log"
-    if venv_works && supported "$venv/bin/python"; then in_venv "$state" repair | tee -a "$log"; fi
+    if venv_works && supported "$venv/bin/python"; then
+        in_venv "$state" repair | tee -a "$log"
+    fi
     plan
     say_plan >>"$log"
     say "set-up: ${why:-no .venv yet}. Python $PY_VERSION; the log is $log"
@@ -240,9 +286,10 @@ if [ -z "$dry_run" ]; then
     install_packages
     install_ffcv
     install_fastscale
-    say "set-up complete in $SECONDS s: .venv, Python $PY_VERSION, torch $(in_venv -c 'import importlib.metadata as m; print(m.version("torch"))')"
+    torch_now=$(in_venv -c 'import importlib.metadata as m; print(m.version("torch"))')
+    say "set-up complete in $SECONDS s: .venv, Python $PY_VERSION, torch $torch_now"
 else
     plan
     say_plan
-    [ -z "$no_apt" ] || no_system_packages "$no_apt" "$why_needed" "$build_ready" "$PY_ENSUREPIP"
+    check_packages
 fi

@@ -1,7 +1,7 @@
-"""What scripts/setup.sh asks an interpreter about the machine: itself, the torch it has, whether FFCV can be compiled.
+"""What scripts/setup.sh asks an interpreter: its version, its torch, and whether FFCV can be built.
 
-Standard library only: it runs before anything is installed, with the interpreter in question, and prints NAME='value' lines
-for the shell to read. torch is not imported: importlib.metadata and torch/version.py say enough.
+It uses the standard library only, because it runs before anything is installed, and prints
+NAME='value' lines for the shell. It reads metadata and torch/version.py instead of importing torch.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SHIM = Path(__file__).resolve().parent / "native/ffcv"
 
 
 def version_of(name: str) -> str:
-    """The installed version of a distribution, '' where it is not (or only half) installed."""
+    """The installed version of a distribution; '' if it is not installed, or only half."""
     try:
         return metadata.version(name) or ""
     except (metadata.PackageNotFoundError, KeyError):
@@ -31,13 +31,16 @@ def version_of(name: str) -> str:
 
 
 def torch_state() -> tuple[str, str, bool]:
-    """(version, what it is built for: cuda, rocm, xpu, cpu or '', in range) of the torch this interpreter would import."""
+    """(version, kind, in range) of the torch that this interpreter would import.
+
+    The kind is what it is built for: cuda, rocm, xpu, cpu, or '' without torch.
+    """
     version = version_of("torch")
     if not version:
         return "", "", False
     tag = re.search(r"\+(cu|rocm|xpu|cpu)", version)
     kind = {"cu": "cuda"}.get(tag[1], tag[1]) if tag else ""
-    try:  # the wheels of the package index carry no tag: their version.py says what they were built for
+    try:  # wheels of the package index have no tag; their version.py says what they are built for
         text = Path(str(metadata.distribution("torch").locate_file("torch/version.py"))).read_text()
         found = re.search(r"^(cuda|hip|xpu)\b[^=\n]*=\s*['\"]", text, re.MULTILINE)
         kind = kind or ({"hip": "rocm"}.get(found[1], found[1]) if found else "cpu")
@@ -70,9 +73,10 @@ def interpreter() -> dict[str, str]:
 
 
 def probe() -> dict[str, str]:
-    """Compile and link, as FFCV's setup.py will, a file with FFCV's includes: by way of SHIM, then by the system's own opencv4.pc.
+    """Compiles and links a file with FFCV's includes, as FFCV's setup.py will.
 
-    The answer is the same whoever brought compiler and headers: apt, dnf, brew, conda. FFCV_WHY is '' where the build will work.
+    It tries SHIM first, then the system's opencv4.pc. Compiler and headers may come from apt, dnf,
+    brew or conda. FFCV_WHY is '' if the build will work.
     """
     compilers = [os.environ.get("CXX"), sysconfig.get_config_var("CXX"), "c++", "g++", "clang++"]
     compiler = next((c for c in compilers if c and shutil.which(shlex.split(c)[0])), None)
@@ -81,9 +85,8 @@ def probe() -> dict[str, str]:
     if shutil.which("pkg-config") is None:
         return {"FFCV_WHY": "no pkg-config"}
     own = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")[0]
-    answer = (
-        {} if shutil.which(own) else {"FFCV_CC": "cc", "FFCV_CXX": compiler}
-    )  # an interpreter built elsewhere, by a compiler not here
+    # an interpreter that was built elsewhere may name a compiler that is not here
+    answer = {} if shutil.which(own) else {"FFCV_CC": "cc", "FFCV_CXX": compiler}
     why = ""
     for folder in (str(SHIM), ""):
         path = os.pathsep.join(
@@ -97,7 +100,7 @@ def probe() -> dict[str, str]:
 
 
 def _brew_folders() -> list[str]:
-    """Homebrew keeps jpeg-turbo out of pkg-config's search path."""
+    """The folder of Homebrew's jpeg-turbo, which is not in pkg-config's search path."""
     if sys.platform != "darwin" or not shutil.which("brew"):
         return []
     prefix = subprocess.run(
@@ -107,7 +110,7 @@ def _brew_folders() -> list[str]:
 
 
 def _builds(compiler: list[str], pkg_config_path: str) -> str:
-    """'' where the build works, else its first error."""
+    """'' if the build works, else its first error."""
     env = {**os.environ, "PKG_CONFIG_PATH": pkg_config_path, "LC_ALL": "C"}
     ask = ["pkg-config", "--cflags", "--libs", "opencv4", "libturbojpeg"]
     flags = subprocess.run(ask, env=env, capture_output=True, text=True, check=False)
@@ -116,7 +119,8 @@ def _builds(compiler: list[str], pkg_config_path: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "probe.cpp")
         source.write_text(
-            "#include <Python.h>\n#include <opencv2/opencv.hpp>\n#include <turbojpeg.h>\nint main() { return 0; }\n"
+            "#include <Python.h>\n#include <opencv2/opencv.hpp>\n#include <turbojpeg.h>\n"
+            "int main() { return 0; }\n"
         )
         python = sysconfig.get_paths()
         command = [

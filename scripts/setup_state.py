@@ -1,7 +1,8 @@
-"""The state of .venv, for scripts/setup.sh: is there anything to do, and is something only half done?
+"""The state of .venv, for scripts/setup.sh: is there anything to do, is anything half done?
 
-Standard library only, run with .venv's interpreter. The stamp is a JSON file that a complete set-up ends with: a hash of all that
-decides a set-up, and the versions it found. Looking at it takes a tenth of a second, and imports none of the packages.
+It uses the standard library only and runs with .venv's interpreter. A complete set-up writes the
+stamp, a JSON file: a hash of all that decides a set-up, and the installed versions. Checking it
+takes a tenth of a second and imports none of the packages.
 """
 
 from __future__ import annotations
@@ -36,9 +37,10 @@ INPUTS = [
 
 
 def repair() -> list[str]:
-    """Drop the records of half-installed distributions, so that pip installs them anew; name them.
+    """Removes the metadata of half-installed distributions, so that pip installs them again.
 
-    pip writes RECORD last and believes any .dist-info it finds: one killed half-way would count as installed for ever.
+    Returns a line for each. pip writes RECORD last and believes any .dist-info that it finds, so a
+    package whose installation was killed would always count as installed.
     """
     site = Path(sysconfig.get_path("purelib"))
     said = []
@@ -58,21 +60,20 @@ def _incomplete(info: Path, site: Path) -> bool:
     except OSError:
         return True
     if not any(row and row[0] == f"{info.name}/INSTALLER" for row in rows):
-        return True  # RECORD as it was inside the wheel: pip had not come to its end
+        return True  # RECORD as it was inside the wheel: pip had not finished
     for path, _hash, size in (row for row in rows if len(row) == 3 and not row[0].endswith(".pyc")):
         try:
             found = (site / path).stat().st_size
         except OSError:
             return True
-        if (
-            size and found != int(size) and not path.startswith("../")
-        ):  # commands in bin/ name the .venv's path: rewritten by a move
+        # commands in bin/ (../) name the path of .venv, which a move rewrites
+        if size and found != int(size) and not path.startswith("../"):
             return True
     return False
 
 
 def _follow_a_move(prefix: Path) -> None:
-    """Where the repository was moved or copied, its .venv's commands still start the old folder's interpreter: name the new one."""
+    """Rewrites the interpreter's path in .venv's commands if the repository was moved or copied."""
     new = str(prefix).encode()
     texts = {
         path: path.read_bytes()
@@ -98,7 +99,7 @@ def _names(*files: str) -> list[str]:
 
 
 def state(with_tests: bool) -> dict[str, object]:
-    """What the stamp holds: a hash of all that decides the set-up, and the versions found."""
+    """The content of the stamp: a hash of all that decides the set-up, and the versions."""
     digest = hashlib.sha256(f"{ROOT}\n{sys.prefix}\n{sys.version}\n".encode())
     for name in INPUTS:
         digest.update((ROOT / name).read_bytes())
@@ -110,7 +111,10 @@ def state(with_tests: bool) -> dict[str, object]:
 
 
 def current(stamp: Path, with_tests: bool, ffcv: str) -> str:
-    """'' where a complete set-up is there and nothing has changed since, else the reason for a new one. ffcv: yes, no or '' (as before)."""
+    """Why a new set-up is needed; '' if a complete one is there and nothing has changed since.
+
+    `ffcv`: yes, no or '' (as before).
+    """
     try:
         then = json.loads(stamp.read_text())
         product, tests, was = then["product"], then["tests"], then["ffcv"]
@@ -124,16 +128,16 @@ def current(stamp: Path, with_tests: bool, ffcv: str) -> str:
     if product["digest"] != now["digest"]:
         return "requirements, scripts, Python or the folder have changed"
     if with_tests and not Path(sys.prefix, "parity").is_dir():
-        return "what the tests compare with is gone"
-    before = tests if with_tests else product
-    gone = [n for n, v in before["versions"].items() if now["versions"].get(n) != v]  # type: ignore[attr-defined]
+        return "the packages that tests compare with are gone"
+    before, here = (tests if with_tests else product)["versions"], now["versions"]
+    gone = [n for n, v in before.items() if here.get(n) != v]  # type: ignore[attr-defined]
     if gone or not Path(sys.prefix, "bin/fastscale").exists():
-        return f"{', '.join(gone) or 'the fastscale command'}: not as it was set up"
+        return f"{', '.join(gone) or 'the fastscale command'}: changed since the set-up"
     return ""
 
 
 def choice(stamp: Path, ffcv: str) -> str:
-    """'yes' or 'no': whether FFCV is wanted; where nothing is asked now, as asked in an earlier call."""
+    """'yes' or 'no': whether FFCV is wanted, now or by an earlier call."""
     try:
         return ffcv or str(json.loads(stamp.read_text())["ffcv"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -158,7 +162,7 @@ def main(arguments: list[str]) -> int:
         return 1 if why else 0
     elif verb == "choice":
         print(choice(Path(rest[0]), rest[1]))
-    elif verb == "begin":  # no stamp while the work goes on, only the choice
+    elif verb == "begin":  # no full stamp while the work goes on, only the choice
         Path(rest[0]).write_text(json.dumps({"ffcv": rest[1]}))
     elif verb == "stamp":
         write_stamp(Path(rest[0]), rest[1] == "yes", rest[2])

@@ -3,14 +3,14 @@
 # the first that fails, with its exit code.
 #
 #   bash scripts/test.sh                     the checks of every change
-#   bash scripts/test.sh --fast              lint, and the tests of what needs no images: under a minute
-#   bash scripts/test.sh --all               also the tests marked slow: kills, signals, whole fits
-#   bash scripts/test.sh tests/archs -k x    pytest alone, with these arguments
+#   bash scripts/test.sh --fast              lint, and tests without images: under a minute
+#   bash scripts/test.sh --all               also tests marked slow: kills, signals, whole fits
+#   bash scripts/test.sh tests/archs -k x    only pytest, with these arguments
 #
-# Without arguments pytest runs in one process a core (PROCESSES=n: in n).
+# Without arguments pytest runs one process a core (PROCESSES=n: n processes).
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-trap - ERR # a check that fails has said why
+trap - ERR # a failed check has said why
 
 bash "$root/scripts/setup.sh" --with-tests
 cd "$root"
@@ -22,7 +22,7 @@ check() {
     say "   $((SECONDS - started)) s"
 }
 
-# rooms without images or trainings
+# rooms whose tests need no images and no training
 quick=(archs counts scaling records references test_common.py test_rooms.py test_home.py)
 
 if [ $# = 0 ] || [ "$*" = --all ] || [ "$*" = --fast ]; then
@@ -32,11 +32,12 @@ if [ $# = 0 ] || [ "$*" = --all ] || [ "$*" = --fast ]; then
     tests=(-m "not slow")
     [ "$*" != --all ] || tests=()
     [ "$*" != --fast ] || tests+=("${quick[@]/#/tests/}")
-    set -- -n "${PROCESSES:-$(nproc 2>/dev/null || echo 2)}" --dist worksteal ${tests[@]+"${tests[@]}"}
+    processes=${PROCESSES:-$(nproc 2>/dev/null || echo 2)}
+    set -- -n "$processes" --dist worksteal ${tests[@]+"${tests[@]}"}
     export OMP_NUM_THREADS=1 # of each process; nproc would believe it
 fi
-# what one process of the tests has compiled no other compiles again; the checkout stays as it is
+# processes share compiled files, outside the checkout
 unset PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX="${PYTHONPYCACHEPREFIX:-$venv/pycache}"
 say "== pytest $*"
-exec "$venv/bin/python" -m pytest "$@" # last, so that its closing line is the last
+exec "$venv/bin/python" -m pytest "$@" # last, so that its summary is the last line

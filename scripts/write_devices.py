@@ -1,4 +1,5 @@
-"""Writes fastscale/planning/devices.json again: the laws of the named devices, fitted to published times and to our own records."""
+"""Rewrites fastscale/planning/devices.json: the laws of the named devices, fitted to published
+times and to our records."""
 
 from fastscale.common import write_whole
 from fastscale.paper.tables.runtime_law import fresh_devices

@@ -1,13 +1,14 @@
-"""Two checkouts side by side: time of `fit` by a recipe, and of the loader, before and after a change.
+"""Times `fit` and the loader in two checkouts, before and after a change.
 
-    python scripts/benchmarks/compare_checkouts.py BEFORE AFTER [--pairs 10] [--source fashion-mnist]
+    python scripts/benchmarks/compare_checkouts.py BEFORE AFTER [--pairs 10]
+        [--source fashion-mnist]
 
 BEFORE and AFTER are folders (`git worktree add ../before COMMIT`). Both run with this interpreter,
-each with a data folder of its own. Every pair runs both in processes of their own, the first of
-them by turns: a machine that drifts slows both alike. Printed are the ratios after / before: their
-median, and an upper bound of the true median at 95 % (an order statistic: it assumes nothing about
-the noise). `fit` is given by the wall clock and by the processor time that it used, which says more
-where neighbours share the machine.
+each with a separate data folder. Every pair runs each of them in a new process, in alternating
+order, so that a machine that drifts slows both equally. Prints the ratios after / before: their
+median, and an upper bound of the true median at 95 % (an order statistic, which assumes nothing
+about the noise). `fit` is timed by the wall clock and by CPU time, which says more on a machine
+that is shared.
 """
 
 import argparse
@@ -35,8 +36,10 @@ print("seconds", time.perf_counter() - began)
 
 
 def upper_bound(ratios: list[float], confidence: float = 0.95) -> float:
-    """The smallest order statistic that is at least the true median with this confidence; infinite
-    where so few values cannot say it."""
+    """The smallest order statistic that is at least the true median with this confidence.
+
+    Infinite if there are too few values.
+    """
     n = len(ratios)
     below = 0.0
     for k in range(n):  # P(the median lies below the (k+1)-th) = P(at most k of n below it)
@@ -47,7 +50,7 @@ def upper_bound(ratios: list[float], confidence: float = 0.95) -> float:
 
 
 def run(checkout: Path, data: Path, *command: str) -> tuple[float, float, str]:
-    """(wall seconds, processor seconds, what it printed) of a whole process and its children."""
+    """(wall seconds, CPU seconds, stdout) of a whole process and its children."""
     env = {**os.environ, "PYTHONPATH": str(checkout), "FASTSCALE_DATA": str(data)}
     began, used = time.perf_counter(), processor_seconds()
     done = subprocess.run(
@@ -60,13 +63,13 @@ def run(checkout: Path, data: Path, *command: str) -> tuple[float, float, str]:
 
 
 def processor_seconds() -> float:
-    """User and system time of every process that was waited for so far."""
+    """User and system time of all finished child processes."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
 def main() -> None:
-    """Prints a line a pair, then the summary."""
+    """Prints a line for each pair, then the summary."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

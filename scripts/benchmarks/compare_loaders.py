@@ -1,16 +1,18 @@
-"""Images/s of our loader beside stock FFCV's compiled pipeline and beside our loader of an earlier commit, on the same .beton files.
+"""Images/s of our loader, of stock FFCV's pipeline, and of our loader at an earlier commit.
 
-    python scripts/benchmarks/compare_loaders.py FILE.beton... [--before CHECKOUT] [--workers 1 2] [--resolution 224]
-        [--augmentation none autoaugment] [--batch 128] [--images 1024] [--rounds 9]
+    python scripts/benchmarks/compare_loaders.py FILE.beton... [--before CHECKOUT] [--workers 1 2]
+        [--resolution 224] [--augmentation none autoaugment] [--batch 128] [--images 1024]
+        [--rounds 9]
 
-Random crops and flips of training. Every loader has a process of its own, in which it is made once; then they read the same number of
-images by turns, round after round, one at a time, while the others wait. Ratios are within a round; their median is printed, and their
-range: a busy machine slows all of them. The first round (compilation, page cache) is not counted. CHECKOUT: a folder with another commit
-(`git worktree add ../before COMMIT`). Stock FFCV has no AutoAugment: it is compared without. `here` and `own`: our loader with its
-threads in the training process, and in a process beside it.
+All read training crops and flips of the same .beton files. Each loader is made once, in a separate
+process. Rounds are interleaved: one loader reads while the others wait. Ratios are within a round,
+because a busy machine slows all of them; printed are their median and range. The first round
+(compilation, page cache) is not counted. CHECKOUT: a folder with another commit (`git worktree add
+../before COMMIT`). Stock FFCV has no AutoAugment and is compared without. `here` and `own`: our
+loader with its threads in the training process, and in a process beside it.
 
-Beside each ratio of rates stands one of work: images a second of a core, of all threads together. On a machine that has other work this
-says more, because a loader with more threads gets more of such a machine.
+The second ratio is of work: images per second of a core, over all threads. It says more on a busy
+machine, where a loader with more threads gets a larger part.
 """
 
 import argparse
@@ -25,7 +27,7 @@ HERE = Path(__file__).resolve().parents[2]
 
 
 def ours(args: argparse.Namespace, process: str | None):
-    """Our loader, of whichever checkout is imported."""
+    """Our loader, from the checkout on PYTHONPATH."""
     import numpy as np
 
     from fastscale.data.ffcv_loader import GuardedLoader
@@ -43,7 +45,7 @@ def ours(args: argparse.Namespace, process: str | None):
 
 
 def stock(args: argparse.Namespace):
-    """FFCV as its documentation has it."""
+    """FFCV's loader as in its documentation."""
     import numpy as np
     from ffcv.fields.basics import IntDecoder
     from ffcv.fields.rgb_image import RandomResizedCropRGBImageDecoder
@@ -54,7 +56,7 @@ def stock(args: argparse.Namespace):
     decoder = RandomResizedCropRGBImageDecoder((args.resolution, args.resolution))
     image = [decoder, RandomHorizontalFlip(), ToTensor(), ToTorchImage()]
     label = [IntDecoder(), ToTensor(), Squeeze(1)]
-    count = int(Reader(args.files[0]).num_samples)  # numba takes no unsigned index
+    count = int(Reader(args.files[0]).num_samples)  # numba does not take an unsigned index
     return Loader(
         args.files[0],
         args.batch,
@@ -68,7 +70,7 @@ def stock(args: argparse.Namespace):
 
 
 def child(args: argparse.Namespace) -> None:
-    """Reads an epoch for each line on stdin, and answers with images/s, and images a second of a core."""
+    """Reads an epoch for each line on stdin; prints images/s, by the clock and by CPU time."""
     loader = stock(args) if args.child == "stock" else ours(args, args.child)
     for _ in sys.stdin:
         began, worked = time.perf_counter(), work(loader)
@@ -78,7 +80,7 @@ def child(args: argparse.Namespace) -> None:
 
 
 def work(loader) -> float:
-    """Seconds on a core so far, of this process and of the loader's own."""
+    """CPU seconds so far of this process and of the loader's process."""
     spent = time.process_time()
     if getattr(loader, "running", None) is not None:
         with open(f"/proc/{loader.running.child.pid}/stat") as file:
@@ -88,7 +90,7 @@ def work(loader) -> float:
 
 
 class Contender:
-    """A loader in a process."""
+    """A loader in a separate process."""
 
     def __init__(self, args: argparse.Namespace, kind: str, file: str, workers: int, augment: str):
         root = args.before if kind == "before" else HERE
@@ -106,7 +108,7 @@ class Contender:
         self.rates: list[tuple[float, ...]] = []
 
     def read(self) -> None:
-        """One epoch."""
+        """Lets it read one epoch."""
         assert self.process.stdin is not None and self.process.stdout is not None
         self.process.stdin.write("\n")
         self.process.stdin.flush()
@@ -119,7 +121,7 @@ class Contender:
 
 
 def over(a: Contender, b: Contender) -> str:
-    """Median of the rounds' ratios, and their range; of the rate, and of work."""
+    """Median and range of the rounds' ratios, of the rate and of work."""
     said = []
     for k in range(2):
         each = [x[k] / y[k] for x, y in zip(a.rates[1:], b.rates[1:], strict=True)]
@@ -128,7 +130,7 @@ def over(a: Contender, b: Contender) -> str:
 
 
 def compare(args: argparse.Namespace, file: str, workers: int) -> None:
-    """One table."""
+    """Prints one table."""
     kinds = [*args.kinds, "stock", *(["before"] if args.before else [])]
     found = {}
     for kind in kinds:
@@ -139,7 +141,8 @@ def compare(args: argparse.Namespace, file: str, workers: int) -> None:
             contender.read()
     print(f"\n{file}, {workers} workers, {args.resolution} px, batch {args.batch}")
     print(
-        f"{'loader':8}{'augmentation':16}{'images/s':>9}  {'over stock FFCV':24}{'over before':24}over none"
+        f"{'loader':8}{'augmentation':16}{'images/s':>9}  "
+        f"{'over stock FFCV':38}{'over before':38}over none"
     )
     for (kind, augment), one in found.items():
         one.close()

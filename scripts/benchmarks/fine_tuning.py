@@ -1,20 +1,20 @@
-"""Fine-tuning through `fastscale fit --weights`, beside a plain torch loop and training from scratch.
+"""Compares `fastscale fit --weights` with a plain torch loop and with training from scratch.
 
     python scripts/benchmarks/fine_tuning.py FOLDER [--weights efficientnet-lite0]
         [--network efficientnet-lite0.r-x0.25] [--epochs 8] [--ways fit body plain scratch]
         [--records FILE]
 
-FOLDER holds train/CLASS/ and val/CLASS/. The same network, images, epochs and seed each time, and
-the error of the last weights on all of val/:
+FOLDER holds train/CLASS/ and val/CLASS/. Network, images, epochs and seed are the same each time;
+the error is that of the last weights on all of val/:
 
-    fit      `fastscale fit NETWORK --weights W`, its recipe chosen by the number of images
-    body     the same with --freeze body: the last layer alone is trained
+    fit      `fastscale fit NETWORK --weights W`; the number of images decides the recipe
+    body     the same with --freeze body: only the last layer is trained
     plain    the loop below: one rate for all, SGD with momentum .9, cosine, batches of 32, crops of
              .08 to 1 of the image, flips; the images are decoded once and held in memory
-    scratch  `fastscale fit NETWORK`, without weights, in as many epochs
+    scratch  `fastscale fit NETWORK` without weights, for as many epochs
 
-Prints error, wall-clock seconds and CPU seconds of each, whole processes with start and validation.
-CPU seconds say what it would take on quiet cores; the wall clock also holds what else runs there.
+Prints error, wall-clock seconds and CPU seconds of each, for whole processes with start and
+validation. CPU seconds show what it would take on quiet cores.
 """
 
 import argparse
@@ -34,13 +34,13 @@ WAYS = ("fit", "body", "plain", "scratch")
 
 
 def images_in(folder: Path) -> list[tuple[Path, int]]:
-    """Every file of the class folders, with its label."""
+    """All files of the class folders, with their labels."""
     classes = sorted(p for p in folder.iterdir() if p.is_dir())
     return [(f, k) for k, name in enumerate(classes) for f in sorted(name.iterdir())]
 
 
 def plain(folder: Path, weights: str, network: str, epochs: int) -> float:
-    """The plain loop. Returns the top-1 error in %."""
+    """Trains by the plain loop; returns the top-1 error in %."""
     import numpy as np
     import torch
     from PIL import Image
@@ -103,15 +103,15 @@ def plain(folder: Path, weights: str, network: str, epochs: int) -> float:
 
 
 def command(way: str, args: argparse.Namespace, runs: str) -> list[str]:
-    """What a way is started by."""
+    """The command of a way."""
     if way == "plain":
         words = [str(args.folder), "--here", "--weights", args.weights, "--network", args.network]
         return [sys.executable, __file__, *words, "--epochs", str(args.epochs)]
     words = [sys.executable, "-m", "fastscale", "fit", args.network]
     words += ["--data.source", f"folder:{args.folder}", "--runs-dir", f"{runs}/{way}"]
     words += ["--model.recipe.epochs", str(args.epochs)]
-    words += ["--trainer.check_val_every_n_epoch", "1000"]  # only the last weights, as the loop
-    if way == "scratch":  # its recipe warms up for five of a hundred epochs
+    words += ["--trainer.check_val_every_n_epoch", "1000"]  # only the last weights, like the loop
+    if way == "scratch":  # its recipe warms up for 5 of 100 epochs
         words += ["--model.recipe.warmup_epochs", f"{args.epochs / 20:g}"]
     else:
         words += ["--weights", args.weights]

@@ -2,15 +2,15 @@
 
     python scripts/benchmarks/imagenet_size.py [--images 1281167] [--classes 1000] [--folder DIR]
 
-Makes that many tiny JPEG files in so many classes (and 50,000 for validation), writes them with
-`data write`, opens them, takes an epoch's order and the first batch; each in a process of its own,
-whose imports are not in its seconds. "open, no FFCV" is the plain loader's: it asks for the state
-of every file. Exit code 1 where one of these takes more than --seconds, or anything more than
---memory MB. Writing has no limit in time: its rate is printed. Needs 2 GB of disk.
+Makes that many tiny JPEG files (and 50,000 for validation), writes them with `data write`, opens
+them, and takes an epoch's order and the first batch. Each is timed in a new process, without its
+imports. "open, no FFCV" is the plain loader, which asks for the state of every file. Exit code 1 if
+one of these takes more than --seconds, or anything more than --memory MB. Writing has no time
+limit; its rate is printed. Needs 2 GB of disk.
 
 What this hides: the files are hard links to --distinct pictures of 16 x 16 px, so reading and
-decoding cost next to nothing, and all is in the page cache. Real photographs add their decoding
-and 150 GB of reading to `data write`, and nothing to the other rows but the first batch's decoding.
+decoding cost almost nothing, and all is in the page cache. Real photographs add their decoding and
+150 GB of reading to `data write`; to the other rows they add only the first batch's decoding.
 """
 
 import argparse
@@ -35,7 +35,7 @@ LIMITED = ("open", "order", "first batch", "open, no FFCV")
 
 
 def make_images(root: Path, images: int, classes: int, distinct: int, split: str) -> None:
-    """`root`/`split`/<class>/*: `images` files in all, spread evenly over the classes."""
+    """Makes `root`/images/`split`/<class>/*: `images` files, spread evenly over the classes."""
     rng = np.random.default_rng(0)
     first = root / "distinct"
     first.mkdir(parents=True, exist_ok=True)
@@ -52,15 +52,14 @@ def make_images(root: Path, images: int, classes: int, distinct: int, split: str
 
 
 def opened(spec: str, loader: str):  # type: ignore[no-untyped-def]
-    """The data module, as `fit` makes it."""
+    """The data module that `fit` makes."""
     from fastscale.data.module import ImageData
 
     return ImageData(spec, resolution=16, test_resolution=16, batch_size=256, loader=loader)
 
 
 def stage(name: str, spec: str) -> dict[str, float]:
-    """One row: seconds of the stage itself (imports and what comes before apart), processor
-    seconds of this process, peak MB of it and of a worker."""
+    """One row: seconds of the stage, CPU seconds, and peak MB of this process and a worker."""
     import fastscale.data.module
     from fastscale.data.write import write
 
@@ -89,7 +88,7 @@ def stage(name: str, spec: str) -> dict[str, float]:
 
 
 def in_a_process(name: str, spec: str, home: Path) -> dict[str, float]:
-    """`stage`, alone."""
+    """Runs `stage` in a new process."""
     root = Path(__file__).resolve().parents[2]
     env = {**os.environ, "FASTSCALE_DATA": str(home), "PYTHONPATH": str(root)}
     command = [sys.executable, __file__, "--stage", name, "--folder", spec]
@@ -100,18 +99,22 @@ def in_a_process(name: str, spec: str, home: Path) -> dict[str, float]:
 
 
 def main() -> int:
-    """Prints a line a stage."""
+    """Prints a line for each stage."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--images", type=int, default=IMAGENET_IMAGES, help="of training; default: all"
+        "--images", type=int, default=IMAGENET_IMAGES, help="training images (default: 1,281,167)"
     )
     parser.add_argument("--classes", type=int, default=CLASSES)
     parser.add_argument("--distinct", type=int, default=512, help="different pictures")
-    parser.add_argument("--folder", help="works there; default: a temporary folder")
-    parser.add_argument("--seconds", type=float, default=15.0, help="most of a stage but writing")
-    parser.add_argument("--memory", type=float, default=1500.0, help="most MB of a stage")
+    parser.add_argument("--folder", help="works there (default: a temporary folder)")
+    parser.add_argument(
+        "--seconds", type=float, default=15.0, help="limit of a stage, except writing (default: 15)"
+    )
+    parser.add_argument(
+        "--memory", type=float, default=1500.0, help="limit of a stage in MB (default: 1500)"
+    )
     parser.add_argument("--stage", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.stage:

@@ -1,19 +1,19 @@
-"""Kills a training run and its loader's own process again and again, and looks for what is left.
+"""Kills a training run or its loader's process again and again, and checks what is left.
 
     python scripts/benchmarks/kill_loader.py [--kills 50] [--longest 2.0] [--seed 0]
 
-One run of `fastscale fit --data.process own` on pictures of coloured noise is started, killed by
-signal 9 within --longest seconds after its loader's process appeared, and resumed, over and over;
-by turns the loader's process is killed and the training process. After each kill:
+Starts a run of `fastscale fit --data.process own` on pictures of coloured noise, kills it by signal
+9 within --longest seconds after its loader's process appeared, and resumes it. It kills the
+loader's process and the training process alternately. After each kill:
 
-- where the loader's process was killed, `fit` ends with exit code 1 and one line that says so, when
-  it asks for the next batch (within a minute: the kill may meet it while it still starts);
+- if the loader's process was killed, `fit` ends with exit code 1 and one line that says so, when it
+  asks for the next batch (within a minute, since the run may still be starting);
 - within ten seconds no process of the run is left (each carries a mark in its environment);
 - /dev/shm and the system's shared segments and semaphores are as they were before.
 
-At the end the run is started once more, must go on from its checkpoint, and is ended by Ctrl-C
-(exit code 130); then no process and no half file may be left. Exit code 1 at the first failure.
-Linux only. The whole takes about eight seconds a kill on two cores: imports, mostly.
+At the end the run must resume from its checkpoint and end on Ctrl-C (exit code 130), with no
+process and no half-written file left. Exit code 1 at the first failure. Linux only. It takes about
+eight seconds a kill on two cores, mostly for imports.
 """
 
 import argparse
@@ -34,12 +34,12 @@ ROOT = Path(__file__).resolve().parents[2]
 MARK = "FASTSCALE_KILL_MARK"
 CHILD = "fastscale.data.own.child"
 SAID = "the process that loads images has ended"
-ENDS, GONE = 60.0, 10.0  # seconds for what a kill has to bring about
+ENDS, GONE = 60.0, 10.0  # seconds after a kill until the run must end, and be gone
 PATIENCE = 120.0  # seconds until a run must have a loader's process
 
 
 def make_pictures(root: Path, images: int = 1200) -> Path:
-    """`train|val/<class>/*.jpg` of 80 x 72 px: 3 classes of coloured noise."""
+    """Makes `train|val/<class>/*.jpg` of 80 x 72 px: 3 classes of coloured noise."""
     rng = np.random.default_rng(0)
     for split, count in (("train", images // 3), ("val", 20)):
         for k, name in enumerate(("blue", "green", "red")):
@@ -53,7 +53,7 @@ def make_pictures(root: Path, images: int = 1200) -> Path:
 
 
 def processes(mark: str) -> dict[int, str]:
-    """Command lines, by number, of the living processes that carry the mark."""
+    """Command lines, by process id, of the living processes that carry the mark."""
     found = {}
     for name in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -62,19 +62,19 @@ def processes(mark: str) -> dict[int, str]:
                 state = Path(f"/proc/{name}/stat").read_text().rsplit(")", 1)[1].split()[0]
                 if state != "Z":
                     found[int(name)] = command
-        except OSError:  # ended meanwhile, or another user's
+        except OSError:  # it has ended, or belongs to another user
             continue
     return found
 
 
 def shared() -> tuple[object, ...]:
-    """What has a name in shared memory."""
+    """The names in shared memory, and the numbers of segments and semaphores."""
     segments = (Path(f"/proc/sysvipc/{kind}").read_text() for kind in ("shm", "sem"))
     return sorted(os.listdir("/dev/shm")), *(text.count("\n") for text in segments)
 
 
 def wait_for(condition, seconds: float) -> bool:  # type: ignore[no-untyped-def]
-    """Whether it comes true in time."""
+    """Whether the condition becomes true in time."""
     end = time.monotonic() + seconds
     while not (found := condition()) and time.monotonic() < end:
         time.sleep(0.05)
@@ -99,7 +99,7 @@ class Killing:
         self.before = shared()
 
     def start(self) -> tuple[subprocess.Popen, int]:
-        """A process that trains, and the number of its loader's."""
+        """A training process, and the process id of its loader."""
         self.log.write_text("")
         with open(self.log, "ab") as log:
             run = subprocess.Popen(self.command, env=self.env, stdout=log, stderr=log)
@@ -109,15 +109,15 @@ class Killing:
                 if CHILD in command:
                     return run, number
             time.sleep(0.05)
-        raise SystemExit(f"no loader's process came: {self.said()}")
+        raise SystemExit(f"no loader's process appeared: {self.said()}")
 
     def said(self) -> str:
-        """The last thing that the run said."""
+        """The last line that the run printed."""
         lines = self.log.read_text().strip().splitlines()
         return lines[-1] if lines else "(nothing)"
 
     def kill(self, which: str) -> str:
-        """One kill; what is wrong afterwards, or ""."""
+        """Kills once; returns what is wrong afterwards, or ""."""
         run, loader = self.start()
         time.sleep(self.random.uniform(0, self.longest))
         os.kill(loader if which == "loader" else run.pid, signal.SIGKILL)
@@ -138,8 +138,8 @@ class Killing:
             return f"left: {processes(self.mark)}"
         return "" if shared() == self.before else f"shared memory was {self.before}, is {shared()}"
 
-    def go_on(self) -> str:
-        """Resumes, and ends by Ctrl-C."""
+    def resume(self) -> str:
+        """Resumes the run and ends it by Ctrl-C; returns what is wrong, or ""."""
         run, _ = self.start()
         if not wait_for(lambda: "resumes from" in self.log.read_text(), PATIENCE):
             return f"it did not resume: {self.said()}"
@@ -149,11 +149,11 @@ class Killing:
             return f"exit code {code} after Ctrl-C: {self.said()}"
         print(self.said())
         half = [p.name for p in self.runs.rglob("*") if p.name.endswith((".part", ".tmp"))]
-        return f"half files: {half}" if half else self.left()
+        return f"half-written files: {half}" if half else self.left()
 
 
 def main() -> int:
-    """Prints a line every ten kills, and the end."""
+    """Prints a line every ten kills, and the result."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -172,10 +172,10 @@ def main() -> int:
                 return 1
             if (k + 1) % 10 == 0:
                 print(f"{k + 1} kills, {time.monotonic() - began:.0f} s: nothing left", flush=True)
-        if problem := killing.go_on():
+        if problem := killing.resume():
             print(f"after {args.kills} kills: {problem}")
             return 1
-    print(f"{args.kills} kills: no process, no shared memory left; the run goes on")
+    print(f"{args.kills} kills: no process, no shared memory left; the run resumes")
     return 0
 
 

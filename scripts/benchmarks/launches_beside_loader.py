@@ -1,12 +1,16 @@
-"""How much a running loader slows the thread that launches the step: 2,000 small additions a step, beside the loader in three places.
+"""How much a running loader slows the thread that launches the step.
 
-    python scripts/benchmarks/launches_beside_loader.py FILE.beton [--workers 1] [--launches 2000] [--steps 12] [--rounds 9]
+    python scripts/benchmarks/launches_beside_loader.py FILE.beton [--workers 1]
+        [--launches 2000] [--steps 12] [--rounds 9]
 
-`foreign`: the loader runs in a process that has nothing to do with ours, which takes only the machine; `own`: our loader in a process of
-its own; `here`: in threads of this process. Each step waits for a batch, then the additions alone are timed, while the next batches are
-decoded. The three take turns, round after round, while the others wait with full queues. Printed: the median time of a step's additions,
-and the median over rounds of its ratio to `foreign`; both also without the time in which the thread could run but had no core (Linux
-counts it), which other programs of a busy machine cause: what is left is work, and waiting for the interpreter.
+A step is 2,000 small additions. The loader runs in one of three places: `foreign`, an unrelated
+process that only uses the same machine; `own`, our loader's separate process; `here`, threads of
+this process. Each step waits for a batch; then only the additions are timed, while the next batches
+are decoded. Rounds are interleaved, and the other loaders wait with full queues.
+
+Prints the median time of a step's additions, and the median over rounds of its ratio to `foreign`.
+Both are printed again without the time that the thread waited for a core (Linux counts it), which
+other programs cause. What remains is work, and waiting for the interpreter.
 """
 
 import argparse
@@ -30,7 +34,7 @@ AHEAD = 5  # batches that wait in a full queue, about
 
 
 def forever(loader: Any) -> Iterator[Any]:
-    """Epoch after epoch."""
+    """The loader's batches, without end."""
     while True:
         yield from loader
 
@@ -42,7 +46,7 @@ def make(kind: Any, args: argparse.Namespace) -> Any:
 
 
 def foreign(args: argparse.Namespace) -> None:
-    """In the foreign process: a byte on stdout for every batch, at most one for each on stdin."""
+    """Runs in the foreign process: a byte on stdout for each batch, one for each byte on stdin."""
     for _ in forever(make(GuardedLoader, args)):
         os.write(1, b".")
         if not os.read(0, 1):
@@ -50,13 +54,13 @@ def foreign(args: argparse.Namespace) -> None:
 
 
 def without_core() -> float:
-    """Seconds so far in which this thread waited for a core."""
+    """Seconds so far that this thread waited for a core."""
     with open(f"/proc/self/task/{threading.get_native_id()}/schedstat") as file:
         return int(file.read().split()[1]) / 1e9
 
 
 def step(wait: Callable[[], Any], launches: int) -> tuple[float, float]:
-    """Seconds of the additions, and of these without the wait for a core."""
+    """Seconds of the additions, with and without waiting for a core."""
     small = torch.zeros(8)
     wait()
     began, waited = time.perf_counter(), without_core()
@@ -102,10 +106,10 @@ def main() -> None:
     for name, loop in (("own", forever(own)), ("here", forever(here))):
         waits[name] = lambda loop=loop: next(loop)
     found: dict[str, list[tuple[float, ...]]] = {name: [] for name in waits}
-    for turn in range(args.rounds + 1):
+    for round_ in range(args.rounds + 1):
         for name, wait in waits.items():
             took = [step(wait, args.launches) for _ in range(AHEAD + 2 + args.steps)][AHEAD + 2 :]
-            if turn:  # the first round compiles and fills the page cache
+            if round_:  # the first round compiles and fills the page cache
                 found[name].append(tuple(map(statistics.median, zip(*took, strict=True))))
     own.close()
     process.kill()
@@ -115,8 +119,9 @@ def main() -> None:
         for name, times in found.items():
             ratios = [a[k] / b[k] for a, b in zip(times, found["foreign"], strict=True)]
             print(
-                f"{what:26}{name:10}{1000 * statistics.median(t[k] for t in times):8.2f} ms   over foreign"
-                f"{statistics.median(ratios):7.3f} ({min(ratios):.3f} to {max(ratios):.3f})"
+                f"{what:26}{name:10}{1000 * statistics.median(t[k] for t in times):8.2f} ms   "
+                f"over foreign{statistics.median(ratios):7.3f} "
+                f"({min(ratios):.3f} to {max(ratios):.3f})"
             )
 
 

@@ -1,9 +1,9 @@
-"""Whether the replayed step is the eager one on this device: the same batches, 20 steps, each family.
+"""Whether the replayed step equals the eager one on this device, for each family, over 20 steps.
 
-Three trainings from the same weights: eager, eager again, captured, with mixup, clipping, momentum,
-a falling rate and averages. What the captured one differs in, relative to how far the weights moved,
-may be `TOLERANCE`, or three times what the second eager one differs in (a device need not repeat
-itself to the bit).
+Three trainings start from the same weights and see the same batches: eager, eager again, captured.
+All have mixup, clipping, momentum, a falling rate and averaged weights. Relative to how far the
+weights move, the captured one may differ by `TOLERANCE`, or by three times as much as the second
+eager one does: a device need not repeat itself bit for bit.
 """
 
 import copy
@@ -35,7 +35,7 @@ Ends = tuple[Tensor, Tensor]
 def equal(
     name: str, precision: str, batch: int, device: str, steps: int = STEPS, classes: int = 100
 ) -> dict[str, Any]:
-    """`difference` and `control` (eager to eager), relative to the weights' movement, and `fine`."""
+    """`difference`, `control` (eager to eager), relative to the weights' movement, and `fine`."""
     runs = [("eager", False), ("eager", False), ("captured", True)]
     with repeatable():
         (start, first), (_, second), (_, captured) = (
@@ -58,7 +58,7 @@ def equal(
 
 @contextmanager
 def repeatable() -> Iterator[None]:
-    """cuDNN repeats itself, as far as it can."""
+    """Makes cuDNN repeat itself as far as it can."""
     cudnn = torch.backends.cudnn
     before = cudnn.deterministic, cudnn.benchmark
     cudnn.deterministic, cudnn.benchmark = True, False
@@ -71,7 +71,7 @@ def repeatable() -> Iterator[None]:
 def trained(
     name: str, precision: str, batch: int, device: str, steps: int, classes: int, replayed: bool
 ) -> Ends:
-    """Weights, statistics and averages before and after, each as one vector."""
+    """Weights, statistics and averaged weights before and after, each as one vector."""
     arch = fs.arch(name)
     recipe = replace(load_recipe("imagenet-100ep"), precision=precision, lr=0.1, batch_size=batch)
     torch.manual_seed(0)
@@ -94,7 +94,7 @@ def trained(
         images = torch.randn(batch, 3, arch.resolution, arch.resolution, generator=draw)
         images = images.to(device).contiguous(memory_format=memory_format(recipe.layout))
         labels = torch.randint(classes, (batch,), generator=draw).to(device)
-        for group in optimizer.param_groups:  # as a tensor of single precision holds it
+        for group in optimizer.param_groups:  # rounded to single precision, as in the graph
             group["lr"] = float(np.float32(0.1 * 0.95**number))
         images, share = apply_mix(images, draw_mix(recipe, 0, number))
         if step is not None:
@@ -111,7 +111,7 @@ def trained(
 
 
 def eager(parts: StepParts, images: Tensor, labels: Tensor, share: float) -> None:
-    """The step as it is usually written."""
+    """A step as it is usually written."""
     parts.optimizer.zero_grad()
     with parts.autocast():
         loss = mixed_loss(parts.criterion, parts.net(images), labels, share)
@@ -125,7 +125,7 @@ def eager(parts: StepParts, images: Tensor, labels: Tensor, share: float) -> Non
 
 
 def vector(*nets: torch.nn.Module) -> Tensor:
-    """All floating values of the networks' states."""
+    """All floating-point values of the networks' states."""
     return torch.cat(
         [
             t.detach().double().flatten().cpu()

@@ -1,8 +1,8 @@
-"""The evidence at equal flops: the rate chosen on the bases, the networks' times, then their
-trainings, several side by side.
+"""The evidence at equal flops: chooses the learning rate on the bases, times the networks, then
+trains all, several side by side.
 
-Every part resumes: an interrupted run continues, a finished one is not repeated. Records lie in
-OUT/runs/records.jsonl, a line a run as it ends. To draw from them:
+Every part resumes: an interrupted run continues, a finished one is not repeated. Each run that ends
+adds a line to OUT/runs/records.jsonl. To draw from them:
 
     fastscale reproduce evidence-cifar10-16px --tier full --runs-dir OUT/runs
 """
@@ -28,22 +28,22 @@ from fastscale.training.runs import RunFolder
 ARTIFACTS = ("evidence-cifar10-16px", "evidence-imagenette")
 RATES = {"cifar10-15ep": (0.4, 0.8, 1.6, 3.2), "imagenette-40ep": (0.2, 0.4, 0.8, 1.6)}
 MAIN = (None, "dWr", "dwgr")  # the strategies of the main claim
-FIRST_SEEDS = 3  # of them, before any other run
-TUNING_SEED = 1000  # of no run that is compared
+FIRST_SEEDS = 3  # seeds of the main strategies that run before all else
+TUNING_SEED = 1000  # not a seed of runs that are compared
 SIDE_BY_SIDE = 4  # small networks leave a GPU idle while their process starts, validates and saves
-LAST_START = 20.0  # seconds before the end in which no run begins
+LAST_START = 20.0  # no run begins in the last seconds
 # a rehearsal: one epoch of a few small pictures
 TINY = ("epochs", "1", "warmup_epochs", "0", "batch_size", "8", "ema_every", "1")
 
 
 @dataclass
 class Changed(Run):
-    """A run with more settings."""
+    """A run with additional settings."""
 
     settings: tuple[str, ...] = ()
 
     def arguments(self) -> list[str]:
-        """What follows `fastscale` to make it."""
+        """The arguments of `fastscale` that train it."""
         return [*super().arguments(), *self.settings]
 
 
@@ -57,7 +57,7 @@ def _rank(spec: RunSpec) -> int:
 
 
 class Evidence:
-    """The parts of a call. `pictures`: makes the rehearsal's, and their source."""
+    """The parts of a call. `pictures`: makes the pictures of a rehearsal."""
 
     def __init__(self, call: Any, pictures: Callable[[], Any]):
         self.call, self.pictures = call, pictures
@@ -75,8 +75,8 @@ class Evidence:
             self.settings += ("--trainer.precision", "32-true", "--data.data_dir", call.data_dir)
 
     def parts(self) -> Iterator[tuple[str, float, Callable[[], dict[str, Any]]]]:
-        """(key, seconds that it needs at least, what makes its line), by priority."""
-        yield "pictures", 20, self.data  # never taken over: the machine may be another
+        """(key, seconds that it needs at least, the function that makes its line), by priority."""
+        yield "pictures", 20, self.data  # not taken from an earlier call: this may be a new machine
         for artifact in self.artifacts:
             yield f"rate {artifact.plan('full').recipe}", 60, partial(self.rate, artifact)
         for artifact in [] if self.tiny else self.artifacts:
@@ -84,14 +84,14 @@ class Evidence:
         yield "runs", 30, self.train
 
     def data(self) -> dict[str, Any]:
-        """The images, fetched and written."""
+        """Downloads and writes the images."""
         if self.tiny:
             return self.pictures()
         fetch(needed(self.artifacts, "full", self.runs_dir, sources=self.sources))
         return {"data": sorted({a.plan("full").data for a in self.artifacts})}
 
     def rate(self, artifact: Artifact) -> dict[str, Any]:
-        """Trains the bases at each rate, a third of the epochs; that of the lowest mean error."""
+        """Trains the bases at each rate for a third of the epochs; finds the best mean error."""
         plan = artifact.plan("full")
         rates = RATES[plan.recipe][: 2 if self.tiny else None]
         epochs = str(math.ceil(load_recipe(plan.recipe).epochs / 3))
@@ -116,14 +116,14 @@ class Evidence:
         return {"rate": best, "errors": {f"{rate:g}": errors[rate] for rate in rates}}
 
     def times(self, artifact: Artifact) -> dict[str, Any]:
-        """The step of each network, nothing else running."""
+        """Times the step of each network, with nothing else running."""
         if untimed(artifact, "full", self.runs_dir):
             measure(artifact.plan("full"), self.runs_dir)
         left = untimed(artifact, "full", self.runs_dir)
         return {"fine": not left, "untimed": left}
 
     def train(self) -> dict[str, Any]:
-        """All runs, at the rates chosen."""
+        """Trains all runs at the chosen rates."""
         runs = self.planned()
         todo = [run for run in runs if run.missing]
         self._make(todo)
@@ -135,8 +135,8 @@ class Evidence:
         return line
 
     def planned(self) -> list[Changed]:
-        """By priority: the main claim's on both data sets with three seeds, the other strategies',
-        the other seeds. In a rehearsal: two networks each."""
+        """The runs by priority: those of the main claim on both data sets with three seeds, other
+        strategies, other seeds. In a rehearsal: two networks each."""
         runs = needed(self.artifacts, "full", self.runs_dir, sources=self.sources)
         runs.sort(key=lambda run: (_rank(run.spec), run.spec.seed))
         if self.tiny:

@@ -1,9 +1,10 @@
-"""The kernels that a network's training step spends its time in: why a step takes longer than its activations say.
+"""The kernels of a network's training step: why a step takes longer than its activations suggest.
 
-    python scripts/gpu/kernels.py                                  # the page device-time's outliers, each beside a fast neighbour
-    python scripts/gpu/kernels.py regnety-tiny --batch 4 --device cpu    # any networks; on a CPU operators in place of kernels
+    python scripts/gpu/kernels.py               # outliers on the page device-time, and neighbours
+    python scripts/gpu/kernels.py regnety-tiny --batch 4 --device cpu    # on a CPU: operators
 
-A line of JSON a network: seconds of a step by the profiler, and the largest kernels with their share of it and how often they ran.
+Prints a line of JSON for each network: seconds of a step by the profiler, and the largest kernels
+with their share of the step and how often they ran.
 """
 
 import argparse
@@ -52,7 +53,7 @@ def kernels(network: str, batch: int, device: str, precision: str) -> dict[str, 
 
 
 def main() -> None:
-    """Prints a line a network."""
+    """Prints a line for each network."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("networks", nargs="*", default=OUTLIERS)
     parser.add_argument("--batch", type=int, default=64)

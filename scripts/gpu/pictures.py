@@ -1,6 +1,7 @@
-"""Pictures for a measurement of loaders: JPEGs of 448 px at quality 90, about as large as ImageNet's
-in area and bytes; each is a mosaic of four photographs of a folder, or noise with a photograph's
-spectrum where there are none."""
+"""Pictures to measure loaders with: JPEGs of 448 px at quality 90, about ImageNet's area and bytes.
+
+Each is a mosaic of four photographs of a folder, or noise with a photograph's spectrum.
+"""
 
 import random
 from concurrent.futures import ProcessPoolExecutor
@@ -17,7 +18,7 @@ SUFFIXES = (".jpeg", ".jpg", ".png")
 
 
 def make(folder: Path, count: int, photos: Path | None, side: int = SIDE) -> str:
-    """`count` pictures under folder/{train,val}/<class>/, those that are missing; what they are."""
+    """Makes the missing ones of `count` pictures in folder/{train,val}/<class>/; describes them."""
     found = sorted(p for p in photos.rglob("*") if p.suffix.lower() in SUFFIXES) if photos else []
     missing = [i for i in range(count) if not place(folder, i).exists()]
     with ProcessPoolExecutor(cores()) as pool:
@@ -28,13 +29,13 @@ def make(folder: Path, count: int, photos: Path | None, side: int = SIDE) -> str
 
 
 def place(folder: Path, number: int) -> Path:
-    """Where picture `number` lies."""
+    """The path of picture `number`."""
     split = "train" if number % VAL_EVERY else "val"
     return folder / split / f"class{number // VAL_EVERY % CLASSES}" / f"{number:06d}.JPEG"
 
 
 def one(folder: Path, photos: list[Path], side: int, number: int) -> None:
-    """Writes picture `number`, whole or not at all."""
+    """Writes picture `number`, completely or not at all."""
     image = mosaic(photos, side, number) if photos else noise(side, number)
     path = place(folder, number)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,7 +56,7 @@ def mosaic(photos: list[Path], side: int, number: int) -> Image.Image:
 
 
 def noise(side: int, number: int) -> Image.Image:
-    """Amplitudes fall as 1 / frequency, as in photographs; the channels are nearly alike."""
+    """Noise whose amplitudes fall as 1 / frequency, as in photographs; channels nearly equal."""
     draw = np.random.default_rng(number)
     frequency = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None])
     frequency[0, 0] = 1.0

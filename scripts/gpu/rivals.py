@@ -1,11 +1,11 @@
-"""What others make of the same pictures on the same device; a process for each, which prints a line.
+"""Rates of other projects with the same pictures on the same device: a process and a line for each.
 
 python scripts/gpu/rivals.py stock|timm|compiled NETWORK --pictures DIR --beton FILE [--batch 256]
     [--seconds 5] [--augmentation none] [--device cuda] [--precision bf16-mixed]
 
-stock: FFCV's own compiled pipeline (crop, flip) in front of our step, launched eagerly. timm: its
-loader (crop, flip, AutoAugment where asked for; PIL, a process a core) and its network under
-torch.optim.SGD, channels_last, autocast. compiled: our step alone, its network compiled by
+stock: FFCV's own compiled pipeline (crop, flip) with our eager step. timm: its loader (crop, flip,
+AutoAugment if asked for; PIL, a process for each core) and its network with torch.optim.SGD,
+channels_last and autocast. compiled: our step alone, its network compiled by
 torch.compile(mode="reduce-overhead"), which replays CUDA graphs of forward and backward.
 """
 
@@ -28,7 +28,7 @@ from fastscale.timing.rounds import warm_up
 from fastscale.timing.step import DTYPES, TrainingStep
 from fastscale.training.recipe import load_recipe
 
-# the nearest that timm has; of RegNetY-500MF its 400MF
+# timm's nearest networks; for RegNetY-500MF its 400MF
 TIMM = {
     "regnety-500mf": "regnety_004",
     "efficientnet-b0": "efficientnet_b0",
@@ -39,7 +39,10 @@ TIMM = {
 
 
 def stock(args: argparse.Namespace) -> dict[str, Any]:
-    """Imports FFCV as it is: our own loader changes its import and keeps its compiler off."""
+    """FFCV's loader with our step.
+
+    Imports FFCV itself: our loader changes that import and does not use its compiler.
+    """
     if args.augmentation != "none":
         raise InputError("FFCV has no AutoAugment")
     from ffcv.fields.decoders import IntDecoder, RandomResizedCropRGBImageDecoder
@@ -78,7 +81,7 @@ def stock(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def our_step(args: argparse.Namespace) -> TrainingStep:
-    """Launched eagerly."""
+    """Our eager training step."""
     recipe = replace(
         load_recipe("imagenet-100ep"), precision=args.precision, batch_size=args.batch, mixup=0.0
     )
@@ -86,7 +89,7 @@ def our_step(args: argparse.Namespace) -> TrainingStep:
 
 
 def timm(args: argparse.Namespace) -> dict[str, Any]:
-    """Its loader with its network and step; the first epoch's first batches are not counted."""
+    """timm's loader with its network; the first batches are not counted."""
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     from compare_timm import make_importable
 
@@ -123,7 +126,7 @@ def timm(args: argparse.Namespace) -> dict[str, Any]:
             loss.backward()
             optimizer.step()
             seen += 1
-            if seen <= 5:  # kernels are chosen, processes start
+            if seen <= 5:  # not counted: kernels are chosen, processes start
                 wait_for(device)
                 began = time.perf_counter()
                 continue
@@ -136,13 +139,13 @@ def timm(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def wait_for(device: torch.device) -> None:
-    """Until it has done all it was told."""
+    """Waits until the device has finished its work."""
     if device.type == "cuda":
         torch.cuda.synchronize()
 
 
 def compiled(args: argparse.Namespace) -> dict[str, Any]:
-    """Seconds of compiling are told too."""
+    """Our compiled step, and the seconds that compiling took."""
     from speed import alone
 
     step = our_step(args)

@@ -1,8 +1,8 @@
-"""The parts of `scripts/gpu.sh`, most important first, each a line of JSON when it is done.
+"""The parts of `scripts/gpu.sh`, most important first; each writes a line of JSON when it is done.
 
-A line has `key`, `fine` where something must hold, `took_s`, and the device that it was made on. What
-an earlier call found fine on the same kind of device is taken over. The clock ends the call: a part
-that needs longer than is left is not begun, one that overruns is given up, and both are said.
+A line has `key`, `took_s`, the device, and for a check `fine`. Results that an earlier call found
+fine on the same kind of device are kept. A part that needs longer than is left is not started, and
+one that overruns is stopped; both are reported.
 """
 
 import argparse
@@ -38,7 +38,7 @@ LAST = 10.0  # seconds kept for the end
 
 @dataclass
 class Call:
-    """What a call measures, on what, and what is known so far."""
+    """A call: its arguments, device and end, and the lines so far."""
 
     args: argparse.Namespace
     device: str
@@ -47,26 +47,26 @@ class Call:
 
     @property
     def left(self) -> float:
-        """Seconds."""
+        """Seconds that are left."""
         return self.ends - time.monotonic() - LAST
 
     @property
     def out(self) -> Path:
-        """The folder."""
+        """The folder of --out."""
         return self.args.out
 
     @property
     def data_dir(self) -> str:
-        """Where the written pictures are."""
+        """The folder of the written pictures."""
         return str(self.out / "data")
 
     @property
     def source(self) -> str:
-        """The pictures."""
+        """The source of the pictures."""
         return f"folder:{self.out / 'pictures'}"
 
     def value(self, key: str, name: str) -> float:
-        """Of an earlier line; RuntimeError where it is missing."""
+        """A value of an earlier line; RuntimeError if it is missing."""
         try:
             return self.lines[key][name]
         except KeyError:
@@ -77,7 +77,7 @@ Part = tuple[str, float, Callable[[], dict[str, Any]]]
 
 
 def check(call: Call) -> Iterator[Part]:
-    """(key, seconds that it needs at least, what makes its line), by priority."""
+    """(key, seconds that it needs at least, the function that makes its line), by priority."""
     tiny, seconds = call.args.tiny, 0.5 if call.args.tiny else 4.0
     precision = "32-true" if tiny else "bf16-mixed"
     batch = 8 if tiny else call.args.batch
@@ -140,14 +140,14 @@ def check(call: Call) -> Iterator[Part]:
 
 
 def evidence(call: Call) -> Iterator[Part]:
-    """Networks at equal flops, trained here; see evidence.py."""
+    """The parts of evidence.py: networks at equal flops, trained here."""
     from evidence import Evidence
 
     return Evidence(call, partial(make_pictures, call)).parts()
 
 
 def make_pictures(call: Call) -> dict[str, Any]:
-    """The pictures, and the file that the loader reads."""
+    """Makes the pictures and the .beton file that the loader reads."""
     count, side = (60, 64) if call.args.tiny else (call.args.pictures, pictures.SIDE)
     what = pictures.make(call.out / "pictures", count, call.args.photos, side)
     write(call.source, data_dir=call.data_dir, progress=lambda line: None)
@@ -163,7 +163,7 @@ def against(
     seconds: float,
     precision: str,
 ) -> dict[str, Any]:
-    """A rival's rate, and ours over it; `fine`: ours is no slower."""
+    """A rival's rate, and ours relative to it; `fine`: ours is not slower."""
     beton = source(call.source, call.data_dir).betons / "train.beton"
     words = [sys.executable, str(HERE / "rivals.py"), name, network, "--beton", str(beton)]
     words += ["--pictures", str(call.out / "pictures"), "--batch", str(batch)]
@@ -180,7 +180,7 @@ def against(
 
 
 def fit_options(call: Call, batch: int, precision: str, epochs: int) -> list[str]:
-    """Of `fastscale fit` on the pictures."""
+    """Options of `fastscale fit` on the pictures."""
     recipe = {"epochs": epochs, "batch_size": batch, "warmup_epochs": 0, "augmentation": "none"}
     recipe |= {"precise_bn": 0, "lr": 0.05, "mixup": 0.2}
     options = [w for k, v in recipe.items() for w in (f"--model.recipe.{k}", str(v))]
@@ -206,7 +206,7 @@ def resumed(call: Call, network: str, batch: int, precision: str) -> dict[str, A
 
 
 def call_process(words: list[str], limit: float) -> subprocess.CompletedProcess:
-    """Ended after `limit` seconds at most: TimeoutError."""
+    """Runs a process; TimeoutError after `limit` seconds."""
     try:
         return subprocess.run(
             words,
@@ -222,7 +222,7 @@ def call_process(words: list[str], limit: float) -> subprocess.CompletedProcess:
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """TimeoutError in the block after so long."""
+    """Raises TimeoutError in the block after `seconds`."""
 
     def late(number: int, frame: Any) -> None:
         raise TimeoutError
@@ -237,7 +237,7 @@ def within(seconds: float) -> Iterator[None]:
 
 
 def read_lines(path: Path) -> dict[str, dict[str, Any]]:
-    """The last line of each key; a line cut off is left out."""
+    """The last line of each key; incomplete lines are skipped."""
     found: dict[str, dict[str, Any]] = {}
     for text in path.read_text().splitlines() if path.is_file() else []:
         try:
@@ -249,7 +249,7 @@ def read_lines(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def run(call: Call, parts: Iterator[Part], file: Path, env: dict[str, Any]) -> tuple[int, int]:
-    """Does the parts; how many were not fine, and how many were left out."""
+    """Does the parts; returns how many were not fine, and how many were left out."""
     failed = left = 0
     for key, least, make in parts:
         before = call.lines.get(key)
@@ -264,7 +264,7 @@ def run(call: Call, parts: Iterator[Part], file: Path, env: dict[str, Any]) -> t
                 line = make()
         except TimeoutError:
             line = {"fine": False, "error": "its time was up"}
-        except Exception as error:  # the next part is another one's
+        except Exception as error:  # the next parts are independent
             line = {"fine": False, "error": f"{type(error).__name__}: {error!s:.300}"}
         line = {"key": key, **line, "took_s": round(time.monotonic() - began, 1), **env}
         call.lines[key] = line
@@ -278,7 +278,7 @@ def run(call: Call, parts: Iterator[Part], file: Path, env: dict[str, Any]) -> t
 
 
 def main() -> int:
-    """Exit code 1 where something that must hold did not."""
+    """Runs the parts; exit code 1 if a check failed."""
     parser = argparse.ArgumentParser(prog="scripts/gpu.sh", description=__doc__)
     parser.add_argument("what", choices=("check", "time", "evidence"))
     parser.add_argument("--minutes", type=float, default=9.0)
@@ -309,7 +309,7 @@ def main() -> int:
         print(" ".join(f"{k}={v}" for k, v in line.items()), flush=True)
         return 0 if line["fine"] else 1
     if call.device.startswith("cuda"):
-        torch.cuda.init()  # the environment names it
+        torch.cuda.init()  # so that the environment names the device
     facts = environment()
     env = {"device": facts["device"], "torch": torch.__version__, "commit": facts["git_commit"]}
     file = args.out / f"{args.what}.jsonl"

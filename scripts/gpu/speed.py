@@ -1,4 +1,4 @@
-"""Loader, step and both together, as `fit` runs them: what of the slower one's rate is left."""
+"""Rates of loader, step and both together, as `fit` runs them, against the slower of the two."""
 
 from dataclasses import replace
 from typing import Any
@@ -11,7 +11,7 @@ from fastscale.timing.rounds import warm_up
 from fastscale.timing.step import CapturedTrainingStep, TrainingStep
 from fastscale.training.recipe import load_recipe
 
-WANTED = 0.95  # of the slower of loader and step
+WANTED = 0.95  # share of the rate of the slower of loader and step
 
 
 def speed(
@@ -24,8 +24,10 @@ def speed(
     seconds: float,
     precision: str,
 ) -> dict[str, Any]:
-    """Images/s of the loader alone, the step alone (captured, eager) and loader and captured step
-    together, over about `seconds` each; `fine`: together at least `WANTED` of the slower."""
+    """Images/s of the loader, of the step (captured, eager), and of loader and captured step.
+
+    Each is measured for about `seconds`. `fine`: together at least `WANTED` of the slower one.
+    """
     recipe = replace(
         load_recipe("imagenet-100ep"),
         precision=precision,
@@ -51,6 +53,6 @@ def speed(
 
 
 def alone(step: TrainingStep, seconds: float) -> float:
-    """Seconds of a step with nothing beside it, over about `seconds`."""
+    """Seconds of a step without a loader, measured for about `seconds`."""
     once = step.round(2)[step.whole]
     return step.round(max(2, min(500, round(seconds / once))))[step.whole]

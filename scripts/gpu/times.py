@@ -1,6 +1,6 @@
-"""The sweep of `scripts/gpu.sh time`: the paper's grid by `fastscale time`, under the call's clock.
+"""The sweep of `scripts/gpu.sh time`: the paper's grid by `fastscale time`, within the call's time.
 
-Its records are in the call's folder, `records.jsonl`; a later call takes them over and goes on.
+Its records are in `records.jsonl` in the call's folder; a later call resumes from them.
 """
 
 import json
@@ -15,13 +15,13 @@ from fastscale.timing.grid import load_grid
 from fastscale.timing.sweep import Outcome, Sweep
 
 RECORDS = "records.jsonl"
-STEADY = 0.01  # of a GPU: how far the reference may drift, and the rounds of a network spread
+STEADY = 0.01  # how far a GPU's reference may drift, and the rounds of a network may spread
 
 
 def swept(
     out: Path, earlier: Path | None, device: str, seconds: float, tiny: bool = False
 ) -> dict[str, Any]:
-    """What the sweep did in `seconds`; `fine`: nothing failed and, on a GPU, all was steady."""
+    """Runs the sweep for `seconds`; `fine`: nothing failed and, on a GPU, all was steady."""
     began = time.monotonic()
     if earlier and (earlier / RECORDS).is_file() and not (out / RECORDS).exists():
         shutil.copyfile(earlier / RECORDS, out / RECORDS)
@@ -37,7 +37,7 @@ def swept(
 
 
 def told(found: Outcome) -> dict[str, Any]:
-    """A sweep in a line: counts, drift, and how much of the time the measured rounds took."""
+    """A sweep in a line: counts, drift, and its time relative to that of the measured rounds."""
     spreads = [s for r in found.measured if (s := replayed_spread(r)) is not None]
     steady = not spreads or (
         abs(found.drift - 1) <= STEADY and statistics.median(spreads) <= STEADY
@@ -55,11 +55,11 @@ def told(found: Outcome) -> dict[str, Any]:
 
 
 def replayed_spread(record: Record) -> float | None:
-    """Of its device time, over its median."""
+    """The spread of a record's device time relative to its median."""
     found = step_time(record, clock="device")
     return found.spread / found.seconds if found and found.spread is not None else None
 
 
 def flushed(line: str) -> None:
-    """Says it at once."""
+    """Prints a line at once."""
     print(line, flush=True)

@@ -1,4 +1,4 @@
-"""`fastscale fit` itself on the device: its epochs' rate, and whether it resumes after kill -9."""
+"""`fastscale fit` on the device: the rate of its epochs, and whether it resumes after kill -9."""
 
 import json
 import os
@@ -14,23 +14,23 @@ from fastscale.records import Record, RecordStore
 from fastscale.training.runs import RunFolder
 
 ROOT = Path(__file__).resolve().parents[2]
-LOSS_WITHIN = 0.02  # of the loss: a device need not repeat itself to the bit
+LOSS_WITHIN = 0.02  # share of the loss: a device need not repeat itself bit for bit
 
 
 def command(run: str, runs: Path, source: str, options: list[str]) -> list[str]:
-    """`fastscale fit` of `run`."""
+    """The command `fastscale fit` of `run`."""
     words = [sys.executable, "-m", "fastscale", "fit", "--run", run, "--runs_dir", str(runs)]
     return [*words, "--data.source", source, *options]
 
 
 def environment() -> dict[str, str]:
-    """With this checkout's package."""
+    """The environment with this checkout's package."""
     path = os.environ.get("PYTHONPATH", "")
     return {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{path}" if path else str(ROOT)}
 
 
 def fit(words: list[str], runs: Path, limit: float) -> tuple[Record, str]:
-    """The record of a run, and what was printed; RunError for one that fails."""
+    """Trains a run; its record and stdout. RunError if it fails."""
     done = subprocess.run(
         words, capture_output=True, text=True, timeout=limit, env=environment(), check=False
     )
@@ -42,8 +42,8 @@ def fit(words: list[str], runs: Path, limit: float) -> tuple[Record, str]:
 def rate(
     run: str, out: Path, source: str, options: list[str], limit: float, bare: float, loader: float
 ) -> dict[str, Any]:
-    """The median epoch's images/s over those of the bare step (`bare`) and of the slower of step
-    and loader; `fine`: .95 of the slower, and the step was a graph where there is a GPU."""
+    """Images/s of a run's median epoch, relative to the bare step and to the slower of step and
+    loader. `fine`: at least .95 of the slower, and the step was a graph."""
     record, _ = fit(command(run, out / "rate", source, options), out / "rate", limit)
     found = record.values["images_per_s"]
     shares = {k: v for k, v in record.values.items() if k.endswith("_share")}
@@ -64,7 +64,7 @@ def rate(
 def killed_and_resumed(
     run: str, out: Path, source: str, options: list[str], limit: float, step: int = 5
 ) -> dict[str, Any]:
-    """kill -9 after `step` steps, and the same command again, beside a run that was left alone."""
+    """Kills a run after `step` steps, resumes it, and compares it with one that was not killed."""
     ends = time.monotonic() + limit
     whole, _ = fit(command(run, out / "whole", source, options), out / "whole", limit)
     words = [*command(run, out / "cut", source, options), "--checkpoint_every", "0"]
@@ -97,7 +97,7 @@ def killed_and_resumed(
 
 
 def done(progress: Path) -> int:
-    """Steps that the run's checkpoint holds."""
+    """The steps that the run's checkpoint holds."""
     try:
         return json.loads(progress.read_text())["step"]
     except (OSError, ValueError, KeyError):

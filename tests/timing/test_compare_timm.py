@@ -104,6 +104,6 @@ def test_another_layout_or_number_of_classes_is_measured(compared):
 )
 def test_mistakes(compared, options):
     with pytest.raises(
-        fs.InputError, match="'best' cannot be compared; there are equal|seconds finite"
+        fs.InputError, match="'best' cannot be compared; choose from equal|seconds finite"
     ):
         compared({}, *options)
