@@ -1,11 +1,11 @@
-"""Find the largest network that trains within your time, on a GPU that is known or on your own.
+"""Find the largest network that trains within your time, on a known GPU or on your own.
 
     python examples/plan_for_your_gpu.py                        # an H100
     python examples/plan_for_your_gpu.py --device v100 --minutes 10
-    fastscale time --here                                       # measures this machine,
-    python examples/plan_for_your_gpu.py --device runs/records.jsonl    # and plans for it
+    fastscale time --here                                               # measures this machine
+    python examples/plan_for_your_gpu.py --device runs/records.jsonl    # plans for it
 
-`fastscale list devices` names those that are known, and says how well their times are predicted.
+`fastscale list devices` lists the known devices, and how well their times are predicted.
 """
 
 import argparse
@@ -15,9 +15,13 @@ import fastscale as fs
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--device", default="h100", help="a name or a file of time records")
-    parser.add_argument("--minutes", type=float, default=5, help="of an epoch of ImageNet")
-    parser.add_argument("--devices", type=int, default=8, help="that share a batch; default: 8")
+    parser.add_argument(
+        "--device", default="h100", help="a name or a file of time records (default: h100)"
+    )
+    parser.add_argument(
+        "--minutes", type=float, default=5, help="for an epoch of ImageNet (default: 5)"
+    )
+    parser.add_argument("--devices", type=int, default=8, help="share a batch (default: 8)")
     args = parser.parse_args()
 
     found = fs.plan(
@@ -31,20 +35,20 @@ def main() -> None:
     for candidate in found.candidates:
         time = candidate.training
         assert time is not None  # an epoch time was asked for
-        beyond = ", outside of what was measured" if candidate.extrapolated else ""
+        beyond = ", beyond the measured range" if candidate.extrapolated else ""
         print(
             f"{candidate.arch.name:30}{candidate.counts.flops / 1e9:10.1f}"
             f"{candidate.counts.acts / 1e6:9.1f}{time.epoch_time_min:12.2f}"
             f"  {time.epoch_of(time.low):.2f} to {time.epoch_of(time.high):.2f}{beyond}"
         )
     answer = found.answer
-    assert answer is not None  # there is one to a budget
+    assert answer is not None  # a budget was given
     print(f"\n{answer.verdict}: {answer.network}: {answer.why}")
     for names, reason in answer.others:
         print(f"not {', '.join(names)}: {reason}")
     print(f"to train it: fastscale fit --run {found.best.run()}\n")
 
-    # Equal flops, unequal time: what the paper is about.
+    # Equal flops, unequal time: the paper's point.
     for strategy in ("dwr", "dWr"):
         big = fs.scale_to("efficientnet-b0", strategy, flops=6e9).arch
         time = fs.predict_time(big, args.device, devices=args.devices)

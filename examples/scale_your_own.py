@@ -1,4 +1,4 @@
-"""Scale a network of your own: what each strategy makes of it, counted exactly, then built.
+"""Scale your own network by each strategy, count the results exactly, and build one.
 
     python examples/scale_your_own.py [--factor 4]
 
@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import fastscale as fs
 
-# A network is a frozen dataclass: take one that is near, and change what you want changed.
+# A network is a frozen dataclass: take a similar one and change its fields.
 MINE = replace(
     fs.arch("regnetz-500mf"),
     name="my-regnet",
@@ -23,10 +23,10 @@ MINE = replace(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--factor", type=float, default=4, help="growth in flops; default: 4")
+    parser.add_argument("--factor", type=float, default=4, help="growth in flops (default: 4)")
     factor = parser.parse_args().factor
 
-    # Registered, it is known by its name wherever a name is taken; so is a strategy.
+    # Registered networks and strategies can be used by name everywhere.
     fs.register_arch(MINE)
     fs.register_strategy(fs.Strategy("mostly_width", 0.2, 0.7, 0.1))  # shares of d, w, r
 
@@ -40,7 +40,7 @@ def main() -> None:
             f"{cost.acts / 1e6:9.2f}{cost.acts / base.acts:10.2f}x"
         )
 
-    # The factor that meets a budget, over the counts that rounding really gives.
+    # The factor that meets a budget, by the exact counts after rounding.
     found = fs.scale_to(MINE, "dWr", flops=2e9)
     print(f"\n2 G flops: {found.arch.name}, {found.realised.flops / 1e9:.3f} G")
 

@@ -61,7 +61,7 @@ def test_trained_weights_are_tuned_to_photographs(run, tmp_path):
             Image.fromarray(pixels.astype(np.uint8)).save(path)
     said = run("fine_tune.py", "photos", "--epochs", 2)
     assert re.search(r"^validation: top1_error [\d.]+ %", said, re.MULTILINE)
-    found = re.findall(r"^ +(\d+) of (\w+) taken for (\w+)$", said, re.MULTILINE)
+    found = re.findall(r"^ +(\d+) of (\w+) predicted as (\w+)$", said, re.MULTILINE)
     assert sum(int(count) for count, _, _ in found) == 30
     assert {truth for _, truth, _ in found} == {"blue", "green", "red"}
     (run_folder,) = (tmp_path / "runs").glob("regnety-tiny.dWr-x4.*/seed0")
