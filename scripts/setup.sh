@@ -202,9 +202,9 @@ pip_install() { run "$venv/bin/python" -m pip install "$@"; }
 install_torch() {
     [ "$(uname)" != Linux ] || [ -e /dev/nvidiactl ] || [ -e /dev/kfd ] ||
         [ -n "$TORCH_VERSION" ] || [ -n "${FASTSCALE_TORCH_INDEX:-}" ] ||
-        say "note: no GPU found. pip may still install a CUDA build (several GB). For 0.2 GB instead,
-      set FASTSCALE_TORCH_INDEX to the address of PyTorch's CPU wheel index (see \"Get started\" on
-      its site)"
+        say "note: no GPU found. pip may still install a CUDA build (several GB). For 0.2 GB
+      instead, set FASTSCALE_TORCH_INDEX to the address of PyTorch's CPU wheel index (see
+      \"Get started\" on its site)"
     step "$torch_text"
     if [ -n "$TORCH_KEPT" ]; then
         done_step "there"

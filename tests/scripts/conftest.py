@@ -1,4 +1,7 @@
-"""A clone of what set-up reads, in a temporary folder, with a .venv whose pip is a stand-in: scripts/setup.sh runs whole and offline."""
+"""A clone of the files that set-up reads, with a .venv whose pip is a stand-in.
+
+So scripts/setup.sh runs completely and offline.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# Installs what it is told as empty distributions, writes down how it was called, and fails where the call holds $PIP_FAILS.
+# Installs packages as empty distributions, writes down each call, and fails if the call contains
+# $PIP_FAILS.
 PIP = """
 import os, pathlib, re, shutil, sys, sysconfig
 
@@ -23,7 +27,7 @@ with open(os.environ["PIP_CALLS"], "a") as file:
 if os.environ.get("PIP_FAILS") and os.environ["PIP_FAILS"] in call:
     sys.exit("ERROR: the index does not answer")
 if "--target" in sys.argv:
-    sys.exit()  # a folder of its own
+    sys.exit()  # into another folder
 files = [b for a, b in zip(sys.argv, sys.argv[1:]) if a == "-r"]
 lines = [line for file in files for line in pathlib.Path(file).read_text().splitlines()]
 wanted = dict(re.findall(r"(?m)^([\\w.-]+)[^=\\n#]*==([\\w.+]+)", "\\n".join([*lines, *sys.argv])))
@@ -110,10 +114,8 @@ class Clone:
     def setup(self, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
         drop = ("PYTHON", "CC", "CXX", "VIRTUAL_ENV", "FASTSCALE_TORCH_INDEX")
         clean = {k: v for k, v in os.environ.items() if k not in drop and not k.startswith("PIP_")}
-        offline = {
-            "PIP_NO_INDEX": "1",
-            "PIP_CONFIG_FILE": os.devnull,
-        }  # for the real pip, where a test lets one be made
+        # for the real pip, which some tests install
+        offline = {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull}
         env = {**clean, **offline, "PIP_CALLS": str(self.calls), **environment}
         command = [shutil.which("bash") or "bash", str(self.root / "scripts/setup.sh"), *options]
         return subprocess.run(
@@ -127,7 +129,7 @@ class Clone:
         )
 
     def pip_calls(self) -> str:
-        """How pip was called since the last time this was asked."""
+        """The calls of pip since the last call of this method."""
         text = self.calls.read_text()
         self.calls.write_text("")
         return text

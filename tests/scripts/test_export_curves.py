@@ -1,4 +1,4 @@
-"""What runs showed in TensorBoard becomes a CSV that figures are drawn from: real event files, written here."""
+"""scripts/export_curves.py, with real event files: TensorBoard's curves become CSV for figures."""
 
 import csv
 import subprocess
@@ -18,7 +18,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def run(tmp_path):
-    """run(seed): the folder of a finished run of two epochs, whose first was shown twice, as after an interruption."""
+    """run(seed): the folder of a finished run of two epochs; the first was written twice, as after
+    an interruption."""
     template = next(
         r
         for r in RecordStore(ROOT / "paper_figures" / "records" / "quick.jsonl").read()
@@ -52,7 +53,7 @@ def export(*words):
 
 
 def test_many_runs_in_one_file(run, tmp_path):
-    """Without averaged weights, which such recipes do not have; the run's own name, not its folder's."""
+    """Without averaged weights, which these recipes lack; with the run's name, not its folder's."""
     found = [run(seed, averaged=False) for seed in (1, 0)]
     done = export(*(folder for folder, _ in found), "--into", tmp_path / "all.csv")
     assert done.returncode == 0, done.stderr
@@ -75,7 +76,7 @@ def test_a_file_a_run(run, tmp_path):
     ]
 
 
-def test_what_is_no_run_is_one_line_and_leaves_the_file(run, tmp_path):
+def test_a_folder_without_a_run_is_one_line_and_leaves_the_file(run, tmp_path):
     folder, _ = run(0, averaged=False)
     (tmp_path / "all.csv").write_text("kept")
     (folder / "record.json").unlink()

@@ -1,4 +1,4 @@
-"""scripts/gpu.sh: a check that can fail, and a list of parts under a clock."""
+"""scripts/gpu.sh: a check that can fail, and a list of parts with a time limit."""
 
 import argparse
 import json
@@ -28,7 +28,7 @@ def scripts(monkeypatch):
 
 @pytest.fixture
 def call(scripts, tmp_path):
-    """call(minutes) -> a call of the runner; nothing of it is begun."""
+    """call(minutes) -> a call of the runner that has not begun."""
 
     def make(seconds=100.0, lines=None):
         run = scripts("run")
@@ -47,7 +47,7 @@ def test_equal_sees_a_step_that_is_not(scripts, monkeypatch):
 
 
 def test_parts_under_a_clock(scripts, call, tmp_path, capsys):
-    """What was fine is taken over; what fails stops nothing; what there is no time for is left."""
+    """Fine results are kept, a failure stops nothing, and parts without enough time are left."""
     run, file = scripts("run"), tmp_path / "check.jsonl"
     env = {"device": "d"}
     done = []
@@ -75,7 +75,7 @@ def test_parts_under_a_clock(scripts, call, tmp_path, capsys):
     assert list(run.read_lines(file)) == done
 
 
-def test_a_part_that_overruns_is_given_up(scripts, call, tmp_path):
+def test_a_part_that_overruns_is_stopped(scripts, call, tmp_path):
     run = scripts("run")
     began = time.monotonic()
 
@@ -103,7 +103,7 @@ def test_the_lists_name_what_they_measure(scripts, call):
 
 
 def test_a_call_times_what_an_earlier_one_left(scripts, tmp_path, monkeypatch):
-    """The earlier call's records are taken over; what must hold on a GPU is told."""
+    """The earlier call's records are kept; the line says whether a GPU was steady."""
     times = scripts("times")
     fields = network_fields(fs.arch("regnety-tiny"), 10)
     env = {"device": "g", "date": "2026-01-01T00:00:00Z", "device_type": "cuda"}
@@ -135,7 +135,7 @@ def test_a_call_times_what_an_earlier_one_left(scripts, tmp_path, monkeypatch):
     assert len((tmp_path / "time.jsonl").read_text().splitlines()) == 3
 
 
-def test_pictures_are_made_once_and_whole(scripts, tmp_path):
+def test_pictures_are_made_once_and_completely(scripts, tmp_path):
     pictures = scripts("pictures")
     pictures.one(tmp_path, [], 32, 0)
     pictures.one(tmp_path, [pictures.place(tmp_path, 0)], 32, 1)
@@ -192,7 +192,7 @@ def test_evidence_without_a_rate_trains_nothing(evidence):
 
 
 def test_the_rate_is_chosen_on_the_bases_alone(evidence, scripts, monkeypatch):
-    """The lowest mean over the bases, with a seed that is compared nowhere."""
+    """The rate of the lowest mean over the bases, with a seed that is not compared."""
     module = scripts("evidence")
     found, begun = evidence()
     errors = {0.4: 30.0, 0.8: 21.0, 1.6: 20.0, 3.2: 40.0}

@@ -1,4 +1,4 @@
-"""scripts/gpu/kernels.py: what a step spends its time in, rehearsed on a CPU."""
+"""scripts/gpu/kernels.py: the largest kernels of a step, rehearsed on a CPU."""
 
 import importlib
 import json

@@ -1,4 +1,4 @@
-"""scripts/setup.sh: what it does on a machine that lacks something, once more, after an interruption, and with a torch worth keeping."""
+"""scripts/setup.sh: on a machine that lacks something, again, interrupted, with a GPU's torch."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ from packaging.requirements import Requirement
 
 from .conftest import ROOT, Clone
 
-BASE = getattr(
-    sys, "_base_executable", sys.executable
-)  # the Python that .venv was made from: a GPU torch in .venv would be kept
-# what a machine without compiler, apt and sudo still has
+# the Python that .venv was made from, because a GPU torch in .venv would be kept
+BASE = getattr(sys, "_base_executable", sys.executable)
+# commands of a machine without compiler, apt and sudo
 COMMANDS = (
     "bash",
     "cat",
@@ -82,13 +81,11 @@ def test_test_tools_only_when_asked_for(clone):
         f"--no-deps --target {clone.venv}/parity -r {clone.root}/tests/requirements-parity.txt"
         in calls
     )
-    assert (
-        "nothing to do" in clone.setup().stdout
-    )  # what is complete with the tools is complete without
+    assert "nothing to do" in clone.setup().stdout  # complete with the tools, so also without
     assert "nothing to do" in clone.setup("--with-tests").stdout
 
 
-def test_what_the_tests_compare_with_is_put_back(clone):
+def test_packages_that_tests_compare_with_are_restored(clone):
     clone.setup("--with-tests")
     shutil.rmtree(clone.venv / "parity")
     assert "nothing to do" in clone.setup().stdout
@@ -97,7 +94,7 @@ def test_what_the_tests_compare_with_is_put_back(clone):
 
 
 @pytest.mark.parametrize("file", ["requirements.txt", "pyproject.toml", "scripts/setup.sh"])
-def test_a_change_of_what_decides_it_is_a_reason(clone, file):
+def test_a_changed_input_is_a_reason(clone, file):
     clone.setup()
     with open(clone.root / file, "a") as text:
         text.write("\n# changed\n")
@@ -105,7 +102,7 @@ def test_a_change_of_what_decides_it_is_a_reason(clone, file):
     assert "nothing to do" in clone.setup().stdout
 
 
-def test_a_lost_package_is_named_and_put_back(clone):
+def test_a_lost_package_is_named_and_restored(clone):
     clone.setup()
     (info,) = clone.site.glob("tqdm-*.dist-info")
     shutil.rmtree(info)
@@ -113,25 +110,23 @@ def test_a_lost_package_is_named_and_put_back(clone):
     assert info.exists()
 
 
-def test_half_installed_package_is_installed_anew(clone):
+def test_half_installed_package_is_installed_again(clone):
     clone.setup()
     (info,) = clone.site.glob("tqdm-*.dist-info")
     (info / "RECORD").unlink()  # pip writes it last
-    (clone.venv / ".fastscale-setup.json").write_text(
-        json.dumps({"ffcv": "yes"})
-    )  # the stamp while a set-up is going on
+    # the stamp during a set-up
+    (clone.venv / ".fastscale-setup.json").write_text(json.dumps({"ffcv": "yes"}))
     done = clone.setup()
     assert done.returncode == 0
     assert f"{info.name.removesuffix('.dist-info')} was only half installed" in done.stdout
     assert (info / "RECORD").exists()
 
 
-def test_half_made_venv_is_made_anew(clone):
+def test_half_made_venv_is_made_again(clone):
     (clone.venv / ".unfinished").touch()
     (clone.site / "pip/__main__.py").unlink()
-    done = clone.setup(
-        "--no-ffcv", PYTHON=BASE
-    )  # the new .venv has the real pip, which finds no torch offline
+    # the new .venv has the real pip, which finds no torch offline
+    done = clone.setup("--no-ffcv", PYTHON=BASE)
     assert done.returncode == 1
     assert "No matching distribution found for torch" in done.stderr
     assert not (clone.venv / ".unfinished").exists()
@@ -182,8 +177,10 @@ def test_without_apt_one_message_names_the_packages(bare, tmp_path):
     done = bare.setup(PYTHON=BASE, PATH=str(tmp_path))
     assert done.returncode == 2
     for line in (
-        r"setup: system packages are missing \(no C\+\+ compiler\), and there is no apt-get here to install them\..*",
-        r"  apt    sudo apt-get install .*g\+\+ pkg-config libopencv-core-dev libopencv-imgproc-dev libturbojpeg0-dev.*",
+        r"setup: system packages are missing \(no C\+\+ compiler\), and there is no apt-get here "
+        r"to install them\.",
+        r"  apt    sudo apt-get install .*g\+\+ pkg-config libopencv-core-dev "
+        r"libopencv-imgproc-dev libturbojpeg0-dev.*",
         r"  dnf    sudo dnf install .*gcc-c\+\+ .*opencv-devel turbojpeg-devel.*",
         r"  brew   brew install .*opencv jpeg-turbo",
         r"  conda  conda install -c conda-forge .*libopencv libjpeg-turbo",
@@ -211,9 +208,8 @@ def test_gpu_torch_in_range_is_kept(clone):
     assert "torch 2.12.0+cu130 (cuda build" in done.stdout
     calls = clone.pip_calls()
     assert "install torch==" not in calls
-    assert (
-        "torch==2.12.0+cu130" in (clone.venv / ".requirements.txt").read_text().splitlines()
-    )  # pip may not replace it
+    required = (clone.venv / ".requirements.txt").read_text().splitlines()
+    assert "torch==2.12.0+cu130" in required  # pip must not replace it
     assert "nothing to do" in clone.setup().stdout
 
 
@@ -246,9 +242,8 @@ def test_gpu_torch_of_the_active_environment_is_kept(bare, tmp_path):
     path = f"{other.venv}/bin:{os.environ['PATH']}"
     plan = bare.setup("--dry-run", "--no-ffcv", PATH=path, VIRTUAL_ENV=str(other.venv)).stdout
     assert f"torch 2.11.0+cu130 (cuda build, from {other.venv}) is kept" in plan
-    assert (
-        bare.setup("--no-ffcv", PATH=path).returncode == 1
-    )  # the real pip, offline: but .venv is made by then
+    # the real pip fails offline, but .venv is made by then
+    assert bare.setup("--no-ffcv", PATH=path).returncode == 1
     version = "import importlib.metadata as m; print(m.version('torch'))"
     seen = subprocess.run(
         [bare.venv / "bin/python", "-c", version], capture_output=True, text=True, check=True
