@@ -74,7 +74,7 @@ def test_without_a_source_nothing_can_be_chosen():
     [
         (["regnety-tiny"], "names no recipe: say which images"),
         (["regnety-tiny", "--run", "regnety-tiny.quick"], "give one of them"),
-        (["regnety-tiny.photos-hundreds"], "your own images: say where they are with --data.source"),
+        (["regnety-tiny.photos-hundreds"], "your own images: say where they are with"),
         (["regnety-tiny.quik"], "did you mean 'quick'"),
         (["regnety-tiny", "--data.source", "folder:/nowhere"], "/nowhere: no"),
         ([], "say what to train"),
