@@ -48,7 +48,7 @@ def in_one_line(
             raise RunError(f"{text}; {kept(path)}") from error
         if callback.loading:
             raise InputError(
-                f"{path}: damaged: training cannot go on from it ({type(error).__name__}: "
+                f"{path}: damaged: training cannot resume from it ({type(error).__name__}: "
                 f"{error!s:.100}); give --restart to train this run from the start"
             ) from error
         raise
