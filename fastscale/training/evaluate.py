@@ -29,7 +29,7 @@ from fastscale.training.checkpoint_io import load_weights, read_checkpoint
 from fastscale.training.classes import match_classes
 from fastscale.training.classifier import ImageClassifier
 from fastscale.training.options import check_evaluation, value_of
-from fastscale.training.processes import end_with_parent, loss_is_said, named_as_parent
+from fastscale.training.processes import end_with_parent, lost_process_reported, named_as_parent
 from fastscale.training.recipe import Recipe
 from fastscale.training.speaking import quiet
 from fastscale.training.trainer_cli import TrainerCLI, final_errors, run_config
@@ -142,7 +142,7 @@ def errors_of(
     module = ByName(outputs, **settings)  # with the normalisation that it was trained with
     load_weights(module, state_dict, where)
     trainer = cli.trainer_for(logger=False, callbacks=[])
-    with named_as_parent(), loss_is_said(lambda: "the same command evaluates again"):
+    with named_as_parent(), lost_process_reported(lambda: "the same command evaluates again"):
         trainer.validate(module, data, verbose=False)
     return final_errors(trainer)
 

@@ -28,7 +28,7 @@ from fastscale.training.outcome import make_record, measure
 from fastscale.training.processes import (
     check_processes,
     end_with_parent,
-    loss_is_said,
+    lost_process_reported,
     named_as_parent,
     own_cluster,
 )
@@ -141,7 +141,7 @@ class _Run:
             return {}
         start = opener(module.weights)
         taken = module.start_from(start, data.classes, data.data_name)
-        tell(f"starts from {start.said}: {taken}")
+        tell(f"starts from {start.description}: {taken}")
         return start.ancestry
 
     def fit(self, checkpoint_every: float) -> Record:
@@ -175,7 +175,7 @@ class _Run:
                     f"{self.folder.path}: begun before without a checkpoint: "
                     "starts from the first step"
                 )
-            lost = loss_is_said(lambda: kept(self.folder.checkpoint))
+            lost = lost_process_reported(lambda: kept(self.folder.checkpoint))
             with (
                 named_as_parent(),
                 in_one_line(self.folder, recipe, self.stopping, self.callback),

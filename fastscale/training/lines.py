@@ -86,7 +86,7 @@ class Lines(Checkpoint):
         if module.epoch_loss is not None:
             parts.append(f"loss {module.epoch_loss:.3f}")
         if module.errors and module.measured_at == trainer.global_step:
-            parts.append(errors_said(module.errors))
+            parts.append(describe_errors(module.errors))
         if self.speed.epochs:
             speed = self.speed.epochs[-1]
             parts.append(f"{speed['images_per_s']:,.0f} images/s")
@@ -111,7 +111,7 @@ def say(trainer: pl.Trainer, line: str) -> None:
     print(line, flush=True)
 
 
-def errors_said(errors: dict[str, float]) -> str:
+def describe_errors(errors: dict[str, float]) -> str:
     """`top-1 error 34.50 % (averaged weights 33.10 %)`"""
     parts = []
     for top in ("top1", "top5"):

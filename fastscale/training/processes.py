@@ -53,7 +53,7 @@ def named_as_parent() -> Iterator[None]:
 
 
 @contextmanager
-def loss_is_said(kept: Callable[[], str], grace: float = 20) -> Iterator[None]:
+def lost_process_reported(kept: Callable[[], str], grace: float = 20) -> Iterator[None]:
     """If a process that was started in the block dies, says so in one line and ends with 1.
 
     Lightning watches these processes; if one fails, it kills their parent without a message. Here

@@ -51,7 +51,7 @@ class Start:
         return found.hexdigest()[:DIGITS]
 
     @property
-    def said(self) -> str:
+    def description(self) -> str:
         """Describes the weights: their name, and data and error if known."""
         if "data" not in self.origin:
             return self.name

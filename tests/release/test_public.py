@@ -62,7 +62,9 @@ def test_a_networks_name_is_enough(asked):
     assert open_checkpoint("efficientnet-lite0").about.num_classes == 1000
     found = open_start("efficientnet-lite0")
     assert asked == ["efficientnet-lite/efficientnet-lite0"] * 2
-    assert found.said == ("efficientnet-lite0 (trained on imagenet, 24.90 % top-1 error there)")
+    assert found.description == (
+        "efficientnet-lite0 (trained on imagenet, 24.90 % top-1 error there)"
+    )
     assert found.ancestry["name"] == "efficientnet-lite0" and found.mean == (127.5, 127.5, 127.5)
 
 

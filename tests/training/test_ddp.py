@@ -134,9 +134,9 @@ def check_resume(fit_process, folder):
 LOSES_ONE = """
 import subprocess, sys, time
 from lightning_fabric.strategies.launchers.subprocess_script import _ChildProcessObserver
-from fastscale.training.processes import loss_is_said
+from fastscale.training.processes import lost_process_reported
 
-with loss_is_said(lambda: "kept at step 3", grace=0.1):
+with lost_process_reported(lambda: "kept at step 3", grace=0.1):
     failing = subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"])
     _ChildProcessObserver(0, [failing], sleep_period=1).start()
     time.sleep(60)

@@ -12,7 +12,7 @@ import torch
 
 from fastscale.cli import main
 from fastscale.training.bar import Bar
-from fastscale.training.lines import Lines, errors_said
+from fastscale.training.lines import Lines, describe_errors
 
 
 class Speed(SimpleNamespace):
@@ -93,9 +93,9 @@ def test_a_signal_while_modules_are_imported(monkeypatch, capsys):
 
 
 def test_errors_in_words():
-    assert errors_said({"top1_error": 12.5}) == "top-1 error 12.50 %"
+    assert describe_errors({"top1_error": 12.5}) == "top-1 error 12.50 %"
     both = {"top1_error": 12.5, "top5_error": 1, "top1_error_ema": 11.25, "top5_error_ema": 2}
-    assert errors_said(both) == (
+    assert describe_errors(both) == (
         "top-1 error 12.50 % (averaged weights 11.25 %), top-5 error 1.00 % "
         "(averaged weights 2.00 %)"
     )
