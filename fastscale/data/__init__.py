@@ -1,14 +1,16 @@
-"""Images into batches: sources, `.beton` files, three loaders with one semantics, one LightningDataModule. Reading order:
+"""From images to batches: sources, `.beton` files, loaders and a LightningDataModule.
 
-    paths, images, source_kinds, sources (scan, folder, ...)          where images come from
-    info, beton, beton_file, encode, write, upgrade                  the stored form
-    identity, listing, stale, verify                                 whether it still is its source
-    framing, epochs, augment, decoding (native)                      what is in a batch
-    ffcv_loader, own, plain_loader, workers                          the batches
-    cut_batch, resident                                              batches of what fits on the device
-    choice, module                                                   the choice among them
+The three loaders have the same semantics. Reading order:
 
-Importing this package is cheap: torch, Lightning and FFCV are imported by the names that need them, when these are used.
+    paths, images, source_kinds, sources (scan, folder, ...)    where images come from
+    info, beton, beton_file, encode, write, upgrade             how they are stored
+    identity, listing, stale, verify                            whether the store matches its source
+    framing, epochs, augment, decoding (native)                 what is in a batch
+    ffcv_loader, own, plain_loader, workers                     the loaders
+    cut_batch, resident                                         a data set kept on the device
+    choice, module                                              choosing a loader
+
+Importing this package is cheap: torch, Lightning and FFCV are imported only when they are needed.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Archives (tar, tar.gz, tar.xz, tar.bz2, zip) unpacked safely: only plain files, only inside the
-target, whole or not at all, and none that unpacks to more than an archive of images does.
+"""Safe unpacking of archives: tar, tar.gz, tar.xz, tar.bz2 and zip.
 
-Images hardly compress: an archive that unpacks to more than PLAIN bytes and RATIO times its own size
-is refused, and so is one of more than MOST_FILES files, of paths deeper than DEPTH folders, of the
-same file twice, or that does not fit on the disk. What a Mac or Windows adds is left out.
+Only plain files inside the target are unpacked, all of them or none. Images hardly compress, so an
+archive that unpacks to more than PLAIN bytes and RATIO times its own size is refused. So is one
+with more than MOST_FILES files, with paths deeper than DEPTH folders, with the same file twice, or
+too large for the disk. System files of macOS and Windows are skipped.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ from fastscale.data.scan import is_system, one_line
 from fastscale.errors import InputError
 
 SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".zip")
-PLAIN, RATIO = 100_000_000, 200  # bytes that any archive may unpack to; times its own size
+# any archive may unpack to PLAIN bytes, or to RATIO times its own size
+PLAIN, RATIO = 100_000_000, 200
 MOST_FILES = 20_000_000  # ImageNet-21k has 14 million
-DEPTH, NAME = 16, 255  # folders of a path; bytes of a name, which is what file systems take
+DEPTH, NAME = 16, 255  # folders in a path; bytes in a name, the limit of most file systems
 BLOCK = 1 << 20
 _DAMAGED = (
     tarfile.TarError,
@@ -46,7 +47,10 @@ def is_archive(path: Path) -> bool:
 
 
 def _members(path: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
-    """(name, opened file) of every member; None for a folder. A link or device is refused: no image set needs one."""
+    """Yields (name, open file) for every member; the file is None for a folder.
+
+    InputError for a link or device: no image set needs one.
+    """
     try:
         if path.name.lower().endswith(".zip"):
             with zipfile.ZipFile(path) as z:
@@ -55,34 +59,34 @@ def _members(path: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
                         yield info.filename, None
                         continue
                     if (info.external_attr >> 16) & 0o170000 not in (0, 0o100000):
-                        raise InputError(
-                            f"{path}: {one_line(info.filename)} is a link or device; only plain files are unpacked"
-                        )
+                        raise InputError(_not_plain(path, info.filename))
                     with z.open(info) as f:
                         yield info.filename, f
         else:
             with tarfile.open(path, "r:*") as t:
                 for member in t:
                     if not (member.isreg() or member.isdir()):
-                        raise InputError(
-                            f"{path}: {one_line(member.name)} is a link or device; only plain files are unpacked"
-                        )
+                        raise InputError(_not_plain(path, member.name))
                     yield member.name, t.extractfile(member)
     except (zlib.error, LZMAError) as e:
         raise tarfile.ReadError(str(e)) from e
+
+
+def _not_plain(path: Path, name: str) -> str:
+    return f"{path}: {one_line(name)} is a link or device; only plain files are unpacked"
 
 
 def _inside(path: Path, name: str) -> PurePosixPath:
     pure = PurePosixPath(name.replace("\\", "/"))
     if pure.is_absolute() or ".." in pure.parts or PureWindowsPath(name).drive or "\0" in name:
         raise InputError(
-            f"{path}: member {one_line(name)!r} points outside of the archive; it is not unpacked"
+            f"{path}: member {one_line(name)!r} points outside the archive; not unpacked"
         )
     long = any(len(p.encode("utf-8", "surrogateescape")) > NAME for p in pure.parts)
     if long or len(pure.parts) > DEPTH:
         raise InputError(
-            f"{path}: member {one_line(name)[:80]!r}...: a name longer than {NAME} bytes, or more "
-            f"than {DEPTH} folders deep; it is not unpacked"
+            f"{path}: member {one_line(name)[:80]!r}... has a name longer than {NAME} bytes or "
+            f"is more than {DEPTH} folders deep; not unpacked"
         )
     return pure
 
@@ -103,25 +107,28 @@ class _Budget:
     def file(self) -> None:
         self.files += 1
         if self.files > MOST_FILES:
-            raise InputError(f"{self.path}: holds more than {MOST_FILES:,} files; not unpacked")
+            raise InputError(f"{self.path}: contains more than {MOST_FILES:,} files; not unpacked")
 
     def copy(self, file: IO[bytes], out: IO[bytes] | None) -> None:
-        """All of `file` into `out`; None: nowhere, but within the same limits."""
+        """Copy all of `file` to `out`. With `out` None the bytes are only counted."""
         while block := file.read(BLOCK):
             self.bytes -= len(block)
             if self.bytes < 0:
-                raise InputError(f"{self.path}: {self.reason}; it is not unpacked")
+                raise InputError(f"{self.path}: {self.reason}; not unpacked")
             if out is not None:
                 out.write(block)
 
 
 def unpack(path: Path, target: Path, say: Say = print) -> Path:
-    """Unpack the archive `path` as the new folder `target`: to a temporary name, then renamed. A
-    failure leaves nothing. InputError for one that is damaged, hostile or too large."""
+    """Unpack the archive `path` as the new folder `target`.
+
+    It is unpacked under a temporary name and then renamed, so a failure leaves nothing behind.
+    InputError for an archive that is damaged, hostile or too large.
+    """
     part = target.with_name(target.name + ".part")
     if part.is_symlink() or part.is_file():
-        part.unlink()  # what a link points to is not ours
-    shutil.rmtree(part, ignore_errors=True)  # what a killed run left
+        part.unlink()  # the link only: what it points to is not ours
+    shutil.rmtree(part, ignore_errors=True)  # left by a killed run
     progress = Progress(f"unpacking {path.name}", None, say, unit=" files")
     try:
         part.mkdir(parents=True)
@@ -143,7 +150,7 @@ def unpack(path: Path, target: Path, say: Say = print) -> Path:
                     budget.copy(file, out)
             except FileExistsError:
                 raise InputError(
-                    f"{path}: holds {one_line(name)!r} twice; it is not unpacked"
+                    f"{path}: contains {one_line(name)!r} twice; not unpacked"
                 ) from None
             progress.update()
         os.rename(part, target)
@@ -151,10 +158,10 @@ def unpack(path: Path, target: Path, say: Say = print) -> Path:
         raise
     except _DAMAGED as e:
         if isinstance(e, OSError) and e.errno is not None:
-            # the system's: a full disk, say; a damaged archive's has no number
+            # from the system (a full disk, for example); errors about the archive have no number
             raise InputError(f"cannot unpack {path} into {target.parent}: {e.strerror}") from e
         reason = one_line(" ".join(str(e).split()))[:200]
-        raise InputError(f"{path}: not a whole {', '.join(SUFFIXES)} archive ({reason})") from e
+        raise InputError(f"{path}: not a complete {', '.join(SUFFIXES)} archive ({reason})") from e
     finally:
         shutil.rmtree(part, ignore_errors=True)
     say(f"unpacked {path.name}: {progress.n} files in {progress.took()}")

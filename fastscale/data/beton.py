@@ -1,7 +1,9 @@
-"""What a `.beton` file and the JSON beside it must be. FFCV reads past the end of a cut file, so every file is checked before it is opened.
+"""Checks of a `.beton` file and the JSON beside it.
 
-The layout is FFCV's (version 2): header, field descriptors, one row of metadata a sample, pages of image data, and at the end a table that
-says where each sample's data lies. The types are repeated here so that a file can be written and checked where FFCV is not installed.
+FFCV reads past the end of a truncated file, so every file is checked before it is opened. The
+layout is FFCV's (version 2): header, field descriptors, one row of metadata per sample, pages of
+image data, and a table of where each sample's data lies. The types are repeated here so that files
+can be written and checked without FFCV.
 """
 
 from __future__ import annotations
@@ -49,25 +51,20 @@ def field_descriptors() -> np.ndarray:
 
 
 def _advice(command: str | None) -> str:
-    return (
-        f"; make it again with: {command}"
-        if command
-        else "; make it again with: fastscale data write SOURCE"
-    )
+    return f"; rewrite it with: {command or 'fastscale data write SOURCE'}"
 
 
 def check_beton(path: str | Path, command: str | None = None) -> str:
-    """InputError unless `path` is a whole `.beton` of labelled images in which every read stays
-    inside. Returns the sha256 of its index.
+    """InputError unless `path` is a complete `.beton` of labelled images, with every read inside.
 
-    Reads header, metadata and table only (48 bytes an image). `command`: what the message
-    recommends.
+    Reads header, metadata and table only (48 bytes an image). `command`: the command that the
+    message recommends. Returns the sha256 of the index.
     """
     return read_index(path, command).sha256
 
 
 class Index:
-    """Header, metadata and table of a checked file. `.rows` (N,) of ROW, `.sizes` (N,) int64."""
+    """Header, metadata and table of a checked file: `.rows` (N,) of ROW, `.sizes` (N,) int64."""
 
     def __init__(self, sha256: str, rows: np.ndarray, sizes: np.ndarray, data_end: int):
         self.sha256, self.rows, self.sizes, self.data_end = sha256, rows, sizes, data_end
@@ -79,7 +76,7 @@ class Index:
 
 
 def read_index(path: str | Path, command: str | None = None) -> Index:
-    """What `check_beton` checks. InputError as there."""
+    """Check a file as `check_beton` does and return its index."""
     path, advice = Path(path), _advice(command)
     with _open(path, advice) as file:
         return _checked(file, path, advice)
@@ -101,7 +98,7 @@ def _checked(file: IO[bytes], path: Path, advice: str) -> Index:
         file.seek(offset)
         data = file.read(count * kind.itemsize)
         if len(data) < count * kind.itemsize:
-            raise InputError(f"{path}: cut short while it was read{advice}")
+            raise InputError(f"{path}: cut short during reading{advice}")
         return np.frombuffer(data, dtype=kind)
 
     size = os.fstat(file.fileno()).st_size
@@ -119,7 +116,7 @@ def _checked(file: IO[bytes], path: Path, advice: str) -> Index:
     at, n = int(head["table"]), int(head["num_samples"])
     if at == 0 or n == 0 or size != at + n * TABLE.itemsize or at < ROWS_AT + n * ROW.itemsize:
         raise InputError(
-            f"{path}: cut short, or its writing was never finished ({size} bytes){advice}"
+            f"{path}: cut short, or writing it was never finished ({size} bytes){advice}"
         )
     rows, table = read(ROW, n, ROWS_AT), read(TABLE, n, at)
     image = rows["image"]
@@ -145,7 +142,7 @@ def _checked(file: IO[bytes], path: Path, advice: str) -> Index:
 
 
 def content_sha256(path: str | Path, index: Index) -> str:
-    """sha256 of the pages of image data: every byte from the first image to the table."""
+    """sha256 of the image data: every byte from the first image to the table."""
     seen, at = hashlib.sha256(), index.data_start
     with open(path, "rb") as file:
         file.seek(at)
@@ -156,19 +153,22 @@ def content_sha256(path: str | Path, index: Index) -> str:
 
 
 def read_info(path: str | Path, command: str | None = None, *, old: bool = False) -> BetonInfo:
-    """The JSON beside the `.beton` at `path`, after both were checked to be whole and to belong
-    together; else InputError. `old`: descriptions of version 1 will do."""
+    """The JSON beside the `.beton` at `path`.
+
+    InputError unless both are complete and belong together. `old`: accept descriptions of
+    version 1.
+    """
     return read_both(path, command, old=old)[0]
 
 
 def read_both(
     path: str | Path, command: str | None = None, *, old: bool = False
 ) -> tuple[BetonInfo, Index]:
-    """`read_info`, and the file's index."""
+    """The description, as `read_info`, and the file's index."""
     path = Path(path)
     beside, advice = info_path(path), _advice(command)
     if not path.exists():
-        raise InputError(f"{path}: not written yet{advice.replace('again ', '')}")
+        raise InputError(f"{path}: not written yet{advice.replace('rewrite', 'write', 1)}")
     try:
         info = parse_info(beside)
     except FileNotFoundError:
@@ -177,7 +177,7 @@ def read_both(
             f"{advice}"
         ) from None
     except OSError as e:
-        reason = "a folder" if e.errno == errno.EISDIR else e.strerror or e
+        reason = "it is a folder" if e.errno == errno.EISDIR else e.strerror or e
         raise unreadable(beside, ValueError(str(reason)), advice) from None
     except (ValueError, TypeError, KeyError) as e:
         raise unreadable(beside, e, advice) from None
@@ -198,14 +198,17 @@ def read_both(
     if info.version == 1 and not old:
         raise InputError(
             f"{path}: written by an earlier version, which did not keep labels and stored form; "
-            f"bring it up to date (what proves to match is not encoded again) with: {command}"
+            f"update it (matching images are not encoded again) with: {command}"
         )
     return info, index
 
 
 def damaged(path: Path, info: BetonInfo, index: Index, *, thorough: bool = False) -> bool:
-    """Whether the image data is not what was written. Hashed only where the file's time of change
-    is not the one that was noted (a copy has another), unless `thorough`."""
+    """Whether the image data differs from what was written.
+
+    The data is hashed only if the file's modification time has changed (a copy has another one),
+    or if `thorough`.
+    """
     if not info.content_sha256 or (not thorough and path.stat().st_mtime_ns == info.modified_ns):
         return False
     return content_sha256(path, index) != info.content_sha256

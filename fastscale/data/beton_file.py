@@ -1,6 +1,7 @@
-"""Writes a `.beton` file, front to back, from one process: FFCV's own writer waits for ever when an image, a worker or the disk fails.
+"""Writes a `.beton` file front to back from one process.
 
-The file is the same to the byte for the same images and settings, whatever the number of workers.
+FFCV's own writer hangs when an image, a worker or the disk fails. The same images and settings
+give the same bytes for any number of workers.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ MAX_SIDE = 65535  # the format's 16 bits
 
 
 def page_size(largest: int) -> int:
-    """Bytes of a page that holds an image of `largest` bytes: a power of two.
+    """Bytes of a page with room for an image of `largest` bytes: a power of two.
 
     >>> page_size(2352), page_size(3_000_000)
     (2097152, 4194304)
@@ -39,10 +40,11 @@ def page_size(largest: int) -> int:
 
 
 class BetonFile:
-    """`add` images in order, then `finish`; the file has its name when the block has ended.
+    """A context manager: `add` images in order, then `finish`.
 
-    Without `finish`, or after an error, nothing is left behind. `rows`, `content` (a sha256 of the
-    pages of image data) and `modified_ns` describe the finished file.
+    The file gets its name at the end of the block. Without `finish`, or after an error, nothing is
+    left behind. `rows`, `content` (a sha256 of the image data) and `modified_ns` describe the
+    finished file.
     """
 
     def __init__(self, path: Path, capacity: int, page: int):
@@ -79,7 +81,7 @@ class BetonFile:
         self.at += len(data)
 
     def add(self, data: bytes, mode: int, width: int, height: int, label: int) -> None:
-        """One encoded image. OSError when the disk is full."""
+        """Append one encoded image. OSError when the disk is full."""
         if len(data) > self.page:
             raise ValueError(f"an image of {len(data)} bytes does not fit a page of {self.page}")
         if self.at // self.page != (self.at + len(data) - 1) // self.page:
@@ -90,7 +92,7 @@ class BetonFile:
         self._write(data)
 
     def finish(self) -> None:
-        """Table, metadata, and last the header."""
+        """Write the table, then the header and metadata."""
         self._write(bytes(-self.at % self.page))  # FFCV's page reader reads whole pages
         rows, table = self.rows[: self.count], self.table[: self.count]
         header = np.zeros(1, dtype=HEADER)
@@ -106,4 +108,4 @@ class BetonFile:
 
 
 class _Unfinished(Exception):
-    """Thrown at an unfinished file, so that it is removed."""
+    """Makes `whole_file` remove an unfinished file."""

@@ -1,5 +1,4 @@
-"""`fastscale data check`: what is odd about a source's images, in a line each: what would spoil a
-training or its error, and what one would rather know before it."""
+"""`fastscale data check`: faults that spoil training or its error, and other oddities of images."""
 
 from __future__ import annotations
 
@@ -21,17 +20,17 @@ from fastscale.data.progress import Progress
 from fastscale.data.scan import one_line
 from fastscale.data.sources import source
 
-FEW = 10  # training images of a class: below, it is hardly learned
-UNEVEN = 20  # the largest class has so many times the images of the smallest
+FEW = 10  # training images: a class with fewer is hardly learned
+UNEVEN = 20  # ratio of the largest class to the smallest
 TINY = 64  # pixels of the shorter side
-LONG = 4  # times the shorter side: most of such an image is cut away
-GREY = 2  # levels by which the channels of a grey picture may differ, for JPEG
-NAMED = 3  # images or classes that a line names
+LONG = 4  # ratio of the sides: most of a longer image is cropped away
+GREY = 2  # levels by which the channels of a grey JPEG may differ
+NAMED = 3  # images or classes named in a line
 
 
 @dataclass(frozen=True)
 class Look:
-    """What one image is like. `problem`: why it cannot be read, else empty."""
+    """Facts about one image. `problem`: why it cannot be read, or empty."""
 
     split: str
     name: str
@@ -46,7 +45,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Oddity:
-    """A line, and whether it is a fault: what spoils a training, or the error that is told of it."""
+    """A line of the report. A fault spoils training or the reported error."""
 
     line: str
     fault: bool = False
@@ -57,9 +56,9 @@ def check(
     data_dir: str | os.PathLike[str] | None = None,
     say: Say = print,
 ) -> int:
-    """Says what the images of `spec` are like and what is odd; returns how many faults there are.
+    """Report on the images of `spec` and return the number of faults.
 
-    Every image is read and decoded. InputError where the images are not here.
+    Every image is read and decoded. InputError if the images are not on this machine.
     """
     of = source(spec, data_dir)
     looks: list[Look] = []
@@ -74,12 +73,12 @@ def check(
     for oddity in odd:
         say(f"{'fault' if oddity.fault else 'odd'}: {oddity.line}")
     if not odd:
-        say("nothing odd: no broken, tiny, grey or turned image, no copies, no class with few")
+        say("nothing odd: no broken, tiny, grey or rotated images, no copies, no small classes")
     return sum(oddity.fault for oddity in odd)
 
 
 def look(images: ImageSet, split: str, name: str, say: Say) -> list[Look]:
-    """At every image of a split, in order."""
+    """Inspect every image of a split, in order."""
     progress = Progress(f"{name} {split}", len(images), say, unit=" images")
     found = []
     with ThreadPoolExecutor(max(2, cores())) as pool:
@@ -96,7 +95,7 @@ def _look(images: ImageSet, split: str, i: int) -> Look:
     about = (split, _short(images, i), label, hashlib.sha256(data).hexdigest())
     try:
         pixels = images.decode(data)
-    except Exception as error:  # of PIL: whatever damaged bytes make it raise
+    except Exception as error:  # PIL raises almost anything on damaged bytes
         return Look(*about, problem=str(error) or type(error).__name__)
     height, width = pixels.shape[:2]
     turned = isinstance(images, FolderSet) and not upright(data)
@@ -110,47 +109,47 @@ def _short(images: ImageSet, i: int) -> str:
 
 
 def is_grey(pixels: np.ndarray) -> bool:
-    """Whether an (H, W, 3) uint8 picture has no colour."""
+    """Whether an (H, W, 3) uint8 image has no colour."""
     small = np.asarray(Image.fromarray(pixels).resize((32, 32), Image.Resampling.BOX), np.int16)
     return int(np.ptp(small, axis=2).max()) <= GREY
 
 
 def summary(looks: Sequence[Look]) -> str:
-    """Images, classes and sizes of a split."""
+    """Images, classes and sizes of a split, in one line."""
     counts = Counter(x.label for x in looks)
     least, most = min(counts.values()), max(counts.values())
     each = f"{least:,}" if least == most else f"{least:,} to {most:,}"
     sides = [x for x in looks if not x.problem]
-    size = "none of which can be read"
+    size = "none can be read"
     if sides:
         wide = round(statistics.median(x.width for x in sides))
         high = round(statistics.median(x.height for x in sides))
         short = [min(x.width, x.height) for x in sides]
-        size = f"{wide} x {high} px in the middle, shorter sides {min(short)} to {max(short)} px"
-    return f"{len(looks):,} images of {len(counts)} classes, {each} in each; {size}"
+        size = f"median {wide} x {high} px, shorter sides {min(short)} to {max(short)} px"
+    return f"{len(looks):,} images in {len(counts)} classes, {each} in each; {size}"
 
 
 def oddities(looks: Sequence[Look]) -> Iterator[Oddity]:
-    """Every line that is to be said: faults first."""
+    """Every line of the report, faults first."""
     yield from _faults(looks)
     yield from _classes(looks)
     whole = [x for x in looks if not x.problem]
     size = [x for x in whole if min(x.width, x.height) < TINY]
     if size:
-        yield Oddity(_named(size, f"shorter than {TINY} px: enlarged, with little to see"))
+        yield Oddity(_named(size, f"under {TINY} px on the shorter side: enlarged, little detail"))
     if long := [x for x in whole if max(x.width, x.height) > LONG * min(x.width, x.height)]:
         yield Oddity(
-            _named(long, f"over {LONG} times as long as wide: most of it is cut away in evaluation")
+            _named(long, f"over {LONG} times as long as wide: mostly cropped away in evaluation")
         )
     if grey := [x for x in whole if x.grey]:
         per = Counter(x.label for x in grey)
         total = Counter(x.label for x in whole)
         mostly = [c for c in per if 2 * per[c] > total[c] and len(grey) < len(whole)]
-        hint = f"; most of {_few(mostly)}: the class may be told by that" if mostly else ""
+        hint = f"; most of {_few(mostly)}: greyness may give the class away" if mostly else ""
         yield Oddity(_named(grey, "grey") + hint)
     if turned := [x for x in whole if x.turned]:
         yield Oddity(
-            _named(turned, "turned by its EXIF orientation: taken upright here, not by every tool")
+            _named(turned, "rotated by EXIF orientation: read upright here, but not by every tool")
         )
 
 
@@ -158,7 +157,7 @@ def _faults(looks: Sequence[Look]) -> Iterator[Oddity]:
     if broken := [x for x in looks if x.problem]:
         yield Oddity(
             _named(broken, f"broken ({broken[0].problem})")
-            + "; fastscale data write --skip-broken leaves them out",
+            + "; fastscale data write --skip-broken skips them",
             fault=True,
         )
     groups: dict[str, list[Look]] = defaultdict(list)
@@ -168,13 +167,13 @@ def _faults(looks: Sequence[Look]) -> Iterator[Oddity]:
     if both := [g for g in copies if len({x.split for x in g}) > 1]:
         images = sum(sum(x.split == "val" for x in g) for g in both)
         yield Oddity(
-            f"{_count(images, 'validation image')} in the training images, too, byte by byte "
-            f"({_pairs(both)}): the error will be too good",
+            f"{_count(images, 'validation image')} byte for byte in the training images too "
+            f"({_pairs(both)}): the measured error will be too low",
             fault=True,
         )
     if torn := [g for g in copies if len({x.label for x in g}) > 1]:
         yield Oddity(
-            f"{_count(len(torn), 'image')} in two classes or more, byte by byte ({_pairs(torn)})",
+            f"{_count(len(torn), 'image')} byte for byte in two classes or more ({_pairs(torn)})",
             fault=True,
         )
     if same := [g for g in copies if g not in both and g not in torn]:
@@ -193,13 +192,13 @@ def _classes(looks: Sequence[Look]) -> Iterator[Oddity]:
             f"{listed}"
         )
     if none := [c for c in names if not val[c]]:
-        yield Oddity(f"no validation image of {_few(none)}: its errors are in no figure")
+        yield Oddity(f"no validation images of {_few(none)}: its error is not measured")
     if len(names) > 1:
         least, most = min(names, key=lambda c: train[c]), max(names, key=lambda c: train[c])
         if train[most] >= UNEVEN * max(1, train[least]):
             yield Oddity(
                 f"{most} has {train[most]:,} training images, {least} {train[least]:,}: "
-                "a network may never say the rare one"
+                "a network may never predict the rare class"
             )
 
 

@@ -1,4 +1,4 @@
-"""Which loader feeds a data module, and the making of it."""
+"""Chooses and makes the loaders of a data module."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ CPU = torch.device("cpu")
 
 
 def have_ffcv() -> bool:
-    """Whether FFCV is installed; it is not imported."""
+    """Whether FFCV is installed, without importing it."""
     return importlib.util.find_spec("ffcv") is not None
 
 
 @cache
 def say_once(line: str) -> None:
-    """A line on stdout, however often it is asked for."""
+    """Print a line, once per process."""
     print(line, flush=True)
 
 
 def choose(loader: str) -> str:
-    """ffcv, plain or resident. InputError for any other, and for ffcv where it is not installed."""
+    """ffcv, plain or resident. InputError for any other name, and for ffcv without FFCV."""
     if loader not in LOADERS:
-        raise InputError(f"no loader {loader!r}; there are: {', '.join(LOADERS)}")
+        raise InputError(f"unknown loader {loader!r} (choose from {', '.join(LOADERS)})")
     if loader == "auto" and not have_ffcv():
         say_once(
-            "FFCV is not installed: images come through torch's DataLoader, "
+            "FFCV is not installed: torch's DataLoader loads the images, "
             "with the same crops in the same order, but slower"
         )
         return "plain"
@@ -56,16 +56,16 @@ def choose(loader: str) -> str:
 
 
 def check_process(process: str) -> None:
-    """InputError for what `process` of a data module cannot be."""
+    """InputError for a value that `process` of a data module cannot have."""
     if process not in PROCESSES:
-        raise InputError(f"process {process!r}: wanted {', '.join(PROCESSES)}")
+        raise InputError(f"unknown process {process!r} (choose from {', '.join(PROCESSES)})")
     if process == "own" and not hasattr(os, "memfd_create"):
-        raise InputError("process own: needs Linux; choose process here")
+        raise InputError("process own needs Linux; choose process here")
 
 
 @dataclass(frozen=True)
 class Place:
-    """This process among those of a run. `here`: how many share this machine's cores."""
+    """This process among those of a run. `here`: how many of them share this machine's cores."""
 
     rank: int = 0
     world: int = 1
@@ -75,7 +75,7 @@ class Place:
 
     @classmethod
     def of(cls, trainer: Trainer | None, device: torch.device | str | None) -> Place:
-        """In a trainer's run; without one, alone, with resident images on `device` (the CPU)."""
+        """The place in a trainer's run. Without a trainer: a single process on `device`."""
         if trainer is None:
             return cls(device=torch.device(device or CPU), on_gpu=torch.cuda.is_available())
         rank, world, root = trainer.global_rank, trainer.world_size, trainer.strategy.root_device
@@ -84,7 +84,7 @@ class Place:
 
 
 class Loaders:
-    """Makes the loaders of one data module. `workers` -1: the cores that this process has."""
+    """Makes the loaders of one data module. `workers` -1: all cores of this process."""
 
     def __init__(self, workers: int, process: str):
         self.workers, self.process = workers, process
@@ -101,11 +101,11 @@ class Loaders:
         epoch: int,
         place: Place,
     ) -> Any:
-        """`kind`: ffcv, resident (`images`: a `.beton`) or plain (`images`: a source's own)."""
+        """A loader. `kind`: ffcv or resident (`images`: a `.beton`), or plain (an ImageSet)."""
         share: Share = {"indices": indices, "epoch": epoch}
         share |= {"rank": place.rank, "world": place.world}
         workers = self.workers
-        if workers == -1:  # on a GPU a core is left to the thread that launches the step
+        if workers == -1:  # on a GPU one core is left for the thread that launches the step
             workers = max(1, cores() // place.here - place.on_gpu)
         if isinstance(images, ImageSet):
             from fastscale.data.plain_loader import PlainLoader
@@ -119,7 +119,7 @@ class Loaders:
 
             own = OwnLoader(images, framing, batch_size, workers=workers, **share)
             size = own.ring_bytes / (1 << 20)
-            say_once(f"training images are loaded by a process of their own, {size:.0f} MiB shared")
+            say_once(f"training images are loaded in a separate process, {size:.0f} MiB shared")
             self._own.add(own)
             return own
         from fastscale.data.ffcv_loader import GuardedLoader
@@ -134,7 +134,7 @@ class Loaders:
         workers: int,
         device: torch.device,
     ) -> Resident:
-        """The images of a split on the device: loaded once, for every epoch and validation."""
+        """The images of a split on the device, loaded once for every epoch and validation."""
         there = self._kept.get(path)
         if there is None or not there.serves(framing, device, indices):
             there = Resident(path, framing, device, indices=indices, workers=workers)
@@ -142,6 +142,6 @@ class Loaders:
         return there
 
     def close(self) -> None:
-        """Ends the loaders' own processes."""
+        """End the loader processes."""
         for loader in self._own:
             loader.close()

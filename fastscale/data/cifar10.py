@@ -1,4 +1,7 @@
-"""CIFAR-10 (Krizhevsky 2009): 50,000 + 10,000 RGB images of 32 x 32. The binary edition: no pickles to trust."""
+"""CIFAR-10 (Krizhevsky 2009): 50,000 + 10,000 RGB images of 32 x 32 pixels.
+
+The download is the binary edition, so no pickles have to be trusted.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from fastscale.errors import InputError
 ARCHIVE = "cifar-10-binary.tar.gz"
 PARTS = {"train": tuple(f"data_batch_{k}.bin" for k in range(1, 6)), "val": ("test_batch.bin",)}
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-# of the 50,000 training images' pixels, as published, times 255
+# of the pixels of the 50,000 training images: the published values times 255
 MEAN = (0.49139968 * 255, 0.48215841 * 255, 0.44653091 * 255)
 STD = (0.24703223 * 255, 0.24348513 * 255, 0.26158784 * 255)
 SIDE = 32
@@ -26,7 +29,7 @@ RECORD = 1 + 3 * SIDE * SIDE  # a label byte, then the red, green and blue plane
 
 
 class CifarSet(ImageSet):
-    """Records of the binary edition, read through memory maps."""
+    """Images of the binary edition, read through memory maps."""
 
     costly = False
 
@@ -40,7 +43,7 @@ class CifarSet(ImageSet):
         super().__init__(CLASSES, np.concatenate([m[:, 0] for m in self.maps]))
         if self.labels.max() >= len(CLASSES):
             raise InputError(
-                f"{folder}: label {self.labels.max()} in it; not CIFAR-10's binary edition"
+                f"{folder}: contains label {self.labels.max()}; not CIFAR-10's binary edition"
             )
 
     def __getstate__(self) -> dict[str, Any]:
@@ -69,18 +72,18 @@ class CifarSet(ImageSet):
 
 
 class CifarTree(FolderSource):
-    """A folder of the user's with train|val/<class>/*."""
+    """A user's folder with train|val/<class>/*."""
 
     mean, std, max_resolution = MEAN, STD, None
 
 
 class CifarArchive(ArchiveSource):
-    """An archive of either edition; the public download is one."""
+    """An archive of either edition, such as the public download."""
 
     mean, std, max_resolution = MEAN, STD, None
 
     def tree(self, splits: tuple[str, ...] = SPLITS) -> Path:
-        """The unpacked folder with train/ and val/, or with the binary edition's files."""
+        """The unpacked folder with train/ and val/, or with the files of the binary edition."""
         return tree_or_binary(self.base)
 
     @property
@@ -94,7 +97,7 @@ class CifarArchive(ArchiveSource):
 
 
 class CifarBinary(CifarTree):
-    """A folder of the user's with the binary edition's files."""
+    """A user's folder with the files of the binary edition."""
 
     def tree(self, splits: tuple[str, ...] = SPLITS) -> Path:
         return tree_or_binary(self.root)
@@ -113,7 +116,7 @@ class Cifar10(PublicArchive, CifarArchive):
 
     urls = (f"https://www.cs.toronto.edu/~kriz/{ARCHIVE}",)
     sha256 = "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
-    md5 = "c32a1d4ab5d03f1284b67883e8d87530"  # the one printed on the data set's page
+    md5 = "c32a1d4ab5d03f1284b67883e8d87530"  # printed on the data set's page
     folder = "images"
 
     def __init__(self, spec: str = "cifar10", data_dir: str | os.PathLike[str] | None = None):
@@ -125,18 +128,19 @@ def _is_binary(folder: Path) -> bool:
 
 
 def tree_or_binary(folder: Path) -> Path:
-    """Where in `folder` the images are, in either edition."""
+    """The folder at or below `folder` that holds the images, in either edition."""
     binary = sorted(folder.rglob(PARTS["val"][0]))
     found = binary[0].parent if binary else find_tree(folder)
     if found is None:
         raise InputError(
-            f"{folder}: holds neither CIFAR-10's binary edition (*.bin) nor train/<class>/* and val/<class>/*"
+            f"{folder}: contains neither CIFAR-10's binary edition (*.bin) "
+            "nor train/<class>/* and val/<class>/*"
         )
     return found
 
 
 def cifar10_at(path: Path, spec: str, data_dir: str | os.PathLike[str] | None) -> Source:
-    """CIFAR-10 from the user's folder or archive: the binary edition, or a tree train|val/<class>/*."""
+    """CIFAR-10 from a user's folder or archive: binary edition or train|val/<class>/*."""
     path = path.expanduser().absolute()
     if not path.exists():
         raise InputError(f"{path}: no such folder or archive")

@@ -1,7 +1,9 @@
-"""`framing.cut` as tensor operations, for a whole batch on its device: out = Wy image Wx^T, with two
-small matrices of weights for each image. As OpenCV's INTER_AREA, up to how that rounds: a pixel
-differs by one level at most, in 9 % of the pixels of noise (OpenCV's fixed point rounds down where
-it enlarges), and by none where nothing is resized."""
+"""`framing.cut` as tensor operations, for a whole batch on its device.
+
+out = Wy image Wx^T, with two small weight matrices for each image. The result is that of OpenCV's
+INTER_AREA up to rounding: pixels differ by at most one level, 9 % of them on noise images (OpenCV's
+fixed point rounds down when it enlarges), and none if nothing is resized.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,11 @@ from torch import Tensor
 
 @torch.no_grad()
 def cut_batch(pixels: Tensor, boxes: Tensor, flips: Tensor, side: int) -> Tensor:
-    """`framing.cut` for a batch on its device: (N, H, W, 3) uint8, boxes (N, 4) of top, left,
-    height, width and flips (N,) bool -> (N, side, side, 3) uint8. At most one level from `cut`."""
+    """`framing.cut` for a batch on its device, within one level of `cut`.
+
+    `pixels` (N, H, W, 3) uint8, `boxes` (N, 4) of top, left, height, width, `flips` (N,) bool.
+    Returns (N, side, side, 3) uint8.
+    """
     top, left, height, width = boxes[:, :, None].unbind(1)
     grows = (height < side) | (width < side)
     rows = weights(top, height, side, pixels.shape[1], grows)
@@ -27,19 +32,20 @@ def cut_batch(pixels: Tensor, boxes: Tensor, flips: Tensor, side: int) -> Tensor
 
 
 def weights(start: Tensor, size: Tensor, side: int, length: int, grows: Tensor) -> Tensor:
-    """(N, side, length) float32: how much of each of `length` pixels is in each of `side` output
-    pixels, along one axis of a crop of `size` pixels from `start`; `grows`: an axis of the crop is
-    enlarged. All three (N, 1).
+    """(N, side, length) float32: the weight of each of `length` pixels in each output pixel.
 
-    As cv2.resize with INTER_AREA: the share of a pixel that the output pixel covers, where both
-    axes shrink; else between two pixels, which is the same where this axis grows, but for OpenCV's
-    rounding: where an edge meets a pixel's, it may take the pixel before. So that is in float64.
+    Along one axis of a crop of `size` pixels from `start`. `grows`: either axis of the crop is
+    enlarged. All three are (N, 1).
+
+    As cv2.resize with INTER_AREA. If both axes shrink, a weight is the share of the pixel that the
+    output pixel covers. Otherwise OpenCV blends two neighbouring pixels. The edges are computed in
+    float64: where an output edge meets a pixel's edge, rounding may select the pixel before it.
     """
-    # a division each: `side / size` is a product with 1 / size in torch, rounded otherwise
+    # elementwise: torch computes `side / size` as side * (1 / size), which rounds otherwise
     growth = torch.full_like(size, side, dtype=torch.float64) / size
     pixel = torch.arange(length, device=start.device) - start  # (N, length), from the crop's edge
     edges = torch.arange(side + 1, device=start.device) * growth.reciprocal()  # (N, side + 1)
-    before = (edges.float()[:, :, None] - pixel[:, None]).clamp_(0, 1)  # of a pixel, before an edge
+    before = (edges.float()[:, :, None] - pixel[:, None]).clamp_(0, 1)  # share before an edge
     shares = (before[:, 1:] - before[:, :-1]) * growth.float()[:, :, None]
     first = edges[:, :-1].floor()
     second = torch.arange(1, side + 1, device=start.device) - (first + 1) * growth

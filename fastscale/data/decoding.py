@@ -1,6 +1,8 @@
-"""The images of a batch, made by threads: compiled ones (native/), or Python's around OpenCV and numba where nothing can be compiled.
+"""Threads that decode, crop and augment the images of a batch.
 
-Both give the same pixels. A batch is started, others may be started behind it, and then it is waited for. Nothing here imports torch.
+They are compiled (native/), or Python threads around OpenCV and numba if nothing can be compiled.
+Both give the same pixels. Several batches can be started before the first is waited for. Nothing
+here imports torch.
 """
 
 from __future__ import annotations
@@ -20,12 +22,16 @@ from fastscale.data.beton import JPG
 from fastscale.data.framing import Framing, cut
 from fastscale.data.native import build, pool
 
-JPEG_SHRINK = 8  # how far the decoder itself may shrink a picture, where that is allowed
+JPEG_SHRINK = 8  # by how much the JPEG decoder may shrink an image, if allowed
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """A batch to be made: `rows` (N,) are its images' rows of metadata, `file` the whole `.beton` as bytes, `sizes` (N,) bytes stored."""
+    """A batch to make.
+
+    `rows` (N,): metadata of its images. `sizes` (N,): their stored bytes. `file`: the whole
+    `.beton` as bytes.
+    """
 
     framing: Framing
     epoch: int
@@ -35,26 +41,26 @@ class Wanted:
     file: np.ndarray
 
     def boxes(self) -> tuple[np.ndarray, np.ndarray]:
-        """As Framing.boxes."""
+        """The boxes and flips of `Framing.boxes`."""
         heights, widths = (self.rows[side].astype(np.int64) for side in ("height", "width"))
         return self.framing.boxes(self.epoch, self.indices, heights, widths)
 
 
 def damaged(index: int) -> ValueError:
-    """The error of a JPEG file that can't be decoded whole."""
+    """The error for a JPEG file that cannot be decoded completely."""
     return ValueError(f"image {index}: its JPEG data is damaged")
 
 
 class CompiledThreads:
-    """`workers` threads of C++."""
+    """A pool of `workers` C++ threads."""
 
-    ids: tuple[int, ...] = ()  # none that a fork would have to wait for
+    ids: tuple[int, ...] = ()  # no threads that must be gone before a fork
 
     def __init__(self, workers: int):
         self.pool = pool.Pool(workers)
 
     def start(self, wanted: Wanted, out: np.ndarray) -> Any:
-        """Starts on a batch; `out` (N, R, R, 3) uint8 is full when `finish` has returned."""
+        """Start a batch; `out` (N, R, R, 3) uint8 is filled once `finish` returns."""
         framing, rows = wanted.framing, wanted.rows
         images = np.zeros(len(rows), dtype=pool.IMAGE)
         images["data"] = rows["data_ptr"] + np.uint64(wanted.file.ctypes.data)
@@ -68,7 +74,7 @@ class CompiledThreads:
         return self.pool.submit(images, ops, out, most), wanted
 
     def finish(self, ticket: Any) -> None:
-        """Waits for a batch; ValueError names an image that is damaged."""
+        """Wait for a batch. ValueError names a damaged image."""
         batch, wanted = ticket
         if (first := self.pool.wait(batch)) >= 0:
             raise damaged(wanted.indices[first])
@@ -79,11 +85,11 @@ class CompiledThreads:
 
 
 class PythonThreads:
-    """`workers` threads of Python; each is one step of the interpreter after another, between calls that leave its lock alone."""
+    """A pool of `workers` Python threads. The calls they make release the GIL."""
 
     def __init__(self, workers: int):
         self.workers = workers
-        self.ids: list[int] = []  # the system's numbers of the threads
+        self.ids: list[int] = []  # native thread ids
         self.pool = ThreadPoolExecutor(workers, initializer=self._note)
 
     def _note(self) -> None:
@@ -92,7 +98,7 @@ class PythonThreads:
     def start(self, wanted: Wanted, out: np.ndarray) -> list[Future]:
         """As CompiledThreads."""
         job, count = _PythonBatch(wanted, out), len(out)
-        step = max(1, count // (4 * self.workers))  # parts of unequal cost: more than threads
+        step = max(1, count // (4 * self.workers))  # parts differ in cost: make more than threads
         return [self.pool.submit(job, k, min(k + step, count)) for k in range(0, count, step)]
 
     def finish(self, ticket: list[Future]) -> None:
@@ -106,7 +112,7 @@ class PythonThreads:
 
 
 class _PythonBatch:
-    """Called for parts of a batch from several threads."""
+    """One batch; threads call it for its parts."""
 
     def __init__(self, wanted: Wanted, out: np.ndarray):
         from fastscale.data.augment import fast
@@ -145,10 +151,11 @@ Cut = Callable[[np.ndarray, np.ndarray, np.ndarray], Callable[[], np.ndarray]]
 
 @contextmanager
 def cutting(pixels: np.ndarray, side: int) -> Iterator[Cut]:
-    """Crops of decoded images `pixels` (N, H, W, 3) uint8, behind which a byte must be readable.
+    """Crops decoded images `pixels` (N, H, W, 3) uint8. One byte behind them must be readable.
 
-    Gives a function of places (n,), boxes (n, 4) of top, left, height, width, and flips (n,) bool:
-    it starts on them, and what it returns gives (n, side, side, 3) uint8 as `framing.cut` makes it.
+    Yields a function of indices (n,), boxes (n, 4) of top, left, height, width, and flips (n,)
+    bool. It starts the crops and returns a function that waits for them and returns
+    (n, side, side, 3) uint8, as `framing.cut` makes it.
     """
     if pool.library() is None:
         yield lambda *drawn: partial(_cut, pixels, side, *drawn)
@@ -178,7 +185,7 @@ def cutting(pixels: np.ndarray, side: int) -> Iterator[Cut]:
 def _cut(
     pixels: np.ndarray, side: int, place: np.ndarray, boxes: np.ndarray, flips: np.ndarray
 ) -> np.ndarray:
-    """The same by OpenCV."""
+    """The same crops through OpenCV."""
     out = np.empty((len(place), side, side, 3), dtype=np.uint8)
     drawn = place.tolist(), boxes.tolist(), flips.tolist()
     for k, box, flipped, image in zip(*drawn, out, strict=True):
@@ -189,8 +196,8 @@ def _cut(
 @cache
 def _say_why() -> None:
     print(
-        f"the loader's compiled part is not there ({build.load()[1] or 'of another version'}): "
-        "Python decodes instead, the same batches, but slower",
+        f"the compiled loader is not available ({build.load()[1] or 'of another version'}): "
+        "Python decodes the same batches, but slower",
         file=sys.stderr,
         flush=True,
     )

@@ -1,5 +1,8 @@
-"""Public files over HTTP: nothing without a known hash, resumed where an earlier try ended, mirrors
-in order, within limits of time; nothing at all where FASTSCALE_OFFLINE is set."""
+"""Downloads of public files over HTTP.
+
+Every file has a known hash. Interrupted downloads resume, mirrors are tried in order, and slow or
+silent servers are abandoned. With FASTSCALE_OFFLINE set, nothing is downloaded.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +28,12 @@ from fastscale.data.progress import Progress
 from fastscale.errors import InputError
 
 TIMEOUT = 30  # seconds without a byte
-TRIES = 3  # connections to one mirror; each goes on where the last one ended
+TRIES = 3  # connections to one mirror; each resumes where the last one ended
 BACK_OFF = (1.0, 4.0)  # seconds before the second and third try
-BUSY = (408, 425, 429, 500, 502, 503, 504)  # answers that another try may mend
-FLOOR, FLOOR_TIME = 1 << 16, 60.0  # a server that sends fewer bytes in so many seconds is given up
+BUSY = (408, 425, 429, 500, 502, 503, 504)  # status codes worth another try
+FLOOR, FLOOR_TIME = 1 << 16, 60.0  # a server is abandoned if fewer bytes come in so many seconds
 BLOCK = 1 << 18
-# nobody is there: the next address is asked at once
+# no server answers: try the next mirror at once
 NOBODY = (FileNotFoundError, ConnectionRefusedError, socket.gaierror, TimeoutError)
 
 
@@ -43,15 +46,15 @@ def file_hash(path: Path, kind: str = "sha256") -> str:
 
 
 class TooLong(Exception):
-    """More came than the file has bytes."""
+    """The server sent more bytes than the file has."""
 
 
 class TooSlow(Exception):
-    """Fewer than FLOOR bytes came in FLOOR_TIME seconds."""
+    """The server sent fewer than FLOOR bytes in FLOOR_TIME seconds."""
 
 
 def _request(url: str, have: int) -> urllib.request.Request:
-    """With `user:password@` in an address as a header, for urllib would take it for a port."""
+    """`user:password@` of a url becomes a header: urllib would read it as a port."""
     parts = urlsplit(url)
     login, _, host = parts.netloc.rpartition("@")
     headers = {"User-Agent": "fastscale", **({"Range": f"bytes={have}-"} if have else {})}
@@ -66,7 +69,7 @@ def _request(url: str, have: int) -> urllib.request.Request:
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """As urllib follows them, but a password stays with the server that it was given for."""
+    """Follows redirects as urllib does, but sends a password only to the original server."""
 
     def redirect_request(self, req: Any, *reply: Any) -> Any:
         following = super().redirect_request(req, *reply)
@@ -76,13 +79,15 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
 
 def _length(header: str | None) -> int | None:
-    """Content-Length as a number; None where it is none."""
+    """Content-Length as a number, or None."""
     return int(header) if header and re.fullmatch(r"\d{1,18}", header.strip()) else None
 
 
 def _answer(request: urllib.request.Request) -> Any:
-    """The reply, its headers read; TimeoutError where these do not come in time: each of their
-    bytes could take up to TIMEOUT."""
+    """The reply with its headers. TimeoutError if they take too long altogether.
+
+    urllib's timeout alone would allow TIMEOUT seconds for each of their bytes.
+    """
     done: queue.Queue[Any] = queue.Queue()
     opener = urllib.request.build_opener(_Redirects)
 
@@ -103,17 +108,17 @@ def _answer(request: urllib.request.Request) -> Any:
 
 
 def _read(reply: Any) -> bytes:
-    """What has come, up to a block: a time-out later loses none of it."""
+    """The bytes received so far, at most a block, so that a later timeout loses none of them."""
     try:
         return reply.read1(BLOCK)
     except (http.client.HTTPException, ConnectionError, TimeoutError):
         raise
-    except (OSError, ValueError) as error:  # of the connection, not of the disk
+    except (OSError, ValueError) as error:  # from the connection, not from the disk
         raise ConnectionError(str(error) or type(error).__name__) from error
 
 
 def _get(url: str, part: Path, say: Say, size: int | None = None) -> None:
-    """Append to `part` what is missing of it; from the start where the server can't resume."""
+    """Append the missing bytes to `part`, or start over if the server cannot resume."""
     have = part.stat().st_size if part.exists() else 0
     try:
         reply = _answer(_request(url, have))
@@ -154,15 +159,14 @@ def download(
     say: Say = print,
     unhashed: bool = False,
 ) -> Path:
-    """`path` holding exactly the file with these hashes: kept if it is there, else fetched from the
-    first url that gives it.
+    """Download a file from the first url that serves it, or keep `path` if its hashes match.
 
-    `sha256`: all of it, or the first digits where no more is published. `unhashed`: for a file whose
-    hash nobody published; the first download is believed, and it is for the caller to keep its hash.
-    An interrupted download (`path`.part) is resumed. A file with a wrong hash is deleted, and so is
-    one that turns out longer than `size` bytes, where that is known: no server fills the disk.
-    A server that is busy (503 and the like) or breaks off is tried again, TRIES times in all.
-    InputError when no url served the right one, or FASTSCALE_OFFLINE forbids to ask.
+    `sha256`: the hash, or its first digits if no more are published. `unhashed`: the file has no
+    published hash; the first download is trusted and the caller keeps its hash. Interrupted
+    downloads resume from `path`.part. A file with a wrong hash or more than `size` bytes is
+    deleted, so no server can fill the disk. A server that is busy (503, for example) or breaks off
+    is tried up to TRIES times. InputError if no url served the right file, or if FASTSCALE_OFFLINE
+    is set.
     """
     wanted = {k: v for k, v in (("sha256", sha256), ("md5", md5)) if v}
     if not wanted and not unhashed:
@@ -178,7 +182,7 @@ def download(
     path.parent.mkdir(parents=True, exist_ok=True)
     part, problems = path.with_name(path.name + ".part"), []
     if part.is_symlink():
-        part.unlink()  # what it points to is not ours
+        part.unlink()  # the link only: what it points to is not ours
     for url in urls:
         problem = _from(url, part, wanted, size, say)
         if problem is None:
@@ -192,7 +196,7 @@ def download(
 
 
 def _from(url: str, part: Path, wanted: dict[str, str], size: int | None, say: Say) -> str | None:
-    """Fetches `part` from one address; None, or what went wrong, in words."""
+    """Fetch `part` from one url. Returns None, or what went wrong."""
     problem = ""
     for number in range(TRIES):
         resumed = part.exists() and part.stat().st_size > 0
@@ -203,7 +207,7 @@ def _from(url: str, part: Path, wanted: dict[str, str], size: int | None, say: S
             _get(url, part, say, size)
             problem = _wrong(part, wanted)
         except InputError:
-            raise  # no plain file in its place
+            raise  # something other than a plain file is at `part`
         except TooSlow:
             return f"fewer than {FLOOR:,} bytes came in {FLOOR_TIME:.0f} s"
         except TooLong:
@@ -223,14 +227,14 @@ def _from(url: str, part: Path, wanted: dict[str, str], size: int | None, say: S
             continue
         except OSError as e:
             raise InputError(f"cannot write {part}: {e.strerror or e}") from e
-        except ValueError as e:  # an address, header or status line that can't be read
+        except ValueError as e:  # an invalid url, header or status line
             return _words(e)
         if not problem:
             return None
         part.unlink(missing_ok=True)
         if not resumed:
             return problem
-        problem = ""  # the old part may have been at fault: at once, from the start
+        problem = ""  # the old part may have been wrong: start over at once
     return problem or "wrong file, deleted"
 
 
@@ -238,7 +242,7 @@ def _wrong(part: Path, wanted: dict[str, str]) -> str:
     for kind, value in wanted.items():
         got = file_hash(part, kind) if part.exists() else "of nothing"
         if not got.startswith(value):
-            return f"wrong file, deleted ({kind} is {got}, wanted {value})"
+            return f"wrong file, deleted ({kind} is {got}, expected {value})"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""One source image to the bytes that a `.beton` stores, and many of them in parallel processes, in order."""
+"""Encodes source images as a `.beton` stores them, in parallel processes and in order."""
 
 from __future__ import annotations
 
@@ -30,21 +30,22 @@ from fastscale.data.workers import (
 )
 from fastscale.errors import InputError
 
-SMALL = 64  # images with no longer side are stored raw: JPEG would spoil them and save little
+SMALL = 64  # images up to this side are stored raw: JPEG would spoil them and save little
 CHUNK = 32
 JPEG_START = b"\xff\xd8\xff"
-MEAN_DIFFERENCE = 3.0  # grey levels between two JPEG decoders; a wrong colour space is dozens
-UNKNOWN_PAGE = 1 << 23  # FFCV's own default: a raw image of 1672 x 1672, or any usual JPEG
+MEAN_DIFFERENCE = 3.0  # grey levels between two JPEG decoders; a wrong colour space gives dozens
+UNKNOWN_PAGE = 1 << 23  # FFCV's default: room for a raw image of 1672 x 1672, or any usual JPEG
 
-NOT_THE_IMAGE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # the machine's limits
-QUALITY = 90  # of JPEGs that are made where none was asked for
+NOT_THE_IMAGE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # limits of the machine
+QUALITY = 90  # default JPEG quality
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How images are stored: longer side at most `max_resolution`, JPEG of this quality, a share of them raw.
+    """How images are stored: maximum longer side, JPEG quality, share stored as raw pixels.
 
-    `jpeg_quality` None: a JPEG file that is small enough is kept byte by byte; what has to be encoded gets quality 90.
+    `jpeg_quality` None: JPEG files that are small enough are kept byte for byte; images that must
+    be encoded get quality 90.
     """
 
     max_resolution: int | None
@@ -53,21 +54,23 @@ class Settings:
 
     def __post_init__(self) -> None:
         if self.max_resolution is not None and not 1 <= self.max_resolution <= MAX_SIDE:
-            raise InputError(f"max_resolution {self.max_resolution}: wanted 1 to {MAX_SIDE} pixels")
+            raise InputError(
+                f"max_resolution {self.max_resolution}: must be 1 to {MAX_SIDE} pixels"
+            )
         if self.jpeg_quality is not None and not 1 <= self.jpeg_quality <= 100:
-            raise InputError(f"jpeg_quality {self.jpeg_quality}: wanted 1 to 100")
+            raise InputError(f"jpeg_quality {self.jpeg_quality}: must be 1 to 100")
         if not 0 <= self.raw_share <= 1:
-            raise InputError(f"raw_share {self.raw_share}: wanted 0 to 1")
+            raise InputError(f"raw_share {self.raw_share}: must be 0 to 1")
 
     @property
     def page(self) -> int:
-        """Bytes of the file's pages: room for the largest image, as far as it is known."""
+        """Bytes of a page of the file: room for the largest image, if its size is known."""
         return page_size(3 * self.max_resolution**2 + 4096) if self.max_resolution else UNKNOWN_PAGE
 
 
 @dataclass(frozen=True)
 class Stored:
-    """Image `index` as it goes into the file; `problem` is set, and nothing else, when it is broken."""
+    """Image `index` as stored. For a broken image, only `problem` is set."""
 
     index: int
     data: bytes = b""
@@ -97,7 +100,8 @@ def encode(images: ImageSet, index: int, settings: Settings) -> Stored:
             pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
         if max(height, width) > MAX_SIDE:
             raise ValueError(
-                f"{width} x {height} pixels: a side above {MAX_SIDE} can't be stored; set max_resolution"
+                f"{width} x {height} pixels: sides above {MAX_SIDE} cannot be stored; "
+                "set max_resolution"
             )
         raw = (
             max(height, width) <= SMALL
@@ -105,21 +109,21 @@ def encode(images: ImageSet, index: int, settings: Settings) -> Stored:
         )
         if raw:
             data = np.ascontiguousarray(pixels).tobytes()
-        elif settings.jpeg_quality is None and not shrunk and reads_alike(source, pixels):
+        elif settings.jpeg_quality is None and not shrunk and decodes_alike(source, pixels):
             data = source
         else:
             quality = [cv2.IMWRITE_JPEG_QUALITY, settings.jpeg_quality or QUALITY]
             done, jpg = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), quality)
             if not done:
-                raise ValueError("can't be stored as JPEG")
+                raise ValueError("cannot be stored as JPEG")
             data = jpg.tobytes()
         if len(data) > settings.page:
             raise ValueError(
-                f"needs {len(data)} bytes, {settings.page} is the most; set max_resolution"
+                f"needs {len(data)} bytes, more than {settings.page}; set max_resolution"
             )
-    except Exception as e:  # whatever a damaged file makes a decoder raise
+    except Exception as e:  # decoders raise almost anything on damaged files
         if isinstance(e, MemoryError) or getattr(e, "errno", None) in NOT_THE_IMAGE:
-            raise  # nothing is said about the image: it must not be left out as broken
+            raise  # not the image's fault: it must not be skipped as broken
         return Stored(index, problem=" ".join(f"{e or type(e).__name__}".split()))
     how = "raw" if raw else "kept" if data is source else "encoded"
     digest = hashlib.sha256(source).hexdigest()
@@ -128,7 +132,7 @@ def encode(images: ImageSet, index: int, settings: Settings) -> Stored:
 
 @cache
 def _turbojpeg() -> Callable[..., int] | None:
-    """FFCV's decoder, which will read what is stored; None where FFCV is not installed."""
+    """FFCV's decoder, which will read the stored file; None if FFCV is not installed."""
     if importlib.util.find_spec("ffcv") is None:
         return None
     from fastscale.data.ffcv_decoder import decode_jpeg
@@ -136,11 +140,11 @@ def _turbojpeg() -> Callable[..., int] | None:
     return decode_jpeg
 
 
-def reads_alike(source: bytes, pixels: np.ndarray) -> bool:
-    """Whether `source` is a JPEG file of which FFCV's decoder makes the same picture, without a warning, as PIL made (`pixels`).
+def decodes_alike(source: bytes, pixels: np.ndarray) -> bool:
+    """Whether FFCV's decoder makes the same image of a JPEG file as PIL did (`pixels`).
 
-    Not so: other formats under a JPEG's name, CMYK, files with bytes too many or too few, which PIL
-    forgives, and pictures that EXIF turns, which FFCV's decoder leaves as they lie.
+    False for other formats under a JPEG's name, CMYK, files with missing or extra bytes (which PIL
+    forgives), and images with an EXIF rotation (which FFCV's decoder ignores).
     """
     decode = _turbojpeg()
     if decode is None or not source.startswith(JPEG_START) or not upright(source):
@@ -152,7 +156,7 @@ def reads_alike(source: bytes, pixels: np.ndarray) -> bool:
     return float(np.abs(out.astype(np.int16) - pixels).mean()) <= MEAN_DIFFERENCE
 
 
-_JOB: list[Any] = []  # of a worker process: the images and settings
+_JOB: list[Any] = []  # in a worker process: the images and settings
 
 
 def _start_worker(images: ImageSet, settings: Settings, parent: int) -> None:
@@ -161,7 +165,7 @@ def _start_worker(images: ImageSet, settings: Settings, parent: int) -> None:
     import cv2
 
     _JOB[:] = [images, settings]
-    cv2.setNumThreads(1)  # one process a core; and OpenCV's threads do not survive a fork
+    cv2.setNumThreads(1)  # one process per core; OpenCV's threads do not survive a fork
     leave_signals_to_parent()
 
 
@@ -178,9 +182,9 @@ def _encode_here(images: ImageSet, settings: Settings) -> Iterator[Stored]:
 
 
 def encode_all(images: ImageSet, settings: Settings, workers: int) -> Iterator[Stored]:
-    """Every image of the set, in order. `workers` 0: in this process.
+    """Encode every image of the set, in order. `workers` 0: in this process.
 
-    InputError when a worker process dies, or memory or open files do not suffice for them.
+    InputError if a worker process dies, or if memory or open files run out.
     """
     if workers <= 0:
         yield from _encode_here(images, settings)
@@ -214,14 +218,14 @@ def _encode_there(images: ImageSet, settings: Settings, workers: int) -> Iterato
         while True:
             for start in starts:
                 running.append(pool.submit(_encode_chunk, start, min(start + CHUNK, len(images))))
-                if len(running) >= 4 * workers:  # enough ahead; more would only fill the memory
+                if len(running) >= 4 * workers:  # more would only fill the memory
                     break
             if not running:
                 done = True
                 return
             yield from running.popleft().result()
     finally:
-        if not done:  # Ctrl-C, TERM, an error: nobody waits for what is being encoded
+        if not done:  # after Ctrl-C, TERM or an error nobody needs the results
             for worker in list((pool._processes or {}).values()):
                 worker.kill()
         pool.shutdown(wait=True, cancel_futures=True)

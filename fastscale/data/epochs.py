@@ -1,4 +1,4 @@
-"""What all loaders have in common: a process's share of each epoch, cut into batches."""
+"""The base of all loaders: a process's share of each epoch, split into batches."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from fastscale.data.framing import Framing, batch_count, batches
 
 
 class Share(TypedDict, total=False):
-    """`indices`: the images to use, default all; `epoch`: the first that is shown; this process is
-    `rank` of `world`, and `framing.order` says what it gets of an epoch."""
+    """Which images a loader uses.
+
+    `indices`: the images (default: all). `epoch`: the first epoch. This process is `rank` of
+    `world`; `Framing.order` defines its share.
+    """
 
     indices: np.ndarray | None
     epoch: int
@@ -20,11 +23,11 @@ class Share(TypedDict, total=False):
 
 
 class Epochs:
-    """The batches of a loader over `images` images, epoch after epoch; `len` is their number in one.
+    """The batches of a loader over `images` images; `len` is their number in an epoch.
 
-    `next_epoch` is the epoch that the next loop shows, `first_batch` the batch it starts with: set
-    them to resume a run. `framing` may be replaced between epochs.
-    InputError where a process would get no batch.
+    `next_epoch` is the epoch of the next loop and `first_batch` its first batch; set both to
+    resume a run. `framing` may be replaced between epochs. InputError if a process would get no
+    batch.
     """
 
     def __init__(
@@ -48,7 +51,7 @@ class Epochs:
         return batch_count(self.count, self.batch_size, drop_last=self.framing.train)
 
     def take_epoch(self) -> tuple[int, list[np.ndarray]]:
-        """The next epoch and its batches of images, from `first_batch` on."""
+        """The next epoch and its batches of indices, from `first_batch` on."""
         epoch, first = self.next_epoch, self.first_batch
         self.next_epoch, self.first_batch = epoch + 1, 0
         order = self.framing.order(self.indices, epoch, self.rank, self.world)

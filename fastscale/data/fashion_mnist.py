@@ -1,8 +1,9 @@
-"""Fashion-MNIST (Xiao, Rasul, Vollgraf 2017): 60,000 + 10,000 grey images of 28 x 28; the default set.
+"""Fashion-MNIST (Xiao, Rasul, Vollgraf 2017): 60,000 + 10,000 grey images of 28 x 28 pixels.
 
-From its public addresses, or, where these can't be reached, from Debian's package by apt. Either way
-the uncompressed content has the hashes below. They belong to the authors' files: with name and time
-put back into their gzip headers, Debian's have the md5 sums that the authors published.
+The default data set. It comes from its public urls or, if these cannot be reached, from Debian's
+package through apt. The hashes below, of the uncompressed content, hold for both. They are those of
+the authors' files: with name and time restored in their gzip headers, Debian's files have the md5
+sums that the authors published.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from fastscale.data.source_kinds import Source
 from fastscale.errors import InputError
 
 SCRIPT = Path(__file__).with_suffix(".sh")
-INSTALLED = Path("/usr/share/datasets/fashion-mnist")  # by Debian's package
+INSTALLED = Path("/usr/share/datasets/fashion-mnist")  # where Debian's package installs it
 MIRRORS = (
     "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
     "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
@@ -61,14 +62,12 @@ CLASSES = (
     "bag",
     "ankle-boot",
 )
-MEAN, STD = (
-    72.94035223214286,
-    90.02118235130519,
-)  # of the 60,000 training images' pixels (tests compute them again)
+# of the pixels of the 60,000 training images; tests recompute them
+MEAN, STD = 72.94035223214286, 90.02118235130519
 
 
 class IdxSet(ImageSet):
-    """Grey images in an uncompressed IDX file (magic 2051, N, H, W, then bytes), read through a memory map."""
+    """Grey images in an uncompressed IDX file (magic 2051, N, H, W, bytes), memory-mapped."""
 
     costly = False
 
@@ -124,7 +123,7 @@ class FashionMnist(Source):
         start = {"train": "train", "val": "t10k"}[name]
         if not self.files.is_dir():
             raise InputError(
-                f"Fashion-MNIST is not in {self.files} yet; fetch it with: {self.command}"
+                f"Fashion-MNIST is not in {self.files} yet; download it with: {self.command}"
             )
         return IdxSet(
             self.files / f"{start}-images-idx3-ubyte", self.files / f"{start}-labels-idx1-ubyte"
@@ -140,11 +139,11 @@ class FashionMnist(Source):
                 ]
                 if not wrong:
                     return
-                progress(f"{self.files / wrong[0]} is damaged: fetching again")
+                progress(f"{self.files / wrong[0]} is damaged: downloading again")
                 shutil.rmtree(self.files)
             scratch = Path(tempfile.mkdtemp(prefix="fetch-", suffix=".part", dir=self.home))
             try:
-                for old in self.home.glob("fetch-*.part"):  # of killed runs: we hold the lock
+                for old in self.home.glob("fetch-*.part"):  # left by killed runs: we hold the lock
                     if old != scratch:
                         shutil.rmtree(old, ignore_errors=True)
                 found = INSTALLED if INSTALLED.is_dir() else self._fetched(scratch, progress)
@@ -158,7 +157,7 @@ class FashionMnist(Source):
                     fetched.unlink()
             except OSError as e:
                 raise InputError(
-                    f"cannot keep Fashion-MNIST in {self.home}: {e.strerror or e}"
+                    f"cannot store Fashion-MNIST in {self.home}: {e.strerror or e}"
                 ) from e
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)
@@ -178,21 +177,21 @@ class FashionMnist(Source):
 
 
 def verified(gz: Path, name: str) -> bytes:
-    """The uncompressed content of a .gz file, if it is the right one."""
+    """The uncompressed content of a .gz file. InputError unless its hash is right."""
     try:
         data = gzip.decompress(gz.read_bytes())
     except (OSError, EOFError, zlib.error) as e:
         raise InputError(f"{gz}: damaged ({e})") from e
     if (got := hashlib.sha256(data).hexdigest()) != FILES[name][0]:
-        raise InputError(f"{gz}: content has sha256 {got}, wanted {FILES[name][0]}")
+        raise InputError(f"{gz}: content has sha256 {got}, expected {FILES[name][0]}")
     return data
 
 
 def debian_package(scratch: Path, say: Say) -> Path | None:
-    """The package's files, unpacked below `scratch`; None where apt is not there or can't."""
+    """The files of Debian's package, unpacked below `scratch`; None if apt is missing or fails."""
     if offline() or not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
         return None
-    say("fetching Fashion-MNIST: Debian's package of it, 31 MB")
+    say("downloading Debian's package of Fashion-MNIST, 31 MB")
     options: dict[str, Any] = {"stdin": subprocess.DEVNULL, "capture_output": True, "timeout": 1200}
     try:
         subprocess.run(["/bin/sh", SCRIPT], cwd=scratch, check=True, **options)

@@ -1,12 +1,18 @@
-"""FFCV's loader, made safe. Its file format, reader, batch thread and JPEG decoder are used as they are; what is replaced, and why:
+"""FFCV's loader, made safe.
 
-- an error in its thread makes FFCV's loop wait for ever: here the loop raises it, and every thread ends with the loop, also on `break`;
-- it ignores the JPEG decoder's error code (a damaged image shows the one before it): here that is an error;
-- it draws crops from the random state of numba's threads: here they are a function of seed, epoch and image, as in the plain loader;
-- it compiles every loader anew (seconds in each process), and its import compiles too: here a batch is one call of a library that is
-  compiled once on a machine (decoding.py);
-- it hands out views of five buffers that it overwrites: here a batch's memory is its own as long as it is held (pinned on a GPU machine);
-- it sets torch's thread count to its own: here that is put back.
+FFCV's file format, reader, batch thread and JPEG decoder are used unchanged. What is replaced:
+
+- An error in FFCV's thread hangs the loop. Here the loop raises it, and every thread ends with the
+  loop, also on `break`.
+- FFCV ignores the JPEG decoder's error code, and a damaged image shows the one before it. Here that
+  is an error.
+- FFCV draws crops from the random state of numba's threads. Here they are a function of seed, epoch
+  and image, as in the plain loader.
+- FFCV compiles every loader again, which takes seconds in each process, and compiles on import.
+  Here a batch is one call to a library compiled once per machine (decoding.py).
+- FFCV returns views of five buffers that it overwrites. Here a batch keeps its memory as long as it
+  is held (pinned on a GPU machine).
+- FFCV changes torch's thread count. Here it is restored.
 """
 
 from __future__ import annotations
@@ -48,7 +54,10 @@ _construction = threading.Lock()
 
 
 class Storage(OSCacheManager):
-    """The file, memory-mapped. FFCV's own also builds sets of pages that only its other caches use: 3 s and 700 MB for ImageNet."""
+    """The file, memory-mapped.
+
+    FFCV's version also builds sets of pages for its other caches: 3 s and 700 MB for ImageNet.
+    """
 
     def __init__(self, reader: Any):
         self.reader, self.context = reader, OSCacheContext(self)
@@ -58,7 +67,7 @@ class Storage(OSCacheManager):
 
 @contextmanager
 def _only_what_is_needed() -> Iterator[None]:
-    """While FFCV builds a loader: its compiler stays off, it does not touch numba's and torch's threads, and it uses our Storage."""
+    """FFCV builds a loader without its compiler, with our Storage, and leaves all threads alone."""
     module = sys.modules["ffcv.loader.loader"]
     with _construction:
         kept = Compiler.is_enabled, Compiler.set_num_threads
@@ -76,15 +85,16 @@ SMALL = 64 * 64 * 3  # bytes; such images are too quick to decode for a second t
 
 
 class Decode(SimpleRGBImageDecoder):
-    """Stored images to one (N, 3, R, R) uint8 tensor, channels_last. `framing` may be replaced between epochs.
+    """Stored images to an (N, 3, R, R) uint8 tensor, channels_last.
 
-    It starts a batch; GuardedIterator waits for it. With a `memory` of the caller's: that array, (N, R, R, 3).
+    It starts a batch; GuardedIterator waits for it. With `memory`, which makes the array of a
+    batch, the result is that array, (N, R, R, 3). `framing` may be replaced between epochs.
     """
 
     def __init__(self, framing: Framing, memory: Memory | None = None):
         super().__init__()
         self.framing = framing
-        # .epoch, .threads, .ticket of the iterator whose thread this is
+        # .epoch, .threads, .ticket, set by the thread of each iterator
         self.local = threading.local()
         self.memory = memory
         self.recycled = Recycled()
@@ -121,7 +131,7 @@ class Decode(SimpleRGBImageDecoder):
 
 
 class Label(IntDecoder):
-    """(N,) int64 labels in memory of their own; a tensor, or an array."""
+    """(N,) int64 labels as a new tensor or array."""
 
     def __init__(self, tensor: bool = True):
         super().__init__()
@@ -139,11 +149,11 @@ class Label(IntDecoder):
 
 
 class GuardedIterator(EpochIterator):
-    """One pass over the batches: passes an error of its thread on, and leaves no thread behind when closed."""
+    """One pass over the batches. Raises the errors of its thread; `close` leaves no thread."""
 
     def __init__(self, loader: GuardedLoader, order: np.ndarray, epoch: int):
         self.epoch = epoch
-        self.threads: list[int] = []  # the system's numbers of ours
+        self.threads: list[int] = []  # native ids of our threads
         self.error: BaseException | None = None
         self.device = torch.cuda.current_device() if torch.cuda.is_available() else None
         super().__init__(loader, order)
@@ -152,9 +162,8 @@ class GuardedIterator(EpochIterator):
         local, behind = self.loader.decode.local, None
         self.threads.append(threading.get_native_id())
         try:
-            if (
-                self.device is not None
-            ):  # a new thread starts on the first GPU, which may be another process's
+            if self.device is not None:
+                # a new thread starts on the first GPU, which another process may use
                 torch.cuda.set_device(self.device)
             local.epoch, local.threads = self.epoch, threads(self.loader.workers)
             try:
@@ -165,7 +174,7 @@ class GuardedIterator(EpochIterator):
                     started = local.ticket, (slot, result)
                     if behind is not None and not self._hand_over(*behind):
                         return
-                    behind = started  # while it is waited for, its successor is on its way
+                    behind = started  # the next batch is started before this one is waited for
                 if behind is not None:
                     self._hand_over(*behind)
             finally:
@@ -207,8 +216,12 @@ class GuardedIterator(EpochIterator):
 
 
 def _wait_until_gone(threads: list[int]) -> None:
-    """A thread that Python has joined still gives OpenCV's memory back, under a lock of OpenCV's: a process forked just then, such as a
-    worker of a torch DataLoader, would wait for that lock for ever at its first use of OpenCV. It takes a millisecond; seen on Linux."""
+    """Wait until the system has ended these threads.
+
+    A joined thread still frees OpenCV's memory under a lock of OpenCV. A process forked at that
+    moment, such as a DataLoader worker, would hang at its first use of OpenCV. This takes about a
+    millisecond; seen on Linux.
+    """
     deadline = time.monotonic() + 1
     while (
         any(os.path.exists(f"/proc/self/task/{t}") for t in threads) and time.monotonic() < deadline
@@ -219,8 +232,9 @@ def _wait_until_gone(threads: list[int]) -> None:
 class GuardedLoader(Epochs, Loader):
     """Batches (images (N, 3, R, R) uint8, labels (N,) int64) of a `.beton`.
 
-    `memory`: makes the array for the images of a batch; batches are then such arrays (N, R, R, 3), and arrays of labels.
-    InputError for a file that is not whole; RunError from the loop for a damaged image.
+    `memory`: makes the array for the images of a batch, from its shape. Batches are then such
+    arrays, (N, R, R, 3), and arrays of labels. InputError for an incomplete file; the loop raises
+    RunError for a damaged image.
     """
 
     def __init__(
@@ -243,7 +257,7 @@ class GuardedLoader(Epochs, Loader):
                 os.fspath(path),
                 batch_size,
                 os_cache=True,
-                num_workers=1,  # of numba's threads, which have nothing to do here
+                num_workers=1,  # numba's threads, which are not used here
                 order=OrderOption.SEQUENTIAL,
                 seed=0,
                 drop_last=framing.train,

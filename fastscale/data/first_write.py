@@ -1,4 +1,4 @@
-"""The user's own images, written for FFCV at their first use, so that one command trains on them."""
+"""Writes the user's images for FFCV at their first use, so that one command trains on them."""
 
 from __future__ import annotations
 
@@ -15,28 +15,32 @@ from fastscale.errors import InputError
 def write_first(
     spec: str, data_dir: str | os.PathLike[str] | None, loader: str | None, say: Say = print
 ) -> None:
-    """Write a folder or archive of the user's own, where nothing is written of it and the loader
-    would read what is written. InputError for broken images, too."""
+    """Write a user's folder or archive if the loader reads `.beton` files and none are written.
+
+    InputError for broken images, too.
+    """
     source = find_source(spec, data_dir)
     reads = have_ffcv() and loader in (None, "auto", "ffcv", "resident")
     if not (reads and isinstance(source, FolderSource) and source.own):
         return
     if any((source.betons / f"{split}.beton").exists() for split in ("train", "val")):
         return
-    say(f"{source.name}: written for the loader, once, as by: {source.command}")
+    say(f"{source.name}: writing it for the loader, once, as with: {source.command}")
     try:
         write(source, progress=say)
     except BrokenImages as error:
         first, count = error.names[0], len(error.names)
         raise InputError(
             f"{count} broken image{'s' if count > 1 else ''}, the first is {first}; "
-            f"leave them out with: {source.command} --skip-broken"
+            f"skip them with: {source.command} --skip-broken"
         ) from None
 
 
 def keep_split(spec: str, data_dir: str | os.PathLike[str] | None) -> None:
-    """One folder that was trained on is evaluated on what was kept for validation, also where the
-    note of it is lost: it is drawn again, the same."""
+    """Draw the split of an unsplit folder again if its note is lost.
+
+    The draw is deterministic, so evaluation uses the images that training kept for validation.
+    """
     source = find_source(spec, data_dir)
     if isinstance(source, FolderSource) and source.own and source.to_be_split():
         source.split("val")

@@ -1,6 +1,6 @@
-"""Image folders: any tree `train|val/<class>/*`, ImageNet's among them. Classes in sorted folder
-order, files in sorted order, folders in a class folder included.
+"""Image folders: any tree `train|val/<class>/*`, such as ImageNet.
 
+Classes are sorted by folder name and files by path; subfolders of a class folder are included.
 Tiny-ImageNet's layout is read too: `val/images/*` with the classes in `val/val_annotations.txt`.
 """
 
@@ -24,11 +24,12 @@ from fastscale.data.scan import SUFFIXES, Scan, check_name, entries, is_system, 
 from fastscale.errors import InputError
 
 SPLITS = ("train", "val")
+# names of a split's folder; the first that exists is used (some sets have only test)
 FOLDERS = {
     "train": ("train", "training"),
     "val": ("val", "valid", "validation", "test"),
-}  # the first that exists: some sets call theirs test
-ANNOTATIONS = "val_annotations.txt"  # Tiny-ImageNet's: file, class and a box, a line each
+}
+ANNOTATIONS = "val_annotations.txt"  # Tiny-ImageNet: file, class and box, one line per image
 
 
 def split_folder(tree: Path, split: str) -> Path:
@@ -37,8 +38,10 @@ def split_folder(tree: Path, split: str) -> Path:
 
 
 def find_tree(folder: Path, *, depth: int = 2, splits: tuple[str, ...] = SPLITS) -> Path | None:
-    """The folder that holds train/ and val/ (or test/): `folder` itself, or the one below it that
-    does (archives have a top folder). `splits`: which of them are wanted."""
+    """The folder that holds train/ and val/ (or test/): `folder` itself or the one below it.
+
+    (Archives have a top folder.) `splits`: the splits that must be there.
+    """
     if all(split_folder(folder, s).is_dir() for s in splits):
         return folder
     if depth and folder.is_dir():
@@ -52,7 +55,7 @@ def find_tree(folder: Path, *, depth: int = 2, splits: tuple[str, ...] = SPLITS)
         if len(found) > 1:
             wanted = " and ".join(f"{s}/" for s in splits)
             raise InputError(
-                f"{folder}: holds {len(found)} trees of {wanted} "
+                f"{folder}: contains {len(found)} trees with {wanted} "
                 f"({found[0]}, {found[1]}, ...); name one of them"
             )
         return found[0] if found else None
@@ -60,11 +63,13 @@ def find_tree(folder: Path, *, depth: int = 2, splits: tuple[str, ...] = SPLITS)
 
 
 def class_folders(split_folder: Path, scan: Scan | None = None) -> tuple[str, ...]:
-    """Names of the classes of one split, sorted; InputError when there are none. `scan` counts
-    what else lies there."""
+    """Class names of a split, sorted. InputError if there are none.
+
+    `scan` counts the other entries of the folder.
+    """
     if not split_folder.is_dir():
         raise InputError(
-            f"{split_folder}: no such folder; images are wanted in train/<class>/* and val/<class>/*"
+            f"{split_folder}: no such folder; images must be in train/<class>/* and val/<class>/*"
         )
     if (split_folder / ANNOTATIONS).is_file():
         return tuple(sorted(set(annotated(split_folder).values())))
@@ -77,7 +82,7 @@ def class_folders(split_folder: Path, scan: Scan | None = None) -> tuple[str, ..
             scan.note(entry)
     if not names:
         raise InputError(
-            f"{split_folder}: holds no class folders; images are wanted in "
+            f"{split_folder}: contains no class folders; images must be in "
             f"{split_folder.name}/<class>/*"
         )
     for name in names:
@@ -86,7 +91,7 @@ def class_folders(split_folder: Path, scan: Scan | None = None) -> tuple[str, ..
 
 
 def annotated(folder: Path) -> dict[str, str]:
-    """{file: class} of Tiny-ImageNet's val_annotations.txt. InputError where it is something else."""
+    """{file: class} of Tiny-ImageNet's val_annotations.txt. InputError for any other content."""
     path = folder / ANNOTATIONS
     found: dict[str, str] = {}
     for number, line in enumerate(read_text(path, 64 * MIB).splitlines(), start=1):
@@ -100,8 +105,11 @@ def annotated(folder: Path) -> dict[str, str]:
 
 
 class FolderSet(ImageSet):
-    """The images of one split folder. `digest_cache`: a file that keeps the list's hash while
-    names, sizes and times stay the same. `left_out` says in words what was not taken."""
+    """The images of one split folder.
+
+    `digest_cache`: a file that keeps the list's hash while names, sizes and times stay the same.
+    `left_out` describes what was left out.
+    """
 
     def __init__(self, folder: Path, digest_cache: Path | None = None):
         self.folder, self.digest_cache = Path(folder), digest_cache
@@ -115,14 +123,14 @@ class FolderSet(ImageSet):
             for label, name in enumerate(classes):
                 found = scan.images(name)
                 if not found:
-                    more = f"; left out: {scan.said()}" if scan.left_out else ""
+                    more = f"; left out: {scan.describe()}" if scan.left_out else ""
                     raise InputError(
-                        f"{one_line(self.folder / name)}: holds no images "
+                        f"{one_line(self.folder / name)}: contains no images "
                         f"({' '.join(SUFFIXES)}){more}"
                     )
                 self.files += found
                 labels += [label] * len(found)
-        self.left_out, self.folders = scan.said(), tuple(sorted(scan.folders))
+        self.left_out, self.folders = scan.describe(), tuple(sorted(scan.folders))
         super().__init__(classes, np.array(labels))
 
     def _take_annotated(self, scan: Scan, label_of: dict[str, int], labels: list[int]) -> None:
@@ -139,12 +147,12 @@ class FolderSet(ImageSet):
                 labels.append(label_of[name])
         if known:
             raise InputError(
-                f"{self.folder}: {len(known)} images of {ANNOTATIONS} are not there, "
-                f"{one_line(next(iter(known)))} the first"
+                f"{self.folder}: {len(known)} images of {ANNOTATIONS} are missing, "
+                f"the first is {one_line(next(iter(known)))}"
             )
 
     def only(self, files: Iterable[str]) -> FolderSet:
-        """Those of its images; the classes stay."""
+        """The set with these files alone and all classes."""
         wanted, part = {*files}, copy.copy(self)
         taken = [i for i, file in enumerate(self.files) if file in wanted]
         part.files, part.labels = [self.files[i] for i in taken], self.labels[taken]
@@ -158,17 +166,17 @@ class FolderSet(ImageSet):
         return one_line(self.folder / self.files[i])
 
     def states(self) -> list[tuple[str, int, int]]:
-        """(file, bytes, time of change in ns) of every image: no image is read."""
+        """(file, bytes, modification time in ns) of every image, without reading it."""
         return list(self._states())
 
     def _states(self) -> Iterator[tuple[str, int, int]]:
         root = os.fspath(self.folder)
         for f in self.files:
-            s = os.stat(f"{root}/{f}")  # joining paths would take longer than asking for the state
+            s = os.stat(f"{root}/{f}")  # joining paths would take longer than stat itself
             yield f, s.st_size, s.st_mtime_ns
 
     def stamp(self) -> str:
-        """sha256 over every file's name, size and time of change, and over the annotations."""
+        """sha256 of every file's name, size and modification time, and of the annotations."""
         seen = hashlib.sha256()
         for f, size, time in self._states():
             seen.update(f"{f}\0{size}\0{time}\n".encode("utf-8", "surrogateescape"))
@@ -189,12 +197,11 @@ class FolderSet(ImageSet):
 
     def digests(self) -> list[str]:
         """sha256 of every image, read now."""
-        with ThreadPoolExecutor(8) as pool:  # reading and hashing leave Python's lock
+        with ThreadPoolExecutor(8) as pool:  # reading and hashing release the GIL
             return list(pool.map(self.digest, range(len(self)), chunksize=64))
 
     def keep_digest(self, stamp: str, value: str) -> None:
-        """Remember the hash for this stamp; a place that can't be written only costs the time to
-        hash again."""
+        """Cache the hash for this stamp. Without write access, images are hashed again later."""
         if self.digest_cache is not None:
             with suppress(OSError):
                 self.digest_cache.parent.mkdir(parents=True, exist_ok=True)
@@ -203,9 +210,11 @@ class FolderSet(ImageSet):
 
 
 def folders_stamp(root: Path, folders: tuple[str, ...]) -> str:
-    """sha256 over these folders of a split and their times of change, and the names of what lies
-    in the split's folder: changes whenever an image is added, removed, moved or renamed, not when
-    one is overwritten in place. OSError where one is gone."""
+    """sha256 of the entries of a split's folder and of these folders' modification times.
+
+    It changes whenever an image is added, removed, moved or renamed, but not when one is
+    overwritten in place. OSError if a folder is gone.
+    """
     seen = hashlib.sha256()
     for name in sorted(e.name for e in os.scandir(root)):
         seen.update(f"{name}\n".encode("utf-8", "surrogateescape"))
@@ -215,7 +224,7 @@ def folders_stamp(root: Path, folders: tuple[str, ...]) -> str:
 
 
 def same_classes(train: tuple[str, ...], val: tuple[str, ...], where: object) -> tuple[str, ...]:
-    """The classes, or InputError that names what one split has and the other lacks."""
+    """The classes. InputError names those that one split has and the other lacks."""
     for has, lacks, extra in (
         ("train", "val", set(train) - set(val)),
         ("val", "train", set(val) - set(train)),
@@ -232,15 +241,15 @@ def same_classes(train: tuple[str, ...], val: tuple[str, ...], where: object) ->
 
 
 def _but_for(train: tuple[str, ...], val: tuple[str, ...]) -> str:
-    """What one does not see in two lists of names that look the same; "" for others."""
+    """How two lists of names that look the same differ; empty for other lists."""
 
     def one_form(names: tuple[str, ...]) -> list[str]:
         return sorted(unicodedata.normalize("NFC", name) for name in names)
 
     if one_form(train) == one_form(val):
         return (
-            " (these names differ only in how their accents are encoded, NFC or NFD: a Mac's zip)"
+            " (the names differ only in how accents are encoded, NFC or NFD, as in zips by macOS)"
         )
     if sorted(map(str.casefold, one_form(train))) == sorted(map(str.casefold, one_form(val))):
-        return " (these names differ only in capitals)"
+        return " (the names differ only in capitals)"
     return ""

@@ -1,9 +1,11 @@
-"""Which part of an image is seen, at which size, in which order: one definition for all loaders (the paper's training recipe).
+"""Crops, flips, augmentation and order of images, the same for all loaders (the paper's recipe).
 
-Every random number is a function of (seed, epoch, image index) alone: the same for any loader, number of workers or processes, and after a
-resume. Train: a random area and aspect ratio, flipped half of the time. Val: the shorter side resized to `test_resolution`, `resolution`
-cut out of the middle; done as one step, the centre square cut out of the original and resized once. What AutoAugment or RandAugment then do
-to a training image is drawn here too (augment/policy.py says what there is).
+Every random number is a function of (seed, epoch, image index) alone: it does not depend on the
+loader or on the number of workers and processes, and stays the same after a resume.
+
+Train: a crop of random area and aspect ratio, flipped half of the time; then AutoAugment or
+RandAugment (augment/policy.py). Val: the shorter side is resized to `test_resolution` and the
+centre `resolution` is cropped. Both are one step: the centre square of the original, resized once.
 """
 
 from __future__ import annotations
@@ -15,8 +17,10 @@ import numpy as np
 from fastscale.data.augment import policy
 from fastscale.errors import InputError
 
-TRIES = 10  # for a crop that fits, as torchvision and FFCV do; then the largest centre crop with an allowed aspect ratio
-CROP_DRAWS = 1 + 4 * TRIES  # random numbers of an image that crop and flip use
+# tries for a crop that fits; then the largest centre crop with an allowed aspect ratio, as in
+# torchvision and FFCV
+TRIES = 10
+CROP_DRAWS = 1 + 4 * TRIES  # random numbers that the crop and flip of an image use
 
 
 def _mix(x: np.ndarray) -> np.ndarray:
@@ -27,7 +31,10 @@ def _mix(x: np.ndarray) -> np.ndarray:
 
 
 def uniforms(seed: int, epoch: int, indices: np.ndarray, count: int, skip: int = 0) -> np.ndarray:
-    """(N, count) float64 in [0, 1): the random numbers of these images in this epoch, after the first `skip` of them."""
+    """(N, count) float64 in [0, 1): random numbers of these images in this epoch.
+
+    The first `skip` numbers of each image are skipped.
+    """
     golden = np.uint64(0x9E3779B97F4A7C15)
     key = _mix(np.array([seed % 2**64], dtype=np.uint64) + golden)
     key = _mix(key + np.array([epoch], dtype=np.uint64) * golden)
@@ -38,8 +45,12 @@ def uniforms(seed: int, epoch: int, indices: np.ndarray, count: int, skip: int =
 
 @dataclass(frozen=True)
 class Framing:
-    """Crop, flip, augmentation of a loader. `crop_area`: share of the image, `crop_ratio`: width / height, as ranges; sizes in pixels.
-    `shrink_jpegs`: a JPEG decoder may halve (quarter, ...) a training image whose crop stays at least as large as `resolution`."""
+    """Crop, flip and augmentation of a loader. Sizes are in pixels.
+
+    `crop_area`, `crop_ratio`: ranges of the crop's share of the image and of its width / height.
+    `shrink_jpegs`: the JPEG decoder may halve (quarter, ...) a training image whose crop stays at
+    least as large as `resolution`.
+    """
 
     train: bool
     resolution: int
@@ -53,23 +64,27 @@ class Framing:
 
     def __post_init__(self) -> None:
         if not 1 <= self.resolution <= 4096:
-            raise InputError(f"resolution {self.resolution}: wanted 1 to 4096 pixels")
+            raise InputError(f"resolution {self.resolution}: must be 1 to 4096 pixels")
         if self.test_resolution < self.resolution:
             raise InputError(
-                f"test_resolution {self.test_resolution} is below resolution {self.resolution}: the crop is cut out of it"
+                f"test_resolution {self.test_resolution} must be at least resolution "
+                f"{self.resolution}: the crop is taken from it"
             )
         low, high = self.crop_area
         if not 0 < low <= high <= 1:
-            raise InputError(f"crop_area {low}, {high}: wanted 0 < low <= high <= 1")
+            raise InputError(f"crop_area {low}, {high}: must meet 0 < low <= high <= 1")
         low, high = self.crop_ratio
         if not 0 < low <= high:
-            raise InputError(f"crop_ratio {low}, {high}: wanted 0 < low <= high")
+            raise InputError(f"crop_ratio {low}, {high}: must meet 0 < low <= high")
         policy.check(self.augmentation)
 
     def boxes(
         self, epoch: int, indices: np.ndarray, heights: np.ndarray, widths: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """((N, 4) int64 top, left, height, width; (N,) bool flipped) for images of these sizes (N,)."""
+        """Crops for images of these sizes (N,).
+
+        Returns (N, 4) int64 of top, left, height, width, and (N,) bool of flips.
+        """
         heights, widths = np.asarray(heights, dtype=np.int64), np.asarray(widths, dtype=np.int64)
         if not self.train:
             return self._centre(heights, widths), np.zeros(len(heights), dtype=bool)
@@ -78,7 +93,7 @@ class Framing:
         return self._random(draws[:, 1:].reshape(-1, TRIES, 4), heights, widths), flips
 
     def operations(self, epoch: int, indices: np.ndarray) -> list[list[policy.Op]]:
-        """What is done to each of these images after crop and flip."""
+        """The augmentation of each of these images, after crop and flip."""
         return policy.named(self.augmentation, self.operation_numbers(epoch, indices))
 
     @property
@@ -87,7 +102,7 @@ class Framing:
         return policy.operation_table(self.augmentation)
 
     def operation_numbers(self, epoch: int, indices: np.ndarray) -> np.ndarray:
-        """(N, MOST_OPS) int32: the same as places in `operation_table`, -1 for nothing."""
+        """(N, MOST_OPS) int32: the operations as indices into `operation_table`, -1 for none."""
         if not self.train or self.augmentation == "none":
             return np.full((len(indices), policy.MOST_OPS), -1, dtype=np.int32)
         draws = uniforms(self.seed, epoch, indices, policy.DRAWS, skip=CROP_DRAWS)
@@ -103,20 +118,15 @@ class Framing:
         h = np.where(shape < low, np.rint(widths / low).astype(np.int64), heights)
         w = np.where(shape > high, np.rint(heights * high).astype(np.int64), widths)
         h, w = np.clip(h, 1, heights), np.clip(w, 1, widths)
-        out = np.stack([(heights - h) // 2, (widths - w) // 2, h, w], axis=1)  # where no try fits
+        out = np.stack([(heights - h) // 2, (widths - w) // 2, h, w], axis=1)  # if no try fits
         todo = np.arange(len(heights))
         for k in range(TRIES):
             u, height, width = draws[todo, k], heights[todo], widths[todo]
-            area = (
-                height
-                * width
-                * (self.crop_area[0] + u[:, 0] * (self.crop_area[1] - self.crop_area[0]))
-            )
+            least, most = self.crop_area
+            area = height * width * (least + u[:, 0] * (most - least))
             ratio = np.exp(log_ratio[0] + u[:, 1] * (log_ratio[1] - log_ratio[0]))
-            w, h = (
-                np.rint(np.sqrt(area * ratio)).astype(np.int64),
-                np.rint(np.sqrt(area / ratio)).astype(np.int64),
-            )
+            w = np.rint(np.sqrt(area * ratio)).astype(np.int64)
+            h = np.rint(np.sqrt(area / ratio)).astype(np.int64)
             fits = (w > 0) & (h > 0) & (w <= width) & (h <= height)
             top = (u[:, 2] * (height - h + 1)).astype(np.int64)
             left = (u[:, 3] * (width - w + 1)).astype(np.int64)
@@ -127,16 +137,19 @@ class Framing:
         return out
 
     def order(self, indices: np.ndarray, epoch: int, rank: int = 0, world: int = 1) -> np.ndarray:
-        """The images that one of `world` processes sees in an epoch. Train: shuffled, equally many each; val: in order, each image once."""
+        """The images that process `rank` of `world` sees in an epoch.
+
+        Train: shuffled, the same number for every process. Val: in order, each image once.
+        """
         if not self.train:
             return indices[rank::world]
         shuffled = np.random.default_rng([self.seed % 2**64, epoch]).permutation(indices)
         return shuffled[: len(indices) // world * world][rank::world]
 
     def check(self, images: int, batch_size: int) -> None:
-        """InputError when a process that has so many images of an epoch would get no batch."""
+        """InputError if a process with this many images would get no batch."""
         if not images:
-            raise InputError("there are fewer images than processes: use fewer processes")
+            raise InputError("fewer images than processes: use fewer processes")
         if self.train and images < batch_size:
             raise InputError(
                 f"batch_size {batch_size} is more than the {images} training images of one process"
@@ -144,7 +157,7 @@ class Framing:
 
 
 def cut(image: np.ndarray, box: list[int], flipped: bool, out: np.ndarray) -> None:
-    """Resize the box of an (H, W, 3) uint8 image into `out` (R, R, 3) by area, as FFCV does, and mirror it if wanted."""
+    """Resize the box of an (H, W, 3) uint8 image to `out` (R, R, 3) by area, as FFCV does."""
     import cv2
 
     top, left, height, width = box
@@ -159,11 +172,11 @@ def cut(image: np.ndarray, box: list[int], flipped: bool, out: np.ndarray) -> No
 
 
 def batches(order: np.ndarray, batch_size: int, drop_last: bool) -> list[np.ndarray]:
-    """The order cut into batches."""
+    """The order, split into batches."""
     count = batch_count(len(order), batch_size, drop_last)
     return [order[k * batch_size : (k + 1) * batch_size] for k in range(count)]
 
 
 def batch_count(images: int, batch_size: int, drop_last: bool) -> int:
-    """Batches of so many images; an incomplete last one counts unless it is dropped."""
+    """The number of batches. An incomplete last one counts unless it is dropped."""
     return images // batch_size if drop_last else -(-images // batch_size)

@@ -1,4 +1,4 @@
-"""`fastscale list data`: the named data sets, and what is written on this machine."""
+"""`fastscale list data`: the named data sets, and those written on this machine."""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ from fastscale.errors import InputError
 
 
 def sources_here(data_dir: str | os.PathLike[str] | None = None) -> list[dict[str, Any]]:
-    """A row for each source that is written here, and for each named one that is not: `source` as
-    `--data.source` takes it, images of both splits, classes, MB on disk, and where it lies."""
+    """A row for each named source and for each other one that is written here.
+
+    `source` is the value for `--data.source`. The others: images of both splits, classes, MB on
+    disk, folder.
+    """
     written = {}
     for path in sorted(data_root(data_dir).glob("*/beton/train.beton")):
         with suppress(InputError, ValueError, IndexError, OSError):

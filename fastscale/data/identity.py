@@ -1,8 +1,8 @@
-"""One identity of a data set: images, labels, class names and, where it changed pixels, how they
-are stored. Two things that would train differently never share a hash.
+"""The identity of a data set: a hash of images, labels, class names and the stored form.
 
-Scheme 2 is written `2:<sha256>`. Hashes without a scheme in front are of scheme 1, which knew the
-bytes of the images alone; they can still be computed, so that old records stay comparable.
+Data sets that would train differently never share a hash. The stored form counts only if storing
+changed pixels. Scheme 2 is written `2:<sha256>`. Hashes without a prefix are of scheme 1, which
+covered the bytes of the images alone; they are still computed to compare old records.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SCHEME = "2:"
 
 
 def labels_digest(labels: np.ndarray | Sequence[int]) -> str:
-    """sha256 of the ordered labels, as little-endian 64 bit integers."""
+    """sha256 of the ordered labels as little-endian 64-bit integers."""
     return hashlib.sha256(np.asarray(labels, dtype="<i8").tobytes()).hexdigest()
 
 
@@ -30,8 +30,11 @@ def combined_hash(train: str, val: str) -> str:
 def data_hash(
     classes: Sequence[str], splits: Mapping[str, tuple[str, str]], stored: Mapping[str, Any]
 ) -> str:
-    """Scheme 2, of class names in label order, each split's (list digest, labels digest), and the
-    stored form ({} where no pixel was changed)."""
+    """Scheme 2: one hash of class names, splits and stored form.
+
+    `classes` in label order; `splits`: (list digest, labels digest) of each; `stored`: {} if no
+    pixel was changed.
+    """
     content: dict[str, Any] = {"classes": list(classes), "splits": {**splits}}
     if stored:
         content["stored"] = {**stored}

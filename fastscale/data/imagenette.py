@@ -1,4 +1,7 @@
-"""Imagenette (Howard, fast.ai): ten easy classes of ImageNet, 9,469 + 3,925 photographs; the edition with a shorter side of 320."""
+"""Imagenette (Howard, fast.ai): ten easy classes of ImageNet, 9,469 + 3,925 photographs.
+
+The edition whose shorter side is 320 pixels.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ ARCHIVE = "imagenette2-320.tgz"
 
 
 class Imagenette(PublicArchive):
-    """The public archive. `imagenette:/path` takes another edition."""
+    """The public archive; for another edition use `imagenette:/path`."""
 
     urls = (f"https://s3.amazonaws.com/fast-ai-imageclas/{ARCHIVE}",)
     sha256 = "569b4497c98db6dd29f335d1f109cf315fe127053cedf69010d047f0188e158c"

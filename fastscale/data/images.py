@@ -1,4 +1,4 @@
-"""What a data set is to everything else: an ordered, picklable list of labelled images, each with a hash of its bytes."""
+"""A data set as the rest of the package sees it: an ordered, picklable list of labelled images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ Say = Callable[[str], object]  # a print-like function that gets one line
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Any mode (grey, palette, CMYK, alpha, 16 bit) to 8 bit RGB. PIL's own conversion clips 16 bit at 255; here they are scaled."""
+    """An image of any mode (grey, palette, CMYK, alpha, 16-bit) as 8-bit RGB.
+
+    16-bit values are scaled; PIL's own conversion clips them at 255. ValueError if the range of
+    the pixels is unknown.
+    """
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         values = np.asarray(image).astype(np.float64)
         if image.mode == "F" or values.min() < 0 or values.max() > 65535:
@@ -26,29 +30,30 @@ def to_rgb(image: Image.Image) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
-# What is opened, whatever the file's suffix: ImageNet has a PNG and CMYK JPEGs named .JPEG. No
-# format that PIL hands to another program (EPS), and none that scripts.
+# Formats that are opened, whatever the suffix: ImageNet has a PNG and CMYK JPEGs named .JPEG. None
+# that can contain scripts or that PIL passes to another program (EPS).
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
-MAX_PIXELS = 150_000_000  # of an image: a larger one is broken, or made to fill the memory
-ORIENTATION = 0x0112  # EXIF: how the camera was held
+MAX_PIXELS = 150_000_000  # a larger image is broken, or made to fill the memory
+ORIENTATION = 0x0112  # the EXIF tag of how the camera was held
 
 
 def decode(data: bytes) -> Image.Image:
-    """Encoded file bytes to a PIL RGB image, upright: turned as its EXIF orientation says, for
-    training, evaluation and prediction alike. An exception (OSError, ValueError, ...) when they are
-    damaged, of a format not in FORMATS, or of more than MAX_PIXELS."""
+    """Decode an image file to a PIL RGB image, rotated upright by its EXIF orientation.
+
+    Used for training, evaluation and prediction. Raises OSError, ValueError or another exception
+    for damaged data, formats not in FORMATS, and more than MAX_PIXELS.
+    """
     with _opened(data) as image:
         if image.width * image.height > MAX_PIXELS:
             raise ValueError(
-                f"{image.width} x {image.height} pixels: more than {MAX_PIXELS:,}, which no such "
-                "image has"
+                f"{image.width} x {image.height} pixels: more than the limit of {MAX_PIXELS:,}"
             )
         image.load()
         return _turned(to_rgb(image), _orientation(image))
 
 
 def upright(data: bytes) -> bool:
-    """Whether the pixels of these bytes lie as they are to be seen."""
+    """Whether the stored pixels are upright: EXIF asks for no rotation."""
     with _opened(data) as image:
         return _orientation(image) not in TURNS
 
@@ -56,13 +61,13 @@ def upright(data: bytes) -> bool:
 @contextmanager
 def _opened(data: bytes) -> Iterator[Image.Image]:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # unusual EXIF or palettes are no news to the user
+        warnings.simplefilter("ignore")  # unusual EXIF data and palettes do not matter
         try:
             opened = Image.open(io.BytesIO(data), formats=FORMATS)
         except UnidentifiedImageError:
-            raise ValueError("not an image") from None  # PIL's own text holds an address in memory
+            raise ValueError("not an image") from None  # PIL's text contains a memory address
         except Image.DecompressionBombError:
-            raise ValueError(f"more than {MAX_PIXELS:,} pixels, which no such image has") from None
+            raise ValueError(f"more than the limit of {MAX_PIXELS:,} pixels") from None
         with opened as image:
             yield image
 
@@ -79,10 +84,10 @@ TURNS = {
 
 
 def _orientation(image: Image.Image) -> int:
-    """1 to 8; 1 where there is none that can be read. (Of a TIFF, PIL turns the pixels itself.)"""
+    """1 to 8; 1 if there is none that can be read. (PIL rotates TIFF images itself.)"""
     try:
         return int(image.getexif().get(ORIENTATION, 1))
-    except Exception:  # whatever damaged EXIF makes PIL raise: the pixels are whole
+    except Exception:  # damaged EXIF data; the pixels are complete
         return 1
 
 
@@ -91,7 +96,7 @@ def _turned(image: Image.Image, orientation: int) -> Image.Image:
 
 
 def files_stamp(paths: Iterable[Path]) -> str:
-    """sha256 over these files' names, sizes and times of change."""
+    """sha256 of these files' names, sizes and modification times."""
     seen = hashlib.sha256()
     for path in paths:
         s = os.stat(path)
@@ -100,7 +105,10 @@ def files_stamp(paths: Iterable[Path]) -> str:
 
 
 def digest_of_list(digests: Iterable[str]) -> str:
-    """sha256 of the ordered hashes, one a line: what `sha256sum FILES | cut -d' ' -f1 | sha256sum` prints."""
+    """sha256 of the ordered hashes, one a line.
+
+    The same as `sha256sum FILES | cut -d' ' -f1 | sha256sum`.
+    """
     seen = hashlib.sha256()
     for d in digests:
         seen.update(f"{d}\n".encode())
@@ -108,13 +116,15 @@ def digest_of_list(digests: Iterable[str]) -> str:
 
 
 class ImageSet:
-    """One split: `len`, `[i] -> (PIL RGB image, int label)`, `.labels` (N,) int64, `.classes`, names and hashes.
+    """One split: `len`, `[i] -> (PIL RGB image, int label)`, `.labels` (N,) int64, `.classes`.
 
-    A subclass gives `read(i)` and `_decode(data)`, `name(i)`. `costly`: decoding one image takes longer than sending it to another process.
+    A subclass defines `read(i)` and may override `decode(data)` and `name(i)`. `costly`: decoding
+    an image takes longer than sending it to another process. `left_out` describes what lies among
+    the images and was left out.
     """
 
     costly = True
-    left_out = ""  # in words: what lies among the images and is none
+    left_out = ""
 
     def __init__(self, classes: Sequence[str], labels: np.ndarray):
         self.classes = tuple(classes)
@@ -130,10 +140,10 @@ class ImageSet:
 
     def read(self, i: int) -> bytes:
         """The bytes that identify image i: the encoded file, or the raw array."""
-        raise LookupError("a subclass says where the bytes are")
+        raise NotImplementedError
 
     def decode(self, data: bytes) -> np.ndarray:
-        """What `read` gave, as (H, W, 3) uint8 RGB."""
+        """The bytes from `read` as (H, W, 3) uint8 RGB."""
         return np.asarray(decode(data))
 
     def pixels(self, i: int) -> np.ndarray:
@@ -141,7 +151,7 @@ class ImageSet:
         return self.decode(self.read(i))
 
     def name(self, i: int) -> str:
-        """How a message calls image i: its file, or its number."""
+        """The name of image i in messages: its file or its number."""
         return f"image {i}"
 
     def digest(self, i: int) -> str:
@@ -157,22 +167,25 @@ class ImageSet:
         return digest_of_list(self.digests())
 
     def states(self) -> list[tuple[str, int, int]] | None:
-        """(file, bytes, time of change in ns) of every image; None where an image is no file."""
+        """(file, bytes, modification time in ns) of every image; None if images are not files."""
         return None
 
     def stamp(self) -> str:
-        """Changes when an image may have changed; cheaper than `list_digest` where that can be."""
+        """A text that changes when an image may have changed; cheaper than `list_digest`."""
         return self.list_digest()
 
     def limited(self, count: int | None) -> ImageSet:
-        """At most `count` of the images, the same ones every time, spread over the classes, in their order."""
-        return (
-            self if count is None or count >= len(self) else Subset(self, spread(len(self), count))
-        )
+        """At most `count` images spread over the classes, in order and the same every time."""
+        if count is None or count >= len(self):
+            return self
+        return Subset(self, spread(len(self), count))
 
 
 def spread(total: int, count: int) -> np.ndarray:
-    """`count` of `total` indices, drawn once and for all, ascending: a split's files are sorted by class, so its first ones won't do."""
+    """`count` of `total` indices, ascending and the same every time.
+
+    They are drawn at random: the files of a split are sorted by class.
+    """
     return np.sort(np.random.default_rng(0).permutation(total)[:count])
 
 

@@ -1,5 +1,8 @@
-"""The images that a store was written from, one by one: what a message needs to say how many were
-added, removed, changed or relabelled since. Kept beside the store's source; never relied upon."""
+"""A list of the images that a store was written from.
+
+With it a message can count the images added, removed, changed or relabelled since. It is kept in
+the folder of the source; nothing else depends on it.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +18,13 @@ from pathlib import Path
 from fastscale.common import MIB, whole_file
 from fastscale.data.images import ImageSet
 
-MOST = 1 << 30  # bytes of a listing, unpacked: ImageNet's has 150 MB
-HASHED = 2_000  # images of which only the time of change is another that are hashed to be sure
+MOST = 1 << 30  # bytes of an unpacked listing; ImageNet's takes 150 MB
+HASHED = 2_000  # images hashed at most, of those whose modification time alone has changed
 
 
 @dataclass(frozen=True)
 class Listed:
-    """One image of a listing. `digest` is empty where it was broken."""
+    """One image of a listing. `digest` is empty for a broken image."""
 
     file: str
     size: int
@@ -31,12 +34,12 @@ class Listed:
 
 
 def listing_path(home: Path, split: str) -> Path:
-    """Where the listing of a split lies in the folder of its source."""
+    """The listing of a split in the folder of its source."""
     return home / f"listing-{split}.gz"
 
 
 def keep_listing(path: Path, stamp: str, images: ImageSet, digests: Sequence[str]) -> None:
-    """Writes it; a place that can't be written only costs the counts in a later message."""
+    """Write the listing. Without write access, later messages lack the counts."""
     states = images.states()
     if states is None:
         return
@@ -46,7 +49,7 @@ def keep_listing(path: Path, stamp: str, images: ImageSet, digests: Sequence[str
         with (
             whole_file(path) as raw,
             gzip.GzipFile("", "wb", 6, raw, mtime=0) as packed,
-            io.BufferedWriter(packed, MIB) as file,  # a line by itself is slow to pack
+            io.BufferedWriter(packed, MIB) as file,  # packing line by line is slow
         ):
             file.write(stamp.encode())
             for (name, size, time), label, digest in rows:
@@ -55,7 +58,7 @@ def keep_listing(path: Path, stamp: str, images: ImageSet, digests: Sequence[str
 
 
 def read_listing(path: Path, stamp: str) -> list[Listed] | None:
-    """The listing of the images with this stamp; None where there is none, or it is damaged."""
+    """The listing of the images with this stamp; None if it is missing or damaged."""
     try:
         with gzip.open(path, "rb") as file:
             data = file.read(MOST)
@@ -71,11 +74,10 @@ def read_listing(path: Path, stamp: str) -> list[Listed] | None:
 def differences(
     before: Sequence[Listed], images: ImageSet, digest: Callable[[int], str]
 ) -> dict[str, int]:
-    """How many images were added, removed, changed (their content), relabelled or renamed; only
-    what is not 0. `digest(i)` hashes an image now.
+    """Counts of images added, removed, changed, relabelled or renamed, without zeros.
 
-    One whose time of change alone is another is hashed, up to HASHED of them; the others count as
-    changed.
+    Images whose modification time alone has changed are hashed with `digest(i)`, up to HASHED of
+    them; the others count as changed.
     """
     states = images.states() or []
     now = {state[0]: (k, state) for k, state in enumerate(states)}

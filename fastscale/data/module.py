@@ -1,4 +1,4 @@
-"""The LightningDataModule: any source and loader, uint8 batches. What can be wrong is found when it is made."""
+"""The LightningDataModule: any source and loader, uint8 batches, all checks at construction."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from fastscale.data.resident import MOST, why_not
 from fastscale.data.sources import source as find_source
 from fastscale.errors import InputError
 
-MOST_OF = {  # whole numbers that an argument may be
+MOST_OF = {  # the largest value of integer arguments
     **dict.fromkeys(("resolution", "test_resolution"), 1 << 14),
     **dict.fromkeys(("batch_size", "eval_batch_size"), 1_000_000),
     "workers": 10_000,
@@ -33,42 +33,49 @@ MOST_OF = {  # whole numbers that an argument may be
 
 
 class ImageData(pl.LightningDataModule):
-    """Batches (images (N, 3, R, R) uint8 RGB channels_last, labels (N,) int64); the training module normalises with `mean` and `std`.
+    """Batches (images (N, 3, R, R) uint8 RGB channels_last, labels (N,) int64).
+
+    The training module normalises them with `mean` and `std`.
 
     Args:
-        source: fashion-mnist, cifar10, imagenette, imagenet, folder:PATH, or the path of a folder or archive.
-        data_dir: where data is kept; default $FASTSCALE_DATA or ~/.cache/fastscale.
-        resolution: side of the images in a batch, pixels.
-        test_resolution: val images are resized to this shorter side, then cropped to `resolution`; default 8/7 of it (256 for 224).
-        batch_size: images of a training step over all processes, to which the learning rate belongs; an incomplete last one is dropped.
-        eval_batch_size: images of one process in an evaluation step; default batch_size.
-        workers: decoding threads (FFCV) or processes (plain) of one process; -1: the cores it has,
-            less one on a GPU machine, which launches the step.
-        process: where the FFCV loader of training images runs: own (a process of its own: its
-            Python never delays the step), here (threads of this process), auto (own on a GPU, else
-            here). The batches are the same.
-        loader: ffcv (reads the written .beton), plain (reads the images), resident (keeps what is
-            written on the device); auto: plain where FFCV is not installed, resident where images are
-            not augmented beyond crop and flip and need at most 1 GiB (resident.py), else ffcv.
+        source: fashion-mnist, cifar10, imagenette, imagenet, folder:PATH, or the path of a folder
+            or archive.
+        data_dir: where data is kept; default: $FASTSCALE_DATA or ~/.cache/fastscale.
+        resolution: side of the images in a batch, in pixels.
+        test_resolution: val images are resized to this shorter side, then cropped to `resolution`;
+            default: 8/7 of it (256 for 224).
+        batch_size: images of a training step over all processes, to which the learning rate
+            belongs; an incomplete last batch is dropped.
+        eval_batch_size: images of one process in an evaluation step; default: batch_size.
+        workers: decoding threads (FFCV) or processes (plain) of one process; -1: all its cores,
+            less one on a GPU machine for the thread that launches the step.
+        process: where the FFCV loader of training images runs: own (a separate process, whose
+            Python never delays the step), here (threads of this process) or auto (own on a GPU,
+            else here). The batches are the same.
+        loader: ffcv (reads the written .beton), plain (reads the images), resident (keeps the
+            written images on the device) or auto: plain without FFCV; resident if images need at
+            most 1 GiB and no augmentation beyond crop and flip (resident.py); else ffcv.
         seed: of order, crops, flips and augmentation.
         crop_area: range of a training crop's share of the image.
         crop_ratio: range of its width / height.
         flip: mirror half of the training images.
-        augmentation: of training images, after crop and flip: none, autoaugment, autoaugment-v0 or randaugment (augment/policy.py).
+        augmentation: of training images, after crop and flip: none, autoaugment, autoaugment-v0 or
+            randaugment (augment/policy.py).
         limit_train: train on only so many images, the same ones every time.
-        shrink_jpegs: let the JPEG decoder itself halve (quarter, ...) a training image whose crop stays
-            at least as large as `resolution`: faster below 200 pixels, and pixels differ by 2 of 255 on average.
-        stale: what to do when the images have changed since the .beton files were written: refuse,
-            or ok: go on with what is stored.
-        only_val: open the validation split alone; the folder train/ need not be there.
+        shrink_jpegs: let the JPEG decoder halve (quarter, ...) a training image whose crop stays
+            at least as large as `resolution`: faster below 200 pixels; pixels differ by 2 of 255
+            on average.
+        stale: if the images have changed since the .beton files were written: refuse, or ok (use
+            what is stored).
+        only_val: open the validation split alone; the folder train/ need not exist.
 
     Attributes: num_classes, classes (names in label order), mean, std (per channel, 0..255),
     train_size, val_size, data_name, loader_name, augmentation; data_hash: identity of images,
-    labels, classes and stored form (identity.py), of both splits where both are there; stored: how
-    storing changed the pixels, {} where it did not; device: where resident images are kept, default
-    the trainer's, or the CPU.
+    labels, classes and stored form of the splits that are there (identity.py); stored: how storing
+    changed the pixels, {} if it did not; device: where resident images are kept (default: the
+    trainer's device, or the CPU).
 
-    Raises InputError where the data is missing, damaged or cut short, or an argument can't be right.
+    InputError if the data is missing, damaged or cut short, or if an argument is invalid.
     """
 
     def __init__(
@@ -101,26 +108,24 @@ class ImageData(pl.LightningDataModule):
         self.data_hash: str
         self.stored: dict[str, Any] = {}
         self.device: torch.device | str | None = None
-        self._first_hash = ""  # by scheme 1; empty where a split is not here
+        self._first_hash = ""  # by scheme 1; empty if a split is missing
         self._asked = loader
         self.save_hyperparameters()
-        self.batch_size, self.eval_batch_size = (
-            batch_size,
-            batch_size if eval_batch_size is None else eval_batch_size,
-        )
+        self.batch_size = batch_size
+        self.eval_batch_size = batch_size if eval_batch_size is None else eval_batch_size
         sizes = {"resolution": resolution, "test_resolution": test_resolution, "seed": seed}
         sizes |= {"batch_size": batch_size, "workers": workers, "limit_train": limit_train}
         for name, value in {**sizes, "eval_batch_size": self.eval_batch_size}.items():
             if value is not None and (type(value) is not int or abs(value) > MOST_OF[name]):
                 raise InputError(
-                    f"{name} {str(value)[:40]}: wanted a whole number to {MOST_OF[name]:,}"
+                    f"{name} {str(value)[:40]}: must be a whole number up to {MOST_OF[name]:,}"
                 )
             if value is not None and value < 1 and name not in ("workers", "seed"):
-                raise InputError(f"{name} {value}: wanted at least 1")
+                raise InputError(f"{name} {value}: must be at least 1")
         if workers < -1:
-            raise InputError(f"workers {workers}: wanted -1 (all cores) or the number")
+            raise InputError(f"workers {workers}: must be -1 (all cores) or a number from 0")
         if stale not in ("refuse", "ok"):
-            raise InputError(f"stale {stale!r}: wanted refuse or ok")
+            raise InputError(f"stale {stale!r}: must be refuse or ok")
         check_process(process)
         self._loaders, self.augmentation = Loaders(workers, process), augmentation
         self._stale_is_ok, self._only_val = stale == "ok", only_val
@@ -141,14 +146,14 @@ class ImageData(pl.LightningDataModule):
         self.data_name: str = self.source.name
         self.loader_name = choose(loader)
         if only_val and loader == "auto" and not (self.source.betons / "val.beton").exists():
-            self.loader_name = "plain"  # a folder without train/ can't be written
+            self.loader_name = "plain"  # a folder without train/ cannot be written
         if self.loader_name == "plain":
             self._read_images()
         else:
             self._read_betons()
         self.num_classes = len(self.classes)
         self.train_indices: np.ndarray | None = None
-        self.val_indices: np.ndarray | None = None  # set it to evaluate on some images only
+        self.val_indices: np.ndarray | None = None  # set it to evaluate on a subset
         if limit_train is not None and limit_train < self.train_size:
             self.train_indices = spread(self.train_size, limit_train)
             self.train_size = limit_train
@@ -163,9 +168,11 @@ class ImageData(pl.LightningDataModule):
         splits = {split: (index, framings[split]) for split, index in self.indexes.items()}
         return why_not(splits, self.train_indices, most)
 
-    def goes_on_with(self, loader: str | None) -> None:
-        """A run that `loader` began goes on with it, where `auto` would choose ffcv or resident
-        today."""
+    def resume_with(self, loader: str | None) -> None:
+        """Keep the loader that a run began with, if `auto` now chooses the other of two.
+
+        Only between ffcv and resident.
+        """
         if self._asked != "auto" or {loader, self.loader_name} != {"ffcv", "resident"}:
             return
         if loader == "ffcv" or not self._not_resident():
@@ -180,7 +187,7 @@ class ImageData(pl.LightningDataModule):
                 self.source, split, self._stale_is_ok
             )
         if self._only_val:
-            with suppress(InputError):  # for the identity alone
+            with suppress(InputError):  # only for the data hash
                 train = read_info(self.source.betons / "train.beton")
                 if train.classes == self.infos["val"].classes:
                     self.infos["train"] = train
@@ -189,7 +196,7 @@ class ImageData(pl.LightningDataModule):
         if train.classes != val.classes:
             raise InputError(
                 f"{self.source.betons}: train and val have different classes; "
-                f"make them again with: {self.source.command}"
+                f"rewrite them with: {self.source.command}"
             )
         self.classes, self.mean, self.std = val.classes, val.mean, val.std
         self.train_size = train.count if not self._only_val else 0
@@ -220,44 +227,49 @@ class ImageData(pl.LightningDataModule):
 
     @property
     def beyond_recipe(self) -> dict[str, Any]:
-        """What is done to the pixels of training images beyond a recipe; part of a run's identity."""
+        """Settings that change training pixels beyond the recipe; part of a run's identity."""
         return {"shrink_jpegs": True} if self.train_framing.shrink_jpegs else {}
 
     def same_data(self, recorded_hash: str | None) -> bool:
-        """Whether a recorded hash is this data's, by the scheme that the hash was made with.
+        """Whether a recorded hash is of this data, by the scheme of that hash.
 
-        None, of a record that kept none, says nothing against it.
+        True for None, from a record without a hash.
         """
         return recorded_hash in (None, self.data_hash, self._first_hash or None)
 
     def train_dataloader(self) -> Any:
-        """Shuffled; the next epoch at each loop, starting with the trainer's current one."""
+        """Shuffled batches; each loop is the next epoch, from the trainer's current one on."""
         if self._only_val:
             raise InputError(f"{self.data_name}: opened for validation alone (only_val)")
         epoch = self.trainer.current_epoch if self.trainer is not None else 0
         return self._loader("train", self.train_framing, self.batch_size, self.train_indices, epoch)
 
     def val_dataloader(self) -> Any:
-        """In order; each image exactly once over all processes; the last batch may be smaller."""
+        """Batches in order, each image once over all processes; the last batch may be smaller."""
         return self._loader("val", self.val_framing, self.eval_batch_size, self.val_indices, 0)
 
     def test_dataloader(self) -> Any:
-        """The val split: the paper's test images are ImageNet's validation set."""
+        """The val split, as in the paper, which tests on ImageNet's validation set."""
         return self.val_dataloader()
 
     def predict_dataloader(self) -> Any:
         return self.val_dataloader()
 
     def share_of(self, world: int) -> int:
-        """Training images a step of one of `world` processes; InputError where they cannot share alike, or there are too few images."""
+        """Training images per step of one of `world` processes.
+
+        InputError if batch_size is no multiple of `world`, or if there are too few images.
+        """
         if self.batch_size % world:
             raise InputError(
-                f"batch_size {self.batch_size} cannot be shared by {world} processes: wanted a multiple of {world}"
+                f"batch_size {self.batch_size} cannot be shared by {world} processes: "
+                f"must be a multiple of {world}"
             )
         if self.train_size // world < self.batch_size // world:
             given = f"{world} processes get of" if world > 1 else "the"
             raise InputError(
-                f"batch_size {self.batch_size} is more than {given} {self.train_size} training images of {self.data_name}"
+                f"batch_size {self.batch_size} is more than {given} {self.train_size} "
+                f"training images of {self.data_name}"
             )
         return self.batch_size // world
 
@@ -274,5 +286,5 @@ class ImageData(pl.LightningDataModule):
         )
 
     def teardown(self, stage: str) -> None:
-        """Ends the loader's own process."""
+        """End the loader processes."""
         self._loaders.close()

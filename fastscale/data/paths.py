@@ -1,4 +1,4 @@
-"""The one place where data is kept: $FASTSCALE_DATA, by default ~/.cache/fastscale; a folder for each source in it."""
+"""Where data is kept: $FASTSCALE_DATA (default: ~/.cache/fastscale), a folder for each source."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from fastscale.home import home
 
 
 def data_root(data_dir: str | os.PathLike[str] | None = None) -> Path:
-    """`data_dir` if given, else $FASTSCALE_DATA, else ~/.cache/fastscale. The folder need not exist yet."""
+    """`data_dir`, else $FASTSCALE_DATA, else ~/.cache/fastscale. The folder need not exist."""
     return Path(data_dir).expanduser().absolute() if data_dir else home().data
 
 
 def beton_folder(source_name: str, data_dir: str | os.PathLike[str] | None = None) -> Path:
-    """Where `train.beton` and `val.beton` of the source with this name are: data_root/<source>/beton."""
+    """The folder of a source's `train.beton` and `val.beton`: data_root/<source>/beton."""
     return data_root(data_dir) / source_name / "beton"
 
 
 def write_command(
     spec: str, data_dir: str | os.PathLike[str] | None = None, settings: Mapping[str, Any] = {}
 ) -> str:
-    """The command that fetches a source and writes its `.beton` files, as messages give it.
+    """The command that fetches a source and writes its `.beton` files, for messages.
 
-    `settings`: the options of how images are stored, those at None left out. InputError for a path
-    that is not UTF-8: it goes into descriptions and records.
+    `settings`: the options of how images are stored; None values are skipped. InputError for a
+    path that is not UTF-8, as it goes into descriptions and records.
     """
     words = ["fastscale", "data", "write", spec]
     words += ["--data-dir", str(data_dir)] if data_dir else []
@@ -39,10 +39,10 @@ def write_command(
         try:
             word.encode("utf-8")
         except UnicodeEncodeError:
-            raise InputError(f"{plain(word)}: this path is not UTF-8; rename what is not") from None
+            raise InputError(f"{plain(word)}: this path is not UTF-8; rename it") from None
     return shlex.join(words)
 
 
 def offline() -> bool:
-    """Whether FASTSCALE_OFFLINE forbids every connection."""
+    """Whether FASTSCALE_OFFLINE forbids connections."""
     return os.environ.get("FASTSCALE_OFFLINE", "0").lower() not in ("", "0", "false", "no")

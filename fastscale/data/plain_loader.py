@@ -1,8 +1,9 @@
-"""The same batches without FFCV: torch's DataLoader over the source's own images. For machines without FFCV, and as its yardstick.
+"""The same batches without FFCV: torch's DataLoader over the source's images.
 
-It reads the originals, FFCV what was stored of them. Order, crops, flips and augmentation are the same numbers (framing.py), so for images
-stored raw the batches are equal (a few augmentations: nearly so, see augment/fast.py); for JPEGs they differ by the storing: another
-compression, another decoder, and `max_resolution`.
+For machines without FFCV, and as the reference for the FFCV loader. It reads the original images;
+FFCV reads the stored ones. Order, crops, flips and augmentation use the same numbers (framing.py).
+Batches of images stored raw are equal (for a few augmentations nearly so, see augment/fast.py).
+Those of JPEGs differ by compression, decoder and `max_resolution`.
 """
 
 from __future__ import annotations
@@ -36,11 +37,11 @@ from fastscale.errors import RunError
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-TOGETHER = 32  # decoded images held at a time: photographs of a whole batch would fill the memory
+TOGETHER = 32  # decoded images held at a time: those of a whole batch could fill the memory
 
 
 class _Batches(Dataset):
-    """[(framing, epoch, indices)] -> one batch, made in a worker process."""
+    """Makes the batch of (framing, epoch, indices), in a worker process."""
 
     def __init__(self, images: ImageSet):
         self.images = images
@@ -65,9 +66,8 @@ class _Batches(Dataset):
             ):
                 cut(image, box, flipped, place)
                 pillow.apply(place, drawn)
-        return torch.from_numpy(out).permute(0, 3, 1, 2), torch.from_numpy(
-            self.images.labels[indices]
-        )
+        labels = torch.from_numpy(self.images.labels[indices])
+        return torch.from_numpy(out).permute(0, 3, 1, 2), labels
 
     def _pixels(self, i: int) -> np.ndarray:
         try:
@@ -77,9 +77,10 @@ class _Batches(Dataset):
 
 
 class PlainLoader(Epochs):
-    """Batches (images (N, 3, R, R) uint8 channels_last, labels (N,) int64); arguments, attributes and order as the other loaders'.
+    """Batches (images (N, 3, R, R) uint8 channels_last, labels (N,) int64), as GuardedLoader's.
 
-    `workers`: processes; 0: none, in the loop itself. RunError from the loop names an image that can't be read.
+    `workers`: processes; 0: the loop itself makes the batches. The loop raises RunError, which
+    names an image that cannot be read.
     """
 
     def __init__(
@@ -101,11 +102,11 @@ class PlainLoader(Epochs):
         check_open_files(workers)
         loader = DataLoader(
             self.data,
-            batch_size=None,  # a batch is made in one piece
+            batch_size=None,  # the data set makes whole batches
             sampler=wanted,
             num_workers=workers,
             pin_memory=torch.cuda.is_available(),
-            generator=torch.Generator(),  # or each epoch would draw from torch's own random state
+            generator=torch.Generator(),  # leaves torch's global random state alone
             worker_init_fn=partial(_start_worker, os.getpid()) if workers else None,
         )
         try:
@@ -115,9 +116,9 @@ class PlainLoader(Epochs):
         except (RuntimeError, OSError, EOFError) as e:
             if too_many_files(e):
                 raise RunError(OPEN_FILES) from e
-            if isinstance(e, OSError | EOFError):  # its end of a socket is closed, or its file gone
+            if isinstance(e, OSError | EOFError):  # a worker's socket or file is gone
                 raise RunError(KILLED) from e
-            # of a worker process comes its whole traceback, whose last line says what was wrong
+            # a worker sends its whole traceback; the last line has the reason
             last = (str(e).strip() or type(e).__name__).splitlines()[-1]
             raise RunError(_WORDS.sub(KILLED, last.removeprefix("RuntimeError: "))) from e
 
@@ -129,8 +130,11 @@ def _start_worker(parent: int, number: int) -> None:
 
 @contextmanager
 def _no_interruption() -> Iterator[None]:
-    """torch raises an error wherever the program is when a worker dies, which no loop can catch;
-    with the handler of SIGCHLD put back, the wait for the next batch finds it within seconds."""
+    """Restore the SIGCHLD handler that torch's DataLoader replaces.
+
+    With torch's handler, a dying worker raises an error anywhere in the program, where no loop can
+    catch it. Without it, waiting for the next batch finds the dead worker within seconds.
+    """
     before = signal.getsignal(signal.SIGCHLD)
     try:
         yield
@@ -140,4 +144,4 @@ def _no_interruption() -> Iterator[None]:
 
 
 KILLED = "a process that loads images was killed (out of memory?): try again with fewer workers"
-_WORDS = re.compile(r"DataLoader worker \(pid.*")  # torch's
+_WORDS = re.compile(r"DataLoader worker \(pid.*")  # torch's message

@@ -1,4 +1,4 @@
-"""Progress of a long job in plain lines, every few seconds, with the time left."""
+"""Progress of a long job in plain lines every few seconds, with the time left."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from fastscale.data.images import Say
 
 
 class Progress(tqdm):
-    """tqdm whose lines go to `say`; nothing is drawn over. `update(n)` after n more are done;
-    `total` None: not known."""
+    """tqdm that passes plain lines to `say`. `total` None: unknown."""
 
-    monitor_interval = 0  # no thread: writers fork
+    monitor_interval = 0  # no monitor thread, because writers fork
 
     def __init__(self, title: str, total: int | None, say: Say, **options: Any):
         self.say = say
@@ -24,16 +23,16 @@ class Progress(tqdm):
         super().__init__(desc=title, total=total, **{**own, **options})
 
     def display(self, msg: str | None = None, pos: int | None = None) -> None:
-        """A line, while it goes on; none where too little is done to tell what is left."""
+        """Print a line, unless the job is done or too young to estimate the time left."""
         early = self.total is not None and 0 < self.n < min(100, self.total / 50)
         if not early and (self.total is None or self.n < self.total):
             self.say(str(self))
 
     def close(self) -> None:
-        """Without a last line."""
+        """Close without a last line."""
         self.delay = float("inf")
         super().close()
 
     def took(self) -> str:
-        """The time since it began, as `01:05`."""
+        """The elapsed time, as `01:05`."""
         return self.format_interval(self.format_dict["elapsed"])

@@ -1,12 +1,12 @@
-"""A data set that fits is decoded once and kept on the device as uint8; crop and flip are made there.
+"""A loader that keeps a small data set on the device, decoded once as uint8, and crops it there.
 
-Boxes, flips and order are framing.py's: the same numbers as in the other loaders. On a CPU a crop
-is cut as there (decoding.cutting: the next batch by a thread, while this one is used), so the
-batches are the FFCV loader's to the bit; on a GPU cut_batch.py cuts a whole batch, within one level
-of it. Validation images are cut by `framing.cut` when they are loaded: to the bit on any device.
+Boxes, flips and order are those of the other loaders (framing.py). On a CPU, decoding.cutting crops
+the next batch in a thread, and batches equal the FFCV loader's bit for bit. On a GPU, cut_batch.py
+crops a whole batch, within one level of the FFCV loader. Validation images are cropped by
+`framing.cut` when they are loaded, bit for bit on any device.
 
-Images of different sizes are padded to the largest of them, which costs memory alone. Left out are
-other augmentations than crop and flip, and what does not fit.
+Images of different sizes are padded to the largest, which costs only memory. Augmentation beyond
+crop and flip is not supported.
 """
 
 from __future__ import annotations
@@ -32,15 +32,17 @@ from fastscale.errors import RunError
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-MOST = 1 << 30  # bytes of both splits, as they are kept, up to which `auto` chooses this loader
-SHARE = 0.25  # of the memory of the machine, or of what is free on a GPU
-TOGETHER = 16  # batches whose boxes are drawn, and sent to the device, at a time
+MOST = 1 << 30  # bytes of both splits up to which `auto` chooses this loader
+SHARE = 0.25  # the most it takes of the machine's memory, or of a GPU's free memory
+TOGETHER = 16  # batches whose boxes are drawn and sent to the device at a time
 PART = 64  # images that a thread decodes at a time
 
 
 def bytes_kept(rows: np.ndarray, framing: Framing, indices: np.ndarray | None = None) -> int:
-    """Bytes of a split as it is kept: the training images `indices` padded to the largest of them
-    (`rows`: all images of the file, of beton.IMAGE), validation images cut."""
+    """Bytes of a split in memory: training images padded to the largest, validation images cut.
+
+    `rows`: all images of the file, of beton.IMAGE. `indices`: the training images to keep.
+    """
     if not framing.train:
         return len(rows) * 3 * framing.resolution**2
     rows = rows if indices is None else rows[indices]
@@ -50,11 +52,13 @@ def bytes_kept(rows: np.ndarray, framing: Framing, indices: np.ndarray | None = 
 def why_not(
     splits: Mapping[str, tuple[Index, Framing]], train: np.ndarray | None, most: int | None = None
 ) -> str | None:
-    """Why these splits cannot be kept on the device, in words; None: they can. `train`: the
-    training images to use; `most`: bytes, beside the share of this machine's memory."""
+    """Why these splits cannot be kept on the device, or None if they can.
+
+    `train`: the training images to use. `most`: a limit in bytes, besides SHARE of the memory.
+    """
     augmentations = {framing.augmentation for _, framing in splits.values()} - {"none"}
     if augmentations:
-        return f"augmentation {augmentations.pop()} is made by the other loaders alone"
+        return f"only the other loaders support augmentation {augmentations.pop()}"
     needed = sum(bytes_kept(i.rows["image"], framing, train) for i, framing in splits.values())
     memory = int(SHARE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     if needed > min(memory, memory if most is None else most):
@@ -69,12 +73,14 @@ def why_not(
 
 
 class Resident:
-    """The images of a `.beton` in memory. `pixels` (N, H, W, 3) uint8 on `device`, the smaller ones
-    padded below and to the right; `heights`, `widths` (N,) of the images; `labels` (N,) int64 on
-    `device`; `place` (images of the file,): where an image lies among them, -1: not kept.
+    """The images of a `.beton` in memory.
 
-    `framing` of validation: images are kept cut, (N, R, R, 3). RunError for a damaged image, and
-    where a GPU has too little memory.
+    `pixels` (N, H, W, 3) uint8 on `device`, smaller images padded below and to the right;
+    `heights`, `widths` (N,) of the images; `labels` (N,) int64 on `device`; `place` (images of the
+    file,): the index of an image among them, -1 if it is not kept.
+
+    With a validation `framing`, images are kept cropped, (N, R, R, 3). RunError for a damaged
+    image, or if a GPU has too little memory.
     """
 
     def __init__(
@@ -98,10 +104,10 @@ class Resident:
         tall, wide = (self.heights.max(), self.widths.max()) if framing.train else (side, side)
         self._check_room(bytes_kept(self.rows, framing))
         size = len(kept) * int(tall) * int(wide) * 3
-        host = np.zeros(size + 1, dtype=np.uint8)[:size]  # compiled code reads the byte behind
+        host = np.zeros(size + 1, dtype=np.uint8)[:size]  # compiled code reads one byte beyond
         host = host.reshape(len(kept), tall, wide, 3)
         self._decode(framing, host, workers)
-        with torch.inference_mode(False):  # made in a validation, it also serves training
+        with torch.inference_mode(False):  # if made during validation, it also serves training
             self.pixels = torch.from_numpy(host).to(self.device)
             labels = index.rows["label"][kept].astype(np.int64)
             self.labels = torch.from_numpy(labels).to(self.device)
@@ -109,7 +115,7 @@ class Resident:
     def serves(
         self, framing: Framing, device: torch.device, indices: np.ndarray | None = None
     ) -> bool:
-        """Whether a loader of these images can have them from here."""
+        """Whether a loader with these arguments can use these images."""
         all_there = (self.place if indices is None else self.place[indices]).min() >= 0
         same = framing.train or framing == self.framing
         return bool(all_there) and same and device == self.device
@@ -120,7 +126,7 @@ class Resident:
             if needed > SHARE * free:
                 raise RunError(
                     f"{self.path}: {needed / 1e6:,.0f} MB do not fit into a quarter of the "
-                    f"{free / 1e6:,.0f} MB that are free on the GPU: try --data.loader ffcv"
+                    f"{free / 1e6:,.0f} MB free on the GPU: try --data.loader ffcv"
                 )
 
     def _decode(self, framing: Framing, out: np.ndarray, workers: int) -> None:
@@ -155,10 +161,10 @@ class Resident:
 
 
 class ResidentLoader(Epochs):
-    """Batches (images (N, 3, R, R) uint8 channels_last, labels (N,) int64) on the device; arguments,
-    attributes and order as GuardedLoader's.
+    """Batches (images (N, 3, R, R) uint8 channels_last, labels (N,) int64) on the device.
 
-    `tensors`: whether crops are cut by matrix products; default: on a GPU.
+    Arguments, attributes and order are GuardedLoader's. `tensors`: crop with matrix products;
+    default: on a GPU.
     """
 
     def __init__(
@@ -191,8 +197,7 @@ class ResidentLoader(Epochs):
             yield out.permute(0, 3, 1, 2), kept.labels[place]
 
     def _drawn(self, todo: list[np.ndarray], epoch: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Of some batches: the places of their images, the boxes, the flips; on the device where
-        they are used there."""
+        """Indices, boxes and flips of some batches, on the device if they are used there."""
         kept, indices = self.images, np.concatenate(todo)
         place = kept.place[indices]
         boxes, flips = self.framing.boxes(epoch, indices, kept.heights[place], kept.widths[place])

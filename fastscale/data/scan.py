@@ -1,5 +1,4 @@
-"""What lies in a class folder: images, and by kind what is left out, so that nothing is left out
-without a count."""
+"""Finds the images in class folders, and counts by kind everything that is left out."""
 
 from __future__ import annotations
 
@@ -24,8 +23,8 @@ SUFFIXES = (
     ".ppm",
     ".pgm",
 )
-DEPTH = 4  # levels of folders in a class folder that are looked through
-# what operating systems and tools leave in folders
+DEPTH = 4  # levels of folders searched in a class folder
+# files and folders that operating systems and tools leave behind
 SYSTEM = (
     *("thumbs.db", "desktop.ini", "ehthumbs.db", "$recycle.bin", "system volume information"),
     *("icon\r", "__macosx", "@eadir", "#recycle", "lost+found"),
@@ -33,18 +32,18 @@ SYSTEM = (
 
 
 def is_system(name: str) -> bool:
-    """Whether a file or folder of this name is the system's: `._x.png`, `.DS_Store`, `__MACOSX`."""
+    """Whether this name is of a system file or folder: `._x.png`, `.DS_Store`, `__MACOSX`."""
     low = name.lower()
     return low.startswith("._") or low == ".ds_store" or low in SYSTEM
 
 
 def one_line(name: object) -> str:
-    """A file's name as messages show it."""
+    """A file name on one line, for messages."""
     return plain(str(name)).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def check_name(folder: Path) -> None:
-    """InputError for a folder whose name is not UTF-8: it goes into descriptions and records."""
+    """InputError for a folder name that is not UTF-8, as it goes into descriptions and records."""
     try:
         folder.name.encode("utf-8")
     except UnicodeEncodeError:
@@ -54,7 +53,7 @@ def check_name(folder: Path) -> None:
 
 
 def entries(folder: str | os.PathLike[str]) -> list[os.DirEntry[str]]:
-    """What lies in a folder, by name. InputError where it can't be listed."""
+    """The entries of a folder, sorted by name. InputError if it cannot be listed."""
     try:
         with os.scandir(folder) as found:
             return sorted(found, key=lambda e: e.name)
@@ -63,8 +62,11 @@ def entries(folder: str | os.PathLike[str]) -> list[os.DirEntry[str]]:
 
 
 class Scan:
-    """Files found in class folders. `left_out` counts by kind what is no image; `folders` are the
-    folders that were looked through, relative to `root`."""
+    """A search of class folders.
+
+    `left_out` counts by kind what is not an image. `folders` lists the folders searched, relative
+    to `root`.
+    """
 
     def __init__(self, root: Path):
         self.root = Path(root)
@@ -73,11 +75,11 @@ class Scan:
         self._suffixes: set[str] = set()
 
     def images(self, name: str) -> list[str]:
-        """The images of class folder `name` and of the folders in it: sorted paths in `root`."""
+        """The images in class folder `name` and its subfolders: sorted paths relative to `root`."""
         return sorted(self._walk(name, DEPTH, frozenset()))
 
     def note(self, entry: os.DirEntry[str]) -> None:
-        """Counts an entry that is no image and no class folder."""
+        """Count an entry that is neither an image nor a class folder."""
         if is_system(entry.name):
             self.left_out["system files"] += 1
         elif entry.is_symlink() and not os.path.exists(entry.path):
@@ -92,8 +94,8 @@ class Scan:
             self.left_out["files that are no images"] += 1
             self._suffixes.add(os.path.splitext(entry.name)[1].lower() or "no suffix")
 
-    def said(self) -> str:
-        """`10 dangling links, 3 files that are no images (.txt)`; empty where all was taken."""
+    def describe(self) -> str:
+        """`10 dangling links, 3 files that are no images (.txt)`, or "" if nothing is left out."""
         parts = []
         for kind, count in sorted(self.left_out.items()):
             kinds = ""

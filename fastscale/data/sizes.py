@@ -1,4 +1,4 @@
-"""How large the named data sets are, for plans and sums that read no image."""
+"""The sizes of the named data sets, for plans and estimates that read no images."""
 
 from fastscale.common import IMAGENET_IMAGES
 from fastscale.errors import InputError
@@ -12,19 +12,19 @@ SIZES = {  # training images, classes
 
 
 def epoch_of(data: str, images: int | None, classes: int | None) -> tuple[int, int]:
-    """Training images and classes of `data`: as given, else those of the data set of that name.
+    """Training images and classes of `data`: as given, else those of the named data set.
 
-    InputError where a size is neither given nor known: ImageNet's would be another data set's.
+    InputError if a size is neither given nor known; ImageNet's is never assumed.
 
     >>> epoch_of("cifar10", None, None), epoch_of("mine", 320, 5)
     ((50000, 10), (320, 5))
     """
-    found = (images, classes)
     if known := SIZES.get(data):
-        found = tuple(k if g is None else g for g, k in zip(found, known, strict=True))  # type: ignore[assignment]
-    if found[0] is None or found[1] is None:
+        images = known[0] if images is None else images
+        classes = known[1] if classes is None else classes
+    if images is None or classes is None:
         raise InputError(
             f"data {data[:60]!r}: its size is not known here: give its images and classes "
             f"(known: {', '.join(SIZES)})"
         )
-    return found[0], found[1]
+    return images, classes

@@ -1,4 +1,4 @@
-"""`source(spec)`: the data set of that name, or at that path."""
+"""`source(spec)`: the data set with a name or at a path."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ SOURCES = ("fashion-mnist", "cifar10", "imagenette", "imagenet")
 def path_source(
     path: Path, name: str | None, spec: str, data_dir: str | os.PathLike[str] | None
 ) -> Source:
-    """The folder or archive at `path`; without a name, one made of the path's."""
+    """The folder or archive at `path`. `name` None: a name made from the path."""
     path = path.expanduser().absolute()
     stem = path.name.split(".")[0] or "images"
-    stem = "".join(c if c.isprintable() else "_" for c in stem)  # it goes into records, and lines
+    stem = "".join(c if c.isprintable() else "_" for c in stem)  # goes into records and messages
     kind = ArchiveSource if archives.is_archive(path) and not path.is_dir() else FolderSource
     found = kind(path, name or f"{stem}-{short_hash(path.resolve())}", spec, data_dir)
     found.own = name is None
@@ -31,10 +31,12 @@ def path_source(
 
 
 def source(spec: str, data_dir: str | os.PathLike[str] | None = None) -> Source:
-    """The source that `spec` names; nothing is fetched yet.
+    """The source that `spec` names. Nothing is fetched yet.
 
-    `fashion-mnist`, `cifar10`, `imagenette`, `imagenet` (a folder of the user's: data_root/imagenet/{train,val}/<wnid>), `folder:/path`,
-    or a path to such a folder or to an archive of one; `imagenette:/path`, `cifar10:/path`: that set, from the user's folder or archive.
+    `fashion-mnist`, `cifar10`, `imagenette`; `imagenet`, the user's folder
+    data_root/imagenet/{train,val}/<wnid>; `folder:/path`, or the path of such a folder or of an
+    archive of one; `imagenette:/path`, `cifar10:/path`: that set from a user's folder or archive.
+    InputError for anything else.
     """
     head, colon, rest = spec.partition(":")
     if colon and rest:
@@ -55,7 +57,8 @@ def source(spec: str, data_dir: str | os.PathLike[str] | None = None) -> Source:
     if spec and Path(spec).expanduser().exists():
         return path_source(Path(spec), None, spec, data_dir)
     near = difflib.get_close_matches(spec.lower(), SOURCES, n=1, cutoff=0.5)
-    names = ", ".join([*near, *(s for s in SOURCES if s not in near)])
+    hint = f"; did you mean {near[0]!r}?" if near else ""
     raise InputError(
-        f"no data source {spec!r} and no such folder or archive; there are: {names}, folder:PATH, or the path of an archive"
+        f"no data source {spec!r} and no such folder or archive (choose from {', '.join(SOURCES)}, "
+        f"folder:PATH, or the path of an archive){hint}"
     )

@@ -1,8 +1,7 @@
-"""One folder of class folders, split into training and validation images: a share of each class,
-at random, once and for all.
+"""Splits one folder of class folders into training and validation images, once and for all.
 
-Which images are kept for validation is noted in a file, so that it stays when images are added or
-removed. Images of equal content are never on both sides.
+A random share of each class is kept for validation. A file notes which images, so that the split
+stays when images are added or removed. Images of equal content are always on the same side.
 """
 
 from __future__ import annotations
@@ -21,20 +20,20 @@ from fastscale.data.folder import FolderSet, split_folder
 from fastscale.data.scan import SUFFIXES, entries, is_system, one_line
 from fastscale.errors import InputError
 
-SHARE = 0.2  # of each class; the default
-MOST = 256 * MIB  # of the file that notes a split
+SHARE = 0.2  # default share of each class
+MOST = 256 * MIB  # largest size of the file that notes a split
 
 
 @dataclass(frozen=True)
 class Split:
-    """The share that was asked for, and for each image whether it is kept for validation."""
+    """The requested share, and for each image whether it is kept for validation."""
 
     share: float
     kept: Mapping[str, bool]
 
     @classmethod
     def read(cls, path: Path) -> Split | None:
-        """What is noted at `path`; None where nothing is. InputError where it is damaged."""
+        """The split noted at `path`; None if there is none. InputError if it is damaged."""
         if not path.is_file():
             return None
         found = read_json(path, MOST)
@@ -45,11 +44,11 @@ class Split:
             if not (0 < share < 1 and all(isinstance(file, str) for file in kept)):
                 raise ValueError
         except (KeyError, TypeError, ValueError):
-            raise InputError(f"{path}: not a split; remove it to split anew") from None
+            raise InputError(f"{path}: not a split; delete it to split again") from None
         return cls(share, kept)
 
     def write(self, path: Path) -> None:
-        """Note it; a place that can't be written only loses what was drawn for later images."""
+        """Note the split. Without write access, the draw for later images is lost."""
         sides = {"val": True, "train": False}
         files = {name: [f for f, k in self.kept.items() if k is s] for name, s in sides.items()}
         with suppress(OSError):
@@ -64,11 +63,11 @@ def drawn(
     share: float,
     before: Mapping[str, bool],
 ) -> dict[str, bool]:
-    """For each of `files` (`<class>/...`) whether it is kept for validation.
+    """For each of `files` (`<class>/...`), whether it is kept for validation.
 
-    A file of `before` stays where it was. Of the others those are taken whose names' hashes come
-    first, until a class has its share: at least one image, never all. A copy goes where the image
-    is that it is a copy of; `digest(i)` is asked for new files of equal `sizes` alone.
+    Files of `before` stay on their side. The others are taken in order of the hashes of their
+    names until a class has its share: at least one image, never all. A copy joins the image that
+    it copies. `digest(i)` hashes a file; only new files of equal `sizes` are hashed.
     """
     kept = {file: before[file] for file in files if file in before}
     total = Counter(file.split("/", 1)[0] for file in files)
@@ -96,8 +95,10 @@ def _rank(file: str) -> bytes:
 
 
 def split_of(whole: FolderSet, note: Path, share: float | None = None) -> Split:
-    """The split of a folder's images: what is noted, with what is new since; noted in turn.
-    `share` None: the noted one, else SHARE; with another share all is drawn again."""
+    """The split of a folder's images: the noted one, extended by new images and noted again.
+
+    `share` None: the noted share, else SHARE. Another share draws everything again.
+    """
     before = Split.read(note)
     if share is None:
         share = before.share if before else SHARE
@@ -110,8 +111,11 @@ def split_of(whole: FolderSet, note: Path, share: float | None = None) -> Split:
 
 
 def one_folder(root: Path, depth: int = 1) -> Path | None:
-    """The folder of class folders to be split: `root`, its train/ where there is no val/, or the
-    only folder in it (an archive's top folder). None where there is none."""
+    """The folder of class folders to split, or None.
+
+    It is `root`, its train/ if there is no val/, or the only folder in it (an archive's top
+    folder).
+    """
     if split_folder(root, "val").is_dir() or not root.is_dir():
         return None
     if (train := split_folder(root, "train")).is_dir():
@@ -131,10 +135,10 @@ def _holds_images(folder: Path) -> bool:
 
 
 def said(name: str, split: Split, note: Path, classes: int) -> str:
-    """The split in a line."""
+    """The split in one line, for messages."""
     val = sum(split.kept.values())
     return (
         f"{name}: {len(split.kept):,} images of {classes} classes in one folder: {val:,} of them, "
-        f"{100 * split.share:.3g} % of each class at random, are kept for validation (another share: "
-        f"fastscale data write --val; which ones: {one_line(note)})"
+        f"{100 * split.share:.3g} % of each class at random, are kept for validation "
+        f"(other share: fastscale data write --val; list: {one_line(note)})"
     )

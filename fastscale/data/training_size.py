@@ -1,4 +1,4 @@
-"""How many training images a source has, before a data module is made of it."""
+"""The number of a source's training images, without making a data module."""
 
 from contextlib import suppress
 
@@ -8,7 +8,7 @@ from fastscale.errors import InputError
 
 
 def training_size(source: Source) -> int:
-    """Of what is written, else of the images themselves. InputError where neither is here."""
+    """The number of written training images, else of the source's. InputError if neither exists."""
     with suppress(InputError):
         return read_info(source.betons / "train.beton").count
     return len(source.split("train"))

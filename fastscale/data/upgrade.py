@@ -1,5 +1,7 @@
-"""Stores that an earlier version wrote: what is missing in their description, found without encoding
-again where what is stored proves to be what would be written."""
+"""Completes the descriptions of stores that an earlier version wrote.
+
+Nothing is encoded again if the stored images prove to be those that would be written.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +20,12 @@ from fastscale.data.images import ImageSet, Say, upright
 from fastscale.data.info import COUNTS, INFO_VERSION, BetonInfo
 from fastscale.data.progress import Progress
 
-TOGETHER = 256  # images on their way at a time
+TOGETHER = 256  # images compared at a time
 
 
 @dataclass(frozen=True)
 class Proven:
-    """Of every image its hash; how many are stored how."""
+    """The hash of every image, and counts of how they are stored."""
 
     digests: list[str]
     counts: dict[str, int]
@@ -32,9 +34,9 @@ class Proven:
 def proven(
     images: ImageSet, path: Path, index: Index, settings: Settings, title: str, say: Say
 ) -> Proven | None:
-    """None where an image is stored in another way than it would be today.
+    """Compare every stored image with what would be written; None if one differs.
 
-    A JPEG kept byte by byte is compared with its file; others are encoded in memory.
+    JPEG files kept byte for byte are compared with their source; others are encoded in memory.
     """
     if len(index.rows) != len(images):
         return None
@@ -59,7 +61,7 @@ def proven(
 
     digests: list[str] = []
     counts: Counter[str] = Counter()
-    with ThreadPoolExecutor(8) as pool:  # reading, hashing and decoding leave Python's lock
+    with ThreadPoolExecutor(8) as pool:  # reading, hashing and decoding release the GIL
         for found in (f for part in _parts(len(images)) for f in pool.map(one, part)):
             if found is None:
                 return None
@@ -76,8 +78,11 @@ def _parts(count: int) -> Iterator[range]:
 
 
 def from_the_store(path: Path, old: BetonInfo, index: Index) -> BetonInfo:
-    """The description of today, from the store alone: how its images were stored is not known, but
-    for small ones of a set that shrinks none, which are the source's own pixels."""
+    """The description in today's version, from the store alone.
+
+    How the images were stored is unknown, except for small ones of a set without a maximum
+    resolution: those are the source's pixels.
+    """
     image = index.rows["image"]
     small = (image["mode"] == RAW) & (np.maximum(image["width"], image["height"]) <= SMALL)
     own = int(small.sum()) if old.settings["max_resolution"] is None else 0

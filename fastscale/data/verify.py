@@ -1,5 +1,4 @@
-"""`fastscale data verify`: a store read whole and compared with its description, and with its source
-hash by hash."""
+"""`fastscale data verify`: compares a whole store with its description and its source's hashes."""
 
 from __future__ import annotations
 
@@ -39,17 +38,17 @@ def verify(
     data_dir: str | os.PathLike[str] | None = None,
     say: Say = print,
 ) -> int:
-    """How many of the two splits are damaged or stale; each is said in a line with the command that
-    mends it. InputError where nothing is written.
+    """Print a line for each damaged or stale split, with the command that fixes it.
 
-    A damaged file is noted in its description, so that nothing trains on it and the next `data
-    write` makes it again.
+    Returns how many of the two splits have problems. A damaged file is marked in its description,
+    so that nothing trains on it and the next `data write` rewrites it. InputError if nothing is
+    written.
     """
     from_spec = source(spec, data_dir)
     place = Path(folder).expanduser().absolute() if folder is not None else from_spec.betons
     paths = {split: place / f"{split}.beton" for split in SPLITS}
     if not any(path.exists() for path in paths.values()):
-        raise InputError(f"{place}: nothing is written there; do it with: {from_spec.command}")
+        raise InputError(f"{place}: nothing is written there; write it with: {from_spec.command}")
     problems = 0
     for split, path in paths.items():
         found = list(_problems(from_spec, path, say))
@@ -68,13 +67,14 @@ def _problems(from_spec: Source, path: Path, say: Say) -> Iterator[str]:
     if damaged(path, info, index, thorough=True):
         with suppress(OSError), lock(path.parent / ".write.lock", say):
             write_whole(info_path(path), replace(info, modified_ns=0).text())
-        yield f"{path}: damaged: its image data is not what was written; make it again with: " + (
-            info.command
+        yield (
+            f"{path}: damaged: its image data differs from what was written; "
+            f"rewrite it with: {info.command}"
         )
     elif problem := _against_source(from_spec, info):
-        yield f"{path}: stale: {problem}; bring it up to date with: {info.command}"
+        yield f"{path}: stale: {problem}; update it with: {info.command}"
     else:
-        say(f"{from_spec.name} {info.split}: {path}: whole, {_words(from_spec, info)}")
+        say(f"{from_spec.name} {info.split}: {path}: intact, {_words(from_spec, info)}")
 
 
 def _words(from_spec: Source, info: BetonInfo) -> str:
@@ -84,18 +84,21 @@ def _words(from_spec: Source, info: BetonInfo) -> str:
         new = [
             f"{info.counts[k]:,} {k}" for k in ("encoded", "shrunk", "unproven") if info.counts[k]
         ]
-        parts.append(f"stored in a form of their own ({form}: {', '.join(new)})")
+        parts.append(f"pixels changed by storing ({form}: {', '.join(new)})")
     else:
         parts.append("pixels as in the source")
     if from_spec.images_at is None or not from_spec.images_at.exists():
-        parts.append("the source is not here to compare with")
+        parts.append("not compared: the source is not here")
     elif info.skipped:
         parts.append(f"{info.skipped} broken images left out")
     return "; ".join(parts)
 
 
 def _against_source(from_spec: Source, info: BetonInfo) -> str | None:
-    """What differs from the source, every image read; None: nothing, or the source is gone."""
+    """How the store differs from the source, with every image read.
+
+    None if it does not, or if the source is gone.
+    """
     if from_spec.images_at is None or not from_spec.images_at.exists():
         return None
     try:
@@ -112,11 +115,11 @@ def _against_source(from_spec: Source, info: BetonInfo) -> str | None:
         return None
     before = read_listing(listing_path(from_spec.home, info.split), info.stamp)
     if before is None:
-        return changed(from_spec, info) or "its images are others than those it was written from"
+        return changed(from_spec, info) or "its images differ from those it was written from"
     kept = {old.file: old.digest for old in before}
     found = differences(before, images, lambda i: digests[i])
     files = [state[0] for state in images.states() or []]
     altered = sum(kept.get(f, d) != d for f, d in zip(files, digests, strict=True))
     if altered:
         found["changed"] = altered
-    return in_words(found) if found else "the classes are others"
+    return in_words(found) if found else "the classes differ"

@@ -1,4 +1,4 @@
-"""Worker processes: they end with their parent, and a limit on open files is said in a line."""
+"""Worker processes that end with their parent, and one line for a limit on open files."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ OPEN_FILES = (
 
 
 def end_with_parent(parent: int) -> None:
-    """In a worker: ends this process within a second of `parent` (its process number).
+    """In a worker: end this process within a second of the process `parent`.
 
-    A parent killed by -9 can't end it, and a queue would keep it waiting for ever.
+    A parent killed by SIGKILL cannot end it, and the worker would wait on its queue forever.
     """
 
     def watch() -> None:
@@ -32,16 +32,21 @@ def end_with_parent(parent: int) -> None:
 
 
 def be_silent() -> None:
-    """In a worker: what it has to say reaches the parent with its results. What Python prints on
-    stderr when the parent goes away first is a traceback that nobody asked for."""
+    """In a worker: discard stderr.
+
+    Errors reach the parent with the results. If the parent ends first, Python would print a
+    useless traceback.
+    """
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 2)
     os.close(null)
 
 
 def check_open_files(workers: int) -> None:
-    """InputError where the limit on open files is too low for so many workers: torch's would wait
-    for ever. Raises the soft limit as far as the hard one allows."""
+    """Raise the soft limit on open files as far as these workers need.
+
+    InputError if the hard limit is too low: torch's workers would hang.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     used = soft
     with suppress(OSError):
@@ -55,11 +60,11 @@ def check_open_files(workers: int) -> None:
 
 
 def too_many_files(error: BaseException | None) -> bool:
-    """Whether an error, or what caused it, is that no more files can be opened."""
+    """Whether an error or its cause is that too many files are open."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
             return True
-        if "Too many open files" in str(error) or "ancdata" in str(error):  # torch's, in words
+        if "Too many open files" in str(error) or "ancdata" in str(error):  # messages of torch
             return True
         error = error.__cause__ or error.__context__
     return False

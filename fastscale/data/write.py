@@ -1,8 +1,7 @@
-"""`fastscale data write`: a source into `train.beton` and `val.beton`, with a JSON beside each;
-whole or not there.
+"""`fastscale data write`: a source into `train.beton` and `val.beton`, with a JSON beside each.
 
-Every image is decoded and hashed on its way into the file. Files get their names when they are
-complete, the JSON last; what a killed run left is removed by the next one; a second process waits.
+Every image is decoded and hashed on the way. Files get their names when they are complete, the JSON
+last. The next run removes the leftovers of a killed one. A second process waits.
 """
 
 from __future__ import annotations
@@ -23,24 +22,20 @@ from fastscale.data.split_writer import SplitWriter
 from fastscale.data.upgrade import from_the_store
 from fastscale.errors import InputError
 
-SHOWN = 20  # names of broken images in a message
+SHOWN = 20  # broken images named in a message
 
 
 class BrokenImages(Exception):
-    """Images that can't be decoded; `.names` lists them with what is wrong. The command prints the text and ends with exit code 1."""
+    """Images that cannot be decoded; `.names` lists them with the reason.
+
+    The command prints the text and ends with exit code 1.
+    """
 
     def __init__(self, names: list[str]):
         self.names = names
         more = [f"... and {len(names) - SHOWN} more"] if len(names) > SHOWN else []
-        super().__init__(
-            "\n".join(
-                [
-                    *names[:SHOWN],
-                    *more,
-                    f"{len(names)} broken images; --skip-broken leaves them out",
-                ]
-            )
-        )
+        last = f"{len(names)} broken images; --skip-broken leaves them out"
+        super().__init__("\n".join([*names[:SHOWN], *more, last]))
 
 
 def _print(line: str) -> None:
@@ -61,29 +56,28 @@ def write(
     progress: Say | None = None,
     data_dir: str | os.PathLike[str] | None = None,
 ) -> dict[str, BetonInfo]:
-    """Fetch `source` if need be and write both splits to `out_dir` (default: where ImageData looks,
-    data_root/<source>/beton).
+    """Fetch `source` if needed and write both splits.
 
-    `max_resolution`: longer side in pixels, None: the source's own (500 for photographs, unchanged
-    for small sets). Images with no side above 64 are stored raw, others as JPEG but for `raw_share`
-    of them. `jpeg_quality` None: JPEG files that are small enough are kept byte by byte. `limit`:
-    only so many images of each split, for a trial. `val`: the share of each class that is kept for
-    validation, where the user's images lie in one folder of class folders; None: the one that they
-    were split by before, else a fifth.
-    A split already written from the same images, labels and classes with the same settings is kept;
-    one of an earlier version is brought up to date where its content proves to match.
-    `progress` gets lines of text (default: print).
-    Raises BrokenImages after all images were tried, unless `skip_broken`; InputError for a source or
-    place that can't be used.
+    `out_dir`: default data_root/<source>/beton, where ImageData looks. `max_resolution`: longer
+    side in pixels; None: the source's default (500 for photographs, unchanged for small sets).
+    Images with no side above 64 are stored raw, others as JPEG except for `raw_share` of them.
+    `jpeg_quality` None: JPEG files that are small enough are kept byte for byte. `limit`: only so
+    many images of each split, for a trial. `val`: share of each class kept for validation, if the
+    user's images are in one folder of class folders; None: the share of the previous split, else
+    a fifth. `progress` gets lines of text (default: print).
+
+    A split already written from the same images, labels and classes with the same settings is
+    kept. One of an earlier version is updated if its content proves to match. Raises BrokenImages
+    after all images were tried, unless `skip_broken`; InputError for an unusable source or folder.
     """
     say = _print if progress is None else progress
     if isinstance(source, str):
         source = _source(source, data_dir)
     if limit is not None and limit < 1:
-        raise InputError(f"limit {limit}: wanted at least 1 image")
+        raise InputError(f"limit {limit}: must be at least 1 image")
     if val is not None:
         if not (isinstance(source, FolderSource) and source.own):
-            raise InputError(f"--val: {source.name} has validation images of its own")
+            raise InputError(f"--val: {source.name} already has validation images")
         source.val_share = val
     largest = source.max_resolution if max_resolution is None else max_resolution
     settings = Settings(largest, jpeg_quality, raw_share)
@@ -95,14 +89,14 @@ def write(
             return found
         raise
     if isinstance(source, FolderSource) and val is not None and source.to_be_split() is None:
-        raise InputError(f"--val: {source.root} has validation images in a folder of their own")
+        raise InputError(f"--val: {source.root} already has a folder of validation images")
     infos: dict[str, BetonInfo] = {}
     broken: list[str] = []
     with lock(folder / ".write.lock", say):
-        for place in (folder, source.home):  # of killed runs
+        for place in (folder, source.home):  # leftovers of killed runs
             remove_stale(place)
         sets = {split: source.split(split).limited(limit) for split in SPLITS}
-        # both are looked through before one is written
+        # both splits are listed before the first is written
         for split, images in sets.items():
             if images.left_out:
                 say(f"{source.name} {split}: left out: {images.left_out}")
@@ -124,13 +118,15 @@ _source: Callable[..., Source] = source  # `write` has an argument of that name
 def prepare(
     spec: str, data_dir: str | os.PathLike[str] | None = None, progress: Say | None = None
 ) -> dict[str, BetonInfo]:
-    """Fetch and write a source with its defaults; returns at once when that was done before."""
+    """Fetch and write a source with its defaults. Returns at once if that was done before."""
     return write(spec, progress=progress, data_dir=data_dir)
 
 
 def _without_images(source: Source, folder: Path, say: Say) -> dict[str, BetonInfo] | None:
-    """A store of an earlier version whose images are gone: its descriptions brought up to date from
-    the store alone. None where there is nothing of the kind."""
+    """Update the descriptions of a store of an earlier version whose images are gone.
+
+    None if there is no such store.
+    """
     if not (folder / "train.json").is_file():
         return None
     infos = {}
@@ -145,7 +141,7 @@ def _without_images(source: Source, folder: Path, say: Say) -> dict[str, BetonIn
             if info.version == 1:
                 write_whole(info_path(path), infos[split].text())
                 say(
-                    f"{source.name} {split}: brought up to date from the store alone, "
-                    "for its images are not here any more"
+                    f"{source.name} {split}: updated from the store alone, "
+                    "because its images are no longer here"
                 )
     return infos

@@ -45,7 +45,7 @@ def image_files(names: Iterable[str], say: Say = places.say) -> list[Path]:
             scan = Scan(path)
             inside = [path / file for file in scan.images(".")]
             if scan.left_out:
-                say(f"{one_line(path)}: left out: {scan.said()}")
+                say(f"{one_line(path)}: left out: {scan.describe()}")
             if not inside:
                 raise InputError(f"{one_line(path)}: holds no images ({' '.join(SUFFIXES)})")
             out += inside

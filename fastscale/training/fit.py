@@ -114,7 +114,7 @@ class _Run:
         self.store = RecordStore(Path(runs_dir) / "records.jsonl")
         self.folder = RunFolder(runs_dir, name, self.module.seed)
         if not restart and isinstance(self.data, ImageData):
-            self.data.goes_on_with(self.folder.loader)
+            self.data.resume_with(self.folder.loader)
         self.same_data: Callable[[str | None], bool] = getattr(
             self.data, "same_data", lambda found: found == self.data.data_hash
         )

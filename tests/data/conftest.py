@@ -1,4 +1,4 @@
-"""Images that the tests make themselves, and a data folder of their own."""
+"""Generated images and a separate data folder for the tests."""
 
 import os
 import subprocess
@@ -17,14 +17,13 @@ CLASSES = ("ant", "bee", "cat")
 
 
 def draw(seed: int, height: int, width: int) -> Image.Image:
-    """A smooth picture with a little noise, as photographs are: JPEG keeps it well."""
+    """A smooth image with a little noise, like a photograph: JPEG keeps it well."""
     rng = np.random.default_rng(seed)
     coarse = Image.fromarray(rng.integers(0, 256, (5, 6, 3), dtype=np.uint8)).resize(
         (width, height), Image.Resampling.BICUBIC
     )
-    return Image.fromarray(
-        np.clip(np.asarray(coarse) + rng.normal(0, 3, (height, width, 3)), 0, 255).astype(np.uint8)
-    )
+    noisy = np.asarray(coarse) + rng.normal(0, 3, (height, width, 3))
+    return Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8))
 
 
 def make_tree(
@@ -35,7 +34,7 @@ def make_tree(
     sides: tuple[int, int] = (70, 130),
     suffix: str = "png",
 ) -> Path:
-    """train|val/<class>/*, so many images a class, sides drawn from the range."""
+    """train|val/<class>/* with this many images per class and sides drawn from the range."""
     seed = 0
     for split, count in (("train", train), ("val", val)):
         for name in CLASSES:
@@ -79,7 +78,7 @@ def picture():
 
 @pytest.fixture
 def lines():
-    """A print-like function that keeps its lines."""
+    """A function like print that keeps its lines."""
 
     class Lines(list):
         def __call__(self, line):
@@ -90,7 +89,7 @@ def lines():
 
 @pytest.fixture
 def python():
-    """Run code in another process, with a limit in place of a hang."""
+    """Run code in another process, with a time limit."""
     root = Path(__file__).resolve().parents[2]
 
     def run(code: str, *args: object, timeout: float = 60, **kwargs):
@@ -132,7 +131,7 @@ def start_python():
 
 @pytest.fixture
 def real_data():
-    """The user's own data folder, where there is one."""
+    """The user's data folder, if there is one."""
     return Path(REAL_DATA or Path.home() / ".cache" / "fastscale")
 
 

@@ -1,4 +1,4 @@
-"""Archives are unpacked whole, inside their folder, or not at all."""
+"""Archives are unpacked completely and inside their folder, or not at all."""
 
 import io
 import shutil
@@ -82,12 +82,12 @@ def test_a_cut_archive_is_one_error_and_leaves_nothing(tree, tmp_path, kind, suf
     made = tmp_path / f"a.{suffix}"
     shutil.make_archive(str(tmp_path / "a"), kind, tree)
     made.write_bytes(made.read_bytes()[: int(made.stat().st_size * share)])
-    with pytest.raises(InputError, match=r"not a whole"):
+    with pytest.raises(InputError, match=r"not a complete"):
         unpack(made, tmp_path / "out")
     assert not (tmp_path / "out").exists() and not (tmp_path / "out.part").exists()
 
 
-def test_what_a_killed_run_left_is_removed(tree, tmp_path, lines):
+def test_leftovers_of_a_killed_run_are_removed(tree, tmp_path, lines):
     shutil.make_archive(str(tmp_path / "a"), "tar", tree)
     (tmp_path / "out.part").mkdir()
     (tmp_path / "out.part" / "stray").write_text("x")

@@ -1,4 +1,4 @@
-"""Each operation against PIL's, and the loaders that use them."""
+"""Each operation against PIL, and the loaders that use them."""
 
 from dataclasses import replace
 
@@ -15,11 +15,11 @@ from fastscale.data.write import write
 
 fast = pytest.importorskip("fastscale.data.augment.fast", reason="OpenCV or numba is not installed")
 
-NEAR = ("color", "contrast", "sharpness")  # within one grey level; the others exactly
+NEAR = ("color", "contrast", "sharpness")  # within one grey level; the others are exact
 
 
 def every_operation():
-    """All that a policy may draw, and other values."""
+    """All operations that a policy may draw, and further values."""
     drawn = [
         pair
         for name in ("autoaugment", "autoaugment-v0")
@@ -60,8 +60,8 @@ def both(image, drawn):
 
 
 @pytest.mark.parametrize("name", sorted(pillow.OPERATIONS))
-def test_each_operation_is_pils(pictures, name):
-    """To the bit; color, contrast and sharpness within one grey level, of at most 40 % of the values of photographs."""
+def test_each_operation_equals_pils(pictures, name):
+    """Bit for bit; color, contrast and sharpness within one grey level in 40 % of the values."""
     ops = [op for op in every_operation() if op[0] == name]
     assert ops
     for op in ops:
@@ -82,7 +82,7 @@ def test_each_operation_changes_the_picture(pictures):
             ), op
 
 
-def test_translation_and_rotation_go_the_way_pil_goes():
+def test_translation_and_rotation_have_pils_direction():
     image = np.zeros((10, 10, 3), np.uint8)
     image[2, 3] = 255
     moved = both(image, [("translate_x", 0.2), ("translate_y", -0.3)])[0]
@@ -93,8 +93,8 @@ def test_translation_and_rotation_go_the_way_pil_goes():
 
 
 @pytest.mark.parametrize("augmentation", ["autoaugment", "autoaugment-v0", "randaugment"])
-def test_whole_policies_are_pils(pictures, augmentation):
-    """One level of a blend may grow in what follows: on the mean under a twentieth of a level, more than 1 for under 1 % of values."""
+def test_whole_policies_equal_pils(pictures, augmentation):
+    """One level of a blend may grow later: under 0.05 on average, above 1 in under 1 %."""
     rng = np.random.default_rng(1)
     differences = []
     for drawn in operations(augmentation, rng.random((150, 5))):
@@ -105,7 +105,7 @@ def test_whole_policies_are_pils(pictures, augmentation):
     assert np.mean(differences) < 0.05 and (np.array(differences) > 1).mean() < 0.01
 
 
-def test_tables_in_a_row_are_one_table_and_the_same(pictures):
+def test_consecutive_tables_are_merged_without_a_difference(pictures):
     rows = [
         [("equalize", 0), ("equalize", 0)],
         [("invert", 0), ("equalize", 0), ("posterize", 4), ("autocontrast", 0)],
@@ -127,14 +127,14 @@ def test_tables_in_a_row_are_one_table_and_the_same(pictures):
     assert (image == pictures[3]).all()
 
 
-def test_the_compiled_loops_come_from_the_disk(pictures, python):
-    """A second process compiles nothing."""
+def test_a_second_process_compiles_nothing(pictures, python):
     code = """
 import numpy as np
 from fastscale.data.augment import fast, kernels
 image = np.zeros((8, 8, 3), np.uint8)
 fast.apply(image, [("equalize", 0), ("rotate", 9.0)], image.copy())
-print([sum(f.stats.cache_misses.values()) for f in (kernels.look_up, kernels.move)], kernels.look_up.targetoptions["nogil"])
+misses = [sum(f.stats.cache_misses.values()) for f in (kernels.look_up, kernels.move)]
+print(misses, kernels.look_up.targetoptions["nogil"])
 """
     both(pictures[0], [("equalize", 0), ("rotate", 9.0)])
     r = python(code)
@@ -144,14 +144,6 @@ print([sum(f.stats.cache_misses.values()) for f in (kernels.look_up, kernels.mov
 # the loaders
 
 FRAME = Framing(True, 32, 36, seed=5, augmentation="autoaugment")
-
-
-@pytest.fixture
-def small(small_tree, lines):
-    """A source with 45 + 12 images stored raw."""
-    s = source(str(small_tree))
-    write(s, progress=lines, workers=0)
-    return s
 
 
 def ffcv_epoch(s, framing=FRAME, **k):

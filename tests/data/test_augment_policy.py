@@ -1,4 +1,4 @@
-"""The policies: the published tables, their ranges, and how often each of their outcomes is drawn."""
+"""The policies: the published tables, their ranges, and the probability of each outcome."""
 
 from collections import Counter
 from itertools import product
@@ -23,7 +23,8 @@ from fastscale.training.recipe import AUGMENTATIONS as RECIPES_KNOW
 
 N = 40000
 
-# Cubuk et al. 2019, appendix, the ImageNet policy; equal to torchvision 0.28.0's AutoAugmentPolicy.IMAGENET and timm 1.0.31's "original"
+# Cubuk et al. 2019, appendix, the ImageNet policy; equal to torchvision 0.28.0's
+# AutoAugmentPolicy.IMAGENET and timm 1.0.31's "original"
 PUBLISHED = [
     ("Posterize", 0.4, 8, "Rotate", 0.6, 9),
     ("Solarize", 0.6, 5, "AutoContrast", 0.6, None),
@@ -97,7 +98,7 @@ def test_published_ranges():
 
 
 def test_efficientnets_ranges():
-    """The official code's: magnitudes 0 to 10; colour factors, posterize and solarize do more at lower ones."""
+    """Magnitudes 0 to 10; colour factors, posterize and solarize do more at lower ones."""
     assert [efficientnet("posterize", m / 10)[0][1] for m in (0, 2, 6, 10)] == [1, 1, 2, 4]
     assert [efficientnet("solarize", m / 10)[0][1] for m in (0, 2, 8, 10)] == [0, 51, 204, 256]
     assert [efficientnet("solarize_add", m / 10)[0][1] for m in (3, 7)] == [33, 77]
@@ -111,7 +112,7 @@ def test_efficientnets_ranges():
 
 
 def test_randaugments_operations():
-    """14 of them, each at 9 of 30."""
+    """14 operations, each at magnitude 9 of 30."""
     values = {pair[0][0]: pair for pair in rand_choices() if pair[0] is not None}
     assert (
         len(rand_choices()) == 14
@@ -128,7 +129,7 @@ def test_randaugments_operations():
 
 
 def outcomes(augmentation):
-    """{what an image gets: its probability}."""
+    """{operations of an image: their probability}."""
     expected = Counter()
     if augmentation == "randaugment":
         for first, second in product(rand_choices(), repeat=2):
@@ -151,7 +152,7 @@ def outcomes(augmentation):
 
 
 @pytest.mark.parametrize("augmentation", ["autoaugment", "autoaugment-v0", "randaugment"])
-def test_each_outcome_is_drawn_as_often_as_it_should(augmentation):
+def test_each_outcome_has_its_probability(augmentation):
     """Chi-square over all outcomes, within five standard deviations of its mean."""
     expected = {k: p * N for k, p in outcomes(augmentation).items() if p > 0}
     seen = Counter(
@@ -166,7 +167,7 @@ def test_each_outcome_is_drawn_as_often_as_it_should(augmentation):
     assert len(common) > 50 and abs(chi2 - freedom) < 5 * np.sqrt(2 * freedom)
 
 
-def test_draws_depend_on_seed_epoch_and_image_alone():
+def test_draws_depend_only_on_seed_epoch_and_image():
     framing = Framing(True, 32, 32, seed=1, augmentation="autoaugment")
     all_at_once = framing.operations(2, np.arange(500))
     assert framing.operations(2, np.array([499, 7]))[1] == all_at_once[7]
@@ -178,7 +179,7 @@ def test_draws_depend_on_seed_epoch_and_image_alone():
         assert np.mean([a != b for a, b in zip(other, all_at_once, strict=True)]) > 0.8
 
 
-def test_crops_stay_and_have_nothing_to_do_with_the_augmentation():
+def test_crops_are_independent_of_the_augmentation():
     sizes = np.full(N, 100)
     plain, augmented = (
         Framing(True, 32, 32, augmentation=a).boxes(0, np.arange(N), sizes, sizes)
@@ -193,7 +194,7 @@ def test_crops_stay_and_have_nothing_to_do_with_the_augmentation():
     assert abs(np.corrcoef(crop[:, :5].T, more.T)[:5, 5:]).max() < 0.03
 
 
-def test_nothing_is_done_to_val_images_or_without_augmentation():
+def test_val_images_are_not_augmented():
     for framing in (Framing(False, 32, 32, augmentation="autoaugment"), Framing(True, 32, 32)):
         assert framing.operations(0, np.arange(9)) == [[]] * 9
     assert operations("none", np.zeros((3, DRAWS))) == [[]] * 3
@@ -202,7 +203,7 @@ def test_nothing_is_done_to_val_images_or_without_augmentation():
 def test_names():
     with pytest.raises(
         InputError,
-        match="no augmentation 'autoaug'; there are: none, autoaugment, autoaugment-v0, randaugment",
+        match=r"unknown augmentation 'autoaug' \(choose from none, autoaugment, autoaugment-v0, ",
     ):
         Framing(True, 32, 32, augmentation="autoaug")
-    assert set(RECIPES_KNOW) <= set(AUGMENTATIONS), "what a recipe may say, the data can do"
+    assert set(RECIPES_KNOW) <= set(AUGMENTATIONS)

@@ -1,4 +1,4 @@
-"""Whatever is wrong with a `.beton` is one line that names the file and the command; our files are FFCV's to the byte of the format."""
+"""Every fault of a `.beton` is one line with the file and the command; the format is FFCV's."""
 
 import json
 import shutil
@@ -23,7 +23,7 @@ def written(tree, lines):
     return s.betons, s
 
 
-def test_our_types_are_ffcvs():
+def test_our_types_equal_ffcvs():
     from ffcv import types
     from ffcv.fields import IntField, RGBImageField
 
@@ -99,7 +99,7 @@ def test_ffcvs_own_files_pass_the_check(tree, tmp_path):
     assert [y.tolist() for _, y in loader] == [images.labels.tolist()]
 
 
-def test_every_cut_is_found(written, tmp_path):
+def test_every_truncation_is_found(written, tmp_path):
     folder, _ = written
     path, cut = folder / "train.beton", tmp_path / "train.beton"
     size, n = path.stat().st_size, 24
@@ -122,7 +122,7 @@ def test_every_cut_is_found(written, tmp_path):
         with open(cut, "r+b") as f:
             f.truncate(k)
         with pytest.raises(
-            InputError, match=r"train\.beton: .*; make it again with: fastscale data write x"
+            InputError, match=r"train\.beton: .*; rewrite it with: fastscale data write x"
         ) as e:
             check_beton(cut, "fastscale data write x")
         assert "\n" not in str(e.value)
@@ -146,7 +146,7 @@ def test_a_damaged_index_is_found(written, field, value):
 
 
 @pytest.mark.parametrize("pointer", [8, 1 << 40])
-def test_data_outside_of_the_file_is_found_where_rows_and_table_agree(written, pointer):
+def test_data_outside_the_file_is_found_even_if_rows_and_table_agree(written, pointer):
     path = written[0] / "val.beton"
     rows = np.memmap(path, dtype=beton.ROW, mode="r+", offset=beton.ROWS_AT, shape=9)
     table = np.memmap(
@@ -180,12 +180,12 @@ def test_missing_files_and_folders(tmp_path):
     with pytest.raises(InputError, match="not a file"):
         check_beton(tmp_path)
     with pytest.raises(
-        InputError, match="not written yet; make it with: fastscale data write cifar10"
+        InputError, match="not written yet; write it with: fastscale data write cifar10"
     ):
         read_info(tmp_path / "a.beton", "fastscale data write cifar10")
 
 
-def test_the_json_must_be_there_be_one_and_belong(written):
+def test_the_json_must_exist_be_valid_and_match(written):
     folder, s = written
     path = folder / "val.beton"
     info = read_info(path)
@@ -205,13 +205,14 @@ def test_the_json_must_be_there_be_one_and_belong(written):
     info_path(path).unlink()
     with pytest.raises(
         InputError,
-        match=r"val\.json: missing, so val\.beton was not finished or was not written by fastscale; make it again",
+        match=r"val\.json: missing, so val\.beton was not finished or was not written by "
+        "fastscale; rewrite it",
     ):
         read_info(path)
     info_path(path).write_text((folder / "train.json").read_text())
     with pytest.raises(
         InputError,
-        match=r"val\.beton: \d+ bytes, val\.json says \d+: cut short or another file; .* data write",
+        match=r"val\.beton: \d+ bytes, val\.json says \d+: cut short or another file; .* data wri",
     ):
         read_info(path)
 
@@ -245,14 +246,14 @@ def test_images_do_not_cross_pages(tmp_path):
 
 
 def dirty_heap():
-    """Leaves freed memory full of 0xAB in every small and middling size: what numpy gets next."""
+    """Leave freed memory full of 0xAB in many sizes, which numpy gets next."""
     kept = [np.full(n, 0xAB, np.uint8) for n in range(8, 300) for _ in range(8)]
     kept += [np.full(n * 24, 0xAB, np.uint8) for n in range(8, 200) for _ in range(4)]
     del kept
 
 
-def test_what_lay_in_memory_does_not_reach_the_file(tmp_path):
-    """24 bytes a row, 21 of them used: the other three are zero."""
+def test_uninitialised_memory_does_not_reach_the_file(tmp_path):
+    """A row has 24 bytes, of which 21 are used; the other three are zero."""
     dirty_heap()
     as_before = np.array([((beton.RAW, 10, 10, 9), 1)] * 45, dtype=beton.ROW)
     padding = np.s_[:, beton.IMAGE.itemsize : beton.ROW.fields["label"][1]]
@@ -268,7 +269,7 @@ def test_what_lay_in_memory_does_not_reach_the_file(tmp_path):
     assert rows.view(beton.ROW)["label"][:45].tolist() == list(range(45))
 
 
-def test_without_finish_it_is_refused(tmp_path):
+def test_without_finish_there_is_no_file(tmp_path):
     with BetonFile(tmp_path / "a.beton", 1, PAGE) as f:
         f.add(bytes(300), beton.RAW, 10, 10, 0)
     with pytest.raises(InputError):

@@ -1,4 +1,4 @@
-"""`fastscale data check`: each odd thing is said, and a plain set is called plain."""
+"""`fastscale data check`: every oddity has its line, and a plain set has none."""
 
 import shutil
 
@@ -10,7 +10,7 @@ from fastscale.cli import main
 from fastscale.data.check import is_grey
 from tests.data.conftest import draw, make_tree
 
-PLAIN = "nothing odd: no broken, tiny, grey or turned image, no copies, no class with few"
+PLAIN = "nothing odd: no broken, tiny, grey or rotated images, no copies, no small classes"
 
 
 @pytest.fixture
@@ -29,8 +29,8 @@ def said(root, capsys, code):
 def test_a_plain_set(animals, capsys):
     lines = said(animals, capsys, 0)
     assert lines[-1] == PLAIN and len(lines) == 3
-    assert "train: 36 images of 3 classes, 12 in each; " in lines[0]
-    assert "val: 9 images of 3 classes, 3 in each; " in lines[1]
+    assert "train: 36 images in 3 classes, 12 in each; " in lines[0]
+    assert "val: 9 images in 3 classes, 3 in each; " in lines[1]
 
 
 def test_copies_in_both_splits_are_a_fault(animals, capsys):
@@ -39,8 +39,8 @@ def test_copies_in_both_splits_are_a_fault(animals, capsys):
     shutil.copy(second, animals / "train/ant/copy.png")
     lines = said(animals, capsys, 1)[2:]
     assert lines == [
-        "fault: 1 validation image is in the training images, too, byte by byte "
-        f"(train/ant/{first.name} = val/ant/again.png): the error will be too good",
+        "fault: 1 validation image is byte for byte in the training images too "
+        f"(train/ant/{first.name} = val/ant/again.png): the measured error will be too low",
         "odd: 1 image is a copy of another in its class "
         f"(train/ant/{second.name} = train/ant/copy.png)",
     ]
@@ -51,7 +51,7 @@ def test_one_image_in_two_classes_is_a_fault(animals, capsys):
     shutil.copy(first, animals / "train/bee/copy.png")
     (line,) = said(animals, capsys, 1)[2:]
     assert line == (
-        "fault: 1 image is in two classes or more, byte by byte "
+        "fault: 1 image is byte for byte in two classes or more "
         f"(train/ant/{first.name} = train/bee/copy.png)"
     )
 
@@ -75,21 +75,22 @@ def test_odd_pictures(animals, capsys):
     turned[0x0112] = 6
     draw(904, 70, 80).save(ant / "turned.jpg", exif=turned)
     assert said(animals, capsys, 0)[2:] == [
-        "odd: 1 image is shorter than 64 px: enlarged, with little to see: train/ant/tiny.png",
-        "odd: 1 image is over 4 times as long as wide: most of it is cut away in evaluation: "
+        "odd: 1 image is under 64 px on the shorter side: enlarged, little detail: "
+        "train/ant/tiny.png",
+        "odd: 1 image is over 4 times as long as wide: mostly cropped away in evaluation: "
         "train/ant/long.png",
         "odd: 1 image is grey: train/ant/grey.png",
-        "odd: 1 image is turned by its EXIF orientation: taken upright here, not by every tool: "
+        "odd: 1 image is rotated by EXIF orientation: read upright here, but not by every tool: "
         "train/ant/turned.jpg",
     ]
 
 
-def test_a_class_that_is_told_by_its_grey(animals, capsys):
+def test_a_class_of_grey_images(animals, capsys):
     for path in (animals / "train/bee").iterdir():
         Image.open(path).convert("L").save(path)
     (line,) = said(animals, capsys, 0)[2:]
     assert line.startswith("odd: 12 images are grey: train/bee/")
-    assert line.endswith("; most of bee: the class may be told by that")
+    assert line.endswith("; most of bee: greyness may give the class away")
 
 
 def test_rare_classes(tmp_path, data_home, capsys):
@@ -98,22 +99,22 @@ def test_rare_classes(tmp_path, data_home, capsys):
         for k in range(count):
             draw(10_000 * ord(name[0]) + k, 64, 64).save(tmp_path / "set" / name / f"{k}.bmp")
     lines = said(tmp_path / "set", capsys, 0)
-    assert "train: 64 images of 4 classes, 1 to 50 in each; 64 x 64 px in the middle" in lines[0]
+    assert "train: 64 images in 4 classes, 1 to 50 in each; median 64 x 64 px" in lines[0]
     assert lines[2:] == [
         "odd: 2 classes have under 10 training images: eel (2), fox (1)",
-        "odd: no validation image of fox: its errors are in no figure",
-        "odd: cat has 50 training images, fox 1: a network may never say the rare one",
+        "odd: no validation images of fox: its error is not measured",
+        "odd: cat has 50 training images, fox 1: a network may never predict the rare class",
     ]
 
 
-def test_what_is_not_taken_is_counted(animals, capsys):
+def test_other_files_are_counted(animals, capsys):
     (animals / "train/ant/notes.txt").write_text("x")
     lines = said(animals, capsys, 0)
     assert any("train: left out: 1 files that are no images (.txt)" in line for line in lines)
 
 
 @pytest.mark.parametrize(("apart", "grey"), [(0, True), (2, True), (3, False)])
-def test_grey_is_equal_channels_but_for_what_jpeg_does(apart, grey):
+def test_grey_is_equal_channels_up_to_jpeg_noise(apart, grey):
     pixels = np.full((40, 50, 3), 100, np.uint8)
     pixels[..., 1] += apart
     assert is_grey(pixels) is grey

@@ -28,13 +28,13 @@ def test_a_file_is_fetched_once(server, tmp_path, lines):
     assert len(server.asked) == 1 and not list(tmp_path.glob("*.part"))
 
 
-def test_an_interrupted_download_goes_on_where_it_ended(server, tmp_path, lines):
+def test_an_interrupted_download_resumes(server, tmp_path, lines):
     (tmp_path / "a.part").write_bytes(BODY[:300_000])
     download([f"{server.url}/a"], tmp_path / "a", sha256=SHA256, say=lines)
     assert server.asked == [("/a", "bytes=300000-")] and (tmp_path / "a").read_bytes() == BODY
 
 
-def test_a_broken_connection_is_taken_up_again(server, tmp_path, lines):
+def test_a_broken_connection_is_resumed(server, tmp_path, lines):
     server.drop = 400_000
     download([f"{server.url}/a"], tmp_path / "a", sha256=SHA256, say=lines)
     assert [r for _, r in server.asked] == [None, "bytes=400000-"] and (
@@ -50,7 +50,7 @@ def test_a_server_that_cannot_resume_starts_again(server, tmp_path, lines):
 
 
 @pytest.mark.parametrize("part", [BODY, b"rubbish" * 10_000, BODY + b"more"])
-def test_a_whole_or_foreign_part_still_ends_well(server, tmp_path, lines, part):
+def test_a_complete_or_foreign_part_still_ends_well(server, tmp_path, lines, part):
     (tmp_path / "a.part").write_bytes(part)
     download([f"{server.url}/a"], tmp_path / "a", sha256=SHA256, say=lines)
     assert (tmp_path / "a").read_bytes() == BODY
@@ -65,7 +65,7 @@ def test_mirrors_are_tried_in_order(server, tmp_path, lines):
 @pytest.mark.parametrize("kind, value", [("sha256", SHA256), ("md5", MD5)])
 def test_a_wrong_file_is_deleted_and_the_error_says_so(server, tmp_path, lines, kind, value):
     with pytest.raises(
-        InputError, match=rf"wrong file, deleted \({kind} is .*, wanted {value}\)"
+        InputError, match=rf"wrong file, deleted \({kind} is .*, expected {value}\)"
     ) as e:
         download([f"{server.url}/wrong"], tmp_path / "a", say=lines, **{kind: value})
     assert not list(tmp_path.iterdir()) and "\n" not in str(e.value)

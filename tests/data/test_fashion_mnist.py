@@ -1,4 +1,4 @@
-"""The default set: from public addresses, else Debian's package by apt; verified content in every case."""
+"""The default data set: from public urls or Debian's package, always with verified content."""
 
 import gzip
 import hashlib
@@ -16,7 +16,7 @@ COUNTS = {"train": 30, "t10k": 12}
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    """A folder like the installed package's, in small, and the hashes that belong to it."""
+    """A small folder like that of the installed package, with its hashes."""
     folder, rng, hashes = tmp_path / "pkg", np.random.default_rng(0), {}
     folder.mkdir()
     for name in fashion_mnist.FILES:
@@ -42,7 +42,10 @@ def package(tmp_path, monkeypatch):
 
 
 def fake_apt(tmp_path, package, *, system: bool = True, private: bool = True):
-    """apt-get and dpkg-deb that serve the package; `system`, `private`: whether with the machine's lists, with lists of our own."""
+    """Fake apt-get and dpkg-deb that serve the package.
+
+    `system`, `private`: whether they work with the machine's package lists and with private ones.
+    """
     (tmp_path / "bin" / "apt-get").write_text(
         f"""#!/bin/sh
 PATH=/bin:/usr/bin
@@ -87,9 +90,7 @@ def test_the_installed_package_is_used(package, monkeypatch, lines):
 
 
 @pytest.mark.parametrize("system, calls", [(True, 1), (False, 3)])
-def test_apt_fetches_it_without_root_also_where_its_lists_are_empty(
-    package, tmp_path, lines, system, calls
-):
+def test_apt_fetches_it_without_root_even_with_empty_lists(package, tmp_path, lines, system, calls):
     fake_apt(tmp_path, package, system=system)
     source("fashion-mnist").fetch(lines)
     check(package)
@@ -98,9 +99,7 @@ def test_apt_fetches_it_without_root_also_where_its_lists_are_empty(
 
 
 @pytest.mark.parametrize("apt", [True, False])
-def test_it_comes_from_the_public_addresses_and_apt_is_not_asked(
-    package, tmp_path, monkeypatch, lines, apt
-):
+def test_it_comes_from_the_public_urls_without_apt(package, tmp_path, monkeypatch, lines, apt):
     if apt:
         fake_apt(tmp_path, package)
     monkeypatch.setattr(
@@ -111,9 +110,7 @@ def test_it_comes_from_the_public_addresses_and_apt_is_not_asked(
     assert not (tmp_path / "apt.log").exists()
 
 
-def test_what_the_addresses_gave_in_part_is_removed_when_apt_gives_all(
-    package, tmp_path, monkeypatch, lines
-):
+def test_partial_downloads_are_removed_after_apt_succeeds(package, tmp_path, monkeypatch, lines):
     whole = source("fashion-mnist").home
     whole.mkdir(parents=True)
     for name in ("train-images-idx3-ubyte.gz", "t10k-images-idx3-ubyte.gz.part"):
@@ -123,16 +120,16 @@ def test_what_the_addresses_gave_in_part_is_removed_when_apt_gives_all(
     check(package)
 
 
-def test_nowhere_to_be_had_is_one_line(package, tmp_path, lines):
+def test_no_place_to_download_from_is_one_line(package, tmp_path, lines):
     fake_apt(tmp_path, package, system=False, private=False)
     with pytest.raises(InputError, match="could not fetch train-images") as e:
         source("fashion-mnist").fetch(lines)
     assert "\n" not in str(e.value)
-    with pytest.raises(InputError, match="fetch it with: fastscale data write fashion-mnist"):
+    with pytest.raises(InputError, match="download it with: fastscale data write fashion-mnist"):
         source("fashion-mnist").split("train")
 
 
-def test_wrong_content_is_refused_by_either_way(package, tmp_path, monkeypatch, lines):
+def test_wrong_content_is_refused(package, tmp_path, monkeypatch, lines):
     (package / "t10k-labels-idx1-ubyte.gz").write_bytes(gzip.compress(b"something else"))
     monkeypatch.setattr(fashion_mnist, "MIRRORS", (f"file://{package}/",))
     with pytest.raises(InputError, match="wrong file, deleted"):
@@ -143,7 +140,7 @@ def test_wrong_content_is_refused_by_either_way(package, tmp_path, monkeypatch, 
     assert not (source("fashion-mnist").home / "images").exists()
 
 
-def test_damage_is_found_and_mended(package, monkeypatch, lines):
+def test_damage_is_found_and_repaired(package, monkeypatch, lines):
     monkeypatch.setattr(fashion_mnist, "INSTALLED", package)
     s = source("fashion-mnist")
     s.fetch(lines)
@@ -154,8 +151,8 @@ def test_damage_is_found_and_mended(package, monkeypatch, lines):
     assert any("damaged" in line for line in lines)
 
 
-def test_the_real_set_has_the_mean_and_std_we_say(real_data):
-    """On a machine that has fetched it; elsewhere the package's fetch is what the quick tier runs."""
+def test_the_real_set_has_the_stated_mean_and_std(real_data):
+    """On a machine that has downloaded it."""
     s = source("fashion-mnist", real_data)
     if not s.files.is_dir():
         pytest.skip("Fashion-MNIST is not in the data folder")
@@ -164,7 +161,5 @@ def test_the_real_set_has_the_mean_and_std_we_say(real_data):
     assert pixels.mean(dtype=np.float64) == pytest.approx(s.mean[0], rel=1e-12) and pixels.std(
         dtype=np.float64
     ) == pytest.approx(s.std[0], rel=1e-12)
-    assert (
-        s.split("train").list_digest()
-        == "1c00497bf0ae77f6e9c00ba9d87862c8cd306a1d561034c3e1b1e56069a091cb"
-    )
+    expected = "1c00497bf0ae77f6e9c00ba9d87862c8cd306a1d561034c3e1b1e56069a091cb"
+    assert s.split("train").list_digest() == expected

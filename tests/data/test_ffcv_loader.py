@@ -14,8 +14,8 @@ from fastscale.errors import InputError
 from tests.data.test_loaders import TRAIN, epoch, ffcv, guarded, same
 
 
-def test_importing_and_using_ffcv_is_quick_and_quiet(photos, python):
-    """No compiler, no numba threads, torch's thread count untouched; FFCV's own import does all three."""
+def test_importing_and_using_ffcv_has_no_side_effects(photos, python):
+    """No compiler, no numba threads, torch's thread count unchanged."""
     code = """
 import sys, torch
 torch.set_num_threads(2)
@@ -26,7 +26,8 @@ d.Dispatcher.compile = lambda self, *a: compiled.append(self.py_func) or real(se
 from fastscale.data.ffcv_loader import GuardedLoader, Framing
 n = sum(len(y) for _, y in GuardedLoader(sys.argv[1], Framing(True, 32, 32), 5, workers=2))
 import numba.np.ufunc.parallel as p, numba.typed, numba
-print(n, compiled, p._is_initialized, torch.get_num_threads(), numba.typed.Dict is not dict, numba.set_num_threads.__name__)
+restored = numba.typed.Dict is not dict, numba.set_num_threads.__name__
+print(n, compiled, p._is_initialized, torch.get_num_threads(), *restored)
 """
     r = python(code, photos.betons / "train.beton")
     assert r.stdout.strip() == "20 [] False 2 True set_num_threads", r.stdout + r.stderr
@@ -41,7 +42,7 @@ def ours_alive():
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_threads_end_with_the_loop_also_on_break(photos, workers):
+def test_threads_end_with_the_loop_even_on_break(photos, workers):
     loader = guarded(photos, batch_size=2, workers=workers)
     for _ in range(5):
         for i, _batch in enumerate(loader):
@@ -60,7 +61,7 @@ def test_threads_end_with_the_loop_also_on_break(photos, workers):
 )
 @pytest.mark.parametrize("workers", [1, 2])
 def test_threads_are_gone_for_the_system_too(photos, workers):
-    """Python joins a thread a little earlier; a fork in between left OpenCV locked in the child, at one epoch in forty."""
+    """Python joins a thread a little earlier. A fork in between left OpenCV locked in the child."""
     loader = guarded(photos, workers=workers)
     list(loader)
     before = set(os.listdir("/proc/self/task"))
@@ -92,7 +93,7 @@ def test_two_loops_at_once(photos):
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_damaged_jpeg_is_an_error_not_noise_or_a_hang(photos, python, workers):
+def test_a_damaged_jpeg_is_an_error(photos, python, workers):
     path = photos.betons / "train.beton"
     pointer = int(np.fromfile(path, dtype=ROW, count=24, offset=ROWS_AT)["image"]["pointer"][17])
     with open(path, "r+b") as f:
@@ -123,7 +124,7 @@ def test_any_error_in_the_pipeline_reaches_the_loop(photos, monkeypatch):
     assert not ours_alive()
 
 
-def test_a_cut_file_is_refused_before_it_is_opened(photos):
+def test_a_truncated_file_is_refused_before_it_is_opened(photos):
     path = photos.betons / "train.beton"
     with open(path, "r+b") as f:
         f.truncate(path.stat().st_size - 10)

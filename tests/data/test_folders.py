@@ -1,4 +1,4 @@
-"""Folders and archives as people have them: nothing is left out without a count."""
+"""Folders and archives as people have them: every file left out is counted."""
 
 import io
 import os
@@ -27,7 +27,7 @@ def litter(tree):
     (tree / "__MACOSX/train/ant/._000.png").write_bytes(b"\0\5\x16\7")
 
 
-def test_what_a_mac_or_windows_leaves_is_ignored_and_counted(tree, lines):
+def test_system_files_are_ignored_and_counted(tree, lines):
     clean = source(str(tree)).split("train").list_digest()
     litter(tree)
     s = source(str(tree))
@@ -70,7 +70,7 @@ def test_everything_left_out_is_counted_in_one_line(tree, lines, capsys):
 @pytest.mark.parametrize(
     "names", [("train", "valid"), ("training", "validation"), ("train", "test")]
 )
-def test_names_of_splits_that_others_use(tree, names):
+def test_other_names_of_splits(tree, names):
     clean = {s: source(str(tree)).split(s).list_digest() for s in ("train", "val")}
     for old, new in zip(("train", "val"), names, strict=True):
         (tree / old).rename(tree / new)
@@ -78,7 +78,7 @@ def test_names_of_splits_that_others_use(tree, names):
     assert {s: found.split(s).list_digest() for s in ("train", "val")} == clean
 
 
-def test_what_windows_and_a_nas_leave_is_no_class(tree):
+def test_system_folders_are_no_classes(tree):
     for name in ("$RECYCLE.BIN", "System Volume Information", "#recycle", "@eaDir"):
         (tree / "train" / name).mkdir()
         (tree / "train/ant" / name).mkdir()
@@ -148,7 +148,7 @@ def test_tiny_imagenets_layout(tmp_path, lines):
         with pytest.raises(InputError, match="1 image relabelled"):
             ImageData(str(root), resolution=32, test_resolution=32, batch_size=4, workers=1)
     (root / "val/images/val_1.JPEG").unlink()
-    with pytest.raises(InputError, match=r"1 images of val_annotations\.txt are not there"):
+    with pytest.raises(InputError, match=r"1 images of val_annotations\.txt are missing"):
         s.split("val")
     (root / "val/val_annotations.txt").write_bytes(b"\xff\xfe\tx")
     with pytest.raises(InputError, match="not UTF-8"):
@@ -156,7 +156,7 @@ def test_tiny_imagenets_layout(tmp_path, lines):
 
 
 @pytest.mark.parametrize("where", ["", "more/"])
-def test_a_folder_name_that_is_not_utf_8_is_said_before_anything_is_encoded(tree, lines, where):
+def test_a_folder_name_that_is_not_utf_8_is_an_error_before_encoding(tree, lines, where):
     for split in ("train", "val"):
         base = tree / split / ("ant" if where else "")
         os.mkdir(os.fsencode(base) + b"/caf\xe9")
@@ -202,7 +202,7 @@ def test_a_bomb_is_refused_early_and_leaves_nothing(tmp_path, monkeypatch, kind,
     assert sorted(p.name for p in tmp_path.iterdir()) == [path.name]
 
 
-def test_what_the_disk_has_no_room_for_is_refused(tree, tmp_path, monkeypatch):
+def test_an_archive_too_large_for_the_disk_is_refused(tree, tmp_path, monkeypatch):
     made = shutil.make_archive(str(tmp_path / "a"), "tar", tree)
     monkeypatch.setattr(shutil, "disk_usage", lambda p: shutil._ntuple_diskusage(9, 9, 1000))
     with pytest.raises(InputError, match="GB free there"):

@@ -1,4 +1,4 @@
-"""Crops, flips and order: distributions as FFCV's and torchvision's, and numbers that depend on seed, epoch and image alone."""
+"""Crops, flips and order: FFCV's distributions, from seed, epoch and image alone."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ def test_numbers_depend_on_seed_epoch_and_image_only():
 
 @pytest.mark.parametrize("height, width", [(100, 100), (90, 130), (28, 28), (400, 60), (31, 500)])
 def test_random_crops_have_ffcvs_distribution(height, width):
-    """Against FFCV's own get_random_crop, 20,000 draws each: mean and quartiles of area, ratio and place."""
+    """Mean and quantiles of area, ratio and position against FFCV's get_random_crop."""
     get_random_crop = pytest.importorskip(
         "ffcv.fields.rgb_image", reason="FFCV is not installed"
     ).get_random_crop
@@ -92,7 +92,7 @@ def test_the_centre_crop(shape, resolution, test_resolution, box):
 
 @pytest.mark.parametrize("shape", [(300, 400), (350, 260), (256, 256)])
 def test_the_centre_crop_is_resize_then_crop(shape, picture):
-    """One step instead of two: the picture differs from PIL's resize and crop by the resampling only."""
+    """One step instead of two: only the resampling differs from PIL's resize and crop."""
     from PIL import Image
 
     image = picture(0, *shape)
@@ -140,9 +140,10 @@ def test_orders():
 
 
 @pytest.mark.parametrize("wrong", [
-    {"resolution": 0}, {"resolution": 5000, "test_resolution": 5000}, {"test_resolution": 63}, {"crop_area": (0.0, 1.0)},
-    {"crop_area": (0.5, 1.1)}, {"crop_area": (0.9, 0.5)}, {"crop_ratio": (2.0, 1.0)}, {"crop_ratio": (0.0, 1.0)},
+    {"resolution": 0}, {"resolution": 5000, "test_resolution": 5000}, {"test_resolution": 63},
+    {"crop_area": (0.0, 1.0)}, {"crop_area": (0.5, 1.1)}, {"crop_area": (0.9, 0.5)},
+    {"crop_ratio": (2.0, 1.0)}, {"crop_ratio": (0.0, 1.0)},
 ])  # fmt: skip
-def test_framings_that_cannot_be(wrong):
+def test_invalid_framings(wrong):
     with pytest.raises(InputError):
         framing(**wrong)

@@ -1,4 +1,4 @@
-"""Servers that are busy, slow, wrong or nosy; and none at all where FASTSCALE_OFFLINE is set."""
+"""Servers that are busy, slow, wrong or hostile, and no server with FASTSCALE_OFFLINE set."""
 
 import hashlib
 import time
@@ -54,14 +54,14 @@ def test_a_busy_server_is_tried_again(server, tmp_path, lines, code):
 
 
 @pytest.mark.parametrize("code, tries", [(503, 3), (404, 1), (403, 1)])
-def test_one_that_stays_so_is_given_up(server, tmp_path, lines, code, tries):
+def test_a_server_that_stays_busy_is_given_up(server, tmp_path, lines, code, tries):
     server.does = lambda h: h.send_error(code, "a\x1b[31mb")
     with pytest.raises(InputError, match=f"{code}") as e:
         download([f"{server.url}/a"], tmp_path / "a", sha256=SHA256, say=lines)
     assert len(server.asked) == tries and "\x1b" not in str(e.value) and "\n" not in str(e.value)
 
 
-def test_bytes_before_a_time_out_are_kept(server, tmp_path, lines):
+def test_bytes_before_a_timeout_are_kept(server, tmp_path, lines):
     def stalls(h):
         if len(h.server.asked) > 1:
             return h.rest()
@@ -96,7 +96,7 @@ def test_a_server_of_two_bytes_a_second_ends_in_one_line(server, tmp_path, lines
 
 
 @pytest.mark.parametrize("length", ["abc", "-5", "1e9", "9" * 40, ""])
-def test_a_senseless_content_length_is_no_matter(server, tmp_path, lines, length):
+def test_an_invalid_content_length_is_ignored(server, tmp_path, lines, length):
     server.does = lambda h: h.send(BODY, length)
     got = download([f"{server.url}/a"], tmp_path / "a", sha256=SHA256, say=lines)
     assert got.read_bytes() == BODY
@@ -140,7 +140,7 @@ def test_a_password_does_not_follow_to_another_host(server, tmp_path, lines, els
     "url",
     ["http://127.0.0.1:port/a", "http:///a", "nonsense", "http://[/a", "http://me:secret@[/a"],
 )
-def test_an_address_that_cannot_be_is_one_line(tmp_path, lines, server, url):
+def test_an_invalid_url_is_one_line(tmp_path, lines, server, url):
     with pytest.raises(InputError, match="could not fetch a") as e:
         download([url], tmp_path / "a", sha256=SHA256, say=lines)
     assert "\n" not in str(e.value) and "secret" not in str(e.value)
@@ -155,7 +155,7 @@ def test_a_link_in_place_of_the_part_is_not_followed(server, tmp_path, lines):
 
 
 @pytest.mark.parametrize("spec", ["fashion-mnist", "cifar10", "imagenette"])
-def test_offline_means_that_nothing_is_asked(spec, lines, monkeypatch, tmp_path):
+def test_offline_means_no_connection(spec, lines, monkeypatch, tmp_path):
     from fastscale.data import fashion_mnist
 
     monkeypatch.setenv("FASTSCALE_OFFLINE", "1")

@@ -1,5 +1,7 @@
-"""Two things that would train differently never share a hash; what is stale, damaged or of an earlier
-version is said with the command that mends it."""
+"""Data sets that would train differently never share a hash.
+
+Stale, damaged and earlier stores are errors with the command that fixes them.
+"""
 
 import json
 import os
@@ -28,7 +30,7 @@ def written(tree, lines, **settings):
     return opened(tree)
 
 
-def test_how_images_are_stored_is_part_of_what_they_are(tree, lines):
+def test_the_stored_form_is_part_of_the_identity(tree, lines):
     as_they_are = written(tree, lines, raw_share=1.0)
     assert as_they_are.stored == {} and as_they_are.data_hash == opened(tree, "plain").data_hash
     coarse = written(tree, lines, max_resolution=64, jpeg_quality=5)
@@ -39,14 +41,14 @@ def test_how_images_are_stored_is_part_of_what_they_are(tree, lines):
     assert not coarse.same_data(finer.data_hash)
 
 
-def test_jpegs_kept_byte_by_byte_are_the_sources_own(make, lines):
+def test_jpegs_kept_byte_for_byte_have_the_sources_identity(make, lines):
     tree = make("photos", 3, 2, suffix="jpg")
     data = written(tree, lines)
     assert data.stored == {} and data.data_hash == opened(tree, "plain").data_hash
     assert read_info(data.source.betons / "train.beton").counts["kept"] == 9
 
 
-def test_labels_and_class_names_are_part_of_what_they_are(small_tree, lines):
+def test_labels_and_class_names_are_part_of_the_identity(small_tree, lines):
     seen = {written(small_tree, lines).data_hash}
     for k in range(5):
         name = small_tree / "train" / "ant" / f"{k:03d}.png"
@@ -93,7 +95,7 @@ def test_a_stale_store_is_refused_in_a_line_that_says_what_changed(
 ):
     before = written(small_tree, lines)
     if big and change is overwrite:
-        pytest.skip("of many images those overwritten in place are not seen at opening")
+        pytest.skip("in a large set, images overwritten in place are not seen at opening")
     monkeypatch.setattr(stale, "BIG", 0 if big else 50_000)
     assert opened(small_tree).data_hash == before.data_hash
     change(small_tree)
@@ -102,15 +104,15 @@ def test_a_stale_store_is_refused_in_a_line_that_says_what_changed(
     assert "\n" not in str(e.value) and f"fastscale data write {small_tree}" in str(e.value)
     choice.say_once.cache_clear()
     assert opened(small_tree, stale="ok").data_hash == before.data_hash
-    assert "going on with what is stored" in capsys.readouterr().out
-    with pytest.raises(InputError, match="stale 'never': wanted refuse or ok"):
+    assert "using what is stored" in capsys.readouterr().out
+    with pytest.raises(InputError, match="stale 'never': must be refuse or ok"):
         opened(small_tree, stale="never")
 
 
-def test_of_many_images_only_the_folders_are_looked_at(small_tree, lines, monkeypatch):
+def test_of_a_large_set_only_the_folders_are_checked(small_tree, lines, monkeypatch):
     written(small_tree, lines)
     monkeypatch.setattr(stale, "BIG", 0)
-    monkeypatch.setattr(stale, "compared", lambda *a: pytest.fail("every file was looked at"))
+    monkeypatch.setattr(stale, "compared", lambda *a: pytest.fail("every file was checked"))
     opened(small_tree)
 
 
@@ -128,7 +130,7 @@ def test_files_that_were_only_touched_or_copied_are_not_stale(small_tree, lines)
     assert opened(small_tree).data_hash == before.data_hash
 
 
-def test_images_that_are_gone_are_no_fault(small_tree, lines, tmp_path):
+def test_missing_source_images_are_accepted(small_tree, lines, tmp_path):
     before = written(small_tree, lines)
     shutil.rmtree(small_tree)
     spec = f"folder:{small_tree}"
@@ -163,7 +165,7 @@ def check_at(path):
 
 
 @pytest.mark.parametrize("keep_time", [False, True])
-def test_zeroed_pixels_are_found_and_mended(small_tree, lines, keep_time):
+def test_zeroed_pixels_are_found_and_repaired(small_tree, lines, keep_time):
     data = written(small_tree, lines)
     path = data.source.betons / "train.beton"
     good = path.read_bytes()
@@ -175,7 +177,7 @@ def test_zeroed_pixels_are_found_and_mended(small_tree, lines, keep_time):
     lines.clear()
     assert verify(str(small_tree), say=lines) == 1
     assert "damaged" in lines[0] and f"fastscale data write {small_tree}" in lines[0]
-    assert "val.beton: whole, 12 images" in lines[1]
+    assert "val.beton: intact, 12 images" in lines[1]
     with pytest.raises(InputError, match="damaged"):
         opened(small_tree)
     write(str(small_tree), workers=0, progress=lines)
@@ -201,12 +203,12 @@ def test_verify_says_how_a_store_differs_from_its_source(tree, lines):
     lines.clear()
     assert verify(str(tree), say=lines) == 0
     assert "max_resolution 64" in lines[0] and "24 shrunk" in lines[0]
-    with pytest.raises(InputError, match="nothing is written there; do it with"):
+    with pytest.raises(InputError, match="nothing is written there; write it with"):
         verify("cifar10", say=lines)
 
 
 def to_version_1(folder):
-    """The description as it was written before, and padding with what lay in memory."""
+    """Turn the descriptions into those of version 1."""
     for path in folder.glob("*.json"):
         fields = json.loads(path.read_text())
         for name in (*NEW, "place"):
@@ -215,13 +217,13 @@ def to_version_1(folder):
 
 
 @pytest.mark.parametrize("form", [{}, {"raw_share": 0.5, "jpeg_quality": 70}])
-def test_a_store_of_an_earlier_version_is_brought_up_to_date(make, lines, form, monkeypatch):
+def test_a_store_of_an_earlier_version_is_updated(make, lines, form, monkeypatch):
     tree = make("photos", 4, 2, suffix="jpg")
     before = written(tree, lines, **form)
     path = before.source.betons / "train.beton"
     to_version_1(path.parent)
     inode = path.stat().st_ino
-    with pytest.raises(InputError, match="earlier version.*bring it up to date") as e:
+    with pytest.raises(InputError, match="earlier version.*update it") as e:
         opened(tree)
     assert "\n" not in str(e.value)
     assert ("--jpeg-quality 70" in str(e.value)) == bool(form)
@@ -234,7 +236,7 @@ def test_a_store_of_an_earlier_version_is_brought_up_to_date(make, lines, form, 
     assert (after.data_hash, after.stored) == (before.data_hash, before.stored)
 
 
-def test_a_store_of_an_earlier_version_that_does_not_match_is_written_again(make, lines):
+def test_an_earlier_store_that_does_not_match_is_rewritten(make, lines):
     tree = make("photos", 4, 2, suffix="jpg")
     before = written(tree, lines)
     path = before.source.betons / "train.beton"
@@ -246,7 +248,7 @@ def test_a_store_of_an_earlier_version_that_does_not_match_is_written_again(make
     assert path.read_bytes() == good and opened(tree).data_hash == before.data_hash
 
 
-def test_an_earlier_store_without_its_images_still_has_a_way(make, small_tree, lines):
+def test_an_earlier_store_is_updated_without_its_images(make, small_tree, lines):
     for tree, unproven in ((make("photos", 2, 1, suffix="jpg"), True), (small_tree, True)):
         before = written(tree, lines)
         to_version_1(before.source.betons)
@@ -264,7 +266,7 @@ def test_an_earlier_store_without_its_images_still_has_a_way(make, small_tree, l
     ("list_digest", "x"), ("stamp", 3), ("split", "test"), ("command", None), ("counts", {}),
     ("modified_ns", 10**400), ("version", 3), ("version", "2"), ("source", ["a"]), ("mean", None),
 ])  # fmt: skip
-def test_a_description_with_a_senseless_field_is_one_line(photos, field, value):
+def test_a_description_with_an_invalid_field_is_one_line(photos, field, value):
     path = photos.betons / "train.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), field: value}))
     with pytest.raises(InputError, match=r"train\.json: not the description of a \.beton") as e:
@@ -273,7 +275,7 @@ def test_a_description_with_a_senseless_field_is_one_line(photos, field, value):
 
 
 @pytest.mark.parametrize("text", ["[" * 50_000, "\xff\xfe", "{}", "[1]", '{"mean": NaN}', ""])
-def test_a_description_that_is_none_is_one_line(photos, text):
+def test_an_invalid_description_is_one_line(photos, text):
     (photos.betons / "val.json").write_bytes(text.encode("latin-1"))
     with pytest.raises(InputError, match=r"val\.json: ") as e:
         ImageData(photos.spec, loader="ffcv", **SMALL)

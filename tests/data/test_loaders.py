@@ -1,4 +1,4 @@
-"""Both loaders: the same batches, and nothing of what FFCV alone would do wrong."""
+"""Both loaders: the same batches, without the faults of FFCV's loader."""
 
 from dataclasses import replace
 
@@ -28,7 +28,7 @@ def plain(s, framing=TRAIN, batch_size=10, **k):
 
 
 def epoch(loader):
-    """(images, labels) of one loop, one tensor each."""
+    """The images and labels of one loop, one tensor each."""
     x, y = zip(*loader, strict=True)
     return torch.cat(x), torch.cat(y)
 
@@ -65,20 +65,21 @@ def test_raw_stored_images_give_equal_batches(small):
 
 
 def test_jpeg_stored_images_give_batches_within_the_bound(photos):
-    """Same labels, crops and flips; the pixels differ by one JPEG compression of quality 90: 2 grey levels in the mean, here 4 allowed."""
+    """Same labels, crops and flips; JPEG compression of quality 90 changes about 2 grey levels."""
     for framing in (TRAIN, VAL):
         a, b = epoch(guarded(photos, framing)), epoch(plain(photos, framing))
         difference = (a[0].float() - b[0].float()).abs()
         assert torch.equal(a[1], b[1])
         assert difference.mean() < 4 and difference.mean((1, 2, 3)).max() < 8
-        assert difference.mean() > 0, "the bound is not met by comparing a loader with itself"
+        assert difference.mean() > 0, "two loaders are compared"
 
 
-def test_a_picture_that_ends_too_soon_is_never_shown_beyond_and_verify_finds_it(
-    photos, tree, lines
-):
-    """Training reads a JPEG down to where its crop ends: that it ends too soon is no error before a
-    crop reaches it, and what is shown until then is what the whole picture shows."""
+def test_a_truncated_jpeg_gives_right_pixels_or_an_error_and_verify_finds_it(photos, tree, lines):
+    """Training reads a JPEG down to the end of its crop.
+
+    A crop above the truncation gives the pixels of the whole image; one that reaches it is an
+    error.
+    """
     path = photos.betons / "train.beton"
     framing = replace(TRAIN, crop_area=(0.08, 0.5))
     whole = guarded(photos, framing, 1)
@@ -88,7 +89,7 @@ def test_a_picture_that_ends_too_soon_is_never_shown_beyond_and_verify_finds_it(
     size = int(whole.reader.alloc_table["size"][17])
     with open(path, "r+b") as file:
         file.seek(start + 3 * size // 4)
-        file.write(b"\xff\xd9" * (size // 8))  # the marker of a picture's end
+        file.write(b"\xff\xd9" * (size // 8))  # the end-of-image marker
     loader, order = guarded(photos, framing, 1), []
     for number, (images, labels) in enumerate(right):
         shown = framing.order(loader.indices, number).tolist().index(17)
@@ -104,7 +105,7 @@ def test_a_picture_that_ends_too_soon_is_never_shown_beyond_and_verify_finds_it(
             assert torch.equal(image[0], images[k]) and label == labels[k]
     assert {"shown", "found"} == set(order), order
     assert verify(str(tree), say=lines) == 1
-    assert any("damaged: its image data is not what was written" in line for line in lines)
+    assert any("damaged: its image data differs from what" in line for line in lines)
 
 
 def test_a_smaller_stored_size_stays_near(photos, tree, tmp_path, lines):
@@ -115,7 +116,7 @@ def test_a_smaller_stored_size_stays_near(photos, tree, tmp_path, lines):
 
 
 @BOTH
-def test_epochs_differ_and_go_on_after_a_resume(small, make):
+def test_epochs_differ_and_resume(small, make):
     loader = make(small)
     first = [epoch(loader) for _ in range(3)]
     assert loader.next_epoch == 3 and not torch.equal(first[0][1], first[1][1])
@@ -168,7 +169,7 @@ def test_a_subset_and_batches_of_one(small, make):
 
 
 @BOTH
-def test_too_large_a_batch_is_said_before_training(small, make):
+def test_too_large_a_batch_is_an_error_before_training(small, make):
     with pytest.raises(InputError, match="batch_size 46 is more than the 45 training images"):
         make(small, batch_size=46)
     with pytest.raises(InputError, match="batch_size 23 is more than the 22 training images"):

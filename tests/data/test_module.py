@@ -1,4 +1,4 @@
-"""The DataModule: facts at once, errors before training, and both loaders under Lightning."""
+"""The DataModule: attributes, errors before training, and both loaders under Lightning."""
 
 import json
 
@@ -28,7 +28,7 @@ def spec(small_tree, lines):
 
 
 @LOADERS
-def test_facts_are_there_at_once_and_the_same_for_both_loaders(spec, loader):
+def test_attributes_are_the_same_for_both_loaders(spec, loader):
     d = ImageData(spec, loader=loader, **SMALL)
     s = source(spec)
     assert (d.num_classes, d.classes, d.train_size, d.val_size) == (
@@ -50,7 +50,7 @@ def test_facts_are_there_at_once_and_the_same_for_both_loaders(spec, loader):
     assert [len(y) for _, y in d.test_dataloader()] == [10, 2]
 
 
-def test_auto_takes_what_is_quickest_and_says_where_ffcv_is_not(spec, monkeypatch, capsys):
+def test_auto_takes_the_fastest_loader_and_says_if_ffcv_is_missing(spec, monkeypatch, capsys):
     chosen = "resident" if choice.have_ffcv() else "plain"
     assert ImageData(spec, **SMALL).loader_name == chosen
     monkeypatch.setattr(choice, "have_ffcv", lambda: False)
@@ -64,7 +64,7 @@ def test_auto_takes_what_is_quickest_and_says_where_ffcv_is_not(spec, monkeypatc
 
 
 @LOADERS
-def test_a_part_of_the_training_images(spec, loader):
+def test_a_subset_of_the_training_images(spec, loader):
     d = ImageData(spec, loader=loader, limit_train=21, **SMALL)
     assert d.train_size == 21 and d.train_indices.tolist() == spread(45, 21).tolist()
     d = ImageData(spec, loader=loader, **{**SMALL, "batch_size": 1}, limit_train=1)
@@ -77,22 +77,22 @@ def test_a_part_of_the_training_images(spec, loader):
 
 @pytest.mark.parametrize("wrong, said", [
     ({"source": "fashionmnist"}, "no data source 'fashionmnist'"),
-    ({"loader": "fast"}, "no loader 'fast'; there are: auto, ffcv, plain, resident"),
-    ({"resolution": 0}, "resolution 0: wanted at least 1"),
-    ({"test_resolution": 16}, "test_resolution 16 is below resolution 32"),
-    ({"batch_size": 0}, "batch_size 0: wanted at least 1"),
-    ({"eval_batch_size": -5}, "eval_batch_size -5: wanted at least 1"),
-    ({"limit_train": 0}, "limit_train 0: wanted at least 1"),
-    ({"workers": -2}, "workers -2: wanted -1"),
-    ({"crop_area": (0.0, 1.0)}, "crop_area 0.0, 1.0: wanted"),
+    ({"loader": "fast"}, "unknown loader 'fast' (choose from auto, ffcv, plain, resident)"),
+    ({"resolution": 0}, "resolution 0: must be at least 1"),
+    ({"test_resolution": 16}, "test_resolution 16 must be at least resolution 32"),
+    ({"batch_size": 0}, "batch_size 0: must be at least 1"),
+    ({"eval_batch_size": -5}, "eval_batch_size -5: must be at least 1"),
+    ({"limit_train": 0}, "limit_train 0: must be at least 1"),
+    ({"workers": -2}, "workers -2: must be -1"),
+    ({"crop_area": (0.0, 1.0)}, "crop_area 0.0, 1.0: must meet"),
 ])  # fmt: skip
-def test_arguments_that_cannot_be_are_one_line(spec, wrong, said):
+def test_invalid_arguments_are_one_line(spec, wrong, said):
     with pytest.raises(InputError) as e:
         ImageData(**{"source": spec, **SMALL, **wrong})
     assert said in str(e.value) and "\n" not in str(e.value)
 
 
-def test_a_batch_larger_than_the_data_is_an_error_of_training_alone(spec):
+def test_a_batch_larger_than_the_data_is_an_error_only_in_training(spec):
     data = ImageData(**{"source": spec, **SMALL, "batch_size": 46})
     assert sum(len(labels) for _, labels in data.val_dataloader()) == data.val_size
     with pytest.raises(InputError, match="batch_size 46 is more than the 45 training images of"):
@@ -101,14 +101,26 @@ def test_a_batch_larger_than_the_data_is_an_error_of_training_alone(spec):
 
 @pytest.mark.skipif(not choice.have_ffcv(), reason="FFCV is not installed")
 @pytest.mark.parametrize("spoil, said", [
-    (lambda p: p.unlink(), r"val\.beton: not written yet; make it with: fastscale data write "),
-    (lambda p: p.with_suffix(".json").unlink(), r"val\.json: missing.*; make it again with: fastscale data write "),
-    (lambda p: p.write_bytes(p.read_bytes()[:-1]), r"val\.beton: \d+ bytes, val\.json says \d+.*fastscale data write "),
+    (lambda p: p.unlink(), r"val\.beton: not written yet; write it with: fastscale data write "),
+    (
+        lambda p: p.with_suffix(".json").unlink(),
+        r"val\.json: missing.*; rewrite it with: fastscale data write ",
+    ),
+    (
+        lambda p: p.write_bytes(p.read_bytes()[:-1]),
+        r"val\.beton: \d+ bytes, val\.json says \d+.*fastscale data write ",
+    ),
     (lambda p: p.write_bytes(b""), r"val\.beton: 0 bytes"),
     (lambda p: p.write_bytes(bytes(p.stat().st_size)), r"val\.beton: not a \.beton file"),
-    (lambda p: [p.with_suffix(s).write_bytes(p.with_name(f"train{s}").read_bytes()) for s in (".beton", ".json")], r"holds tiny-\w+ train"),
+    (
+        lambda p: [
+            p.with_suffix(s).write_bytes(p.with_name(f"train{s}").read_bytes())
+            for s in (".beton", ".json")
+        ],
+        r"contains tiny-\w+ train",
+    ),
 ])  # fmt: skip
-def test_betons_that_do_not_serve_are_one_line_before_training(spec, spoil, said):
+def test_unusable_betons_are_one_line_before_training(spec, spoil, said):
     spoil(source(spec).betons / "val.beton")
     with pytest.raises(InputError, match=said) as e:
         ImageData(spec, loader="ffcv", **SMALL)
@@ -122,7 +134,7 @@ def test_betons_of_another_source_are_refused(spec, make, lines):
     write(other, source(spec).betons, progress=lines, workers=0)
     with pytest.raises(
         InputError,
-        match=r"train\.beton: holds others-\w+ train; make it again with: fastscale data write",
+        match=r"train\.beton: contains others-\w+ train; rewrite it with: fastscale data write",
     ):
         ImageData(spec, loader="ffcv", **SMALL)
 
@@ -130,13 +142,13 @@ def test_betons_of_another_source_are_refused(spec, make, lines):
 def test_images_that_are_not_fetched_are_one_line():
     with pytest.raises(
         InputError,
-        match="Fashion-MNIST is not in .* yet; fetch it with: fastscale data write fashion-mnist",
+        match="Fashion-MNIST is not in .* yet; download it with: fastscale data write fashion",
     ):
         ImageData(loader="plain")
 
 
 class Net(pl.LightningModule):
-    """Counts what it sees."""
+    """Keeps a list of the batches that it sees."""
 
     def __init__(self):
         super().__init__()
@@ -167,7 +179,7 @@ def trainer(epochs, **k):
 
 
 @LOADERS
-def test_lightning_trains_and_a_resumed_run_goes_on_in_order(spec, loader, tmp_path):
+def test_lightning_trains_and_resumes_in_order(spec, loader, tmp_path):
     whole = Net()
     trainer(4).fit(whole, ImageData(spec, loader=loader, **SMALL))
     assert len(whole.train_seen) == 16 and [s[0] for s in whole.train_seen] == sorted(
@@ -228,8 +240,9 @@ class Net(pl.LightningModule):
 def main():
     net = Net()
     data = ImageData(sys.argv[1], resolution=32, test_resolution=32, batch_size=10, workers=1)
-    pl.Trainer(max_epochs=1, accelerator="cpu", devices=2, strategy="ddp", num_sanity_val_steps=0, logger=False,
-               enable_progress_bar=False, enable_checkpointing=False, enable_model_summary=False).fit(net, data)
+    quiet = ("logger", "enable_progress_bar", "enable_checkpointing", "enable_model_summary")
+    options = dict.fromkeys(quiet, False) | {"max_epochs": 1, "num_sanity_val_steps": 0}
+    pl.Trainer(accelerator="cpu", devices=2, strategy="ddp", **options).fit(net, data)
     with open(f"{sys.argv[2]}/{net.global_rank}.json", "w") as f:
         json.dump([net.train_seen, net.val_seen], f)
 
@@ -241,13 +254,8 @@ if __name__ == "__main__":
 def test_two_processes_share_the_images(spec, tmp_path, python):
     script = tmp_path / "ddp.py"
     script.write_text(DDP)
-    r = python(
-        "import runpy, sys; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')",
-        script,
-        spec,
-        tmp_path,
-        timeout=120,
-    )
+    code = "import runpy, sys; del sys.argv[0]; runpy.run_path(sys.argv[0], run_name='__main__')"
+    r = python(code, script, spec, tmp_path, timeout=120)
     assert r.returncode == 0, r.stderr[-2000:]
     (train0, val0), (train1, val1) = (
         json.loads((tmp_path / f"{k}.json").read_text()) for k in range(2)
@@ -279,7 +287,7 @@ def test_lightnings_command_line_takes_it(spec):
 
 
 def test_normalised_training_pixels_have_about_the_stated_mean(spec):
-    """Crops of the images themselves: on the whole as bright as these."""
+    """The crops are as bright as the images."""
     d = ImageData(
         spec,
         loader="plain",

@@ -1,4 +1,4 @@
-"""The compiled part: the same numbers as OpenCV, PIL's policies through fast.py, and the whole JPEG; and where it is not there."""
+"""The compiled loader equals OpenCV, fast.py and whole JPEGs; and what happens without it."""
 
 import io
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(pool.library() is None, reason=build.load()[1])
 
 @pytest.fixture(scope="module")
 def run():
-    """Makes one image: of pixels (H, W, 3) or of the bytes of a JPEG file with its (height, width)."""
+    """Makes one image, from pixels (H, W, 3) or from a JPEG file with its (height, width)."""
     threads = pool.Pool(1)
 
     def make(data, box, side, *, size=None, flipped=False, ops=(), most=1):
@@ -48,8 +48,8 @@ def boxes(rng, height, width):
     return int(rng.integers(0, height - h + 1)), int(rng.integers(0, width - w + 1)), h, w
 
 
-def test_resizing_is_opencvs_to_the_bit(run):
-    """Smaller, larger, both at once, by whole numbers, not at all; odd sides and single pixels."""
+def test_resizing_equals_opencv_bit_for_bit(run):
+    """Smaller, larger, both at once, by integers, not at all; odd sides and single pixels."""
     rng = np.random.default_rng(0)
     for k in range(600):
         whole = k % 3 == 0
@@ -64,7 +64,7 @@ def test_resizing_is_opencvs_to_the_bit(run):
         assert (run(pixels, box, side, flipped=flipped) == wanted).all(), (pixels.shape, box, side)
 
 
-def test_operations_are_those_of_fast_to_the_bit(run):
+def test_operations_equal_those_of_fast_bit_for_bit(run):
     rng = np.random.default_rng(1)
     drawn = [(op,) for op in every_operation()]
     drawn += [(("equalize", 0), ("rotate", 9.0)), (("invert", 0), ("equalize", 0))]
@@ -105,7 +105,7 @@ def whole(data, height, width):
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
-def test_a_crop_of_a_jpeg_is_the_whole_ones_to_the_bit(run, picture, kind):
+def test_a_crop_of_a_jpeg_equals_that_of_the_whole_image(run, picture, kind):
     rng = np.random.default_rng(len(kind))
     for k in range(60):
         height, width = (int(n) for n in rng.integers(1, 200, 2))
@@ -125,7 +125,7 @@ def test_a_crop_of_a_jpeg_is_the_whole_ones_to_the_bit(run, picture, kind):
 
 
 def test_a_shrunk_jpeg_stays_near(run, picture):
-    """Off by default. Of photographs, the mean difference is below 1.5 of 255 here; above for more noise (README)."""
+    """Off by default. On these images the mean difference is below 1.5 of 255."""
     apart = []
     for k in range(12):
         data = jpeg(picture(k, 400, 420), "420")
@@ -144,7 +144,7 @@ def test_damage_is_found_where_it_is_read(run, picture):
         assert run(broken, everything, 32, size=(200, 160)) is None
         assert run(broken, top, 32, size=(200, 160), most=0) is None, "validation reads it all"
     shown = run(data, top, 32, size=(200, 160))
-    for kept in range(0, len(data), len(data) // 40):  # cut short: never other pixels
+    for kept in range(0, len(data), len(data) // 40):  # truncated: never other pixels
         got = run(data[:kept], top, 32, size=(200, 160))
         assert got is None or (kept > len(data) // 20 and (got == shown).all())
     assert got is not None, "damage far below is not read"
@@ -183,27 +183,27 @@ print(int((x.long().flatten() * torch.arange(x.numel())).sum()))
 """
 
 
-def test_without_it_python_gives_the_same_batches_and_one_line_says_so(photos, python, monkeypatch):
+def test_without_it_python_makes_the_same_batches_and_says_so(photos, python, monkeypatch):
     loader = ffcv.GuardedLoader(photos.betons / "train.beton", Framing(True, 32, 36), 5)
     x = torch.cat([x for x, _ in loader])
     monkeypatch.setenv("FASTSCALE_NATIVE", "off")
     r = python(CODE, photos.betons / "train.beton")
     assert int(r.stdout) == int((x.long().flatten() * torch.arange(x.numel())).sum())
     (line,) = r.stderr.splitlines()
-    assert "the loader's compiled part is not there (FASTSCALE_NATIVE is off)" in line
+    assert "the compiled loader is not available (FASTSCALE_NATIVE is off)" in line
 
 
-def test_why_it_is_not_there(tmp_path, monkeypatch):
+def test_the_reason_why_it_is_missing(tmp_path, monkeypatch):
     load = build.load.__wrapped__
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("PATH", str(tmp_path))
     found, why = load()
-    assert found is None and why.startswith("there is no C++ compiler; wanted: ")
+    assert found is None and why.startswith("there is no C++ compiler; needed: ")
     compiler = tmp_path / "c++"
     compiler.write_text("#!/bin/sh\necho 'batch.cpp:1: fatal error: jpeglib.h: none' >&2; exit 1\n")
     compiler.chmod(0o755)
     found, why = load()
-    assert found is None and "batch.cpp:1: fatal error: jpeglib.h: none; wanted: " in why
+    assert found is None and "batch.cpp:1: fatal error: jpeglib.h: none; needed: " in why
     assert not list((tmp_path / "cache").rglob("*.part*")), "no half library"
     broken = tmp_path / "broken.so"
     broken.write_bytes(b"nothing")
@@ -212,7 +212,7 @@ def test_why_it_is_not_there(tmp_path, monkeypatch):
     assert found is None and "broken.so" in why and "\n" not in why
 
 
-def test_it_is_compiled_once_and_for_another_source_again(tmp_path, monkeypatch):
+def test_it_is_compiled_once_for_each_source(tmp_path, monkeypatch):
     made = []
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(build, "compile_to", lambda out, *a: (made.append(out), out.touch()))

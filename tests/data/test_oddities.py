@@ -1,4 +1,4 @@
-"""What ImageNet is known to hold besides plain JPEGs, and JPEG files kept byte by byte."""
+"""Unusual files that ImageNet contains, and JPEG files kept byte for byte."""
 
 import io
 
@@ -36,7 +36,7 @@ def exif(image):
     return encoded(image, quality=92, exif=tags)
 
 
-# name: (file bytes of an image, whether they are kept as they are)
+# name: (file bytes of an image, whether they are kept byte for byte)
 ODDITIES = {
     "plain": (plain, True),
     "progressive": (lambda image: encoded(image, quality=92, progressive=True), True),
@@ -53,7 +53,7 @@ ODDITIES = {
 
 @pytest.fixture
 def odd(tmp_path, lines):
-    """A source whose validation images are the oddities, all named .JPEG, and their files' bytes."""
+    """A source whose images are the oddities, all named .JPEG, and the bytes of their files."""
     files = {}
     for split in ("train", "val"):
         folder = tmp_path / "odd" / split / "n01440764"
@@ -67,7 +67,7 @@ def odd(tmp_path, lines):
 
 
 def stored(s):
-    """The bytes of each stored image: where the next one starts is not needed, a prefix tells."""
+    """The bytes from the start of each stored image to the end of the file."""
     content = (s.betons / "val.beton").read_bytes()
     image = rows(content)
     assert (image["mode"] == JPG).all()
@@ -79,13 +79,13 @@ def rows(content):
     return np.frombuffer(content, ROW, len(ODDITIES), ROWS_AT)["image"]
 
 
-def test_jpegs_that_both_decoders_read_alike_are_kept_byte_by_byte(odd):
+def test_jpegs_that_both_decoders_read_alike_are_kept_byte_for_byte(odd):
     s, files = odd
     for (name, (_, kept)), data in zip(ODDITIES.items(), stored(s), strict=True):
         assert data.startswith(files[name]) == kept, name
 
 
-def test_a_quality_encodes_all_anew(odd, lines):
+def test_a_quality_encodes_all_images(odd, lines):
     s, files = odd
     write(s, progress=lines, workers=0, jpeg_quality=80)
     assert not any(
@@ -94,7 +94,7 @@ def test_a_quality_encodes_all_anew(odd, lines):
 
 
 def test_both_loaders_show_the_same_pictures(odd):
-    """Within 3 grey levels in the mean of every image: JPEG decoders differ in rounding and in how they enlarge colour."""
+    """Within 3 grey levels on average: JPEG decoders differ in rounding and chroma upsampling."""
     s, _ = odd
     framing = Framing(False, 64, 72)
     ((ours, labels),) = ffcv.GuardedLoader(s.betons / "val.beton", framing, len(ODDITIES))
@@ -105,7 +105,7 @@ def test_both_loaders_show_the_same_pictures(odd):
 
 
 def test_pictures_are_upright_everywhere(odd):
-    """One rule for training, evaluation and prediction: pixels are turned as EXIF says."""
+    """Training, evaluation and prediction all rotate pixels as EXIF says."""
     s, files = odd
     k = list(ODDITIES).index("exif")
     assert Image.open(io.BytesIO(files["exif"])).size == (130, 90)

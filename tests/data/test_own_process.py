@@ -1,4 +1,4 @@
-"""The loader in a process of its own: the same batches, its end and its parent's in any way, nothing left behind."""
+"""The loader in a separate process: the same batches, and a clean end in every case."""
 
 import gc
 import os
@@ -26,7 +26,7 @@ TRAIN = Framing(True, 32, 36, seed=5, augmentation="autoaugment")
 
 @pytest.fixture
 def made():
-    """Makes loaders, and ends their processes."""
+    """Makes loaders, and ends their processes after the test."""
     loaders = []
 
     def make(source, framing=TRAIN, batch_size=5, **k):
@@ -44,7 +44,7 @@ def pid(loader):
 
 
 def gone(number, within=10.0):
-    """Whether a process ends in time (a zombie has ended)."""
+    """Whether a process ends in time (a zombie counts as ended)."""
     deadline = time.monotonic() + within
     while time.monotonic() < deadline:
         try:
@@ -66,7 +66,7 @@ def descriptors():
 
 
 def test_the_same_batches_over_epochs_resume_break_and_sizes(photos, made):
-    """One process serves all of it; the other side is the loader of this process at one worker."""
+    """One loader process throughout, compared with the loader in this process at one worker."""
     theirs, ours = made(photos, workers=2), guarded(photos, TRAIN, 5)
     assert len(theirs) == len(ours) == 4
     for _ in range(2):
@@ -74,7 +74,7 @@ def test_the_same_batches_over_epochs_resume_break_and_sizes(photos, made):
             assert torch.equal(a, c) and torch.equal(b, d) and a.dtype == torch.uint8
             assert a.is_contiguous(memory_format=torch.channels_last)
     for _ in theirs:
-        break  # epoch 2, of which the rest is not wanted
+        break  # the rest of epoch 2 is not used
     for loader in (theirs, ours):
         loader.next_epoch, loader.first_batch = 7, 1
     assert same(epoch(theirs), epoch(ours)) and theirs.next_epoch == 8
@@ -86,7 +86,7 @@ def test_the_same_batches_over_epochs_resume_break_and_sizes(photos, made):
         assert (pid(theirs) == first) == (side == 16), "a larger batch needs a larger ring"
 
 
-def test_batches_that_are_kept_stay_as_they_are(photos, made):
+def test_kept_batches_do_not_change(photos, made):
     loader = made(photos, batch_size=1)
     kept, copies = [], []
     for x, y in loader:
@@ -129,14 +129,14 @@ def test_a_damaged_image_and_a_bad_file_are_one_line(photos, made):
         list(loader)
     loader.next_epoch = 0
     with pytest.raises(RunError, match="image 17"):
-        list(loader)  # in a process of its own again
+        list(loader)  # in a new process
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(InputError, match="cut short"):
         made(photos)
 
 
 @pytest.mark.parametrize("batches", [0, 2])
-def test_a_killed_process_is_one_line_and_another_takes_its_place(photos, made, batches):
+def test_a_killed_process_is_one_line_and_is_replaced(photos, made, batches):
     loader = made(photos, batch_size=1)
     loop = iter(loader)
     for _ in range(batches):
@@ -167,13 +167,13 @@ def test_nothing_is_left_when_the_loader_goes(photos, made):
 
 
 def private(number):
-    """MiB of memory that is a process's alone: neither the ring nor what lies in files."""
+    """MiB of private memory of a process: neither the ring nor mapped files."""
     with open(f"/proc/{number}/status") as file:
         return int(next(x for x in file if x.startswith("RssAnon")).split()[1]) / 1024
 
 
 def test_its_memory_does_not_grow_over_thirty_epochs(photos, made):
-    """A batch a picture, 24 an epoch: a batch that is kept, or anything of its size, would show."""
+    """With 24 batches of one image per epoch, a leak of the size of a batch would show."""
     loader = made(photos, replace(TRAIN, resolution=224, test_resolution=256), 1, workers=2)
     batch = 224 * 224 * 3 / 2**20
     for number in range(33):
@@ -204,12 +204,12 @@ print(sum(len(y) for _, y in loader), hasattr(sys.modules["torch"], "float32"))
 """
 
 
-def test_where_ffcv_wants_more_of_torch_it_gets_torch(photos, python):
+def test_an_ffcv_that_needs_more_of_torch_gets_torch(photos, python):
     r = python(OTHER_FFCV, photos.betons / "train.beton")
     assert r.stdout.split() == ["20", "True"], r.stdout + r.stderr
 
 
-def test_what_cannot_be_started_is_one_line(photos, made, monkeypatch):
+def test_a_process_that_cannot_start_is_one_line(photos, made, monkeypatch):
     def none(*a):
         raise OSError(12, "Cannot allocate memory")
 
@@ -243,7 +243,7 @@ def test_it_ends_with_a_killed_parent(photos, start_python, how):
     assert gone(number)
 
 
-def test_the_terminals_interruption_is_not_for_it(photos, made):
+def test_it_ignores_ctrl_c(photos, made):
     loader = made(photos)
     loop = iter(loader)
     next(loop)
@@ -270,6 +270,6 @@ def test_the_data_module_chooses(small_tree, small, capsys):
         assert getattr(loader, "running", None) is None
     assert [name for name, *_ in found] == ["GuardedLoader", "OwnLoader"], "here without a GPU"
     assert same(found[0][1], found[1][1]) and found[0][2] == found[1][2]
-    assert "a process of their own" in capsys.readouterr().out
-    with pytest.raises(InputError, match="process 'else': wanted auto, own, here"):
+    assert "in a separate process" in capsys.readouterr().out
+    with pytest.raises(InputError, match=r"process 'else' \(choose from auto, own, here\)"):
         ImageData(str(small_tree), process="else")

@@ -1,11 +1,11 @@
-"""Lines while a job goes on, and none when it has ended or is given up."""
+"""Lines while a job runs, and none when it has ended or is abandoned."""
 
 import time
 
 from fastscale.data.progress import Progress
 
 
-def test_lines_say_how_much_is_done_and_what_is_left(lines):
+def test_lines_show_progress_and_time_left(lines):
     progress = Progress("writing", 4, lines, unit=" images", mininterval=0.0, delay=0.0)
     for _ in range(4):
         time.sleep(0.01)
@@ -16,7 +16,7 @@ def test_lines_say_how_much_is_done_and_what_is_left(lines):
     assert all(line.endswith("left") for line in lines) and progress.took() == "00:00"
 
 
-def test_bytes_have_units_and_an_unknown_total_is_not_told(lines):
+def test_bytes_have_units_and_an_unknown_total_is_not_shown(lines):
     shape = {"unit": "B", "unit_scale": True, "mininterval": 0.0, "delay": 0.0}
     Progress("fetching", 5_000_000, lines, initial=2_000_000, **shape)
     Progress("fetching", None, lines, initial=1, unit=" files")

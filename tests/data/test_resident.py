@@ -1,4 +1,4 @@
-"""Images kept on the device: the FFCV loader's batches to the bit, or within a level by tensors."""
+"""Images kept on the device: the FFCV loader's batches, exactly or within a level by tensors."""
 
 import sys
 from dataclasses import replace
@@ -33,7 +33,7 @@ def stored(request):
     return request.getfixturevalue(request.param)
 
 
-def test_batches_are_the_ffcv_loaders_to_the_bit(stored):
+def test_batches_equal_the_ffcv_loaders(stored):
     for framing in (TRAIN, VAL, replace(TRAIN, resolution=24, flip=False)):
         ours, theirs = resident(stored, framing), guarded(stored, framing)
         assert len(ours) == len(theirs)
@@ -44,7 +44,7 @@ def test_batches_are_the_ffcv_loaders_to_the_bit(stored):
         assert ours.next_epoch == theirs.next_epoch == 2
 
 
-def test_by_tensors_within_one_level_and_validation_to_the_bit(stored):
+def test_by_tensors_within_one_level_and_validation_exactly(stored):
     ours, theirs = epoch(resident(stored, tensors=True)), epoch(guarded(stored))
     difference = (ours[0].int() - theirs[0].int()).abs()
     assert torch.equal(ours[1], theirs[1]), "the same images in the same order"
@@ -52,7 +52,7 @@ def test_by_tensors_within_one_level_and_validation_to_the_bit(stored):
     assert same(epoch(resident(stored, VAL, tensors=True)), epoch(guarded(stored, VAL)))
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="wants a GPU")
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_on_a_gpu(stored):
     for framing, most in ((TRAIN, 1), (VAL, 0)):
         loader = ResidentLoader(Resident(path(stored, framing), framing, "cuda"), framing, 10)
@@ -78,7 +78,7 @@ def test_resumed_within_an_epoch(small, tensors):
     assert same(resident(small, epoch=1, tensors=tensors).__iter__().__next__(), whole[1][0])
 
 
-def test_processes_and_some_of_the_images(small):
+def test_processes_and_subsets(small):
     few = np.array([40, 3, 20, 44, 7])
     for framing in (TRAIN, VAL):
         share = {"indices": few % 12, "rank": 1, "world": 2}
@@ -123,7 +123,7 @@ def module(s, **k):
     return ImageData(s.spec, **{**SMALL, **k})
 
 
-def test_chosen_where_it_fits_and_can_be(small, monkeypatch):
+def test_it_is_chosen_if_images_fit(small, monkeypatch):
     data = module(small)
     assert data.loader_name == "resident" and module(small, loader="ffcv").loader_name == "ffcv"
     assert same(epoch(data.train_dataloader()), epoch(guarded(small, replace(TRAIN, seed=0))))
@@ -142,8 +142,8 @@ def test_chosen_where_it_fits_and_can_be(small, monkeypatch):
     assert module(small, limit_train=5).loader_name == "resident", "fewer are kept"
 
 
-def test_asked_for_where_it_cannot_be(photos, monkeypatch):
-    with pytest.raises(InputError, match="loader resident: augmentation randaugment is made by"):
+def test_reasons_why_it_cannot_be_used(photos, monkeypatch):
+    with pytest.raises(InputError, match="loader resident: only the other loaders support augm"):
         module(photos, loader="resident", augmentation="randaugment")
     monkeypatch.setattr(resident_file, "SHARE", 1e-9)
     with pytest.raises(InputError, match="loader resident: the decoded images need 1 MB, more"):
@@ -162,16 +162,17 @@ def test_raw_images_need_no_ffcv(small, monkeypatch):
     assert sum(len(y) for _, y in data.val_dataloader()) == 12
 
 
-def test_a_run_goes_on_with_the_loader_that_it_began_with(small, monkeypatch):
-    for before, after in (("ffcv", "ffcv"), ("resident",) * 2, (None, "resident"), ("plain", "resident")):  # fmt: skip
+def test_a_run_resumes_with_the_loader_that_it_began_with(small, monkeypatch):
+    cases = {"ffcv": "ffcv", "resident": "resident", None: "resident", "plain": "resident"}
+    for before, after in cases.items():
         data = module(small)
-        data.goes_on_with(before)
+        data.resume_with(before)
         assert data.loader_name == after
     asked = module(small, loader="resident")
-    asked.goes_on_with("ffcv")
-    assert asked.loader_name == "resident", "what is asked for is not replaced"
+    asked.resume_with("ffcv")
+    assert asked.loader_name == "resident", "an explicit choice is not replaced"
     monkeypatch.setattr(module_file, "MOST", 0)
     data = module(small)
     assert data.loader_name == "ffcv"
-    data.goes_on_with("resident")
+    data.resume_with("resident")
     assert data.loader_name == "resident"

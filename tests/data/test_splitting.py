@@ -1,4 +1,4 @@
-"""One folder of class folders: split by shares of classes, once and for all."""
+"""One folder of class folders: a share of each class is kept, once and for all."""
 
 import json
 import shutil
@@ -17,7 +17,7 @@ from tests.data.conftest import draw
 
 @pytest.fixture
 def photos(tmp_path, data_home):
-    """20 pictures of cats, 10 of dogs, 1 of an eel."""
+    """20 images of cats, 10 of dogs, 1 of an eel."""
     root = tmp_path / "photos"
     for label, (name, count) in enumerate((("cat", 20), ("dog", 10), ("eel", 1))):
         (root / name).mkdir(parents=True)
@@ -27,7 +27,7 @@ def photos(tmp_path, data_home):
 
 
 def kept(root):
-    """The files that are kept for validation."""
+    """The files kept for validation."""
     return {*source(f"folder:{root}").split("val").files}
 
 
@@ -35,7 +35,7 @@ def classes(files):
     return Counter(file.split("/")[0] for file in files)
 
 
-def test_a_share_of_each_class_is_kept_and_said(photos, lines):
+def test_a_share_of_each_class_is_kept_and_reported(photos, lines):
     found = write(f"folder:{photos}", val=0.2, workers=0, progress=lines)
     assert found["val"].class_counts == (4, 2, 0) and found["train"].class_counts == (16, 8, 1)
     assert any("31 images of 3 classes in one folder: 6 of them, 20 % of each" in x for x in lines)
@@ -50,7 +50,7 @@ def test_the_split_is_drawn_at_random_but_always_the_same(photos, data_home):
     assert kept(photos) == first
 
 
-def test_images_that_are_added_change_no_side(photos, lines):
+def test_added_images_do_not_move_others(photos, lines):
     write(f"folder:{photos}", val=0.2, workers=0, progress=lines)
     before = kept(photos)
     for k in range(20, 40):
@@ -61,7 +61,7 @@ def test_images_that_are_added_change_no_side(photos, lines):
     assert found["val"].class_counts == (8, 2, 0) and before < kept(photos)
 
 
-def test_another_share_is_drawn_anew_and_remembered(photos, lines):
+def test_another_share_is_drawn_again_and_remembered(photos, lines):
     write(f"folder:{photos}", val=0.2, workers=0, progress=lines)
     few = kept(photos)
     found = write(f"folder:{photos}", val=0.5, workers=0, progress=lines)
@@ -80,7 +80,7 @@ def test_copies_are_on_one_side(photos):
         assert names <= val or not names & val
 
 
-def test_only_new_files_of_a_size_that_occurs_twice_are_read():
+def test_only_new_files_of_equal_size_are_read():
     asked = []
     files, sizes = ["a/1", "a/2", "a/3", "b/4"], [10, 20, 10, 30]
 
@@ -106,12 +106,12 @@ def test_an_archive_of_one_folder(photos, tmp_path, lines):
     assert found["val"].class_counts == (2, 1, 0)
 
 
-def test_train_and_val_are_taken_as_they_are(tree, capsys):
+def test_train_and_val_are_not_split(tree, capsys):
     assert source(f"folder:{tree}").to_be_split() is None
     for _ in range(2):  # the second time something is written there
         assert main(["data", "write", f"folder:{tree}", "--val", "0.2"]) == 2
         err = capsys.readouterr().err
-        assert "has validation images in a folder of their own" in err and err.count("\n") == 1
+        assert "already has a folder of validation images" in err and err.count("\n") == 1
         assert main(["data", "write", f"folder:{tree}", "--workers", "0"]) == 0
         capsys.readouterr()
 
@@ -122,7 +122,7 @@ def test_a_named_set_is_not_split(photos, data_home, capsys):
     assert main(["data", "write", "imagenet"]) == 2
     assert "no folder with train/<class>/* and val/<class>/* there" in capsys.readouterr().err
     assert main(["data", "write", "imagenet", "--val", "0.2"]) == 2
-    assert "validation images of its own" in capsys.readouterr().err
+    assert "already has validation images" in capsys.readouterr().err
 
 
 def test_one_class_is_no_data_set(tmp_path, data_home, capsys):
@@ -132,15 +132,15 @@ def test_one_class_is_no_data_set(tmp_path, data_home, capsys):
     assert "holds images of one class alone" in capsys.readouterr().err
 
 
-def test_a_damaged_note_is_said(photos, data_home):
+def test_a_damaged_note_is_an_error(photos, data_home):
     kept(photos)
     note = next(data_home.glob("*/split.json"))
     note.write_text(json.dumps({"share": 2, "val": [], "train": []}))
-    with pytest.raises(InputError, match="not a split; remove it to split anew"):
+    with pytest.raises(InputError, match="not a split; delete it to split again"):
         kept(photos)
 
 
-def test_what_was_never_trained_on_is_evaluated_whole(photos, data_home):
+def test_images_never_trained_on_are_all_evaluated(photos, data_home):
     data = ImageData(f"folder:{photos}", only_val=True, resolution=32, batch_size=4)
     assert data.val_size == 31
     keep_split(f"folder:{photos}", None)
@@ -152,7 +152,7 @@ def test_images_are_written_at_their_first_use(photos, lines):
     write_first(f"folder:{photos}", None, "plain", lines)
     assert not lines
     write_first(f"folder:{photos}", None, None, lines)
-    assert (source(f"folder:{photos}").betons / "val.beton").exists() and "written for" in lines[0]
+    assert (source(f"folder:{photos}").betons / "val.beton").exists() and "writing it" in lines[0]
     lines.clear()
     write_first(f"folder:{photos}", None, None, lines)
     assert not lines

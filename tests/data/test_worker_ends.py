@@ -1,4 +1,4 @@
-"""Worker processes: none outlives its parent, a killed one and a low limit on files are one line."""
+"""Workers end with their parent; a killed one and a low limit on open files are one line."""
 
 import os
 import signal
@@ -26,7 +26,8 @@ if len(sys.argv) > 4:
     import resource
     resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[4]), int(sys.argv[4])))
 try:
-    data = ImageData(sys.argv[1], loader="plain", resolution=64, batch_size=2, workers=int(sys.argv[2]))
+    small = {"resolution": 64, "batch_size": 2, "workers": int(sys.argv[2])}
+    data = ImageData(sys.argv[1], loader="plain", **small)
     n = 0
     for x, y in data.train_dataloader():
         print("batch", flush=True)
@@ -127,7 +128,7 @@ def test_killed_at_every_write_the_rerun_makes_the_same_files(make, tmp_path, py
             break
         killed += 1
         assert r.returncode == -signal.SIGKILL, r.stderr
-        if k % 2 == 0:  # not from what was killed before alone: from the start, too
+        if k % 2 == 0:  # every other run starts from an empty folder
             write(str(tree), out, workers=0, jpeg_quality=50, progress=lines)
             assert not list(out.glob("*.part"))
             for split in ("train", "val"):

@@ -1,4 +1,4 @@
-"""`data write`: what it stores, keeps, writes again and refuses."""
+"""`data write`: what it stores, keeps, rewrites and refuses."""
 
 import json
 import os
@@ -53,7 +53,7 @@ def test_the_file_is_the_same_for_any_number_of_workers(tree, tmp_path, lines):
     assert a == b == c
 
 
-def test_what_is_stored_is_what_was_asked_for(tree, tmp_path, lines):
+def test_images_are_stored_as_requested(tree, tmp_path, lines):
     write(str(tree), tmp_path / "a", max_resolution=80, raw_share=0.5, progress=lines, workers=0)
     image = rows(tmp_path / "a" / "train.beton", 24)["image"]
     assert (
@@ -81,7 +81,7 @@ def test_small_images_are_stored_raw_and_exact(small_tree, lines):
         assert (file[at : at + pixels.size].reshape(pixels.shape) == pixels).all()
 
 
-def test_shrinking_is_ffcvs(tree):
+def test_shrinking_is_as_in_ffcv(tree):
     images = source(str(tree)).split("train")
     pixels = images.pixels(3)
     got = encode(images, 3, Settings(61))
@@ -96,7 +96,7 @@ def test_shrinking_is_ffcvs(tree):
     ).all()
 
 
-def test_a_second_call_keeps_what_is_there(tree, lines):
+def test_a_second_call_keeps_the_files(tree, lines):
     write(str(tree), progress=lines)
     before = {p: p.stat().st_mtime_ns for p in source(str(tree)).betons.iterdir()}
     infos = prepare(str(tree), progress=lines)
@@ -107,7 +107,7 @@ def test_a_second_call_keeps_what_is_there(tree, lines):
 
 
 @pytest.mark.parametrize("change", ["settings", "image", "cut", "json", "touched"])
-def test_what_has_changed_is_written_again(tree, lines, change):
+def test_changes_are_rewritten(tree, lines, change):
     s = source(str(tree))
     write(s, progress=lines, workers=0)
     old = read_info(s.betons / "train.beton")
@@ -144,8 +144,8 @@ def test_a_trial_of_few_images(tree, lines):
     "wrong",
     [{"jpeg_quality": 0}, {"raw_share": 1.5}, {"max_resolution": 0}, {"max_resolution": 70000}],
 )
-def test_settings_that_cannot_be(tree, wrong):
-    with pytest.raises(InputError, match=f"{next(iter(wrong))} .*: wanted"):
+def test_invalid_settings(tree, wrong):
+    with pytest.raises(InputError, match=f"{next(iter(wrong))} .*: must be"):
         write(str(tree), **wrong)
 
 
@@ -165,9 +165,7 @@ def test_broken_images_are_all_named_and_end_the_job(tree, lines, workers):
     assert [n.split(": ")[0] for n in e.value.names] == names and all(
         n in str(e.value) for n in names
     )
-    assert (
-        e.value.names[1] == f"{names[1]}: not an image"
-    )  # no address in memory, which differs from time to time
+    assert e.value.names[1] == f"{names[1]}: not an image"  # without PIL's memory address
     assert left(s.betons) == []
 
 
@@ -187,10 +185,10 @@ def test_broken_images_are_left_out_on_request(tree, lines):
     assert all("is there already" in line for line in lines)
 
 
-def test_an_empty_class_of_the_second_split_is_found_before_the_first_is_written(tree, lines):
+def test_an_empty_class_in_val_is_found_before_train_is_written(tree, lines):
     for file in (tree / "val" / "bee").iterdir():
         file.unlink()
-    with pytest.raises(InputError, match="val/bee: holds no images"):
+    with pytest.raises(InputError, match="val/bee: contains no images"):
         write(str(tree), progress=lines, workers=0)
     assert not any("train:" in line for line in lines)
 
@@ -215,7 +213,7 @@ def test_other_kinds_of_images_are_written(tree, lines, mode):
     assert write(str(tree), progress=lines, workers=0)["train"].count == 24
 
 
-def test_the_command_in_the_json_names_the_place(tree, tmp_path, lines):
+def test_the_command_in_the_json_names_the_folder(tree, tmp_path, lines):
     infos = write(str(tree), data_dir=tmp_path / "elsewhere", progress=lines, workers=0)
     assert (
         infos["val"].command == f"fastscale data write {tree} --data-dir {tmp_path / 'elsewhere'}"

@@ -1,4 +1,7 @@
-"""`data write` on a full disk, interrupted, killed, and beside another writer: whole or not there, and nothing older lost."""
+"""`data write` on a full disk, interrupted, killed and beside another writer.
+
+Files are complete or absent, and no older file is lost.
+"""
 
 import os
 import resource
@@ -32,7 +35,7 @@ except InputError as e:
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("room", [100_000, (1 << 21) + 200_000, (1 << 21) + 1_048_576 + 300])
 def test_a_full_disk_leaves_nothing(tree, tmp_path, python, room, workers):
-    """The system refuses to let a file grow beyond `room` bytes, as a full disk does: before, in and behind the image data."""
+    """A limit on file size acts as a full disk: before, within and behind the image data."""
     r = python(FULL, tree, tmp_path / "out", room, workers)
     assert r.returncode == 2 and "SAID cannot write" in r.stdout and "Traceback" not in r.stderr, (
         r.stdout + r.stderr
@@ -51,9 +54,7 @@ def test_a_full_disk_keeps_the_older_file(tree, tmp_path, python, lines):
 
 
 @pytest.mark.parametrize("failing", [0, 1])
-def test_a_failure_between_the_renames_leaves_no_pair_that_does_not_belong(
-    tree, lines, monkeypatch, failing
-):
+def test_a_failure_between_the_renames_leaves_no_mismatched_pair(tree, lines, monkeypatch, failing):
     s = source(str(tree))
     write(s, progress=lines, workers=0)
     calls, real = [], os.replace
@@ -87,14 +88,14 @@ def test_a_full_disk_at_the_description_keeps_the_older_pair(tree, lines, monkey
     assert left(s.betons) == ["train.beton", "train.json", "val.beton", "val.json"]
 
 
-def test_a_place_that_cannot_be_written_is_one_line(tree, tmp_path, lines):
+def test_a_folder_that_cannot_be_written_is_one_line(tree, tmp_path, lines):
     (tmp_path / "file").write_text("x")
     with pytest.raises(InputError, match="cannot write in"):
         write(str(tree), tmp_path / "file" / "out", progress=lines)
 
 
-def test_parts_that_killed_runs_left_go_with_the_next_writing(tree, lines):
-    """Of any file, though this one writes it no more; those of a process that lives stay."""
+def test_parts_left_by_killed_runs_are_removed_by_the_next(tree, lines):
+    """Those of any file are removed, but not those of a living process."""
     s = source(str(tree))
     write(s, progress=lines, workers=0)
     dead = subprocess.Popen(["true"])
@@ -155,7 +156,7 @@ def test_ctrl_c_leaves_nothing(tree, tmp_path, start_python, workers):
     assert left(tmp_path / "out") == []
 
 
-def test_what_kill_9_left_is_removed_and_its_workers_end(tree, tmp_path, start_python, lines):
+def test_leftovers_of_kill_9_are_removed_and_its_workers_end(tree, tmp_path, start_python, lines):
     p = start_python(SLOW, tree, tmp_path / "out", 2)
     wait_for(
         lambda: list((tmp_path / "out").glob("train.beton.*.part")) and len(children(p.pid)) == 2
@@ -180,7 +181,7 @@ def test_a_killed_worker_is_an_error_not_a_hang(tree, tmp_path, start_python):
     )
 
 
-def test_two_writers_of_one_folder_take_turns(tree, tmp_path, lines):
+def test_a_second_writer_of_a_folder_waits(tree, tmp_path, lines):
     results = []
 
     def job():

@@ -1,4 +1,4 @@
-"""Commands that are done in a second or two, and how one has to end."""
+"""Commands that take a second or two, and checks of how they end."""
 
 import re
 import signal
@@ -12,14 +12,14 @@ from tests.devils.rule import control_characters
 
 RUN = "regnety-tiny.quick"
 SHORT = ["--model.recipe.batch_size", "8", "--model.recipe.epochs", "1", "--data.workers", "1"]
-LONG = ["--model.recipe.epochs", "4000", "--checkpoint_every", "1"]  # it is ended, never ends
+LONG = ["--model.recipe.epochs", "4000", "--checkpoint_every", "1"]  # until the test stops it
 INT, TERM, KILL = signal.SIGINT, signal.SIGTERM, signal.SIGKILL
 HUP, QUIT, STOP, CONT = signal.SIGHUP, signal.SIGQUIT, signal.SIGSTOP, signal.SIGCONT
-SILENT = (-KILL, -QUIT, -HUP, -TERM)  # those killed, or met before they listen, say nothing
+SILENT = (-KILL, -QUIT, -HUP, -TERM)  # no message: killed, or before the handlers are set
 
 
 def commands(made: Any) -> dict[str, list[Any]]:
-    """Their words by name; what they write goes below the working folder."""
+    """The words of each command by name. All write below the working folder."""
     own = ["--data.source", made.source, "--data.data_dir", made.home / "data"]
     fit = ["fit", "--run", RUN, "--runs_dir", "runs", *own, *SHORT]
     store = ["data", "write", made.images, "--out", "store"]
@@ -66,14 +66,14 @@ def commands(made: Any) -> dict[str, list[Any]]:
 
 
 def one_line(ended: Ended, *codes: int) -> None:
-    """It ended by one of the codes (0: then anything may be said) with one line on stderr."""
+    """Check that it ended with one of the codes, and if not 0 with one line on stderr."""
     assert ended.code in codes, ended
-    # a signal that meets Python between two locks of a fork is said by Python and comes again
+    # Python reports a signal that arrives within a fork, and raises it again
     ended.err = re.sub(r"Exception ignored in: (.+\n)+?\S*Stopped: \d+\n", "", ended.err)
     assert "Traceback" not in ended.out + ended.err, ended.err
     assert not control_characters(ended.out + ended.err), ended
     if ended.code and ended.code not in SILENT:
-        # a busy machine disturbs what is timed, and this is said too
+        # a busy machine disturbs timings, which has its own line
         lines = [
             x for x in ended.err.strip().splitlines() if "measured twice and disturbed" not in x
         ]
@@ -81,7 +81,7 @@ def one_line(ended: Ended, *codes: int) -> None:
 
 
 def left(folder: Path) -> list[str]:
-    """Temporary files below the folder."""
+    """The temporary files below the folder."""
     return [str(p) for p in folder.rglob("*") if p.name.endswith((".part", ".tmp"))]
 
 
@@ -93,7 +93,7 @@ def finished(folder: Path) -> Record:
 
 
 def until(condition: Any, seconds: float = 60) -> None:
-    """Waits for it; AssertionError when it does not come."""
+    """Wait for a condition; AssertionError if it takes too long."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen"

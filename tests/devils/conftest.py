@@ -1,4 +1,4 @@
-"""A place for each case, and what all of them mutate: images, a store, a run, a release."""
+"""A folder for each case, and what the cases mutate: images, a store, a run, a release."""
 
 import functools
 import gc
@@ -19,7 +19,7 @@ from tests.devils.nursery import Nursery
 from tests.devils.rule import tree
 
 ROOT = Path(__file__).resolve().parents[2]
-WATCHED = ("paper_figures", "checkpoints", "configs")  # of the checkout: no case writes there
+WATCHED = ("paper_figures", "checkpoints", "configs")  # folders where no case may write
 IMPORTED = (
     "matplotlib.pyplot",
     "pytorch_lightning.loggers",
@@ -40,7 +40,7 @@ CLASSES = ("ant", "bee", "cat")
 
 @dataclass(frozen=True)
 class Made:
-    """What a session makes once: copied before it is changed."""
+    """Made once per session; copied before it is changed."""
 
     images: Path
     home: Path
@@ -59,7 +59,7 @@ class Made:
 
     @functools.cached_property
     def run(self) -> Path:
-        """A finished run's folder, in a runs_dir of its own."""
+        """The folder of a finished run, in a separate runs_dir."""
         from tests.devils.rule import command
 
         self.store.exists()
@@ -96,20 +96,20 @@ class Made:
 
 @dataclass(frozen=True)
 class Place:
-    """A case's own folder, which is also the working folder, and what was made for it."""
+    """The folder of a case, which is also its working folder, and the session's `Made`."""
 
     folder: Path
     made: Made
 
     def file(self, name: str, content: bytes | str) -> Path:
-        """A file of that content in the folder."""
+        """Write a file in the folder."""
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         return path
 
     def copy(self, what: str) -> Path:
-        """A copy of what was made: "images", "store", "run", or "release"."""
+        """A copy of the session's "images", "store", "run" or "release"."""
         there = getattr(self.made, what)
         to = self.folder / what
         if there.is_dir():
@@ -122,8 +122,10 @@ class Place:
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory):
-    """Made, on six and three small pictures a class. What is imported late is imported here: no
-    case's alarm or limit may cut an import short."""
+    """Everything made from six and three small images per class.
+
+    Late imports happen here, so that no alarm or limit of a case interrupts them.
+    """
     for module in IMPORTED:
         importlib.import_module(module)
     home = tmp_path_factory.mktemp("made")
@@ -138,7 +140,7 @@ def made(tmp_path_factory):
                 Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{i:02d}.png")
     found = Made(home / "animals", home)
     assert found.run.is_dir() and found.release.is_file()
-    gc.freeze()  # what is imported is looked through no more: a third of the time of a case
+    gc.freeze()  # the collector skips imported modules: saves a third of the time of a case
     patch = pytest.MonkeyPatch()
     patch.setattr(cli, "parser", functools.cache(cli.parser))
     yield found
@@ -147,7 +149,7 @@ def made(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def canary(tmp_path_factory):
-    """What no case may touch: targets of links and of `..`."""
+    """Files that no case may touch: the targets of links and of `..`."""
     folder = tmp_path_factory.mktemp("canary")
     (folder / "text").write_text("a text without a last newline")
     (folder / "records.jsonl").write_text('{"half": ')
@@ -158,7 +160,7 @@ def canary(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def nothing_outside(canary, request):
-    """The canary is as it was, and so is the checkout."""
+    """No case changes the canary."""
     before = tree(canary)
     yield
     assert tree(canary) == before
@@ -166,24 +168,24 @@ def nothing_outside(canary, request):
 
 @pytest.fixture(autouse=True, scope="session")
 def checkout_untouched():
-    """No case of the session changed what is committed."""
+    """No case of the session changes committed files."""
     before = {name: tree(ROOT / name) for name in WATCHED}
     yield
-    assert not Path("/tmp/fastscale-canary").exists()  # of archives with an absolute path
+    assert not Path("/tmp/fastscale-canary").exists()  # from archives with an absolute path
     for name in WATCHED:
         assert tree(ROOT / name) == before[name], f"{name} of the checkout was changed"
 
 
 @pytest.fixture(scope="session")
 def places(tmp_path_factory):
-    """Folders by number: `tmp_path` looks through all that there are to name the next one."""
+    """Numbered folders. `tmp_path` would search all existing ones for the next name."""
     home = tmp_path_factory.mktemp("places")
     return (home / str(number) for number in itertools.count())
 
 
 @pytest.fixture
 def place(places, made, monkeypatch):
-    """A folder to work in, no network but this machine, and no one's cache."""
+    """A working folder, with no network beyond this machine and without the user's cache."""
     home = next(places)
     folder = home / "case"
     folder.mkdir(parents=True)
@@ -196,7 +198,7 @@ def place(places, made, monkeypatch):
 
     def connect(self, address):
         local = not isinstance(address, tuple) or address[0] in ("127.0.0.1", "localhost", "::1")
-        assert local, f"offline, but {address} was asked"
+        assert local, f"offline, but connected to {address}"
         return real(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", connect)
@@ -207,7 +209,7 @@ def place(places, made, monkeypatch):
 
 @pytest.fixture(scope="session")
 def nursery(tmp_path_factory):
-    """Processes of the command."""
+    """Starts processes of the command."""
     found = Nursery(tmp_path_factory.mktemp("nursery"))
     yield found
     found.close()
@@ -215,5 +217,5 @@ def nursery(tmp_path_factory):
 
 @pytest.fixture
 def verb(made):
-    """verb(name) -> the words of a command that is done in a second or two."""
+    """verb(name) -> the words of a command, see commands.py."""
     return commands(made).__getitem__

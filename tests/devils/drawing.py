@@ -1,5 +1,4 @@
-"""A checkout to draw in, and what `reproduce` does there when all runs are finished: the snapshot,
-then the tables and figures."""
+"""A checkout to draw in, and the last step of `reproduce` there: snapshot, tables and figures."""
 
 import shutil
 from collections.abc import Sequence
@@ -10,7 +9,7 @@ from tests.devils.nursery import ROOT
 
 
 def draw_quick(words: Sequence[str]) -> int:
-    """Draws the artifact `quick` in the checkout words[0], of the records committed there."""
+    """Draw the artifact `quick` in the checkout words[0] from the records committed there."""
     from fastscale.home import using_home
     from fastscale.paper import draw_artifact, load_artifact, snapshot
     from fastscale.records import read_records
@@ -21,7 +20,7 @@ def draw_quick(words: Sequence[str]) -> int:
 
 
 def bytes_of(folder: Path, *left_out: str) -> dict[str, bytes]:
-    """Every file below, but for locks and those with a part of `left_out` in their path."""
+    """Every file below, except locks, logs and paths that contain a word of `left_out`."""
     return {
         str(p.relative_to(folder)): p.read_bytes()
         for p in sorted(folder.rglob("*"))
@@ -32,7 +31,7 @@ def bytes_of(folder: Path, *left_out: str) -> dict[str, bytes]:
 
 
 def checkout(folder: Path, made: Any) -> None:
-    """What tables and figures are made from."""
+    """Copy everything that tables and figures are made from."""
     shutil.copytree(ROOT / "configs", folder / "configs")
     for name in ("reference", "records"):
         shutil.copytree(ROOT / "paper_figures" / name, folder / "paper_figures" / name)

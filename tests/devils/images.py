@@ -1,4 +1,4 @@
-"""Cases: files that are no image of what their suffix says, and folders as people have them."""
+"""Cases: files that are not the image that their suffix promises, and folders with odd files."""
 
 import io
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n(made) (w) file close
 
 
 def png_header(width: int, height: int) -> bytes:
-    """A PNG that says it is this large, with no pixels behind."""
+    """A PNG that claims to be this large, without pixels."""
     import struct
     import zlib
 
@@ -34,7 +34,7 @@ def png_header(width: int, height: int) -> bytes:
 
 
 def images() -> dict[str, tuple[str, bytes]]:
-    """Files that are no whole image of what their suffix says."""
+    """Files that are not a complete image of the kind that their suffix promises."""
     jpeg, png = picture("JPEG"), picture("PNG")
     return {
         "jpeg-half": ("a.jpg", jpeg[: len(jpeg) // 2]),
@@ -59,14 +59,14 @@ def predict(place: Any, name: str, data: bytes) -> Any:
 
 
 def write(place: Any, name: str, data: bytes) -> Any:
-    """`data write` of a folder that has this among its images."""
+    """`data write` of a folder with this file among its images."""
     folder = place.copy("images")
     (folder / "train" / "ant" / name).write_bytes(data)
     return command("data", "write", folder, "--out", place.folder / "out", "--workers", "0")
 
 
 def odd_write(place: Any, name: str) -> Any:
-    """Names as people have them."""
+    """`data write` of a folder with a file of this name."""
     folder = place.copy("images")
     (folder / "train" / name).parent.mkdir(parents=True, exist_ok=True)
     (folder / "train" / name).write_bytes(b"\0")
@@ -74,7 +74,7 @@ def odd_write(place: Any, name: str) -> Any:
 
 
 def upright(place: Any, orientation: int) -> Any:
-    """(pixels as decoded, as they are meant) of a picture with that EXIF orientation."""
+    """Whether an image with that EXIF orientation is decoded as it is meant."""
     from PIL import ImageOps
 
     from fastscale.data.images import decode
@@ -121,7 +121,7 @@ def sixteen() -> bytes:
 
 
 def lines(ended: Any) -> Any:
-    """`data write` names each broken image on a line of its own: the last is what counts."""
+    """`data write` has a line for each broken image; keep only the last line."""
     assert ended.code in (1, 2), ended
     ended.err = ended.err.strip().splitlines()[-1] + "\n"
     return ended

@@ -1,8 +1,8 @@
-"""Kills this process and all that it started before its n-th write in a folder: a power cut.
+"""Kills this process and its children before its n-th write in a folder, like a power cut.
 
-What is counted: every call of Python that changes the folder's files: opening for writing, write
-to a descriptor, flush to the disk, truncation, renaming, removing, making a folder or link.
-TensorBoard's event files are left out, whose thread writes when it likes, and so are locks.
+Every Python call that changes the folder's files counts: opening for writing, writing to a
+descriptor, flushing to disk, truncating, renaming, removing, making a folder or link. Locks do not
+count, nor do TensorBoard's event files, because its thread writes at any time.
 """
 
 import builtins
@@ -21,7 +21,7 @@ WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 
 class Killer:
-    """`at`: the write before which all is killed; 0: never, the writes are only noted in `log`."""
+    """`at`: the write before which everything is killed; 0: never. `log` lists the writes."""
 
     def __init__(self, folder: Path, at: int, log: Path):
         self.folder, self.at = os.path.realpath(folder), at
@@ -30,7 +30,7 @@ class Killer:
         self.write = os.write
 
     def inside(self, path: Any) -> bool:
-        """Whether it lies in the folder and counts."""
+        """Whether a path is in the folder and counts."""
         if isinstance(path, int):
             try:
                 path = os.readlink(f"/proc/self/fd/{path}")
@@ -52,7 +52,7 @@ class Killer:
             os.killpg(os.getpgid(0), signal.SIGKILL)
 
     def watch(self) -> None:
-        """Puts itself in front of the calls."""
+        """Wrap the calls."""
         for name in (*BY_PATH, *BY_DESCRIPTOR):
             setattr(os, name, self.before(name, getattr(os, name)))
         os.open = self.opening(os.open)  # type: ignore[assignment]

@@ -1,4 +1,4 @@
-"""Cases: texts that are no network's, strategy's, run's, recipe's, grid's or artifact's name."""
+"""Cases: texts that are no name of a network, strategy, run, recipe, grid or artifact."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -79,7 +79,7 @@ def grown(name: str) -> Any:
 
 
 def readers() -> dict[str, Callable[[Any], Any]]:
-    """What takes a name, and gives something only where there is such a thing."""
+    """Functions of a name, which must refuse unknown names."""
     from fastscale.archs.names import RunName
     from fastscale.paper import load_artifact
     from fastscale.planning.devices import device_named
@@ -100,7 +100,7 @@ def readers() -> dict[str, Callable[[Any], Any]]:
 
 
 def cases() -> Iterator[Case]:
-    """Names in the API, in readers, and on the command line."""
+    """Names in the API, in readers and on the command line."""
     for reader in ("arch", "complexity", "arch_named", "run"):
         for kind, name in BAD.items():
             yield Case(

@@ -1,4 +1,4 @@
-"""Cases: senseless numbers in the public API and for every numeric option of every verb."""
+"""Cases: invalid numbers in the public API and for every numeric option of every verb."""
 
 import argparse
 from collections.abc import Callable, Iterator
@@ -45,7 +45,7 @@ MAY_BE_MINUS = ("workers",)
 
 
 def calls() -> dict[str, tuple[Callable[[Any], Any], bool]]:
-    """Functions of one number, and whether a huge one may be right (as a budget)."""
+    """Functions of one number, and whether a huge one may be valid (a budget)."""
     fs = api()
     found: dict[str, tuple[Callable[[Any], Any], bool]] = {
         "scale": (lambda v: fs.scale("regnety-tiny", "dWr", v), False),
@@ -141,7 +141,7 @@ def is_numeric(action: argparse.Action) -> type | None:
 def words(
     path: tuple[str, ...], level: argparse.ArgumentParser, action: argparse.Action, text: str
 ) -> list[str]:
-    """A command line with that number in its place, and nothing that could be done otherwise."""
+    """A command line with that number, whose other arguments name nothing that exists."""
     out = list(path)
     for other in level._actions:
         if other is action and not other.option_strings:
@@ -154,7 +154,7 @@ def words(
 
 
 def cases() -> Iterator[Case]:
-    """API, recipe, data module, and options."""
+    """Numbers in the API, recipes, the data module and options."""
     for name, (call, huge_is_right) in calls().items():
         for kind, value in {**NEVER_GOOD, **TOO_LARGE}.items():
             lenient = huge_is_right and kind in (*TOO_LARGE, "10^400")

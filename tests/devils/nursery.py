@@ -1,7 +1,7 @@
-"""Processes of `fastscale` that start in milliseconds: forked from one that has all imports.
+"""Processes of `fastscale` that start in milliseconds, forked from one with all imports.
 
-`python -m tests.devils.nursery` reads orders, a line of JSON each, and answers with lines of JSON:
-the process's number when it was started, its exit code when it ended. The tests' side is `Nursery`.
+`python -m tests.devils.nursery` reads orders, one line of JSON each, and answers with lines of
+JSON: the process id at the start, the exit code at the end. The tests' side is `Nursery`.
 """
 
 import faulthandler
@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def serve() -> dict[str, Any]:
-    """Forks a process for each order. Returns the order in the new process, never in this one."""
+    """Fork a process for each order. Returns the order in the new process, never in this one."""
     lines = b""
     while True:
         ready, _, _ = select.select([0], [], [], 0.02)
@@ -50,7 +50,7 @@ def answer(**values: int) -> None:
 
 
 def become(order: dict[str, Any]) -> None:
-    """Makes this process what the order wants: place, variables, limits, streams, links, faults."""
+    """Set up this process by the order: folder, variables, limits, streams, links, faults."""
     os.setsid()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
@@ -65,7 +65,7 @@ def become(order: dict[str, Any]) -> None:
         if place is None:
             os.close(number)
         else:
-            # also to read: so a terminal becomes the process's own, which hears of its end
+            # open for reading too, so that a terminal becomes the controlling one and sends SIGHUP
             os.dup2(os.open(place, os.O_RDWR | os.O_CREAT | os.O_APPEND), number)
     for name, value in order.get("attributes", {}).items():
         module, _, attribute = name.partition(":")
@@ -74,7 +74,7 @@ def become(order: dict[str, Any]) -> None:
         from fastscale.home import using_home
 
         using_home(order["home"]).__enter__()
-    faulthandler.register(signal.SIGUSR1)  # says where one hangs
+    faulthandler.register(signal.SIGUSR1)  # prints where a process hangs
     from fastscale.common import writing
 
     for path, target in order.get("links", {}).items():
@@ -89,7 +89,7 @@ def become(order: dict[str, Any]) -> None:
 
 @dataclass
 class Ended:
-    """A process that ended, or was ended."""
+    """A process that has ended."""
 
     code: int
     out: str
@@ -99,7 +99,7 @@ class Ended:
 
 @dataclass
 class Process:
-    """One that runs. Its descendants are known by its session, which is its number."""
+    """A running process. Its id is also the session of its descendants."""
 
     nursery: "Nursery"
     number: int
@@ -107,11 +107,11 @@ class Process:
     began: float = field(default_factory=time.monotonic)
 
     def signal(self, number: int) -> None:
-        """To this process alone."""
+        """Send a signal to this process alone."""
         os.kill(self.number, number)
 
     def wait(self, seconds: float = 60.0) -> Ended:
-        """Its end; killed and AssertionError when that does not come."""
+        """Wait for its end; after so many seconds it is killed, with AssertionError."""
         code = self.nursery.code_of(self.number, seconds)
         if code is None:
             self.signal(signal.SIGUSR1)
@@ -127,11 +127,11 @@ class Process:
         return path.read_text(errors="replace") if path and path.is_file() else ""
 
     def alive(self) -> list[int]:
-        """Those of its session that run: itself, and whatever it started."""
+        """The running processes of its session: itself and its descendants."""
         return [pid for pid, session in sessions().items() if session == self.number]
 
     def outlived(self, seconds: float = 30.0) -> list[int]:
-        """What still runs of it after so long."""
+        """The processes of its session that still run after so many seconds."""
         end = time.monotonic() + seconds
         while (left := self.alive()) and time.monotonic() < end:
             time.sleep(0.05)
@@ -139,7 +139,7 @@ class Process:
 
 
 def sessions() -> dict[int, int]:
-    """The session of every process that is no zombie."""
+    """The session of every process that is not a zombie."""
     found = {}
     for entry in os.scandir("/proc"):
         if entry.name.isdigit():
@@ -154,7 +154,7 @@ def sessions() -> dict[int, int]:
 
 
 class Nursery:
-    """Starts processes. Close it."""
+    """Starts processes, until `close`."""
 
     def __init__(self, home: Path):
         self.home, self.made = home, 0
@@ -167,7 +167,7 @@ class Nursery:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
-        self.data = str(home / "data")  # nobody's own cache
+        self.data = str(home / "data")  # not the user's cache
         self.codes: dict[int, int] = {}
         self.started: list[int] = []
         self.rest = b""
@@ -184,18 +184,18 @@ class Nursery:
         assert self.process.stdin is not None
         self.process.stdin.write((json.dumps(order) + "\n").encode())
         self.process.stdin.flush()
-        end = time.monotonic() + 120  # the first one waits for the imports
+        end = time.monotonic() + 120  # the first process waits for the imports
         while not self.started:
             assert time.monotonic() < end, "the nursery does not answer"
             self._listen(0.5)
         return Process(self, self.started.pop(), (files[0], files[1]))
 
     def run(self, folder: Path, *words: object, seconds: float = 60.0, **order: Any) -> Ended:
-        """Starts one and waits for its end."""
+        """Start a process and wait for its end."""
         return self.start(folder, *words, **order).wait(seconds)
 
     def code_of(self, number: int, seconds: float) -> int | None:
-        """The exit code (minus the signal) of a process; None where it has not ended by then."""
+        """The exit code (minus the signal) of a process; None if it has not ended in time."""
         end = time.monotonic() + seconds
         while number not in self.codes and time.monotonic() < end:
             self._listen(0.1)
@@ -217,7 +217,7 @@ class Nursery:
                 self.codes[found["ended"]] = found["code"]
 
     def close(self) -> None:
-        """Ends the process that forks."""
+        """End the process that forks."""
         assert self.process.stdin is not None
         self.process.stdin.close()
         self.process.wait(30)
@@ -228,7 +228,7 @@ if __name__ == "__main__":
 
     for name in IMPORTED:
         importlib.import_module(name)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: the tests close it
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # from a terminal; the tests close this process
     order = serve()
     become(order)
     sys.argv = ["fastscale", *order["words"]]

@@ -1,4 +1,4 @@
-"""Cases: texts in place of the JSON and YAML files that people, other programs and servers make."""
+"""Cases: wrong texts in place of JSON and YAML files from people, other programs and servers."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -64,7 +64,7 @@ BROKEN_YAML: dict[str, bytes] = {
     "null-recipe": b"recipe:",
     "documents": b"a: 1\n---\nb: 2\n",
 }
-# instead of a value in a file that is right but for this; `of` says for which values it is wrong
+# wrong values in an otherwise valid file, and the types of the right value
 SWAPS: dict[str, tuple[Any, tuple[type, ...]]] = {
     "number-for-text": (5, (str,)),
     "list-for-text": (["x"], (str,)),
@@ -147,7 +147,7 @@ def metadata(place: Any, content: bytes) -> Any:
 
 
 def first_metadata(place: Any, content: bytes) -> Any:
-    """The same in the layout of the first releases."""
+    """The same field in the layout of the first releases."""
     from fastscale.release.description import TEXTS, Description
 
     values = {k: v for k, v in a_description(place).items() if v is not None}
@@ -246,7 +246,7 @@ def in_file(read: Callable[[Any, bytes], Any]) -> Callable[[Any, dict], Any]:
     return lambda place, content: read(place, json.dumps(content).encode())
 
 
-# file -> (what a right one holds, how it is read, keys whose value is anybody's)
+# file -> (content of a valid one, its reader, keys that take any value)
 RIGHT: dict[str, tuple[Callable[[Any], dict], Callable[[Any, dict], Any], tuple[str, ...]]] = {
     "record": (a_record, in_file(record), ()),
     "store": (a_record, in_file(store), ()),
@@ -314,7 +314,7 @@ FIELDS: dict[str, dict[str, type]] = {
     },
 }
 FIELDS["store"] = FIELDS["record"]
-MEANT_AS = {"seed": ("10^30",)}  # a seed may be any whole number here
+MEANT_AS = {"seed": ("10^30",)}  # a seed may be any integer
 
 
 def swapped(place: Any, file: str, key: str, value: Any) -> Any:
@@ -328,7 +328,7 @@ def without(place: Any, file: str, key: str) -> Any:
 
 
 def cases() -> Iterator[Case]:
-    """Broken texts for each reader, then one wrong value in files that are right."""
+    """Broken texts for each reader, then one wrong value in otherwise valid files."""
     in_json = (
         settings,
         record,

@@ -1,7 +1,8 @@
-"""What every case of this room is held to: a value that is right, or one line; nothing else.
+"""The rule for every case: a right value or a refusal in one line.
 
-A case is refused by an InputError or RunError whose text is one line without control characters, or
-(a command) by exit code 2 or 1 with that line on stderr. It never hangs, touches nothing outside.
+A refusal is an InputError or RunError, or for a command exit code 2 or 1. Its text is one line
+without control characters, for a command on stderr. No case hangs or touches anything outside its
+folder.
 """
 
 import io
@@ -18,21 +19,23 @@ from typing import Any
 from fastscale.cli import main
 from fastscale.errors import InputError, RunError
 
-SECONDS = 10  # in which a case must end: far more than any needs on a slow machine
-MEMORY = 3 << 30  # bytes that a case may ask for beyond what the process has
+SECONDS = 10  # the time limit of a case: far more than any needs on a slow machine
+MEMORY = 3 << 30  # bytes that a case may allocate
 MUST, MAY, NEVER = "refused", "refused or right", "a right value"
 
 
 class Hang(BaseException):
-    """Not an Exception: nothing on the way may swallow it."""
+    """A BaseException, so that no `except Exception` swallows it."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """`run(place)` is tried. `refused`: whether it must be, may be or never is. `right(value)`:
-    whether what it gave is what it should be. `names`: what the refusal's line must contain.
-    `group`: tried one after the other in one place, for a place takes longer than they.
-    `slow`: left to those who ask for slow tests."""
+    """One call, `run(place)`.
+
+    `refused`: whether it must be, may be or must not be refused. `right(value)`: whether its value
+    is right. `names`: one of these must be in the refusal. `group`: cases that share a place,
+    because making one takes longer than a case. `slow`: a slow test.
+    """
 
     id: str
     run: Callable[[Any], Any]
@@ -53,13 +56,13 @@ class Ended:
 
 
 def hold(case: Case, place: Any) -> None:
-    """AssertionError unless the case keeps the rule. Any other exception is the product's fault."""
+    """AssertionError unless the case keeps the rule. Other exceptions are bugs of the package."""
     with alarm(SECONDS), memory(MEMORY):
         try:
             value = case.run(place)
         except (InputError, RunError) as error:
             said = str(error)
-            assert said.strip(), "refused without a word"
+            assert said.strip(), "refused without a message"
             assert "Traceback" not in said
             assert case.refused != NEVER, f"should not be refused: {said}"
             assert not case.names or any(name in said for name in case.names), said
@@ -73,7 +76,7 @@ def hold(case: Case, place: Any) -> None:
 
 
 def ended(value: Ended, case: Case) -> Ended | None:
-    """None for a command that was refused as it should be."""
+    """None for a command that was refused as the rule asks."""
     assert type(value.code) is int and value.code in (0, 1, 2), f"exit code {value.code!r}"
     shown = value.out + value.err
     assert not (bad := control_characters(shown)), f"control characters {bad} in {shown[:300]!r}"
@@ -81,14 +84,14 @@ def ended(value: Ended, case: Case) -> Ended | None:
     if not value.code:
         return value
     lines = value.err.splitlines()
-    assert len(lines) == 1 and lines[0].strip(), f"wanted one line, got {len(lines)}: {value.err}"
+    assert len(lines) == 1 and lines[0].strip(), f"expected one line, got {len(lines)}: {value.err}"
     assert case.refused != NEVER, f"should not be refused: {lines[0]}"
     assert not case.names or any(name in lines[0] for name in case.names), lines[0]
     return None
 
 
 def control_characters(text: str) -> set[str]:
-    """Those that would drive a terminal."""
+    """The control characters in a text, which could drive a terminal."""
     return {ascii(c) for c in text if unicodedata.category(c) in ("Cc", "Cf", "Cs")} - {
         r"'\n'",
         r"'\t'",
@@ -102,15 +105,14 @@ def command(*words: object) -> Ended:
     with redirect_stdout(out), redirect_stderr(err):
         try:
             code = main([str(w) for w in words])
-        except SystemExit as error:  # --help, and processes that say nothing
+        except SystemExit as error:  # --help and silent ends
             code = error.code  # type: ignore[assignment]
     return Ended(code, out.getvalue(), err.getvalue())
 
 
 @contextmanager
 def alarm(seconds: float) -> Iterator[None]:
-    """Hang in the block when it takes longer: of the processor, or six times as long by the clock,
-    which other processes may slow down."""
+    """Raise Hang if the block takes longer: CPU time, or six times as long on the clock."""
     began, used = time.monotonic(), time.process_time()
 
     def ring(number: int, frame: object) -> None:
@@ -130,7 +132,7 @@ def alarm(seconds: float) -> Iterator[None]:
 
 @contextmanager
 def memory(more: int) -> Iterator[None]:
-    """MemoryError in the block for what asks for more: the machine is not brought down."""
+    """MemoryError if the block allocates more, to protect the machine."""
     before = resource.getrlimit(resource.RLIMIT_AS)
     with open("/proc/self/statm") as file:
         now = int(file.read().split()[0]) * resource.getpagesize()
@@ -142,7 +144,7 @@ def memory(more: int) -> Iterator[None]:
 
 
 def tree(folder: Path) -> dict[str, tuple]:
-    """Every entry below `folder` with its size, times and target: equal trees were not touched."""
+    """Mode, size, time and target of every entry below `folder`: equal trees were not touched."""
     found = {}
     for path in sorted(folder.rglob("*")):
         if "__pycache__" in path.parts:

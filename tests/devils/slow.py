@@ -1,4 +1,4 @@
-"""The command with an encoder so slow that a signal meets it at work."""
+"""The command with an encoder slow enough to be interrupted by a signal."""
 
 import time
 from collections.abc import Sequence
@@ -8,12 +8,12 @@ SECONDS = 0.0
 
 
 def slowly(seconds: float) -> dict[str, Any]:
-    """An order for a command with such an encoder."""
+    """The order for a command with such an encoder, see nursery.py."""
     return {"attributes": {f"{__name__}:SECONDS": seconds}, "call": f"{__name__}:main"}
 
 
 def main(words: Sequence[str]) -> int:
-    """As the command's own `main`, each image taking SECONDS more."""
+    """The command's `main`, with SECONDS more for each image."""
     from fastscale import cli
     from fastscale.data import encode
 

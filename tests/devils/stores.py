@@ -1,4 +1,4 @@
-"""Cases: damaged `.beton` files; archives that would unpack outside, without end or not at all."""
+"""Cases: damaged `.beton` files, and archives that are damaged or hostile."""
 
 import io
 import random
@@ -16,7 +16,7 @@ from tests.devils.rule import NEVER, Case, command
 
 
 def beton(place: Any, change: Callable[[bytearray], Any]) -> Any:
-    """Opens a changed store for training; then, if that was not refused, verifies its content."""
+    """Open a changed store for training; if that is not refused, `data verify` must find it."""
     from fastscale.data.module import ImageData
 
     folder = place.copy("store")
@@ -141,7 +141,7 @@ OF_A_MAC = {"set/.DS_Store": b"\0", "__MACOSX/set/train/ant/._0.png": b"\0"}
 
 
 def twice() -> bytes:
-    """A member that is there two times, with two contents."""
+    """An archive with a member twice, with different content."""
     first, second = zipped({"set/train/ant/9.png": picture()}), b""
     out = io.BytesIO(zipped(a_set()))
     with warnings.catch_warnings(), zipfile.ZipFile(out, "a") as archive:
@@ -227,6 +227,5 @@ def unpacked(place: Any, name: str, data: bytes) -> Any:
 
 
 def cases() -> Iterator[Case]:
-    """All of them."""
     yield from beton_cases()
     yield from archive_cases()

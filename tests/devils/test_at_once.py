@@ -1,4 +1,4 @@
-"""Two of one command at work at once: they take turns, or the second is told of the first."""
+"""One command twice at the same time: the second waits, or ends with a message."""
 
 import json
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_two_fits_of_one_run(verb, nursery, tmp_path):
-    """The second is told of the first, and leaves it alone."""
+    """The second ends with a message and leaves the first alone."""
     first = nursery.start(tmp_path, *verb("fit-long"))
     until((tmp_path / "runs" / RUN / "seed0" / "settings.json").is_file)
     second = nursery.run(tmp_path, *verb("fit-long"))
@@ -24,7 +24,7 @@ def test_two_fits_of_one_run(verb, nursery, tmp_path):
 
 @pytest.mark.parametrize("killed", [False, True])
 def test_two_writers_of_one_store(killed, verb, nursery, made, tmp_path):
-    """The second waits, then finds it there; or writes it, where the first was killed."""
+    """The second waits, then keeps the store, or writes it if the first was killed."""
     first = nursery.start(tmp_path, *verb("write-2"), **slowly(0.1))
     until(lambda: len(first.alive()) > 2)
     second = nursery.start(tmp_path, *verb("write-2"))
@@ -71,7 +71,7 @@ def test_two_timings_into_one_store(name, verb, nursery, tmp_path):
 
 
 def test_two_publishes_of_one_run(verb, nursery, tmp_path):
-    """One entry, and the record once."""
+    """One entry and one record."""
     both = [nursery.start(tmp_path, *verb("publish")) for _ in range(2)]
     for process in both:
         one_line(process.wait(), 0)

@@ -1,7 +1,7 @@
-"""Killed before any of its writes, each verb ends by the same command where it would have ended:
-the same weights, stores and drawn files, and one complete record a run.
+"""Killed before any of its writes and started again, each verb gives the same result.
 
-FASTSCALE_TEST_KILLS=all kills at every write (an hour), not at a spread of them.
+The same weights, stores and drawn files, and one complete record per run. With
+FASTSCALE_TEST_KILLS=all it is killed at every write (an hour), else at a spread of them.
 """
 
 import json
@@ -21,14 +21,17 @@ from tests.devils.conftest import Made
 from tests.devils.drawing import bytes_of, checkout, drawn
 
 pytestmark = pytest.mark.slow
-MOST = 12  # kills a verb: all its writes, or so many spread over them
+MOST = 12  # kills per verb, spread over its writes
 MEASURED = ("_time_", "_per_s", "_share", "_mib", "date", "drift", "load", "time_s", "spread")
 
 
 @dataclass(frozen=True)
 class Verb:
-    """`words(folder)`: the command; `prepare(folder, made)`: what it finds there; `left(folder)`:
-    what it leaves, without what was measured. `kills`: how many, where that is not MOST."""
+    """A command to kill.
+
+    `words(folder)`: its words. `prepare(folder, made)` prepares its folder. `left(folder)`: its
+    result, without measured values. `kills`: how often it is killed.
+    """
 
     words: Callable[[Path, Made], list[Any]]
     left: Callable[[Path], Any]
@@ -49,12 +52,12 @@ def without_measured(value: Any) -> Any:
 
 
 def records(path: Path) -> list[Any]:
-    """Its lines, every one of which is whole."""
+    """The records of a file; every line must be complete."""
     return [without_measured(json.loads(line)) for line in path.read_text().splitlines()]
 
 
 def run_left(folder: Path) -> Any:
-    """Weights, records and settings of a run, and the names of all that is there."""
+    """Weights, record and settings of a run, and the names of its files."""
     runs = folder / "runs"
     own = runs / RUN / "seed0"
     content = torch.load(own / "last.ckpt", weights_only=True)
@@ -102,7 +105,7 @@ def time_words(folder: Path, made: Made) -> list[Any]:
 
 
 def time_left(folder: Path) -> Any:
-    """One record a network; the reference is timed at each start, so it is counted apart."""
+    """One record per network. The reference is timed at each start and not counted."""
     found = records(folder / "runs" / "records.jsonl")
     mine = [r for r in found if not r["run"].endswith(".reference")]
     assert len(mine) == len({r["run"] for r in mine}) == 2
@@ -152,7 +155,7 @@ VERBS = {
 
 
 def spread(count: int, most: int) -> list[int]:
-    """At most `most` of the numbers 1 to `count`, first and last among them."""
+    """At most `most` of the numbers 1 to `count`, the first and last included."""
     if count <= most or os.environ.get("FASTSCALE_TEST_KILLS") == "all":
         return list(range(1, count + 1))
     return sorted({1 + round(i * (count - 1) / (most - 1)) for i in range(most)})
@@ -202,7 +205,7 @@ def test_killed_at_every_write(name, tmp_path, made, nursery):
 
 
 def same(left: Any, wanted: Any, folder: Path, whole: Path) -> bool:
-    """Equal, the folder's own name apart."""
+    """Whether two results are equal, up to the folder's name."""
     own = {
         k: v.replace(bytes(folder), bytes(whole)) if isinstance(v, bytes) else v
         for k, v in left.items()
@@ -211,6 +214,6 @@ def same(left: Any, wanted: Any, folder: Path, whole: Path) -> bool:
 
 
 def difference(left: Any, wanted: Any) -> str:
-    """Where two dictionaries differ."""
+    """The keys and values in which two dictionaries differ."""
     keys = [k for k in {*left, *wanted} if left.get(k) != wanted.get(k)]
     return ", ".join(f"{k}: {str(left.get(k))[:200]} / {str(wanted.get(k))[:200]}" for k in keys)

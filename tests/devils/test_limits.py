@@ -1,5 +1,7 @@
-"""Full disks, few open files, closed streams and odd variables: a process of its own for each case,
-ended in one line, with nothing left behind."""
+"""Full disks, few open files, closed streams and odd variables.
+
+Each case is a separate process that ends with one line and leaves nothing behind.
+"""
 
 import os
 import subprocess
@@ -28,8 +30,10 @@ FULL = [
 
 @pytest.mark.parametrize(("name", "room"), FULL, ids=lambda value: str(value))
 def test_a_full_disk(name, room, verb, nursery, tmp_path):
-    """No file may grow beyond `room` bytes: one line, nothing half, and the same command ends well
-    when there is room again."""
+    """No file may grow beyond `room` bytes.
+
+    The command ends with one line and leaves no partial file; it succeeds once there is room.
+    """
     (tmp_path / "report.html").write_text("the page before")
     ended = nursery.run(tmp_path, *verb(name), limits={"FSIZE": room})
     one_line(ended, 1, 2)
@@ -43,7 +47,7 @@ def test_a_full_disk(name, room, verb, nursery, tmp_path):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """small_disk(size) -> a disk of so many bytes, made or enlarged, with nothing but a page in it."""
+    """small_disk(size) -> a disk of so many bytes, new or enlarged, that holds only a page."""
     folder = tmp_path / "disk"
     folder.mkdir()
 
@@ -52,7 +56,7 @@ def small_disk(tmp_path):
         options = f"{'remount,' if mounted else ''}size={size}"
         words = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
         if subprocess.run(words, capture_output=True).returncode:
-            pytest.skip("no disk may be mounted here")
+            pytest.skip("no permission to mount a disk")
         if not mounted:
             (folder / "report.html").write_text("the page before")
         return folder
@@ -80,7 +84,7 @@ SMALL = [
 
 @pytest.mark.parametrize(("name", "size"), SMALL, ids=lambda value: str(value))
 def test_a_small_disk(name, size, verb, nursery, small_disk):
-    """The same, but with a file system that is full for all: no byte more can be written anywhere."""
+    """The same on a full file system, where nothing more can be written."""
     folder = small_disk(size)
     one_line(nursery.run(folder, *verb(name)), 1, 2)
     assert not left(folder), left(folder)
@@ -152,7 +156,7 @@ VARIABLES = [
 
 @pytest.mark.parametrize("variables", VARIABLES, ids=lambda value: "-".join(value))
 def test_variables_of_a_cluster(variables, verb, tmp_path, made):
-    """Read when Lightning is imported, so each has a process of its own from the start."""
+    """Lightning reads them when it is imported, so each case is a new process."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **variables}
     words = [sys.executable, "-m", "fastscale", *map(str, verb("fit"))]
     done = subprocess.run(
@@ -176,6 +180,6 @@ def test_variables_of_a_cluster(variables, verb, tmp_path, made):
     ids=lambda value: "-".join(f"{k}={v}" for k, v in value.items()).replace("/", "_"),
 )
 @pytest.mark.parametrize("words", [("checkpoint", "list"), ("data", "write", "fashion-mnist")])
-def test_variables_of_our_own(variables, words, nursery, tmp_path):
+def test_odd_variables(variables, words, nursery, tmp_path):
     given = {"FASTSCALE_OFFLINE": "1", "FASTSCALE_DATA": str(tmp_path / "data"), **variables}
     one_line(nursery.run(tmp_path, *words, variables=given), 0, 1, 2)

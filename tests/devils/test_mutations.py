@@ -1,5 +1,7 @@
-"""Hundreds of mutated inputs to names, numbers, options, readers and files, in one process: each is
-refused in one line or gives what is right."""
+"""Hundreds of mutated names, numbers, options and files, in one process.
+
+Each is refused in one line or gives a right value.
+"""
 
 from collections import defaultdict
 
@@ -8,8 +10,8 @@ import pytest
 from tests.devils import images, names, numbers, readers, stores, weights
 from tests.devils.rule import Case, hold
 
-ROOMS = (names, numbers, readers, stores, weights, images)
-CASES: list[Case] = [case for room in ROOMS for case in room.cases()]
+MODULES = (names, numbers, readers, stores, weights, images)
+CASES: list[Case] = [case for module in MODULES for case in module.cases()]
 GROUPS: dict[str, list[Case]] = defaultdict(list)
 for each in CASES:
     GROUPS[each.group or each.id].append(each)
@@ -30,6 +32,6 @@ def test_mutated(group, place):
             raise
 
 
-def test_so_many_cases_and_no_two_alike():
+def test_there_are_enough_cases_with_different_ids():
     assert sum(not case.slow for case in CASES) >= 250
     assert len({case.id for case in CASES}) == len(CASES)

@@ -1,5 +1,7 @@
-"""Links, pipes and places that cannot be written, where a command writes: a process of its own for
-each case. Nothing is written through them, and nobody waits."""
+"""Links, pipes and unwritable folders where a command writes, in a separate process each.
+
+Nothing is written through them, and no command hangs.
+"""
 
 import os
 from pathlib import Path
@@ -39,7 +41,7 @@ LINKS = [
 
 @pytest.mark.parametrize("name", ["fit", "write", "report", "publish"])
 def test_links_at_every_temporary_name(name, verb, nursery, tmp_path, canary):
-    """All planted at once: none is followed (the canary is as it was), the command ends well."""
+    """All links at once: none is followed (the canary is unchanged), and the command succeeds."""
     links = {str(tmp_path / path): str(canary / "text") for verb_, path in LINKS if verb_ == name}
     for path in links:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -89,7 +91,7 @@ def test_a_link_at_a_final_name(name, path, target, verb, nursery, tmp_path, can
     ids=lambda value: str(value).replace("/", "-"),
 )
 def test_a_pipe_in_place_of_a_file(name, path, verb, nursery, tmp_path):
-    """Nobody writes into it, so a reader would wait for ever."""
+    """Nobody writes into the pipe, so a reader would hang."""
     (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
     os.mkfifo(tmp_path / path)
     one_line(nursery.run(tmp_path, *verb(name), seconds=40), 0, 1, 2)
@@ -97,7 +99,7 @@ def test_a_pipe_in_place_of_a_file(name, path, verb, nursery, tmp_path):
 
 @pytest.mark.parametrize("place", ["/proc/nothing", "file/x"])
 @pytest.mark.parametrize("name", ["fit", "time", "write", "publish", "report"])
-def test_a_place_that_cannot_be_written(name, place, verb, nursery, tmp_path):
+def test_an_unwritable_folder(name, place, verb, nursery, tmp_path):
     (tmp_path / "file").write_text("in the way")
     option = {"fit": "--runs_dir", "time": "--runs_dir"}.get(name, "--out")
     one_line(nursery.run(tmp_path, *verb(name), option, place), 1, 2)

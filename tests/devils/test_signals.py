@@ -1,5 +1,7 @@
-"""Signals and killed workers: a process of its own for each case, ended in one line, with nothing
-left behind and nothing alive after it."""
+"""Signals and killed workers.
+
+Each case is a separate process that ends with one line, leaves nothing behind and has no survivors.
+"""
 
 import os
 import select
@@ -28,12 +30,12 @@ SIGNALS = [
     ("fit-plain-long", QUIT, -3),
     ("fit-plain-long", KILL, -9),
 ]
-AT_ONCE = (KILL, QUIT)  # nothing is saved and nothing said
+AT_ONCE = (KILL, QUIT)  # nothing is saved or printed
 
 
 @pytest.mark.parametrize(("name", "number", "code"), SIGNALS, ids=lambda value: str(value))
 def test_a_signal_in_training(name, number, code, verb, nursery, tmp_path):
-    """Saved, said how to go on; nothing outlives it; the same command goes on."""
+    """The run is saved with a line on how to resume, has no survivors, and resumes."""
     process = nursery.start(tmp_path, *verb(name), limits={"CORE": 0})
     checkpoint = tmp_path / "runs" / RUN / "seed0" / "last.ckpt"
     until(checkpoint.is_file)
@@ -88,13 +90,14 @@ def test_no_worker_outlives(name, number, verb, nursery, tmp_path):
 
 @pytest.mark.parametrize("name", ["fit-plain-long", "write-2"])
 def test_a_killed_worker(name, verb, nursery, tmp_path):
-    """The command ends in a line; it does not wait for ever."""
+    """The command ends with one line and does not hang."""
     process = nursery.start(tmp_path, *verb(name), **(slowly(30.0) if name == "write-2" else {}))
     until(lambda: len(process.alive()) > 2)
     time.sleep(0.3)
     while process.number in (alive := process.alive()):
-        for worker in sorted(set(alive) - {process.number})[:1]:  # one that has given all its
-            with suppress(ProcessLookupError):  # batches is not missed: so the next one too
+        # one that has delivered all its batches is not missed: then the next one is killed too
+        for worker in sorted(set(alive) - {process.number})[:1]:
+            with suppress(ProcessLookupError):
                 os.kill(worker, KILL)
         time.sleep(0.05)
     one_line(process.wait(), 1, 2)
@@ -102,7 +105,7 @@ def test_a_killed_worker(name, verb, nursery, tmp_path):
 
 
 class Window:
-    """A terminal whose window shows what it gets, until it is closed."""
+    """A terminal window that shows its output until it is closed."""
 
     def __init__(self):
         self.ours, theirs = os.openpty()
@@ -125,8 +128,10 @@ class Window:
 
 @pytest.mark.parametrize("name", ["fit-long", "fit-plain-long", "write-2", "time-long"])
 def test_a_closed_terminal(name, verb, nursery, tmp_path):
-    """As after SIGTERM, though nothing can be said any more: all processes of the terminal get
-    SIGHUP, and writing to it fails."""
+    """As after SIGTERM, but nothing can be printed.
+
+    All processes of the terminal get SIGHUP, and writing to it fails.
+    """
     window = Window()
     more = slowly(30.0) if name == "write-2" else {}
     process = nursery.start(tmp_path, *verb(name), out=window.name, err=window.name, **more)
@@ -145,7 +150,7 @@ def test_a_closed_terminal(name, verb, nursery, tmp_path):
 
 
 def test_nohup(verb, nursery, tmp_path):
-    """It trains on."""
+    """Training continues after SIGHUP."""
     process = nursery.start(tmp_path, *verb("fit-long"), ignored=[HUP])
     progress = tmp_path / "runs" / RUN / "seed0" / "progress.json"
     until(progress.is_file)
@@ -159,7 +164,7 @@ def test_nohup(verb, nursery, tmp_path):
 @pytest.mark.parametrize("whom", ["all", "parent", "workers"])
 @pytest.mark.parametrize("name", ["fit", "fit-plain"])
 def test_a_pause_in_training(name, whom, verb, nursery, tmp_path):
-    """Ctrl-Z and `fg`: the run ends with the weights of one that was never paused."""
+    """Ctrl-Z and `fg`: the run ends with the weights of a run without a pause."""
     runs = {}
     for pauses in (False, True):
         folder = tmp_path / str(pauses)
@@ -186,7 +191,7 @@ def test_a_pause_in_writing(whom, verb, nursery, made, tmp_path):
 
 
 def pause(process, whom, seconds):
-    """Stops all of its processes, the first, or the others, and lets them go on."""
+    """Stop all processes, the first, or the others, and continue them later."""
     chosen = {"all": process.alive(), "parent": [process.number]}
     workers = [pid for pid in process.alive() if pid != process.number]
     for number in (STOP, CONT):

@@ -1,4 +1,4 @@
-"""Cases: training checkpoints and `.safetensors` files with a changed content."""
+"""Cases: training checkpoints and `.safetensors` files with changed content."""
 
 import collections
 import copy
@@ -17,7 +17,7 @@ from tests.devils.rule import NEVER, Case, command
 
 
 def checkpoint(place: Any, change: Callable[[dict], Any]) -> Any:
-    """Reads and loads a run's checkpoint with changed content; its digest file is left out."""
+    """Load a run's checkpoint with changed content and without its digest file."""
     import torch
 
     import fastscale as fs
@@ -32,7 +32,7 @@ def checkpoint(place: Any, change: Callable[[dict], Any]) -> Any:
 
 @functools.cache
 def saved(path: Path) -> Any:
-    """A checkpoint's content: to be copied before it is changed."""
+    """The content of a checkpoint; copy it before changing it."""
     import torch
 
     return torch.load(path, weights_only=True)
@@ -57,7 +57,7 @@ def drop(*keys: str) -> Callable[[dict], None]:
 
 
 def weight(value: float, part: str) -> Callable[[dict], None]:
-    """One number of every tensor whose name has this part."""
+    """Set one number of every tensor whose name contains `part`."""
 
     def change(content: dict) -> None:
         for name, tensor in content["state_dict"].items():
@@ -136,20 +136,20 @@ def checkpoint_cases() -> Iterator[Case]:
         "statistics": weight(nan, "running_var"),
     }
     for name, change in resumed.items():
-        again = name.endswith(("-1", "-2", "-3", "-4"))  # one of a kind is tried with each change
+        again = name.endswith(("-1", "-2", "-3", "-4"))  # the first of each kind is a fast test
         yield Case(f"resume-{name}", lambda place, c=change: resume(place, c), slow=again)
     for kind, cut in {"half": 0.5, "start": 0.01, "end": 0.999}.items():
         yield Case(f"resume-cut-{kind}", lambda place, s=cut: resume(place, None, s))
 
 
 def evaluated(place: Any) -> Any:
-    """A run that is as it was left."""
+    """Evaluate an unchanged run."""
     own = ("--data", place.made.source, "--data.data_dir", place.made.home / "data")
     return command("evaluate", place.made.run, *own)
 
 
 def resume(place: Any, change: Callable[[dict], Any] | None, cut: float = 1.0) -> Any:
-    """`fit` on a run folder whose checkpoint was changed, and which is not marked as finished."""
+    """`fit` on an unfinished run whose checkpoint was changed."""
     import torch
 
     from tests.devils.commands import RUN, SHORT
@@ -170,7 +170,7 @@ def resume(place: Any, change: Callable[[dict], Any] | None, cut: float = 1.0) -
 
 
 def weights(place: Any, change: Callable[[dict, bytes], tuple[Any, bytes]]) -> Any:
-    """Loads a release with a changed header or body."""
+    """Load a release with a changed header or body."""
     import fastscale as fs
 
     data = place.made.release.read_bytes()
@@ -186,7 +186,7 @@ def first(header: dict, key: str, value: Any) -> dict:
 
 
 def about(header: dict, key: str, value: Any) -> dict:
-    """In the layout of the first releases: a key of metadata for every field."""
+    """The header in the layout of the first releases: a metadata key for every field."""
     from fastscale.release.description import TEXTS
 
     values = json.loads(header["__metadata__"]["fastscale"])
@@ -248,12 +248,14 @@ def load_file(place: Any, data: bytes) -> Any:
     return fs.load(place.file("x.safetensors", data))
 
 
-MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001  # of torch's files from before they were zips
+MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001  # of torch files from before they were zips
 
 
 def legacy(numbers: int, written: int | None = None, storages: int = 1) -> bytes:
-    """Such a file of `storages` tensors of four numbers, each in a storage that says it has so many,
-    and (`written`) another count where its numbers stand."""
+    """Such a file with `storages` tensors of four numbers.
+
+    `numbers`: the count that each storage claims. `written`: another count before its data.
+    """
     import torch
 
     class Storage:
@@ -289,7 +291,7 @@ def legacy(numbers: int, written: int | None = None, storages: int = 1) -> bytes
 
 
 def streamed(code: bytes) -> bytes:
-    """Such a file whose content is this program for the unpickler."""
+    """Such a file with this pickle program as content."""
     out = io.BytesIO()
     for value in (MAGIC, PROTOCOL, {"protocol_version": PROTOCOL, "little_endian": True}):
         pickle.dump(value, out, 2)
@@ -297,7 +299,7 @@ def streamed(code: bytes) -> bytes:
 
 
 def another_projects(place: Any, data: bytes) -> Any:
-    """Its tensors, as lists."""
+    """The tensors of an imported file, as lists."""
     from fastscale.release.importing.reading import read_weights
 
     found = read_weights(place.file("x.pth", data), "auto", lambda line: None)
@@ -327,7 +329,6 @@ def legacy_cases() -> Iterator[Case]:
 
 
 def cases() -> Iterator[Case]:
-    """All of them."""
     yield from checkpoint_cases()
     yield from weights_cases()
     yield from legacy_cases()

@@ -1,12 +1,12 @@
 """AutoAugment and RandAugment of training images, after crop, resize and flip. Reading order:
 
-    policy    which operations an image gets: the published tables, the ranges, the draws
-    pillow    the operations as PIL does them: the definition, and the plain loader's
-    numbers   what they are in tables, matrices and weights
-    fast      the same operations by OpenCV and numba (kernels: their inner loops), for machines without a
-              C++ compiler; elsewhere the FFCV loader has them compiled (native/augment.hpp)
+    policy    which operations an image gets: the published tables, ranges and draws
+    pillow    the operations through PIL: the definition, used by the plain loader
+    numbers   their lookup tables, matrices and weights
+    fast      the same operations with OpenCV and numba (inner loops in kernels), for machines
+              without a C++ compiler; elsewhere the FFCV loader uses native/augment.hpp
 
-What is ours to choose, and chosen: geometric operations take the nearest pixel, and grey (128, 128, 128) where there is none, as the
-official code of EfficientNet does (torchvision: nearest, black by default; timm: bilinear or bicubic by chance; the paper's authors'
-pycls: bilinear, the same grey).
+The papers leave interpolation open. As in EfficientNet's official code, geometric operations take
+the nearest pixel and fill with grey (128, 128, 128). Others: torchvision, nearest and black by
+default; timm, bilinear or bicubic at random; the authors' pycls, bilinear and the same grey.
 """

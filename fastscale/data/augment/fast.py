@@ -1,8 +1,9 @@
-"""The operations of pillow.py on a uint8 array, through numba and OpenCV: a fraction of the time, and outside the interpreter lock.
+"""The operations of pillow.py on a uint8 array, with numba and OpenCV: faster, without the GIL.
 
-Equal to PIL's to the bit: rotate, shears, translates (PIL's own 16.16 fixed-point coordinates), posterize, solarize, invert, equalize,
-autocontrast, brightness. Within one grey level: color, contrast, sharpness (PIL rounds its grey or blurred image before it blends; here the
-blend is one step). Neighbouring operations that are tables are made one table; an image is touched only when an operation is drawn.
+Bit for bit as PIL: rotate, shears, translates (in PIL's 16.16 fixed-point coordinates), posterize,
+solarize, invert, equalize, autocontrast, brightness. Within one grey level: color, contrast,
+sharpness (PIL rounds its grey or blurred image before it blends; here the blend is one step).
+Consecutive operations that are lookup tables are merged into one table.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ _ONE_FIXED = np.array([kernels.FIXED], dtype=np.int64)
 
 
 def apply(image: np.ndarray, operations: Sequence[Op], spare: np.ndarray) -> None:
-    """Change an (H, W, 3) uint8 RGB image in place; `spare`: memory of the same shape, overwritten. Both contiguous."""
+    """Change an (H, W, 3) uint8 RGB image in place.
+
+    `spare`: scratch memory of the same shape. Both arrays are contiguous.
+    """
     for by_table, run in groupby(operations, lambda op: op[0] in KINDS):
         if by_table:
             tables = tuple(run)
@@ -57,15 +61,15 @@ def apply(image: np.ndarray, operations: Sequence[Op], spare: np.ndarray) -> Non
 
 @lru_cache(maxsize=256)
 def _tables(operations: tuple[Op, ...]) -> tuple[bool, np.ndarray, np.ndarray]:
-    """What kernels.look_up wants to know of them."""
+    """The arguments of kernels.look_up for these operations."""
     kinds = np.array([KINDS[name] for name, _ in operations], dtype=np.int64)
     fixed = np.stack([numbers.table(name, value) for name, value in operations])
     return bool((kinds != kernels.FIXED).any()), kinds, fixed
 
 
-@lru_cache(maxsize=64)  # a policy has few values: each 200 KB at 224 pixels
+@lru_cache(maxsize=64)  # a policy has few values; each takes 200 KB at 224 pixels
 def _positions(name: str, value: float, height: int, width: int) -> np.ndarray:
-    """(H * W,) uint32: the pixel that each pixel is taken from, H * W for none, in PIL's fixed-point arithmetic."""
+    """(H * W,) uint32: the source pixel of each pixel, H * W for none (PIL's fixed point)."""
     a, b, c, d, e, f = numbers.affine(name, value, height, width)
     column, row = np.arange(width), np.arange(height)[:, None]
     column, row = (a * column + b * row + c) >> 16, (d * column + e * row + f) >> 16
@@ -74,7 +78,7 @@ def _positions(name: str, value: float, height: int, width: int) -> np.ndarray:
 
 
 def _translate(image: np.ndarray, value: float, spare: np.ndarray) -> None:
-    """Along the first axis."""
+    """Move the image along its first axis."""
     move = int(value * len(image))
     np.copyto(spare, image)
     stay = max(0, len(image) - abs(move))
@@ -88,7 +92,10 @@ def _color(image: np.ndarray, value: float, spare: np.ndarray) -> None:
 
 
 def _contrast(image: np.ndarray, value: float) -> None:
-    """Away from the image's mean grey: PIL's is the mean of rounded grey pixels, this of the channels' means."""
+    """Scale contrast around the mean grey.
+
+    PIL averages rounded grey pixels; this uses the means of the channels.
+    """
     mean, factor = np.float32(int(numbers.LUMA @ cv2.mean(image)[:3] + 0.5)), np.float32(value)
     levels = np.clip(mean + factor * (np.arange(256, dtype=np.float32) - mean), 0, 255).astype(
         np.uint8
@@ -97,7 +104,7 @@ def _contrast(image: np.ndarray, value: float) -> None:
 
 
 def _sharpness(image: np.ndarray, value: float, spare: np.ndarray) -> None:
-    """It leaves the border, as PIL does."""
+    """Sharpen all but the border, as PIL does."""
     cv2.blur(image, (3, 3), spare)
     own, smooth, constant = numbers.sharpness(value)
     cv2.addWeighted(image, own, spare, smooth, constant, spare)

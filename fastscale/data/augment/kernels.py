@@ -1,8 +1,9 @@
-"""The inner loops of fast.py that OpenCV has too slowly or not at all: levels through tables, and pixels moved.
+"""Inner loops of fast.py that OpenCV lacks or runs too slowly: lookup tables and moved pixels.
 
-numba compiles them at their first use on a machine (a few seconds) and keeps them on disk. They run outside the interpreter lock, on the
-caller's thread, and each is one call for an image: threads that work side by side wait for the lock less often. `pixels`: (N, 3) uint8,
-contiguous. Unsigned indices spare numba's test for negative ones: half of the time.
+numba compiles them on first use (a few seconds) and caches them on disk. Each call handles one
+image on the caller's thread and releases the GIL, so parallel threads seldom wait for it.
+`pixels`: (N, 3) uint8, contiguous. Unsigned indices save numba's check for negative ones, which
+takes half of the time.
 """
 
 from __future__ import annotations
@@ -20,9 +21,8 @@ FIXED, EQUALIZE, AUTOCONTRAST = range(3)  # how the table of an operation is mad
 def _compiled(function: Callable[..., Any]) -> Any:
     try:
         return njit(nogil=True, cache=True)(function)
-    except (
-        RuntimeError
-    ):  # no folder to keep it in: neither beside this file nor in the user's cache
+    except RuntimeError:
+        # no writable cache folder, neither beside this file nor in the user's cache
         return njit(nogil=True)(function)
 
 
@@ -40,7 +40,10 @@ def move(pixels: np.ndarray, positions: np.ndarray, out: np.ndarray) -> None:
 
 @_compiled
 def flip_and_mask(levels: np.ndarray, threshold: int, mask: int) -> None:
-    """255 - level from the threshold on, then only the bits of the mask, for (M,) uint8: vectorised, several times as fast as a table."""
+    """Invert levels from the threshold on, then apply the mask; (M,) uint8.
+
+    The loop is vectorised and several times as fast as a table.
+    """
     for i in range(uint64(len(levels))):
         level = levels[i]
         levels[i] = (level if level < threshold else 255 - level) & mask
@@ -48,9 +51,10 @@ def flip_and_mask(levels: np.ndarray, threshold: int, mask: int) -> None:
 
 @_compiled
 def look_up(pixels: np.ndarray, measured: bool, kinds: np.ndarray, fixed: np.ndarray) -> None:
-    """One or more operations that are tables, made one: levels are counted once (if `measured`), and looked up once.
+    """Merge K table operations into one table and apply it.
 
-    Of K operations: `kinds` (K,) int64, FIXED or how the table is made; `fixed` (K, 256) uint8, the tables of the FIXED ones.
+    `measured`: count the levels first. `kinds` (K,) int64: FIXED, or how the table is made.
+    `fixed` (K, 256) uint8: the tables of the FIXED operations.
     """
     counts, now = np.zeros((3, 256), dtype=np.int64), np.empty((3, 256), dtype=np.int64)
     table, step = np.empty((3, 256), dtype=np.uint8), np.empty((3, 256), dtype=np.uint8)
@@ -86,7 +90,7 @@ def look_up(pixels: np.ndarray, measured: bool, kinds: np.ndarray, fixed: np.nda
 
 @_compiled
 def _equalize(counts: np.ndarray, table: np.ndarray) -> None:
-    """In whole numbers, as PIL; a channel of one level or few pixels stays as it is."""
+    """As PIL, in integers. A channel with a single level or few pixels stays unchanged."""
     for channel in range(3):
         last, total = 255, 0
         for level in range(256):
@@ -102,7 +106,7 @@ def _equalize(counts: np.ndarray, table: np.ndarray) -> None:
 
 @_compiled
 def _autocontrast(counts: np.ndarray, table: np.ndarray) -> None:
-    """Stretch each channel to 0..255; one of a single level stays as it is."""
+    """Stretch each channel to 0..255. A channel with a single level stays unchanged."""
     for channel in range(3):
         low, high = 0, 255
         while low < 255 and counts[channel, low] == 0:

@@ -1,4 +1,4 @@
-"""What the operations of pillow.py are in numbers, at one value each: tables of levels, whole-number matrices, weights."""
+"""The operations of pillow.py as numbers: lookup tables, integer matrices, weights."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import math
 import numpy as np
 
 TABLES = ("brightness", "invert", "posterize", "solarize", "solarize_add")  # the same for any image
-BITS = ("invert", "posterize", "solarize")  # alone, they need no table
+BITS = ("invert", "posterize", "solarize")  # need no table when they stand alone
 LUMA = np.array([19595, 38470, 7471]) / 65536  # PIL's grey: ITU-R 601-2
-TRUNCATE = -0.49  # PIL's blend cuts fractions off, OpenCV rounds, a half to the even number
+TRUNCATE = -0.49  # PIL's blend truncates, OpenCV rounds (half to even)
 
 
 def bits(name: str, value: float) -> tuple[int, int]:
-    """Of BITS: from which level on it is turned over, and the mask of bits that are kept."""
+    """For BITS: the level from which levels are inverted, and the mask of the bits kept."""
     if name == "posterize":
         return 256, 256 - 2 ** (8 - int(value))
     return (math.ceil(value) if name == "solarize" else 0), 255
 
 
 def table(name: str, value: float) -> np.ndarray:
-    """(256,) uint8, of TABLES; of another operation each level itself."""
+    """(256,) uint8 for an operation of TABLES; the identity for any other."""
     i = np.arange(256)
     if name == "brightness":
         levels = np.minimum(np.float32(value) * i.astype(np.float32), 255)
@@ -35,8 +35,10 @@ def table(name: str, value: float) -> np.ndarray:
 
 
 def affine(name: str, value: float, height: int, width: int) -> tuple[int, ...]:
-    """(a, b, c, d, e, f) of PIL's 16.16 fixed-point arithmetic, of rotate and the shears: column x, row y comes from
-    column (a x + b y + c) >> 16 and row (d x + e y + f) >> 16."""
+    """(a, b, c, d, e, f) for rotate and the shears, in PIL's 16.16 fixed point.
+
+    Pixel (x, y) comes from column (a x + b y + c) >> 16 and row (d x + e y + f) >> 16.
+    """
     matrix = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0]
     if name == "rotate":
         angle = -math.radians(value % 360)
@@ -51,14 +53,16 @@ def affine(name: str, value: float, height: int, width: int) -> tuple[int, ...]:
 
 
 def color(value: float) -> np.ndarray:
-    """(3, 4) float64: the channels mixed with their grey, and the constant."""
+    """(3, 4) float64: weights that mix each channel with grey, and the constant."""
     blend = np.full((3, 4), TRUNCATE)
     blend[:, :3] = (1 - value) * LUMA + value * np.eye(3)
     return blend
 
 
 def sharpness(value: float) -> tuple[float, float, float]:
-    """Weights of the picture, of the mean of nine pixels, and the constant. PIL's smooth image is
-    (8 neighbours + 5 times the pixel) / 13 = (9 means of nine + 4 times the pixel) / 13."""
+    """Weights of the image and of its 3 x 3 mean, and the constant.
+
+    PIL's smooth image is (8 neighbours + 5 pixel) / 13 = (9 mean + 4 pixel) / 13.
+    """
     smooth = 1 - value
     return value + smooth * 4 / 13, smooth * 9 / 13, TRUNCATE

@@ -1,4 +1,7 @@
-"""The operations through PIL, as the published code has them: what fast.py is measured against, and what the plain loader uses."""
+"""The operations through PIL, as in the published code: the reference for fast.py.
+
+The plain loader uses them.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ def _solarize_add(image: Image.Image, value: float) -> Image.Image:
     return image.point([min(255, int(i + value)) if i < 128 else i for i in range(256)] * 3)
 
 
-# int(share * side): whole pixels, as torchvision moves
+# int(share * side): whole pixels, as in torchvision
 OPERATIONS: dict[str, Callable[[Image.Image, float], Image.Image]] = {
     "shear_x": lambda image, value: _affine(image, 1, value, 0, 0, 1, 0),
     "shear_y": lambda image, value: _affine(image, 1, 0, 0, value, 1, 0),

@@ -1,13 +1,14 @@
-"""Which operations an image gets. AutoAugment's ImageNet policy (Cubuk et al. 2019, appendix) and RandAugment (Cubuk et al. 2020).
+"""Which operations an image gets: AutoAugment (Cubuk et al. 2019) and RandAugment (2020).
 
-An operation is (name, value); the value is final: degrees, a factor, a share of the side, a threshold, bits. A policy is a list of
-sub-policies, one of them drawn per image; each of its two operations is applied with its probability, its value negated half of the time
-where it has a sign. Three are here:
+An operation is (name, value), the value in its final unit: degrees, a factor, a share of the side,
+a threshold, bits. A policy is a list of sub-policies; one is drawn for each image. Each of its two
+operations is applied with its probability. A signed value is negated half of the time. Policies:
 
-- `autoaugment`: the 25 published sub-policies, magnitudes 0 to 9 spread over the published ranges as torchvision spreads them (so a higher
-  magnitude changes more; timm's "original" has the same table, but runs posterize, solarize and the colour factors the other way).
-- `autoaugment-v0`: the table and ranges of EfficientNet's official code, which the paper's authors' code (pycls) calls AutoAugment;
-  posterize keeps at least one bit, as there. Magnitudes 0 to 10.
+- `autoaugment`: the 25 published ImageNet sub-policies (appendix of the paper). Magnitudes 0 to 9
+  span the published ranges as in torchvision, so a higher magnitude changes more. timm's
+  "original" has the same table, but reverses posterize, solarize and the colour factors.
+- `autoaugment-v0`: the table and ranges of EfficientNet's official code, which the authors' code
+  (pycls) calls AutoAugment. Magnitudes 0 to 10; posterize keeps at least one bit, as there.
 - `randaugment`: two of 14 operations, each at magnitude 9 of 30, with torchvision's ranges.
 """
 
@@ -21,15 +22,12 @@ import numpy as np
 from fastscale.errors import InputError
 
 Op = tuple[str, float]
-Choice = tuple[
-    float, tuple[Op | None, Op | None]
-]  # probability; the operation with either sign, None: leave the image as it is
+# probability; the operation with either sign, None: leave the image unchanged
+Choice = tuple[float, tuple[Op | None, Op | None]]
 AUGMENTATIONS = ("none", "autoaugment", "autoaugment-v0", "randaugment")
 DRAWS = 5  # random numbers that an image needs at most
-
-MOST_OPS = 2  # operations of an image; RandAugment's "N"
-
-RAND_MAGNITUDE = 9  # its "M", and what that is out of
+MOST_OPS = 2  # operations on an image; RandAugment's "N"
+RAND_MAGNITUDE = 9  # RandAugment's "M", out of RAND_STEPS
 RAND_STEPS = 30
 
 IMAGENET = """
@@ -88,10 +86,12 @@ solarize     .6 8   equalize     .6 0
 color        .8 6   rotate       .4 5
 """
 
-RAND = ("identity", "shear_x", "shear_y", "translate_x", "translate_y", "rotate", "brightness", "color", "contrast", "sharpness",
-        "posterize", "solarize", "autocontrast", "equalize")  # fmt: skip
+RAND = (
+    *("identity", "shear_x", "shear_y", "translate_x", "translate_y", "rotate", "brightness"),
+    *("color", "contrast", "sharpness", "posterize", "solarize", "autocontrast", "equalize"),
+)
 
-# (lowest value, highest value): plain, or with a sign, or as a factor 1 + value or 1 - value
+# the highest value of operations with a sign
 _SIGNED = {
     "shear_x": 0.3,
     "shear_y": 0.3,
@@ -104,7 +104,10 @@ _FIXED = ("autocontrast", "equalize", "invert")
 
 
 def published(name: str, share: float) -> tuple[Op | None, Op | None]:
-    """The operation with either sign at a share 0..1 of its range: AutoAugment's ranges in torchvision's direction."""
+    """The operation with either sign at a share 0..1 of its range.
+
+    AutoAugment's ranges, in torchvision's direction.
+    """
     if share == 0 and (name in _SIGNED or name in _FACTORS):
         return None, None
     if name in _SIGNED:
@@ -121,7 +124,7 @@ def published(name: str, share: float) -> tuple[Op | None, Op | None]:
 
 
 def efficientnet(name: str, share: float) -> tuple[Op | None, Op | None]:
-    """The same with the ranges of EfficientNet's official code."""
+    """As `published`, with the ranges of EfficientNet's official code."""
     if name in _SIGNED and share == 0:
         return None, None
     if name in _SIGNED:
@@ -150,7 +153,7 @@ def _read(
 
 @cache
 def policy(augmentation: str) -> tuple[tuple[Choice, Choice], ...]:
-    """The sub-policies of an AutoAugment."""
+    """The sub-policies of an AutoAugment policy."""
     return (
         _read(IMAGENET, published, 9)
         if augmentation == "autoaugment"
@@ -165,14 +168,15 @@ def rand_choices() -> tuple[tuple[Op | None, Op | None], ...]:
 
 
 def check(augmentation: str) -> None:
-    """InputError where there is no such augmentation."""
+    """InputError for an unknown augmentation."""
     if augmentation not in AUGMENTATIONS:
-        raise InputError(f"no augmentation {augmentation!r}; there are: {', '.join(AUGMENTATIONS)}")
+        names = ", ".join(AUGMENTATIONS)
+        raise InputError(f"unknown augmentation {augmentation!r} (choose from {names})")
 
 
 @cache
 def operation_table(augmentation: str) -> tuple[Op, ...]:
-    """Every operation that may be drawn, once; `numbers` counts in it."""
+    """Every operation that may be drawn, once; `numbers` holds indices into it."""
     return tuple(dict.fromkeys(op for _, pair in _choices(augmentation) for op in pair if op))
 
 
@@ -186,7 +190,7 @@ def _choices(augmentation: str) -> tuple[Choice, ...]:
 
 @cache
 def _arrays(augmentation: str) -> tuple[np.ndarray, np.ndarray]:
-    """Of every choice: its probability (C,), and the operation's number with either sign (C, 2)."""
+    """For every choice: its probability (C,), and the operation's index for either sign (C, 2)."""
     table = {op: k for k, op in enumerate(operation_table(augmentation))}
     choices = _choices(augmentation)
     numbers = [[table.get(op, -1) if op else -1 for op in pair] for _, pair in choices]
@@ -194,8 +198,10 @@ def _arrays(augmentation: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def numbers(augmentation: str, draws: np.ndarray) -> np.ndarray:
-    """(N, MOST_OPS) int32: what each of N images gets, in order, of (N, DRAWS) random numbers in
-    [0, 1); places in `operation_table`, -1 for nothing."""
+    """(N, MOST_OPS) int32: the operations of each image, in order; -1 for none.
+
+    Indices into `operation_table`, drawn from (N, DRAWS) random numbers in [0, 1).
+    """
     if augmentation == "none":
         return np.full((len(draws), MOST_OPS), -1, dtype=np.int32)
     chances, table = _arrays(augmentation)
@@ -208,7 +214,7 @@ def numbers(augmentation: str, draws: np.ndarray) -> np.ndarray:
 
 
 def operations(augmentation: str, draws: np.ndarray) -> list[list[Op]]:
-    """The same as operations.
+    """`numbers` as lists of (name, value).
 
     >>> operations("autoaugment", np.array([[0.0, 0.3, 0.0, 0.5, 0.9], [0.99, 0.9, 0.0, 0.9, 0.0]]))
     [[('posterize', 4), ('rotate', -30.0)], []]
@@ -217,6 +223,6 @@ def operations(augmentation: str, draws: np.ndarray) -> list[list[Op]]:
 
 
 def named(augmentation: str, drawn: np.ndarray) -> list[list[Op]]:
-    """The operations that `numbers` gave for each image."""
+    """The operations of each image, from the indices that `numbers` returned."""
     table = operation_table(augmentation)
     return [[table[k] for k in row if k >= 0] for row in drawn.tolist()]

@@ -1,11 +1,11 @@
-"""Images of whole batches by threads of C++, outside the interpreter's lock. Reading order:
+"""C++ threads that make whole batches without the GIL. Reading order:
 
-    batch.cpp     what a batch is, and the threads that make it
-    jpeg.hpp      the part of a JPEG file that a crop needs
-    resize.hpp    the crop to its size (area.hpp, linear.hpp; lanes.hpp: their vectors)
+    batch.cpp     batches and the threads that make them
+    jpeg.hpp      decodes the part of a JPEG file that a crop needs
+    resize.hpp    resizes the crop (area.hpp, linear.hpp; their vectors: lanes.hpp)
     augment.hpp   AutoAugment's operations
-    build.py      compiling and loading it
-    pool.py       the same for Python
+    build.py      compiles and loads the library
+    pool.py       its Python interface
 
 Nothing here imports torch.
 """

@@ -1,6 +1,6 @@
-// Resizing to fewer pixels by area, row by row: what OpenCV's INTER_AREA gives, to the bit, in the
-// same order of floating-point operations (compile with -ffp-contract=off). A box may also start
-// and end between pixels.
+// Shrinks by area, row by row, bit for bit as OpenCV's INTER_AREA: the same floating-point
+// operations in the same order (compile with -ffp-contract=off). A box may start and end between
+// pixels.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -10,14 +10,14 @@
 
 namespace fastscale {
 
-// The source pixels of one output pixel along one axis, and their weights.
+// Source pixels of one output pixel along one axis, with their weights.
 struct Cell {
     int first, count;
-    float head, middle, tail;  // weights of the first, of those between, of the last
+    float head, middle, tail;  // weights of the first, the middle and the last pixels
     float weight(int k) const { return k == 0 ? head : k + 1 < count ? middle : tail; }
 };
 
-// `size` source pixels from `start` on, of `pixels` that there are, make `cells` output pixels.
+// `cells` output pixels from `size` source pixels, from `start` on, of `pixels` in all.
 inline void area_cells(double start, double size, int pixels, int cells, std::vector<Cell>& out) {
     double scale = 1.0 / (cells / size), end = start + size;
     out.resize(cells);
@@ -39,7 +39,7 @@ inline void area_cells(double start, double size, int pixels, int cells, std::ve
 
 class Area {
   public:
-    // The box (top, left, height, width) of rows of which (rows, columns) pixels will be pushed.
+    // `box`: top, left, height, width in rows of (rows, columns) pixels that will be pushed.
     void start(double top, double left, double height, double width, int rows, int columns,
                const Output& out) {
         out_ = out, next_ = 0;
@@ -53,7 +53,7 @@ class Area {
         for (int j = 0; j < out.side; j++) {
             const Cell& cell = across_[j];
             int first = std::min(cell.first, std::max(columns - taps_, 0));
-            offsets_[j] = first * 3;  // every cell has as many weights; some are of nothing
+            offsets_[j] = first * 3;  // every cell has the same number of weights; some are zero
             float* w = (float*)&weights_[size_t(j / 2) * taps_] + j % 2 * 4;
             for (int k = 0; k < cell.count; k++) {
                 float* lanes = w + size_t(cell.first - first + k) * 8;
@@ -64,7 +64,7 @@ class Area {
         line_.resize(pairs);
     }
 
-    // Row `number`, (columns, 3) uint8; the byte behind it is read too.
+    // Adds row `number`, (columns, 3) uint8; one byte beyond it is read too.
     void push(int number, const uint8_t* row) {
         int side = out_.side, pairs = int(line_.size());
         if (next_ == side || number < down_[next_].first) return;
@@ -110,7 +110,7 @@ class Area {
         const Output out = out_;
         const Floats* sums = sums_.data();
         for (int k = 0; k < out.side; k += 2) {
-            Ints bits = (Ints)(sums[k / 2] + 8388608.0f) - 0x4B000000;  // halves to the even number
+            Ints bits = (Ints)(sums[k / 2] + 8388608.0f) - 0x4B000000;  // rounds half to even
             out.two(row, k, bits > 255 ? Ints{} + 255 : bits);
         }
     }

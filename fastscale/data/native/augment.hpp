@@ -1,5 +1,5 @@
-// What AutoAugment and RandAugment do to a picture of (side, side, 3) uint8: the operations of
-// augment/fast.py, the same to the bit.
+// The operations of AutoAugment and RandAugment on an image of (side, side, 3) uint8, bit for bit
+// as augment/fast.py.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -13,7 +13,7 @@ namespace fastscale {
 
 enum Kind { TABLE, EQUALIZE, AUTOCONTRAST, BITS, MOVE, SHIFT_X, SHIFT_Y, COLOR, CONTRAST, SHARPEN };
 
-// An operation at one value; operations.py fills it.
+// An operation at one value; pool.py fills it.
 struct Op {
     int32_t kind;
     int32_t whole[12];   // BITS: threshold, mask; MOVE: six of 16.16; SHIFT: pixels; COLOR: 3 x 4
@@ -23,7 +23,7 @@ struct Op {
 
 class Augment {
   public:
-    // Operations first .. first + count in order.
+    // Applies `count` operations in order.
     void apply(uint8_t* pixels, int side, const Op* const* ops, int count) {
         side_ = side, size_ = size_t(side) * side * 3, pixels_ = pixels;
         spare_.resize(size_ + 4);
@@ -53,7 +53,7 @@ class Augment {
         else sharpen(op.real);
     }
 
-    // Locals, not members, in all these loops: a byte that is written might else be a member's.
+    // These loops use locals: a byte written through a pointer could alias a member.
     void bits(const Op& op) {
         uint8_t mask = uint8_t(op.whole[1]), *p = pixels_;
         size_t size = size_;
@@ -67,7 +67,7 @@ class Augment {
                 p[i] = (p[i] < uint8_t(threshold) ? p[i] : uint8_t(~p[i])) & mask;
     }
 
-    // Operations that are tables, made one: levels are counted once, and looked up once.
+    // Merges operations that are tables: levels are counted once and looked up once.
     void tables(const Op* const* ops, int count) {
         bool measured = false;
         for (int k = 0; k < count; k++)
@@ -90,7 +90,7 @@ class Augment {
         look_up();
     }
 
-    // Equal levels follow each other in a picture: four tables, so that none waits for the last.
+    // Neighbouring pixels often have equal levels: four tables avoid waiting for the last count.
     void count_levels() {
         std::memset(counts_, 0, sizeof counts_);
         const uint8_t* p = pixels_;
@@ -108,7 +108,7 @@ class Augment {
     }
 
     void look_up() {
-        uint32_t words[3][256];  // of a pixel: its bytes are in place
+        uint32_t words[3][256];  // each with its byte at its place in a pixel
         for (int c = 0; c < 3; c++)
             for (int j = 0; j < 256; j++) words[c][j] = uint32_t(table_[c][j]) << 8 * c;
         uint8_t* p = pixels_;
@@ -128,7 +128,7 @@ class Augment {
             for (int c = 0; c < 3; c++) p[i + c] = table_[c][p[i + c]];
     }
 
-    // Four pixels, read at once (the lowest byte first, as on every machine that has AVX2 or NEON).
+    // Four pixels, read at once (little-endian, as are all machines with AVX2 or NEON).
     struct Four {
         uint64_t low;
         uint32_t high;
@@ -160,11 +160,11 @@ class Augment {
             table[i] = uint8_t(high > low ? std::clamp(int(i * scale + -low * scale), 0, 255) : i);
     }
 
-    // The nearest pixel at coordinates in PIL's fixed point; grey where there is none. Of a row, the
-    // pixels that there are lie side by side: the rest is grey without a look at it.
+    // The nearest pixel in PIL's fixed point; grey if there is none. The pixels of a row that have
+    // a source are contiguous, so the rest is filled with grey at once.
     void move(const int32_t* m) {
         std::memcpy(spare_.data(), pixels_, size_);
-        const uint8_t* all = spare_.data();  // the byte behind the picture is read too
+        const uint8_t* all = spare_.data();  // one byte beyond the image is read too
         const int side = side_;
         const int32_t right = m[0], down = m[3];
         for (int y = 0; y < side; y++) {
@@ -192,7 +192,7 @@ class Augment {
             if (at < 0 || at >= limit) end = 0;
             return;
         }
-        if (step < 0) step = -step, at = limit - 1 - at;  // seen from the other end
+        if (step < 0) step = -step, at = limit - 1 - at;  // mirrored
         int64_t from = at >= 0 ? 0 : (-at + step - 1) / step;
         int64_t stop = at >= limit ? 0 : (limit - 1 - at) / step + 1;
         first = int(std::max<int64_t>(first, std::min<int64_t>(from, side_)));
@@ -215,7 +215,7 @@ class Augment {
         }
     }
 
-    // As cv2.transform: ten bits behind the point.
+    // As cv2.transform: fixed point with ten fractional bits.
     void color(const int32_t* given) {
         int32_t m[12];
         std::memcpy(m, given, sizeof m);
@@ -226,15 +226,15 @@ class Augment {
         for (; p < end; p += 3) {
             int r = p[0], g = p[1], b = p[2];
             for (int c = 0; c < 3; c++) {
-                int level = (r * m[4 * c] + g * m[4 * c + 1] + b * m[4 * c + 2] + m[4 * c + 3]) >> 10;
-                p[c] = uint8_t(std::clamp(level, 0, 255));
+                const int32_t* w = m + 4 * c;
+                p[c] = uint8_t(std::clamp((r * w[0] + g * w[1] + b * w[2] + w[3]) >> 10, 0, 255));
             }
         }
     }
 
 #ifdef __AVX2__
-    // The same for four pixels at a time, as long as sixteen bytes can be read; returns what is left.
-    // The matrix fits into 16 bits: factors of at most 2, with ten bits behind the point.
+    // The same for four pixels at a time, while sixteen bytes can be read; returns the rest.
+    // The matrix fits into 16 bits: factors of at most 2, with ten fractional bits.
     static uint8_t* four_colors(uint8_t* p, uint8_t* end, const int32_t* m) {
         alignas(32) int16_t pairs[2][16] = {};
         for (int k = 0; k < 2; k++)  // two pixels, four lanes each
@@ -281,7 +281,7 @@ class Augment {
         uint32_t sums[3] = {0, 0, 0};  // of at most 4096 x 4096 pixels
         const uint8_t* p = pixels_;
         size_t i = 0, size = size_;
-        Ints two = {};  // sums of every other pixel
+        Ints two = {};  // sums over every other pixel
         for (; i + 7 <= size; i += 6) two += two_pixels(p + i, p + i + 3);
         for (; i < size; i += 3)
             for (int c = 0; c < 3; c++) sums[c] += p[i + c];
@@ -306,7 +306,7 @@ class Augment {
         return __builtin_convertvector(words, Ints);
     }
 
-    // The picture and the mean of nine pixels, weighted, as cv2.addWeighted; the border stays.
+    // The image blended with its 3 x 3 mean, as cv2.addWeighted; the border stays.
     void sharpen(const float* weights) {
         std::memcpy(spare_.data(), pixels_, size_);
         size_t line = size_t(side_) * 3;
@@ -320,9 +320,10 @@ class Augment {
             size_t i = 3;
 #ifdef __FMA__
             const Floats owns = Floats{} + own, means = Floats{} + mean;
-            for (; i + 11 <= line; i += 8) {  // three more than are written, of the sums
+            for (; i + 11 <= line; i += 8) {  // reads three sums more than it writes
                 Ints sums9 = eight(sum + i - 3) + eight(sum + i) + eight(sum + i + 3);
-                Floats smooth = as_floats(((2 * sums9 + 9) * 3641) >> 16);  // / 18, up to 2295 of sums
+                // division by 18, exact for sums up to 2295
+                Floats smooth = as_floats(((2 * sums9 + 9) * 3641) >> 16);
                 Bytes bytes;
                 std::memcpy(&bytes, p + i, 8);
                 Floats pixels = as_floats(__builtin_convertvector(bytes, Ints));

@@ -1,6 +1,6 @@
-// The images of whole batches, by threads that know nothing of Python: one call hands a batch over,
-// another waits for it, and neither holds the interpreter's lock. Batches are worked on in the order
-// in which they came, the next one as soon as a thread finds nothing to do for the one before.
+// Threads that make the images of whole batches without Python. One call submits a batch, another
+// waits for it, and neither holds the GIL. Batches are made in the order of submission; a thread
+// that finds nothing left to do in one starts the next.
 #include <condition_variable>
 #include <deque>
 #include <memory>
@@ -12,14 +12,14 @@
 
 namespace fastscale {
 
-const int OPS = 2;  // operations of an image at most
+const int OPS = 2;  // most operations on an image
 
 struct Image {
     const uint8_t* data;
     int64_t size;
     int32_t height, width, jpeg, flipped;
     int32_t box[4];    // top, left, height, width
-    int32_t ops[OPS];  // numbers in the batch's table; -1: none
+    int32_t ops[OPS];  // indices into the batch's table; -1: none
 };
 
 struct Batch {
@@ -27,10 +27,10 @@ struct Batch {
     const Op* ops;
     uint8_t* out;
     int count, side, most;
-    int taken = 0, done = 0, damaged = -1;  // damaged: the first image that is
+    int taken = 0, done = 0, damaged = -1;  // damaged: the first damaged image
 };
 
-// One thread's memory.
+// The memory of one thread.
 struct Maker {
     Jpeg jpeg;
     Resize resize;
@@ -87,7 +87,7 @@ class Pool {
   private:
     std::mutex mutex_;
     std::condition_variable some_, finished_;
-    std::deque<Batch*> waiting_;  // those of which an image is not taken yet
+    std::deque<Batch*> waiting_;  // batches with images that no thread has taken
     bool ended_ = false;
     std::vector<std::thread> threads_;
 
@@ -119,10 +119,10 @@ int fastscale_sizes(int which) { return which ? sizeof(Op) : sizeof(Image); }
 
 Pool* fastscale_open(int threads) try { return new Pool(threads); } catch (...) { return nullptr; }
 
-// Ends the threads; batches that no one waited for are left as they are.
+// Ends the threads. Batches that were not waited for stay incomplete.
 void fastscale_close(Pool* pool) { delete pool; }
 
-// (count, side, side, 3) bytes at `out` are filled; all memory stays the caller's, who has to wait.
+// Fills (count, side, side, 3) bytes at `out`. The caller owns all memory and must wait.
 Batch* fastscale_submit(Pool* pool, const Image* images, int count, const Op* ops, uint8_t* out,
                         int side, int most) {
     Batch* batch = new Batch{images, ops, out, count, side, most};
@@ -130,7 +130,7 @@ Batch* fastscale_submit(Pool* pool, const Image* images, int count, const Op* op
     return batch;
 }
 
-// The first image whose data is damaged; -1: all are whole.
+// Returns the first image with damaged data, or -1.
 int fastscale_wait(Pool* pool, Batch* batch) {
     pool->wait(batch);
     int damaged = batch->damaged;

@@ -1,9 +1,12 @@
-"""Compiles batch.cpp at its first use on a machine, and loads it. Needs a C++ compiler (c++, or $CXX) and libjpeg-turbo's headers.
+"""Compiles batch.cpp at its first use on a machine and loads it.
 
-The library is kept in the user's cache under a name that says what it was made of: sources, flags, compiler, processor. $FASTSCALE_NATIVE
-names a library made elsewhere, for machines that cannot compile, or is `off`:
+Needs a C++ compiler (c++, or $CXX) and the headers of libjpeg-turbo. The library is kept in the
+user's cache, under a name made from sources, flags, compiler and processor. On machines that cannot
+compile, set $FASTSCALE_NATIVE to a library made elsewhere, or to `off`:
 
-    python -m fastscale.data.native.build OUT.so    # for any x86-64 processor with AVX2; libjpeg inside where there is a libjpeg.a
+    python -m fastscale.data.native.build OUT.so
+
+That library runs on any x86-64 processor with AVX2, and includes libjpeg if there is a libjpeg.a.
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ SOURCES = (
     "linear.hpp",
     "lanes.hpp",
 )
-# no contraction: multiplications and additions are rounded one by one, as OpenCV's are
+# no contraction: multiplications and additions are rounded one by one, as in OpenCV
 FLAGS = (
     "-O3",
     "-std=c++17",
@@ -40,16 +43,16 @@ FLAGS = (
     "-pthread",
 )
 HERE = Path(__file__).parent
-ADVICE = "wanted: a C++ compiler and libjpeg-turbo's headers (apt: g++ libjpeg-dev)"
+ADVICE = "needed: a C++ compiler and libjpeg-turbo's headers (apt: g++ libjpeg-dev)"
 
 
 class CannotBuild(Exception):
-    """Why there is no library, in a few words."""
+    """The reason why there is no library, in a few words."""
 
 
 @cache
 def load() -> tuple[ctypes.CDLL | None, str]:
-    """The library; or None, and why there is none."""
+    """The library, or None and the reason."""
     try:
         given = os.environ.get("FASTSCALE_NATIVE", "")
         if given == "off":
@@ -62,7 +65,7 @@ def load() -> tuple[ctypes.CDLL | None, str]:
 
 
 def _built() -> Path:
-    """The library's path; made where it is not there yet."""
+    """The path of the library, which is compiled if it is missing."""
     compiler = shutil.which(os.environ.get("CXX") or "c++") or shutil.which("g++")
     if compiler is None:
         raise CannotBuild(f"there is no C++ compiler; {ADVICE}")
@@ -80,7 +83,7 @@ def _built() -> Path:
 
 
 def _digest(compiler: str) -> str:
-    """Names sources, flags, compiler and processor: a folder shared by machines serves all."""
+    """Hash of sources, flags, compiler and processor, so that machines can share a folder."""
     seen = hashlib.sha256(" ".join((compiler, *FLAGS)).encode())
     with suppress(OSError):
         seen.update(str(os.stat(os.path.realpath(compiler)).st_size).encode())
@@ -95,7 +98,7 @@ def _digest(compiler: str) -> str:
 
 
 def compile_to(out: Path, compiler: str, *options: str, static: bool = False) -> None:
-    """The whole library under its name, or CannotBuild. Processes that do so at once do not meet."""
+    """Compile the library to `out`; raises CannotBuild. Processes may do so at the same time."""
     descriptor, part = tempfile.mkstemp(suffix=".part", dir=out.parent)
     os.close(descriptor)
     library = "-l:libjpeg.a" if static else "-ljpeg"
@@ -112,8 +115,8 @@ def compile_to(out: Path, compiler: str, *options: str, static: bool = False) ->
     try:
         done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
         if done.returncode:
-            said = [x for x in done.stderr.splitlines() if "error" in x or "cannot find" in x]
-            why = said[0] if said else f"exit code {done.returncode}"
+            errors = [x for x in done.stderr.splitlines() if "error" in x or "cannot find" in x]
+            why = errors[0] if errors else f"exit code {done.returncode}"
             raise CannotBuild(f"its compilation failed: {why}; {ADVICE}")
         os.chmod(part, 0o755)
         os.replace(part, out)
@@ -123,7 +126,7 @@ def compile_to(out: Path, compiler: str, *options: str, static: bool = False) ->
 
 
 def _where_jpeglib_is() -> list[str]:
-    """Options for conda's and Homebrew's, which a compiler does not find by itself."""
+    """Options for jpeglib from conda or Homebrew, which compilers do not find on their own."""
     for prefix in (sys.prefix, sys.base_prefix, "/opt/homebrew/opt/jpeg-turbo"):
         if prefix != "/usr" and Path(prefix, "include/jpeglib.h").is_file():
             return [f"-I{prefix}/include", f"-L{prefix}/lib", f"-Wl,-rpath,{prefix}/lib"]
@@ -131,7 +134,7 @@ def _where_jpeglib_is() -> list[str]:
 
 
 def main() -> int:
-    """Makes a library to take along."""
+    """Compile a library for other machines."""
     if len(sys.argv) != 2:
         print(__doc__, file=sys.stderr)
         return 2

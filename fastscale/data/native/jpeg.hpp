@@ -1,11 +1,11 @@
-// The rows and columns of a JPEG file that a crop needs, by libjpeg-turbo: the same pixels as of
-// the whole picture, to the bit. The rows above are read but not computed; what lies below is not
-// read at all. `most` > 1 lets the decoder itself halve (quarter, ...) a picture whose crop stays
-// at least as large as what is made of it: other pixels, sooner. `most` 0: the whole file is
-// decoded, so that damage anywhere in it is found.
+// Decodes the rows and columns of a JPEG file that a crop needs, with libjpeg-turbo; the pixels are
+// those of the whole image, bit for bit. Rows above the crop are read but not computed; rows below
+// are not read. `most` > 1: the decoder may halve (quarter, ...) an image whose crop stays at least
+// as large as the output, which is faster and gives other pixels. `most` 0: decode the whole file,
+// to find damage anywhere in it.
 #pragma once
 #include <csetjmp>
-#include <cstdio>  // jpeglib.h wants it
+#include <cstdio>  // needed by jpeglib.h
 
 #include <jpeglib.h>
 
@@ -28,12 +28,13 @@ class Jpeg {
     ~Jpeg() { jpeg_destroy_decompress(&info_); }
     Jpeg(const Jpeg&) = delete;
 
-    // False where the data is damaged, or is not of a picture of (height, width) pixels.
+    // False if the data is damaged, or not an image of (height, width) pixels.
     bool crop(const uint8_t* data, size_t size, int height, int width, const int32_t* box, int most,
               Resize& resize, const Output& out) {
         errors_.manager.num_warnings = 0;
-        volatile bool whole = false;  // kept over a jump
-        if (!setjmp(errors_.back)) whole = decode(data, size, height, width, box, most, resize, out);
+        volatile bool whole = false;  // keeps its value over a longjmp
+        if (!setjmp(errors_.back))
+            whole = decode(data, size, height, width, box, most, resize, out);
         jpeg_abort_decompress(&info_);
         return whole && errors_.manager.num_warnings == 0;
     }
@@ -63,7 +64,7 @@ class Jpeg {
         int first = int(top), column = int(left);
         int last = std::min(int(std::ceil(top + tall)), int(info_.output_height));
         int end = std::min(int(std::ceil(left + wide)), int(info_.output_width));
-        JDIMENSION from = std::max(column - 2, 0);  // columns beside, from which chroma is mixed in
+        JDIMENSION from = std::max(column - 2, 0);  // neighbours, which chroma is blended from
         JDIMENSION columns = std::min(end + 2, int(info_.output_width)) - from;
         if (most == 0) from = 0;
         else if (columns < info_.output_width) jpeg_crop_scanline(&info_, &from, &columns);

@@ -1,4 +1,4 @@
-// Two pixels side by side in one vector, four lanes each, of which the fourth is not used.
+// Two pixels in one vector, four lanes each; the fourth lane is unused.
 #pragma once
 #include <cstdint>
 #include <cstring>
@@ -13,12 +13,12 @@ typedef float Floats __attribute__((vector_size(32)));
 typedef int32_t Ints __attribute__((vector_size(32)));
 typedef uint8_t Bytes __attribute__((vector_size(8)));
 
-// The pixels at a and b; a byte behind each is read too.
+// The pixels at a and b; one byte beyond each is read too.
 static inline Ints two_pixels(const uint8_t* a, const uint8_t* b) {
     uint32_t x, y;
     std::memcpy(&x, a, 4);
     std::memcpy(&y, b, 4);
-#ifdef __AVX2__  // g++ makes twenty instructions of what stands below
+#ifdef __AVX2__  // g++ compiles the other branch to twenty instructions
     __m128i both = _mm_insert_epi32(_mm_cvtsi32_si128(int(x)), int(y), 1);
     return (Ints)_mm256_cvtepu8_epi32(both);
 #else
@@ -46,7 +46,7 @@ static inline uint64_t as_bytes(Ints lanes) {
 #endif
 }
 
-// Rows of a picture on their way out: (side, 3) uint8 each, mirrored where wanted.
+// Output rows, (side, 3) uint8 each, mirrored on request.
 struct Output {
     uint8_t* pixels;
     int side;
@@ -54,7 +54,7 @@ struct Output {
 
     uint8_t* row(int j) const { return pixels + size_t(j) * side * 3; }
 
-    // Where the k-th pixel of a row is put.
+    // The address of pixel k of a row.
     uint8_t* at(int j, int k) const { return row(j) + (flipped ? side - 1 - k : k) * 3; }
 
     // Pixels k and k + 1 of row j, from lanes of 0 to 255.
@@ -64,10 +64,10 @@ struct Output {
         if (k + 4 > side) {
             std::memcpy(at(j, k), &first, 3);
             if (k + 1 < side) std::memcpy(at(j, k + 1), &second, 3);
-        } else if (flipped) {  // two bytes more, before them: the next pixels overwrite these
+        } else if (flipped) {  // writes two more bytes before, which the next pixels overwrite
             both = (second | first << 24) << 16;
             std::memcpy(at(j, k + 1) - 2, &both, 8);
-        } else {  // two bytes more, behind them
+        } else {  // writes two more bytes behind
             both = first | second << 24;
             std::memcpy(at(j, k), &both, 8);
         }

@@ -1,5 +1,5 @@
-// What OpenCV's INTER_AREA does where a side grows: between two pixels, in fixed point with eleven
-// bits, to the bit as OpenCV has it.
+// Enlarges as OpenCV's INTER_AREA does, bit for bit: blends two pixels in fixed point with eleven
+// bits.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -32,7 +32,7 @@ inline void linear_places(int size, int cells, std::vector<Between>& out) {
 
 class Linear {
   public:
-    // Rows of (rows, columns) pixels will be pushed.
+    // Prepares for rows of (rows, columns) pixels.
     void start(int rows, int columns, const Output& out) {
         out_ = out, next_ = 0;
         linear_places(rows, out.side, down_);
@@ -49,7 +49,7 @@ class Linear {
         lines_[1].resize(pairs);
     }
 
-    // Row `number`, (columns, 3) uint8; the byte behind it is read too.
+    // Adds row `number`, (columns, 3) uint8; one byte beyond it is read too.
     void push(int number, const uint8_t* row) {
         if (next_ == out_.side || down_[next_].first > number) return;
         Ints* line = lines_[number % 2].data();

@@ -1,4 +1,4 @@
-"""The compiled threads of batch.cpp for Python: arrays in, pixels out."""
+"""Python interface to the threads of batch.cpp: arrays in, pixels out."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ IMAGE = np.dtype(
         ("jpeg", "<i4"),
         ("flipped", "<i4"),
         ("box", "<i4", (4,)),  # top, left, height, width
-        ("ops", "<i4", (MOST_OPS,)),  # numbers in the table of operations; -1: none
+        ("ops", "<i4", (MOST_OPS,)),  # indices into the table of operations; -1: none
     ]
 )
 OP = np.dtype(
@@ -31,7 +31,7 @@ OP = np.dtype(
 
 @lru_cache(maxsize=1)
 def library() -> Any:
-    """The library with its types declared; None where there is none (build.load says why)."""
+    """The library with its types declared; None if there is none (`build.load` has the reason)."""
     found = load()[0]
     if found is None:
         return None
@@ -51,18 +51,18 @@ def library() -> Any:
 
 
 class Pool:
-    """So many threads, until `close`. RuntimeError where they cannot be had."""
+    """A pool of threads, until `close`. RuntimeError if they cannot be started."""
 
     def __init__(self, threads: int):
         self._handle = library().fastscale_open(threads)
         if not self._handle:
             raise RuntimeError(f"{threads} threads to decode images could not be started")
-        self._kept: dict[int, tuple[np.ndarray, ...]] = {}  # memory of batches not waited for
+        self._kept: dict[int, tuple[np.ndarray, ...]] = {}  # memory of unfinished batches
 
     def submit(self, images: np.ndarray, ops: np.ndarray, out: np.ndarray, most: int) -> int:
-        """Starts on a batch: `images` (N,) of IMAGE, `ops` of OP, `out` (N, R, R, 3) uint8.
+        """Start a batch: `images` (N,) of IMAGE, `ops` of OP, `out` (N, R, R, 3) uint8.
 
-        `most`: how far the JPEG decoder may shrink a picture itself (1, 2, 4, 8); 0: every file is
+        `most`: by how much the JPEG decoder may shrink an image (1, 2, 4, 8); 0: every file is
         decoded to its end. Returns the batch's handle.
         """
         batch: int = library().fastscale_submit(
@@ -78,13 +78,13 @@ class Pool:
         return batch
 
     def wait(self, batch: int) -> int:
-        """Waits for a batch. The first image whose data is damaged; -1: none."""
+        """Wait for a batch. Returns the first image with damaged data, or -1."""
         damaged: int = library().fastscale_wait(self._handle, batch)
         del self._kept[batch]
         return damaged
 
     def close(self) -> None:
-        """Ends the threads, each after the image that it is at."""
+        """End the threads, each after its current image."""
         if self._handle:
             library().fastscale_close(self._handle)
             self._handle = None
@@ -93,7 +93,7 @@ class Pool:
 
 @lru_cache(maxsize=64)
 def op_rows(operations: tuple[Op, ...], side: int) -> np.ndarray:
-    """(N,) of OP: these operations on pictures of side x side pixels."""
+    """(N,) of OP: these operations on images of side x side pixels."""
     from fastscale.data.augment import numbers
 
     rows = np.zeros(max(1, len(operations)), dtype=OP)

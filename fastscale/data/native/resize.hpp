@@ -1,5 +1,5 @@
-// A box of a picture to (side, side) pixels, its rows pushed from top to bottom: what cv2.resize
-// with INTER_AREA gives (framing.cut), and mirrored where wanted.
+// Resizes a box of an image to (side, side) pixels, as cv2.resize with INTER_AREA (framing.cut),
+// and mirrors it on request. Rows are pushed from top to bottom.
 #pragma once
 #include "area.hpp"
 #include "linear.hpp"
@@ -8,8 +8,8 @@ namespace fastscale {
 
 class Resize {
   public:
-    // The box (top, left, height, width), in pixels of the rows that will be pushed: of
-    // (rows, columns) of them. Whole rows and columns, unless pixels are fewer than the box's.
+    // The box in pixels of the (rows, columns) that will be pushed: whole rows and columns, unless
+    // the JPEG decoder has shrunk them.
     void start(double top, double left, double height, double width, int rows, int columns,
                const Output& out) {
         out_ = out, row_ = 0;
@@ -31,7 +31,7 @@ class Resize {
         }
     }
 
-    // The next row, (columns, 3) uint8; the byte behind it may be read.
+    // Adds the next row, (columns, 3) uint8; one byte beyond it may be read.
     void push(const uint8_t* row) {
         int number = row_++;
         if (way_ == AREA) area.push(number, row);
@@ -53,14 +53,14 @@ class Resize {
         else for (int k = 0; k < out_.side; k++) std::memcpy(out_.at(number, k), row + k * 3, 3);
     }
 
-    // As many pixels for each one that is made: whole numbers up to the last division.
+    // A whole number of pixels for each output pixel: integers up to the last division.
     void blocks(int number, const uint8_t* row) {
         for (int k = 0; k < out_.side; k++)
             for (int i = 0; i < across_; i++, row += 3)
                 for (int c = 0; c < 3; c++) counts_[k * 3 + c] += row[c];
         if ((number + 1) % down_) return;
         float share = 1.f / (down_ * across_);
-        bool four = down_ == 2 && across_ == 2;  // of which OpenCV rounds the halves up
+        bool four = down_ == 2 && across_ == 2;  // OpenCV rounds halves up for four pixels
         for (int k = 0; k < out_.side; k++) {
             uint8_t* to = out_.at(number / down_, k);
             for (int c = 0; c < 3; c++) {

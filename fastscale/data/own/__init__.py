@@ -1,9 +1,11 @@
-"""The FFCV loader in a process of its own, so that the thread which launches the step never waits for the loader's Python. Reading order:
+"""The FFCV loader in a separate process, so that its Python cannot delay the launch of a step.
 
-    ring      the memory that both processes see: whole batches
-    child     the process: a GuardedLoader that decodes into the ring
-    loader    the training process's side: batches, errors, slots that go back
+Reading order:
 
-The child sends (slot, images) for a batch that is ready; the parent sends a slot back when nobody holds the batch and, on a GPU, when its
-copy to the device is done.
+    ring      shared memory for whole batches
+    child     the loader process: a GuardedLoader that decodes into the ring
+    loader    the side of the training process: batches, errors, slots returned to the child
+
+The child sends (slot, images) for a batch that is ready. The parent returns the slot when nobody
+holds the batch and, on a GPU, when its copy to the device is done.
 """

@@ -1,9 +1,10 @@
-"""The loader's own process: decodes epochs into the ring, one batch after the other, until its parent is gone.
+"""The loader process: decodes epochs into the ring, batch by batch, until its parent is gone.
 
     python -m fastscale.data.own.child SOCKET MEMORY PARENT     (descriptors; started by loader.py)
 
-What comes through the socket, pickled, from the parent alone: first what makes the loader; then ("epoch", number, framing, first batch,
-free slots), ("free", slot) and ("stop",). What goes: ("ready",), ("batch", slot, images, side), ("end",), ("error", type, text).
+It receives pickled messages, from the parent alone: first the arguments of the loader; then
+("epoch", number, framing, first batch, free slots), ("free", slot) and ("stop",).
+It sends ("ready",), ("batch", slot, images, side), ("end",) and ("error", type, text).
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ from fastscale.errors import InputError, RunError
 
 
 class _Stopped(Exception):
-    """The parent does not want the rest of the epoch."""
+    """The parent does not need the rest of the epoch."""
 
 
 class Child:
-    """One thread listens, this one decodes."""
+    """Decodes in the main thread while another thread listens to the parent."""
 
     def __init__(self, socket: Connection, descriptor: int):
         self.socket = socket
@@ -43,7 +44,7 @@ class Child:
         self.loader = _make(**wanted, check=False, memory=self.take)
 
     def listen(self) -> None:
-        """Ends the process when the parent has closed its end of the socket."""
+        """Receive messages; ends the process when the parent closes its end of the socket."""
         free: queue.SimpleQueue[int | None] = queue.SimpleQueue()
         try:
             while True:
@@ -52,7 +53,7 @@ class Child:
                     free.put(rest[0])
                 elif word == "stop":
                     free.put(None)
-                else:  # from here on what comes is of this epoch, whenever it begins
+                else:  # an epoch: the messages that follow belong to it, whenever it starts
                     free = queue.SimpleQueue()
                     for slot in rest.pop():
                         free.put(slot)
@@ -61,7 +62,7 @@ class Child:
             os._exit(0)
 
     def take(self, shape: tuple[int, ...]) -> np.ndarray:
-        """Memory for a batch: the next free slot; waits for one."""
+        """Memory for a batch: waits for the next free slot."""
         slot = self.free.get()
         if slot is None:
             raise _Stopped
@@ -70,7 +71,7 @@ class Child:
         return pixels
 
     def run(self) -> None:
-        """Epoch after epoch."""
+        """Decode epoch after epoch."""
         self.socket.send(("ready",))
         threading.Thread(target=self.listen, daemon=True).start()
         while True:
@@ -90,7 +91,7 @@ class Child:
 
 
 def _make(**wanted: Any) -> Any:
-    """The GuardedLoader, without torch where that can be."""
+    """The GuardedLoader, without torch if possible."""
     without_torch.stand_in()
     try:
         from fastscale.data.ffcv_loader import GuardedLoader
@@ -104,10 +105,10 @@ def _make(**wanted: Any) -> Any:
 
 
 def main() -> None:
-    """Whatever ends this process reaches the parent in words."""
+    """Run the child; any error that ends it is sent to the parent as text."""
     leave_signals_to_parent()
     socket, descriptor, parent = (int(text) for text in sys.argv[1:])
-    end_with_parent(parent)  # a process forked by the parent may keep its end of the socket open
+    end_with_parent(parent)  # a fork of the parent may keep its end of the socket open
     connection = Connection(socket)
     try:
         Child(connection, descriptor).run()

@@ -1,4 +1,4 @@
-"""The training process's side of the loader in a process of its own."""
+"""The training process's side of the loader process."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 SLOTS = 6
-KEPT = 3  # slots that the child always has: two batches in the making, one that is ready
+KEPT = 3  # slots that the child always has: two batches in progress, one that is ready
 ENDED = "the process that loads images has ended (killed? out of memory?): the run can be resumed"
 
 
 class OwnLoader(Epochs):
-    """The batches of a GuardedLoader with the same arguments, bit for bit, from a process of their own.
+    """The batches of a GuardedLoader with the same arguments, bit for bit, from another process.
 
     A sized iterable of (images (N, 3, R, R) uint8 channels_last, labels (N,) int64); one loop at a
-    time. On a GPU machine images and labels lie in pinned memory. A batch stays as it is while its
-    images are held; labels of their own belong to it. When the images are dropped, the copies that
-    were begun on the current stream are waited for before their memory is filled again; of a copy on
-    another stream, `copied` has to be told.
+    time. On a GPU machine both are in pinned memory. The images stay unchanged while they are held;
+    the labels are a copy. When the images are dropped, their memory is reused only after the copies
+    started on the current stream are done. Copies on another stream must be reported to `copied`.
 
-    InputError for a file that is not whole; RunError from the loop for a damaged image and for a process that was killed.
+    InputError for an incomplete file; the loop raises RunError for a damaged image and for a killed
+    process.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class OwnLoader(Epochs):
 
     @property
     def ring_bytes(self) -> int:
-        """Memory that the batches on their way take."""
+        """Bytes of shared memory."""
         return SLOTS * slot_layout(min(self.batch_size, self.count), self.side)[1]
 
     @property
@@ -70,7 +70,7 @@ class OwnLoader(Epochs):
         return self.framing.resolution
 
     def _process(self) -> _Process:
-        """The running one, where its slots are large enough."""
+        """The running process, restarted if its slots are too small."""
         if self.running is not None and (self.running.closed or self.running.side < self.side):
             self.close()
         if self.running is None:
@@ -91,17 +91,17 @@ class OwnLoader(Epochs):
         self.next_epoch, self.first_batch = epoch + 1, 0
         turn = process.begin(epoch, self.framing, first)
         try:
-            yield from iter(partial(process.next, turn), None)  # holds no batch while it waits
+            yield from iter(partial(process.next, turn), None)  # holds no batch while waiting
         finally:
             process.end(turn)
 
     def copied(self, images: torch.Tensor, event: torch.cuda.Event) -> None:
-        """The images of a batch are not overwritten before `event` is done, recorded behind a copy on whichever stream."""
+        """Keep the images of a batch until `event` is done, which was recorded after their copy."""
         if self.running is not None:
             self.running.copied(images.data_ptr(), event)
 
     def close(self) -> None:
-        """Ends the process."""
+        """End the process."""
         if self.running is not None:
             self.running.close()
             self.running = None
@@ -120,16 +120,16 @@ class _Process:
         except OSError as error:
             size = SLOTS * slot_layout(images, side)[1] >> 20
             raise RunError(
-                f"the loader's own process ({size} MiB shared) could not be started "
+                f"the loader process ({size} MiB shared) could not be started "
                 f"({error.strerror or error}): choose --data.process here"
             ) from error
         self.ring.close()
         self.socket = Connection(ours.detach())
-        self.cuda, self.ready, self.turn = torch.cuda.is_available(), False, 0  # turn: of the loops
-        self.open = False  # whether the child is within an epoch
-        self.held: set[int] = set()  # slots that the child may not fill
-        self.dropped: deque[int] = deque()  # of these: those whose images nobody holds
-        self.events: dict[int, Any] = {}  # behind the copies of a slot
+        self.cuda, self.ready, self.turn = torch.cuda.is_available(), False, 0  # turn: loop number
+        self.open = False  # whether the child is in an epoch
+        self.held: set[int] = set()  # slots that the child must not fill
+        self.dropped: deque[int] = deque()  # held slots whose images nobody holds any more
+        self.events: dict[int, Any] = {}  # recorded after the copies of a slot
         unpin = _pin(self.ring.memory) if self.cuda else None
         self._end = weakref.finalize(self, _end, os.getpid(), self.child, self.socket, unpin)
         self._send({**loader, "ring": (SLOTS, images, side)})
@@ -139,11 +139,11 @@ class _Process:
         return not self._end.alive
 
     def close(self) -> None:
-        """Ends the child; batches that are held stay."""
+        """End the child; held batches stay valid."""
         self._end()
 
     def begin(self, epoch: int, framing: Framing, first: int) -> int:
-        """A loop over an epoch, which ends the one before; its number."""
+        """Start a loop over an epoch and end the previous one. Returns the number of the loop."""
         if not self.ready:
             self.ready = bool(self._receive())
         self.end(self.turn)
@@ -155,10 +155,10 @@ class _Process:
         return self.turn
 
     def end(self, turn: int) -> None:
-        """The child stops, if it is at this loop's epoch."""
+        """Stop the child if it is in the epoch of this loop."""
         if turn != self.turn or not self.open or self.closed:
             return
-        with suppress(RunError, InputError):  # nobody wants this epoch any more
+        with suppress(RunError, InputError):  # nobody needs this epoch any more
             self._send(("stop",))
             while self._receive()[0] != "end":
                 pass
@@ -183,19 +183,19 @@ class _Process:
         if self.cuda:
             answers = answers.pin_memory()
         self._take_back()
-        if len(self.held) > SLOTS - KEPT:  # held for longer than a step: in memory of their own
+        if len(self.held) > SLOTS - KEPT:  # batches are held for long: copy this one
             images = _copy(images)
             self._take_back()
         return images, answers
 
     def copied(self, address: int, event: Any) -> None:
-        """As OwnLoader.copied."""
+        """See OwnLoader.copied."""
         slot = (address - self.ring.memory.ctypes.data) // self.ring.slot_bytes
         if 0 <= slot < SLOTS:
             self.events[slot] = event
 
     def _take_back(self) -> None:
-        """Slots that nobody needs any more go to the child."""
+        """Return the slots that nobody needs any more to the child."""
         for _ in range(len(self.dropped)):
             slot = self.dropped.popleft()
             event = self.events.get(slot)
@@ -216,9 +216,9 @@ class _Process:
         try:
             self.socket.send_bytes(pickle.dumps(message))
         except OSError:
-            while True:  # its last words, if it had any
+            while True:  # raises the child's last error, if it sent one
                 self._receive()
-        except BaseException:  # half a message
+        except BaseException:  # the message may be half sent
             self.close()
             raise
 
@@ -237,7 +237,7 @@ class _Process:
 
 
 def _start(theirs: socket.socket, ring: Ring) -> subprocess.Popen[bytes]:
-    """The child, in a session of its own: the terminal's Ctrl-C is not for it."""
+    """Start the child in a new session, so that Ctrl-C in the terminal does not reach it."""
     paths = [str(PACKAGE.parent), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     hidden = dict.fromkeys(("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"), "")
     descriptors = theirs.fileno(), ring.descriptor
@@ -247,7 +247,7 @@ def _start(theirs: socket.socket, ring: Ring) -> subprocess.Popen[bytes]:
             **os.environ,
             **hidden,
             "PYTHONPATH": os.pathsep.join(paths),
-            "PYTHONSAFEPATH": "1",  # what lies in the current folder is none of its modules
+            "PYTHONSAFEPATH": "1",  # it must not import files of the current folder
         },
         pass_fds=descriptors,
         stdin=subprocess.DEVNULL,
@@ -256,22 +256,22 @@ def _start(theirs: socket.socket, ring: Ring) -> subprocess.Popen[bytes]:
 
 
 def _end(owner: int, child: subprocess.Popen[bytes], connection: Connection, unpin: Any) -> None:
-    """No process and no pinned page is left. A fork of the owner that ends has nothing to end."""
+    """End the child and unpin its memory. Forks of the owner leave both alone."""
     if os.getpid() != owner:
         return
     connection.close()
-    child.kill()  # it has nothing to put away
+    child.kill()  # it has nothing to clean up
     child.wait()
     if unpin is not None:
         unpin()
 
 
 def _pin(memory: np.ndarray) -> Any:
-    """Makes memory pinned; returns what undoes it, for before the memory goes."""
+    """Pin memory. Returns a function that unpins it, to call before the memory is freed."""
     cuda: Any = torch.cuda.cudart()
     address = memory.ctypes.data
     if int(cuda.cudaHostRegister(address, memory.nbytes, 0)):
-        return None  # slower copies, the same batches
+        return None  # copies are slower, batches the same
 
     def unpin() -> None:
         with suppress(Exception):
@@ -282,6 +282,6 @@ def _pin(memory: np.ndarray) -> Any:
 
 
 def _copy(images: torch.Tensor) -> torch.Tensor:
-    """The same in new memory, pinned where that is needed."""
+    """A copy in new memory, pinned on a GPU machine."""
     out = torch.empty_like(images, pin_memory=torch.cuda.is_available())
     return out.copy_(images)

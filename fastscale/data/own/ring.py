@@ -1,4 +1,7 @@
-"""Shared memory for whole batches: slots of images and labels. It has no name: it goes with the processes that see it."""
+"""Shared memory for whole batches: slots of images and labels.
+
+It has no name, so it is freed with the processes that map it.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +20,10 @@ def slot_layout(images: int, side: int) -> tuple[int, int]:
 
 
 class Ring:
-    """`slots` times room for `images` images of (side, side, 3) uint8 and their labels; OSError where the memory cannot be had.
+    """Slots with room for `images` images of (side, side, 3) uint8 and their labels each.
 
-    `descriptor`: of the memory, for the process that is to see it too (there: given, and closed).
+    `descriptor`: the file descriptor of the memory. The second process passes it, and it is closed
+    there. OSError if there is too little memory.
     """
 
     def __init__(self, slots: int, images: int, side: int, descriptor: int | None = None):
@@ -37,13 +41,13 @@ class Ring:
                 self.close()
 
     def close(self) -> None:
-        """Closes the descriptor; the memory stays while an array of it is held."""
+        """Close the descriptor. The memory stays while an array of it is held."""
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1
 
     def pixels(self, slot: int, images: int, side: int) -> np.ndarray:
-        """(images, side, side, 3) uint8 of a slot: an array of its own, whose end can be seen."""
+        """(images, side, side, 3) uint8 of a slot: a new array, which `finalize` can watch."""
         start, size = slot * self.slot_bytes, images * side * side * 3
         part = self.memory[start : start + size].data
         return np.frombuffer(part, dtype=np.uint8).reshape(images, side, side, 3)

@@ -1,7 +1,8 @@
-"""FFCV without torch, for the loader's own process: what it computes there needs none, and torch takes seconds and 150 MB of memory.
+"""FFCV without torch, for the loader process, which does not need torch's seconds and 150 MB.
 
-FFCV 1.0.2 imports torch, asks it whether there is a GPU, and names its types and base classes. A stand-in answers that: no GPU. Where
-another FFCV asks for more, it fails at once, and the real torch is imported.
+FFCV 1.0.2 imports torch, asks whether there is a GPU, and names types and base classes. A stand-in
+answers: no GPU. If another version of FFCV asks for more, it fails at once and the real torch is
+imported.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ NAMES = (
 
 
 class _Name:
-    """Stands for any class, type or function of torch's; it may be named and inherited from."""
+    """Stands for any class, type or function of torch, and can be a base class."""
 
     def __init__(self, *_: Any, **__: Any):
         pass
@@ -32,12 +33,11 @@ class _Device(str):
 
     @property
     def type(self) -> str:
-        """The same."""
         return str(self)
 
 
 class _StandIn(types.ModuleType):
-    """A module of torch's in which every name is there."""
+    """A torch module that has every name."""
 
     __path__: list[str] = []  # noqa: RUF012  (a package, so that its modules can be imported)
 
@@ -48,7 +48,7 @@ class _StandIn(types.ModuleType):
 
 
 def stand_in() -> None:
-    """From now on `import torch` gives the stand-in."""
+    """Make `import torch` return the stand-in."""
     for name in NAMES:
         sys.modules[name] = _StandIn(name)
     torch: Any = sys.modules["torch"]
@@ -60,7 +60,7 @@ def stand_in() -> None:
 
 
 def take_away() -> None:
-    """The next import is of the real torch, and of an FFCV that sees it."""
+    """Make the next imports load the real torch, and FFCV with it."""
     ours = [f"fastscale.data.ffcv_{part}" for part in ("decoder", "loader")]
     for name in [*ours, *NAMES, *(n for n in sys.modules if n.split(".")[0] == "ffcv")]:
         sys.modules.pop(name, None)
