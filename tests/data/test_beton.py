@@ -212,7 +212,7 @@ def test_the_json_must_exist_be_valid_and_match(written):
     info_path(path).write_text((folder / "train.json").read_text())
     with pytest.raises(
         InputError,
-        match=r"val\.beton: \d+ bytes, val\.json says \d+: cut short or another file; .* data wri",
+        match=r"val\.beton: \d+ bytes, val\.json says \d+: cut short or another file; rewrite it",
     ):
         read_info(path)
 

@@ -142,7 +142,7 @@ def test_betons_of_another_source_are_refused(spec, make, lines):
 def test_images_that_are_not_fetched_are_one_line():
     with pytest.raises(
         InputError,
-        match="Fashion-MNIST is not in .* yet; download it with: fastscale data write fashion",
+        match="Fashion-MNIST is not in .* yet; download it with: fastscale data write",
     ):
         ImageData(loader="plain")
 

@@ -143,7 +143,7 @@ def test_it_is_chosen_if_images_fit(small, monkeypatch):
 
 
 def test_reasons_why_it_cannot_be_used(photos, monkeypatch):
-    with pytest.raises(InputError, match="loader resident: only the other loaders support augm"):
+    with pytest.raises(InputError, match="only the other loaders support augmentation randaugment"):
         module(photos, loader="resident", augmentation="randaugment")
     monkeypatch.setattr(resident_file, "SHARE", 1e-9)
     with pytest.raises(InputError, match="loader resident: the decoded images need 1 MB, more"):
