@@ -109,7 +109,7 @@ def encode(images: ImageSet, index: int, settings: Settings) -> Stored:
         )
         if raw:
             data = np.ascontiguousarray(pixels).tobytes()
-        elif settings.jpeg_quality is None and not shrunk and decodes_alike(source, pixels):
+        elif settings.jpeg_quality is None and not shrunk and ffcv_agrees(source, pixels):
             data = source
         else:
             quality = [cv2.IMWRITE_JPEG_QUALITY, settings.jpeg_quality or QUALITY]
@@ -140,7 +140,7 @@ def _turbojpeg() -> Callable[..., int] | None:
     return decode_jpeg
 
 
-def decodes_alike(source: bytes, pixels: np.ndarray) -> bool:
+def ffcv_agrees(source: bytes, pixels: np.ndarray) -> bool:
     """Whether FFCV's decoder makes the same image of a JPEG file as PIL did (`pixels`).
 
     False for other formats under a JPEG's name, CMYK, files with missing or extra bytes (which PIL

@@ -108,7 +108,7 @@ class FolderSet(ImageSet):
     """The images of one split folder.
 
     `digest_cache`: a file that keeps the list's hash while names, sizes and times stay the same.
-    `left_out` describes what was left out.
+    `left_out` describes the files left out.
     """
 
     def __init__(self, folder: Path, digest_cache: Path | None = None):

@@ -158,7 +158,7 @@ def plain_epoch(s, framing=FRAME, **k):
 
 
 @pytest.mark.parametrize("augmentation", ["autoaugment", "autoaugment-v0", "randaugment"])
-def test_both_loaders_augment_alike(small, augmentation):
+def test_both_loaders_augment_the_same_way(small, augmentation):
     framing = replace(FRAME, augmentation=augmentation)
     for epoch in (0, 3):
         a, b = ffcv_epoch(small, framing, epoch=epoch), plain_epoch(small, framing, epoch=epoch)

@@ -149,7 +149,7 @@ def test_damage_is_found_where_it_is_read(run, picture):
         assert got is None or (kept > len(data) // 20 and (got == shown).all())
     assert got is not None, "damage far below is not read"
     assert run(data, everything, 32, size=(200, 161)) is None, "another size than was written"
-    assert run(data, everything, 32, size=(200, 160)) is not None, "the same thread goes on"
+    assert run(data, everything, 32, size=(200, 160)) is not None, "the same thread still works"
 
 
 def test_batches_overlap_and_the_first_damaged_image_is_named(photos):

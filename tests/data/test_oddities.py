@@ -79,7 +79,7 @@ def rows(content):
     return np.frombuffer(content, ROW, len(ODDITIES), ROWS_AT)["image"]
 
 
-def test_jpegs_that_both_decoders_read_alike_are_kept_byte_for_byte(odd):
+def test_jpegs_that_both_decoders_agree_on_are_kept_byte_for_byte(odd):
     s, files = odd
     for (name, (_, kept)), data in zip(ODDITIES.items(), stored(s), strict=True):
         assert data.startswith(files[name]) == kept, name
