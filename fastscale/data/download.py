@@ -39,10 +39,7 @@ NOBODY = (FileNotFoundError, ConnectionRefusedError, socket.gaierror, TimeoutErr
 
 def file_hash(path: Path, kind: str = "sha256") -> str:
     with open(path, "rb") as f:
-        seen = hashlib.new(kind)
-        while block := f.read(1 << 20):
-            seen.update(block)
-        return seen.hexdigest()
+        return hashlib.file_digest(f, kind).hexdigest()
 
 
 class TooLong(Exception):

@@ -86,7 +86,7 @@ class BetonInfo:
     modified_ns: Count = 0  # the .beton's time of change; with another one its content is hashed
     folders: Names = ()  # class folders and those in them, where the source has such
     folders_stamp: Text = ""  # of their times of change
-    place: Text = ""  # state of the source's archive, where it has one
+    place: Text = ""  # sha256 of the source's archive, where it has one
     version: int = INFO_VERSION
 
     @model_validator(mode="after")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from fastscale.common import IMAGENET_MEAN, IMAGENET_STD
+from fastscale.common import IMAGENET_MEAN, IMAGENET_STD, MIB, read_json, write_whole
 from fastscale.data import archives
 from fastscale.data.folder import (
     SPLITS,
@@ -71,8 +73,12 @@ class Source:
         return None
 
     def place(self) -> str:
-        """State of the archive that its images came from; empty where there is none."""
+        """What the archive of its images is known by; empty where there is none."""
         return ""
+
+    def was_at(self, place: str) -> bool:
+        """Whether a store that noted this `place` was written from the archive of today."""
+        return place == self.place()
 
     def split(self, name: str, *, alone: bool = False) -> ImageSet:
         """The images of "train" or "val". InputError where they are not there, or the two splits'
@@ -205,7 +211,10 @@ class FolderSource(Source):
 
 
 class ArchiveSource(FolderSource):
-    """An archive file that holds such a tree; unpacked once into data_root/<name>, again when the file has changed."""
+    """An archive file that holds such a tree, unpacked once into data_root/<name>.
+
+    It is known by its sha256: a copy or a new download of it is the same archive.
+    """
 
     def __init__(
         self, archive: Path, name: str, spec: str, data_dir: str | os.PathLike[str] | None = None
@@ -216,8 +225,7 @@ class ArchiveSource(FolderSource):
     def unpacked(self) -> Path:
         if not self.archive.is_file():
             raise InputError(f"{self.archive}: no such archive")
-        state = short_hash(*self._state())
-        return self.home / f"unpacked-{short_hash(self.archive.resolve())}-{state}"
+        return self.home / f"unpacked-{short_hash(self.archive.resolve())}-{self._sha256()[:8]}"
 
     @property
     def images_at(self) -> Path | None:
@@ -228,13 +236,30 @@ class ArchiveSource(FolderSource):
 
     def place(self) -> str:
         try:
-            return short_hash(*self._state())
+            return self._sha256()
         except OSError:
             return ""
 
-    def _state(self) -> tuple[int, int]:
+    def was_at(self, place: str) -> bool:
         s = self.archive.stat()
-        return s.st_size, s.st_mtime_ns
+        earlier = short_hash(s.st_size, s.st_mtime_ns)  # what stores kept before they kept a sha256
+        return place in (earlier, self._sha256())
+
+    def _sha256(self) -> str:
+        """The archive's hash; it is read again when its size or time of change has changed."""
+        s = self.archive.stat()
+        stamp = f"{s.st_size}-{s.st_mtime_ns}"
+        note = self.home / f"archive-{short_hash(self.archive.resolve())}.json"
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            kept = read_json(note, MIB)
+            if kept["stamp"] == stamp and re.fullmatch("[0-9a-f]{64}", kept["sha256"]):
+                return str(kept["sha256"])
+        with open(self.archive, "rb") as file:
+            value = hashlib.file_digest(file, "sha256").hexdigest()
+        with suppress(OSError):  # then it is hashed again
+            note.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(note, json.dumps({"stamp": stamp, "sha256": value}))
+        return value
 
     @property
     def base(self) -> Path:

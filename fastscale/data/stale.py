@@ -25,9 +25,8 @@ BIG = 50_000
 def changed(source: Source, info: BetonInfo) -> str | None:
     """What has changed in the source since the store was written, in words; None: nothing, or the
     source is not there any more."""
-    place = source.place()
-    if info.place and place and place != info.place:
-        return "its archive is another one"
+    if info.place and source.place() and not source.was_at(info.place):
+        return "its archive holds something else than when it was written"
     root = source.images_at
     if root is None or not _holds_images(root):
         return None

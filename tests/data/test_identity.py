@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from fastscale.data import ImageData, check_beton, choice, read_info, source, stale, upgrade
+from fastscale.data.source_kinds import short_hash
 from fastscale.data.verify import verify
 from fastscale.data.write import write
 from fastscale.errors import InputError
@@ -142,11 +143,25 @@ def test_an_archive_that_changed_is_stale_and_one_that_is_gone_is_not(tree, tmp_
     before = written(made, lines)
     os.rename(made, tmp_path / "away.zip")
     assert ImageData(f"folder:{made}", loader="ffcv", **SMALL).data_hash == before.data_hash
+    shutil.copy(tmp_path / "away.zip", made)  # downloaded again: the same archive, with a new date
+    os.utime(made, (1, 1))
+    assert opened(made).data_hash == before.data_hash
     shutil.copytree(tree / "val", tree / "train", dirs_exist_ok=True)
     draw(5, 70, 70).save(tree / "train/ant/more.png")
     shutil.make_archive(str(tmp_path / "pets"), "zip", tree)
-    with pytest.raises(InputError, match="its archive is another one"):
+    with pytest.raises(InputError, match="its archive holds something else"):
         opened(made)
+
+
+def test_a_store_that_noted_its_archives_date_is_still_known(tree, tmp_path, lines):
+    made = shutil.make_archive(str(tmp_path / "pets"), "zip", tree)
+    before = written(made, lines)
+    path = before.source.betons / "train.json"
+    info = json.loads(path.read_text())
+    state = os.stat(made)
+    info["place"] = short_hash(state.st_size, state.st_mtime_ns)
+    path.write_text(json.dumps(info))
+    assert opened(made).data_hash == before.data_hash
 
 
 def zero(path, keep_time=False):
