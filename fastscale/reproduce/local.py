@@ -162,7 +162,7 @@ def outcome(job: Job) -> str:
         return f"{result(job.run)}  {took}"
     code = job.process.returncode if job.process is not None else 1
     job.problem = f"exit code {code}" + last_line(job.run)
-    return f"{job.run.label:44} failed  {took}"
+    return f"{job.run.label:44} failed  {took}: {job.problem}"
 
 
 def result(run: Run) -> str:

@@ -15,9 +15,10 @@ import torch
 from fastscale.archs import Arch
 from fastscale.errors import InputError
 from fastscale.timing.grid import CUDNN
-from fastscale.timing.memory import PeakMemory, check_headroom, fitting_batch, out_of_memory
+from fastscale.timing.memory import PeakMemory, check_headroom, fitting_batch
 from fastscale.timing.rounds import Rounds, Timed, measured_together
 from fastscale.timing.step import Step, TrainingStep
+from fastscale.training.out_of_memory import out_of_memory
 from fastscale.training.recipe import Recipe
 
 Progress = Callable[[int, int], object]

@@ -10,10 +10,10 @@ from typing import TypeVar
 
 import torch
 
+from fastscale.training.out_of_memory import out_of_memory
+
 Made = TypeVar("Made")
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
-# What torch says where memory does not suffice and its error is a plain RuntimeError: on Windows, on Linux, on a GPU, in cuBLAS and cuDNN.
-NO_MEMORY = ("not enough memory", "can't allocate memory", "CUDA out of memory", "ALLOC_FAILED")
 
 
 class PeakMemory:
@@ -82,16 +82,6 @@ def _resident(name: str) -> float | None:
         return None
     found = [line.split()[1] for line in lines if line.startswith(name + ":")]
     return int(found[0]) / 1024 if found else None
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that the device's or the host's memory did not suffice, or followed
-    upon one that did: a graph whose recording ends so says only that it was broken off."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    if isinstance(error, RuntimeError) and any(text in str(error) for text in NO_MEMORY):
-        return True
-    return error.__context__ is not None and out_of_memory(error.__context__)
 
 
 def fitting_batch(batch: int, attempt: Callable[[int], Made]) -> tuple[int, Made]:

@@ -41,7 +41,15 @@ def in_one_line(
         raise (
             error if "checkpoint" in str(error) else RunError(f"{error}; {kept(path)}")
         ) from error
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RuntimeError) as error:
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        IndexError,
+        RuntimeError,
+        MemoryError,
+    ) as error:
         if "SLURM" in str(error):  # tasks and --trainer.devices differ
             raise InputError(f"srun: {error}") from None
         if text := what_ended(error, recipe):

@@ -19,6 +19,7 @@ from pytorch_lightning.plugins.environments import SLURMEnvironment
 
 from fastscale.common import die_with_parent
 from fastscale.errors import InputError
+from fastscale.training.out_of_memory import out_of_memory
 from fastscale.training.recipe import Recipe
 
 PARENT = "FASTSCALE_PARENT"  # environment variable: the process that starts those of a run
@@ -122,11 +123,7 @@ def check_processes(trainer: Any) -> None:
 def what_ended(error: Exception, recipe: Recipe) -> str | None:
     """A line that says what ended a run; None for an error in the program."""
     text = " ".join(str(error).split())
-    if (
-        isinstance(error, torch.OutOfMemoryError)
-        or "can't allocate memory" in text
-        or "CUDNN_STATUS_ALLOC_FAILED" in text
-    ):
+    if out_of_memory(error):
         parts = next(
             k for k in (2 * recipe.accumulate, recipe.batch_size) if recipe.batch_size % k == 0
         )

@@ -18,6 +18,7 @@ from fastscale.errors import InputError, RunError
 from fastscale.training.captured import CapturedStep, StepParts
 from fastscale.training.classifier import ImageClassifier
 from fastscale.training.mixup import apply_mix
+from fastscale.training.out_of_memory import out_of_memory
 from fastscale.training.recipe import PRECISIONS
 
 MODES = ("auto", "on", "off")  # of --cuda-graph
@@ -130,9 +131,9 @@ class StepLoop(_AutomaticOptimization):
             return step
         try:
             step.prepare(images, labels)
-        except RuntimeError as error:  # torch.OutOfMemoryError included
-            memory = isinstance(error, torch.OutOfMemoryError)
-            reason = "too little memory for it" if memory else f"{error!s:.200}".split("\n")[0]
+        except RuntimeError as error:
+            text = f"{error!s:.200}".split("\n")[0]
+            reason = "too little memory for it" if out_of_memory(error) else text
             if self.mode == "on":
                 raise RunError(f"--cuda-graph on: no graph of the step ({reason})") from error
             self.say(reason)

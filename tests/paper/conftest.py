@@ -26,8 +26,10 @@ STEPS = 100
 def _synthetic(seeds=(0, 1), timed=True, **env) -> list[Record]:
     """A record a run: error falls with flops, time is exactly proportional to acts. Both rules are made up."""
     records = []
-    for index, run in enumerate(load_artifact("quick").runs):
-        arch = arch_named(run.arch)
+    runs = load_artifact("quick").runs
+    order = list(dict.fromkeys(run.arch for run in runs))
+    for run in runs:
+        arch, index = arch_named(run.arch), order.index(run.arch)
         counts = complexity(arch, num_classes=10)
         common = {
             "arch": run.arch,

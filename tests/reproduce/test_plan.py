@@ -58,7 +58,7 @@ def test_a_data_set_may_lie_elsewhere(small_artifact, tmp_path):
 def test_dry_run_changes_nothing(tmp_path, capsys, data_home):
     assert main(["reproduce", "quick", "--dry-run", "--runs_dir", str(tmp_path / "runs")]) == 0
     out = capsys.readouterr().out
-    assert "12 runs: 0 finished in" in out and "12 to make" in out and out.count(", seed 0") == 6
+    assert "8 runs: 0 finished in" in out and "8 to make" in out and out.count(", seed 0") == 6
     assert "of training as published, on" in out
     assert not (tmp_path / "runs").exists() and not data_home.exists()
 

@@ -11,10 +11,11 @@ from fastscale.records import step_time
 from fastscale.timing import memory
 from fastscale.timing.epoch import time_epochs
 from fastscale.timing.interleaved import time_steps
-from fastscale.timing.memory import check_headroom, out_of_memory
+from fastscale.timing.memory import check_headroom
 from fastscale.timing.rounds import Timed, measured_together
 from fastscale.timing.step import InferenceStep, Step, TrainingStep
 from fastscale.training import Recipe
+from fastscale.training.out_of_memory import out_of_memory
 
 RECIPE = Recipe(name="t", data="none", epochs=1, batch_size=8, precision="32-true", warmup_epochs=0)
 MEASURE = {

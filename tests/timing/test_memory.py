@@ -8,8 +8,9 @@ from fastscale.timing import step as step_module
 from fastscale.timing.clock import Clock
 from fastscale.timing.drift import drifted
 from fastscale.timing.epoch import time_epochs
-from fastscale.timing.memory import PeakMemory, fitting_batch, out_of_memory
+from fastscale.timing.memory import PeakMemory, fitting_batch
 from fastscale.training import Recipe
+from fastscale.training.out_of_memory import out_of_memory
 
 RECIPE = Recipe(name="t", data="none", epochs=1, batch_size=8, precision="32-true", warmup_epochs=0)
 MEASURE = {

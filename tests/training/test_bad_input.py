@@ -100,9 +100,17 @@ def test_a_real_divergence(fit_here, tmp_path, said):
     assert "the loss is nan at step 18 (epoch 1" in line or "not finite after step" in line
 
 
-def test_out_of_memory(fit_here, tmp_path, said, monkeypatch):
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.\nGPU 0 has"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+        MemoryError(),
+    ],
+)
+def test_out_of_memory(fit_here, tmp_path, said, monkeypatch, error):
     def training_step(self, batch, batch_idx):
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.\nGPU 0 has")
+        raise error
 
     monkeypatch.setattr(ImageClassifier, "training_step", training_step)
     assert fit_here(tmp_path) == 1

@@ -104,7 +104,10 @@ def test_a_run_may_resume_the_other_way(fit_here, tmp_path, monkeypatch, capsys)
         fit_here(tmp_path / "cut", *options, "on")
 
     def prepare(self, images, labels):
-        raise torch.OutOfMemoryError("CUDA out of memory.")
+        try:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        finally:  # what ends a recording hides why it ended
+            raise RuntimeError("capture was broken off")
 
     stop = 11
     with monkeypatch.context() as patch:
