@@ -107,4 +107,4 @@ def match_classes(
     if len(found) < outputs:
         line = f"{data}: has {len(found)} of the {outputs} classes of {where}: scored among all"
         return found, f"{line} {outputs} outputs"
-    return found, f"{data}: its classes are ordered unlike those of {where}: matched by name"
+    return found, f"{data}: its classes are in another order than in {where}: matched by name"

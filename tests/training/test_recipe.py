@@ -89,7 +89,7 @@ def test_cosine_schedule():
 
 
 def test_a_recipes_name_is_text():
-    with pytest.raises(ValueError, match="named by text, got 5; there are: "):
+    with pytest.raises(ValueError, match="name must be text, got 5; known: "):
         load_recipe(5)
 
 
