@@ -1,7 +1,7 @@
-"""fastscale: "Fast and Accurate Model Scaling" (Dollár, Singh, Girshick, CVPR 2021), exact, fast, reproducible.
+"""fastscale: "Fast and Accurate Model Scaling" (Dollár, Singh, Girshick, CVPR 2021) reproduced.
 
-`import fastscale` is light: a name loads its module when it is first used, and torch and Lightning
-load when a function that needs them is called.
+`import fastscale` is light: a name imports its module when it is first used, and torch and
+Lightning are imported by the functions that need them.
 """
 
 from typing import TYPE_CHECKING
@@ -65,7 +65,8 @@ __all__ = [
 ]
 
 _ELSEWHERE = {
-    "": ("plot", "records"),  # the package, which can be called: `fs.records()`, `fs.records.key`
+    # `records` is a package that can be called: `fs.records()`, `fs.records.key`
+    "": ("plot", "records"),
     "archs": ("AnyNet", "Arch", "EffNet", "RegNet", "register_arch", "register_family"),
     "counts": ("Complexity",),
     "errors": ("InputError",),

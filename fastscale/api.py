@@ -1,4 +1,4 @@
-"""The public functions: thin, and the one place where a name stands for an arch (design: wherever an arch is taken, a name will do)."""
+"""The public functions. Wherever they take an arch, a name will do."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from fastscale.counts import Complexity
 from fastscale.errors import InputError
 from fastscale.scaling import ScaledTo, Strategy
 
-DEFAULT_DEVICE = "h100"  # whose times are predicted where no device is named
+DEFAULT_DEVICE = "h100"  # of predicted times
 
 if TYPE_CHECKING:
     import pandas
@@ -22,15 +22,16 @@ if TYPE_CHECKING:
 
 
 def arch(name: str | Arch) -> Arch:
-    """The network of that name, a base (`"regnety-4gf"`) or a scaled one (`"regnety-4gf.dWr-x4"`); an arch is given back as it is.
+    """The network of that name, a base (`"regnety-4gf"`) or a scaled one (`"regnety-4gf.dWr-x4"`).
 
-    InputError (a ValueError) with the known names, the nearest first, for any other.
+    An arch is returned unchanged. InputError (a ValueError) for an unknown name, with the nearest
+    known names.
     """
     return scaling.arch_named(name) if isinstance(name, str) else _known(name)
 
 
 def _known(value: object) -> Arch:
-    if isinstance(value, RegNet):  # five numbers, which have no name
+    if isinstance(value, RegNet):  # it has no name
         return value.to_anynet("regnet")
     if not isinstance(value, Arch):
         raise InputError(f"expected a network's name or an arch, got {value!r}")
@@ -38,8 +39,9 @@ def _known(value: object) -> Arch:
 
 
 def list_archs(pattern: str | None = None) -> list[str]:
-    """The names of all base networks, those registered last; with `pattern`, those that hold it, or
-    fit it where it has * or ?.
+    """The names of all base networks, yours last; with `pattern`, only names that contain it.
+
+    With * or ? in it, `pattern` must match the whole name.
 
     >>> list_archs("regnetz-*0mf")
     ['regnetz-500mf']
@@ -48,19 +50,19 @@ def list_archs(pattern: str | None = None) -> list[str]:
 
 
 def list_strategies(pattern: str | None = None) -> list[str]:
-    """The strategies that have names: the paper's, those the planner tries, those registered."""
+    """The strategies that have names: the paper's, others that the planner tries, and yours."""
     return matching(scaling.strategy_names(), pattern)
 
 
 def list_recipes(pattern: str | None = None) -> list[str]:
-    """The recipes that a run can be named by: `<network>.<recipe>`."""
+    """The training recipes; a run is named `<network>.<recipe>`."""
     from fastscale.training.recipe import recipe_names
 
     return matching(recipe_names(), pattern)
 
 
 def list_devices(pattern: str | None = None) -> list[str]:
-    """The devices whose times `predict_time` and `plan` know by name."""
+    """The devices that `predict_time` and `plan` know by name."""
     from fastscale.planning import shipped_devices
 
     return matching(shipped_devices(), pattern)
@@ -98,7 +100,7 @@ def scale_to(
     acts: float | None = None,
     group_width_rounding: str | None = None,
 ) -> ScaledTo:
-    """(factor, arch) that come nearest to one target; `.realised` has the counts reached. See
+    """(factor, arch) nearest to one target; `.realised` has its counts. See
     `fastscale.scaling.scale_to`."""
     return scaling.scale_to(
         arch(base),
@@ -113,12 +115,18 @@ def scale_to(
 def complexity(
     network: str | Arch, resolution: int | None = None, num_classes: int = 1000
 ) -> Complexity:
-    """Exact `.flops` (multiply-adds), `.params`, `.acts` of one image at `resolution` px (the network's own unless given)."""
+    """Exact `.flops` (multiply-adds), `.params` and `.acts` for one image at `resolution` px.
+
+    `resolution`: default: the network's own.
+    """
     return counts.complexity(arch(network), resolution, num_classes)
 
 
 def build(network: str | Arch, num_classes: int = 1000) -> "torch.nn.Module":
-    """The torch module: (N, 3, H, W) normalised RGB -> (N, num_classes) logits, freshly initialised, in training mode."""
+    """The torch module: (N, 3, H, W) normalised RGB -> (N, num_classes) logits.
+
+    It is freshly initialised and in training mode.
+    """
     from fastscale.models import build as build_module
 
     return build_module(arch(network), num_classes)
@@ -130,15 +138,18 @@ def load(
     fused: bool = False,
     weights: str = "auto",
 ) -> "torch.nn.Module":
-    """The trained network of that name, in eval mode on the CPU.
+    """A trained network, in eval mode on the CPU.
 
-    Its file's hash was checked before anything was read. `name`: a released name (`fastscale
-    checkpoint list`; with or without its hash), a `.safetensors` file, an address, `hf:org/name` on
-    a model hub, `pycls/<network>` and other known public weights, a training checkpoint or a run's
-    folder. `num_classes`: another number than its own gives it a freshly initialised last layer.
-    `fused`: batch norms folded into convs, for inference. `weights` of a training checkpoint: "raw",
-    "ema" (averaged), or "auto": those of the lower recorded top-1 error, with a line on stderr where
-    they are more than a point apart. InputError for what cannot be loaded.
+    The hash of a released file is checked before the file is read. InputError for anything that
+    cannot be loaded.
+
+    `name`: a released name (see `fastscale checkpoint list`; with or without its hash), a
+    `.safetensors` file, a URL, `hf:org/name` on a model hub, `pycls/<network>` and other known
+    public weights, a training checkpoint, or the folder of a run.
+    `num_classes`: if it differs from the checkpoint's, the last layer is freshly initialised.
+    `fused`: fold batch norms into convs, for inference.
+    `weights`: of a training checkpoint: "raw", "ema" (averaged) or "auto", those with the lower
+    recorded top-1 error. If they differ by more than a point, "auto" says so on stderr.
     """
     from fastscale.release.load import load as load_released
 
@@ -146,7 +157,10 @@ def load(
 
 
 def transforms(name: str | Path) -> "Preprocessing":
-    """The test preprocessing of what `load` takes: a PIL image or uint8 array -> (3, R, R) float32 tensor, as in its evaluation."""
+    """The test preprocessing of a checkpoint: PIL image or uint8 array -> (3, R, R) float32 tensor.
+
+    It is the one used in the checkpoint's evaluation. `name`: as in `load`.
+    """
     from fastscale.release.load import transforms as transforms_of
 
     return transforms_of(name)
@@ -166,14 +180,19 @@ def predict_time(
     layout: str | None = None,
     compile: bool | None = None,
 ) -> "Prediction":
-    """Time of a network by a device's runtime law, with an interval: `.epoch_time_min`, `.image_time_s`, `.low`, `.high`, `.extrapolated`.
+    """The time of a network by a device's runtime law, with an interval.
 
-    `device`: a named one ("h100", "v100", ...; `fastscale list devices` shows all), a file of time
-    records ("runs/records.jsonl"), or a name found in records. `mode`: "training" where that was
-    measured, else "inference". `batch`: images a step on one device (the median of what was
-    measured). `images`, `devices`: of an epoch (ImageNet's; 8 for named devices, 1 for records).
-    `precision`, `layout` (or "best"), `compile`: which records, where they differ. InputError for an
-    unknown device, a mode not measured there, records of mixed envelopes.
+    The result has `.epoch_time_min`, `.image_time_s`, `.low`, `.high` and `.extrapolated`.
+    InputError for an unknown device, a mode that was not measured there, and records of mixed
+    environments.
+
+    `device`: a named device ("h100", "v100", ...; see `fastscale list devices`), a file of time
+    records ("runs/records.jsonl"), or the name of a device in records.
+    `mode`: "training" or "inference"; default: training, if it was measured.
+    `batch`: images per step on one device; default: the median of the measurements.
+    `images`: in an epoch; default: ImageNet's.
+    `devices`: that share an epoch; default: 8 for named devices, 1 for records.
+    `precision`, `layout` (or "best"), `compile`: which records to use, where they differ.
 
     >>> found = predict_time("regnety-4gf", "v100")
     >>> round(found.epoch_time_min, 1), found.extrapolated
@@ -218,25 +237,30 @@ def plan(
     weights: bool = False,
     resolution: int | None = None,
 ) -> "Plan":
-    """For each base and strategy the largest network within all budgets: `.candidates` (the best
-    supported by evidence first, then most flops),
-    `.best`, `.pareto`, `.missing`.
+    """The largest network within all budgets, for each base and strategy.
 
-    `bases`: names or archs; default: the paper's three smallest. `strategies`: names, "family" for
-    alpha from 0 to 1, default: the usual eight. Budgets: counts of one image; minutes of an epoch of
-    `images` on `devices` devices; training memory of one device; latency of one step of
-    `latency_batch` images (default: as measured there, else 1), and memory of inference with them.
-    `batch` is that of training, and of inference only where nothing of training is planned (a
-    budget of latency or inference memory alone).
-    `device`: as in `predict_time`, or several: the first that was measured in training tells epoch times, the first at inference latencies.
-    `group_width_rounding`: "paper" or "power_of_two"; default: as the strategies say, and where these
-    are the usual ones both, if the device's law depends on group width.
-    `resolution`: pixels a side of the bases' images (default: their own), which strategies with
-    an r grow from there; names have it behind the base's: `regnety-500mf-160px.dWr-x4`.
-    `weights`: only networks with public ImageNet weights, as they are, the lowest published error
-    first; `bases` are then parts of their names (none: all).
-    Default: h100 where an epoch time is a budget, or nothing is.
-    Without a budget: the bases as they are. InputError where no network meets a budget (says the smallest that would).
+    The result has `.candidates` (those best supported by evidence first, then by flops), `.best`,
+    `.pareto` and `.missing`. Without a budget it describes the bases themselves. InputError if no
+    network meets a budget; it names the smallest budget that one would meet.
+
+    `bases`: names or archs; default: the paper's three smallest.
+    `strategies`: names, or "family" for alpha from 0 to 1; default: the usual eight.
+    `flops`, `params`, `acts`: budgets of the counts for one image.
+    `epoch_time_min`: budget of an epoch of `images` on `devices` devices, in minutes.
+    `memory_mib`: budget of training memory on one device.
+    `latency_ms`, `inference_memory_mib`: budgets of one forward pass of `latency_batch` images;
+    `latency_batch`: default: as measured on the device, else 1.
+    `batch`: images per training step on one device. If all budgets are of inference, it is the
+    batch of inference.
+    `device`: as in `predict_time`, or several: epoch times are those of the first measured in
+    training, latencies those of the first measured at inference. Default: h100 if there is a budget
+    of epoch time, or none at all.
+    `group_width_rounding`: "paper" or "power_of_two"; default: as the strategies say. The usual
+    strategies are tried with both, if the device's law depends on group width.
+    `resolution`: pixels a side of the bases' images; default: their own. Strategies with an r scale
+    it. Names contain it: `regnety-500mf-160px.dWr-x4`.
+    `weights`: choose among networks with public ImageNet weights, unscaled, the lowest published
+    error first; `bases` are then parts of their names; default: all.
 
     >>> found = plan("efficientnet-b0", ["dwr", "dWr"], epoch_time_min=45, device="v100")
     >>> [c.strategy for c in found.candidates]
@@ -266,7 +290,7 @@ def plan(
     for mode, budget in (("training", epoch_time_min), ("inference", latency_ms)):
         for d in found:
             if budget is not None and by_mode[mode] is None and mode in d.refused:
-                d.law(mode)  # says why
+                d.law(mode)  # raises, with the reason
     if strategies == "family":
         strategies = planning.FAMILY
     if bases is None:
@@ -296,12 +320,13 @@ def plan(
 
 
 def records(runs_dir: str | Path | None = None) -> "pandas.DataFrame":
-    """Everything measured, ours and published, as one tidy table: a line is one network under one set of conditions.
+    """All measurements, ours and published, as one tidy table.
 
-    Ours are the committed records and those of a folder of runs ($FASTSCALE_RUNS, else runs/, where it
-    exists), with all their values under their own names; the published ones are the reference tables.
-    `fastscale.records.frame.COLUMNS` says of each column what it holds and in which unit: flops are
-    multiply-adds, errors in percent, `epoch_time_min` minutes, `image_time_s` seconds an image on one device.
+    A row is one network under one set of conditions. Ours are the committed records and those in
+    `runs_dir` (default: $FASTSCALE_RUNS, else runs/, if it exists), with all values under their own
+    names; the published ones are the reference tables. `fastscale.records.frame.COLUMNS` describes
+    each column and its unit: flops are multiply-adds, errors percent, `epoch_time_min` minutes,
+    `image_time_s` seconds per image on one device.
 
     >>> found = records()
     >>> zoo = found[(found["source"] == "published") & (found["arch"] == "resnet-50")]
@@ -314,6 +339,6 @@ def records(runs_dir: str | Path | None = None) -> "pandas.DataFrame":
     from fastscale.references.published import every_published
 
     folder = home().runs if runs_dir is None else Path(runs_dir)
-    own = local(folder) if runs_dir is not None or folder.is_dir() else []
-    ours = [recorded(record) for record in each_once([*committed(), *own])]
+    users = local(folder) if runs_dir is not None or folder.is_dir() else []
+    ours = [recorded(record) for record in each_once([*committed(), *users])]
     return data_frame([*ours, *every_published()])

@@ -1,9 +1,12 @@
-"""The errors that the command prints as one line: what a user can mend, and what ended a run."""
+"""The errors that the command prints as one line."""
 
 
 class InputError(ValueError):
-    """Unusable input. The command prints its text on stderr and ends with exit code 2."""
+    """Unusable input, which the user can fix. The command prints the message and exits with 2."""
 
 
 class RunError(RuntimeError):
-    """A run that could not go on. The command prints its text on stderr and ends with exit code 1; what was saved before stays."""
+    """A run that could not continue. The command prints the message and exits with 1.
+
+    What was saved before stays.
+    """

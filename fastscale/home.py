@@ -1,11 +1,11 @@
-"""Where everything lies: what fastscale ships, what it makes, what it fetches.
+"""Where files are: those that fastscale ships, writes and downloads.
 
-In a checkout, `configs/`, `paper_figures/` and `checkpoints/` stand beside the package. A wheel
-carries copies of what programs read of them in `fastscale/shipped/`, in the same layout (setup.py),
-so that one `root` serves for both. Nothing is ever written into an installed package.
+In a checkout, `configs/`, `paper_figures/` and `checkpoints/` lie beside the package. A wheel
+carries copies of the files that programs read in `fastscale/shipped/`, in the same layout
+(setup.py), so one `root` serves both. Nothing is ever written into an installed package.
 
     home().recipes                      # the folder of recipes that ships with this package
-    with using_home("other/checkout"):  # the same of another checkout
+    with using_home("other/checkout"):  # that of another checkout
         home().recipes
 """
 
@@ -20,13 +20,13 @@ from pathlib import Path
 from fastscale.errors import InputError
 
 PACKAGE = Path(__file__).resolve().parent
-SHIPPED = "shipped"  # the folder of an installed package that stands for the checkout
+SHIPPED = "shipped"  # the folder of an installed package that replaces the checkout
 CLONE = "clone the repository of fastscale and run there"
 
 
 @dataclass(frozen=True)
 class Home:
-    """The files that belong together: those of a checkout, or those that an installed package ships.
+    """The files of a checkout, or those that an installed package ships.
 
     Folders need not exist. `$FASTSCALE_CHECKPOINTS`, `$FASTSCALE_DATA` and `$FASTSCALE_RUNS` are
     read at each access.
@@ -34,13 +34,13 @@ class Home:
 
     root: Path
     installed: bool = False
-    chosen: bool = False  # by `using_home`, and not where the package itself lies
+    chosen: bool = False  # by `using_home`, instead of found from the package's own place
 
-    # ---- what is read
+    # ---- files to read
 
     @property
     def recipes(self) -> Path:
-        """How to train: <recipe>.yaml."""
+        """Training recipes: <recipe>.yaml."""
         return self.root / "configs" / "recipes"
 
     @property
@@ -50,7 +50,7 @@ class Home:
 
     @property
     def grids(self) -> Path:
-        """What a sweep times: <grid>.yaml."""
+        """Grids of timing sweeps: <grid>.yaml."""
         return self.root / "configs" / "timing"
 
     @property
@@ -60,17 +60,17 @@ class Home:
 
     @property
     def records(self) -> Path:
-        """Committed records: *.jsonl, and curves of training in curves/."""
+        """Committed records: *.jsonl, and training curves in curves/."""
         return self.root / "paper_figures" / "records"
 
     def record_files(self) -> list[Path]:
-        """The files of records, by name: those committed, and what was made in `figures`."""
+        """The files of records by name: committed ones, replaced by those made in `figures`."""
         folders = (self.records, self.figures / "records")
         found = {path.name: path for folder in folders for path in folder.glob("*.jsonl")}
         return [found[name] for name in sorted(found)]
 
     def found(self, *parts: str) -> Path:
-        """A file of paper_figures/ to read: what was made in `figures`, else the one committed."""
+        """A file of paper_figures/ to read: the one made in `figures`, else the committed one."""
         made = self.figures.joinpath(*parts)
         return made if made.is_file() else self.root.joinpath("paper_figures", *parts)
 
@@ -81,17 +81,17 @@ class Home:
 
     @property
     def checkout(self) -> Path:
-        """The root, where this is a checkout. InputError says what to do in an installed package."""
+        """The root of a checkout. InputError, saying what to do, in an installed package."""
         if self.installed:
             raise InputError(f"this needs a checkout, and fastscale is installed: {CLONE}")
         return self.root
 
-    # ---- what is made
+    # ---- files to write
 
     @property
     def figures(self) -> Path:
-        """Where tables and figures are drawn: the checkout's paper_figures/ for whoever stands in
-        that checkout, else paper_figures/ of the current folder."""
+        """Where tables and figures go: paper_figures/ of the checkout if the current folder is in
+        it, else paper_figures/ of the current folder."""
         here = Path.cwd()
         if self.chosen or (not self.installed and here.is_relative_to(self.root)):
             return self.root / "paper_figures"
@@ -107,7 +107,7 @@ class Home:
         """Data sets and downloads: $FASTSCALE_DATA, else ~/.cache/fastscale."""
         return _folder("FASTSCALE_DATA") or (Path.home() / ".cache" / "fastscale").absolute()
 
-    # ---- what messages say
+    # ---- for messages
 
     def extra(self, name: str) -> str:
         """The command that installs an extra of the package: 'hub', 'cluster', 'ffcv'."""
@@ -121,25 +121,25 @@ def _folder(variable: str) -> Path | None:
     return Path(chosen).expanduser().absolute() if chosen else None
 
 
-def _own() -> Home:
+def _of_package() -> Home:
     shipped = PACKAGE / SHIPPED
     installed = shipped.is_dir()
     return Home(shipped if installed else PACKAGE.parent, installed)
 
 
-_current = [_own()]
+_current = [_of_package()]
 
 
 def home() -> Home:
-    """Where things lie: of this package, or as the innermost `using_home` says."""
+    """The home of this package, or that of the innermost `using_home`."""
     return _current[-1]
 
 
 @contextmanager
 def using_home(root: str | os.PathLike[str]) -> Iterator[Home]:
-    """Within, all of this process works on the checkout at `root`.
+    """In this block, the whole process works on the checkout at `root`.
 
-    InputError where that is none: it must hold configs/artifacts.
+    InputError if `root` is not a checkout: it must hold configs/artifacts.
     """
     chosen = Home(Path(root).expanduser().absolute(), chosen=True)
     if not chosen.artifacts.is_dir():

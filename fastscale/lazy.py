@@ -1,4 +1,4 @@
-"""Names of a package that load the module they lie in when they are first used (PEP 562)."""
+"""Names of a package that import their module when they are first used (PEP 562)."""
 
 import importlib
 import sys
@@ -7,8 +7,8 @@ from typing import Any
 
 
 def lazy(package: str, homes: Mapping[str, Sequence[str]]) -> Callable[[str], Any]:
-    """The `__getattr__` of `package`. `homes`: a module of it -> the names that lie there; "" -> the
-    modules that are names themselves."""
+    """The `__getattr__` of `package`. `homes`: a module -> the names it defines; "" -> modules that
+    are public names themselves."""
     home = {name: module for module, names in homes.items() for name in names}
 
     def __getattr__(name: str) -> Any:

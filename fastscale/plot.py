@@ -1,12 +1,11 @@
-"""`fastscale.plot`: a figure by one call, in the style of the paper's figures, of any rows of
-`fastscale.records()`.
+"""`fastscale.plot`: draws any rows of `fastscale.records()` in the style of the paper's figures.
 
     fs.plot.error_vs_flops(data="cifar10", recipe="cifar10-2ep")
     fs.plot.time_vs_acts(device_type="cuda").save("times.png")
 
-A panel holds one data set (errors) or one device (times): what was measured under other conditions is
-not compared. Published points are hollow, ours filled; runs that differ in seed are one point, its
-bar their standard deviation.
+A panel shows one data set (errors) or one device (times), since other measurements are not
+comparable. Published points are hollow, ours are filled. Runs that differ only in seed are one
+point, with their standard deviation as its bar.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ POINT = (
 
 
 class Plot:
-    """A figure that shows itself in a notebook; `.figure` is matplotlib's, `.save(path)` writes it."""
+    """A figure that a notebook displays; `.figure` is matplotlib's, `.save(path)` writes it."""
 
     def __init__(self, picture: Picture):
         self.picture = picture
@@ -62,14 +61,14 @@ class Plot:
 
     @property
     def figure(self) -> Figure:
-        """A new matplotlib figure, to go on with."""
+        """A new matplotlib figure, to change as you like."""
         from fastscale.paper.render import house_style, render
 
         with house_style():
             return render(self.picture)
 
     def save(self, path: str | Path) -> Path:
-        """Writes it; InputError unless the name ends in .svg or .png."""
+        """Writes the figure; InputError unless the name ends in .svg or .png."""
         kind = Path(path).suffix.removeprefix(".")
         if kind not in self.files:
             raise InputError(f"{path}: a figure's name ends in .svg or .png")
@@ -87,12 +86,12 @@ class Plot:
 def error_vs_flops(
     frame: pandas.DataFrame | None = None, look: str = "strategy", **where: Any
 ) -> Plot:
-    """Top-1 error against flops, a panel for each data set.
+    """Top-1 error against flops, with a panel for each data set.
 
-    `frame`: rows like those of `fastscale.records()` (default: these). `where`: values, or lists of
-    values, that columns must have: `data="cifar10", recipe="cifar10-2ep", base=[...]`. `look`: what
-    colour and marker say, "strategy" or "family". InputError for an unknown column, and where
-    nothing is left.
+    `frame`: rows to draw; default: all of `fastscale.records()`. `where`: values, or lists of
+    values, that columns must have: `data="cifar10", recipe="cifar10-2ep", base=[...]`. `look`:
+    whether colour and marker show the "strategy" or the "family". InputError for an unknown column,
+    and if no row is left.
     """
     return against("top1_error", "flops", "data", frame, look, **where)
 
@@ -100,12 +99,12 @@ def error_vs_flops(
 def error_vs_acts(
     frame: pandas.DataFrame | None = None, look: str = "strategy", **where: Any
 ) -> Plot:
-    """Top-1 error against activations; as `error_vs_flops`."""
+    """Top-1 error against activations; see `error_vs_flops`."""
     return against("top1_error", "acts", "data", frame, look, **where)
 
 
 def time_vs_acts(frame: pandas.DataFrame | None = None, look: str = "family", **where: Any) -> Plot:
-    """Time of an image in a training step against activations, a panel for each device; as
+    """Training time per image against activations, with a panel for each device; see
     `error_vs_flops`."""
     return against("image_time_s", "acts", "device", frame, look, **{"mode": "training", **where})
 
@@ -113,15 +112,17 @@ def time_vs_acts(frame: pandas.DataFrame | None = None, look: str = "family", **
 def time_vs_flops(
     frame: pandas.DataFrame | None = None, look: str = "family", **where: Any
 ) -> Plot:
-    """Time of an image in a training step against flops; as `time_vs_acts`."""
+    """Training time per image against flops; see `time_vs_acts`."""
     return against("image_time_s", "flops", "device", frame, look, **{"mode": "training", **where})
 
 
 def against(
     y: str, x: str, panel: str, frame: pandas.DataFrame | None, look: str, **where: Any
 ) -> Plot:
-    """Column `y` against column `x`, a panel for each value of the column `panel`, those with the
-    most points first."""
+    """Column `y` against column `x`, with a panel for each value of column `panel`.
+
+    Panels with the most networks come first.
+    """
     from fastscale.paper.chart import Picture
 
     if look not in ("strategy", "family"):
@@ -145,7 +146,7 @@ def against(
 def _rows(
     y: str, x: str, panel: str, frame: pandas.DataFrame | None, where: dict[str, Any]
 ) -> pandas.DataFrame:
-    """What is to be drawn: one row a point."""
+    """The points to draw, one per row."""
     if frame is None:
         from fastscale.api import records
 

@@ -1,5 +1,5 @@
-"""Dataclasses whose fields are checked by pydantic, for files that anybody may have written: what is
-wrong in one is an InputError of one line."""
+"""Dataclasses checked by pydantic, for files that anybody may have written. A mistake in one is an
+InputError of one line."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -12,12 +12,12 @@ from fastscale.errors import InputError
 
 T = TypeVar("T")
 
-# no unknown fields, and values as they are written: neither 1.0 nor true is the whole number 1
+# no unknown fields and no conversions: neither 1.0 nor true is the whole number 1
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
 def made(kind: Callable[..., T], values: Mapping[str, Any], where: str = "") -> T:
-    """`kind(**values)`; InputError that begins with `where` and names the first field that is wrong."""
+    """`kind(**values)`; InputError beginning with `where` and naming the first wrong field."""
     try:
         return kind(**values)
     except ValidationError as error:
@@ -25,7 +25,7 @@ def made(kind: Callable[..., T], values: Mapping[str, Any], where: str = "") -> 
 
 
 def in_words(error: ValidationError) -> str:
-    """The first thing that is wrong, as `errors.top1_error.n must be greater than 0, not -1`."""
+    """The first error as a message: `errors.top1_error.n must be greater than 0, not -1`."""
     first = error.errors(include_url=False)[0]
     name = ".".join(map(str, first["loc"]))
     if first["type"] in ("missing", "missing_argument"):
@@ -36,7 +36,7 @@ def in_words(error: ValidationError) -> str:
 
 
 def problem(found: Mapping[str, Any]) -> str:
-    """What is wrong with the value that one of pydantic's errors is about: `must be greater than 0, not '-1'`."""
+    """One of pydantic's errors without the field's name: `must be greater than 0, not '-1'`."""
     if "error" in found.get("ctx", {}):  # a check of ours
         return str(found["ctx"]["error"])
     wanted = re.sub(r"^.*? should (be|have|match)", r"must \1", found["msg"])
@@ -45,7 +45,7 @@ def problem(found: Mapping[str, Any]) -> str:
 
 
 def checked(right: Callable[[Any], bool], wanted: str) -> AfterValidator:
-    """A field's further check; `wanted` says what would be right."""
+    """An additional check of a field; `wanted` describes a right value, for the message."""
 
     def check(value: Any) -> Any:
         if not right(value):

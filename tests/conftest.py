@@ -1,4 +1,4 @@
-"""Images that tests share: a small folder of coloured noise in the shape of a data set, written once a session."""
+"""Fixtures that all tests share."""
 
 import signal
 import sys
@@ -7,14 +7,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-# a shell starts jobs in the background with Ctrl-C ignored, and so would be what the tests start
+# a shell starts background jobs with SIGINT ignored, which the tests' processes would inherit
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
 def image_folder(tmp_path_factory):
-    """`train|val/<class>/*.png`: 3 classes told apart by colour, 48 and 7 images each, 40 x 36 px."""
+    """A data set of coloured noise, `train|val/<class>/*.png`, written once per session.
+
+    3 classes that differ in colour, 48 training and 7 validation images each, 40 x 36 px.
+    """
     root = tmp_path_factory.mktemp("images") / "colours"
     rng = np.random.default_rng(0)
     for split, count in (("train", 48), ("val", 7)):
@@ -30,14 +33,14 @@ def image_folder(tmp_path_factory):
 
 @pytest.fixture
 def data_home(tmp_path, monkeypatch):
-    """An empty place for data sets."""
+    """An empty folder for data sets."""
     monkeypatch.setenv("FASTSCALE_DATA", str(tmp_path / "data"))
     return tmp_path / "data"
 
 
 @pytest.fixture
 def forgotten(monkeypatch):
-    """What the test registers is forgotten: networks and strategies."""
+    """Networks and strategies that the test registers are removed afterwards."""
     from fastscale.archs.registry import registered
     from fastscale.scaling import strategy
 
@@ -48,7 +51,7 @@ def forgotten(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def thread_count_is_put_back():
-    """FFCV's own loader, which some tests use for comparison, leaves torch with another number of threads."""
+    """FFCV's loader, which some tests use for comparison, changes torch's number of threads."""
     before = sys.modules["torch"].get_num_threads() if "torch" in sys.modules else None
     yield
     if before is not None:

@@ -1,9 +1,9 @@
 """Other implementations to compare ours with: timm, torchvision and EfficientNet-Lite's package.
 
-scripts/setup.sh --with-tests puts them in .venv/parity, without what they depend on and out of sight of everything else: torchvision is
-built against one torch only, and one that does not fit breaks whatever looks for it. Only the tests that compare put that folder on the
-path. torchvision's Python code is all that is needed; where its compiled part does not load, the two operators that it insists on are
-declared here.
+scripts/setup.sh --with-tests installs them without dependencies in .venv/parity, where nothing else
+finds them: torchvision is built for one version of torch and breaks with others. Only the tests
+that compare add that folder to the path. They need only torchvision's Python code; if its compiled
+part does not load, the two operators that it requires are declared here.
 """
 
 import importlib
@@ -14,7 +14,7 @@ from types import ModuleType
 import pytest
 
 FOLDER = Path(sys.prefix) / "parity"
-_declared = []  # torch drops an operator when its library is no longer referred to
+_declared = []  # torch removes operators when their library is garbage-collected
 
 
 def _torchvision() -> None:
@@ -35,9 +35,9 @@ def _torchvision() -> None:
 
 
 def other(name: str) -> ModuleType:
-    """The module of that name out of .venv/parity, or a skip where the set-up has not put it there."""
+    """The module of that name from .venv/parity; skips the test if it is not installed."""
     if not FOLDER.is_dir():
-        pytest.skip(f"{name} is not here; bash scripts/setup.sh --with-tests installs it")
+        pytest.skip(f"{name} is missing; bash scripts/setup.sh --with-tests installs it")
     sys.path.insert(0, str(FOLDER))
     try:
         if name.partition(".")[0] in ("timm", "torchvision"):
@@ -48,11 +48,12 @@ def other(name: str) -> ModuleType:
 
 
 def randomise(net, images) -> None:
-    """Random weights and batch-norm statistics that leave the signal alive, so that a wrong eps, padding or order of channels shows.
+    """Gives `net` random weights and batch-norm statistics that keep the signal alive.
 
-    A fresh network hides such mistakes: its statistics are 0 and 1. Here they are those of `images` (N, 3, H, W), each off by a little.
-    Only the norms are in training mode while they see the images: dropout and stochastic depth would make their statistics of noise.
-    `images` should be enough for a statistic at the last stride: 4 of 128 px are.
+    A wrong eps, padding or order of channels then changes the outputs; in a fresh network, whose
+    statistics are 0 and 1, it would not. The statistics are those of `images` (N, 3, H, W),
+    slightly perturbed. Only the norms are in training mode meanwhile: dropout and stochastic depth
+    would add noise. 4 images of 128 px are enough for statistics at the last stride.
     """
     import torch
 
@@ -89,7 +90,8 @@ def randomise(net, images) -> None:
     net.eval()
 
 
-# (project, its name, ours): networks that both have; timm's regnetz_040 and three of torchvision's RegNets are built differently
+# CASES: (project, its name, our name) of networks that both have; timm's regnetz_040 and three of
+# torchvision's RegNets are built differently
 OURS = [
     "200mf",
     "400mf",
@@ -133,7 +135,7 @@ CASES = [
 
 
 def theirs(project: str, name: str):
-    """That project's network, not trained, drawn anew from the same seed."""
+    """That project's network, untrained, always from the same seed."""
     import torch
 
     torch.manual_seed(0)
@@ -143,7 +145,7 @@ def theirs(project: str, name: str):
 
 
 def norms_differ(net, project: str, imported) -> float:
-    """Largest relative difference of a norm's divisor, sqrt(var + eps), between `net` and ours with the imported weights."""
+    """Largest relative difference of sqrt(var + eps) of a norm between `net` and the import."""
     import torch
 
     import fastscale as fs
@@ -165,10 +167,12 @@ def norms_differ(net, project: str, imported) -> float:
 
 
 def difference(net, name: str, images, imported) -> tuple[float, float]:
-    """(largest difference of an output between `net` and our network with the imported weights, largest output of `net`).
+    """(largest difference between outputs of `net` and of ours, largest output of `net`).
 
-    Both compute in double precision: a deep network of random weights makes 1e-7 into 1e-4, and that would hide what is looked for.
-    AssertionError where the network found is not `name`, or the outputs hardly depend on the images: then they would prove nothing.
+    Ours has the imported weights. Both compute in double precision: a deep network of random
+    weights amplifies 1e-7 to 1e-4, which would hide real differences. AssertionError if the
+    imported network is not `name`, or if the outputs hardly depend on the images and so would prove
+    nothing.
     """
     import torch
 

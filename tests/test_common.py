@@ -1,4 +1,4 @@
-"""Files are whole or absent, reads are bounded, numbers are numbers, text is text."""
+"""Atomic writes, bounded reads, numbers and safe texts."""
 
 import errno
 import os
@@ -26,7 +26,7 @@ from fastscale.common import (
 from fastscale.errors import InputError
 
 
-def test_a_failed_write_leaves_the_file_before_and_nothing_else(tmp_path):
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     path = write_whole(tmp_path / "a.txt", "before")
     with pytest.raises(OSError), whole_file(path) as file:
         file.write(b"half")
@@ -49,8 +49,8 @@ def test_links_are_replaced_not_followed(tmp_path):
 
 @pytest.mark.parametrize("kind", ["folder", "pipe", "socket", "device"])
 @pytest.mark.parametrize("linked", [False, True])
-def test_what_is_no_file_is_not_replaced(kind, linked, tmp_path):
-    """As root, a rename takes the place of a device."""
+def test_only_plain_files_are_replaced(kind, linked, tmp_path):
+    """Root could otherwise replace a device by renaming."""
     there = tmp_path / "there"
     if kind == "folder":
         there.mkdir()
@@ -84,7 +84,7 @@ def test_links_to_nothing_or_to_themselves_are_replaced(tmp_path):
     assert not (tmp_path / "nowhere").exists()
 
 
-def test_what_a_killed_writer_left_goes_with_the_next_write(tmp_path):
+def test_the_next_write_removes_what_a_killed_writer_left(tmp_path):
     code = (
         "import os, signal, sys; from fastscale.common import whole_file\n"
         "with whole_file(sys.argv[1]) as f: f.write(b'half'); os.kill(os.getpid(), signal.SIGKILL)"
@@ -181,7 +181,7 @@ def test_numbers_that_are_taken():
     assert number(str(2**53 + 1), 0, 2**60, whole=True) == 2**53 + 1
 
 
-def test_control_characters_are_written_out():
+def test_control_characters_are_escaped():
     assert plain("a\x1b[2J\u202eb\x07\r\u200b") == r"a\x1b[2J\u202eb\x07\x0d\u200b"
     assert plain(os.fsdecode(b"caf\xe9")) == r"caf\xe9"
     assert plain("Größe, 模型 ±\n\t") == "Größe, 模型 ±\n\t"
@@ -208,6 +208,6 @@ def test_slug():
         ("y" * 10**7, ["rows"], "known are rows"),
     ],
 )
-def test_a_wrong_word_is_answered_with_what_is_near(word, known, said):
+def test_a_wrong_word_gets_similar_ones(word, known, said):
     assert did_you_mean(word, known) == said
     assert did_you_mean(word, known, see="fastscale list") == f"{said} (see `fastscale list`)"

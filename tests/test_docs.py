@@ -1,8 +1,7 @@
-"""README and docs/: shown outputs are the commands', commands and Python blocks run, numbers are
-those of the tables.
+"""README and docs/: commands and Python blocks run, and outputs and numbers are up to date.
 
-A command whose comment says what it needs (a GPU, ImageNet, the network, minutes, one's own files)
-is parsed alone; every other one is run.
+A command whose comment says what it needs (a GPU, ImageNet, the network, minutes, your files) is
+only parsed; every other command is run.
 """
 
 import csv
@@ -20,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = {p.relative_to(ROOT).as_posix(): p for p in [ROOT / "README.md", *ROOT.glob("docs/*.md")]}
 TEXTS = {name: path.read_text(encoding="utf-8") for name, path in sorted(PAGES.items())}
 NEEDS = re.compile(r"GPU|ImageNet|network|minute|hours|server|your|yours|/path")
-# of shell blocks: (page, command, comment)
+# (page, command, comment) of shell blocks
 COMMANDS = [
     (name, command.strip(), comment)
     for name, text in TEXTS.items()
@@ -47,15 +46,15 @@ PYTHON = [
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path, monkeypatch):
-    """An empty folder, and no connection."""
+    """Runs in an empty folder, offline."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FASTSCALE_OFFLINE", "1")
     monkeypatch.setenv("FASTSCALE_DATA", str(tmp_path / "data"))
 
 
 @pytest.mark.parametrize(("page", "command", "comment"), COMMANDS)
-def test_every_command_is_one(page, command, comment):
-    """Its verb and options are known, its script is there."""
+def test_every_command_is_valid(page, command, comment):
+    """Its verb and options are known, and its script exists."""
     words = shlex.split(command)
     if words[0] == "bash":
         assert (ROOT / words[1]).is_file()
@@ -76,8 +75,8 @@ def test_python_blocks_run(page, block, forgotten):
 
 
 @pytest.mark.parametrize(("page", "command", "shown"), SHOWN, ids=[c for _, c, _ in SHOWN])
-def test_an_output_that_is_shown_is_the_commands(page, command, shown, capsys):
-    """Lines are left out, none is changed, and their order is the command's."""
+def test_a_shown_output_is_that_of_the_command(page, command, shown, capsys):
+    """Lines may be left out, but none is changed or moved."""
     assert main(shlex.split(command)[1:]) == 0
     said = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
     at = [said.index(line.rstrip()) for line in shown.splitlines()]
@@ -96,15 +95,15 @@ def test_the_readme_is_one_screen_and_some():
 
 @pytest.mark.parametrize("page", TEXTS)
 def test_prose_keeps_to_100_columns(page):
-    """What commands print may be wider."""
+    """Outputs of commands may be wider."""
     blocks = re.compile(r"^```(\w*)\n.*?^```$", re.DOTALL | re.MULTILINE)
     text = blocks.sub(lambda block: block[0] if block[1] else "", TEXTS[page])
     wide = [line for line in text.splitlines() if len(line) > 100 and not line.startswith("|")]
     assert not wide
 
 
-def test_the_verdicts_of_the_readme_are_the_claims():
-    """Paper's number, ours, n and verdict of each row stand together in claims.csv."""
+def test_the_verdicts_of_the_readme_are_those_of_the_claims():
+    """claims.csv has a claim with the published number, ours, n and verdict of each row."""
     with open(ROOT / "paper_figures" / "claims.csv") as file:
         claims = list(csv.DictReader(file))
     table = TEXTS["README.md"].split("## Does it hold?")[1].split("\n\n")[1].splitlines()[2:]
@@ -117,7 +116,7 @@ def test_the_verdicts_of_the_readme_are_the_claims():
 
 
 def _rounds(claim, paper, ours):
-    """Whether the numbers of a row are the claim's, rounded."""
+    """Whether the numbers of a row are those of the claim, rounded."""
     published = claim["paper"] or claim["recomputed"]
     pairs = (paper, published), (ours, claim["ours_value"])
     return all(

@@ -1,4 +1,4 @@
-"""What newcomers and packagers read says one thing: versions, supported Pythons, rooms, paths."""
+"""Files for contributors and packagers agree on versions, supported Pythons, rooms and paths."""
 
 import re
 import tomllib
@@ -40,7 +40,7 @@ def test_contributors_see_every_room_in_its_order():
     assert [r for r in levels if r > LEVEL["typed"]] == sorted(levels)[-len(levels) + 5 :]
 
 
-def test_what_contributors_are_told_to_touch_is_there():
+def test_paths_in_contributing_exist():
     paths = re.findall(
         r"`((?:fastscale|scripts|configs|tests|paper_figures)/[\w./-]*)`", CONTRIBUTING
     )

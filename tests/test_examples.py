@@ -1,4 +1,4 @@
-"""The examples run as they stand, and say what is right."""
+"""The examples run unchanged and print right results."""
 
 import json
 import re
@@ -15,7 +15,7 @@ EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
 @pytest.fixture
 def run(monkeypatch, tmp_path, data_home, capsys, forgotten):
-    """Runs an example from an empty folder, as `python NAME WORDS` would; what it printed."""
+    """A function that runs an example in an empty folder, like `python NAME WORDS`; its output."""
     monkeypatch.chdir(tmp_path)
 
     def run(name, *words):
@@ -26,7 +26,7 @@ def run(monkeypatch, tmp_path, data_home, capsys, forgotten):
     return run
 
 
-def test_a_network_of_ones_own_is_scaled_counted_and_built(run):
+def test_a_users_network_is_scaled_counted_and_built(run):
     said = run("scale_your_own.py")
     growth = dict(re.findall(r"^my-regnet\.(\w+)-x4 .* ([\d.]+)x$", said, re.MULTILINE))
     assert list(growth) == ["d", "w", "r", "dwr", "dWr", "mostly_width"]
@@ -36,7 +36,7 @@ def test_a_network_of_ones_own_is_scaled_counted_and_built(run):
     assert said.endswith("RGB -> 10 logits\n")
 
 
-def test_a_plan_keeps_to_its_budget_and_says_why(run):
+def test_a_plan_stays_within_its_budget(run):
     said = run("plan_for_your_gpu.py", "--device", "v100", "--minutes", "20")
     minutes = re.findall(
         r"^regnet\S+ +\S+ +\S+ +([\d.]+)  ([\d.]+) to ([\d.]+)", said, re.MULTILINE
@@ -69,7 +69,7 @@ def test_trained_weights_are_tuned_to_photographs(run, tmp_path):
     assert "regnety-tiny.dWr-x4_fashion-mnist" in json.dumps(record)
 
 
-def test_the_notebooks_cells_run_and_its_outputs_are_theirs(monkeypatch, tmp_path):
+def test_the_notebook_runs_and_its_outputs_are_up_to_date(monkeypatch, tmp_path):
     import matplotlib
 
     matplotlib.use("agg")
@@ -80,7 +80,7 @@ def test_the_notebooks_cells_run_and_its_outputs_are_theirs(monkeypatch, tmp_pat
     for cell in cells:
         assert cell["outputs"] and all("ename" not in out for out in cell["outputs"])
         exec(compile("".join(cell["source"]), "records.ipynb", "exec"), names)
-    r = names["r"].round(3)  # published, so it stays
+    r = names["r"].round(3)  # of published numbers, so it does not change
     assert r.to_dict() == {"acts": 0.926, "flops": 0.754, "params": 0.699}
     shown = "".join(cells[3]["outputs"][0]["data"]["text/plain"])
     assert all(str(value) in shown for value in r)

@@ -1,4 +1,4 @@
-"""Where things lie: in this checkout, in another one, in an installed package."""
+"""Where files are: in this checkout, in another one and in an installed package."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def other(tmp_path):
     return tmp_path / "other"
 
 
-def test_the_checkout_that_the_package_lies_in():
+def test_the_checkout_of_the_package():
     assert home() == Home(ROOT)
     assert home().checkout == ROOT
     assert (home().recipes / "imagenet-100ep.yaml").is_file()
@@ -46,25 +46,25 @@ def test_another_checkout(other):
     assert "fig-4" in list_artifacts()
 
 
-def test_left_after_an_error(other):
+def test_the_home_is_restored_after_an_error(other):
     with pytest.raises(ZeroDivisionError), using_home(other):
         _ = 1 / 0
     assert home() == Home(ROOT)
 
 
-def test_no_checkout(tmp_path):
+def test_a_folder_that_is_no_checkout(tmp_path):
     with pytest.raises(InputError, match="no checkout of fastscale"), using_home(tmp_path):
         pass
 
 
-def test_drawn_into_the_checkout_one_stands_in(tmp_path, monkeypatch):
+def test_figures_are_drawn_into_the_checkout_of_the_current_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT / "scripts")
     assert home().figures == ROOT / "paper_figures"
     monkeypatch.chdir(tmp_path)
     assert home().figures == tmp_path / "paper_figures"
 
 
-def test_what_was_made_here_comes_before_what_is_committed(tmp_path, monkeypatch):
+def test_files_made_here_come_before_committed_ones(tmp_path, monkeypatch):
     committed = {path.name for path in home().record_files()}
     monkeypatch.chdir(tmp_path)
     made = tmp_path / "paper_figures" / "records"
@@ -82,7 +82,7 @@ def test_an_installed_package(tmp_path, monkeypatch):
     shipped = tmp_path / "site-packages" / "fastscale" / "shipped"
     shipped.mkdir(parents=True)
     monkeypatch.setattr(module, "PACKAGE", shipped.parent)
-    installed = module._own()
+    installed = module._of_package()
     assert installed == Home(shipped, installed=True)
     assert installed.recipes == shipped / "configs" / "recipes"
     assert installed.extra("hub") == "pip install 'fastscale[hub]'"

@@ -1,4 +1,4 @@
-"""What a notebook shows: a short line, or a table."""
+"""Notebooks display objects as short lines or tables."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from fastscale.records import Record
 from fastscale.records.committed import committed
 
 
-def test_a_plan_is_a_line_its_table_or_its_text():
+def test_a_plan_has_a_short_repr_a_table_and_a_text():
     plan = fs.plan("efficientnet-b0", ["dwr", "dWr"], epoch_time_min=45, device="v100")
     best = plan.best.arch.name
     assert repr(plan) == f"Plan(2 candidates, the first {best}; epoch_time_min=45)"
@@ -18,7 +18,7 @@ def test_a_plan_is_a_line_its_table_or_its_text():
     assert shown.count("<tr>") == 3 and best in shown and "<p>Recommended: " in shown
 
 
-def test_a_time_says_its_epoch_and_its_interval():
+def test_a_prediction_shows_its_epoch_and_its_interval():
     found = fs.predict_time("regnety-4gf", "v100")
     assert repr(found) == (
         "Prediction(regnety-4gf on v100: 8.30 min for an epoch of 1,281,167 images on 8, "
@@ -40,7 +40,7 @@ def test_networks_are_tables_of_stages():
     assert net._repr_html_() == fs.arch("regnety-tiny")._repr_html_()
 
 
-def test_records_and_devices_are_short():
+def test_records_and_devices_have_short_reprs():
     record = committed("quick")[0]
     record = Record.from_json(record.to_json())
     assert len(repr(record)) < 500 and record.run in repr(record)
@@ -50,7 +50,7 @@ def test_records_and_devices_are_short():
     assert repr(device_named("h100")) == "Device(h100: training of 132)"
 
 
-def test_an_arch_of_ones_own_and_five_numbers_scale():
+def test_a_users_arch_and_a_regnet_scale():
     mine = replace(fs.arch("regnety-tiny"), name="mine", depths=(1, 1, 2))
     assert fs.scale(mine, "dWr", 2).name == "mine.dWr-x2"
     numbers = fs.RegNet(depth=17, w0=48, wa=28.0, wm=2.1, group_width=8)
@@ -60,7 +60,7 @@ def test_an_arch_of_ones_own_and_five_numbers_scale():
 
 
 @pytest.mark.parametrize("kind", ["archs", "strategies", "recipes", "devices", "checkpoints"])
-def test_lists_take_a_part_of_a_name_or_nothing(kind):
+def test_lists_take_part_of_a_name_or_nothing(kind):
     listed = getattr(fs, f"list_{kind}")
     assert listed() == listed(None) == listed("") and len(listed()) > 5
     assert listed("no-such") == [] and set(listed("*r*")) <= set(listed())

@@ -1,4 +1,4 @@
-"""`fs.plot`: points are the frame's, a panel holds what may be compared, mistakes are one line."""
+"""`fs.plot`: points come from the frame, panels compare like with like, and errors are one line."""
 
 import pytest
 from PIL import Image
@@ -13,7 +13,7 @@ def frame(tmp_path_factory):
     return found[small | found["device"].eq("NVIDIA H100 80GB HBM3")]
 
 
-def test_error_against_flops_is_the_means_of_seeds(frame, tmp_path):
+def test_error_against_flops_shows_means_over_seeds(frame, tmp_path):
     plot = fs.plot.error_vs_flops(frame)
     assert [chart.heading for chart in plot.picture.panels] == ["cifar10", "fashion-mnist"]
     (mark,) = plot.picture.panels[1].marks[:1]
@@ -25,7 +25,7 @@ def test_error_against_flops_is_the_means_of_seeds(frame, tmp_path):
     assert "2 panels" in repr(plot)
 
 
-def test_it_shows_and_saves_itself(frame, tmp_path):
+def test_a_plot_is_displayed_and_saved(frame, tmp_path):
     plot = fs.plot.error_vs_flops(frame, data="fashion-mnist", strategy=["d", "dWr"])
     assert plot._repr_svg_().startswith("<?xml") and len(plot.figure.axes) == 1
     with Image.open(plot.save(tmp_path / "errors.png")) as saved:
@@ -34,7 +34,7 @@ def test_it_shows_and_saves_itself(frame, tmp_path):
         plot.save(tmp_path / "errors.doc")
 
 
-def test_times_are_of_one_device_a_panel(frame):
+def test_a_panel_shows_the_times_of_one_device(frame):
     plot = fs.plot.time_vs_acts(frame, device_type="cuda")
     (panel,) = plot.picture.panels
     assert panel.heading == "NVIDIA H100 80GB HBM3" and panel.log_y and len(panel.marks) > 100
@@ -49,6 +49,6 @@ def test_times_are_of_one_device_a_panel(frame):
         ({"look": "colour"}, "look 'colour': use strategy or family"),
     ],
 )
-def test_mistakes_are_said(frame, where, message):
+def test_mistakes_are_one_line(frame, where, message):
     with pytest.raises(fs.InputError, match=message):
         fs.plot.error_vs_flops(frame, **where)

@@ -1,10 +1,10 @@
-"""Rooms import only from those above them: the order in which the package reads, top to bottom."""
+"""Rooms import only from those above them in ORDER, in which the package is best read."""
 
 import ast
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1] / "fastscale"
-# a line holds rooms that know nothing of each other
+# rooms in one line do not import each other
 ORDER = """
 errors lazy
 home common
@@ -38,13 +38,15 @@ MODULES = {name_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 
 
 def room_of(module: str) -> str:
-    """The room that a module lies in; `fastscale` itself stands for the public names, at the end."""
+    """The room of a module; `fastscale` itself holds the public names and comes last."""
     return [*module.split("."), "__init__"][1]
 
 
 def imported(path: Path, annotations: bool = True):
-    """(line, module) of every import from the package, those within functions too; `annotations`:
-    and those for type checkers alone."""
+    """(line, module) of every import from the package, also within functions.
+
+    `annotations`: include imports for type checkers.
+    """
     nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
     checked = [n for n in nodes if isinstance(n, ast.If) and "TYPE_CHECKING" in ast.dump(n.test)]
     unread = {id(inner) for block in checked for inner in ast.walk(block)}
@@ -55,7 +57,7 @@ def imported(path: Path, annotations: bool = True):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert not node.level, f"{path}, line {node.lineno}: a relative import"
-            for alias in node.names:  # a module of that package, or what a module holds
+            for alias in node.names:  # a module of that package, or a name in a module
                 module = f"{node.module}.{alias.name}"
                 yield node.lineno, module if module in MODULES else str(node.module)
 
@@ -71,13 +73,13 @@ def test_every_room_imports_only_from_those_above():
     assert not wrong, "\n".join(wrong)
 
 
-def test_no_two_modules_need_each_other():
-    """Not even by an import within a function."""
+def test_there_are_no_circular_imports():
+    """Not even within functions."""
     needs = {
         name: {module for _, module in imported(path, annotations=False)} & MODULES.keys()
         for name, path in MODULES.items()
     }
-    for _ in range(len(needs)):  # what is needed by nobody, or needs nobody, is in no circle
+    for _ in range(len(needs)):  # a module that nobody needs, or that needs nobody, is in no circle
         used = set().union(*needs.values())
         needs = {name: of & needs.keys() for name, of in needs.items() if of and name in used}
     assert not needs, "\n".join(f"{name}: {', '.join(sorted(of))}" for name, of in needs.items())

@@ -1,6 +1,6 @@
-"""The package as a wheel, away from its checkout: what needs no images works from an empty folder.
+"""The installed wheel, without its checkout: whatever needs no images works in an empty folder.
 
-The wheel is built of the source distribution, so that one is whole too.
+The wheel is built from the source distribution, so this tests both.
 """
 
 import json
@@ -17,11 +17,15 @@ import pytest
 import fastscale
 
 ROOT = Path(__file__).resolve().parents[1]
-BUILT_OF = ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE", "fastscale")
+SOURCES = ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE", "fastscale")
 SHIPPED = ("configs", "checkpoints", "paper_figures/reference", "paper_figures/records")
-BUILD = "import sys; from setuptools import build_meta as b; print(getattr(b, sys.argv[1])(sys.argv[2]))"
+BUILD = """
+import sys
+from setuptools import build_meta
+print(getattr(build_meta, sys.argv[1])(sys.argv[2]))
+"""
 
-# runs commands one after another in one process, which loads torch once
+# runs all commands in one process, which imports torch once
 RUN = """
 import contextlib, io, json, sys, traceback
 import fastscale
@@ -42,7 +46,7 @@ print("=====" + json.dumps(found))
 
 
 def build(hook, source, out):
-    """The file that setuptools builds of a folder."""
+    """The file that setuptools builds from a folder."""
     done = subprocess.run(
         [sys.executable, "-c", BUILD, hook, str(out)], cwd=source, capture_output=True, text=True
     )
@@ -52,12 +56,12 @@ def build(hook, source, out):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """A folder with the installed package and nothing else."""
+    """A folder with only the installed package."""
     folder = tmp_path_factory.mktemp("wheel")
     checkout = folder / "checkout"
     checkout.mkdir()
     ignore = shutil.ignore_patterns("__pycache__", "*.safetensors")
-    for name in (*BUILT_OF, *SHIPPED):
+    for name in (*SOURCES, *SHIPPED):
         path = ROOT / name
         if path.is_dir():
             shutil.copytree(path, checkout / name, ignore=ignore)
@@ -70,14 +74,17 @@ def site(tmp_path_factory):
     (source,) = (folder / "source").iterdir()
     wheel = build("build_wheel", source, folder)
     shutil.rmtree(folder / "source")
-    with zipfile.ZipFile(wheel) as archive:  # as an installer would, for pure Python
+    with zipfile.ZipFile(wheel) as archive:  # as an installer does for pure Python
         archive.extractall(folder / "site")
     return folder / "site"
 
 
 @pytest.fixture(scope="module")
 def run(site, tmp_path_factory):
-    """Runs commands in an empty folder; their [exit code, stdout, stderr], and the folder."""
+    """A function that runs commands in an empty folder.
+
+    It returns the [exit code, stdout, stderr] of each, and the folder.
+    """
 
     def run(*commands):
         folder = tmp_path_factory.mktemp("empty")
@@ -106,7 +113,7 @@ def run(site, tmp_path_factory):
     return run
 
 
-def test_what_the_wheel_holds(site):
+def test_contents_of_the_wheel(site):
     shipped = {
         str(p.relative_to(site / "fastscale" / "shipped"))
         for p in (site / "fastscale" / "shipped").rglob("*")
@@ -120,7 +127,7 @@ def test_what_the_wheel_holds(site):
     assert (site / "fastscale" / "py.typed").is_file()
 
 
-# command -> what stdout holds
+# command -> part of its stdout
 WORKS = {
     "info regnety-4gf.dWr-x4": "flops (multiply-adds)",
     "scale regnety-500mf dWr --flops 2e9": "closed form",
@@ -137,10 +144,11 @@ WORKS = {
     "time regnety-tiny --recipe quick --batch 2 --rounds 1 --round_s 0.01": "regnety-tiny",
     "fit --run regnety-500mf.dWr-x4.imagenet-100ep --print_config": "imagenet-100ep",
 }
-# command -> the line on stderr
+RELEASED = "regnety-micro.dWr-x5.2_cifar10-a86dd298"
+# command -> part of its line on stderr
 FAILS = {
     "reproduce --tier smoke": "error: this needs a checkout, and fastscale is installed: clone",
-    "checkpoint load-test regnety-micro.dWr-x5.2_cifar10-a86dd298": "from the repository's checkpoints/",
+    f"checkpoint load-test {RELEASED}": "from the repository's checkpoints/",
     "plan regnety-4gf --device nosuch": "no device is named 'nosuch'",
     "fit --run regnety-500mf.nosuch": "no recipe is named 'nosuch'; known are ",
 }

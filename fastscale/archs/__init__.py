@@ -1,7 +1,7 @@
-"""What a network is: frozen dataclasses with everything that its counts and its module need, resolution included.
+"""Networks as frozen dataclasses, with all that counts and modules need, resolution included.
 
-A family of one's own: derive a frozen dataclass from `Arch` (see `archs/arch.py`), `register_family`
-it; a network of one's own: `register_arch`.
+To add your own network, call `register_arch`. To add a family, derive a frozen dataclass from
+`Arch` (see `archs/arch.py`) and call `register_family`.
 """
 
 from fastscale.archs.anynet import AnyNet

@@ -1,4 +1,7 @@
-"""AnyNet: a stem, stages of equal bottleneck blocks, a head. RegNetX/Y/Z, ResNet and ResNeXt are AnyNets (paper, Fig. 3)."""
+"""AnyNet: a stem, stages of equal bottleneck blocks, and a head (paper, Fig. 3).
+
+RegNetX/Y/Z, ResNet and ResNeXt are AnyNets.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,12 +26,16 @@ ACTIVATIONS = ("relu", "silu")
 
 @dataclass(frozen=True)
 class AnyNet(Arch):
-    """One network in its per-stage form. Resolutions in pixels (square inputs), widths in channels.
+    """One network, stage by stage. Resolutions in pixels (square inputs), widths in channels.
 
-    `block` "bottleneck" is the X block, and the Y block where `se_ratio` > 0: 1x1, 3x3 group, [SE], 1x1, residual with a projection
-    where the shape changes. "inverted" is the Z block: no projection, no activation after the last 1x1. `bottleneck_ratios` are hidden
-    width / output width (1 for X and Y, 4 for Z, whose paper writes the inverse). `grouped=False` keeps the 3x3 a plain conv (one group) at
-    any scale, as ResNet's is. `se_ratio` is relative to the block's input width. `head_width` 0 means no 1x1 conv before pooling.
+    `block`: "bottleneck" is the X block, or the Y block if `se_ratio` > 0: 1x1, 3x3 group, [SE],
+    1x1, and a residual with a projection where the shape changes. "inverted" is the Z block: no
+    projection, and no activation after the last 1x1.
+    `bottleneck_ratios`: hidden width / output width (1 for X and Y, 4 for Z; the paper writes the
+    inverse).
+    `grouped`: False keeps the 3x3 a plain conv (one group) at any scale, as in ResNet.
+    `se_ratio`: relative to the block's input width.
+    `head_width`: 0 means no 1x1 conv before pooling.
     """
 
     name: str
@@ -68,7 +75,7 @@ class AnyNet(Arch):
         check_choice(self.name, "block", self.block, BLOCKS)
         check_choice(self.name, "stem", self.stem, STEMS)
         check_choice(self.name, "activation", self.activation, ACTIVATIONS)
-        self.bottleneck_widths  # noqa: B018  (checks that the group widths fit)
+        self.bottleneck_widths  # noqa: B018  (InputError if the group widths do not fit)
         stem = max(self.stem_width, self.head_width)
         check_size(self.name, self.depths, self.widths, self.bottleneck_ratios, stem)
         check_resolution(self.name, self.resolution, self.total_stride)
@@ -85,7 +92,7 @@ class AnyNet(Arch):
 
     @property
     def family(self) -> str:
-        """By its blocks: RegNetX, RegNetY (with SE), RegNetZ, ResNet or ResNeXt."""
+        """RegNetX, RegNetY (with SE), RegNetZ, ResNet or ResNeXt, by its blocks and stem."""
         if self.stem == "conv7x7-maxpool":
             return "ResNeXt" if self.grouped else "ResNet"
         return "RegNetZ" if self.block == "inverted" else "RegNetY" if self.se_ratio else "RegNetX"
@@ -113,7 +120,7 @@ class AnyNet(Arch):
             layers.append(conv("proj", w_in, w_out, size, stride=stride))
         layers.append(conv("conv1", w_in, v, size))
         layers.append(conv("conv2", v, v, size, kernel=3, stride=stride, groups=groups))
-        if self.se_ratio:  # hidden width: RegNets round, EfficientNets cut (authors' code)
+        if self.se_ratio:  # hidden width: RegNets round, EfficientNets truncate (authors' code)
             layers += se_layers(v, max(1, round(w_in * self.se_ratio)))
         return [*layers, conv("conv3", v, w_out, out_size(size, stride))]
 
@@ -123,11 +130,11 @@ class AnyNet(Arch):
         group_width: Callable[[float], int],
         **changed: Any,
     ) -> Self:
-        """Widths and group widths grow and are made compatible; stem and head stay."""
+        """Resizes widths and group widths and makes them compatible; stem and head stay."""
         widths = tuple(map(width, self.widths))
         if self.grouped:
             groups = tuple(map(group_width, self.group_widths))
-        else:  # a plain 3x3 conv stays plain: one group, as wide as its bottleneck
+        else:  # a plain 3x3 conv is one group, as wide as its bottleneck
             ratios = zip(widths, self.bottleneck_ratios, strict=True)
             groups = tuple(max(1, round(w * b)) for w, b in ratios)
         widths, groups = compatible_stages(widths, self.bottleneck_ratios, groups)

@@ -1,17 +1,17 @@
-"""Arch: what every family of networks has in common, and the methods by which families differ.
+"""Arch: what all families of networks have in common, and the methods in which they differ.
 
-A family is a frozen dataclass that derives from `Arch`. It says what its blocks are made of
-(`block_layers`), and may say another stem or head, another scaling rule (`resized`) and the facts
-below. Counts, scaling, modules, training, planning and figures ask these and know no family by name.
+A family is a frozen dataclass that derives from `Arch`. It defines the layers of its blocks
+(`block_layers`), and may override stem, head, scaling rule (`resized`) and the attributes below.
+Counts, scaling, modules, training, planning and figures use these and know no family by name.
 
     @dataclass(frozen=True)
     class Mine(Arch):
         name: str
         ...
-    fastscale.archs.register_family(Mine)      # so that a definition of one can be read
+    fastscale.archs.register_family(Mine)      # so that definitions of its networks can be read
 
-The module of a block is built from its layers, by the builder registered under `block`
-(`fastscale.models.blocks.register_block`); "bottleneck" and "inverted" are there.
+The module of a block is built from its layers by the builder registered under `block`
+(`fastscale.models.blocks.register_block`); "bottleneck" and "inverted" are built in.
 """
 
 from abc import ABC, abstractmethod
@@ -33,7 +33,7 @@ from fastscale.archs.layers import Layer, conv
 from fastscale.common import html_table
 from fastscale.errors import InputError
 
-# (prefix, repeats, layers): equal blocks in a row; `prefix` holds `{}` for the number of a repeated block
+# (prefix, repeats, layers) of equal blocks in a row; `{}` in `prefix` is the number of the block
 Part = tuple[str, int, list[Layer]]
 
 
@@ -51,18 +51,18 @@ class Arch(ABC):
     head_width: int  # of the 1x1 conv before pooling; 0: none
     activation: str  # of all layers: relu, relu6 or silu
 
-    group_widths: tuple[int, ...]  # of its group convs, by stage, where it is `grouped`
+    group_widths: tuple[int, ...]  # of the group convs of each stage, if `grouped`
 
-    # what a family need not say
-    block: str = "inverted"  # the builder of its blocks' modules
+    # attributes with defaults
+    block: str = "inverted"  # the builder of the modules of blocks
     grouped: bool = False  # whether it has group convs, which grow with a strategy's group width
     norm_eps: float = 1e-5  # of batch norm
-    padding: str = "even"  # "same": TensorFlow's
-    weight_decay: float = 2e-5  # where the recipe leaves it to the network
+    padding: str = "even"  # or "same", TensorFlow's
+    weight_decay: float = 2e-5  # for recipes that leave it to the network
 
     @property
     def family(self) -> str:
-        """What figures, laws and tables call networks built like this one: RegNetY, ResNet, ..."""
+        """The name of its family in figures, laws and tables: RegNetY, ResNet, ..."""
         return type(self).__name__
 
     @property
@@ -72,11 +72,14 @@ class Arch(ABC):
 
     @abstractmethod
     def block_layers(self, stage: int, w_in: int, size: int, stride: int) -> list[Layer]:
-        """The layers of a block of `stage`, its input w_in x size x size, each named as its module
-        in the block (conv1, conv2, se.reduce, ...). The last one's output is the block's."""
+        """The layers of a block of `stage` with an input of w_in x size x size.
+
+        Each has the name of its module in the block (conv1, conv2, se.reduce, ...). The output of
+        the last layer is that of the block.
+        """
 
     def stem_layers(self, resolution: int) -> list[Layer]:
-        """A 3x3 conv, unless the family has another stem."""
+        """A 3x3 conv; families may override it."""
         return [
             conv("stem.conv", 3, self.stem_width, resolution, kernel=3, stride=self.stem_stride)
         ]
@@ -93,22 +96,27 @@ class Arch(ABC):
         group_width: Callable[[float], int],
         **changed: Any,
     ) -> Self:
-        """The network with `changed` name, depths and resolutions, its widths grown: the family's
-        scaling rule. `width`, `group_width`: the grown, rounded form of one."""
+        """The family's scaling rule: the network with other widths and the `changed` fields.
+
+        `width`, `group_width`: functions from a width to the scaled and rounded one. `changed`:
+        name, depths and resolutions.
+        """
         return self.with_(**changed, widths=tuple(map(width, self.widths)))
 
     def with_(self, **changed: Any) -> Self:
-        """The same network with other fields."""
+        """A copy with other fields."""
         return cast(Self, replace(cast(Any, self), **changed))
 
     def parts(self, resolution: int | None = None, num_classes: int = 1000) -> list[Part]:
-        """The network as runs of equal blocks, so that counting costs two blocks a stage, however
-        deep it is. `resolution`: default its own. InputError if that is too small."""
+        """The network as runs of equal blocks, so that counting visits two blocks per stage.
+
+        `resolution`: default: its own. InputError if it is too small.
+        """
         resolution = self.resolution if resolution is None else resolution
         check_resolution(self.name, resolution, self.total_stride)
         try:
             body = _body(self, resolution)
-        except TypeError:  # one's own arch that holds a list has no hash
+        except TypeError:  # a user's arch may hold a list, which has no hash
             body = self._body(resolution)
         last = body[-1][2][-1]
         head = self.head_layers(last.w_out, last.size_out, num_classes)
@@ -127,7 +135,7 @@ class Arch(ABC):
         return tuple(out)
 
     def layers(self, resolution: int | None = None, num_classes: int = 1000) -> list[Layer]:
-        """Every counted layer in order, `name` the path of its module in `fastscale.build(arch)`."""
+        """Every counted layer in order; its `name` is the path of its module in `build(arch)`."""
         return [
             layer._replace(name=prefix.format(n + 1) + layer.name)
             for prefix, repeats, block in self.parts(resolution, num_classes)
@@ -136,25 +144,25 @@ class Arch(ABC):
         ]
 
     def _repr_html_(self) -> str:
-        """Stages and counts, in a notebook."""
-        fields = ("depths", "widths", "group_widths", "strides")
-        own = [f for f in fields if f != "group_widths" or self.grouped]
-        stages = zip(*(getattr(self, f) for f in own), strict=True)
+        """A table of stages and counts."""
+        names = ("depths", "widths", "group_widths", "strides")
+        fields = [f for f in names if f != "group_widths" or self.grouped]
+        stages = zip(*(getattr(self, f) for f in fields), strict=True)
         rows = [[i, *stage] for i, stage in enumerate(stages, 1)]
         counts = dict.fromkeys(("flops", "params", "acts"), 0)
         for _, repeats, layers in self.parts():
             for layer in layers:
                 for name in counts:
                     counts[name] += repeats * getattr(layer, name)
-        words = ", ".join(f"{value:,} {name}" for name, value in counts.items())
-        caption = f"{self.name} at {self.resolution} px: {words} (flops are multiply-adds)"
-        heads = ["stage", *(f.replace("_", " ").removesuffix("s") for f in own)]
+        text = ", ".join(f"{value:,} {name}" for name, value in counts.items())
+        caption = f"{self.name} at {self.resolution} px: {text} (flops are multiply-adds)"
+        heads = ["stage", *(f.replace("_", " ").removesuffix("s") for f in fields)]
         return html_table(heads, rows, caption)
 
 
 @lru_cache(maxsize=1024)
 def _body(arch: Arch, resolution: int) -> tuple[Part, ...]:
-    """Walked once: counts, the law's terms and memory of the same networks are asked for in turn."""
+    """Cached: counts, the runtime law and memory estimates walk the same networks."""
     return arch._body(resolution)
 
 
@@ -167,8 +175,10 @@ def se_layers(width: int, hidden: int) -> list[Layer]:
 
 
 def check_arch(arch: object) -> None:
-    """InputError unless a network of whatever family can be named, counted and built: its name is
-    fit for a file, its sizes are in bounds."""
+    """InputError unless `arch`, of any family, can be named, counted and built.
+
+    Its name must be fit for files and its sizes must be in bounds.
+    """
     if not isinstance(arch, Arch):
         raise InputError(f"expected an arch, got {arch!r:.80}")
     check_name(arch.name)

@@ -1,9 +1,11 @@
-"""The named base networks as data: the paper's five, EfficientNet-B0..B7, ResNe(X)t, the earlier paper's RegNets (.dds), tiny ones.
+"""The named base networks, as data.
 
-Sources: Dollár et al. 2021 (the paper); Tan and Le 2019 (EfficientNet); He et al. 2016, Xie et al. 2017 (ResNe(X)t);
-Radosavovic et al. 2020 (.dds). Every one of these is held to published counts by tests/counts. Two more families are here because
-others trained them: EfficientNet-Lite0..4 (TensorFlow's tpu repository, efficientnet/lite) and timm's RegNetZ (.timm), the paper's with
-other heads.
+The paper's five and EfficientNet-B0..B7, ResNe(X)t and the earlier paper's RegNets (.dds) come from
+Dollár et al. 2021 (the paper), Tan and Le 2019 (EfficientNet), He et al. 2016 and Xie et al. 2017
+(ResNe(X)t) and Radosavovic et al. 2020 (.dds); tests/counts compares all of them with published
+counts. Two families are here because weights exist: EfficientNet-Lite0..4 (TensorFlow's tpu
+repository, efficientnet/lite) and timm's RegNetZ (.timm), the paper's with other heads. The tiny
+ones are ours.
 """
 
 import math
@@ -15,7 +17,7 @@ from fastscale.archs.regnet import RegNet
 from fastscale.common import IMAGENET_PIXELS, IMAGENET_RESIZED
 
 Y_BLOCK: dict = {"se_ratio": 0.25}
-# the paper's head width of RegNetZ is 1000 at every size: it does not scale
+# RegNetZ has a head width of 1000 at every size (paper): it does not scale
 Z_BLOCK: dict = {"block": "inverted", "se_ratio": 0.25, "activation": "silu", "head_width": 1000}
 
 # name: (d, w0, wa, wm, g)
@@ -46,7 +48,7 @@ DDS = {
     "regnety-32gf": (20, 232, 115.89, 2.53, 232),
 }
 
-# name: (width factor, depth factor, resolution, test resize: the nearest even number to resolution / .875)
+# name: (width factor, depth factor, resolution, test resize = resolution / .875, to an even number)
 EFFICIENTNETS = {
     "efficientnet-b0": (1.0, 1.0, 224, 256),
     "efficientnet-b1": (1.0, 1.1, 240, 274),
@@ -58,7 +60,8 @@ EFFICIENTNETS = {
     "efficientnet-b7": (2.0, 3.1, 600, 686),
 }
 
-# name: (width factor, depth factor, resolution); the test crop leaves out 32 pixels of the resized side, as in their code
+# name: (width factor, depth factor, resolution); the test resize is 32 pixels more, as in their
+# code
 EFFICIENTNETS_LITE = {
     "efficientnet-lite0": (1.0, 1.0, 224),
     "efficientnet-lite1": (1.0, 1.1, 240),
@@ -67,8 +70,8 @@ EFFICIENTNETS_LITE = {
     "efficientnet-lite4": (1.4, 1.8, 300),
 }
 
-# name: (the paper's base, timm's head width, resolution, test resize). Its regnetz_040 is not among them: it has an activation before
-# pooling, and no conv
+# name: (the paper's base, timm's head width, resolution, test resize). timm's regnetz_040 is left
+# out: it has an activation but no conv before pooling
 TIMM_REGNETZ = {
     "regnetz-500mf.timm": ("regnetz-500mf", 1024, 224, 256),
     "regnetz-4gf-h.timm": ("regnetz-4gf", 1536, 256, 292),
@@ -100,11 +103,12 @@ def _efficientnet(name: str, w: float, d: float, resolution: int, test_resolutio
 
 
 def _lite(name: str, w: float, d: float, resolution: int) -> EffNet:
-    """No SE, ReLU6, batch norm and padding of TensorFlow; stem, head and the depth of the first and the last stage are B0's at any size."""
-    arch, b0 = (
-        _efficientnet(name, w, d, resolution, resolution + 32),
-        _efficientnet(name, 1.0, 1.0, resolution, resolution + 32),
-    )
+    """No SE, ReLU6, and TensorFlow's batch norm and padding.
+
+    At any size, stem, head and the depths of the first and last stage are those of B0.
+    """
+    arch = _efficientnet(name, w, d, resolution, resolution + 32)
+    b0 = _efficientnet(name, 1.0, 1.0, resolution, resolution + 32)
     return replace(
         arch,
         depths=(b0.depths[0], *arch.depths[1:-1], b0.depths[-1]),
@@ -151,13 +155,14 @@ def _paper() -> list[AnyNet]:
         y500,
         RegNet(26, 88, 30.3, 2.404, 32).to_anynet("regnety-4gf", 240, 272, **Y_BLOCK),
         RegNet(21, 16, 10.7, 2.51, 4, 4.0).to_anynet("regnetz-500mf", 224, 256, **Z_BLOCK),
-        # its test resize is not published: resolution / .875 to a multiple of 4, as for the others
+        # its test resize is not published; like the others, resolution / .875 to a multiple of 4
         RegNet(28, 48, 14.5, 2.226, 8, 4.0).to_anynet("regnetz-4gf", 256, 292, **Z_BLOCK),
     ]
 
 
 def _tiny() -> list[AnyNet | EffNet]:
-    """About 1 M flops at 32 px with 10 classes, fit for 28 to 64 px; ours, for tests and the quick tier."""
+    """Ours, for tests and the quick tier: about 1 M flops at 32 px with 10 classes; for 28 to 64
+    px."""
     three: dict = {"strides": (1, 2, 2), "group_widths": (4,) * 3, "stem_width": 8}
     xy: dict = {
         **three,
@@ -193,7 +198,8 @@ def _tiny() -> list[AnyNet | EffNet]:
 
 
 def _micro() -> list[AnyNet | EffNet]:
-    """About 1 M flops at 16 px with 10 classes: ours, for the trained evidence, in which r-x4 sees CIFAR-10's photographs whole (32 px)."""
+    """Ours, for the trained evidence: about 1 M flops at 16 px with 10 classes. At r-x4 they see
+    CIFAR-10's photographs at full size (32 px)."""
     y: dict = {
         "depths": (1, 2, 3),
         "widths": (40, 56, 104),
@@ -216,10 +222,12 @@ def _micro() -> list[AnyNet | EffNet]:
 
 
 def _matched() -> list[AnyNet | EffNet]:
-    """Ours, for evidence at equal flops: found by a search of counts such that all strategies at x4
-    come within 3 % of one another (tests/paper/test_matched.py). Those named 16px see CIFAR-10's
-    photographs whole at r-x4 (the small one is for CPUs), regnety-64px sees photographs at 128 px
-    there."""
+    """Ours, for evidence at equal flops: at x4, all strategies are within 3 % of one another.
+
+    A search over counts found them (checked by tests/paper/test_matched.py). At r-x4 those named
+    16px see CIFAR-10's photographs at full size (the small one is for CPUs), and regnety-64px sees
+    photographs at 128 px.
+    """
     y: dict = {"bottleneck_ratios": (1.0,) * 3, "strides": (1, 2, 2), "stem_width": 16, **Y_BLOCK}
     return [
         AnyNet("regnety-16px", 16, 16, (1, 4, 3), (16, 64, 128), (8, 8, 32), stem_stride=1, **y),
@@ -253,7 +261,7 @@ def _matched() -> list[AnyNet | EffNet]:
 
 
 def all_bases() -> list[AnyNet | EffNet]:
-    """Every named base, in the order in which a list of them reads best."""
+    """Every named base, in the order of lists."""
     bases: list[AnyNet | EffNet] = [*_paper()]
     paper = {arch.name: arch for arch in _paper()}
     bases += [_efficientnet(name, *spec) for name, spec in EFFICIENTNETS.items()]

@@ -1,4 +1,4 @@
-"""Checks that every arch runs on itself when it is made, each with a text that says what would be right."""
+"""Checks that archs run when they are made; each error says what would be right."""
 
 import math
 import re
@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from fastscale.errors import InputError
 
-# Beyond what anyone has trained (the paper's largest: 100 blocks, 10^9 params, 700 px), and small
-# enough to be counted and refused at once. A name or a checkpoint must not ask for more.
+# Far beyond what anyone has trained (the paper's largest: 100 blocks, 10^9 params, 700 px), yet
+# small enough to count. Names and checkpoints that ask for more are refused.
 MOST_BLOCKS = 10_000
 MOST_WIDTH = 1_000_000  # channels
 MOST_PARAMS = 10**11
@@ -17,7 +17,7 @@ MOST_TEST_RESOLUTION = 2 * MOST_RESOLUTION
 
 
 def check_stages(name: str, per_stage: Mapping[str, Sequence[float]]) -> None:
-    """InputError unless every per-stage list has one positive, finite value for each of at least one stage."""
+    """InputError unless every list has one positive, finite value per stage, and at least one."""
     lengths = {field: len(values) for field, values in per_stage.items()}
     if len(set(lengths.values())) != 1 or 0 in lengths.values():
         raise InputError(
@@ -47,10 +47,10 @@ def check_choice(name: str, field: str, value: str, known: Sequence[str]) -> Non
 def check_size(
     name: str, depths: Sequence[int], widths: Sequence[int], ratios: Sequence[float], stem: int
 ) -> None:
-    """InputError for a network far beyond any that can be built; nothing is counted or built for it.
+    """InputError for a network far too large to build, found without counting or building it.
 
-    `ratios`: hidden width / width. The params of a stage are at least those of its blocks' 1x1
-    convs, two a block, of which the first block's first may be narrower.
+    `ratios`: hidden width / width. The params of a stage are at least those of the two 1x1 convs of
+    each block; the first conv of the first block may be narrower.
     """
     if (blocks := sum(depths)) > MOST_BLOCKS:
         raise InputError(f"{name}: {said_number(blocks)} blocks: give at most {MOST_BLOCKS:,}")
@@ -63,7 +63,7 @@ def check_size(
 
 
 def check_classes(num_classes: object) -> None:
-    """InputError unless it is a number of classes that a network can have."""
+    """InputError unless `num_classes` is a number of classes that a network can have."""
     whole = isinstance(num_classes, int) and not isinstance(num_classes, bool)
     if not whole or not 1 <= num_classes <= MOST_CLASSES:  # type: ignore[operator]
         raise InputError(
@@ -75,24 +75,24 @@ def check_classes(num_classes: object) -> None:
 def check_resolution(
     name: str, resolution: int, total_stride: int, most: int = MOST_RESOLUTION
 ) -> None:
-    """InputError unless an input of `resolution` pixels is left with at least one pixel after every
-    stride, and is of a size that images have."""
+    """InputError unless images can have `resolution` pixels a side and all strides leave at least
+    one pixel."""
     least = max(LEAST_RESOLUTION, total_stride)
     if not isinstance(resolution, int) or isinstance(resolution, bool):
-        said = said_number(resolution)
-        raise InputError(f"{name}: resolution {said}: give a whole number >= {least}")
+        got = said_number(resolution)
+        raise InputError(f"{name}: resolution {got}: give a whole number >= {least}")
     if resolution < least:
         raise InputError(
             f"{name}: resolution {resolution} is too small for the network's total stride: "
             f"give a whole number >= {least}"
         )
     if resolution > most:
-        said = said_number(resolution)
-        raise InputError(f"{name}: resolution {said} is too large: give at most {most:,}")
+        got = said_number(resolution)
+        raise InputError(f"{name}: resolution {got} is too large: give at most {most:,}")
 
 
 def said_number(value: object) -> str:
-    """A value for a message: short, however many digits it has (Python refuses to print 5,000)."""
+    """A short form of any value for messages (Python refuses to print an int of 5,000 digits)."""
     if isinstance(value, bool) or not isinstance(value, int):
         return repr(value)[:40]
     if abs(value) < 10**15:
@@ -101,7 +101,7 @@ def said_number(value: object) -> str:
 
 
 def check_name(name: object) -> None:
-    """InputError unless a network can be called that."""
+    """InputError unless `name` can name a network."""
     if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9][A-Za-z0-9_.=+-]{0,149}", name):
         raise InputError(
             f"{name!r:.80} cannot name a network: use lower-case letters, digits, - and _"

@@ -9,8 +9,8 @@ from fastscale.errors import InputError
 def compatible(width: int, bottleneck_ratio: float, group_width: int) -> tuple[int, int]:
     """(width, group width) of one stage such that the group width divides the bottleneck width.
 
-    The bottleneck width is `v = max(1, width * bottleneck_ratio)`; g becomes `min(g, v)` and v the nearest multiple of g
-    (of `lcm(g, b)` for an inverted bottleneck, b > 1, so that `width = v / b` stays whole).
+    The bottleneck width is `v = max(1, width * bottleneck_ratio)`. g becomes `min(g, v)`, and v the
+    nearest multiple of g (of `lcm(g, b)` if b > 1, so that `width = v / b` is whole).
 
     >>> compatible(88, 1, 16), compatible(32, 4, 24)
     ((96, 16), (30, 24))
@@ -38,7 +38,8 @@ def bottleneck_width(name: str, width: int, bottleneck_ratio: float, group_width
     if v < 1 or v % group_width:
         near = compatible(width, bottleneck_ratio, group_width)
         raise InputError(
-            f"{name}: group width {group_width} does not divide the bottleneck width {v} (width {width} x ratio {bottleneck_ratio:g}); "
+            f"{name}: group width {group_width} does not divide the bottleneck width {v} "
+            f"(width {width} x ratio {bottleneck_ratio:g}); "
             f"width {near[0]} with group width {near[1]} would"
         )
     return v

@@ -1,9 +1,9 @@
-"""An arch as plain values, for records, checkpoints and files of one's own, and back.
+"""Converts an arch to plain values, for records, checkpoints and files, and back.
 
     {"kind": "AnyNet", "name": "mine", "resolution": 224, "depths": [1, 4, 9, 3], ...}
 
-`kind` is the family's class. What is read is untrusted: values of the right types, in bounds, and
-never code. In a file `kind: RegNet` stands for the five numbers of a RegNet.
+`kind` is the class of the family; `kind: RegNet` takes the parameters of a RegNet. Definitions are
+untrusted input: types and bounds are checked, and no code is run.
 """
 
 import types
@@ -21,15 +21,15 @@ MOST_TEXT = 200  # characters
 
 
 def definition(arch: Arch) -> dict[str, Any]:
-    """The values that `from_definition` makes `arch` of: numbers, texts and lists of these."""
+    """The definition of `arch`: numbers, texts and lists of these."""
     values = {f.name: getattr(arch, f.name) for f in fields(arch)}  # type: ignore[arg-type]
     plain = {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
     return {"kind": type(arch).__name__, **plain}
 
 
 def from_definition(content: object, where: str) -> Arch:
-    """The arch of a definition. InputError that begins with `where` for what is none, for a family
-    that is not known here, and for a network that cannot be."""
+    """The arch of a definition. InputError, beginning with `where`, for an invalid definition, an
+    unknown family and a network that cannot exist."""
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
         raise InputError(f"{where}: a network's definition has keys and values, such as kind, name")
     values = {key: value for key, value in content.items() if key != "kind"}
@@ -57,7 +57,7 @@ def _regnet(values: dict[str, Any], where: str) -> Arch:
 
 
 def _fitting(kind: type, values: dict[str, Any], where: str) -> dict[str, Any]:
-    """The values, lists made tuples; InputError for the first of another name or type."""
+    """The values, with lists as tuples; InputError for the first unknown name or wrong type."""
     known = {f.name for f in fields(kind)}
     if unknown := sorted(set(values) - known):
         raise InputError(
@@ -73,7 +73,7 @@ def _fitting(kind: type, values: dict[str, Any], where: str) -> dict[str, Any]:
 
 
 def _is(value: Any, hint: Any) -> bool:
-    """Whether a plain value is of a field's type."""
+    """Whether a plain value has a field's type."""
     if get_origin(hint) is tuple:
         kind = get_args(hint)[0]
         fits = isinstance(value, tuple) and len(value) <= MOST_STAGES

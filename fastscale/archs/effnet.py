@@ -1,4 +1,7 @@
-"""EffNet: a stem, stages of mobile inverted bottlenecks (MBConv with SE), a 1x1 head: EfficientNet's form (Tan and Le 2019)."""
+"""EffNet: a stem, stages of mobile inverted bottlenecks (MBConv with SE), and a 1x1 head.
+
+This is the form of EfficientNet (Tan and Le 2019).
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,10 +27,13 @@ PADDINGS = ("even", "same")
 class EffNet(Arch):
     """One EfficientNet-like network. Resolutions in pixels (square inputs), widths in channels.
 
-    `expansions` are hidden width / the block's input width (1: no expanding conv), `kernels` the depthwise conv's sizes, `se_ratio`
-    is relative to the block's input width (0: no SE), `head_width` the width of the 1x1 conv before pooling. The last three fields are
-    for weights that were trained in TensorFlow: `padding` "same" is TensorFlow's, which gives a conv with stride 2 its odd pixel of
-    padding at the end; "even" pads both sides alike. Neither changes a count.
+    `expansions`: hidden width / input width of the block; 1 means no expanding conv.
+    `kernels`: sizes of the depthwise convs.
+    `se_ratio`: relative to the block's input width; 0 means no SE.
+    `head_width`: of the 1x1 conv before pooling.
+    `padding`: "even" pads both sides equally. "same" is TensorFlow's: a conv with stride 2 gets its
+    odd pixel of padding at the end. With `activation` and `norm_eps`, it is for weights trained in
+    TensorFlow; none of the three changes a count.
     """
 
     name: str
@@ -75,7 +81,7 @@ class EffNet(Arch):
 
     @property
     def family(self) -> str:
-        """EfficientNet, Lite or not."""
+        """EfficientNet, for the Lite networks too."""
         return "EfficientNet"
 
     def block_layers(self, stage: int, w_in: int, size: int, stride: int) -> list[Layer]:
@@ -84,7 +90,7 @@ class EffNet(Arch):
         layers = [conv("conv1", w_in, v, size)] if v != w_in else []
         kernel = self.kernels[stage]
         layers.append(conv("conv2", v, v, size, kernel=kernel, stride=stride, groups=v))
-        if self.se_ratio:  # hidden width: EfficientNets cut, RegNets round (authors' code)
+        if self.se_ratio:  # hidden width: EfficientNets truncate, RegNets round (authors' code)
             layers += se_layers(v, max(1, int(w_in * self.se_ratio)))
         return [*layers, conv("conv3", v, self.widths[stage], out)]
 
@@ -94,7 +100,7 @@ class EffNet(Arch):
         group_width: Callable[[float], int],
         **changed: Any,
     ) -> Self:
-        """Stem and head grow with the widths."""
+        """Resizes the widths, and those of stem and head."""
         stem_width, head_width = width(self.stem_width), width(self.head_width)
         changed |= {"stem_width": stem_width, "head_width": head_width}
         return super().resized(width, group_width, **changed)

@@ -1,7 +1,7 @@
-"""Networks of one's own from files, as `--arch` names them: `FILE.py:NAME`, or a YAML of a definition.
+"""Reads the user's networks from the files named by `--arch`: `FILE.py:NAME`, or a YAML definition.
 
-A Python file is code that the user names on purpose. It is run for `--arch` alone, never because a
-record, a checkpoint or a YAML file says so.
+A Python file is run only because the user names it with `--arch`, never because a record, a
+checkpoint or a YAML file refers to it.
 """
 
 import importlib.util
@@ -19,8 +19,8 @@ FORM = "write FILE.py:NAME, or a .yaml file of its definition"
 
 
 def read_arch(text: str) -> Arch:
-    """The network that `text` names. InputError in one line for what is none, and for a Python file
-    that fails."""
+    """The network that `text` names. InputError of one line if there is none, or if the Python file
+    fails."""
     if text.endswith((".yaml", ".yml")):
         try:
             return from_definition(read_yaml(Path(text)), text)
@@ -31,19 +31,19 @@ def read_arch(text: str) -> Arch:
     if not file.endswith(".py"):
         raise InputError(f"--arch {text[:200]!r}: {FORM}")
     module = _module(Path(file))
-    there = {k: v for k, v in vars(module).items() if isinstance(v, Arch)}
-    if not name and len(there) == 1:
-        name = next(iter(there))
+    archs = {k: v for k, v in vars(module).items() if isinstance(v, Arch)}
+    if not name and len(archs) == 1:
+        name = next(iter(archs))
     found: Any = getattr(module, name, None) if name else None
     if not isinstance(found, Arch):
         what = f"{file} has no network {name!r}" if name else f"{file}: which network?"
-        raise InputError(f"--arch {text}: {what}; it has {', '.join(there) or 'none'}; {FORM}")
+        raise InputError(f"--arch {text}: {what}; it has {', '.join(archs) or 'none'}; {FORM}")
     check_arch(found)
     return found
 
 
 def _module(path: Path) -> ModuleType:
-    """The file as a module, run once a process."""
+    """The file as a module, run once per process."""
     path = path.expanduser().resolve()
     if not path.is_file():
         raise InputError(f"--arch {path}: no such file; {FORM}")

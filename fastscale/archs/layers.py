@@ -1,5 +1,5 @@
-"""A layer and what it costs. One multiply-add is one flop; acts are elements of conv outputs (paper's
-convention, authors' code)."""
+"""A layer and its counts, in the paper's convention: one multiply-add is one flop, and acts are the
+elements of conv outputs."""
 
 from typing import NamedTuple
 
@@ -7,26 +7,23 @@ KINDS = ("conv", "linear", "maxpool")
 
 
 class Layer(NamedTuple):
-    """A layer that counts: `name` is the module's path, `size_in`/`size_out` are pixels along a side (1 for linear).
+    """A layer that counts."""
 
-    A batch norm (2 params a channel, no flops, no acts) is a flag of the conv before it.
-    """
-
-    name: str
-    kind: str
+    name: str  # the path of its module
+    kind: str  # one of KINDS
     w_in: int
     w_out: int
-    size_in: int
+    size_in: int  # pixels a side; 1 for linear
     size_out: int
     kernel: int = 1
     stride: int = 1
     groups: int = 1
     bias: bool = False
-    norm: bool = False
+    norm: bool = False  # followed by batch norm: 2 params per channel, no flops, no acts
 
     @property
     def flops(self) -> int:
-        """Multiply-adds of one image, a bias counted as one per output element."""
+        """Multiply-adds for one image; a bias counts one per output element."""
         if self.kind == "maxpool":
             return 0
         per_output = self.kernel**2 * (self.w_in // self.groups) + self.bias
@@ -43,12 +40,12 @@ class Layer(NamedTuple):
 
     @property
     def acts(self) -> int:
-        """Elements of the output: convs, the linear layer and max pools count; nothing else does."""
+        """Elements of the output; only convs, the linear layer and max pools count."""
         return self.w_out * self.size_out**2
 
 
 def out_size(size: int, stride: int) -> int:
-    """Pixels along a side after a padded conv or pool with `stride`."""
+    """Pixels a side after a padded conv or pool with `stride`."""
     return (size - 1) // stride + 1
 
 
@@ -64,7 +61,7 @@ def conv(
     bias: bool = False,
     norm: bool = True,
 ) -> Layer:
-    """A conv on a `size` x `size` input, with batch norm unless said otherwise."""
+    """A conv on a `size` x `size` input, by default with batch norm and no bias."""
     return Layer(
         name, "conv", w_in, w_out, size, out_size(size, stride), kernel, stride, groups, bias, norm
     )

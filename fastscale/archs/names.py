@@ -1,9 +1,9 @@
-"""Names, made and read here and nowhere else: `<base>[.<strategy>-x<factor>]` of a network, and
-`<network>.<recipe>` of a run, which needs no file (its name says it all).
+"""The names of networks and runs, which only this module writes and reads.
 
-A name has one text, fit for a file. A strategy has several spellings (`alpha=2/3`, `d1_w4_g4_r1`);
-which of them stands in a text is the business of `scaling`, which gives its reader by
-`read_strategies`. So names are equal where their texts are, however they were spelled.
+A network is named `<base>[.<strategy>-x<factor>]`, a run `<network>.<recipe>`; a run needs no file.
+Every name has one canonical text, fit for file names. A strategy has several spellings
+(`alpha=2/3`, `d1_w4_g4_r1`); `scaling` registers a function for the canonical one by
+`read_strategies`. Names with the same text are equal, however they were written.
 """
 
 import math
@@ -18,23 +18,21 @@ from fastscale.errors import InputError
 LONGEST = 200  # characters of a name
 _STRATEGY = r"\.(?P<strategy>[^.\s]+?(?:\.\d+[^.\s]*?)*)"
 _FACTOR = r"(?P<factor>\d+(?:\.\d+)?(?:e-?\d+)?)"
-# the shortest strategy, then the longest number: 'dWr-x1.85'
-_STEP = re.compile(
-    rf"{_STRATEGY}-x{_FACTOR}(?=\.|$)",
-    re.ASCII,  # another script's digits would be a second name of the same network
-)
-_SPELLED = re.compile(rf"{_STRATEGY}-x{_FACTOR}(?=[._]|$)", re.ASCII)  # in a file's name too
+# The shortest strategy, then the longest number: 'dWr-x1.85'. ASCII only: with other digits a
+# network would have a second name.
+_STEP = re.compile(rf"{_STRATEGY}-x{_FACTOR}(?=\.|$)", re.ASCII)
+_SPELLED = re.compile(rf"{_STRATEGY}-x{_FACTOR}(?=[._]|$)", re.ASCII)  # in file names too
 _RECIPE = re.compile(r"\.(?P<recipe>[a-z0-9][a-z0-9-]*)")
 _readers: list[Callable[[str], str]] = []
 
 
 def read_strategies(reader: Callable[[str], str]) -> None:
-    """Registers what gives a strategy's canonical spelling; InputError from it for an unknown one."""
+    """Registers the function that returns a strategy's canonical spelling, or raises InputError."""
     _readers[:] = [reader]
 
 
 def factor_text(factor: float) -> str:
-    """The fewest digits, of twelve or more, that read back as exactly this factor.
+    """`factor` in at most twelve digits, or as many as it takes to read back the same number.
 
     >>> factor_text(4.0), factor_text(1.2345678), factor_text(4 / 3)
     ('4', '1.2345678', '1.3333333333333333')
@@ -45,8 +43,9 @@ def factor_text(factor: float) -> str:
 
 @dataclass(frozen=True)
 class NetworkName:
-    """A base, and how it is scaled; `strategy` (as it was spelled) is None, and `factor` 1, for a
-    base as it is. `name`, and `str`, is its text; two are equal where these are.
+    """The name of a base or scaled network. Two are equal if their texts (`name`, `str`) are.
+
+    `strategy` is as it was written. An unscaled base has strategy None and factor 1.
 
     >>> str(NetworkName("regnety-4gf", "alpha=2/3", 4.0))
     'regnety-4gf.d1_w4_g4_r1-x4'
@@ -68,8 +67,10 @@ class NetworkName:
 
     @classmethod
     def parse(cls, text: str, known: bool = True) -> "NetworkName":
-        """The network of that name. InputError for any other, and for an unknown base or strategy
-        unless `known` is false: then what comes before the first dot is the base.
+        """Reads a network's name. InputError for any other text.
+
+        `known`: whether base and strategy must be known; if not, all before the first dot is the
+        base.
 
         >>> NetworkName.parse("regnety-500mf.dWr-x4")
         NetworkName(base='regnety-500mf', strategy='dWr', factor=4.0)
@@ -77,7 +78,7 @@ class NetworkName:
         name, recipe = _parts(text, known)
         if recipe is not None:
             raise InputError(
-                f"{text!r}: {recipe!r} is no scaling; write <base>.<strategy>-x<factor>, "
+                f"{text!r}: {recipe!r} is not a scaling; write <base>.<strategy>-x<factor>, "
                 "as in regnety-4gf.dWr-x4"
             )
         return name
@@ -85,7 +86,7 @@ class NetworkName:
 
 @dataclass(frozen=True)
 class RunName:
-    """A network trained by a recipe, or measured: `<network>.time`, `<network>.inference`, ...
+    """The name of a run: a network and its recipe, or its measurement (`<network>.time`, ...).
 
     >>> str(RunName(NetworkName("regnety-500mf"), "quick"))
     'regnety-500mf.quick'
@@ -99,7 +100,7 @@ class RunName:
 
     @classmethod
     def parse(cls, text: str, known: bool = True) -> "RunName":
-        """The run of that name; InputError that says which part is wrong. `known`: as above.
+        """Reads a run's name. InputError says which part is wrong. `known`: as for a network.
 
         >>> RunName.parse("regnety-500mf.dWr-x4.imagenet-100ep").recipe
         'imagenet-100ep'
@@ -114,7 +115,7 @@ class RunName:
 
 
 def network_and_recipe(text: str) -> tuple[NetworkName, str | None]:
-    """The network that a text names, and the recipe behind it if there is one.
+    """The network that a text names, and its recipe or None.
 
     >>> network_and_recipe("regnety-500mf.dWr-x4")[1], network_and_recipe("regnety-tiny.quick")[1]
     (None, 'quick')
@@ -123,7 +124,7 @@ def network_and_recipe(text: str) -> tuple[NetworkName, str | None]:
 
 
 def released_name(network: str, data: str) -> str:
-    """`<network>_<data>`: what a checkpoint is released as, before its hash.
+    """`<network>_<data>`: the name of a released checkpoint without its hash.
 
     >>> released_name("regnety-tiny.alpha=2/3-x4", "cifar10")
     'regnety-tiny.d1_w4_g4_r1-x4_cifar10'
@@ -133,8 +134,9 @@ def released_name(network: str, data: str) -> str:
 
 @lru_cache(maxsize=8192)
 def canonical(text: str) -> str:
-    """The one text of a network, a run or a released file whose name is perhaps an old spelling of
-    it: `alpha=2/3` or, as files had it, `alpha=2-over-3`. What is no such name stays as it is.
+    """The canonical name of a network, a run or a released file; any other text is unchanged.
+
+    Old names spell a strategy `alpha=2/3` or, in files, `alpha=2-over-3`.
 
     >>> canonical("regnety-tiny.alpha=2-over-3-x4.0.quick"), canonical("what else")
     ('regnety-tiny.d1_w4_g4_r1-x4.quick', 'what else')
@@ -151,7 +153,7 @@ def canonical(text: str) -> str:
 
 
 def base_of(name: str) -> str:
-    """What a network was scaled from, by its name alone; the name itself of one that is not scaled.
+    """The base of a network, by its name alone; an unscaled network is its own base.
 
     >>> base_of("mine.dWr-x2"), base_of("regnetx-400mf.dds")
     ('mine', 'regnetx-400mf.dds')
@@ -160,13 +162,13 @@ def base_of(name: str) -> str:
 
 
 def _as_typed(strategy: str) -> str:
-    """A strategy as files had it, `alpha=2-over-3`, in its own spelling."""
+    """The spelling of old file names, `alpha=2-over-3`, as `alpha=2/3`."""
     return strategy.replace("-over-", "/")
 
 
 def strategy_spelling(strategy: str) -> str:
-    """The one spelling of a strategy; that of one which is not known here is its own, if fit for a
-    file, else InputError.
+    """The canonical spelling of a strategy. An unknown one is unchanged if it is fit for file
+    names, else InputError.
 
     >>> strategy_spelling("dwrg"), strategy_spelling("alpha=.5"), strategy_spelling("theirs")
     ('dwgr', 'd1_w2_g2_r1', 'theirs')
@@ -180,7 +182,7 @@ def strategy_spelling(strategy: str) -> str:
 
 
 def _parts(text: str, known: bool) -> tuple[NetworkName, str | None]:
-    """The network and the recipe, None where the text ends with the network."""
+    """The network and the recipe; None if the text ends with the network."""
     if not isinstance(text, str):
         raise InputError(f"expected a name (str), got {text!r:.80}")
     if len(text) > LONGEST:
@@ -190,7 +192,7 @@ def _parts(text: str, known: bool) -> tuple[NetworkName, str | None]:
     if fits := next((start for start in starts if is_base(start)), ""):
         base = base_arch(fits).name
     elif known:
-        base = base_arch(_STEP.split(text)[0]).name  # raises, with the nearest names
+        base = base_arch(_STEP.split(text)[0]).name  # raises, with similar names
     else:
         base = text.partition(".")[0]
     rest = text[len(base) :]

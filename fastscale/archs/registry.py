@@ -1,5 +1,7 @@
-"""Names to bases, and families by name: those that are here, and those that a user registers. A base
-at another resolution has that behind its name: regnety-500mf-160px."""
+"""Finds bases and families by name: the built-in ones and those that users register.
+
+The name of a base at another resolution ends in it: regnety-500mf-160px.
+"""
 
 import re
 import sys
@@ -16,7 +18,7 @@ from fastscale.common import did_you_mean
 from fastscale.errors import InputError
 
 Family = TypeVar("Family", bound=type[Arch])
-_own: dict[str, Arch] = {}  # bases of one's own, by name
+_own: dict[str, Arch] = {}  # registered by the user
 _SIZED = re.compile(r"(?P<base>.+)-(?P<pixels>[1-9]\d{1,3})px", re.ASCII)
 _families: dict[str, type[Arch]] = {"AnyNet": AnyNet, "EffNet": EffNet}
 
@@ -27,25 +29,26 @@ def _bases() -> dict[str, Arch]:
 
 
 def base_names() -> list[str]:
-    """The names of all base networks, one's own last."""
+    """The names of all base networks, registered ones last."""
     return [*_bases(), *_own]
 
 
 def is_own(name: str) -> bool:
-    """Whether the base of that name was registered, so that it is not known elsewhere."""
+    """Whether the base of that name was registered by the user: others do not know it."""
     sized = _SIZED.fullmatch(name)
     return name in _own or bool(sized and not is_base(name, sized=False) and sized["base"] in _own)
 
 
 def is_base(name: str, sized: bool = True) -> bool:
-    """Whether a base network has that name; `sized`: or that of one at another resolution."""
+    """Whether a base network has that name; `sized`: at another resolution, too."""
     found = _SIZED.fullmatch(name) if sized else None
     return name in _bases() or name in _own or bool(found and is_base(found["base"], False))
 
 
 def at_resolution(arch: Arch, pixels: int) -> Arch:
-    """A base network at another resolution, test images in proportion. InputError for one that is
-    scaled, whose strategy says its resolution.
+    """A base network at another resolution; its test resolution changes in proportion.
+
+    InputError for a scaled network: its name fixes the resolution.
 
     >>> at_resolution(base_arch("regnety-4gf"), 160).test_resolution
     180
@@ -54,7 +57,7 @@ def at_resolution(arch: Arch, pixels: int) -> Arch:
         return arch
     if not is_base(arch.name, sized=False):
         raise InputError(
-            f"{arch.name}: its name says its resolution; that of a base network can be chosen"
+            f"{arch.name}: its name fixes its resolution; only that of a base network can be chosen"
         )
     test = round(arch.test_resolution * pixels / arch.resolution / 4) * 4
     sized = arch.with_(
@@ -67,7 +70,7 @@ def at_resolution(arch: Arch, pixels: int) -> Arch:
 
 
 def base_arch(name: str) -> Arch:
-    """The base network of that name; InputError with the nearest names otherwise.
+    """The base network of that name; InputError with similar names for an unknown one.
 
     >>> base_arch("regnety-4gf").depths
     (2, 6, 16, 2)
@@ -86,10 +89,10 @@ def base_arch(name: str) -> Arch:
 
 
 def register_arch(arch: Arch) -> None:
-    """Makes a network of one's own known by its name, wherever a name is taken: it is then counted,
-    scaled, planned, timed, trained, recorded and released as any other.
+    """Registers a network, so that its name can be used wherever a name is taken.
 
-    InputError for a name that is no name or another network's, and for a network that cannot be.
+    It can then be counted, scaled, planned, timed, trained, recorded and released. InputError for
+    an invalid name, the name of another network, and a network that cannot exist.
 
     >>> from dataclasses import replace
     >>> register_arch(replace(base_arch("regnety-tiny"), name="mine", depths=(1, 3, 2)))
@@ -97,22 +100,21 @@ def register_arch(arch: Arch) -> None:
     (1, 3, 2)
     """
     check_arch(arch)
-    if not re.fullmatch(
-        r"[a-z0-9][a-z0-9_-]{0,59}", arch.name
-    ):  # a dot begins a strategy or recipe
+    # no dots: they begin a strategy or a recipe
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,59}", arch.name):
         raise InputError(
             f"{arch.name!r} cannot name a base network: use lower-case letters, digits, - and _"
         )
     there = _bases().get(arch.name) or _own.get(arch.name)
     if there not in (None, arch):
-        raise InputError(f"a network is named {arch.name!r} already: give yours another name")
+        raise InputError(f"a network named {arch.name!r} exists already: choose another name")
     if there is None:
         _own[arch.name] = arch
 
 
 @contextmanager
 def registered(archs: Iterable[Arch]) -> Iterator[None]:
-    """These networks are known by their names in the block. InputError as above."""
+    """Registers these networks during the block. InputError as in `register_arch`."""
     before = dict(_own)
     try:
         for arch in archs:
@@ -124,28 +126,29 @@ def registered(archs: Iterable[Arch]) -> Iterator[None]:
 
 
 def register_family(family: Family) -> Family:
-    """Makes a family of one's own (a frozen dataclass that derives from `Arch`) known by its class's
-    name, so that definitions of its networks can be read. A decorator; InputError for a name that
-    another class has.
+    """Class decorator that registers a family, so that definitions of its networks can be read.
+
+    A family is a frozen dataclass that derives from `Arch`, known by the name of its class.
+    InputError if another class has that name.
     """
     there = _families.setdefault(family.__name__, family)
     if _origin(there) != _origin(family):
-        raise InputError(f"a family is named {family.__name__!r} already: give yours another name")
-    _families[family.__name__] = family  # defined once more, as in a notebook
+        raise InputError(f"a family named {family.__name__!r} exists already: choose another name")
+    _families[family.__name__] = family  # a class defined again replaces the old, as in a notebook
     return family
 
 
 def _origin(family: type[Arch]) -> tuple[str, str]:
-    """The file and the name of a class: it stays the same where a file is run once more."""
+    """The file and the name of a class: the same when a file is run again."""
     module = sys.modules.get(family.__module__)
     return str(getattr(module, "__file__", family.__module__)), family.__qualname__
 
 
 def family_named(name: object, where: str) -> type[Arch]:
-    """The class of a family; InputError that begins with `where` for one that is not known here."""
+    """The class of a family; InputError, beginning with `where`, for an unknown one."""
     if isinstance(name, str) and name in _families:
         return _families[name]
     raise InputError(
-        f"{where}: no family of networks is called {name!r:.80} here (known: {', '.join(_families)}); "
-        "one of somebody's own is known once its module has called register_family"
+        f"{where}: unknown family of networks {name!r:.80} (known: {', '.join(_families)}); "
+        "import the module that registers it with register_family"
     )

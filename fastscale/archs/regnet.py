@@ -1,4 +1,7 @@
-"""RegNet: five numbers that give every stage's width and depth ("Designing Network Design Spaces"; Radosavovic et al. 2020)."""
+"""RegNet: six numbers that determine the width and depth of every stage.
+
+"Designing Network Design Spaces", Radosavovic et al. 2020.
+"""
 
 import math
 from dataclasses import dataclass
@@ -13,12 +16,12 @@ from fastscale.errors import InputError
 
 @dataclass(frozen=True)
 class RegNet:
-    """Depth d, initial width w0, slope wa, quantisation wm, group width g, bottleneck ratio b (all stages)."""
+    """The parameters of a RegNet; the last two hold for all stages."""
 
     depth: int
-    w0: int
-    wa: float
-    wm: float
+    w0: int  # initial width
+    wa: float  # slope
+    wm: float  # quantisation
     group_width: int
     bottleneck_ratio: float = 1.0
 
@@ -32,11 +35,15 @@ class RegNet:
             or self.group_width < 1
         ):
             raise InputError(
-                f"RegNet needs 1 <= d <= {MOST_BLOCKS:,}, w0 a multiple of 8, wa >= 0, wm > 1, g >= 1; got {self}"
+                f"RegNet needs 1 <= d <= {MOST_BLOCKS:,}, w0 a multiple of 8, wa >= 0, wm > 1, "
+                f"g >= 1; got {self}"
             )
 
     def stages(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """(depths, widths): w_j = w0 + wa j quantised to w0 * wm^k, then to multiples of 8; equal widths form a stage."""
+        """(depths, widths): equal widths form a stage.
+
+        w_j = w0 + wa j is quantised to w0 * wm^k, then rounded to a multiple of 8.
+        """
         widths: list[int] = []
         for j in range(self.depth):
             k = round(math.log((self.w0 + self.wa * j) / self.w0) / math.log(self.wm))
@@ -51,7 +58,10 @@ class RegNet:
         test_resolution: int = IMAGENET_RESIZED,
         **fields: Any,
     ) -> AnyNet:
-        """The per-stage form, every stage with stride 2; `fields` are AnyNet's others (block, se_ratio, activation, stem, head)."""
+        """The network as an AnyNet in which every stage has stride 2.
+
+        `fields`: other fields of AnyNet (block, se_ratio, activation, stem, head).
+        """
         depths, widths = self.stages()
         n = len(depths)
         ratios = (self.bottleneck_ratio,) * n

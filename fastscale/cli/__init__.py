@@ -1,5 +1,7 @@
-"""The `fastscale` command: a module a theme, a function a verb. Unusable input is one line on
-stderr and exit code 2."""
+"""The `fastscale` command: one function per verb, related verbs in one module.
+
+Unusable input ends with one line on stderr and exit code 2.
+"""
 
 import importlib
 import os
@@ -14,40 +16,39 @@ from fastscale.errors import InputError, RunError
 TEXT = (
     "Fast and Accurate Model Scaling (CVPR 2021): networks, counts, training, tables and figures."
 )
-# verb -> the module that has its options, and what it does
+# verb -> (the module with its options, its help text)
 VERBS = {
     "list": (
         "listing",
-        "List what there is: networks, strategies, recipes, devices, data, runs, checkpoints.",
+        "List networks, strategies, recipes, devices, data, runs or checkpoints.",
     ),
     "info": ("networks", "Show one network, base or scaled: stages, resolution, exact counts."),
     "scale": ("networks", "Scale a base network by a factor, or to a target."),
     "plan": (
         "planning",
         "Find the largest networks within a budget of counts, epoch time, memory or latency; "
-        "without one, say what the networks cost.",
+        "without one, show what the networks cost.",
     ),
-    "data": ("data", "Prepare images, and check what was prepared."),
+    "data": ("data", "Prepare images for training, and check them."),
     "fit": ("training", "Train a network; an interrupted run resumes from its last checkpoint."),
-    "evaluate": ("training", "Errors of a checkpoint on a validation set."),
+    "evaluate": ("training", "Measure the errors of a checkpoint on a validation set."),
     "checkpoint": ("checkpoint", "Released networks: publish, list, show, verify, load, import."),
-    "predict": ("using", "The likeliest classes of images."),
+    "predict": ("using", "Predict the most likely classes of images."),
     "export": (
         "using",
-        "Write a checkpoint as ONNX or as a torch.export program, batch norm folded into the convs.",
+        "Write a checkpoint as ONNX or a torch.export program, with batch norm folded into convs.",
     ),
     "report": (
         "using",
-        "Write one page, for any browser, to explore every record and reference point.",
+        "Write an HTML page to explore every record and reference point.",
     ),
     "time": ("timing", "Measure step, inference and epoch time on dummy data, or a data loader."),
-    "reproduce": ("reproduce", "Make tables and figures, training and timing what is missing."),
+    "reproduce": ("reproduce", "Make tables and figures; train and time what is missing."),
 }
 
 
 def parser(verb: str | None = None) -> Parser:
-    """The whole command line; with `verb`, the options of that one alone are loaded and put on it
-    (of the others no more than what the first help says)."""
+    """The command line. With `verb`, only the options of that verb are loaded."""
     top = Parser(prog="fastscale", description=TEXT)
     top.add_argument("--version", action=Version, help="versions of packages, and the device")
     verbs = Verbs(top, "verb", "VERB", {name: text for name, (_, text) in VERBS.items()})

@@ -13,20 +13,19 @@ from fastscale.home import home
 
 SOURCES = ("pycls", "timm", "torchvision", "efficientnet-lite")
 LIGHTNING = "\n\nFurther options are Lightning's: --data.workers 4, --trainer.devices 1."
-NAMES = "released names, or published files; default: all that is released"
+NAMES = "released names or published files; default: all released checkpoints"
 TRAINED_ON = "default: what it was trained on"
 VERBS = {
     "publish": "Release a finished run; of several seeds, the one nearest to their mean.",
-    "list": "Released networks with their counts and errors.",
-    "show": "All about one checkpoint.",
-    "verify": "Hash and evaluate released networks again.",
+    "list": "List released networks with their counts and errors.",
+    "show": "Show all about one checkpoint.",
+    "verify": "Check the hashes of released networks and evaluate them again.",
     "load-test": "Load released networks and run each once.",
-    "import": "Another project's weights as a file of ours.",
+    "import": "Convert another project's weights to our file format.",
 }
 
 
 def add_checkpoint(verbs: Verbs) -> None:
-    """checkpoint publish, list, show, verify, load-test, import."""
     group = verbs.group("checkpoint", VERBS)
     example = (
         "fastscale checkpoint publish regnety-tiny.dWr-x4.quick --url https://example.org/{file}"
@@ -36,17 +35,17 @@ def add_checkpoint(verbs: Verbs) -> None:
     p.add("--runs-dir", None, default=str(home().runs))
     p.add("--out", None, "default: checkpoints/ of the current folder", metavar="DIR")
     p.weights()
-    p.add("--dtype", ("float32", "float16"), "of what is stored", default="float32")
-    text = "where it will be served, {file} for its name; again for mirrors"
+    p.add("--dtype", ("float32", "float16"), "of the stored weights", default="float32")
+    text = "where the file will be served, {file} for its name; repeat for mirrors"
     p.add("--url", None, text, action="append", default=[], dest="urls", metavar="URL")
-    text = "of the weights; default: that of the weights it started from, else MIT"
+    text = "licence of the weights; default: that of the weights it started from, else MIT"
     p.add("--licence", None, text)
-    text = "percentage points that an evaluation elsewhere may differ, at most 1; default: 0.02"
+    text = "points by which an evaluation elsewhere may differ, at most 1; default: 0.02"
     p.add("--tolerance", real(0, 1), text, default=argparse.SUPPRESS)
     p.add("--data", None, TRAINED_ON, metavar="SOURCE", dest="source")
-    text = "publish to this repository of a model hub as well"
+    text = "also publish to this repository of a model hub"
     p.add("--hub", None, text, metavar="ORG/NAME")
-    p.add("--private", bool, "make that repository a private one")
+    p.add("--private", bool, "make that repository private")
 
     p = group.verb("list", cmd_list, "fastscale checkpoint list regnety")
     p.add("pattern", None, "only names that contain this", nargs="?", default="")
@@ -54,15 +53,15 @@ def add_checkpoint(verbs: Verbs) -> None:
 
     example = "fastscale checkpoint show regnety-tiny.dWr-x4_fashion-mnist"
     p = group.verb("show", cmd_show, example)
-    p.add("name", None, "a released name, or whatever fs.load takes")
+    p.add("name", None, "a released name, or anything else that fs.load takes")
     p.add("--json", bool)
 
     example = "fastscale checkpoint verify regnety-tiny.dWr-x4_fashion-mnist --images 1000"
     p = group.verb("verify", cmd_verify, example + LIGHTNING, further=True)
     p.add("name", None, NAMES, nargs="*")
-    text = "evaluate on so many images only, the same ones every time"
+    text = "evaluate on only this many images, the same ones every time"
     p.add("--images", whole(1), text)
-    p.add("--no-evaluate", bool, "only files, headers and records")
+    p.add("--no-evaluate", bool, "check only files, headers and records")
     p.add("--data", None, TRAINED_ON, metavar="SOURCE")
 
     p = group.verb("load-test", cmd_load_test, "fastscale checkpoint load-test")
@@ -72,14 +71,14 @@ def add_checkpoint(verbs: Verbs) -> None:
     p = group.verb("import", cmd_import, example)
     p.add("file")
     p.add("--from", SOURCES, dest="source", required=True)
-    p.add("--arch", None, "default: found by the weights' structure")
-    text = "where the .safetensors goes; default: here"
+    p.add("--arch", None, "default: recognised by the structure of the weights")
+    text = "folder for the .safetensors file; default: the current one"
     p.add("--out", None, text, metavar="DIR", default=".")
     p.weights()
 
 
 def cmd_publish(args: argparse.Namespace, rest: list[str]) -> int:
-    """A run into checkpoints/, and to a hub."""
+    """Publishes a run to checkpoints/, and to a hub."""
     from fastscale.release.card import card, verify_command
     from fastscale.release.places import RECORDS
     from fastscale.release.publish import own_source, publish
@@ -88,7 +87,7 @@ def cmd_publish(args: argparse.Namespace, rest: list[str]) -> int:
     if args.hub:
         from fastscale.release.hub import reachable
 
-        reachable(args.hub)  # what is missing is said before a long evaluation
+        reachable(args.hub)  # raises before a long evaluation
     entry, path = publish(**given(args, publish), arguments=rest)
     error = entry.errors["top1_error"]
     spread = (
@@ -104,7 +103,7 @@ def cmd_publish(args: argparse.Namespace, rest: list[str]) -> int:
     print(f"its card: {path.with_name(entry.name + '.md')}")
     print(f'load it:  fastscale.load("{entry.short if shipped else path}")')
     seeds, _ = finished(args.run, args.runs_dir)
-    trained_on = args.source or own_source(seeds[0])  # the user's own folder: no card names it
+    trained_on = args.source or own_source(seeds[0])  # the user's folder, which no card names
     check = verify_command(entry, entry.name if shipped else str(path), trained_on)
     print(f"check it: {check}")
     if args.hub:
@@ -112,44 +111,44 @@ def cmd_publish(args: argparse.Namespace, rest: list[str]) -> int:
         from fastscale.release.places import records_in
 
         records = records_in(path.parent / RECORDS)
-        own = [records[i] for i in entry.record_ids]
-        page, lines = card(entry, own, f"hf:{args.hub}"), "".join(r.to_json() + "\n" for r in own)
+        used = [records[i] for i in entry.record_ids]
+        page, lines = card(entry, used, f"hf:{args.hub}"), "".join(r.to_json() + "\n" for r in used)
         print(f"published: {to_hub(args.hub, entry, path.parent, page, lines, args.private)}")
     return 0
 
 
 def cmd_list(args: argparse.Namespace) -> int:
-    """A line for each released network."""
+    """Prints one line per released network."""
     from fastscale.release.places import released
     from fastscale.release.public import packaged
 
-    there = [e for e in released() if args.pattern in e.name]
-    there.sort(key=lambda e: e.superseded is not None)  # the others first
+    ours = [e for e in released() if args.pattern in e.name]
+    ours.sort(key=lambda e: e.superseded is not None)  # superseded ones last
     others = [_of_others(known) for known in packaged() if args.pattern in known.name]
     if args.json:
-        print(json.dumps([*map(asdict, there), *others], ensure_ascii=False))
+        print(json.dumps([*map(asdict, ours), *others], ensure_ascii=False))
         return 0
-    if not there and not others:
+    if not ours and not others:
         under = f"under a name with {args.pattern!r}" if args.pattern else "yet"
         print(f"nothing is released {under}")
         return 0
-    width = max(len(name) for name in [e.name for e in there] + [o["name"] for o in others]) + 2
+    width = max(len(name) for name in [e.name for e in ours] + [o["name"] for o in others]) + 2
     head = f"{'px':>5}{'flops (multiply-adds)':>24}{'params':>14}{'top-1 error, %':>16}"
     if others:
         print(
-            "by others, trained on ImageNet: the error is the published one; to fine-tune (fit "
-            f"--weights NAME) or to use\n{'name':{width}}{head}  measured on photographs of Imagenette"
+            "trained on ImageNet by others, with their published error; fine-tune them with fit "
+            f"--weights NAME\n{'name':{width}}{head}  measured on photographs of Imagenette"
         )
     for o in others:
         print(
             f"{o['name']:{width}}{o['resolution']:>5}{o['flops']:>24,}{o['params']:>14,}"
             f"{o['published']['top1_error']:>16.2f}  {_measured(o)}"
         )
-    if there:
+    if ours:
         print(
             ("\nreleased here\n" if others else "") + f"{'name':{width}}{head}{'runs':>6}{'MB':>9}"
         )
-    for e in there:
+    for e in ours:
         error = e.errors["top1_error"]
         print(
             f"{e.name:{width}}{e.resolution:>5}{e.flops:>24,}{e.params:>14,}"
@@ -160,7 +159,7 @@ def cmd_list(args: argparse.Namespace) -> int:
 
 
 def _of_others(known: Any) -> dict[str, Any]:
-    """Weights that others made: what there is to know without opening them."""
+    """Facts about weights trained by others, found without opening their files."""
     from fastscale.api import arch, complexity
     from fastscale.release.public import is_installed, measured
 
@@ -177,15 +176,16 @@ def _of_others(known: Any) -> dict[str, Any]:
 
 
 def _measured(found: dict[str, Any]) -> str:
-    own = found["measured"]
+    ours = found["measured"]
     text = "-"
-    if "top1_error" in own:
-        text = f"{own['top1_error']:.2f} among 1000 classes, {own['top1_error_among']:.2f} among 10"
+    if "top1_error" in ours:
+        among = ours["top1_error_among"]
+        text = f"{ours['top1_error']:.2f} among 1000 classes, {among:.2f} among 10"
     return text if found["installed"] else f"{text} (not installed: {home().extra('lite')})"
 
 
 def cmd_show(args: argparse.Namespace) -> int:
-    """The card of a released network, or the description in any other checkpoint."""
+    """Prints the card of a released network, or the description in any other checkpoint."""
     from fastscale.release.card import card
     from fastscale.release.manifest import find
     from fastscale.release.places import RECORDS, records_in, released
@@ -198,7 +198,7 @@ def cmd_show(args: argparse.Namespace) -> int:
         records = records_in(home().checkpoints / RECORDS)
         print(card(entry, [records[i] for i in entry.record_ids if i in records]))
         return 0
-    from fastscale.release.load import open_checkpoint  # torch, which a card does without
+    from fastscale.release.load import open_checkpoint  # imports torch, which a card does not need
 
     about = {k: v for k, v in asdict(open_checkpoint(args.name).about).items() if v is not None}
     about |= _errors_of_others(args.name)
@@ -222,17 +222,17 @@ def _errors_of_others(name: str) -> dict[str, Any]:
     if known is None:
         return {}
     found = {"published": {"data": "imagenet", "top1_error": known.top1_error}}
-    return {**found, **({"measured": own} if (own := measured(known)) else {})}
+    return {**found, **({"measured": ours} if (ours := measured(known)) else {})}
 
 
 def cmd_verify(args: argparse.Namespace, rest: list[str]) -> int:
-    """Exit code 1 if any is not what the manifest says, or could not be evaluated."""
+    """Exit code 1 if any differs from the manifest or could not be evaluated."""
     from fastscale.data.sources import source
     from fastscale.release.places import named
     from fastscale.release.verify import verify
 
     if args.data is not None:
-        source(args.data)  # a name that there is not is the user's mistake, and none of the files'
+        source(args.data)  # an unknown source is the user's mistake, not an error of the files
     failed = 0
     for entry, folder in named(args.name):
         found = verify(entry, args.data, rest, args.images, not args.no_evaluate, folder)
@@ -263,7 +263,7 @@ def cmd_load_test(args: argparse.Namespace) -> int:
 
 
 def cmd_import(args: argparse.Namespace) -> int:
-    """Another project's file into one of ours, which loads by its path."""
+    """Converts another project's file into one of ours, which loads by its path."""
     from fastscale.release.folder import write_imported
     from fastscale.release.importing import import_file
     from fastscale.release.load import from_imported

@@ -1,4 +1,4 @@
-"""`fastscale data write | check | verify`: images prepared for the loaders."""
+"""`fastscale data write | check | verify`: prepares images for training."""
 
 import argparse
 import shlex
@@ -13,40 +13,39 @@ SOURCE = (
     "train|val/<class>/*"
 )
 
-DATA_DIR = "where data is kept; default: $FASTSCALE_DATA or ~/.cache/fastscale"
+DATA_DIR = "folder of all data sets; default: $FASTSCALE_DATA or ~/.cache/fastscale"
 
 VERBS = {
     "write": "Fetch a data set and write it as train.beton and val.beton for FFCV.",
-    "check": "Say what is odd about images: broken, copied, tiny, grey, turned, rare classes.",
-    "verify": "Read written data whole, and compare it with its source hash by hash.",
+    "check": "Report problems of images: broken, copied, tiny, grey, turned, rare classes.",
+    "verify": "Read all written data, and compare every hash with the source.",
 }
 
 
 def add_data(verbs: Verbs) -> None:
-    """data write, data check, data verify."""
     data = verbs.group("data", VERBS)
     p = data.verb("write", cmd_write, "fastscale data write folder:PHOTOS --val 0.2")
     p.add("source", None, SOURCE)
     _add_places(p, "folder to write to; default: the one where `fit` looks")
     p.add("--max-resolution", whole(1, 65535), "longest side stored, in pixels")
-    text = "encode all images; default: JPEG files that are small enough are kept as they are"
+    text = "encode all images; default: JPEG files that are small enough are kept unchanged"
     p.add("--jpeg-quality", whole(1, 100), text)
     text = "share of images stored as raw pixels, 0 to 1; default: 0"
     p.add("--raw-share", real(0, 1), text, default=0.0)
     p.add("--workers", whole(0, 1024), "processes; default: the cores of this machine")
     p.add("--skip-broken", bool, "leave broken images out instead of failing")
     text = (
-        "share of each class kept for validation, where the images lie in one folder of class "
-        "folders; default: 0.2, or the share of before"
+        "share of each class kept for validation, if all images are in one folder of class "
+        "folders; default: 0.2, or the share used before"
     )
     p.add("--val", real(0.001, 0.999), text, metavar="SHARE")
-    p.add("--limit", whole(1), "only so many images of each split, for a trial")
+    p.add("--limit", whole(1), "only this many images of each split, for a trial")
     p = data.verb("check", cmd_check, "fastscale data check folder:PHOTOS")
     p.add("source", None, SOURCE)
     p.add("--data-dir", None, DATA_DIR)
     p = data.verb("verify", cmd_verify, "fastscale data verify fashion-mnist")
-    p.add("source", None, f"{SOURCE}; default: all that are written here", nargs="?")
-    _add_places(p, "folder that it was written to; default: the one where `fit` looks")
+    p.add("source", None, f"{SOURCE}; default: all that were written here", nargs="?")
+    _add_places(p, "folder it was written to; default: the one where `fit` looks")
 
 
 def _add_places(p: Parser, out: str) -> None:
@@ -55,7 +54,7 @@ def _add_places(p: Parser, out: str) -> None:
 
 
 def cmd_check(args: argparse.Namespace) -> int:
-    """Exit code 1 where something would spoil a training or its error."""
+    """Exit code 1 if a problem would spoil training or its error."""
     from fastscale.data.check import check
 
     with ended_by_signals("nothing was changed"):
@@ -63,7 +62,7 @@ def cmd_check(args: argparse.Namespace) -> int:
 
 
 def cmd_verify(args: argparse.Namespace) -> int:
-    """Every written split, read whole."""
+    """Reads every written split in full."""
     from fastscale.data.verify import verify, written
 
     if args.source is None and args.out_dir:
@@ -76,13 +75,13 @@ def cmd_verify(args: argparse.Namespace) -> int:
 
 
 def cmd_write(args: argparse.Namespace) -> int:
-    """A source into train.beton and val.beton."""
+    """Writes a source as train.beton and val.beton."""
     from fastscale.data.write import BrokenImages, write
 
     if args.limit is not None and not (args.out_dir or args.data_dir):
         raise InputError(
-            "--limit writes a trial set, which must not pass for the whole: "
-            "give it a place of its own with --data-dir DIR"
+            "--limit writes a trial set, which must not be mistaken for the whole: "
+            "give it its own folder with --data-dir DIR"
         )
     try:
         with ended_by_signals("the same command writes what is missing"):

@@ -1,4 +1,4 @@
-"""`fastscale list [KIND] [PART]`: what there is by name, each kind in under a second, without torch."""
+"""`fastscale list [KIND] [PART]`: names of each kind, in under a second and without torch."""
 
 import argparse
 import json
@@ -20,7 +20,6 @@ UNITS = {
 
 
 def add_list(verbs: Verbs) -> None:
-    """list."""
     example = (
         "fastscale list archs regnetz\n  fastscale list runs imagenet-100ep --device v100\n"
         "  fastscale list devices --json"
@@ -28,15 +27,15 @@ def add_list(verbs: Verbs) -> None:
     p = verbs.verb("list", cmd_list, example)
     p.add("what", None, f"{', '.join(KINDS)}; default: archs", nargs="?", default="archs")
     p.add("pattern", None, "only names that contain this", nargs="?", default="")
-    p.add("--device", None, "runs: whose training times are predicted; default: h100")
-    text = "runs: how many devices share a run of the paper's (default: 8, as in the paper)"
+    p.add("--device", None, "runs: predict training times for this device; default: h100")
+    text = "runs: number of devices that share one of the paper's runs; default: 8, as in the paper"
     p.add("--devices", DEVICES, text, default=8)
-    p.add("--json", bool, "one list of objects")
+    p.add("--json", bool, "print one list of objects")
 
 
 def cmd_list(args: argparse.Namespace) -> int:
-    """One kind, as a table or as JSON."""
-    if args.what not in KINDS:  # `fastscale list regnetz`: of networks
+    """Prints one kind as a table or as JSON."""
+    if args.what not in KINDS:  # `fastscale list regnetz` lists networks
         if args.pattern:
             raise InputError(
                 f"fastscale list: unknown kind {args.what!r}; {did_you_mean(args.what, KINDS)}"
@@ -51,7 +50,7 @@ def cmd_list(args: argparse.Namespace) -> int:
 
 
 def table(rows: Sequence[Row]) -> list[str]:
-    """Lines in columns: numbers to the right, words to the left; a column is a key of the rows."""
+    """The rows as aligned lines, with a column for each key: numbers right, words left."""
     if not rows:
         return []
     heads = list(rows[0])
@@ -76,7 +75,7 @@ def _text(value: Any) -> str:
 
 
 def _named(rows: list[Row], pattern: str, what: str) -> list[Row]:
-    """Those whose first value holds `pattern`; InputError with the nearest where none does."""
+    """The rows whose first value contains `pattern`; InputError with similar names if none does."""
     names = [str(next(iter(row.values()))) for row in rows]
     kept = set(matching(names, pattern))
     found = [row for name, row in zip(names, rows, strict=True) if name in kept]
@@ -127,9 +126,8 @@ def _recipes(args: argparse.Namespace) -> tuple[list[Row], list[str]]:
     rows = []
     for name in api.list_recipes():
         r = load_recipe(name)
-        own = {"data": r.data, "epochs": r.epochs, "batch": r.batch_size, "lr": r.lr}
-        rest = {"augmentation": r.augmentation, "precision": r.precision}
-        rows.append({"name": name, **own, **rest})
+        first = {"name": name, "data": r.data, "epochs": r.epochs, "batch": r.batch_size}
+        rows.append({**first, "lr": r.lr, "augmentation": r.augmentation, "precision": r.precision})
     notes = ["", "a run is <network>.<recipe>: fastscale fit --run regnety-tiny.quick"]
     return _named(rows, args.pattern, "recipes"), notes
 
@@ -143,7 +141,7 @@ def _devices(args: argparse.Namespace) -> tuple[list[Row], list[str]]:
 def _data(args: argparse.Namespace) -> tuple[list[Row], list[str]]:
     from fastscale.data.here import sources_here
 
-    notes = ["", "your own: fastscale data write folder:PHOTOS"]
+    notes = ["", "to add yours: fastscale data write folder:PHOTOS"]
     return _named(sources_here(), args.pattern, "data"), notes
 
 
@@ -152,11 +150,11 @@ def _runs(args: argparse.Namespace) -> tuple[list[Row], list[str]]:
     from fastscale.reproduce.listing import list_runs, paper_rows
     from fastscale.training.runs import runs_here
 
-    own = [row for row in runs_here(home().runs) if matching([row["run"]], args.pattern)]
-    asked = (args.pattern, args.device, args.devices, bool(own))
+    users = [row for row in runs_here(home().runs) if matching([row["run"]], args.pattern)]
+    asked = (args.pattern, args.device, args.devices, bool(users))
     if args.json:
-        return [*own, *paper_rows(*asked)[0]], []
-    lines = [*table(own), ""] if own else []
+        return [*users, *paper_rows(*asked)[0]], []
+    lines = [*table(users), ""] if users else []
     return [], lines + list_runs(*asked)
 
 
@@ -166,7 +164,7 @@ def _checkpoints(args: argparse.Namespace) -> tuple[list[Row], list[str]]:
     from fastscale.release.public import known_weights
 
     rows = [*rows_of(released()), *rows_of_others(known_weights().values())]
-    notes = ["", "without runs: trained by others, the error is the one that they published"]
+    notes = ["", "without runs: trained by others, with their published error"]
     return _named(rows, args.pattern, "checkpoints"), notes
 
 

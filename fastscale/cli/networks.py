@@ -1,4 +1,4 @@
-"""`fastscale info | scale`: networks, their counts, and how they grow."""
+"""`fastscale info | scale`: shows networks with their counts, and scales them."""
 
 import argparse
 import json
@@ -16,7 +16,6 @@ METRICS = {"flops": "flops (multiply-adds)", "params": "params", "acts": "acts"}
 
 
 def add_info(verbs: Verbs) -> None:
-    """info."""
     p = verbs.verb("info", cmd_info, "fastscale info regnety-4gf.dWr-x4")
     p.add("arch", nargs="?")
     p.own_archs()
@@ -26,7 +25,6 @@ def add_info(verbs: Verbs) -> None:
 
 
 def add_scale(verbs: Verbs) -> None:
-    """scale."""
     p = verbs.verb("scale", cmd_scale, "fastscale scale regnetz-500mf dWr --flops 4e9")
     p.add("base")
     p.own_archs()
@@ -39,7 +37,7 @@ def add_scale(verbs: Verbs) -> None:
 
 
 def cmd_info(args: argparse.Namespace) -> int:
-    """One network: its stages and counts."""
+    """Prints the stages and counts of a network."""
     from fastscale import api
 
     name = args.arch or next(iter(args.own_names), None)
@@ -51,8 +49,8 @@ def cmd_info(args: argparse.Namespace) -> int:
     resolution = arch.resolution if args.resolution is None else args.resolution
     cx = api.complexity(arch, resolution, args.classes)
     if args.json:
-        said = {"arch": vars(arch), "counted_at": resolution, "num_classes": args.classes}
-        print(json.dumps({**said, **vars(cx)}))
+        about = {"arch": vars(arch), "counted_at": resolution, "num_classes": args.classes}
+        print(json.dumps({**about, **vars(cx)}))
         return 0
     print(f"{arch.name}: {type(arch).__name__}")
     for field, value in vars(arch).items():
@@ -65,14 +63,13 @@ def cmd_info(args: argparse.Namespace) -> int:
 
 
 def print_counts(cx: "Complexity") -> None:
-    """A line for each."""
+    """Prints one line per count."""
     for metric, label in METRICS.items():
         print(f"  {label:24}{getattr(cx, metric):>18,}")
 
 
 def cmd_scale(args: argparse.Namespace) -> int:
-    """A base grown by a strategy, by a factor or to a target, with the growth reached beside the
-    closed form."""
+    """Scales a base by a factor or to a target, and compares the growth with the closed form."""
     from fastscale import api
     from fastscale.archs.names import factor_text
     from fastscale.scaling import Strategy
@@ -112,15 +109,15 @@ def cmd_scale(args: argparse.Namespace) -> int:
 
 
 def _beside(base: "Arch", strategy: "Strategy", factor: float, arch: "Arch") -> str:
-    """A network whose group widths are powers of two, beside the one by the paper's rounding."""
+    """Compares a network with power-of-two group widths with the one by the paper's rounding."""
     from fastscale import api
     from fastscale.scaling import twin
 
-    own = api.scale(base, strategy, factor, "paper")
-    pairs = zip(vars(api.complexity(arch)).items(), vars(api.complexity(own)).values(), strict=True)
-    said = ", ".join(f"{name} {new / old - 1:+.1%}" for (name, new), old in pairs)
-    widths = [f"{', '.join(map(str, dict.fromkeys(a.group_widths)))}" for a in (own, arch)]
-    line = f"beside {own.name}: group widths {widths[0]} -> {widths[1]}; {said}"
+    paper = api.scale(base, strategy, factor, "paper")
+    old, new = vars(api.complexity(paper)), vars(api.complexity(arch))
+    changes = ", ".join(f"{name} {new[name] / old[name] - 1:+.1%}" for name in new)
+    widths = [", ".join(map(str, dict.fromkeys(a.group_widths))) for a in (paper, arch)]
+    line = f"compared with {paper.name}: group widths {widths[0]} -> {widths[1]}; {changes}"
     try:
         equal = twin(base, strategy, factor).arch.name
     except InputError as error:

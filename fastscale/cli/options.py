@@ -1,4 +1,4 @@
-"""How a verb is put on the command line, and how its mistakes are said: one line, exit code 2."""
+"""Parsers of the command line, whose errors are one line with exit code 2."""
 
 import argparse
 from collections.abc import Callable, Iterator, Mapping
@@ -10,7 +10,7 @@ from fastscale.errors import InputError
 
 
 def whole(least: int = 1, most: int = 1_000_000_000) -> Callable[[str], int]:
-    """An argparse type: a whole number from `least` to `most`; `1e6` is one too."""
+    """An argparse type: a whole number from `least` to `most`, perhaps written `1e6`."""
     return _bounded(least, most, True)  # type: ignore[return-value]
 
 
@@ -30,7 +30,7 @@ def _bounded(least: float, most: float, is_whole: bool) -> Callable[[str], float
 
 
 def count(least: float, most: float) -> Callable[[str], float]:
-    """An argparse type: a number as `real` takes it, or one with a unit: 400M, 4G, 1.5B."""
+    """An argparse type: like `real`, also with a unit: 400M, 4G, 1.5B."""
     read = real(least, most)
 
     def with_unit(text: str) -> float:
@@ -44,7 +44,7 @@ def count(least: float, most: float) -> Callable[[str], float]:
 _UNITS = {"K": 1e3, "M": 1e6, "G": 1e9, "B": 1e9, "T": 1e12}
 
 
-# What no network, device or data set comes near: beyond them a number is a slip of the keyboard.
+# bounds that no network, device or data set comes near: a larger number is a typing error
 MOST_BATCH = 1_000_000
 BATCH = CLASSES = whole(1, MOST_BATCH)
 PIXELS = whole(1, 4096)
@@ -56,8 +56,10 @@ WEIGHTS = "raw or averaged (EMA) ones; default: auto, the better by recorded err
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, with errors in one line, examples kept as written, and options that may also be
-    spelled with underscores (`--runs_dir`)."""
+    """An ArgumentParser with errors of one line and examples printed as written.
+
+    Options may also be spelled with underscores (`--runs_dir`).
+    """
 
     def __init__(self, *args: Any, **kwargs: Any):
         kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
@@ -67,7 +69,7 @@ class Parser(argparse.ArgumentParser):
         self._first_word = ""
 
     def add(self, name: str, kind: Any = None, text: str | None = None, **more: Any) -> None:
-        """An argument or option. `kind`: a type, a tuple of choices, or bool for a switch."""
+        """Adds an argument or option. `kind`: a type, a tuple of choices, or bool for a switch."""
         if kind is bool:
             more["action"] = "store_true"
         elif isinstance(kind, tuple):
@@ -79,28 +81,31 @@ class Parser(argparse.ArgumentParser):
             self._aliases["--" + name[2:].replace("-", "_")] = name
 
     def first_word(self, option: str, metavar: str) -> None:
-        """A bare word at the beginning is the value of `option`. (argparse would take the value of
-        any of Lightning's options, which it does not know, for such a word.)"""
+        """Makes a bare word at the beginning the value of `option`.
+
+        A positional argument would not do: argparse does not know Lightning's options and would
+        take the value of one for it.
+        """
         self._first_word = option
         self.usage = f"{self.prog} [{metavar}] [options]"
 
     def weights(self, text: str = WEIGHTS) -> None:
-        """The option `--weights auto|raw|ema`."""
+        """Adds the option `--weights auto|raw|ema`."""
         self.add("--weights", ("auto", "raw", "ema"), text, default="auto")
 
     def own_archs(self) -> None:
-        """The option `--arch FILE.py:NAME | FILE.yaml`, several times; see `own_archs` below."""
+        """Adds the option `--arch FILE.py:NAME | FILE.yaml`; see the function `own_archs` below."""
         text = (
-            "a network of your own, known by its name in this command: FILE.py:NAME (the file is "
-            "run) or a .yaml of its definition"
+            "a network of yours, which this command then knows by name: FILE.py:NAME (runs the "
+            "file) or a .yaml with its definition; may be repeated"
         )
         self.add("--arch", None, text, action="append", dest="own", default=[], metavar="FILE")
 
     def group_widths(self, default: str) -> None:
-        """The option `--group-width-rounding`; `default`, in words."""
+        """Adds the option `--group-width-rounding`; `default` is text for its help."""
         text = (
-            "paper or power_of_two: group widths of 1 to 64 that are powers of two, which GPUs have "
-            f"fast kernels for (a strategy with -pow2 behind its name); default: {default}"
+            "paper or power_of_two (like -pow2 at the end of a strategy): powers of two up to 64, "
+            f"for which GPUs have fast kernels; default: {default}"
         )
         self.add("--group-width-rounding", None, text, metavar="RULE")
 
@@ -117,12 +122,12 @@ class Parser(argparse.ArgumentParser):
         return self._aliases.get(name, name) + equals + value
 
     def error(self, message: str) -> NoReturn:
-        """One line, exit code 2."""
+        """Raises InputError, which ends in one line and exit code 2."""
         raise InputError(f"{self.prog}: {message}; see {self.prog} --help")
 
 
 class Verbs:
-    """A level of the command line: verbs, or groups of verbs (`fastscale data write`)."""
+    """A level of the command line: verbs and groups of verbs (`fastscale data write`)."""
 
     def __init__(
         self,
@@ -131,35 +136,35 @@ class Verbs:
         metavar: str,
         texts: Mapping[str, str],
     ):
-        self._texts = texts  # what each verb does
+        self._texts = texts  # help of each verb
         self._level = parser.add_subparsers(
             dest=dest, required=True, metavar=metavar, parser_class=Parser
         )
 
     def named(self, name: str, **more: Any) -> Parser:
-        """The parser of a verb without its options."""
+        """Adds a verb without its options."""
         text = self._texts[name]
         return self._level.add_parser(name, help=text, description=text, **more)
 
     def verb(
         self, name: str, run: Callable[..., int], example: str, further: bool = False
     ) -> Parser:
-        """The parser of a new verb: `run(args)` does it and returns the exit code.
+        """Adds a verb: `run(args)` does the work and returns the exit code.
 
-        `further`: arguments unknown here are Lightning's, and `run(args, further)` gets them.
+        `further`: pass unknown arguments, which are Lightning's, on to `run(args, rest)`.
         """
         p = self.named(name, epilog=f"example:\n  {example}")
         p.set_defaults(run_verb=run, further=further)
         return p
 
     def group(self, name: str, texts: Mapping[str, str]) -> "Verbs":
-        """Verbs of a second word, and what each does."""
+        """Adds a group of verbs with their help texts."""
         return Verbs(self.named(name), "action", "ACTION", texts)
 
 
 def given(args: argparse.Namespace, function: Callable[..., Any]) -> dict[str, Any]:
-    """The arguments that bear the names of the function's parameters."""
-    import inspect  # as slow to import as the rest of a help
+    """The arguments whose names are parameters of the function."""
+    import inspect  # its import takes as long as the rest of a --help
 
     names = inspect.signature(function).parameters
     return {name: getattr(args, name) for name in names if hasattr(args, name)}
@@ -167,7 +172,7 @@ def given(args: argparse.Namespace, function: Callable[..., Any]) -> dict[str, A
 
 @contextmanager
 def own_archs(args: argparse.Namespace) -> Iterator[None]:
-    """The networks of `--arch` are known in the block; `args.own_names` are their names."""
+    """Registers the networks of `--arch` during the block; sets `args.own_names` to their names."""
     args.own_names = []
     if not getattr(args, "own", None):
         yield

@@ -1,4 +1,4 @@
-"""`fastscale plan`: the largest networks that fit a budget, on a device."""
+"""`fastscale plan`: finds the largest networks within a budget on a device."""
 
 import argparse
 import json
@@ -19,12 +19,13 @@ from fastscale.cli.options import (
 from fastscale.errors import InputError
 
 RECIPE = "imagenet-100ep"  # of the run names
-FINE_TUNING = "finetune-thousands"  # of those that start from weights, on images not said
+FINE_TUNING = "finetune-thousands"  # of runs that start from weights, without --data
 FEW = 30_000  # images: with fewer, trained weights matter more than the network's size
 
 
 def add_plan(verbs: Verbs) -> None:
-    """plan. Options bear the names of `fastscale.plan`'s parameters, whose defaults hold."""
+    """Adds plan, whose options have the names and defaults of the parameters of
+    `fastscale.plan`."""
     example = (
         "fastscale plan regnety-500mf regnetz-500mf --epoch-time-min 10\n"
         "  fastscale plan --flops 4G --device h100\n"
@@ -36,62 +37,64 @@ def add_plan(verbs: Verbs) -> None:
     p.own_archs()
     text = "default: d wg r dw dwr dwgr alpha=2/3 dWr; `family`: alpha from 0 to 1"
     p.add("--strategies", None, text, nargs="+", metavar="S")
-    p.group_widths("the paper's; with the default strategies both, where the law minds it")
+    p.group_widths("paper; for the default strategies both, if the law depends on group width")
     text = "pixels a side of the base networks' images; default: their own"
     p.add("--resolution", PIXELS, text)
-    p.add("--flops", COUNT, "multiply-adds of one image, as in 4e9, 4G or 400M")
+    p.add("--flops", COUNT, "multiply-adds for one image: 4e9, 4G or 400M")
     p.add("--params", COUNT)
     p.add("--acts", COUNT)
     text = "minutes of a training epoch, on a device measured in training"
     p.add("--epoch-time-min", real(1e-6, 1e7), text)
     p.add("--memory-mib", real(1, 1e12), "training memory of one device")
     p.add("--latency-ms", real(1e-6, 1e12), "time of one batch, on a device measured at inference")
-    text = "memory of one device that serves --latency-batch images at once"
+    text = "memory of one device for inference with --latency-batch images"
     p.add("--inference-memory-mib", real(1, 1e12), text)
     text = (
-        "h100, v100, rtx-4090, ... (`fastscale list devices`), a file of time records, or a name "
-        "in records; twice to train and serve; default: h100 for epoch times"
+        "h100, v100, rtx-4090, ... (see `fastscale list devices`), a file of time records, or a "
+        "name in records; repeat it to train on one and serve on another; default: h100 for epoch "
+        "times"
     )
     p.add("--device", None, text, action="append")
     text = (
-        "images a training step on one device (of inference where only that is planned for); "
-        "default: as measured there"
+        "images per training step on one device, or per inference step if all budgets are of "
+        "inference; default: as measured on the device"
     )
     p.add("--batch", BATCH, text)
-    text = "images a step at inference; default: as measured there, else 1"
+    text = "images per inference step; default: as measured on the device, else 1"
     p.add("--latency-batch", BATCH, text)
     text = "number of GPUs that share an epoch; default: 8 for named devices, 1 for records"
     p.add("--devices", DEVICES, text)
-    text = "of an epoch; default: ImageNet's"
+    text = "in an epoch; default: ImageNet's"
     p.add("--images", IMAGES, text, default=argparse.SUPPRESS)
     p.add("--classes", CLASSES, "default: 1000", default=argparse.SUPPRESS, dest="num_classes")
-    p.add("--precision", None, "which records, where they differ: 32-true, 16-mixed, bf16-mixed")
-    text = "which records: contiguous, channels_last, or best (each network's faster one)"
+    text = "which records to use, if they differ: 32-true, 16-mixed, bf16-mixed"
+    p.add("--precision", None, text)
+    text = "which records to use: contiguous, channels_last, or best (the faster for each network)"
     p.add("--layout", None, text)
-    text = "which records: compiled or eager"
+    text = "which records to use: compiled or eager"
     p.add("--compile", None, text, action=argparse.BooleanOptionalAction)
     text = (
-        "only networks with public ImageNet weights, as they are, the lowest published error first; "
-        "bases are then parts of their names (default: all)"
+        "choose among networks with public ImageNet weights, unscaled, the lowest published error "
+        "first; bases are then parts of their names; default: all"
     )
     p.add("--weights", bool, text)
     text = (
-        "images to train on, as folder:PHOTOS: planned for their number and classes, on one device; "
-        "the commands that are said train on them"
+        "images to train on, such as folder:PHOTOS: plans for their number and classes on one "
+        "device, and prints commands that train on them"
     )
     p.add("--data", None, text, metavar="SOURCE")
-    p.add("--recipe", None, f"of the run names; default: {RECIPE}, or what suits --data")
+    p.add("--recipe", None, f"recipe of the run names; default: {RECIPE}, or what suits --data")
     p.add("--json", bool)
 
 
 def cmd_plan(args: argparse.Namespace) -> int:
-    """Candidates, what binds them, the ones worth a thought."""
+    """Prints the candidates and how to train them."""
     from fastscale import api
     from fastscale.planning.table import lines
 
     own = "".join(f" --arch {shlex.quote(text)}" for text in args.own)
     data, by_size = args.data, args.data is not None and args.recipe is None
-    if args.recipe is not None:  # or the run names printed would be refused by fit
+    if args.recipe is not None:  # fit would refuse run names with an unknown recipe
         from fastscale.training.recipe import load_recipe
 
         load_recipe(args.recipe)
@@ -124,8 +127,10 @@ def _budgets(args: argparse.Namespace) -> Iterator[float | None]:
 
 
 def _suit(args: argparse.Namespace) -> str:
-    """Planned for the images of --data: as many, their classes, on one device, and by the recipe that
-    `fit` would choose, unless other ones are given. What is to be said of so many images."""
+    """Sets what was not given from the images of --data; returns a hint about their number.
+
+    Sets the number of images and classes, one device, and the recipe that `fit` would choose.
+    """
     from fastscale.data.sources import source
     from fastscale.data.training_size import training_size
     from fastscale.training.by_size import recipe_for

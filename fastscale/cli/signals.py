@@ -1,5 +1,7 @@
-"""Ctrl-C, SIGTERM and a closed terminal end a verb in order: its children are gone, one line says
-how it goes on."""
+"""Ends a verb cleanly on Ctrl-C, SIGTERM and a closed terminal.
+
+Its children are ended, and one line says how to continue.
+"""
 
 import signal
 import sys
@@ -11,16 +13,15 @@ from fastscale.common import ending_signals
 
 
 class Ended(SystemExit):
-    """A signal asked this command to end; `code` is the shell's for it, as 130 for Ctrl-C."""
+    """A signal asked this command to end; `code` is the shell's exit code, as 130 for Ctrl-C."""
 
 
 @contextmanager
 def ended_by_signals(goes_on: str) -> Iterator[None]:
-    """While the block runs, the signals that end a command unwind it (so that it ends its
-    children), then one line on stderr says so and how it `goes_on`; the exit code is 128 and the
-    signal's number.
+    """In this block, the signals that end a command raise `Ended`, so that children are ended.
 
-    A second signal changes nothing: the block is being unwound already.
+    One line on stderr then names the signal and says how the command `goes_on`. The exit code is
+    128 + the signal's number. Further signals are ignored.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -1,4 +1,4 @@
-"""What reaches the terminal: text alone. Names of classes, files and servers are other people's."""
+"""Keeps control characters from the terminal: names of classes, files and servers are untrusted."""
 
 import errno
 import os
@@ -11,15 +11,15 @@ from typing import Any, TextIO
 
 from fastscale.common import plain
 
-# what progress bars write to move: back to the line's start, and up past other bars
+# how progress bars move: to the next line, and up past other bars
 _MOVES = re.compile(r"(\n|\x1b\[A)*")
 
 
 class PlainStream:
-    """A text stream that writes control characters out (`\\x1b`) instead of sending them.
+    """A text stream that escapes control characters (`\\x1b`).
 
-    A leading carriage return and the moves of a progress bar pass. Once a terminal is closed, what
-    is written to it goes nowhere: the work behind it is saved first.
+    A leading carriage return and the moves of a progress bar pass. Output to a closed terminal is
+    discarded, so that the command can still save its work.
     """
 
     def __init__(self, stream: TextIO):
@@ -36,7 +36,7 @@ class PlainStream:
         return len(text)
 
     def flush(self) -> None:
-        """Flushes the stream."""
+        """Flushes the stream, unless its terminal is closed."""
         self._unless_closed(self._stream.flush)
 
     def _unless_closed(self, call: Callable[..., Any], *args: str) -> None:
@@ -53,7 +53,7 @@ class PlainStream:
             os.close(nowhere)
 
     def writelines(self, lines: Any) -> None:
-        """Writes each."""
+        """Writes each line."""
         for line in lines:
             self.write(line)
 
@@ -66,9 +66,10 @@ class PlainStream:
 
 @contextmanager
 def plain_output() -> Iterator[None]:
-    """While the block runs, stdout and stderr are `PlainStream`s."""
+    """Makes stdout and stderr `PlainStream`s during the block."""
     before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = PlainStream(sys.stdout), PlainStream(sys.stderr)  # type: ignore[assignment]
+    sys.stdout = PlainStream(sys.stdout)  # type: ignore[assignment]
+    sys.stderr = PlainStream(sys.stderr)  # type: ignore[assignment]
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""`fastscale time`: step, inference, loader and epoch times of networks, or a sweep over a grid."""
+"""`fastscale time`: measures step, inference, loader and epoch times, or sweeps over a grid."""
 
 import argparse
 import sys
@@ -14,13 +14,13 @@ from fastscale.home import home
 if TYPE_CHECKING:
     from fastscale.records import Record
 
-EXAMPLE = """fastscale time regnety-tiny regnety-tiny.dWr-x4 --recipe quick --data fashion-mnist --images 60000 --classes 10
-  fastscale time regnety-4gf regnety-4gf.dWr-x4 --what train,inference --precision bf16-mixed,16-mixed --layout contiguous,channels_last
-  fastscale time regnety-tiny --recipe quick --loader fashion-mnist      # loader, model and both together
-  fastscale time --grid cpu --budget 20                                  # rerun an interrupted command to resume
-  fastscale time --here                                                  # what `fastscale plan` needs to know of this device: 5 minutes"""
+EXAMPLE = """fastscale time regnety-tiny regnety-tiny.dWr-x4 --recipe quick --data fashion-mnist
+  fastscale time regnety-4gf --what train,inference --layout contiguous,channels_last
+  fastscale time regnety-tiny --recipe quick --loader fashion-mnist  # loader, model and both
+  fastscale time --grid cpu --budget 20  # interrupted? rerun the command to resume
+  fastscale time --here                  # what `fastscale plan` needs of this device: 5 minutes"""
 HERE_MIN = 5.0  # minutes
-# what a loader's time does not depend on, and what a grid decides by itself
+# options without effect on a loader's time, then those that a grid sets
 STEP_DEFAULTS: dict[str, Any] = {
     **{"data": "imagenet", "images": None, "classes": None},
     **{"inference_batch": None, "devices": 1},
@@ -33,62 +33,61 @@ GRID_DEFAULTS: dict[str, Any] = {
 
 
 def add_time(verbs: Verbs) -> None:
-    """time."""
     p = verbs.verb("time", cmd_time, EXAMPLE)
-    text = "measured interleaved; --separate: one after another"
+    text = "networks, measured interleaved; with --separate, one after another"
     p.add("arch", None, text, nargs="*")
     p.own_archs()
     p.add("--grid", None, "a grid of configs/timing or a YAML file, in place of networks")
-    text = "a sweep from which a runtime law of this device can be fitted, in 5 minutes"
+    text = "a sweep of 5 minutes to which a runtime law of this device can be fitted"
     p.add("--here", bool, text)
-    text = "end a sweep then, whatever is left; it covers the grid evenly"
+    text = "end a sweep after MINUTES; it covers the grid evenly"
     p.add("--budget", MINUTES, text, metavar="MINUTES")
-    p.add("--separate", bool, "a sweep over the networks named here")
-    p.add("--what", None, "train, inference, or both as train,inference")
+    p.add("--separate", bool, "sweep over the networks named here")
+    p.add("--what", None, "train, inference, or both as train,inference; default: train")
     p.add("--recipe", None, "precision, layout, batch and optimizer; default: imagenet-100ep")
-    text = "in place of the recipe's: 32-true, 16-mixed, bf16-mixed, or several with commas"
+    text = "32-true, 16-mixed, bf16-mixed, or several with commas; default: the recipe's"
     p.add("--precision", None, text)
-    text = "in place of the recipe's: contiguous, channels_last, or both with a comma"
+    text = "contiguous, channels_last, or both with a comma; default: the recipe's"
     p.add("--layout", None, text)
-    p.add("--compile", None, "in place of the recipe's: off, on, or both as off,on")
-    p.add("--data", None, "whose epoch it is; default: imagenet")
+    p.add("--compile", None, "off, on, or both as off,on; default: the recipe's")
+    p.add("--data", None, "data set of the epoch; default: imagenet")
     p.add("--images", IMAGES, "images in an epoch; default: those of --data")
     p.add("--classes", CLASSES, "default: those of --data")
-    text = "images a step; default: the recipe's; halved where memory does not hold it"
+    text = "images per step, halved until they fit in memory; default: the recipe's"
     p.add("--batch", BATCH, text)
-    p.add("--inference-batch", BATCH, "images a forward pass of inference; default: --batch")
-    text = "add the epoch time divided by so many devices (the paper's: 8)"
+    p.add("--inference-batch", BATCH, "images per inference step; default: --batch")
+    text = "also report the epoch time divided by this many devices (in the paper: 8)"
     p.add("--devices", DEVICES, text)
     text = "time the loader of this data set, alone and end to end"
     p.add("--loader", None, text, metavar="SOURCE")
     p.add("--device", None, default="auto")
-    text = "how cuDNN chooses kernels on a GPU; search: seconds a network; default: heuristics"
+    text = "how cuDNN chooses kernels; search takes seconds per network; default: heuristics"
     p.add("--cudnn", ("heuristics", "search"), text)
-    p.add("--rounds", whole(1, 10_000), "default: 5; device time needs fewer where it is steady")
-    p.add("--round-s", real(1e-3, 3600), "seconds a round, about; default: 0.5")
+    p.add("--rounds", whole(1, 10_000), "default: 5; steady device times take fewer")
+    p.add("--round-s", real(1e-3, 3600), "seconds per round, roughly; default: 0.5")
     p.add("--runs-dir", Path, default=home().runs)
     p.set_defaults(**GRID_DEFAULTS)
 
 
 def cmd_time(args: argparse.Namespace) -> int:
-    """Times, as records."""
+    """Measures times and writes them as records."""
     args.arch = args.arch or args.own_names
     if bool(args.arch) + bool(args.grid) + args.here != 1:
         raise InputError(
-            "fastscale time: give networks, or --grid, or --here; fastscale time --help shows examples"
+            "fastscale time: give networks, or --grid, or --here; "
+            "fastscale time --help shows examples"
         )
     if args.grid or args.here or args.separate:
-        with ended_by_signals("what was measured is recorded; the same command resumes"):
+        with ended_by_signals("finished measurements are recorded; the same command resumes"):
             return sweep(args)
     if args.budget is not None:
-        raise InputError("--budget is of a sweep: give --grid, or --separate with the networks")
-    with ended_by_signals("what is not in the records yet is measured by the same command"):
+        raise InputError("--budget is for a sweep: give --grid, or --separate with the networks")
+    with ended_by_signals("the same command measures what is not in the records yet"):
         return loaders(args) if args.loader else interleaved(args)
 
 
 def refuse(args: argparse.Namespace, options: dict[str, Any], why: str) -> None:
-    """InputError for the first of these options that has another value than by default: it would
-    have been ignored."""
+    """InputError for the first of these options without its default value: it would be ignored."""
     for name, default in options.items():
         if getattr(args, name) != default:
             raise InputError(f"--{name.replace('_', '-')} {getattr(args, name)}: {why}")
@@ -102,7 +101,7 @@ def networks_of(args: argparse.Namespace) -> list[Any]:
 
 
 def settings_of(args: argparse.Namespace) -> tuple:
-    """Every combination of what the command line names; what it does not name is the recipe's."""
+    """Every combination of the settings on the command line; the others are the recipe's."""
     from fastscale.timing.grid import make_settings
     from fastscale.training.layout import resolve_layout
     from fastscale.training.recipe import load_recipe
@@ -125,7 +124,7 @@ def settings_of(args: argparse.Namespace) -> tuple:
 
 
 def measured_as(args: argparse.Namespace, setting: Any) -> Any:
-    """The recipe in that setting."""
+    """The recipe with this setting."""
     from fastscale.training.recipe import load_recipe
 
     chosen = {name: getattr(setting, name) for name in ("precision", "layout", "compile")}
@@ -133,7 +132,7 @@ def measured_as(args: argparse.Namespace, setting: Any) -> Any:
 
 
 def interleaved(args: argparse.Namespace) -> int:
-    """The networks in one process, for every setting asked for."""
+    """Measures the networks interleaved in one process, for every setting."""
     from fastscale.data.sizes import epoch_of
     from fastscale.records import RecordStore
     from fastscale.timing.drift import drifted
@@ -161,18 +160,18 @@ def interleaved(args: argparse.Namespace) -> int:
 
 
 def loaders(args: argparse.Namespace) -> int:
-    """Loader, model and end to end of each network."""
+    """Measures loader, model and both together for each network."""
     from fastscale.records import RecordStore
     from fastscale.timing.loader import time_loader
 
-    refuse(args, STEP_DEFAULTS, "has no part in the loader's time: leave it out")
+    refuse(args, STEP_DEFAULTS, "has no effect on the loader's time: leave it out")
     store, seconds = RecordStore(args.runs_dir / "records.jsonl"), args.rounds * args.round_s
     store.check()
     print(f"{'network':32}{'loader, images/s':>18}{'model':>10}{'end to end':>12}{'waiting':>10}")
     for network in networks_of(args):
         for s in settings_of(args):
             if s.what != "train":
-                raise InputError("--loader is of training: leave --what out")
+                raise InputError("--loader is for training: leave --what out")
             own = {"batch": s.batch, "device": args.device, "seconds": seconds}
             record = time_loader(network, measured_as(args, s), args.loader, **own)
             v = record.values
@@ -186,7 +185,7 @@ def loaders(args: argparse.Namespace) -> int:
 
 
 def sweep(args: argparse.Namespace) -> int:
-    """A grid, network after network."""
+    """Measures a grid, one network after another."""
     from fastscale.timing.device import usable_device
     from fastscale.timing.drift import drifted
     from fastscale.timing.grid import load_grid
@@ -199,10 +198,10 @@ def sweep(args: argparse.Namespace) -> int:
         raise InputError("--loader is measured interleaved: leave --grid and --separate out")
     if args.devices != 1:
         raise InputError(
-            "--devices is for networks measured interleaved: a sweep's records are of one device"
+            "--devices is for networks measured interleaved: a sweep records times of one device"
         )
     if args.grid:
-        why = "the grid says that: leave it out, or give a grid file of your own"
+        why = "the grid sets that: leave it out, or give your own grid file"
         refuse(args, GRID_DEFAULTS, why)
     grid = load_grid(args.grid) if args.grid else typed_grid(args)
     store = args.runs_dir / "records.jsonl"
@@ -222,13 +221,13 @@ def sweep(args: argparse.Namespace) -> int:
 
         try:
             print("\n".join(answer(RecordStore(store).read(), str(store))))
-        except InputError as error:  # too few yet: the budget was short
+        except InputError as error:  # too few measurements: the budget was short
             print(error)
     return 1 if done.failed and not done.measured else 0
 
 
 def typed_grid(args: argparse.Namespace) -> Any:
-    """The networks and settings of the command line as a grid."""
+    """The networks and settings on the command line as a grid."""
     from fastscale import api
     from fastscale.archs.names import NetworkName
     from fastscale.data.sizes import epoch_of
@@ -236,7 +235,7 @@ def typed_grid(args: argparse.Namespace) -> Any:
 
     networks = tuple(NetworkName.parse(network.name) for network in networks_of(args))
     settings = settings_of(args)
-    # the smallest: it is there to be timed again and again
+    # the smallest network is the reference, which is timed again and again
     smallest = min(networks_of(args), key=lambda network: api.complexity(network).acts)
     images, classes = epoch_of(args.data, args.images, args.classes)
     own = {k: getattr(args, k) for k in ("data", "recipe", "rounds", "round_s", "cudnn")}
@@ -246,7 +245,7 @@ def typed_grid(args: argparse.Namespace) -> Any:
 
 
 def show(records: "list[Record]") -> None:
-    """A table of one setting: device time, where there is one, and eager time, in milliseconds."""
+    """Prints a table for one setting: device time, if measured, and eager time in milliseconds."""
     from fastscale.records import step_time
     from fastscale.timing.sweep import remarks
 
@@ -273,12 +272,12 @@ def show(records: "list[Record]") -> None:
         print(f"{line}{v[rate]:>11.0f}{more}{remarks(r)}")
     for r in records:
         if why := r.env.get("disturbed"):
-            said = f"warning: {r.arch} was measured twice and disturbed both times ({why})"
-            print(f"{said}: the record says so; measure again in quiet", file=sys.stderr)
+            warning = f"warning: {r.arch} was measured twice and disturbed both times ({why})"
+            print(f"{warning}: the record says so; measure again in quiet", file=sys.stderr)
 
 
 def progress(done: int, total: int) -> None:
-    """A counter, for somebody who watches."""
+    """Shows a counter on a terminal."""
     if sys.stderr.isatty():
         end = "\n" if done == total else ""
         print(f"\r{done}/{total} measurements", end=end, file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""`fastscale fit | evaluate`: thin over Lightning's own command line."""
+"""`fastscale fit | evaluate`: a thin layer over Lightning's command line."""
 
 import argparse
 import os
@@ -15,7 +15,6 @@ LIGHTNING = (
 
 
 def add_fit(verbs: Verbs) -> None:
-    """fit."""
     example = (
         "fastscale fit regnety-500mf.dWr-x4.imagenet-100ep --trainer.devices 8\n"
         "  fastscale fit efficientnet-b0 --data.source folder:PHOTOS"
@@ -23,48 +22,47 @@ def add_fit(verbs: Verbs) -> None:
     p = verbs.verb("fit", cmd_fit, example + LIGHTNING, further=True)
     p.first_word("--run", "NAME")
     text = (
-        "<base>[.<strategy>-x<factor>][.<recipe>]; NAME alone, at the beginning, is the same. "
-        "Without a recipe, one that suits the number of training images"
+        "<base>[.<strategy>-x<factor>][.<recipe>]; --run may be left out before the first word. "
+        "Default recipe: one that suits the number of training images"
     )
     p.add("--run", None, text, metavar="NAME")
     p.own_archs()
     p.add("--runs-dir", None, default=str(home().runs))
-    p.add("--restart", bool, "throw away what this run has so far")
+    p.add("--restart", bool, "delete the progress of this run and start again")
     text = (
-        "at most between checkpoints within an epoch (default: 60; 0: after every step); "
+        "longest time between checkpoints within an epoch; default: 60; 0: after every step; "
         "a young run saves sooner, and saving never takes over 1 %% of the time"
     )
     p.add("--checkpoint-every", real(0, 1e7), text, default=60.0, metavar="SECONDS")
     text = (
-        "the step as one CUDA graph; default: auto, where a GPU and the run allow it. "
-        "on: an error where they do not; on a CPU the graph's code, uncaptured"
+        "run the step as one CUDA graph; default: auto, if the GPU and the run allow it. "
+        "on: fail if they do not; on a CPU, run the graph's code without capturing it"
     )
     p.add("--cuda-graph", ("auto", "on", "off"), text, default="auto")
     text = (
-        "start from trained weights: a released name, a file or a run's folder of the same body, "
-        "another project's file as timm:FILE (pycls:, torchvision:)"
+        "start from trained weights: a released name, a file or a run's folder, of a network with "
+        "the same body, or another project's file as timm:FILE (pycls:, torchvision:)"
     )
     p.add("--weights", None, text, metavar="NAME|PATH")
     text = (
-        "what is not trained: body (all but the last layer), statistics (of batch norms), none; "
+        "what not to train: body (all but the last layer), statistics (of batch norms) or none; "
         "default: as the recipe says"
     )
     p.add("--freeze", ("none", "statistics", "body"), text)
 
 
 def add_evaluate(verbs: Verbs) -> None:
-    """evaluate."""
     example = "fastscale evaluate runs/regnety-tiny.dWr-x4.quick/seed0 --data fashion-mnist"
     p = verbs.verb("evaluate", cmd_evaluate, example + LIGHTNING, further=True)
     text = "a .ckpt file, a run's folder, a released name or a .safetensors file"
     p.add("checkpoint", None, text)
     p.add("--data", None, "default: what it was trained on", metavar="SOURCE")
-    p.weights("of a run: raw or averaged (EMA) ones; default: auto, both")
+    p.weights("raw or averaged (EMA) weights of a run; default: auto, both")
 
 
 def cmd_fit(args: argparse.Namespace, rest: list[str]) -> int:
     """Trains a run, or resumes it."""
-    with ended_by_signals("nothing was begun; the same command begins"):  # imports take seconds
+    with ended_by_signals("nothing was started; run the command again"):  # imports take seconds
         from fastscale.training.variables import check_variables
 
         check_variables()
@@ -76,7 +74,7 @@ def cmd_fit(args: argparse.Namespace, rest: list[str]) -> int:
         from fastscale.training.speaking import speaks
 
     if args.weights is None and args.run is not None and find_public(args.run) is not None:
-        print(f"trained weights are known: --weights {args.run} starts from them", file=sys.stderr)
+        print(f"trained weights exist: --weights {args.run} starts from them", file=sys.stderr)
     for option, value in (("model.weights", args.weights), ("model.recipe.freeze", args.freeze)):
         rest = [*rest, f"--{option}", value] if value is not None else rest
     record = fit(
@@ -97,15 +95,14 @@ def cmd_fit(args: argparse.Namespace, rest: list[str]) -> int:
 
 
 def cmd_evaluate(args: argparse.Namespace, rest: list[str]) -> int:
-    """Of a training checkpoint the errors of raw and averaged weights; of anything else that
-    `fastscale.load` takes those of the weights it has."""
+    """Prints the errors of a checkpoint; for a training checkpoint, of raw and averaged weights."""
     from fastscale.training.variables import check_variables
 
     check_variables()
     from fastscale.training.speaking import speaks
 
     what = args.checkpoint
-    with ended_by_signals("nothing was changed; the same command evaluates again"):
+    with ended_by_signals("nothing was changed; run the command again"):
         if os.path.isdir(what) or what.endswith(".ckpt"):
             from fastscale.training.evaluate import evaluate
 

@@ -1,4 +1,4 @@
-"""`fastscale predict | export | report`: what one does with checkpoints and records."""
+"""`fastscale predict | export | report`: uses checkpoints and records."""
 
 import argparse
 import csv
@@ -12,41 +12,36 @@ from fastscale.cli.options import Verbs, whole
 
 
 def add_predict(verbs: Verbs) -> None:
-    """predict."""
     example = "fastscale predict photo.jpg --checkpoint regnety-tiny.dWr-x4_fashion-mnist"
     p = verbs.verb("predict", cmd_predict, example)
     p.add("image", None, "image files, or folders of them", nargs="+")
-    text = (
-        "a released name, a file (exported ones too), a run's folder; `checkpoint list` names some"
-    )
+    text = "a released name (see `fastscale checkpoint list`), a file or a run's folder"
     p.add("--checkpoint", None, text, required=True, metavar="NAME")
-    p.add("--top", whole(1, 1_000_000), "classes an image; default: 5", default=5)
+    p.add("--top", whole(1, 1_000_000), "classes per image; default: 5", default=5)
     p.weights()
     form = p.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="all images in one list, at the end")
-    form.add_argument("--csv", action="store_true", help="a line for each class of each image")
+    form.add_argument("--json", action="store_true", help="print one list of all images at the end")
+    form.add_argument("--csv", action="store_true", help="print a line per class of each image")
 
 
 def add_export(verbs: Verbs) -> None:
-    """export."""
     example = "fastscale export runs/regnety-tiny.dWr-x4.quick/seed0 tiny.onnx"
     p = verbs.verb("export", cmd_export, example)
     p.add("checkpoint", None, "a released name, a file, or a run's folder")
-    p.add("file", Path, "what to write: .onnx, or .pt2 for torch.export")
-    p.add("--to", ("onnx", "torch"), "default: as the file's name ends")
-    text = "pixels a side of the images it will take; default: the network's own"
+    p.add("file", Path, "file to write: .onnx, or .pt2 for torch.export")
+    p.add("--to", ("onnx", "torch"), "format; default: by the suffix of the file")
+    text = "pixels a side of its input images; default: the network's own"
     p.add("--resolution", whole(8, 4096), text)
     what = p.add_mutually_exclusive_group()
-    text = "it takes images of any size, and cuts and resizes them itself"
+    text = "accept images of any size: the exported model crops and resizes them"
     what.add_argument("--any-size", action="store_true", help=text)
-    text = "leave the preprocessing out: it takes what `fastscale.transforms` gives"
+    text = "leave out preprocessing: the input is the output of `fastscale.transforms`"
     what.add_argument("--normalised", action="store_true", help=text)
     p.weights()
-    p.add("--unfused", bool, "keep batch norms as they are")
+    p.add("--unfused", bool, "do not fold batch norms into convs")
 
 
 def add_report(verbs: Verbs) -> None:
-    """report."""
     p = verbs.verb("report", cmd_report, "fastscale report --runs-dir runs")
     text = "default: paper_figures/report.html, or DIR/report.html with --runs-dir"
     p.add("--out", Path, text, metavar="FILE")
@@ -54,8 +49,10 @@ def add_report(verbs: Verbs) -> None:
 
 
 def cmd_predict(args: argparse.Namespace) -> int:
-    """Predictions on stdout; a line on stderr for each unreadable image: exit code 1, or 2 if there
-    was no readable one."""
+    """Prints predictions on stdout, and one line on stderr for each unreadable image.
+
+    Exit code 1 if any image is unreadable, 2 if all are.
+    """
     from fastscale.release.predict import image_files, predict, predictor
 
     files = image_files(args.image)
@@ -75,7 +72,7 @@ def cmd_predict(args: argparse.Namespace) -> int:
 
 
 def show(row: dict[str, Any], as_csv: bool, first: bool) -> None:
-    """One image's classes, the likeliest first, as they are known."""
+    """Prints the classes of one image, the most likely first."""
     from fastscale.data.scan import one_line
 
     if not as_csv:
@@ -91,7 +88,7 @@ def show(row: dict[str, Any], as_csv: bool, first: bool) -> None:
 
 
 def cmd_export(args: argparse.Namespace) -> int:
-    """One file, and what it takes."""
+    """Writes one file and prints what it takes."""
     from fastscale.release.export import export
     from fastscale.release.exported import SUFFIXES
 
@@ -119,7 +116,7 @@ def cmd_export(args: argparse.Namespace) -> int:
 
 
 def cmd_report(args: argparse.Namespace) -> int:
-    """The page of records and references."""
+    """Writes the page of records and published points."""
     from fastscale.paper.report import write_report
 
     path = write_report(args.out, args.runs_dir)

@@ -1,5 +1,4 @@
-"""`fastscale --version`: what one says of a machine when something went wrong on it; no torch is
-imported for it."""
+"""`fastscale --version`: the facts about a machine for bug reports, without importing torch."""
 
 import argparse
 import re
@@ -11,7 +10,7 @@ GPUS = Path("/proc/driver/nvidia/gpus")
 
 
 class Version(argparse.Action):
-    """Prints the lines, and ends the command."""
+    """Prints the lines and ends the command."""
 
     def __init__(self, option_strings: list[str], dest: str, help: str | None = None):
         super().__init__(option_strings, dest, nargs=0, help=help)
@@ -22,13 +21,13 @@ class Version(argparse.Action):
 
 
 def lines(gpus: Path = GPUS) -> list[str]:
-    """fastscale and its commit; Python and packages; the device that fits would train on."""
+    """fastscale and its commit; Python and packages; the device on which `fit` would train."""
     from importlib import metadata
 
     from fastscale.records.environment import git_state, versions
 
     commit, dirty = git_state()
-    own = f", commit {commit[:12]}{' with changes' if dirty else ''}" if commit else ""
+    state = f", commit {commit[:12]}{' with changes' if dirty else ''}" if commit else ""
     found = versions()
     for name in PACKAGES:
         if name not in found:
@@ -36,16 +35,16 @@ def lines(gpus: Path = GPUS) -> list[str]:
                 found[name] = metadata.version(name)
             except metadata.PackageNotFoundError:
                 found[name] = None
-    said = [f"{name} {found[name] or 'not installed'}" for name in ("python", *PACKAGES)]
+    packages = [f"{name} {found[name] or 'not installed'}" for name in ("python", *PACKAGES)]
     return [
-        f"fastscale {found['fastscale'] or '(not installed)'}{own}",
-        ", ".join(said),
+        f"fastscale {found['fastscale'] or '(not installed)'}{state}",
+        ", ".join(packages),
         f"device: {device(gpus, found)}",
     ]
 
 
 def device(gpus: Path, found: dict[str, str | None]) -> str:
-    """The GPUs that the driver lists, with what keeps torch from using them; else the processor."""
+    """The GPUs that the driver lists, and whether torch can use them; else the processor."""
     from fastscale.common import cores
     from fastscale.records.environment import cpu_name
 

@@ -1,6 +1,6 @@
-"""What every room needs and none owns: files written whole and read within bounds, safe texts.
+"""Shared helpers: atomic writes, bounded reads, safe texts, system calls and ImageNet's constants.
 
-Knows no other room but `errors`. Nothing here imports torch.
+They import nothing of fastscale but `errors`, and never torch.
 """
 
 from fastscale.common.html import html_table

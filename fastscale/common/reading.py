@@ -1,5 +1,7 @@
-"""Files of anybody's read within bounds: size, depth and number of values are limited before anything
-is built, and what cannot be read is one line."""
+"""Reads untrusted files within bounds.
+
+Size, depth and number of values are checked before anything is built, and errors are one line.
+"""
 
 import copy
 import json
@@ -12,14 +14,14 @@ from typing import Any
 from fastscale.errors import InputError
 
 MIB = 1 << 20
-MAX_DEPTH = 50  # of nested lists and mappings in a file: no file of ours has more than six
+MAX_DEPTH = 50  # of nested lists and mappings; no file of ours has more than six
 MAX_NODES = 200_000  # values in a YAML file after its aliases are expanded
 
 
 def read_bytes(path: str | os.PathLike[str], most: int = 16 * MIB) -> bytes:
     """The content of a plain file of at most `most` bytes.
 
-    InputError for a pipe, device or larger file; OSError where it cannot be read.
+    InputError for a pipe, a device or a larger file; OSError if it cannot be read.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe must not wait
     with os.fdopen(descriptor, "rb") as file:
@@ -28,12 +30,12 @@ def read_bytes(path: str | os.PathLike[str], most: int = 16 * MIB) -> bytes:
             raise InputError(f"{path}: not a plain file")
         content = file.read(most + 1)
     if len(content) > most:
-        raise InputError(f"{path}: larger than {most:,} bytes, which no such file is")
+        raise InputError(f"{path}: larger than {most:,} bytes, the most such a file may have")
     return content
 
 
 def read_text(path: str | os.PathLike[str], most: int = 16 * MIB) -> str:
-    """The same as UTF-8 text; InputError where it is not."""
+    """`read_bytes` as text; InputError if it is not UTF-8."""
     try:
         return read_bytes(path, most).decode("utf-8")
     except UnicodeDecodeError:
@@ -41,8 +43,11 @@ def read_text(path: str | os.PathLike[str], most: int = 16 * MIB) -> str:
 
 
 def parse_json(text: str, where: str | os.PathLike[str], constants: bool = False) -> Any:
-    """The value of a JSON text; InputError for anything else, for NaN and infinity (but with
-    `constants`), for a key twice in one object and for values nested deeper than 50."""
+    """The value of a JSON text.
+
+    InputError for anything else, for a key twice in one object, for values nested deeper than 50
+    and, unless `constants`, for NaN and infinity.
+    """
     try:
         value = json.loads(
             text,
@@ -66,7 +71,7 @@ def read_json(path: str | os.PathLike[str], most: int = 16 * MIB) -> Any:
 def parse_yaml(text: str, where: str | os.PathLike[str]) -> Any:
     """The value of a YAML text, loaded safely; InputError for anything else.
 
-    Depth, and the size after aliases are expanded, are bounded before anything is built.
+    Depth and size after expanding aliases are checked before anything is built.
     """
     import yaml
 
@@ -86,12 +91,12 @@ def read_yaml(path: str | os.PathLike[str], most: int = 4 * MIB) -> Any:
 
 @lru_cache(maxsize=64)
 def _parsed(text: str, where: str) -> Any:
-    """Parsed once: a recipe or an artifact is asked for again and again."""
+    """`parse_yaml`, cached: the same recipes and artifacts are read again and again."""
     return parse_yaml(text, where)
 
 
 def _yaml_loader() -> Any:
-    """libyaml's safe loader where PyYAML was built with it, else the one in Python: as safe, slower."""
+    """libyaml's safe loader if PyYAML has it, else the slower one in Python."""
     import yaml
 
     return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -122,9 +127,7 @@ def _check_yaml(text: str, where: str | os.PathLike[str]) -> None:
             if event.anchor:
                 sizes[event.anchor] = 1
         if total > MAX_NODES:
-            raise InputError(
-                f"{where}: not YAML that is read here (more than {MAX_NODES:,} values)"
-            )
+            raise InputError(f"{where}: too large a YAML (more than {MAX_NODES:,} values)")
 
 
 def _refuse_constant(text: str) -> float:
@@ -141,7 +144,7 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         twice = next(k for k, _ in pairs if sum(k == other for other, _ in pairs) > 1)
-        raise ValueError(f"{twice!r} stands there twice")
+        raise ValueError(f"key {twice!r} occurs twice")
     return found
 
 
@@ -162,7 +165,7 @@ def _deeper_than(value: Any, most: int) -> bool:
 def check_zip(path: str | os.PathLike[str], ratio: float = 4.0) -> None:
     """InputError for a zip file (as torch.save writes) that unpacks to over `ratio` times its size.
 
-    Weights are stored as they are: only a bomb is larger inside. Anything else passes.
+    Weights are stored uncompressed, so such a file is a zip bomb. Any other file passes.
     """
     import zipfile
 
@@ -173,6 +176,6 @@ def check_zip(path: str | os.PathLike[str], ratio: float = 4.0) -> None:
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(member.file_size for member in archive.infolist())
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error):
-        return  # whoever reads it says what is wrong
+        return  # its reader raises the error
     if unpacked > ratio * os.path.getsize(path) + MIB:
         raise InputError(f"{path}: refused: it would unpack to {unpacked:,} bytes")

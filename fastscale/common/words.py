@@ -1,4 +1,4 @@
-"""Numbers and texts: read from words, made safe to show, and found again by a name nearly like theirs."""
+"""Texts: parses numbers, makes texts safe to print, renders templates and suggests names."""
 
 import math
 import re
@@ -7,18 +7,20 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
-_NEAREST, _NEAR, _FEW = 3, 0.6, 30  # of names: how many are said, how alike, and all of how many
+_NEAREST = 3  # names suggested
+_NEAR = 0.6  # least similarity of a "did you mean"
+_FEW = 30  # names that are listed in full, if none is similar
 
 
 def number(value: Any, least: float, most: float, whole: bool = False) -> int | float:
-    """`value` (a number, or the text of one) as a number from `least` to `most`.
+    """`value` (a number or its text) as a number from `least` to `most`.
 
-    A whole number may be written `1e6`. ValueError says in words what was wanted.
+    A whole number may be written `1e6`. ValueError says what was wanted.
     """
     kind = "a whole number" if whole else "a number"
-    said = f"wanted {kind} from {least:,} to {most:,}, got {plain(str(value))[:40]!r}"
+    message = f"wanted {kind} from {least:,} to {most:,}, got {plain(str(value))[:40]!r}"
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ValueError(said)
+        raise ValueError(message)
     try:
         found = float(value)
         exact = (
@@ -27,9 +29,9 @@ def number(value: Any, least: float, most: float, whole: bool = False) -> int | 
             else value
         )
     except (ValueError, OverflowError):
-        raise ValueError(said) from None
+        raise ValueError(message) from None
     if not math.isfinite(found) or not least <= found <= most or (whole and found != int(found)):
-        raise ValueError(said)
+        raise ValueError(message)
     return (exact if isinstance(exact, int) else int(found)) if whole else found
 
 
@@ -40,7 +42,7 @@ def render(
     folder: str = "templates",
     **values: Any,
 ) -> str:
-    """The text of the Jinja2 template `name` in a package's folder; a value it lacks is an error."""
+    """Renders the Jinja2 template `name` of a package's folder; a missing value is an error."""
     environment = _templates(package, folder)
     environment.filters.update(filters or {})
     return environment.get_template(name).render(values)
@@ -61,21 +63,21 @@ def _templates(package: str, folder: str) -> Any:
 
 
 def plain(text: str) -> str:
-    """`text` with control characters, direction marks and lone surrogates written out as `\\x1b`:
-    a name from a file or a server never drives the terminal. Newlines and tabs stay.
+    """`text` with control characters, direction marks and lone surrogates escaped, as in `\\x1b`.
+
+    A name from a file or a server thus never controls the terminal. Newlines and tabs stay.
 
     >>> print(plain("a\\x1b[31mb"))
     a\\x1b[31mb
     """
     return "".join(
-        c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs") else _written_out(c)
+        c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs") else _escaped(c)
         for c in text
     )
 
 
 def shown(text: object) -> str:
-    """A text for a message: what an address in it holds of user and password is left out, control
-    characters are written out.
+    """`text` for a message: `plain`, and without user names and passwords in URLs.
 
     >>> shown("http://ann:secret@example.org/x")
     'http://example.org/x'
@@ -83,21 +85,17 @@ def shown(text: object) -> str:
     return plain(re.sub(r"(?<=://)[^/\s]*@", "", str(text)))
 
 
-def _written_out(char: str) -> str:
+def _escaped(char: str) -> str:
     code = ord(char)
     if 0xDC80 <= code <= 0xDCFF:  # a byte of a file name that is not UTF-8
         return f"\\x{code - 0xDC00:02x}"
-    return (
-        f"\\x{code:02x}"
-        if code < 0x100
-        else f"\\u{code:04x}"
-        if code < 0x10000
-        else f"\\U{code:08x}"
-    )
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def slug(text: str) -> str:
-    """Lower case, words joined by a minus: fit for a file's or a device's name.
+    """`text` in lower case, its words joined by hyphens: fit for names of files and devices.
 
     >>> slug("NVIDIA H200"), slug("AMD EPYC (2 threads)")
     ('nvidia-h200', 'amd-epyc-2-threads')
@@ -106,8 +104,9 @@ def slug(text: str) -> str:
 
 
 def matching(names: Iterable[str], pattern: str | None = None) -> list[str]:
-    """Names that hold `pattern`, or fit it where it has * or ?; all without one. Where none does,
-    those that do in lower case.
+    """Names that contain `pattern`, or match it as a whole if it has * or ?; default: all.
+
+    If none does, case is ignored.
 
     >>> matching(["dwr", "dWr"], "dWr"), matching(["resnet-50", "regnety-4gf"], "ResNet-?0")
     (['dWr'], ['resnet-50'])
@@ -126,8 +125,11 @@ def matching(names: Iterable[str], pattern: str | None = None) -> list[str]:
 
 
 def did_you_mean(word: object, known: Iterable[str], see: str = "") -> str:
-    """What to say of a word that is not one of `known`: up to three that are near, the nearest
-    first; where none is, all of a few, the nearest of many. `see`: the command that lists them.
+    """The hint of a message about a word that is not in `known`.
+
+    It names up to three similar words; if there are none, all of a few words or the nearest of
+    many.
+    `see`: the command that lists them.
 
     >>> print(did_you_mean("colums", ["rows", "columns"]))
     did you mean 'columns'?
@@ -136,14 +138,14 @@ def did_you_mean(word: object, known: Iterable[str], see: str = "") -> str:
     """
     from difflib import SequenceMatcher
 
-    text = str(word)[:80].lower()  # a text of megabytes would take for ever
+    text = str(word)[:80].lower()  # comparing megabytes would take forever
     score = {k: SequenceMatcher(None, text, k.lower()).ratio() for k in known}
     ranked = sorted(score, key=lambda k: -score[k])
     near = [repr(k) for k in ranked[:_NEAREST] if score[k] >= _NEAR]
     if near:
-        said = f"did you mean {' or '.join(filter(None, [', '.join(near[:-1]), near[-1]]))}?"
+        hint = f"did you mean {' or '.join(filter(None, [', '.join(near[:-1]), near[-1]]))}?"
     elif len(ranked) <= _FEW:
-        said = f"known are {', '.join(score) or 'none'}"
+        hint = f"known are {', '.join(score) or 'none'}"
     else:
-        said = f"nearest are {', '.join(ranked[:_NEAREST])}"
-    return f"{said} (see `{see}`)" if see else said
+        hint = f"nearest are {', '.join(ranked[:_NEAREST])}"
+    return f"{hint} (see `{see}`)" if see else hint

@@ -1,4 +1,4 @@
-"""Files written whole or not at all, and what a killed process left of one."""
+"""Writes files whole or not at all, and removes what killed processes left."""
 
 import errno
 import os
@@ -16,12 +16,12 @@ _PART = re.compile(r"\.(?P<host>[0-9a-f]{4})-(?P<pid>\d+)\.part\Z")
 
 @contextmanager
 def whole_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
-    """A new binary file that takes its name `path` only when the block ends without an error.
+    """A new binary file that is renamed to `path` if the block ends without an error.
 
-    It is written beside, flushed to the disk, then renamed. A link to a file at `path` is replaced,
-    never followed. When the block or the disk fails, nothing is left behind and `path` stays as it
-    was. What a killed process left of an earlier try is removed. Raises OSError; InputError for a
-    folder, pipe or device at `path`, or a link to one: root could replace /dev/null.
+    It is written beside `path` and flushed to disk first. If the block or the disk fails, nothing
+    is left behind and `path` is unchanged. Parts left by killed processes are removed. A link to a
+    file is replaced, never followed. Raises OSError; InputError if `path` is a folder, pipe or
+    device, or a link to one: root could replace /dev/null.
     """
     path = Path(path)
     _check_replaceable(path)
@@ -51,16 +51,17 @@ def _check_replaceable(path: Path) -> None:
 
 
 def write_whole(path: str | os.PathLike[str], content: bytes | str) -> Path:
-    """Writes `content` (text as UTF-8, its newlines as they are) by `whole_file`. Raises OSError."""
+    """Writes `content` (text as UTF-8, its newlines as they are) by `whole_file`. Raises
+    OSError."""
     with whole_file(path) as file:
         file.write(content.encode("utf-8") if isinstance(content, str) else content)
     return Path(path)
 
 
 def open_to_append(path: str | os.PathLike[str]) -> int:
-    """A descriptor that appends to the plain file `path`, made when needed. Closed by the caller.
+    """A descriptor that appends to the plain file `path`, created if missing; the caller closes it.
 
-    InputError for a link, folder, pipe or device in its place: what lies behind is not ours.
+    InputError if `path` is a link, folder, pipe or device: its target may not be ours.
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     try:
@@ -76,15 +77,15 @@ def open_to_append(path: str | os.PathLike[str]) -> int:
 
 
 def _host() -> str:
-    import hashlib  # these two take as long as the rest of the module
+    import hashlib  # importing these two takes as long as the rest of the module
     import socket
 
     return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:4]
 
 
 def remove_stale(folder: Path, name: str = "") -> None:
-    """Removes parts of files in `folder` (of the file `name` alone, if given) that processes of
-    this machine left which are no longer alive."""
+    """Removes the parts of files in `folder` that killed processes of this machine left; with
+    `name`, only those of that file."""
     with suppress(OSError):
         for entry in os.scandir(folder):
             found = entry.name.startswith(name) and _PART.search(entry.name)

@@ -1,4 +1,4 @@
-"""What a network costs, from its definition alone: exact flops (multiply-adds), params and acts in the paper's convention."""
+"""Exact flops (multiply-adds), params and acts of a network, in the paper's convention."""
 
 from fastscale.counts.complexity import Complexity, complexity
 

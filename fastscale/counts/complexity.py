@@ -9,18 +9,20 @@ from fastscale.common import html_table
 
 @dataclass(frozen=True)
 class Complexity:
-    """Counts for one image: `flops` (multiply-adds), `params` (weights), `acts` (elements of conv outputs)."""
+    """Counts for one image."""
 
-    flops: int
-    params: int
-    acts: int
+    flops: int  # multiply-adds
+    params: int  # weights
+    acts: int  # elements of conv outputs
 
     def _repr_html_(self) -> str:
         return html_table(["flops (multiply-adds)", "params", "acts"], [list(vars(self).values())])
 
 
 def complexity(arch: Arch, resolution: int | None = None, num_classes: int = 1000) -> Complexity:
-    """Exact counts of `arch` at `resolution` pixels (its own unless given), batch 1; InputError if the resolution is too small.
+    """Exact counts of `arch` for one image of `resolution` pixels a side; default: its own.
+
+    InputError if the resolution is too small.
 
     >>> from fastscale.archs import base_arch
     >>> complexity(base_arch("resnet-50"))

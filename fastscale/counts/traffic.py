@@ -1,16 +1,16 @@
-"""Bytes that a training step moves at least, from the network's definition: the other axis of a roofline.
+"""The least number of bytes that a training step moves: the other axis of a roofline.
 
-In half precision (2 bytes an element), if everything else were fused into convs and batch norms:
+In half precision (2 bytes per element), with everything else fused into convs and batch norms:
 
-    conv        reads its input, writes its output; backwards reads the output's gradient twice, the
-                input once, and writes the input's gradient: 3 (in + out) elements
-    batch norm  passes over its input once for the statistics, once to normalise, and writes; backwards
-                reads it and the gradient twice and writes one: 8 elements of its output
-    parameter   30 bytes a step: weight, gradient and momentum read, weight and momentum written, the
-                gradient written (float32), a half copy written and read twice
+    conv        Forward: reads its input, writes its output. Backward: reads the output's gradient
+                twice and the input once, writes the input's gradient. 3 (in + out) elements
+    batch norm  Forward: reads its input once for the statistics and once to normalise, writes its
+                output. Backward: reads input and gradient twice, writes one. 8 x out elements
+    parameter   Reads weight, gradient and momentum, writes weight, momentum and gradient (float32);
+                writes a half-precision copy and reads it twice. 30 bytes
 
-A real step moves more: activation functions, gates and sums pass over their tensors too, and kernels
-read what caches no longer hold.
+A real step moves more: activation functions, gates and sums read their tensors too, and kernels
+reread what has left the caches.
 """
 
 from fastscale.archs import Arch

@@ -1,4 +1,4 @@
-"""Torch modules for every arch, and fvcore's independent count of a built module. Knows nothing of Lightning."""
+"""Torch modules for every arch, without Lightning, and fvcore's independent count of a module."""
 
 from fastscale.models.build import build
 

@@ -1,4 +1,7 @@
-"""The blocks: X/Y bottleneck and Z inverted bottleneck (paper Fig. 3), and EfficientNet's MBConv; all are 1x1, kxk, [SE], 1x1."""
+"""The blocks: X/Y bottleneck and Z inverted bottleneck (paper, Fig. 3), and EfficientNet's MBConv.
+
+All are 1x1, kxk, [SE], 1x1.
+"""
 
 from collections.abc import Callable
 
@@ -10,15 +13,16 @@ from fastscale.models.layers import SqueezeExcite, Style
 
 
 def drop_mask(branch: Tensor, rate: float) -> Tensor:
-    """(N, 1, 1, 1): 0 with probability `rate`, else 1 / (1 - rate), so that the expectation stays."""
+    """(N, 1, 1, 1): 0 with probability `rate`, else 1 / (1 - rate), for an expectation of 1."""
     return branch.new_empty(len(branch), 1, 1, 1).bernoulli_(1 - rate).div_(1 - rate)
 
 
 class Block(nn.Module):
-    """[conv1] conv2 [se] conv3 around a shortcut, made from the counter's layers of one block.
+    """[conv1] conv2 [se] conv3 and a shortcut, made from an arch's layers of one block.
 
-    Bottleneck (X, Y, ResNet): the shortcut is projected where the shape changes, and an activation follows the sum.
-    Inverted (Z, MBConv): identity shortcut only where the shape is unchanged, and no activation after conv3.
+    Bottleneck (X, Y, ResNet): the shortcut is projected where the shape changes, and an activation
+    follows the sum. Inverted (Z, MBConv): an identity shortcut where the shape is unchanged, and no
+    activation after conv3.
     """
 
     def __init__(self, layers: dict[str, Layer], inverted: bool, style: Style):
@@ -28,21 +32,13 @@ class Block(nn.Module):
         if "proj" in layers:
             self.proj, self.proj_norm = style.conv(layers["proj"]), style.norm(layers["proj"].w_out)
         if first:
-            self.conv1, self.norm1, self.act1 = (
-                style.conv(first),
-                style.norm(first.w_out),
-                style.activation(),
-            )
-        self.conv2, self.norm2, self.act2 = (
-            style.conv(middle),
-            style.norm(middle.w_out),
-            style.activation(),
-        )
-        self.se = (
-            SqueezeExcite(layers["se.reduce"], layers["se.expand"], style)
-            if "se.reduce" in layers
-            else nn.Identity()
-        )
+            self.conv1, self.norm1 = style.conv(first), style.norm(first.w_out)
+            self.act1 = style.activation()
+        self.conv2, self.norm2 = style.conv(middle), style.norm(middle.w_out)
+        self.act2 = style.activation()
+        self.se: nn.Module = nn.Identity()
+        if "se.reduce" in layers:
+            self.se = SqueezeExcite(layers["se.reduce"], layers["se.expand"], style)
         self.conv3, self.norm3 = style.conv(last), style.norm(last.w_out)
         self.act = nn.Identity() if inverted else style.activation()
         self.has_conv1, self.has_proj = first is not None, "proj" in layers
@@ -57,13 +53,12 @@ class Block(nn.Module):
         if self.has_skip:
             if self.drop_path and self.training:
                 y = y * drop_mask(y, self.drop_path)
-            y += (
-                self.proj_norm(self.proj(x)) if self.has_proj else x
-            )  # in place: no backward pass needs y, and its memory is in the cache
+            # in place: no backward pass needs y, and its memory is in the cache
+            y += self.proj_norm(self.proj(x)) if self.has_proj else x
         return self.act(y)
 
 
-# from a block's layers by name; what it makes has `drop_path`, the rate at which it may be left out
+# makes a block's module from its layers by name; the network sets the module's `drop_path`
 BlockBuilder = Callable[[dict[str, Layer], Style], nn.Module]
 _builders: dict[str, BlockBuilder] = {
     "bottleneck": lambda layers, style: Block(layers, False, style),
@@ -72,17 +67,20 @@ _builders: dict[str, BlockBuilder] = {
 
 
 def register_block(name: str, builder: BlockBuilder) -> None:
-    """Makes the block that archs call `name` buildable: `builder(layers, style)` gives its module,
-    whose submodules are named as the layers. InputError for a name that another builder has."""
+    """Registers the builder of the blocks that archs call `name`.
+
+    `builder(layers, style)` returns a module with a submodule of each layer's name. InputError if
+    another builder has the name.
+    """
     if _builders.setdefault(name, builder) is not builder:
         raise InputError(f"block {name!r} is registered already")
 
 
 def build_block(name: str, layers: dict[str, Layer], style: Style) -> nn.Module:
-    """The module of a block; InputError for one that nothing builds."""
+    """The module of a block; InputError if no builder has that name."""
     if name not in _builders:
         raise InputError(
-            f"no module is known for the block {name!r}: register it by "
-            f"fastscale.models.blocks.register_block; there are {', '.join(_builders)}"
+            f"no module is known for the block {name!r} (known: {', '.join(_builders)}): register "
+            "one with fastscale.models.blocks.register_block"
         )
     return _builders[name](layers, style)

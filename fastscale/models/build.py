@@ -1,4 +1,4 @@
-"""`build`: from an arch to its module."""
+"""`build`: makes the module of an arch."""
 
 import os
 
@@ -12,9 +12,11 @@ from fastscale.models.network import Network
 
 
 def build(arch: Arch, num_classes: int = 1000, drop_path: float = 0.0) -> Network:
-    """The torch module of `arch`: (N, 3, H, W) normalised RGB -> (N, num_classes) logits; initialised from torch's global generator.
+    """The torch module of `arch`: (N, 3, H, W) normalised RGB -> (N, num_classes) logits.
 
-    `drop_path`: rate at which the last block's branch is left out in training, rising linearly from 0 at the first (stochastic depth).
+    It is initialised from torch's global generator. `drop_path`: stochastic depth: the rate at
+    which a block's branch is left out in training rises linearly from 0 at the first block to this
+    at the last.
     """
     check_classes(num_classes)
     if not 0 <= drop_path < 1:
@@ -25,8 +27,8 @@ def build(arch: Arch, num_classes: int = 1000, drop_path: float = 0.0) -> Networ
 
 
 def check_memory(arch: Arch, num_classes: int) -> None:
-    """InputError for a network whose weights alone are more than this machine's memory: asking for
-    it would end the process, not raise."""
+    """InputError if the weights exceed this machine's memory: allocating them would kill the
+    process instead of raising."""
     needed = 4 * complexity(arch, num_classes=num_classes).params
     there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if needed > there:

@@ -1,4 +1,4 @@
-"""Whether a network's numbers are numbers: the one check of parameters, buffers and logits."""
+"""Checks parameters, buffers and logits for NaN and infinity."""
 
 from collections.abc import Callable, Mapping
 
@@ -8,8 +8,10 @@ from torch import Tensor, nn
 
 @torch.no_grad()
 def not_finite(state: Mapping[str, Tensor]) -> str | None:
-    """The name of the first floating tensor that holds NaN or infinity, or None; one wait for the
-    device. `state`: a module's `state_dict()`."""
+    """The name of the first floating-point tensor with NaN or infinity, or None.
+
+    `state`: a module's `state_dict()`. It waits for the device once.
+    """
     floating = {k: v for k, v in state.items() if v.is_floating_point() and v.numel()}
     if not floating:
         return None
@@ -21,8 +23,8 @@ def not_finite(state: Mapping[str, Tensor]) -> str | None:
 
 @torch.no_grad()
 def where_not_finite(net: nn.Module, images: Tensor) -> str | None:
-    """The name of the first layer of `net` whose outputs for `images` hold NaN or infinity; None
-    where the logits are finite."""
+    """The name of the first layer of `net` with NaN or infinity in its outputs for `images`; None
+    if the logits are finite."""
     found: list[str] = []
 
     def look(name: str) -> Callable[[nn.Module, object, object], None]:

@@ -1,7 +1,8 @@
-"""Independent counts of a built module by fvcore, brought to the paper's convention operator by operator.
+"""Independent counts of a built module by fvcore, converted to the paper's convention.
 
-fvcore traces the real forward pass, so it knows nothing of our formulas. It differs from the paper's convention in that it counts batch
-norm and pooling as flops, no bias as flops, and no max pool as acts; each difference is undone below from what was traced or built.
+fvcore traces the real forward pass and knows nothing of our formulas. Unlike the paper, it counts
+flops for batch norm and pooling but not for biases, and no acts for max pools. The code below
+undoes each difference.
 """
 
 import warnings
@@ -15,7 +16,7 @@ from fastscale.counts import Complexity
 def output_shapes(
     net: nn.Module, x: torch.Tensor, modules: dict[str, nn.Module]
 ) -> dict[str, torch.Size]:
-    """Shape of each module's output for one image of the batch `x`, as a real forward pass gives it."""
+    """The shape of each module's output for one image, from a forward pass of the batch `x`."""
     shapes: dict[str, torch.Size] = {}
 
     def remember(name: str):
@@ -34,7 +35,10 @@ def output_shapes(
 
 
 def fvcore_complexity(net: nn.Module, resolution: int) -> Complexity:
-    """Counts of one (1, 3, resolution, resolution) input, in the paper's convention. `net` is put back into its mode."""
+    """Counts for one (1, 3, resolution, resolution) input, in the paper's convention.
+
+    `net` keeps its mode, training or eval.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # fvcore uses torch.jit, which warns that it is deprecated
         from fvcore.nn import ActivationCountAnalysis, FlopCountAnalysis, parameter_count
@@ -64,9 +68,8 @@ def fvcore_complexity(net: nn.Module, resolution: int) -> Complexity:
             )
     finally:
         net.train(training)
-    biases = sum(
-        outputs[n] for n, m in counted.items() if getattr(m, "bias", None) is not None
-    )  # one flop an output element
+    # a bias is one flop per output element
+    biases = sum(outputs[n] for n, m in counted.items() if getattr(m, "bias", None) is not None)
     pools = sum(outputs[n] for n, m in counted.items() if isinstance(m, nn.MaxPool2d))
     return Complexity(
         int(flops["conv"] + flops["linear"]) + biases,

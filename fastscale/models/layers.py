@@ -1,15 +1,15 @@
-"""Pieces that the blocks share: conv, norm and activation of one style, squeeze-and-excitation, stem, head."""
+"""The parts of networks besides blocks: conv, norm and activation, squeeze-and-excitation, stem,
+head."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
 from fastscale.archs import Arch
 from fastscale.archs.layers import Layer
 
-# ReLU works in place: its gradient needs only its output
+# ReLU works in place: its gradient needs only the output
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": lambda: nn.ReLU(inplace=True),
     "relu6": lambda: nn.ReLU6(inplace=True),
@@ -18,7 +18,8 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 
 
 class SameConv2d(nn.Conv2d):
-    """A conv with stride 2 padded as TensorFlow does: as much as the input's size needs, the odd pixel at the bottom and the right."""
+    """A conv with TensorFlow's padding: as much as the input size needs, an odd pixel at the bottom
+    and right."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C_in, H, W) -> (N, C_out, ceil(H / stride), ceil(W / stride))."""
@@ -33,7 +34,7 @@ class SameConv2d(nn.Conv2d):
 
 @dataclass(frozen=True)
 class Style:
-    """What all layers of a network have in common; the defaults are the paper's."""
+    """What all layers of a network have in common. The defaults are the paper's."""
 
     activation_name: str
     norm_eps: float = 1e-5
@@ -41,11 +42,11 @@ class Style:
 
     @classmethod
     def of(cls, arch: Arch) -> "Style":
-        """One activation everywhere: SiLU in RegNetZ and EfficientNet (in SE too), ReLU elsewhere."""
+        """The style of an arch; its activation is used in SE too."""
         return cls(arch.activation, arch.norm_eps, arch.padding)
 
     def conv(self, layer: Layer) -> nn.Conv2d:
-        """The conv that the counter counted: output as large as input for stride 1, bias only where it said so."""
+        """The conv of a layer; with stride 1 its output is as large as its input."""
         same = self.padding == "same" and layer.stride > 1
         kind, padding = (SameConv2d, 0) if same else (nn.Conv2d, (layer.kernel - 1) // 2)
         return kind(
@@ -59,18 +60,18 @@ class Style:
         )
 
     def norm(self, width: int) -> nn.BatchNorm2d:
-        """Batch norm with the recipe's momentum .1."""
+        """Batch norm with the recipe's momentum of 0.1."""
         return nn.BatchNorm2d(width, eps=self.norm_eps, momentum=0.1)
 
     def activation(self) -> nn.Module:
-        """A new module."""
+        """A new activation module."""
         return ACTIVATIONS[self.activation_name]()
 
 
 class PooledConv(nn.Conv2d):
-    """A 1x1 conv on pooled features, computed as the matrix product that it is there; weights and names are a conv's.
+    """A 1x1 conv on pooled features, computed as a matrix product.
 
-    The counts are a conv's too; fvcore sees a linear layer, which it counts the same.
+    Weights, names and counts are those of a conv. fvcore sees a linear layer, with the same counts.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -81,7 +82,7 @@ class PooledConv(nn.Conv2d):
 
 
 def pooled_conv(layer: Layer) -> PooledConv:
-    """The 1x1 conv that the counter counted, of a 1x1 map."""
+    """The 1x1 conv of a layer with a 1x1 input."""
     return PooledConv(layer.w_in, layer.w_out, 1, bias=layer.bias)
 
 
@@ -90,11 +91,9 @@ class SqueezeExcite(nn.Module):
 
     def __init__(self, reduce: Layer, expand: Layer, style: Style):
         super().__init__()
-        self.reduce, self.act, self.expand = (
-            pooled_conv(reduce),
-            style.activation(),
-            pooled_conv(expand),
-        )
+        self.reduce = pooled_conv(reduce)
+        self.act = style.activation()
+        self.expand = pooled_conv(expand)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> the same shape, each channel times its gate."""
@@ -106,11 +105,9 @@ class Stem(nn.Module):
 
     def __init__(self, layers: dict[str, Layer], style: Style):
         super().__init__()
-        self.conv, self.norm, self.act = (
-            style.conv(layers["conv"]),
-            style.norm(layers["conv"].w_out),
-            style.activation(),
-        )
+        self.conv = style.conv(layers["conv"])
+        self.norm = style.norm(layers["conv"].w_out)
+        self.act = style.activation()
         self.pool = nn.MaxPool2d(3, 2, 1) if "pool" in layers else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -125,11 +122,9 @@ class Head(nn.Module):
         super().__init__()
         self.has_conv = "conv" in layers
         if self.has_conv:
-            self.conv, self.norm, self.act = (
-                style.conv(layers["conv"]),
-                style.norm(layers["conv"].w_out),
-                style.activation(),
-            )
+            self.conv = style.conv(layers["conv"])
+            self.norm = style.norm(layers["conv"].w_out)
+            self.act = style.activation()
         self.fc = nn.Linear(layers["fc"].w_in, layers["fc"].w_out)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -140,9 +135,10 @@ class Head(nn.Module):
 
 
 def initialise(module: nn.Module) -> None:
-    """Convs normal with std sqrt(2 / fan_out), linear layers std .01, biases 0, norms 1 and 0."""
+    """Convs normal with std sqrt(2 / fan_out), linear layers with std .01, biases 0, norms 1 and
+    0."""
     if any(p.is_meta for p in module.parameters()):
-        return  # shapes without numbers, for which torch would import its compiler: seconds
+        return  # there is nothing to fill, yet torch would import its compiler, which takes seconds
     for m in module.modules():
         if isinstance(m, nn.Conv2d):
             fan_out = m.kernel_size[0] * m.kernel_size[1] * m.out_channels
@@ -150,4 +146,4 @@ def initialise(module: nn.Module) -> None:
         elif isinstance(m, nn.Linear):
             nn.init.normal_(m.weight, 0.0, 0.01)
         if isinstance(m, nn.Conv2d | nn.Linear) and m.bias is not None:
-            torch.nn.init.zeros_(m.bias)
+            nn.init.zeros_(m.bias)

@@ -1,4 +1,4 @@
-"""Network: stem, stages of blocks, head, with module paths that are the counter's layer names."""
+"""Network: stem, stages of blocks and head; its module paths are the names of the arch's layers."""
 
 from torch import Tensor, nn
 
@@ -8,9 +8,10 @@ from fastscale.models.layers import Head, Stem, Style, initialise
 
 
 class Network(nn.Module):
-    """The module of an arch: (N, 3, H, W) normalised RGB -> (N, num_classes) logits; H and W need not be the arch's resolution.
+    """The module of an arch: (N, 3, H, W) normalised RGB -> (N, num_classes) logits.
 
-    State-dict keys: `stem.conv.weight`, `stages.<i>.<j>.conv2.weight`, `stages.<i>.<j>.se.reduce.bias`, `head.fc.weight`, ...
+    H and W need not be the arch's resolution. State-dict keys: `stem.conv.weight`,
+    `stages.<i>.<j>.conv2.weight`, `stages.<i>.<j>.se.reduce.bias`, `head.fc.weight`, ...
     """
 
     def __init__(self, arch: Arch, num_classes: int = 1000, drop_path: float = 0.0):
@@ -28,13 +29,13 @@ class Network(nn.Module):
             ]
         self.stages = nn.Sequential(*(nn.Sequential(*stage) for stage in stages))
         self.head = Head({layer.name.removeprefix("head."): layer for layer in head}, style)
-        made = [block for stage in stages for block in stage]
-        for i, block in enumerate(made):
-            block.drop_path = drop_path * i / max(1, len(made) - 1)  # type: ignore[assignment]
+        flat = [block for stage in stages for block in stage]
+        for i, block in enumerate(flat):
+            block.drop_path = drop_path * i / max(1, len(flat) - 1)  # type: ignore[assignment]
         initialise(self)
 
     def _repr_html_(self) -> str:
-        """The arch's table; `print` gives every module."""
+        """The arch's table; `print` shows every module."""
         return self.arch._repr_html_()
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Records: one validated JSON line per measured fact, with what produced it. Knows neither who writes nor who reads."""
+"""Records: one validated JSON line per measured fact, with the environment that produced it."""
 
 import sys
 from importlib import import_module
@@ -35,7 +35,7 @@ __all__ = [
 
 
 class _Room(ModuleType):
-    """This package, which can be called: `fastscale.records` is room and public function at once."""
+    """Makes the package callable: `fastscale.records()` is a public function as well."""
 
     def __call__(self, runs_dir: "str | Path | None" = None) -> "pandas.DataFrame":
         """See `fastscale.api.records`."""

@@ -1,7 +1,8 @@
-"""One reader of our records, and the rules by which several that tell one fact are one.
+"""Reads our records and removes duplicates.
 
-A record that is read twice is one (`id`). Of one fact (`key`) the later record counts, and committed files must not contradict each other.
-Comparisons leave out runs that ended early, and the measurements that a sweep repeats to see its device drift.
+Records with the same `id` are one record. Of several records of one fact (`key`) the latest counts,
+and committed files must not contradict each other. Comparisons leave out runs that ended early and
+the measurements that a sweep repeats to watch its device for drift.
 """
 
 from collections.abc import Iterable
@@ -18,35 +19,39 @@ from fastscale.scaling import arch_named
 
 
 def committed(name: str | None = None) -> list[Record]:
-    """Every committed record (of `<name>.jsonl` alone: none where it is absent), each once, in the files' order.
+    """Every committed record, each once, in file order; with `name`, those of `<name>.jsonl`.
 
-    Raises InputError that names file and line of a bad one.
+    A missing file has no records. InputError names the file and line of a bad record.
     """
-    own = [home().found("records", f"{name}.jsonl")]
-    files = home().record_files() if name is None else own
+    one_file = [home().found("records", f"{name}.jsonl")]
+    files = home().record_files() if name is None else one_file
     return each_once(r for path in files for r in RecordStore(path).read())
 
 
 def local(runs_dir: Path) -> list[Record]:
-    """Every record of a folder of runs: its stores, and the finished runs' own files. Raises InputError where there is no such folder."""
+    """Every record of a folder of runs: those in its stores and in the folders of finished runs.
+
+    InputError if the folder does not exist.
+    """
     if not runs_dir.is_dir():
         raise InputError(
-            f"{runs_dir}: no such folder of runs; `fastscale fit` and `fastscale time` make one"
+            f"{runs_dir}: no such folder of runs; `fastscale fit` and `fastscale time` create one"
         )
     files = [*sorted(runs_dir.glob("*.jsonl")), *sorted(runs_dir.glob("*/*/record.json"))]
     return each_once(r for path in files for r in read_records(path))
 
 
 def at_hand() -> list[Record]:
-    """The user's own store of runs, and what is committed."""
-    own = RecordStore(home().runs / "records.jsonl")
-    return each_once([*own.read(), *committed()])
+    """The records of the user's runs, then the committed ones."""
+    users = RecordStore(home().runs / "records.jsonl")
+    return each_once([*users.read(), *committed()])
 
 
 def facts() -> list[Record]:
-    """What committed records tell, each fact once, without early runs and repeated references.
+    """The committed records, each fact once, without early runs and repeated references.
 
-    InputError for a bad line, for counts that are not the network's, or for two records that contradict each other.
+    InputError for a bad line, for counts that do not match the network, and for two records that
+    contradict each other.
     """
     found: dict[tuple, tuple[Record, str]] = {}
     for path in home().record_files():
@@ -62,15 +67,16 @@ def facts() -> list[Record]:
                     for n in {*other.values, *record.values}
                     if other.values.get(n) != record.values.get(n)
                 )
-                said = f"{names[0]} {other.values.get(names[0])} and {record.values.get(names[0])}"
+                values = f"{other.values.get(names[0])} and {record.values.get(names[0])}"
                 raise InputError(
-                    f"records contradict each other about {record.run}: {first} and {where} ({said}); keep the right one"
+                    f"records contradict each other about {record.run}: {first} and {where} "
+                    f"({names[0]} {values}); keep the right one"
                 )
     return [record for record, _ in found.values()]
 
 
 def each_once(records: Iterable[Record]) -> list[Record]:
-    """A record read twice (committed, and in a store or a run's folder) is one."""
+    """The records without duplicates: one may be committed, in a store and in a run's folder."""
     return list({record.id: record for record in records}.values())
 
 
@@ -78,26 +84,32 @@ def each_once(records: Iterable[Record]) -> list[Record]:
 def counts(
     arch: str, resolution: int | None = None, num_classes: int = 1000
 ) -> tuple[Complexity, int]:
-    """(counts, own resolution) of the network of that name: the same few are asked for by many figures and claims."""
+    """(counts, default resolution) of the network of that name.
+
+    Cached: many figures and claims ask for the same few networks.
+    """
     made = arch_named(arch)
     return complexity(made, resolution, num_classes), made.resolution
 
 
 def check_counts(record: Record, where: str) -> int:
-    """The own resolution of the record's network. InputError that says `where` the record is, if its counts are not that network's."""
+    """Checks a record's counts; returns the default resolution of its network.
+
+    InputError, beginning with `where`, if the counts do not match the network.
+    """
     try:
         if record.definition is None:
-            ours, resolution = counts(record.arch, record.resolution, record.num_classes)
+            expected, resolution = counts(record.arch, record.resolution, record.num_classes)
         else:
             arch = arch_of(record)
-            ours = complexity(arch, record.resolution, record.num_classes)
+            expected = complexity(arch, record.resolution, record.num_classes)
             resolution = arch.resolution
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
-    for name, own in vars(ours).items():
-        if getattr(record, name) != own:
-            said = f"{name} of {record.arch} is {getattr(record, name)}, the network has {own}"
+    for name, count in vars(expected).items():
+        if (found := getattr(record, name)) != count:
             raise InputError(
-                f"{where}: its counts are not the network's ({said}): the record or the code is wrong"
+                f"{where}: its counts are not the network's ({name} of {record.arch} is {found}, "
+                f"the network has {count}): the record or the code is wrong"
             )
     return resolution

@@ -1,9 +1,9 @@
-"""The step time of a record: of the device where it was measured, and else the eager one.
+"""The step time of a record: device time where it was measured, otherwise eager time.
 
-On a GPU a step is timed twice: replayed as one CUDA graph, which takes what the device needs
-(`device_step_time_s`), and eagerly, with all its launches by the host (`eager_step_time_s`). On a
-CPU there is the eager time alone. Where no graph could be captured (`env.cuda_graph` is false) the
-eager time stands in for the device's. Older records hold `step_time_s`, which is eager.
+A GPU step is timed twice: replayed as one CUDA graph, which shows what the device needs
+(`device_step_time_s`), and eagerly, including the host's launches (`eager_step_time_s`). A CPU step
+has an eager time only. If no graph could be captured (`env.cuda_graph` is false), the eager time
+stands in for the device time. Older records hold `step_time_s`, which is eager.
 """
 
 from typing import NamedTuple
@@ -20,22 +20,19 @@ CLOCKS = {
 
 
 class Duration(NamedTuple):
-    """Seconds of a training step or of a forward pass (`what`: step or inference), for
-    `env.batch` images; `spread`: half the distance of the quartiles of its rounds, None where it
-    is not known; `clock`: one of CLOCKS."""
+    """Time of a training step or of a forward pass on `env.batch` images."""
 
     seconds: float
-    spread: float | None
-    clock: str
-    what: str
+    spread: float | None  # seconds: half the interquartile range of the rounds, None if unknown
+    clock: str  # one of CLOCKS
+    what: str  # step or inference
 
 
 def step_time(record: Record, what: str | None = None, clock: str | None = None) -> Duration | None:
-    """The time that a record answers with; None where it holds none.
+    """The step or inference time of a record; None if it holds none.
 
-    `what`: step or inference; default: whichever the record holds. `clock`: device or eager, and
-    no other; default: device time, and the eager time where there is none. InputError for another
-    word.
+    `what`: step or inference; default: whichever the record holds. `clock`: device or eager;
+    default: device time, or eager time where there is none. InputError for any other word.
     """
     if what not in (None, *WHAT) or clock not in (None, "device", "eager"):
         raise InputError(f"no time of a record is {what!r} by the clock {clock!r}")
@@ -53,5 +50,5 @@ def step_time(record: Record, what: str | None = None, clock: str | None = None)
 
 
 def stands_in(record: Record) -> bool:
-    """Whether the record is of a device whose graph could not be captured."""
+    """Whether the record is of a GPU step that could not be captured as a graph."""
     return record.env.get("cuda_graph") is False and record.env.get("device_type") == "cuda"

@@ -1,7 +1,8 @@
-"""The envelope of a record: what produced the number, so that a reader can judge it and repeat it.
+"""The environment of a record: what produced the number, so that readers can judge and repeat it.
 
-Commit and dirty flag, versions, device, cores, threads, date, and whatever the caller measured under (precision, layout, compile, batch,
-warm-up, repeats). It holds no host name, no user name and no path: records are published.
+It holds commit and dirty flag, versions, device, cores, threads, date, and the caller's conditions
+(precision, layout, compile, batch, warm-up, repeats). Records are published, so it holds no host
+name, user name or path.
 """
 
 import platform
@@ -17,7 +18,8 @@ from fastscale.common import cores
 from fastscale.home import PACKAGE
 
 PACKAGES = ("torch", "pytorch-lightning", "torchmetrics", "ffcv", "fvcore", "numpy", "fastscale")
-# What decides a result. Outputs (paper_figures) are left out, or the first figure drawn would make every later record "dirty".
+# What decides a result. Outputs (paper_figures) are left out: otherwise the first figure drawn
+# would make every later record "dirty".
 _CODE = ("fastscale", "configs", "scripts", "pyproject.toml", "setup.py", "requirements.txt")
 
 
@@ -31,10 +33,11 @@ def environment(
     device: str | None = None,
     **extra: Any,
 ) -> dict[str, Any]:
-    """The envelope as a dictionary of JSON values; `extra` (warm-up, repeats, ...) is added under its own names.
+    """The environment as a dictionary of JSON values, with `extra` (warm-up, repeats, ...) added.
 
-    `threads` and `device` are found when not given: torch's thread count and the GPU in use if torch is loaded and has used one, else the
-    cores this process may run on and the processor's name. torch is never imported for it.
+    `threads` defaults to torch's thread count if torch is loaded, else to the cores this process
+    may use; `device` to the GPU if this process has used one, else to the processor's name. torch
+    is never imported.
     """
     commit, dirty = _own_state()
     name, kind = _device()
@@ -58,8 +61,8 @@ def environment(
 
 @cache
 def _own_state() -> tuple[str | None, bool | None]:
-    """Asked once: the code that a process runs is that of its start, and git takes longer than a
-    small network's step."""
+    """The state at the first call. Cached: a process keeps the code it started with, and git takes
+    longer than a step of a small network."""
     return git_state()
 
 
@@ -69,9 +72,10 @@ def _own_versions() -> dict[str, str | None]:
 
 
 def git_state(root: Path = PACKAGE.parent) -> tuple[str | None, bool | None]:
-    """(commit, whether code or configs differ from it) of the checkout the package lies in; (None, None) outside one."""
+    """(commit, whether code or configs differ from it) of the package's checkout; (None, None) if
+    the package is not in one."""
     top = _git(root, "rev-parse", "--show-toplevel")
-    # a virtual environment inside some other project's checkout must not pass that project's commit off as ours
+    # a virtual environment may lie inside another project's checkout, whose commit is not ours
     if top is None or Path(top).resolve() != root.resolve():
         return None, None
     commit = _git(root, "rev-parse", "--verify", "HEAD")
@@ -82,8 +86,8 @@ def git_state(root: Path = PACKAGE.parent) -> tuple[str | None, bool | None]:
 
 
 def versions() -> dict[str, str | None]:
-    """Version of Python and of each package that has a part in the numbers; None where it is not installed."""
-    from importlib import metadata  # with an e-mail parser, which reading records does not need
+    """Versions of Python and of the packages that affect the numbers; None if not installed."""
+    from importlib import metadata  # slow: imports an e-mail parser
 
     found: dict[str, str | None] = {"python": platform.python_version()}
     for name in PACKAGES:
@@ -95,7 +99,7 @@ def versions() -> dict[str, str | None]:
 
 
 def cpu_name(cpuinfo: str = "/proc/cpuinfo") -> str:
-    """The processor's model name, or its architecture where the system does not tell."""
+    """The processor's model name, or its architecture if the system does not report one."""
     try:
         found = re.search(
             r"^(?:model name|Model)\s*:\s*(\S.*)$",
@@ -125,7 +129,7 @@ def _threads() -> int:
 def _git(root: Path, *arguments: str) -> str | None:
     try:
         done = subprocess.run(
-            # a lock that a killed run left would keep the user from committing
+            # without locks: one left by a killed run would keep the user from committing
             ["git", "--no-optional-locks", "-C", str(root), *arguments],
             capture_output=True,
             text=True,

@@ -1,7 +1,8 @@
-"""The frame: everything measured, ours and published, as rows of one tidy table with the same columns.
+"""The frame: our measurements and the published ones as rows of one tidy table.
 
-A row is one network under one set of conditions. Ours are made of records (`recorded`), the published ones of the reference tables
-(`fastscale.references.published`); tables, figures, claims, laws and the report select from both. `data_frame` is the same for pandas.
+A row is one network under one set of conditions. `recorded` makes our rows from records;
+`fastscale.references.published` makes the published ones from the reference tables. Tables,
+figures, claims, laws and the report select from both. `data_frame` converts rows to pandas.
 """
 
 from __future__ import annotations
@@ -36,18 +37,21 @@ def _column(said: str, default: Any = None) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One network, measured. None where a column does not apply or was not published; flops are multiply-adds, counts are for one image."""
+    """One measured network. Flops are multiply-adds, and counts are for one image.
+
+    None means that a column does not apply or was not published.
+    """
 
     id: str = field(metadata={"column": "the record's id, or table and line of the reference"})
     source: str = field(metadata={"column": '"ours" or "published"'})
     origin: str = _column("who measured it: `record <id>`, or paper, table or file", "")
-    kind: str = _column("train, time or evaluate, as of records", "time")
+    kind: str = _column("train, time or evaluate, as in records", "time")
     mode: str = _column("training or inference", "training")
-    network: str = _column("its name as whoever measured it writes it", "")
+    network: str = _column("its name in the source", "")
     arch: str | None = _column("its name here")
     family: str = _column("EfficientNet, RegNetX, RegNetY, RegNetZ, ResNet, ResNeXt, ...", "")
-    base: str | None = _column("the network that was scaled, by its name here")
-    strategy: str | None = _column('its one spelling; "orig": one of the original EfficientNets')
+    base: str | None = _column("name here of the network that was scaled")
+    strategy: str | None = _column('canonical spelling; "orig": an original EfficientNet')
     factor: float = _column("of the scaling; 1: none", 1.0)
     resolution: int | None = _column("px")
     num_classes: int = _column("classes", 1000)
@@ -56,14 +60,14 @@ class Row:
     acts: float | None = _column("activations: elements of all convolutions' outputs")
     counted: bool = _column("whether params and acts were computed for the network", False)
     data: str | None = _column("data set")
-    run: str | None = _column("its name, if ours: <network>.<recipe>, <network>.time, ...")
+    run: str | None = _column("name of our run: <network>.<recipe>, <network>.time, ...")
     recipe: str | None = _column("how it was trained")
     seed: int | None = _column("of the run")
-    epochs: int | None = _column("made in training")
+    epochs: int | None = _column("completed in training")
     early: bool = _column("whether training ended before its recipe says", False)
     device: str | None = _column("one GPU's or CPU's name")
     device_type: str | None = _column("cuda or cpu")
-    devices: int = _column("how many shared a batch", 1)
+    devices: int = _column("how many shared the work", 1)
     precision: str | None = _column("as Lightning names it: 16-mixed, bf16-mixed, 32-true, ...")
     layout: str | None = _column("contiguous or channels_last")
     compile: bool | None = _column("whether compiled")
@@ -71,13 +75,13 @@ class Row:
     batch: float | None = _column("images a step on one device")
     torch: str | None = _column("version")
     epoch_time_min: float | None = _column("minutes of a training epoch, over all devices")
-    epoch_time_spread_min: float | None = _column("half the distance of its quartiles, minutes")
+    epoch_time_spread_min: float | None = _column("half its interquartile range, minutes")
     image_time_s: float | None = _column("seconds an image on one device, of a step or a pass")
     clock: str | None = _column(
         f"what image_time_s is: {'; '.join(map(': '.join, CLOCKS.items()))}"
     )
     eager_image_time_s: float | None = _column("seconds an image, host launches included")
-    image_time_spread_s: float | None = _column("half the distance of its quartiles, seconds")
+    image_time_spread_s: float | None = _column("half its interquartile range, seconds")
     peak_memory_mib: float | None = _column("MiB of one device")
     top1_error: float | None = _column("percent")
     top1_error_ema: float | None = _column("percent, of the averaged weights")
@@ -85,9 +89,9 @@ class Row:
     runs: int = 1
     top1_error_spread: float | None = None
     written: Mapping[str, str] = field(default_factory=dict, repr=False)  # fields as published
-    record: Record | None = field(default=None, repr=False)  # what it is made of, if ours
+    record: Record | None = field(default=None, repr=False)  # its source, if ours
 
-    # what figures call these columns
+    # the names that figures use for these columns
     @property
     def time(self) -> float | None:
         """Minutes of an epoch."""
@@ -95,7 +99,7 @@ class Row:
 
     @property
     def spread(self) -> float | None:
-        """Of the time."""
+        """Spread of `time`, minutes."""
         return self.epoch_time_spread_min
 
     @property
@@ -105,12 +109,12 @@ class Row:
 
     @property
     def error_spread(self) -> float | None:
-        """Of the error."""
+        """Standard deviation of `error`, percentage points."""
         return self.top1_error_spread
 
 
 def recorded(record: Record) -> Row:
-    """A record as a row: its own names for what it was measured under, its values in the frame's units."""
+    """A record as a row: its values in the frame's units, its conditions under its own names."""
     env, values = record.env, record.values
     batch, time, eager = env.get("batch"), step_time(record), step_time(record, clock="eager")
     inference = time is not None and time.what == "inference"
@@ -166,7 +170,8 @@ COLUMNS = {f.name: f.metadata["column"] for f in fields(Row) if f.metadata}
 
 
 def data_frame(rows: Iterable[Row]) -> pandas.DataFrame:
-    """A line a row: COLUMNS (name -> unit or meaning), then every other value of our records by its own name (see `record`)."""
+    """One line per row: COLUMNS (name -> unit or meaning), then all other values of our records
+    under their own names (see `record`)."""
     import pandas
 
     lines = []

@@ -1,4 +1,4 @@
-"""What of a record follows from the network alone: its names and its counts."""
+"""The fields of a record that follow from the network alone: its names and its counts."""
 
 from functools import lru_cache
 from typing import Any
@@ -12,10 +12,9 @@ from fastscale.scaling import arch_named, network_of, own_definition
 
 
 def network_fields(arch: Arch, num_classes: int, resolution: int | None = None) -> dict[str, Any]:
-    """The fields arch, base, strategy, factor, resolution, num_classes, flops, params, acts of a `Record` of `arch`, and its
-    definition where the name does not say it.
+    """The fields of a `Record` from `arch` to `acts`, and `definition` if the name is not enough.
 
-    `resolution`: px the network was run at (its own unless given).
+    `resolution`: px the network was run at; default: its own.
     """
     name = NetworkName.parse(arch.name, known=False)
     counts = complexity(arch, resolution, num_classes)
@@ -32,15 +31,15 @@ def network_fields(arch: Arch, num_classes: int, resolution: int | None = None) 
 
 
 def arch_of(record: Record) -> Arch:
-    """The network of a record. InputError for a name, or a definition in it, that is none here."""
+    """The network of a record. InputError for an unknown name or an invalid definition."""
     if record.definition is None:
         return arch_named(record.arch)
     return network_of(record.arch, record.definition, f"record {record.id}: its definition")
 
 
 def family_of(record: Record) -> str:
-    """The family of its network, or the class of one whose family is not known here: what is drawn
-    needs no more."""
+    """The family of a record's network; if it is not registered here, the name of its class, which
+    is enough to draw it."""
     try:
         if record.definition is None:
             return _family(record.arch)

@@ -1,37 +1,48 @@
-"""One measured fact: a network, how it was measured, the values, and the envelope that produced them.
+"""One measured fact: a network, how it was measured, the values and the environment.
 
-Rule (design, "no number without a record"): tables and figures are made only from records and from published reference points. A record is
-one line of JSON with sorted keys, validated when it is made and again when it is read. `kind` is "train" (a finished training run),
-"time" (a measured step, inference or loader time) or "evaluate" (errors of weights that were made elsewhere, as of an imported checkpoint;
-`run` names them). What a value was measured in is part of its name:
+Tables and figures are made only from records and published reference points. A record is one line
+of JSON with sorted keys, validated when it is made and when it is read. `kind` is "train" (a
+finished training run), "time" (a measured step, inference or loader time) or "evaluate" (errors of
+weights from elsewhere, such as an imported checkpoint; `run` names them). A value's name ends in
+its unit:
 
-    train   top1_error top5_error top1_error_ema top5_error_ema (%), train_loss, epoch_time_s (wall clock, one training epoch),
-            images_per_s, data_wait_share (0 to 1), device_busy_share (0 to 1, on a GPU), peak_memory_mib
-    evaluate top1_error top5_error (%), images (how many), top1_error_among (%, the choice being among the data's classes alone)
-    time    a training step (run `<network>.time`), of env.batch images on dummy data:
-            device_step_time_s (on a GPU: replayed as one CUDA graph; median over the repeats),
-            device_step_time_spread_s (half the distance of the quartiles), eager_step_time_s and
-            eager_step_time_spread_s (launched by the host; on a CPU alone), forward_time_s (with
-            the loss), backward_time_s, optimizer_time_s (medians, eager), images_per_s and
-            epoch_time_min (device time, or eager time where there is none, x steps in one epoch
-            of `data`, on this one device), epoch_time_normalised_min (that, divided by
-            env.normalised_to_devices, where asked for), peak_memory_mib (of the GPU's tensors; on
-            a CPU growth of the process). Before there were two: step_time_s, step_time_spread_s,
-            which are eager. `durations.step_time` reads them all. first_step_s: of the very first
-            step, in which kernels are chosen and compiled.
-            inference (`<network>.inference`), of env.batch images, eval mode, no gradients: the
-            same with `inference` for `step`; inference_images_per_s, peak_memory_mib
-            loader (`<network>.end-to-end`), on the images of `data`:
-            loader_images_per_s (the loader alone), images_per_s (the model alone), end_to_end_images_per_s, data_wait_share (0 to 1)
-            a sweep's reference (`<network>.reference`): reference_step_time_s, reference_step_time_spread_s, drift_ratio (to its first)
-            a comparison with other code (`<network>.<project>-<setting>`): ours_ and theirs_step_time_s, step_time_ratio (ours / theirs, an
-            image), step_time_ratio_spread, and the same of inference
+    train     top1_error, top5_error, top1_error_ema, top5_error_ema (%), train_loss, epoch_time_s
+              (wall clock, one training epoch), images_per_s, data_wait_share (0 to 1),
+              device_busy_share (0 to 1, on a GPU), peak_memory_mib
+    evaluate  top1_error, top5_error (%), images (how many), top1_error_among (%, choosing among the
+              classes of the data only)
+    time      A training step (run `<network>.time`) of env.batch images on dummy data:
+                device_step_time_s (on a GPU: replayed as one CUDA graph; median of the repeats)
+                device_step_time_spread_s (half the interquartile range)
+                eager_step_time_s, eager_step_time_spread_s (launched by the host; all a CPU has)
+                step_time_s, step_time_spread_s (older records: eager; see `durations.step_time`)
+                forward_time_s (with the loss), backward_time_s, optimizer_time_s (medians, eager)
+                images_per_s, epoch_time_min (device time, or eager time if there is none, x the
+                steps in one epoch of `data`, on this one device)
+                epoch_time_normalised_min (that divided by env.normalised_to_devices, on request)
+                peak_memory_mib (of the GPU's tensors; on a CPU, growth of the process)
+                first_step_s (the very first step, in which kernels are chosen and compiled)
+              Inference (`<network>.inference`) of env.batch images, in eval mode, no gradients:
+                the same with `inference` for `step`; inference_images_per_s, peak_memory_mib
+              A loader (`<network>.end-to-end`) on the images of `data`:
+                loader_images_per_s (the loader alone), images_per_s (the model alone),
+                end_to_end_images_per_s, data_wait_share (0 to 1)
+              The reference of a sweep (`<network>.reference`):
+                reference_step_time_s, reference_step_time_spread_s, drift_ratio (to its first)
+              A comparison with other code (`<network>.<project>-<setting>`):
+                ours_step_time_s, theirs_step_time_s, step_time_ratio (ours / theirs, per image),
+                step_time_ratio_spread, and the same for inference
 
-env.batch is the batch that fitted in memory; env.batch_asked is there where it was halved. env.drift: a reference's time over its first.
-Of times on a GPU env.cuda_graph says whether the step was captured (false: it could not be) and
-env.cudnn how kernels were chosen: by heuristics or by search. env.source, where it is there, names
-the program that measured, if it was not the command. env.evaluated_from names the released
-checkpoint whose evaluation gave the errors, in place of those at the end of training.
+Some keys of `env`:
+
+    batch           the batch that fitted in memory
+    batch_asked     the batch asked for, if it was halved to fit
+    drift           time of the sweep's reference over its first time
+    cuda_graph      GPU times: whether the step was captured (false: it could not be)
+    cudnn           GPU times: how kernels were chosen, by heuristics or by search
+    source          the program that measured, if not the `fastscale` command
+    evaluated_from  the released checkpoint whose evaluation gave the errors, in place of those at
+                    the end of training
 """
 
 import hashlib
@@ -49,10 +60,10 @@ from fastscale.errors import InputError
 
 SCHEMA = 1
 KINDS = ("train", "time", "evaluate")
-# What of the envelope changes a measurement. Two records that differ in one of these are two facts, not an old and a new one.
+# Environment keys that change a measurement: records that differ in one are different facts.
 CONDITIONS = ("device", "precision", "layout", "compile", "batch", "threads", "cudnn")
 _VALUE_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
-# no count of a network is larger: what is, is damage
+# upper bounds: a larger number means a damaged record
 _MOST = {"resolution": 100_000, "num_classes": 10**7, "epochs": 10**7, "seed": 2**64}
 _MOST_COUNT = 10**18
 MOST_DEFINITION = 20_000  # characters of its JSON
@@ -61,10 +72,11 @@ _NEVER_ZERO = re.compile(r"(step|epoch|inference)_time|_per_s\Z|_ratio")
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """One fact. Counts are integers at `resolution` and `num_classes`, flops are multiply-adds; None where a field does not apply.
+    """One fact. Counts are integers at `resolution` and `num_classes`; flops are multiply-adds.
 
-    `definition`: of a network that its name does not say to others (see `archs.definition`).
-    An unscaled network has strategy None and factor 1. Raises InputError when a field is missing its meaning (see `check`).
+    None means that a field does not apply. An unscaled network has strategy None and factor 1.
+    `definition` describes a network that others cannot make from its name (see `archs.definition`).
+    InputError for a field of the wrong type or range (see `check`).
     """
 
     kind: str
@@ -119,36 +131,36 @@ class Record:
 
     @property
     def early(self) -> bool:
-        """Whether the run ended before its recipe says; `epochs` are those that were made.
+        """Whether training ended before its recipe's last epoch; `epochs` were completed.
 
-        Comparisons leave such records out unless asked for them.
+        By default, comparisons leave such records out.
         """
         return self.env.get("finished") == "early"
 
     @property
     def clock(self) -> str:
-        """What `epoch_time_s` of a training contains, in words: only newer records say that
-        validation is not in."""
+        """What `epoch_time_s` of a training run includes, in words. Only older records include
+        validation."""
         pure = self.env.get("clock") == "training batches"
         return "training batches alone" if pure else "with the validation after each epoch"
 
     @cached_property
     def id(self) -> str:
-        """The first 12 hex digits of the SHA-256 of the canonical line: the same content has the same id."""
+        """The first 12 hex digits of the SHA-256 of the canonical line."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:12]
 
     def to_json(self) -> str:
         """The canonical line, without its newline: sorted keys, no spaces, no NaN, ASCII."""
         content = {f.name: getattr(self, f.name) for f in fields(self)} | self._spelled
         if self.definition is None:
-            del content["definition"]  # as in every record of a network that is known by its name
+            del content["definition"]
         return json.dumps(
             content, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True
         )
 
     @classmethod
     def from_json(cls, line: str) -> "Record":
-        """The record of one line. Raises InputError for anything that is not a whole, valid record."""
+        """The record in one line. InputError for anything but a complete, valid record."""
         content = parse_json(line, "a record's line")
         if not isinstance(content, dict):
             raise InputError(f"a record is a JSON object, not {type(content).__name__}")
@@ -159,7 +171,8 @@ class Record:
         )
         if type(content.get("schema")) is not int or content["schema"] != SCHEMA:
             raise InputError(
-                f"record schema {content.get('schema')!r}: this version of fastscale reads schema {SCHEMA}"
+                f"record schema {content.get('schema')!r}: this version of fastscale reads schema "
+                f"{SCHEMA}"
             )
         if unknown or missing:
             what = [f"unknown field {name!r}" for name in unknown] + [
@@ -170,7 +183,10 @@ class Record:
 
 
 def key(record: Record) -> tuple:
-    """What identifies the fact: the run, its data, recipe and seed, and the conditions it was measured under; not when, nor its values."""
+    """The identity of a fact: its run, data, recipe and seed, and the conditions of measurement.
+
+    Neither its date nor its values are part of it.
+    """
     identity = (
         record.kind,
         record.run,
@@ -186,7 +202,7 @@ def key(record: Record) -> tuple:
 
 
 def check(record: Record) -> None:
-    """Raises InputError that names the first field whose type or range is wrong."""
+    """InputError naming the first field whose type or range is wrong."""
     if type(record.schema) is not int or record.schema != SCHEMA:
         raise InputError(f"schema must be {SCHEMA}, not {record.schema!r}")
     if record.kind not in KINDS:
@@ -205,14 +221,16 @@ def check(record: Record) -> None:
         raise InputError(f"factor must be a number above 0, not {_short(record.factor)}")
     if record.strategy is None and record.factor != 1:
         raise InputError(
-            f"a record without a strategy is of an unscaled network: factor must be 1, not {record.factor!r}"
+            "a record without a strategy is of an unscaled network: factor must be 1, not "
+            f"{record.factor!r}"
         )
     if not isinstance(record.values, dict) or not record.values:
         raise InputError("values must hold at least one measured value")
     for name, value in record.values.items():
         if not isinstance(name, str) or not _VALUE_NAME.match(name):
             raise InputError(
-                f"value name {name!r}: use lower-case letters, digits and _, unit last (epoch_time_s)"
+                f"value name {name!r}: use lower-case letters, digits and _, unit last "
+                "(epoch_time_s)"
             )
         _measured(name, value)
     if not isinstance(record.env, dict):
@@ -231,7 +249,10 @@ def check(record: Record) -> None:
 
 
 def _measured(name: str, value: float) -> None:
-    """What the value's name says it can be: an error in percent, a share, a time or a speed; only a loss may be below 0."""
+    """Checks a value's range by its name: an error in percent, a share, a time or a speed.
+
+    Only a loss may be negative.
+    """
     if not _finite(value):
         raise InputError(
             f"value {name} must be a finite number, not {_short(value)}; "
@@ -266,7 +287,7 @@ def _finite(value: object) -> bool:
 
 
 def _short(value: object) -> str:
-    """The value in a message, which a number of a thousand digits must not fill."""
+    """A value for a message, shortened: it may be a number of a thousand digits."""
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**30:
-        return f"a number of more than {30} digits"
+        return "a number of more than 30 digits"
     return repr(value)[:80]

@@ -1,8 +1,9 @@
-"""The append-only store: one record a line, safe against two writers, a full disk and kill -9.
+"""The append-only store: one record per line, safe against two writers, a full disk and kill -9.
 
-A line is written in one call to a file opened for appending, under a lock, and flushed to the disk before `append` returns. What a killed
-writer left (a line without its end) is no record: a reader passes over it with a warning, the next writer removes it. Anything else that
-is not a valid record is an InputError that names the file and the line: a store is never read "as far as it goes".
+A line is written in one call to a file opened for appending, under a lock, and flushed to disk
+before `append` returns. A killed writer may leave half a line: readers skip it with a warning, and
+the next writer removes it. Any other invalid line is an InputError naming the file and the line;
+a store is never read in part.
 """
 
 import fcntl
@@ -19,20 +20,20 @@ from fastscale.errors import InputError
 from fastscale.records.record import Record, key
 
 MOST = 1 << 30  # bytes of a store: a million records
-FIRST = b'{"acts":'  # what every record's line begins with: its keys are sorted
+FIRST = b'{"acts":'  # the first bytes of every record: keys are sorted
 
 
 class RecordStore:
-    """The records in one `.jsonl` file, which need not exist yet. Nothing in it is ever changed, only added."""
+    """The records in one `.jsonl` file, which need not exist yet. Records are only ever added."""
 
     def __init__(self, path: str | os.PathLike):
         self.path = Path(path)
 
     def append(self, record: Record) -> Record:
-        """Adds one record and returns it; one that is there already is not added again.
+        """Adds a record, unless the store has it already, and returns it.
 
-        Raises OSError, leaving the file as it was, where the line could not be written whole, and
-        InputError where something other than a plain file, or other text, is in its place.
+        OSError if the line could not be written whole; the file is then left unchanged. InputError
+        if the path holds other text or is not a plain file.
         """
         line = (record.to_json() + "\n").encode("ascii")
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -42,7 +43,7 @@ class RecordStore:
             written = -1
             try:
                 written = os.write(descriptor, line)
-            except OSError as error:  # of a descriptor: which file it is stands nowhere in it
+            except OSError as error:  # raised for a descriptor, so it lacks the file's name
                 raise OSError(error.errno, error.strerror, str(self.path)) from None
             finally:
                 if written != len(line):
@@ -53,18 +54,20 @@ class RecordStore:
         return record
 
     def check(self) -> None:
-        """Raises what `append` would raise, as far as that is known before; called before long
-        work. Makes the folder, not the file."""
+        """Raises the errors of `append` that can be foreseen; call it before long work.
+
+        Creates the folder but not the file.
+        """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if os.path.lexists(self.path):
             with self._opened():
                 return
         if not os.access(self.path.parent, os.W_OK):
-            raise PermissionError(f"{self.path.parent}: may not be written to")
+            raise PermissionError(f"{self.path.parent}: no permission to write there")
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[int, bytes, int]]:
-        """Locked for adding to it: descriptor, what it holds, where its last whole line ends."""
+        """The file locked for appending: (descriptor, content, end of the last whole line)."""
         descriptor = open_to_append(self.path)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -74,7 +77,10 @@ class RecordStore:
             os.close(descriptor)
 
     def read(self) -> list[Record]:
-        """Every record in the order written; an absent file has none. Raises InputError naming file and line of what is no record."""
+        """Every record in the order written; a missing file has none.
+
+        InputError naming the file and line of anything that is not a record.
+        """
         try:
             descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except FileNotFoundError:
@@ -85,13 +91,13 @@ class RecordStore:
             fcntl.flock(file, fcntl.LOCK_SH)
             content = file.read(MOST + 1)
         if len(content) > MOST:
-            raise InputError(f"{self.path}: larger than {MOST:,} bytes, which no store is")
+            raise InputError(f"{self.path}: larger than {MOST:,} bytes, the most a store may have")
         return _parse(content, self.path)
 
     def _mend(self, descriptor: int, content: bytes) -> int:
-        """Removes a half line from the end (or ends it, if it is whole but for its newline).
+        """Removes half a line from the end, or adds the newline that a whole record lacks.
 
-        Returns the length of the file. Text that is no record's is not ours: InputError.
+        Returns the new length of the file. InputError if the last line is not part of a record.
         """
         end = len(content)
         start = content.rfind(b"\n") + 1
@@ -102,11 +108,12 @@ class RecordStore:
             return end + os.write(descriptor, b"\n")
         if half[: len(FIRST)] != FIRST[: len(half)]:
             raise InputError(
-                f"{self.path}: its last line is no record, so nothing is added; "
-                "remove that line, or the file"
+                f"{self.path}: its last line is not a record, so nothing was added; "
+                "remove that line or the file"
             )
         warnings.warn(
-            f"{self.path}: removed half a line of {end - start} bytes that an interrupted writer left",
+            f"{self.path}: removed half a line of {end - start} bytes that an interrupted writer "
+            "left",
             stacklevel=5,
         )
         os.ftruncate(descriptor, start)
@@ -114,14 +121,14 @@ class RecordStore:
 
 
 def read_records(path: str | os.PathLike) -> list[Record]:
-    """The records of a file that has to exist (a committed snapshot). Raises InputError where it does not, or holds a bad line."""
+    """The records of a file that must exist. InputError if it does not, or for a bad line."""
     if not Path(path).is_file():
         raise InputError(f"{path}: no such record file; `fastscale reproduce` writes it")
     return RecordStore(path).read()
 
 
 def latest(records: Iterable[Record]) -> list[Record]:
-    """The last record of each fact (see `key`), in the order in which those facts were first seen."""
+    """The last record of each fact (see `key`), in the order in which the facts first appear."""
     found: dict[tuple, Record] = {}
     for record in records:
         found[key(record)] = record
@@ -129,7 +136,10 @@ def latest(records: Iterable[Record]) -> list[Record]:
 
 
 def write_snapshot(path: str | os.PathLike, records: Iterable[Record]) -> Path:
-    """Writes the records, sorted and each once, in place of the file: the same records give the same bytes, and never half of them."""
+    """Replaces the file by these records, sorted and each once, in one step.
+
+    The same records give the same bytes.
+    """
     path = Path(path)
     unique = {record.id: record for record in records}
     ordered = sorted(unique.values(), key=_order)
@@ -149,7 +159,7 @@ def _parse(content: bytes, path: Path) -> list[Record]:
         whole = _record_or_none(last)
         if whole is None:
             warnings.warn(
-                f"{path}: passed over half a line of {len(last)} bytes that an interrupted writer left",
+                f"{path}: skipped half a line of {len(last)} bytes that an interrupted writer left",
                 stacklevel=3,
             )
         else:
@@ -159,7 +169,7 @@ def _parse(content: bytes, path: Path) -> list[Record]:
 
 @lru_cache(maxsize=32)
 def _whole_lines(content: bytes, path: Path) -> tuple[Record, ...]:
-    """The same content is parsed once in a process: a plan asks for the same few files for each run."""
+    """The records of whole lines. Cached: a plan reads the same few files for each run."""
     records = []
     for number, line in enumerate(content.split(b"\n")[:-1], start=1):
         try:

@@ -1,7 +1,7 @@
-"""Published numbers: one reader of the tables that ship with the package, one list of their devices, one of their networks' names.
+"""Published numbers, from the tables that ship with the package.
 
-`tables` reads and checks the files, `devices` and `networks` say what their words mean here,
-`published` makes of each measured row one of the frame's (`records.frame.Row`).
+`tables` reads and checks the files, `devices` and `networks` translate their names, and `published`
+converts each measurement to a row of the frame (`records.frame.Row`).
 """
 
 from fastscale.references.tables import reference

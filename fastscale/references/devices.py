@@ -1,5 +1,5 @@
-"""Devices by their names: those of timm's benchmark tables, with the versions of torch that they ran;
-and what torch calls a GPU, in short."""
+"""Names of devices: those in timm's benchmark tables, with their versions of torch, and short names
+of GPUs."""
 
 import re
 from typing import NamedTuple
@@ -8,14 +8,14 @@ from fastscale.errors import InputError
 
 
 class Hardware(NamedTuple):
-    """A GPU or a CPU: its maker's name, and its name among the planner's devices."""
+    """A GPU or a CPU."""
 
-    name: str
-    slug: str
+    name: str  # the maker's
+    slug: str  # the planner's
     cpu: bool = False
 
 
-# by the last part of timm's `cu128-4090`, `cpu-i7_12700h`; GPUs from the oldest on, CPUs last
+# by the last part of timm's `cu128-4090`, `cpu-i7_12700h`; GPUs by age, then CPUs
 HARDWARE = {
     "rtx3090": Hardware("RTX 3090", "rtx-3090"),
     "rtx4090": Hardware("RTX 4090", "rtx-4090"),
@@ -28,7 +28,7 @@ HARDWARE = {
 
 
 def hardware(device: str) -> Hardware:
-    """That of timm's `device`. InputError for one that is not in the list above.
+    """The hardware of timm's `device`. InputError for one that is not in the list above.
 
     >>> hardware("cu128-4090").name, hardware("cpu-i7_12700h").cpu
     ('RTX 4090', True)
@@ -42,13 +42,13 @@ def hardware(device: str) -> Hardware:
     return HARDWARE[name]
 
 
-# of what torch calls a GPU: who makes it, and where its memory, slot and edition begin
+# in torch's name of a GPU: its makers, and the first word of its memory, slot or edition
 _MAKERS = ("nvidia", "tesla", "geforce", "quadro")
 _EDITION = re.compile(r"\d+gb|sxm\d*|pcie|hbm\d\w*|nvl|mig")
 
 
 def short_name(device: str) -> str:
-    """What is enough to tell a GPU by, in lower case.
+    """The shortest name that identifies a GPU, in lower case.
 
     >>> short_name("NVIDIA H100 80GB HBM3"), short_name("NVIDIA GeForce RTX 4090")
     ('h100', 'rtx-4090')
@@ -62,7 +62,7 @@ def short_name(device: str) -> str:
 
 
 def torch_version(text: str) -> str:
-    """What timm's `pt113` and `pt291` stand for: before torch 2 the patch is left out.
+    """The version that timm writes as `pt113` or `pt291`; before torch 2 it leaves out the patch.
 
     >>> torch_version("pt113"), torch_version("pt291")
     ('1.13', '2.9.1')

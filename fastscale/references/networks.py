@@ -1,8 +1,10 @@
-"""What others call a network, and what it is called here: the paper's plots and tables, the earlier zoo, timm.
+"""Translates the names of networks in the paper's plots and tables, the earlier zoo and timm.
 
-A network of timm's is known here where it is one of ours (its counts are recomputed), and not where it is not: other blocks (resnet18,
-resnet34), other norms or pooling (_gn, _evos, _sgn), TensorFlow's padding (tf_), torchvision's widths (_tv), pruned ones, and designs
-without a name here (regnetz_b16, c16, d8, d32, e8, regnety_640 and larger, resnext101_32x8d and wider, efficientnet_b8).
+A network of timm's has a name here if it is one of ours; its counts are then recomputed. Others
+have none: those with other blocks (resnet18, resnet34), other norms or pooling (_gn, _evos, _sgn),
+TensorFlow's padding (tf_), torchvision's widths (_tv), pruned ones, and designs that we do not have
+(regnetz_b16, c16, d8, d32, e8, regnety_640 and larger, resnext101_32x8d and wider,
+efficientnet_b8).
 """
 
 import re
@@ -22,7 +24,7 @@ PAPER_BASES = {
     "RegNetZ-500MF": "regnetz-500mf",
     "RegNetZ-4GF": "regnetz-4gf",
 }
-# (table, label) -> name here; factors 1.85, 3.88 and 8.5 are derived from the counts that are printed
+# (table, label) -> name here; factors 1.85, 3.88 and 8.5 are derived from the printed counts
 TABLES = {
     ("xiao2021_table2", "RegNetY 1GF"): "regnety-500mf.dWr-x2",
     ("xiao2021_table2", "RegNetY 4GF"): "regnety-4gf",
@@ -38,7 +40,7 @@ TABLES = {
     ("mvit_table17", "RegNetZ 4GF"): "regnetz-4gf",
     ("mvit_table17", "RegNetZ 16GF"): "regnetz-4gf.dWr-x3.88",
 }
-# the paper's two bases, but for the width of the conv before pooling
+# the paper's two bases with another width of the conv before pooling
 _TIMM_HEADS = {
     "regnetz_005": ("regnetz-500mf", 1024),
     "regnetz_040": ("regnetz-4gf", 0),
@@ -47,9 +49,10 @@ _TIMM_HEADS = {
 
 
 def point_arch(row: Mapping[str, str]) -> Arch:
-    """The network of a row of paper_points.csv: one of TABLES, a base, an original EfficientNet, or a base scaled by `s=...`.
+    """The network of a row of paper_points.csv.
 
-    InputError for a row of a table that is not in TABLES.
+    It is a base, a base scaled by `s=...`, an original EfficientNet, or one of TABLES. InputError
+    for a row of a table that is not in TABLES.
     """
     if row["strategy"] == "orig":
         return arch_named(f"efficientnet-{row['target'].lower()}")
@@ -62,9 +65,9 @@ def point_arch(row: Mapping[str, str]) -> Arch:
 
 
 def name_of(table: str, label: str) -> str:
-    """The name here of a network that a table calls `label`; `definitions`: of definitions.csv, which has our names.
+    """The name here of a network that a table calls `label`. InputError if it is not in TABLES.
 
-    InputError for one that is not in TABLES.
+    The table "definitions" is definitions.csv, which uses our names in other letters.
 
     >>> name_of("xiao2021_table2", "RegNetY 16GF"), name_of("definitions", "RegNetY-4GF")
     ('regnety-4gf.dWr-x4', 'regnety-4gf')
@@ -90,7 +93,7 @@ def zoo_name(model: str) -> str:
 
 @lru_cache(maxsize=512)
 def timm_arch(model: str) -> Arch | None:
-    """The network of that name in timm, where it is one of ours; None where it is not.
+    """The network of that name in timm; None if it is not one of ours.
 
     >>> timm_arch("regnetx_016").name, timm_arch("resnet18")
     ('regnetx-1.6gf.dds', None)
@@ -112,7 +115,8 @@ def timm_arch(model: str) -> Arch | None:
 
 
 def arch_of(row: Row) -> Arch:
-    """The network of a row that has a name here; timm's two variants of the paper's bases are not to be had by a name."""
+    """The network of a row. timm's two variants of the paper's bases can only be found this way:
+    they have no name here."""
     if row.record is not None:
         return recorded_arch(row.record)
     found = timm_arch(row.network)
@@ -120,8 +124,8 @@ def arch_of(row: Row) -> Arch:
 
 
 def timm_family(model: str) -> str:
-    """That of the network, where it is one of ours; of another the one that its name holds: what is
-    derived from ResNet (ECA, SE, wide, ...) counts as ResNet or ResNeXt.
+    """The family of a network of timm's. If it is not one of ours, the family in its name: ResNet
+    variants (ECA, SE, wide, ...) count as ResNet or ResNeXt.
 
     >>> timm_family("regnetx_016"), timm_family("seresnext50_32x4d"), timm_family("vit")
     ('RegNetX', 'ResNeXt', 'other')

@@ -1,7 +1,9 @@
-"""Published measurements as rows of the frame: the paper's plots and its group's later tables, the earlier zoo, timm's benchmarks.
+"""Published measurements as rows of the frame.
 
-A time of an image is the published time or speed in other units, timm's training speed also an ImageNet epoch on its one device. Nothing
-else is derived, and what was not published stays None. `Row.written` holds the fields as they were published.
+They come from the paper's plots, its group's later tables, the earlier zoo and timm's benchmarks.
+The time per image is the published time or speed in other units; timm's training speed also gives
+the time of an ImageNet epoch on its one device. Nothing else is derived, and what was not published
+is None. `Row.written` holds the fields as published.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,12 +25,15 @@ _V100 = {"device": "NVIDIA V100", "device_type": "cuda"}
 
 
 def published(name: str) -> tuple[Row, ...]:
-    """The rows of `paper_points`, `pycls_zoo` or `timm_benchmarks`, in the file's order. Raises InputError as `tables.reference` does."""
+    """The rows of `paper_points`, `pycls_zoo` or `timm_benchmarks`, in the order of the file.
+
+    InputError as in `tables.reference`.
+    """
     return _rows(name, text_of(name))
 
 
 def every_published() -> tuple[Row, ...]:
-    """Those of all three."""
+    """The rows of all three tables."""
     return tuple(row for name in MAKERS for row in published(name))
 
 
@@ -37,14 +42,14 @@ def _rows(name: str, text: str) -> tuple[Row, ...]:
     written = parsed(name, text)
     complete = with_timm_counts(written) if name == "timm_benchmarks" else written
     return tuple(
-        Row(id=f"{name}-{number}{own.pop('suffix', '')}", source="published", written=line, **own)
-        for number, (line, lent) in enumerate(zip(written, complete, strict=True), start=2)
-        for own in MAKERS[name](lent)
+        Row(id=f"{name}-{number}{row.pop('suffix', '')}", source="published", written=line, **row)
+        for number, (line, filled) in enumerate(zip(written, complete, strict=True), start=2)
+        for row in MAKERS[name](filled)
     )
 
 
 def _paper(line: Mapping[str, str]) -> list[dict[str, Any]]:
-    """One row. Epoch times are of 8 V100, on which the group timed its networks."""
+    """One row. The group timed its networks on 8 V100."""
     arch = point_arch(line)
     time = _number(line["epoch_time_min"])
     timed = {**_V100, "devices": 8, "precision": "16-mixed"} if time else {}
@@ -75,7 +80,7 @@ def _paper(line: Mapping[str, str]) -> list[dict[str, Any]]:
 
 
 def _zoo(line: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Training on 8 devices, and inference on one."""
+    """Two rows: training on 8 devices and inference on one."""
     batch = int(line["batch_total"]) / int(line["gpus"])
     arch = arch_named(zoo_name(line["model"]))
     both: dict[str, Any] = {
@@ -108,12 +113,9 @@ def _zoo(line: Mapping[str, str]) -> list[dict[str, Any]]:
 
 
 def _timm(line: Mapping[str, str]) -> list[dict[str, Any]]:
-    """One row: a step's or a pass's time on one device."""
-    on, arch, speed = (
-        hardware(line["device"]),
-        timm_arch(line["model"]),
-        float(line["images_per_s"]),
-    )
+    """One row: training or inference on one device."""
+    device, arch = hardware(line["device"]), timm_arch(line["model"])
+    speed = float(line["images_per_s"])
     return [
         {
             "origin": line["source"],
@@ -127,8 +129,8 @@ def _timm(line: Mapping[str, str]) -> list[dict[str, Any]]:
             "params": _number(line["params_m"], 1e6),
             "acts": _number(line["macts"], 1e6),
             "data": "imagenet",
-            "device": on.name,
-            "device_type": "cpu" if on.cpu else "cuda",
+            "device": device.name,
+            "device_type": "cpu" if device.cpu else "cuda",
             "precision": PRECISIONS[line["precision"]],
             "layout": LAYOUTS[line["layout"]],
             "compile": line["compiled"] == "True",
@@ -148,7 +150,11 @@ MAKERS: dict[str, Callable[[Mapping[str, str]], list[dict[str, Any]]]] = {
 
 
 def with_timm_counts(rows: Sequence[dict[str, str]]) -> list[dict[str, str]]:
-    """timm's training files lack flops and acts, which follow from network and resolution: those in its other files serve."""
+    """The rows with flops and acts filled in.
+
+    timm's training files lack them. They depend on network and resolution only, so those of its
+    inference files are used.
+    """
     counts = {
         (row["model"], row["resolution"]): (row["gmacs"], row["macts"])
         for row in rows

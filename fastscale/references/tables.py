@@ -1,4 +1,4 @@
-"""The tables of published numbers, paper_figures/reference/*.csv: read, and every field checked against what its column holds."""
+"""Reads the tables of published numbers, paper_figures/reference/*.csv, and checks every field."""
 
 import csv
 import io
@@ -10,8 +10,8 @@ from fastscale.common import read_text
 from fastscale.errors import InputError
 from fastscale.home import home
 
-RESTORE = "restore paper_figures/reference"  # what to do about a damaged table
-# what the columns of each reference file hold; a number in brackets may be blank: it was not published
+RESTORE = "restore paper_figures/reference"  # the fix for a damaged table
+# types of the columns of each file; one in brackets may be blank, for what was not published
 _COLUMNS = {
     "correlations": {"text": "figure networks measure source", "number": "pearson_r"},
     "definitions": {
@@ -48,9 +48,9 @@ _MEANT = {
 
 
 def reference(name: str) -> list[dict[str, str]]:
-    """The rows of `<name>.csv`, every field a text as it was published.
+    """The rows of `<name>.csv`, every field as published text.
 
-    Raises InputError that names file, line and column of what is not what that column holds.
+    InputError naming file, line and column of a field of the wrong type.
 
     >>> reference("tables")[0]["acts"]
     '1'
@@ -59,7 +59,7 @@ def reference(name: str) -> list[dict[str, str]]:
 
 
 def text_of(name: str) -> str:
-    """The text of `<name>.csv`: what is made of the same text is the same, and need be made once. InputError where it cannot be read."""
+    """The text of `<name>.csv`, by which parsed rows are cached. InputError if it is unreadable."""
     path = home().references / f"{name}.csv"
     try:
         return read_text(path)
@@ -73,7 +73,8 @@ def text_of(name: str) -> str:
 
 @lru_cache(maxsize=16)
 def parsed(name: str, content: str) -> tuple[dict[str, str], ...]:
-    """The checked rows of a table's text, shared by all who ask: see `reference`."""
+    """The checked rows of a table's text, cached; callers must not change them (see
+    `reference`)."""
     reader = csv.DictReader(io.StringIO(content, newline=""), strict=True)
     kinds = {column: kind for kind, columns in _COLUMNS[name].items() for column in columns.split()}
     expected = {column.strip("[]") for column in kinds}
@@ -83,12 +84,11 @@ def parsed(name: str, content: str) -> tuple[dict[str, str], ...]:
         found = []
         for row in reader:
             for column, kind in kinds.items():
-                text = row[column.strip("[]")]
-                if text is None or not (
-                    _is(kind, text) or (text == "" and column != column.strip("[]"))
-                ):
-                    said = f"{name}.csv, line {reader.line_num}, column {column.strip('[]')}: {text or ''!r} is not {_MEANT[kind]}"
-                    raise InputError(f"{said}; {RESTORE}")
+                plain = column.strip("[]")
+                text = row[plain]
+                if text is None or not (_is(kind, text) or (text == "" and column != plain)):
+                    where = f"{name}.csv, line {reader.line_num}, column {plain}"
+                    raise InputError(f"{where}: {text or ''!r} is not {_MEANT[kind]}; {RESTORE}")
             if None in row:
                 raise InputError(
                     f"{name}.csv, line {reader.line_num}: more fields than columns; {RESTORE}"

@@ -1,4 +1,4 @@
-"""How a network grows: strategies, their closed-form exponents (Tables 1-4), `scale` and `scale_to`."""
+"""Scaling: strategies, their closed-form exponents (Tables 1 to 4), `scale` and `scale_to`."""
 
 from fastscale.scaling.exponents import Exponents
 from fastscale.scaling.scale import arch_named, network_of, own_definition, scale

@@ -1,4 +1,4 @@
-"""`scale_to`: the factor that meets a target of flops, params or acts, searched over the counts that rounding really gives."""
+"""`scale_to`: finds the factor that meets a target of flops, params or acts after rounding."""
 
 import math
 from collections.abc import Callable
@@ -17,14 +17,14 @@ _SPAN = math.log(1.6)
 
 
 class ScaledTo(NamedTuple):
-    """What `scale_to` found: `factor, arch = scale_to(...)`."""
+    """The result of `scale_to`: `factor, arch = scale_to(...)`."""
 
     factor: float
     arch: Arch
 
     @property
     def realised(self) -> Complexity:
-        """The counts of the network found (rounding rarely allows the target itself)."""
+        """The counts of the network. Rounding rarely allows the exact target."""
         return complexity(self.arch)
 
 
@@ -37,11 +37,12 @@ def scale_to(
     acts: float | None = None,
     group_width_rounding: str | None = None,
 ) -> ScaledTo:
-    """The network nearest (in ratio) to one target, grown from `base` by `strategy`; the factor has the fewest digits that give it.
+    """`base` grown by `strategy` to the network nearest (in ratio) to one target.
 
-    `flops` in multiply-adds, `params` in weights, `acts` in elements, each at the scaled resolution with 1000 classes.
-    `group_width_rounding`: as in `scale`.
-    InputError unless exactly one positive target is given that the strategy can move and reach within 25 %.
+    Give exactly one target: `flops` in multiply-adds, `params` in weights or `acts` in elements,
+    for 1000 classes at the scaled resolution. The factor has as few digits as possible.
+    `group_width_rounding`: as in `scale`. InputError if the strategy cannot come within 25 % of the
+    target.
     """
     strategy = Strategy.parse(strategy).rounded(group_width_rounding)
     targets = {
@@ -53,21 +54,19 @@ def scale_to(
         )
     metric, target = next(iter(targets.items()))
     if isinstance(target, bool) or not isinstance(target, int | float) or not 0 < target <= _MOST:
-        said = said_number(target)
-        raise InputError(
-            f"{metric} must be a finite number > 0 and at most {_MOST:.0e}, got {said}"
-        )
+        got = said_number(target)
+        raise InputError(f"{metric} must be a finite number > 0 and at most {_MOST:.0e}, got {got}")
     growth = float(getattr(strategy.exponents(), metric))
-    own = getattr(complexity(base), metric)
+    unscaled = getattr(complexity(base), metric)
     if growth == 0:
         raise InputError(
-            f"strategy {strategy.name!r} leaves {metric} as they are: give a target of flops or acts"
+            f"strategy {strategy.name!r} does not change {metric}: give a target of flops or acts"
         )
 
     tried: dict[float, tuple[float, Arch] | None] = {}
 
     def miss(factor: float) -> float:
-        """|log(realised / target)| at this factor, infinite where no such network exists."""
+        """|log(realised / target)| at this factor; infinite if no such network exists."""
         if factor not in tried:
             try:
                 arch = scale(base, strategy, factor)
@@ -77,10 +76,11 @@ def scale_to(
         found = tried[factor]
         return math.inf if found is None else found[0]
 
-    best = _search(miss, math.log(target / own) / growth)
+    best = _search(miss, math.log(target / unscaled) / growth)
     if not miss(best) < math.log(1.25):
         raise InputError(
-            f"{base.name} by {strategy.name!r} cannot reach {metric} = {target:g}: give a target nearer its own {own:g}"
+            f"{base.name} by {strategy.name!r} cannot reach {metric} = {target:g}: "
+            f"give a target nearer its own {unscaled:g}"
         )
     best = shortest(best, lambda f: miss(f) <= miss(best) + 1e-12)
     found = tried[best]
@@ -89,7 +89,10 @@ def scale_to(
 
 
 def _search(miss: Callable[[float], float], log_guess: float) -> float:
-    """The factor of least miss on a grid around the closed-form guess, re-centred as the realised counts demand."""
+    """The factor of least miss on a grid around the closed-form guess.
+
+    The grid moves while the best factor lies at its edge.
+    """
     for _ in range(4):
         grid = [math.exp(log_guess + _SPAN * (2 * i / _STEPS - 1)) for i in range(_STEPS + 1)]
         best = min(grid, key=miss)
@@ -101,7 +104,7 @@ def _search(miss: Callable[[float], float], log_guess: float) -> float:
 
 
 def shortest(factor: float, as_good: Callable[[float], bool]) -> float:
-    """`factor` with the fewest significant digits that still give a network as good."""
+    """`factor` rounded to the fewest significant digits that are still as good."""
     for digits in range(1, 12):
         short = float(f"{factor:.{digits}g}")
         if as_good(short):

@@ -1,8 +1,9 @@
-"""Scaling strategies: the share of the factor s that depth, width and resolution take (Tables 1, 2, 4; the authors' grammar).
+"""Scaling strategies: the shares of the factor s that depth, width and resolution take.
 
-With shares e_d + e_w + e_r = 1 the multipliers are d = s^e_d, w = s^(e_w/2), r = s^(e_r/2), so that d w w r r = s;
-group width's is g = s^(e_g/2). How a grown group width is rounded is a part of a strategy, and of the
-names it makes: by the authors' rule, or to powers of two ("dWr-pow2").
+Tables 1, 2 and 4, and the grammar of the authors' code. With shares e_d + e_w + e_r = 1 the
+multipliers are d = s^e_d, w = s^(e_w/2) and r = s^(e_r/2), so that d w w r r = s; group width has
+g = s^(e_g/2). The rounding of group widths is part of a strategy and of its name: by the authors'
+rule, or to powers of two ("dWr-pow2").
 """
 
 import math
@@ -18,15 +19,15 @@ from fastscale.errors import InputError
 from fastscale.scaling.exponents import Exponents, conv_stage, group_conv_stage
 
 GRAMMAR = (
-    "letters out of d w g r ('dwr', 'wg'), weights ('d1_w8_g8_r1'), the paper's 'dWr' (= d1_w8_g8_r1), "
-    "or 'alpha=A' with A from 0 to 1 ('alpha=2/3'), each with -pow2 behind it for group widths that are "
-    "powers of two"
+    "letters out of d w g r ('dwr', 'wg'), weights ('d1_w8_g8_r1'), the paper's 'dWr' "
+    "(= d1_w8_g8_r1), or 'alpha=A' with A from 0 to 1 ('alpha=2/3'); append -pow2 for group widths "
+    "that are powers of two"
 )
 ROUNDINGS = ("paper", "power_of_two")  # of group widths
-POW2 = "-pow2"  # behind a strategy's name: the second of them
-# far beyond any network that can be built; what lies outside are slips of the keyboard
+POW2 = "-pow2"  # ends the name of a strategy with the second rounding
+# far beyond any network that can be built: anything else is a typing error
 SMALLEST_FACTOR, LARGEST_FACTOR = 1e-4, 100_000
-LARGEST_SHARE = 10  # of group width, which is no part of the sum of 1: the paper's are below 1
+LARGEST_SHARE = 10  # of group width, which is not part of the sum of 1; the paper's are below 1
 # few digits: a Fraction of "1e999999999" would be computed to its last one
 _WEIGHT = re.compile(r"([dwgr])(\d{1,20}(?:\.\d{1,9})?)", re.ASCII)
 _ALPHA = re.compile(r"\d{1,9}(?:/\d{1,9}|\.\d{0,12})?|\.\d{1,12}|\d(?:\.\d{1,12})?e-?\d", re.ASCII)
@@ -38,9 +39,12 @@ _own: dict[str, "Strategy"] = {}  # by name, as registered
 
 @dataclass(frozen=True)
 class Strategy:
-    """Shares of the scaling factor; depth + width + resolution = 1. `group_width` 0: group widths
-    stay as they are. `group_width_rounding`: one of ROUNDINGS; the name of a strategy with the second
-    ends in "-pow2". Two spellings of a strategy (`name`) are equal: `spelling` is the one in names.
+    """Shares of the scaling factor; depth + width + resolution = 1.
+
+    `name`: as it was written; strategies with the same shares are equal.
+    `group_width`: 0 leaves group widths unchanged.
+    `group_width_rounding`: one of ROUNDINGS; with the second, `name` ends in "-pow2".
+    `spelling`: the canonical name, used in the names of networks.
 
     >>> Strategy.parse("alpha=.5") == Strategy.parse("alpha=1/2") == Strategy.parse("r1_g2_w2_d1")
     True
@@ -79,7 +83,8 @@ class Strategy:
         total = self.depth + self.width + self.resolution
         if total != 1:
             raise InputError(
-                f"strategy {self.name!r}: depth + width + resolution shares must sum to 1, got {total}"
+                f"strategy {self.name!r}: depth + width + resolution shares must sum to 1, "
+                f"got {total}"
             )
         if self.group_width_rounding not in ROUNDINGS:
             raise InputError(
@@ -92,7 +97,7 @@ class Strategy:
         object.__setattr__(self, "spelling", self._spelling(stem) + suffix)
 
     def _spelling(self, name: str) -> str:
-        """The letters where all weights are equal, else whole weights; a name of one's own stays.
+        """The letters if all weights are equal, else whole weights; a registered name is kept.
 
         >>> [Strategy.parse(s).spelling for s in ("alpha=2/3", "alpha=0.8", "g1_w1", "d1_w0.5_r1")]
         ['d1_w4_g4_r1', 'dWr', 'wg', 'd2_w1_r2']
@@ -111,8 +116,9 @@ class Strategy:
         return name
 
     def rounded(self, group_width_rounding: str | None) -> "Strategy":
-        """This strategy with another rounding of group widths, and a name that says so; None: as it
-        is. InputError for one that is not of ROUNDINGS.
+        """This strategy with another rounding of group widths, and a name that says so.
+
+        None: no change. InputError for a rounding that is not in ROUNDINGS.
 
         >>> dWr = Strategy.parse("dWr")
         >>> dWr.rounded("power_of_two").name, dWr.rounded("power_of_two").rounded("paper") == dWr
@@ -124,7 +130,7 @@ class Strategy:
 
     @classmethod
     def parse(cls, text: "str | Strategy") -> "Strategy":
-        """A strategy from its name; InputError that states the grammar otherwise.
+        """The strategy of that name; InputError with the grammar for an unknown one.
 
         >>> Strategy.parse("dWr").exponents().acts
         Fraction(3, 5)
@@ -138,7 +144,7 @@ class Strategy:
         return found if stem == text else found.rounded("power_of_two")
 
     def multipliers(self, factor: float) -> tuple[float, float, float, float]:
-        """(depth, width, resolution, group width) multipliers at scaling factor `factor` (> 0, finite)."""
+        """(depth, width, resolution, group width) multipliers at scaling factor `factor`."""
         number = isinstance(factor, int | float) and not isinstance(factor, bool)
         if not number or not SMALLEST_FACTOR <= factor <= LARGEST_FACTOR:
             raise InputError(
@@ -153,9 +159,9 @@ class Strategy:
         )
 
     def exponents(self, group_conv: bool = False) -> Exponents:
-        """Closed-form exponents of a stage of plain convs, or of 3x3 group convs whose group width grows by this strategy.
+        """Closed-form exponents of a stage of plain convs, or of 3x3 group convs.
 
-        Self-checked: the stage's own formula at the multipliers of s = 4 must give s**exponent.
+        Self-checked: the stage's formula at the multipliers of s = 4 must give s**exponent.
         """
         d, w, r, g = self.depth, self.width, self.resolution, self.group_width
         second_width = (w + g) / 2 if group_conv else w
@@ -177,9 +183,9 @@ def _read(text: str) -> Strategy:
 
 @lru_cache(maxsize=4096)
 def _shares(text: str) -> tuple[Fraction, Fraction, Fraction, Fraction]:
-    """Of depth, width, group width and resolution: weight / (sum of the d, w and r weights).
+    """Shares of depth, width, group width and resolution: weight / (sum of d, w and r weights).
 
-    InputError that states the grammar for what is none of it.
+    InputError with the grammar for any other text.
     """
     if text == "dWr":
         text = "d1_w8_g8_r1"
@@ -196,15 +202,16 @@ def _shares(text: str) -> tuple[Fraction, Fraction, Fraction, Fraction]:
     total = d + w + r
     if total == 0:
         raise InputError(
-            f"strategy {text!r} scales nothing: give at least one of d, w, r a weight; use {GRAMMAR}"
+            f"strategy {text!r} scales nothing: give at least one of d, w, r a weight; "
+            f"use {GRAMMAR}"
         )
     shares = [(share / total).limit_denominator(10**6) for share in (d, w, g, r)]
     return shares[0], shares[1], shares[2], shares[3]
 
 
 def _alpha(text: str) -> tuple[Fraction, Fraction, Fraction, Fraction]:
-    """Table 4: a share alpha to width (and group width), the rest in equal parts to depth and
-    resolution. 2/3 is held as the fraction itself, and so is .666666667: to one in a million."""
+    """Table 4: a share alpha for width (and group width), the rest in equal parts for depth and
+    resolution. Rounding to one in a million makes .666666667 the fraction 2/3."""
     written, alpha = text.removeprefix("alpha="), Fraction(-1)
     with suppress(ZeroDivisionError):
         if _ALPHA.fullmatch(written):
@@ -220,19 +227,20 @@ def _alpha(text: str) -> tuple[Fraction, Fraction, Fraction, Fraction]:
 # the strategies of Tables 1, 2 and 4 in the paper's order
 PAPER_STRATEGIES = ("d", "w", "r", "dw", "wr", "dr", "dwr", "dWr")
 
-# and those that hold group width to width's pace, as its scaler does
+# strategies whose group width grows with width, as in the authors' scaler
 _WITH_GROUPS = ("wg", "dwgr", "alpha=2/3")
 
 
 def strategy_names() -> list[str]:
-    """The strategies that have names of their own: the paper's, then those that were registered."""
+    """The named strategies: the paper's, their variants with group width, and registered ones."""
     return [*PAPER_STRATEGIES, *_WITH_GROUPS, *_own]
 
 
 def register_strategy(strategy: Strategy) -> None:
-    """Makes a strategy of one's own known by its name, wherever a strategy is taken.
+    """Registers a strategy, so that its name can be used wherever a strategy is taken.
 
-    Networks and records are named by it. InputError for a name that is taken, or unfit for a file.
+    The names of networks and records contain it. InputError for a name that is taken, or that is
+    unfit for file names.
 
     >>> register_strategy(Strategy("halves", 0.5, 0.25, 0.25))
     >>> Strategy.parse("halves").multipliers(4.0)[0]
@@ -253,7 +261,7 @@ def register_strategy(strategy: Strategy) -> None:
 
 
 def is_own_strategy(name: str | None) -> bool:
-    """Whether the strategy of that name was registered, so that it is not known elsewhere."""
+    """Whether the strategy of that name was registered by the user: others do not know it."""
     return name is not None and name.removesuffix(POW2) in _own
 
 

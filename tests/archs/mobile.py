@@ -1,4 +1,4 @@
-"""A family from outside of the package: MobileNetV2's inverted residuals, in this one file."""
+"""A family defined outside the package, in this one file: MobileNetV2's inverted residuals."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from fastscale.archs.layers import Layer, conv, out_size
 @fs.register_family
 @dataclass(frozen=True)
 class MobileNetV2(fs.Arch):
-    """1x1 expanding conv, depthwise 3x3, 1x1; no SE; ReLU6; stem and head grow too."""
+    """1x1 expanding conv, depthwise 3x3, 1x1; no SE; ReLU6; stem and head scale too."""
 
     name: str
     resolution: int

@@ -1,4 +1,4 @@
-"""Families differ by what their archs say, whatever their names are."""
+"""Families differ by the attributes of their archs, not by their names."""
 
 from dataclasses import replace
 
@@ -20,13 +20,13 @@ FAMILIES = {
 @pytest.mark.parametrize("name", base_names())
 def test_the_family_is_that_of_the_name_and_stays_when_scaled(name):
     arch = fs.arch(name)
-    if name.split("-")[0] in FAMILIES:  # not one of another test's own
+    if name.split("-")[0] in FAMILIES:  # another test may have registered a base
         assert arch.family == FAMILIES[name.split("-")[0]]
     assert fs.scale(arch, "dwgr", 2).family == arch.family
     assert replace(arch, name="mine").family == arch.family
 
 
-def test_facts_that_other_rooms_ask_for():
+def test_attributes_that_other_rooms_use():
     facts = {
         name: (a.grouped, a.activation, a.weight_decay, a.block)
         for name in ("regnety-4gf", "regnetz-4gf", "resnet-50", "efficientnet-b0")

@@ -1,4 +1,4 @@
-"""One name a network: made and read in one place, however its strategy was spelled."""
+"""A network has one name, however its strategy is spelled."""
 
 import pytest
 
@@ -31,7 +31,7 @@ def test_spellings_of_a_strategy_make_one_network(spelled, canonical_form):
     assert name == NetworkName.parse(f"regnety-tiny.{spelled}-x2")
     assert len({name, NetworkName("regnety-tiny", canonical_form, 2)}) == 1
     assert fs.scale("regnety-tiny", spelled, 2) == arch_named(name) == fs.arch(str(name))
-    assert name.strategy == spelled  # for people: as it was written
+    assert name.strategy == spelled  # as written, for people
 
 
 def test_the_parts_of_a_run():
@@ -45,7 +45,7 @@ def test_the_parts_of_a_run():
 @pytest.mark.parametrize(
     ("reader", "name", "why"),
     [
-        (NetworkName, "regnety-tiny.quick", "is no scaling"),
+        (NetworkName, "regnety-tiny.quick", "is not a scaling"),
         (RunName, "regnety-tiny.dWr-x2", "names no recipe"),
         (NetworkName, "regnety-tinny", "regnety-tiny"),
         (NetworkName, "regnety-tiny.foo-x2", "unknown strategy"),
@@ -53,12 +53,12 @@ def test_the_parts_of_a_run():
         (NetworkName, 4, "expected a name"),
     ],
 )
-def test_what_is_no_name(reader, name, why):
+def test_invalid_names(reader, name, why):
     with pytest.raises(InputError, match=why):
         reader.parse(name)
 
 
-def test_a_base_that_is_not_known_here_can_be_read():
+def test_the_name_of_an_unknown_base_can_be_read():
     name = NetworkName.parse("theirs.mine-x2", known=False)
     assert (name.base, name.strategy, name.factor) == ("theirs", "mine", 2.0)
     assert str(name) == "theirs.mine-x2"
@@ -102,9 +102,9 @@ def test_old_names_of_released_checkpoints_and_new_ones_are_one():
     assert find("regnety-micro.d1_w4_g4_r1-x2.9_cifar10-2eda44a8.safetensors", entries) is old
 
 
-def test_a_strategy_of_ones_own_is_taken_wherever_one_is():
+def test_a_registered_strategy_can_be_used_everywhere():
     fs.register_strategy(fs.Strategy("test_halves", 0.5, 0.25, 0.25))
-    fs.register_strategy(fs.Strategy("test_halves", 0.5, 0.25, 0.25))  # the same once more
+    fs.register_strategy(fs.Strategy("test_halves", 0.5, 0.25, 0.25))  # the same again
     arch = fs.scale("regnety-tiny", "test_halves", 2)
     assert arch.name == "regnety-tiny.test_halves-x2" and fs.arch(arch.name) == arch
     assert arch.depths == fs.scale("regnety-tiny", "d2_w1_r1", 2).depths

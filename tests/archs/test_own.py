@@ -1,4 +1,4 @@
-"""A network, and a family, of one's own: taken wherever a name is, and read where it is not known."""
+"""A user's network or family can be used by name, and records of it can be read without it."""
 
 import json
 from dataclasses import replace
@@ -36,7 +36,7 @@ def mobile():
         yield arch
 
 
-def test_a_registered_network_is_taken_wherever_a_name_is():
+def test_a_registered_network_can_be_used_by_name():
     with registered([MINE]):
         assert fs.arch("mynet") is MINE and "mynet" in fs.list_archs()
         assert fs.scale("mynet", "dWr", 4) == fs.arch("mynet.dWr-x4")
@@ -48,14 +48,14 @@ def test_a_registered_network_is_taken_wherever_a_name_is():
 
 @pytest.mark.parametrize("name", ["regnety-4gf", "resnet-50"])
 def test_a_name_that_is_taken_is_refused(name):
-    with pytest.raises(InputError, match="is named .* already"):
+    with pytest.raises(InputError, match="named .* exists already"):
         fs.register_arch(replace(MINE, name=name))
-    fs.register_arch(fs.arch(name))  # the very network
+    fs.register_arch(fs.arch(name))  # the same network
     assert base_names().count(name) == 1
 
 
 @pytest.mark.parametrize("name", ["", "Mine", "a.b", "mine.dWr-x2", "../a", "a b", "x" * 61, 3])
-def test_what_cannot_be_a_name(name):
+def test_invalid_names(name):
     with pytest.raises(InputError, match="cannot name"):
         fs.register_arch(replace(MINE, name=name))
 
@@ -72,8 +72,8 @@ def test_definitions_are_plain_values_of_the_same_network(name):
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"kind": "Sequential"}, "no family of networks is called 'Sequential'"),
-        ({"kind": None}, "no family"),
+        ({"kind": "Sequential"}, "unknown family of networks 'Sequential'"),
+        ({"kind": None}, "unknown family"),
         ({"depths": [10**9] * 3}, "blocks"),
         ({"depths": ["1", 1, 1]}, "depths of AnyNet cannot be"),
         ({"depths": [1] * 200}, "depths of AnyNet cannot be"),
@@ -115,7 +115,7 @@ def test_a_regnet_in_a_file_is_its_stages(tmp_path, capsys):
         ("{tmp}/record.yaml", "has no 'arch'"),
     ],
 )
-def test_a_file_that_holds_none(tmp_path, capsys, text, why):
+def test_a_file_without_a_network(tmp_path, capsys, text, why):
     (tmp_path / "broken.py").write_text("1 / 0\n")
     (tmp_path / "record.yaml").write_text("{kind: AnyNet, arch: evil.py:X}\n")
     assert main(["info", "--arch", text.format(tmp=tmp_path)]) == 2
@@ -123,7 +123,7 @@ def test_a_file_that_holds_none(tmp_path, capsys, text, why):
     assert error.count("\n") == 1 and why in error
 
 
-def test_a_family_of_ones_own_is_counted_scaled_and_built(mobile):
+def test_a_users_family_is_counted_scaled_and_built(mobile):
     from fastscale.models.fvcore_count import fvcore_complexity
 
     big = fs.scale(mobile, "dWr", 4)
@@ -147,7 +147,7 @@ def _images(arch):
 
 @pytest.mark.parametrize("own", ["mine", "mobile"])
 def test_from_fit_to_a_released_file(own, mine, tmp_path, image_folder, data_home, capsys):
-    """Trained, timed and recorded with --arch; loaded, evaluated and checked without it."""
+    """Train, time and record it with --arch; load, evaluate and check it without."""
     from fastscale.data.write import write
     from fastscale.release.publish import publish
 
@@ -162,7 +162,7 @@ def test_from_fit_to_a_released_file(own, mine, tmp_path, image_folder, data_hom
     few_steps = ["--rounds", "1", "--round_s", "0.01", "--batch", "2", "--recipe", "quick"]
     where = ["--device", "cpu", "--runs_dir", str(runs)]
     assert main(["time", network, "--arch", file, *few_steps, *where]) == 0
-    assert main(["info", network]) == 2  # known in these commands alone
+    assert main(["info", network]) == 2  # only the commands with --arch know it
     records = RecordStore(runs / "records.jsonl").read()
     assert {r.kind for r in records} == {"train", "time"}
     for record in records:
@@ -183,7 +183,7 @@ def test_from_fit_to_a_released_file(own, mine, tmp_path, image_folder, data_hom
 
 
 @pytest.mark.slow
-def test_a_sweep_of_a_family_of_ones_own(tmp_path):
+def test_a_sweep_of_a_users_family(tmp_path):
     words = ["mobilenetv2-tiny", "mobilenetv2-tiny.d-x2", "--arch", f"{MOBILE}:TINY", "--separate"]
     sizes = ["--recipe", "quick", "--batch", "2", "--rounds", "1", "--round_s", "0.01"]
     assert main(["time", *words, *sizes, "--device", "cpu", "--runs_dir", str(tmp_path)]) == 0
@@ -200,7 +200,7 @@ def test_a_record_of_an_unknown_family_can_be_read_and_says_so(mobile):
     assert arch_of(Record.from_json(record.to_json())) == mobile
     unknown = replace(record, definition={**fields["definition"], "kind": "Unheard"})
     read = Record.from_json(unknown.to_json())
-    with pytest.raises(InputError, match="no family of networks is called 'Unheard'"):
+    with pytest.raises(InputError, match="unknown family of networks 'Unheard'"):
         arch_of(read)
     other = replace(record, definition=definition(MINE))
     with pytest.raises(InputError, match="is of 'mynet', not of 'mobilenetv2-tiny'"):

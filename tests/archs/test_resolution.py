@@ -1,4 +1,4 @@
-"""A base at another resolution: by its name alone, wherever a name is taken."""
+"""A base at another resolution can be named wherever a name is taken."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from fastscale.archs.names import NetworkName, RunName
 from fastscale.cli import main
 
 
-def test_the_name_says_it():
+def test_the_name_contains_the_resolution():
     own, sized = fs.arch("regnety-4gf"), fs.arch("regnety-4gf-160px")
     assert (sized.resolution, sized.test_resolution) == (160, 180)  # 272 / 240 of 160, rounded to 4
     assert fs.complexity(sized) == fs.complexity(own, resolution=160)
@@ -40,7 +40,7 @@ def test_plan_takes_it(capsys):
     (found,) = fs.plan("regnety-500mf", "dWr", flops=1e9, resolution=160).candidates
     assert found.base == "regnety-500mf-160px" and fs.arch(found.arch.name) == found.arch
     assert 0.97e9 < found.counts.flops <= 1e9
-    with pytest.raises(fs.InputError, match="its name says its resolution"):
+    with pytest.raises(fs.InputError, match="its name fixes its resolution"):
         fs.plan("regnety-500mf.dWr-x2", flops=1e9, resolution=160)
     assert main(["plan", "regnety-500mf", "--resolution", "4", "--flops", "1G"]) == 2
     assert "resolution" in capsys.readouterr().err

@@ -35,10 +35,8 @@ def test_scale_by_factor_and_to_a_target(capsys):
     assert code == 0 and "15,459,535,460" in out and "2.297" in out  # acts: 4^.6
     code, out, _ = run(capsys, "scale", "regnetz-500mf", "dWr", "--flops", "4e9", "--json")
     found = json.loads(out)
-    assert (
-        abs(found["flops"] / 4e9 - 1) < 0.02
-        and fs.complexity(found["arch"]["name"]).flops == found["flops"]
-    )
+    assert abs(found["flops"] / 4e9 - 1) < 0.02
+    assert fs.complexity(found["arch"]["name"]).flops == found["flops"]
 
 
 def test_scale_with_group_widths_that_are_powers_of_two(capsys):
@@ -46,8 +44,8 @@ def test_scale_with_group_widths_that_are_powers_of_two(capsys):
     code, out, _ = run(capsys, *argv)
     assert code == 0 and out.startswith("regnety-4gf.dWr-pow2-x2: ")
     assert out.splitlines()[-1] == (
-        "beside regnety-4gf.dWr-x2: group widths 40 -> 32; flops -4.0%, params -3.8%, acts +2.6%; "
-        "at equal flops (within 3 %): regnety-4gf.dWr-pow2-x2.1"
+        "compared with regnety-4gf.dWr-x2: group widths 40 -> 32; flops -4.0%, params -3.8%, "
+        "acts +2.6%; at equal flops (within 3 %): regnety-4gf.dWr-pow2-x2.1"
     )
     assert json.loads(run(capsys, *argv, "--json")[1])["arch"]["group_widths"] == [32] * 4
     code, out, _ = run(capsys, "info", "regnety-4gf.dWr-pow2-x2.1")
@@ -94,9 +92,8 @@ def test_mistakes_are_one_line_and_exit_code_2(capsys, argv, message, data_home)
 def test_every_verb_shows_an_example(capsys, verb):
     with pytest.raises(SystemExit) as stop:
         main([*verb.split(), "--help"])
-    assert (
-        stop.value.code == 0 and f"fastscale {verb}" in capsys.readouterr().out.split("example:")[1]
-    )
+    assert stop.value.code == 0
+    assert f"fastscale {verb}" in capsys.readouterr().out.split("example:")[1]
 
 
 def test_import_loads_no_heavy_package():

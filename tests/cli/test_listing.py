@@ -1,4 +1,4 @@
-"""`fastscale list`: each kind by name, as a table and as JSON; `--version`."""
+"""`fastscale list`: each kind as a table and as JSON; `fastscale --version`."""
 
 import json
 import subprocess
@@ -53,7 +53,7 @@ def test_values_are_the_librarys(capsys):
     assert json.loads(listed(capsys, "archs", "RegNetZ-?gf", "--json"))[0]["name"] == "regnetz-4gf"
 
 
-def test_ones_own_runs_come_first(capsys, tmp_path):
+def test_the_users_runs_come_first(capsys, tmp_path):
     folder = tmp_path / "runs" / "regnety-tiny.quick" / "seed3"
     folder.mkdir(parents=True)
     (folder / "settings.json").write_text("{}")
@@ -65,7 +65,7 @@ def test_ones_own_runs_come_first(capsys, tmp_path):
     assert (row["run"], row["seed"]) == ("regnety-tiny.quick", 3) and "damaged" in row["state"]
 
 
-def test_a_kind_misspelt_is_found(capsys):
+def test_a_misspelt_kind_gets_a_hint(capsys):
     assert main(["list", "recipe"]) == 2 and "did you mean 'recipes'" in capsys.readouterr().err
     assert main(["list", "recipe", "x"]) == 2 and "'recipes'" in capsys.readouterr().err
 

@@ -1,4 +1,5 @@
-"""Modules are what the counter counted: shapes, parameters, names; and they run every way that training runs them."""
+"""Modules have the counted shapes, parameters and names, and run in every way that training
+does."""
 
 import importlib
 import os
@@ -56,7 +57,7 @@ def test_fvcore_agrees_to_the_unit(name, resolution):
 
 @pytest.mark.parametrize("name", FLAVOURS)
 @pytest.mark.parametrize("resolution", [32, 50])
-def test_every_output_shape_is_what_the_counter_assumed(name, resolution):
+def test_every_output_has_the_counted_shape(name, resolution):
     net = fs.build(name, num_classes=7)
     counted = {
         n: m
@@ -156,11 +157,11 @@ def test_squeeze_and_excitation_as_matrix_products_is_the_convs():
     torch.testing.assert_close(se(x), x * gates)
 
 
-def test_what_no_memory_holds_is_refused_before_it_is_asked_for(monkeypatch):
-    """36 billion params are 142 GB; on a machine that has them, a smaller one is played."""
+def test_a_network_larger_than_memory_is_refused_before_allocation(monkeypatch):
+    """36 billion params take 142 GB; a machine with 32 GiB is simulated."""
     pages = {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": (32 << 30) // 4096}
     monkeypatch.setattr(os, "sysconf", pages.__getitem__)
-    module = importlib.import_module("fastscale.models.build")  # the room has a function so named
+    module = importlib.import_module("fastscale.models.build")  # models.build is a function
     monkeypatch.setattr(module, "Network", lambda *a: pytest.fail("memory was asked for"))
     wanted = r"regnety-4gf.w-x2000: its weights take 132 GiB, this machine has 32 GiB of memory"
     with pytest.raises(fs.InputError, match=wanted):
@@ -177,5 +178,5 @@ def test_the_border_of_the_memory(monkeypatch):
             continue
         with pytest.raises(fs.InputError, match="its weights take"):
             fs.build("regnety-tiny", 10)
-        with torch.device("meta"):  # shapes alone need none
+        with torch.device("meta"):  # needs no memory
             assert fs.build("regnety-tiny", 10).num_classes == 10

@@ -1,4 +1,4 @@
-"""A made-up record for the tests of this room: no such network, no such numbers."""
+"""A made-up record of a network that does not exist."""
 
 import pytest
 
@@ -32,5 +32,5 @@ def _made_up(**changes) -> Record:
 
 @pytest.fixture
 def made_up():
-    """The function that makes one: `made_up(seed=3)`."""
+    """A function that makes one: `made_up(seed=3)`."""
     return _made_up

@@ -1,4 +1,4 @@
-"""One reader of our records: each once, by files; the same file is parsed once, a changed one anew."""
+"""Reading our records: each record once, and each file parsed once unless it changes."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from fastscale.records.committed import at_hand, committed, facts, local
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """The folder of committed records in a checkout of this test's own, and no runs."""
+    """The folder of committed records in a temporary checkout without runs."""
     monkeypatch.setenv("FASTSCALE_RUNS", str(tmp_path / "runs"))
     (tmp_path / "configs" / "artifacts").mkdir(parents=True)
     (tmp_path / "paper_figures" / "records").mkdir(parents=True)
@@ -18,7 +18,7 @@ def folder(tmp_path, monkeypatch):
         yield tmp_path / "paper_figures" / "records"
 
 
-def test_a_record_of_two_files_is_one(folder, made_up):
+def test_a_record_in_two_files_counts_once(folder, made_up):
     one, two, three = (made_up(seed=seed) for seed in range(3))
     write_snapshot(folder / "b.jsonl", [two, three])
     write_snapshot(folder / "a.jsonl", [one, two])
@@ -26,7 +26,7 @@ def test_a_record_of_two_files_is_one(folder, made_up):
     assert committed("b") == [two, three] and committed("none") == []
 
 
-def test_ones_own_come_first_and_count_once(folder, made_up, tmp_path):
+def test_the_users_records_come_first_and_count_once(folder, made_up, tmp_path):
     own, other = made_up(seed=7), made_up(seed=8)
     write_snapshot(folder / "a.jsonl", [other])
     assert at_hand() == [other]
@@ -34,7 +34,7 @@ def test_ones_own_come_first_and_count_once(folder, made_up, tmp_path):
     assert at_hand() == [own, other] == local(tmp_path / "runs")
 
 
-def test_a_file_is_parsed_once_and_a_changed_one_anew(folder, made_up, monkeypatch):
+def test_a_file_is_parsed_once_unless_it_changes(folder, made_up, monkeypatch):
     write_snapshot(folder / "a.jsonl", [made_up(seed=seed) for seed in range(5)])
     parsed = []
     whole = Record.from_json.__func__
@@ -47,14 +47,14 @@ def test_a_file_is_parsed_once_and_a_changed_one_anew(folder, made_up, monkeypat
     assert committed() == [made_up(seed=9)] and len(parsed) == 6
 
 
-def test_what_is_no_record_is_named_each_time(folder, made_up):
+def test_a_bad_line_is_named_each_time(folder, made_up):
     (folder / "a.jsonl").write_text(made_up().to_json() + '\n{"schema": 1}\n')
     for _ in range(2):
         with pytest.raises(InputError, match=r"a\.jsonl, line 2: missing field"):
             committed()
 
 
-def test_facts_name_the_file_of_counts_that_are_no_networks(folder, made_up):
+def test_facts_name_the_file_of_an_unknown_network(folder, made_up):
     write_snapshot(folder / "a.jsonl", [made_up()])
     with pytest.raises(InputError, match=r"^a\.jsonl, line 1: no network is named 'toy"):
         facts()

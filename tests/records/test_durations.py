@@ -1,4 +1,4 @@
-"""What a record's step time is: of the device, eager, or eager in its place; older records are eager."""
+"""A record's step time: device time, eager time, or eager time in its place."""
 
 import pytest
 
@@ -36,7 +36,7 @@ def test_device_time_comes_before_eager_time(values, env, found):
     assert step_time(record(values, **env)) == found
 
 
-def test_one_clock_alone_can_be_asked_for():
+def test_one_clock_can_be_requested():
     both = record(BOTH | EAGER)
     assert step_time(both, clock="eager") == (3.0, 0.5, "eager", "step")
     assert step_time(record(EAGER, cuda_graph=False), clock="device") is None
@@ -46,7 +46,7 @@ def test_one_clock_alone_can_be_asked_for():
         step_time(both, clock="host")
 
 
-def test_a_row_holds_both_times_of_an_image():
+def test_a_row_holds_device_and_eager_time():
     row = recorded(record(BOTH | EAGER | {"epoch_time_min": 10.0}))
     assert (row.image_time_s, row.clock, row.eager_image_time_s) == (0.5, "device", 0.75)
     assert row.epoch_time_spread_min == pytest.approx(10 * 0.1 / 2)

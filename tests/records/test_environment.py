@@ -1,4 +1,4 @@
-"""The envelope says what produced a number, and nothing about who or where."""
+"""The environment says what produced a number, but not who or where."""
 
 import getpass
 import json
@@ -14,25 +14,19 @@ import fastscale
 from fastscale.records.environment import cores, cpu_name, environment, git_state, versions
 
 
-def test_envelope_holds_what_the_caller_measured_under():
+def test_the_environment_holds_the_callers_conditions():
     env = environment(
         precision="bf16", layout="channels_last", compile=False, batch=64, threads=2, repeats=5
     )
-    assert (env["precision"], env["layout"], env["compile"], env["batch"], env["threads"]) == (
-        "bf16",
-        "channels_last",
-        False,
-        64,
-        2,
-    )
-    assert env["repeats"] == 5
+    assert (env["precision"], env["layout"], env["compile"]) == ("bf16", "channels_last", False)
+    assert (env["batch"], env["threads"], env["repeats"]) == (64, 2, 5)
     assert env["device"] and env["device_type"] in ("cpu", "cuda")
     assert env["cores"] == cores() >= 1
     assert env["date"].endswith("Z") and "T" in env["date"]
     assert json.loads(json.dumps(env, allow_nan=False)) == env
 
 
-def test_envelope_does_not_say_who_or_where():
+def test_the_environment_does_not_say_who_or_where():
     text = json.dumps(environment())
     assert platform.node() not in text
     assert f'"{getpass.getuser()}"' not in text
@@ -56,7 +50,8 @@ def test_versions_of_the_stack():
 
 
 def test_torch_is_not_imported_for_it():
-    code = "import sys; from fastscale.records import environment; environment(); assert 'torch' not in sys.modules"
+    code = "import sys; from fastscale.records import environment; environment(); "
+    code += "assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
@@ -67,9 +62,8 @@ def test_torch_threads_are_reported_when_torch_is_loaded():
 
 def test_cpu_name(tmp_path):
     info = tmp_path / "cpuinfo"
-    info.write_text(
-        "processor : 0\nmodel name\t: Toy(R) Chip(TM)  9000 @ 1GHz\nprocessor : 1\nmodel name : Toy(R) Chip(TM)  9000 @ 1GHz\n"
-    )
+    lines = ("processor : 0", "model name\t: Toy(R) Chip(TM)  9000 @ 1GHz", "processor : 1", "")
+    info.write_text("\n".join(lines))
     assert cpu_name(str(info)) == "Toy Chip 9000 @ 1GHz"
     assert cpu_name(str(tmp_path / "absent"))
 
@@ -96,13 +90,12 @@ def test_git_state_of_a_checkout(tmp_path):
     assert git_state(tmp_path) == (commit, False)
     code.write_text("one = 2\n")
     assert git_state(tmp_path) == (commit, True)
-    assert git_state(tmp_path / "fastscale") == (None, None), (
-        "a folder inside another checkout is not that checkout"
-    )
+    # a folder inside another checkout is not that checkout
+    assert git_state(tmp_path / "fastscale") == (None, None)
 
 
 def test_git_state_writes_nothing(tmp_path):
-    """`git status` notes new times of files in its index, under a lock that a kill leaves behind."""
+    """`git status` would update its index, under a lock that a kill leaves behind."""
     _git(tmp_path, "init")
     (tmp_path / "fastscale").mkdir()
     file = tmp_path / "fastscale" / "a.py"

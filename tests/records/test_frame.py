@@ -1,4 +1,4 @@
-"""The frame: a record's values in the frame's units, ours and the published rows with the same columns, one public table."""
+"""The frame: units of its values, and one table of our rows and the published ones."""
 
 import subprocess
 import sys
@@ -20,7 +20,7 @@ def record(values, kind="time", **env):
     return Record(kind=kind, run="made-up", **fields, values=values, env=ENV | env)
 
 
-def test_a_step_is_seconds_an_image_and_its_spread_is_of_the_epoch_too():
+def test_a_step_gives_seconds_per_image_and_the_spread_of_an_epoch():
     row = recorded(
         record(
             {"step_time_s": 0.32, "step_time_spread_s": 0.016, "epoch_time_min": 100.0},
@@ -32,29 +32,21 @@ def test_a_step_is_seconds_an_image_and_its_spread_is_of_the_epoch_too():
     assert (row.source, row.mode, row.kind) == ("ours", "training", "time")
     assert row.image_time_s == 0.005 and row.epoch_time_min == 100.0
     assert row.epoch_time_spread_min == pytest.approx(5.0)
-    assert (row.family, row.base, row.strategy, row.factor) == (
-        "RegNetY",
-        "regnety-500mf",
-        "dWr",
-        2.0,
-    )
-    assert (row.precision, row.layout, row.compile, row.batch) == (
-        "16-mixed",
-        "contiguous",
-        False,
-        64,
-    )
+    assert (row.family, row.base) == ("RegNetY", "regnety-500mf")
+    assert (row.strategy, row.factor) == ("dWr", 2.0)
+    assert (row.precision, row.layout) == ("16-mixed", "contiguous")
+    assert (row.compile, row.batch) == (False, 64)
     assert row.top1_error is None
 
 
-def test_a_pass_is_inference_and_a_training_runs_clock_is_minutes():
+def test_a_pass_is_inference_and_training_has_minutes():
     inference = recorded(record({"inference_time_s": 0.128}))
     assert (inference.mode, inference.image_time_s) == ("inference", 0.002)
     trained = recorded(record({"top1_error": 20.0, "epoch_time_s": 90.0}, kind="train"))
     assert (trained.top1_error, trained.epoch_time_min, trained.image_time_s) == (20.0, 1.5, None)
 
 
-def test_records_that_say_little_are_rows_too():
+def test_records_with_few_fields_are_rows_too():
     fields = network_fields(arch_named("resnet-50"), 10)
     bare = Record(
         kind="time",
@@ -79,13 +71,13 @@ def test_the_table_holds_every_committed_record_and_reference_once(tmp_path, mon
     (own,) = [r for r in committed() if r.id == step["id"]]
     assert step["step_time_s"] == own.values["step_time_s"]
     assert step["image_time_s"] == own.values["step_time_s"] / own.env["batch"]
-    strategies = set(table["strategy"].dropna())  # each in one spelling, whoever measured
+    strategies = set(table["strategy"].dropna())  # canonical spellings only
     assert "d1_w4_g4_r1" in strategies and not [s for s in strategies if "alpha" in s]
     (paper,) = [line for _, line in table[table["id"] == "paper_points-2"].iterrows()]
     assert (paper["flops"], paper["epoch_time_min"]) == (0.386e9, 2.86)
 
 
-def test_ones_own_runs_are_in_it_beside_the_committed(tmp_path, monkeypatch):
+def test_the_users_runs_are_added_to_the_committed(tmp_path, monkeypatch):
     monkeypatch.setenv("FASTSCALE_RUNS", str(tmp_path / "runs"))
     own = record({"step_time_s": 0.5})
     before = len(fs.records())
@@ -98,15 +90,15 @@ def test_ones_own_runs_are_in_it_beside_the_committed(tmp_path, monkeypatch):
         fs.records(tmp_path / "absent")
 
 
-def test_every_column_says_what_it_holds():
+def test_every_column_is_described():
     names = [f for f in Row.__dataclass_fields__ if f not in COLUMNS]
     assert names == ["runs", "top1_error_spread", "written", "record"]
     assert all(COLUMNS.values())
 
 
 @pytest.mark.parametrize("first", ["import fastscale.records", "from fastscale.api import arch"])
-def test_the_function_has_the_name_of_the_room_that_it_reads(first):
-    """`fastscale.records` is a package and a function, whichever is met first; pandas loads when it is called."""
+def test_records_is_a_package_and_a_function(first):
+    """In whichever order they are imported; pandas is imported by the call."""
     code = f"""
 import sys
 {first}

@@ -1,4 +1,4 @@
-"""A record is validated when made and when read, and one content has one line and one id."""
+"""A record is validated when made and when read; the same content has the same line and id."""
 
 import dataclasses
 import json
@@ -42,7 +42,7 @@ def test_fields_that_do_not_apply_may_be_none(made_up):
     assert Record.from_json(record.to_json()) == record
 
 
-def test_weights_made_elsewhere_are_evaluated_without_a_recipe(made_up):
+def test_weights_from_elsewhere_are_evaluated_without_a_recipe(made_up):
     record = made_up(
         kind="evaluate",
         recipe=None,
@@ -103,7 +103,7 @@ def test_wrong_fields_are_refused_by_name(made_up, changes, said):
     assert "\n" not in str(caught.value)
 
 
-def test_what_may_be_zero_or_less(made_up):
+def test_values_that_may_be_zero_or_less(made_up):
     values = {
         "train_loss": -0.5,
         "step_time_spread_s": 0,
@@ -131,7 +131,7 @@ def test_reading_checks_again(made_up, edit, said):
 
 
 @pytest.mark.parametrize("line", ["", "[]", "3", '{"schema":1', "[" * 100_000])
-def test_what_is_no_record_is_refused(line):
+def test_other_lines_are_refused(line):
     with pytest.raises(InputError):
         Record.from_json(line)
 

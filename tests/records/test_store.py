@@ -1,4 +1,4 @@
-"""The store: append-only, one whole line a record, whatever happens to its writers."""
+"""The store: append-only, one whole line per record, whatever happens to its writers."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ def test_append_only_adds(tmp_path, made_up):
     assert store.read() == [made_up(seed=0), made_up(seed=1)]
 
 
-def test_a_half_line_is_passed_over_by_readers_and_removed_by_the_next_writer(tmp_path, made_up):
+def test_readers_skip_half_a_line_and_the_next_writer_removes_it(tmp_path, made_up):
     store = RecordStore(tmp_path / "records.jsonl")
     store.append(made_up(seed=0))
     with open(store.path, "a") as file:
@@ -101,10 +101,16 @@ def test_many_processes_append_at_once(tmp_path, made_up):
     assert sorted(record.seed for record in RecordStore(path).read()) == list(range(100))
 
 
-def test_a_writer_killed_in_mid_line_costs_that_line_only(tmp_path, made_up):
+def test_a_writer_killed_in_a_line_loses_only_that_line(tmp_path, made_up):
     path = tmp_path / "records.jsonl"
-    kill = "import os, signal; real = os.write\n"
-    kill += "def write(d, b):\n    real(d, b[:30])\n    os.kill(os.getpid(), signal.SIGKILL)\nos.write = write\n"
+    kill = """
+import os, signal
+real = os.write
+def write(d, b):
+    real(d, b[:30])
+    os.kill(os.getpid(), signal.SIGKILL)
+os.write = write
+"""
     store = RecordStore(path)
     store.append(made_up(seed=7))
     done = subprocess.run(
@@ -133,22 +139,22 @@ def test_snapshot_is_sorted_unique_and_whole(tmp_path, made_up):
     assert [path.name for path in one.parent.iterdir()] == ["one.jsonl"]
 
 
-def test_a_snapshot_has_to_exist(tmp_path, made_up):
+def test_a_snapshot_must_exist(tmp_path, made_up):
     with pytest.raises(InputError, match="no such record file"):
         read_records(tmp_path / "none.jsonl")
 
 
-def test_a_record_that_is_there_is_not_added_again(tmp_path, made_up):
+def test_a_record_is_added_only_once(tmp_path, made_up):
     store = RecordStore(tmp_path / "records.jsonl")
     for seed in (0, 1, 0, 1, 0):
         store.append(made_up(seed=seed))
     assert store.read() == [made_up(seed=0), made_up(seed=1)]
-    store.path.write_text(made_up(seed=0).to_json())  # whole, but for its newline
+    store.path.write_text(made_up(seed=0).to_json())  # whole, without its newline
     store.append(made_up(seed=0))
     assert store.read() == [made_up(seed=0)]
 
 
-def test_what_is_no_store_is_left_as_it_is(tmp_path, made_up):
+def test_other_files_are_not_changed(tmp_path, made_up):
     text = tmp_path / "letter.txt"
     text.write_text("Dear reader, this has no last newline")
     link = tmp_path / "records.jsonl"
@@ -164,7 +170,7 @@ def test_what_is_no_store_is_left_as_it_is(tmp_path, made_up):
             use()
 
 
-def test_what_append_would_refuse_is_found_before_the_work(tmp_path, made_up):
+def test_check_finds_what_append_would_refuse(tmp_path, made_up):
     store = RecordStore(tmp_path / "runs" / "records.jsonl")
     store.check()
     assert not list((tmp_path / "runs").iterdir())
@@ -173,7 +179,7 @@ def test_what_append_would_refuse_is_found_before_the_work(tmp_path, made_up):
     store.check()
     assert store.path.read_bytes() == before
     store.path.write_text("no record")
-    with pytest.raises(InputError, match="no record"):
+    with pytest.raises(InputError, match="is not a record"):
         store.check()
     store.path.unlink()
     store.path.symlink_to(tmp_path / "elsewhere")

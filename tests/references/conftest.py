@@ -9,7 +9,7 @@ from fastscale.home import home, using_home
 
 @pytest.fixture
 def tables(tmp_path):
-    """The folder of the tables in a checkout of this test's own."""
+    """The folder of tables in a temporary checkout."""
     folder = tmp_path / "paper_figures" / "reference"
     shutil.copytree(home().references, folder)
     (tmp_path / "configs" / "artifacts").mkdir(parents=True)

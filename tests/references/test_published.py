@@ -1,4 +1,4 @@
-"""Published rows: what their devices and versions are called here, and that units and blanks are as published."""
+"""Published rows: names of devices and versions, units and blanks."""
 
 import pytest
 
@@ -20,7 +20,7 @@ def test_devices(device, name, cpu):
     assert (hardware(device).name, hardware(device).cpu) == (name, cpu)
 
 
-def test_what_is_not_known_is_named():
+def test_unknown_names_are_reported():
     with pytest.raises(InputError, match="'cu999-h300' is not known; add it to"):
         hardware("cu999-h300")
     with pytest.raises(InputError, match="'2.9' is not known"):
@@ -51,7 +51,7 @@ def test_the_papers_points_are_in_the_frames_units():
     assert row.acts is row.epoch_time_min is row.image_time_s is row.device is None
 
 
-def test_a_line_of_the_zoo_is_a_training_and_an_inference():
+def test_a_line_of_the_zoo_gives_training_and_inference():
     training, inference = published("pycls_zoo")[:2]
     assert (training.id, inference.id) == ("pycls_zoo-2", "pycls_zoo-2-inference")
     assert training.arch == "regnetx-200mf.dds" and training.family == "RegNetX"
@@ -78,7 +78,7 @@ def test_timms_training_files_borrow_the_counts_they_lack():
     assert training[0].epoch_time_min == 1_281_167 * training[0].image_time_s / 60
 
 
-def test_every_row_says_what_it_is_and_no_id_is_given_twice():
+def test_rows_have_a_family_an_origin_and_a_unique_id():
     rows = every_published()
     assert len({r.id for r in rows}) == len(rows) == 132 + 2 * 36 + 2480
     assert {r.source for r in rows} == {"published"} and all(r.family and r.origin for r in rows)

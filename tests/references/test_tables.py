@@ -1,4 +1,4 @@
-"""The reference files are checked when they are read: what is damaged is named by file, line and column."""
+"""Reading the reference files checks them: errors name file, line and column."""
 
 import pytest
 
@@ -56,7 +56,7 @@ def test_damage_is_named(tables, name, old, new, said):
     assert said in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_a_table_that_is_not_there_is_named(tables):
+def test_a_missing_table_is_named(tables):
     (tables / "tables.csv").unlink()
     with pytest.raises(InputError, match=r"^tables\.csv: cannot read .* restore paper_figures/ref"):
         reference("tables")
@@ -66,6 +66,6 @@ def test_blank_where_nothing_was_published():
     assert any(row["acts_m"] == "" for row in reference("paper_points"))
 
 
-def test_rows_are_the_readers_own():
+def test_rows_are_copies():
     reference("tables")[0]["acts"] = "7"
     assert reference("tables")[0]["acts"] != "7"

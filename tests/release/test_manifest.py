@@ -119,7 +119,7 @@ def test_bad_fields_are_named(release, tmp_path, change, message):
         ("[]", "an object of 'schema' and 'checkpoints'"),
         ('{"schema": 2, "checkpoints": []}', "manifest schema 2, this fastscale reads 1"),
         ('{"schema": true, "checkpoints": []}', "manifest schema True, this fastscale reads 1"),
-        ('{"schema": 1, "schema": 1, "checkpoints": []}', "'schema' stands there twice"),
+        ('{"schema": 1, "schema": 1, "checkpoints": []}', "'schema' occurs twice"),
         ('{"schema": 1, "checkpoints": [3]}', "checkpoint 1: an entry is an object"),
         ('{"schema": 1, "checkpoints": [{"name": "a_b-00000000"}]}', "00'.: missing field"),
         ("[" * 100_000, "manifest.json"),

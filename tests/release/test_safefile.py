@@ -151,7 +151,7 @@ def bad_files(data):
     for what, text, message in (
         ("no object", "[1]", "names no arch"),
         ("no JSON inside", values[:-1], "its header: not JSON"),
-        ("twice inside", values[:-1] + ', "arch": "x"}', "'arch' stands there twice"),
+        ("twice inside", values[:-1] + ', "arch": "x"}', "'arch' occurs twice"),
         ("a wrong field inside", values.replace('"RGB"', '"BGR"'), "channel_order must be RGB"),
     ):
         yield what, with_header({**new, "__metadata__": {"fastscale": text}}, body), message

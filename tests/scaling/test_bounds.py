@@ -51,7 +51,7 @@ def test_a_number(value):
     [{"depths": (10**9, 1, 1, 1)}, {"widths": (10**9,) * 4}, {"resolution": 10**5},
      {"stem_width": 10**8}, {"test_resolution": 10**5}],
 )  # fmt: skip
-def test_a_network_of_ones_own(field):
+def test_a_users_network(field):
     with pytest.raises(InputError):
         replace(fs.arch("regnety-4gf"), **field)
 

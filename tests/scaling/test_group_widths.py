@@ -1,4 +1,4 @@
-"""Group widths as powers of two: the rule, names and records of such networks, twins at equal flops."""
+"""Group widths that are powers of two: the rule, names, records, and twins of equal flops."""
 
 import pytest
 
@@ -15,25 +15,21 @@ POW2 = "power_of_two"
 
 
 def test_the_rule():
-    """The nearest in log scale; the border between 32 and 64 is 32 * sqrt(2) = 45.25, and is 64."""
+    """The nearest in log scale; the border of 32 and 64, 32 * sqrt(2) = 45.25, goes to 64."""
     for g, rounded in ((0.3, 1), (1.4, 1), (1.5, 2), (5.6, 4), (5.7, 8), (12, 16), (22.6, 16)):
         assert power_of_two_group_width(g) == rounded
-    assert [power_of_two_group_width(g) for g in (45.2, 32 * 2**0.5, 64, 91, 500)] == [32] + 4 * [
-        64
-    ]
+    rounded = [power_of_two_group_width(g) for g in (45.2, 32 * 2**0.5, 64, 91, 500)]
+    assert rounded == [32, 64, 64, 64, 64]
 
 
 @pytest.mark.parametrize("base", ["regnety-500mf", "regnety-4gf", "regnetz-500mf", "resnext-50"])
 @pytest.mark.parametrize("strategy", ["wg", "dWr", "dw"])
 @pytest.mark.parametrize("factor", [2, 8, 24, 64])
-def test_grouped_convs_have_powers_of_two_and_all_else_is_the_strategys(base, strategy, factor):
+def test_group_widths_are_powers_of_two_and_all_else_is_unchanged(base, strategy, factor):
     own = fs.scale(base, strategy, factor)
     held = fs.scale(base, strategy, factor, group_width_rounding=POW2)
-    assert (held.depths, held.resolution, held.test_resolution) == (
-        own.depths,
-        own.resolution,
-        own.test_resolution,
-    )
+    for name in ("depths", "resolution", "test_resolution"):
+        assert getattr(held, name) == getattr(own, name)
     pairs = zip(held.group_widths, held.bottleneck_widths, strict=True)
     assert all(v % g == 0 and (g in (1, 2, 4, 8, 16, 32, 64)) for g, v in pairs)
     pairs = zip(own.group_widths, held.group_widths, held.bottleneck_ratios, strict=True)
@@ -46,7 +42,8 @@ def test_grouped_convs_have_powers_of_two_and_all_else_is_the_strategys(base, st
     "strategy, widths", [("dWr", (64, 128, 384, 1088)), ("w", (32, 128, 384, 960))]
 )
 def test_a_stage_narrower_than_its_group_width_has_a_power_of_two_too(strategy, widths):
-    """48 and 40 channels, where 64 a group are wanted: the authors' rule makes one group of them."""
+    """48 and 40 channels are below the group width of 64: the authors' rule makes them one
+    group."""
     small = fs.scale("regnetx-8gf.dds", strategy, 0.25, group_width_rounding=POW2)
     assert small.group_widths == (32, 64, 64, 64)
     assert small.widths == widths
@@ -62,7 +59,7 @@ def test_counts_are_those_of_the_built_module(name):
     assert fvcore_complexity(fs.build(arch), 64) == fs.complexity(arch, 64)
 
 
-def test_the_papers_rounding_is_the_default_and_names_say_the_other():
+def test_the_papers_rounding_is_the_default_and_names_contain_the_other():
     own = fs.scale("regnety-4gf", "dWr", 4)
     assert own.name == "regnety-4gf.dWr-x4" and set(own.group_widths) == {56}
     assert fs.scale("regnety-4gf", "dWr", 4, "paper") == own
@@ -74,7 +71,7 @@ def test_the_papers_rounding_is_the_default_and_names_say_the_other():
     assert found.name == f"regnety-4gf.dWr-pow2-x{factor:g}" and set(found.group_widths) == {32}
 
 
-def test_names_are_read_and_old_spellings_are_one():
+def test_spellings_of_a_name_are_equal():
     run = RunName.parse("regnety-4gf.alpha=0.8-pow2-x2.imagenet-100ep")
     assert run.network == NetworkName("regnety-4gf", "dWr-pow2", 2.0) != "regnety-4gf.dWr-x2"
     assert str(run) == "regnety-4gf.dWr-pow2-x2.imagenet-100ep"
@@ -85,7 +82,7 @@ def test_names_are_read_and_old_spellings_are_one():
     assert fs.Strategy.parse("dWr-pow2") != fs.Strategy.parse("dWr")
 
 
-def test_records_carry_it_by_the_name():
+def test_records_hold_it_in_the_name():
     arch = fs.arch("regnety-4gf.dWr-pow2-x2")
     fields = {"kind": "time", "run": f"{arch.name}.time", "values": {"eager_step_time_s": 1.0}}
     fields |= {"env": {"device": "x", "date": "2026-01-01"}, **network_fields(arch, 1000)}
@@ -95,7 +92,7 @@ def test_records_carry_it_by_the_name():
     assert record.flops == fs.complexity(arch).flops
 
 
-def test_a_strategy_of_ones_own_takes_it_too():
+def test_a_registered_strategy_takes_it_too():
     fs.register_strategy(fs.Strategy("test_thirds", 0.25, 0.5, 0.25, 0.5))
     arch = fs.arch("regnety-4gf.test_thirds-pow2-x2")
     assert set(arch.group_widths) == {32} and own_definition(arch) is not None
@@ -106,21 +103,21 @@ def test_a_strategy_of_ones_own_takes_it_too():
     ("base", "strategy", "rounding", "why"),
     [
         ("efficientnet-b0", "dWr", POW2, "efficientnet-b0 has no group widths"),
-        ("resnet-50", "wg-pow2", None, "it is scaled by 'wg'"),
+        ("resnet-50", "wg-pow2", None, "scale it by 'wg'"),
         ("regnety-4gf", "dWr", "nearest", "is one of paper, power_of_two, got 'nearest'"),
         ("regnety-4gf", "dWr", 2, "is one of paper, power_of_two"),
         ("regnety-4gf", "dWr-pow2-pow2", None, "unknown strategy"),
         ("regnety-4gf", "-pow2", None, "unknown strategy"),
     ],
 )
-def test_what_cannot_be(base, strategy, rounding, why):
+def test_impossible_roundings(base, strategy, rounding, why):
     with pytest.raises(InputError, match=why):
         fs.scale(base, strategy, 2, group_width_rounding=rounding)
 
 
 def test_twins_have_the_flops_within_three_percent():
     for strategy, factor, name in (
-        ("wg", 2, "regnety-4gf.wg-pow2-x2"),  # as it comes
+        ("wg", 2, "regnety-4gf.wg-pow2-x2"),  # at the same factor
         ("dWr", 2, "regnety-4gf.dWr-pow2-x2.1"),  # -4 % at the same factor
         ("dWr-pow2", 4, "regnety-4gf.dWr-pow2-x3.7"),
     ):
@@ -129,4 +126,4 @@ def test_twins_have_the_flops_within_three_percent():
         assert found.arch.name == name and found.arch == fs.arch(name)
         assert found.realised.flops == pytest.approx(fs.complexity(own).flops, rel=0.03)
     with pytest.raises(InputError, match="no twin within 3% of its flops"):
-        twin(fs.arch("regnetz-4gf"), "wg", 8)  # where 16 become 32
+        twin(fs.arch("regnetz-4gf"), "wg", 8)  # its group widths jump from 16 to 32

@@ -121,7 +121,7 @@ def test_scale_to_prefers_short_factors():
         ({}, "exactly one"),
         ({"flops": 1e9, "acts": 1e6}, "exactly one"),
         ({"flops": -1}, "> 0"),
-        ({"params": 1e9}, "leaves params"),
+        ({"params": 1e9}, "does not change params"),
         ({"flops": 1e3}, "cannot reach"),
     ],
 )

@@ -43,30 +43,25 @@ def test_spellings_of_the_same_strategy():
         for s in map(fs.Strategy.parse, ("dWr", "r1_g8_w8_d1", "alpha=4/5", "d2_w16_g16_r2"))
     ]
     assert set(shares) == {(F(1, 10), F(8, 10), F(1, 10), F(8, 10))}
-    assert (
-        fs.Strategy.parse("alpha=2/3").exponents() == fs.Strategy.parse("d1_w4_g4_r1").exponents()
-    )
-    assert (
-        fs.Strategy.parse("dwgr").group_width == F(1, 3)
-        and fs.Strategy.parse("dwr").group_width == 0
-    )
+    two_thirds = fs.Strategy.parse("alpha=2/3")
+    assert two_thirds.exponents() == fs.Strategy.parse("d1_w4_g4_r1").exponents()
+    assert fs.Strategy.parse("dwgr").group_width == F(1, 3)
+    assert fs.Strategy.parse("dwr").group_width == 0
     for one, other in (
         ("alpha=.5", "alpha=1/2"),
         ("alpha=0.50", "d1_w2_g2_r1"),
         ("dwgr", "rwdg"),
         ("alpha=2/3", "alpha=4/6"),
-        ("alpha=2/3", "alpha=.666666667"),  # as the fraction, to one in a million
+        ("alpha=2/3", "alpha=.666666667"),  # rounded to one in a million
     ):
         assert fs.Strategy.parse(one) == fs.Strategy.parse(other)
         assert len({fs.Strategy.parse(one), fs.Strategy.parse(other)}) == 1
     assert fs.Strategy.parse("alpha=2/3").width == F(2, 3) != fs.Strategy.parse("alpha=.6667").width
     assert fs.Strategy.parse("dwr") != fs.Strategy.parse("dwgr")
     own = fs.Strategy("mine", 0.25, 0.5, 0.25)
-    assert own != fs.Strategy.parse("d1_w2_r1")  # of another name: networks of it have another
-    assert (
-        fs.Strategy.parse(own) is own
-        and fs.scale("regnety-4gf", own, 2).name == "regnety-4gf.mine-x2"
-    )
+    assert own != fs.Strategy.parse("d1_w2_r1")  # its networks have other names
+    assert fs.Strategy.parse(own) is own
+    assert fs.scale("regnety-4gf", own, 2).name == "regnety-4gf.mine-x2"
 
 
 @pytest.mark.parametrize("name", ["w", "wg", "dwr", "dwgr", "dWr", "alpha=1/3"])

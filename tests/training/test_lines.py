@@ -89,7 +89,7 @@ def test_a_signal_while_modules_are_imported(monkeypatch, capsys):
         main(["fit", "regnety-tiny.quick"])
     assert ended.value.code == 130
     said = capsys.readouterr().err
-    assert said == "ended by SIGINT; nothing was begun; the same command begins\n"
+    assert said == "ended by SIGINT; nothing was started; run the command again\n"
 
 
 def test_errors_in_words():
