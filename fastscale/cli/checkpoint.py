@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from fastscale.cli.options import Verbs, given, real, whole
+from fastscale.cli.options import JSON, RUNS_DIR, Verbs, given, real, whole
 from fastscale.errors import InputError
 from fastscale.home import home
 
@@ -32,15 +32,20 @@ def add_checkpoint(verbs: Verbs) -> None:
     )
     p = group.verb("publish", cmd_publish, example + LIGHTNING, further=True)
     p.add("run", None, "a run's name, its folder, or a seed's folder")
-    p.add("--runs-dir", None, default=str(home().runs))
+    p.add("--runs-dir", None, RUNS_DIR, default=str(home().runs))
     p.add("--out", None, "default: checkpoints/ of the current folder", metavar="DIR")
     p.weights()
-    p.add("--dtype", ("float32", "float16"), "of the stored weights", default="float32")
+    p.add(
+        "--dtype",
+        ("float32", "float16"),
+        "of the stored weights; default: float32",
+        default="float32",
+    )
     text = "where the file will be served, {file} for its name; repeat for mirrors"
     p.add("--url", None, text, action="append", default=[], dest="urls", metavar="URL")
     text = "licence of the weights; default: that of the weights it started from, else MIT"
     p.add("--licence", None, text)
-    text = "points by which an evaluation elsewhere may differ, at most 1; default: 0.02"
+    text = "percentage points by which another evaluation may differ; default: 0.02; at most 1"
     p.add("--tolerance", real(0, 1), text, default=argparse.SUPPRESS)
     p.add("--data", None, TRAINED_ON, metavar="SOURCE", dest="source")
     text = "also publish to this repository of a model hub"
@@ -49,12 +54,12 @@ def add_checkpoint(verbs: Verbs) -> None:
 
     p = group.verb("list", cmd_list, "fastscale checkpoint list regnety")
     p.add("pattern", None, "only names that contain this", nargs="?", default="")
-    p.add("--json", bool)
+    p.add("--json", bool, JSON)
 
     example = "fastscale checkpoint show regnety-tiny.dWr-x4_fashion-mnist"
     p = group.verb("show", cmd_show, example)
     p.add("name", None, "a released name, or anything else that fs.load takes")
-    p.add("--json", bool)
+    p.add("--json", bool, JSON)
 
     example = "fastscale checkpoint verify regnety-tiny.dWr-x4_fashion-mnist --images 1000"
     p = group.verb("verify", cmd_verify, example + LIGHTNING, further=True)

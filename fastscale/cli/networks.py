@@ -4,7 +4,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
-from fastscale.cli.options import CLASSES, COUNT, PIXELS, Verbs, real
+from fastscale.cli.options import CLASSES, COUNT, JSON, PIXELS, Verbs, real
 from fastscale.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ def add_info(verbs: Verbs) -> None:
     p.add("arch", nargs="?")
     p.own_archs()
     p.add("--resolution", PIXELS, "pixels; default: the network's own")
-    p.add("--classes", CLASSES, "default: 1000", default=1000)
-    p.add("--json", bool)
+    p.add("--classes", CLASSES, "number of classes; default: 1000", default=1000)
+    p.add("--json", bool, JSON)
 
 
 def add_scale(verbs: Verbs) -> None:
@@ -33,7 +33,7 @@ def add_scale(verbs: Verbs) -> None:
     p.group_widths("as the strategy says")
     for metric, label in METRICS.items():
         p.add(f"--{metric}", COUNT, f"target {label}")
-    p.add("--json", bool)
+    p.add("--json", bool, JSON)
 
 
 def cmd_info(args: argparse.Namespace) -> int:

@@ -52,6 +52,8 @@ DEVICES = whole(1, 100_000)
 IMAGES = whole(1, 1_000_000_000_000)
 COUNT = count(1, 1e15)  # flops, params, acts
 MINUTES = real(1e-3, 1e7)  # up to nineteen years
+RUNS_DIR = "folder of runs; default: $FASTSCALE_RUNS or runs"
+JSON = "print JSON"
 WEIGHTS = "raw or averaged (EMA) ones; default: auto, the better by recorded error"
 
 

@@ -11,6 +11,7 @@ from fastscale.cli.options import (
     COUNT,
     DEVICES,
     IMAGES,
+    JSON,
     PIXELS,
     Verbs,
     given,
@@ -41,8 +42,8 @@ def add_plan(verbs: Verbs) -> None:
     text = "pixels a side of the base networks' images; default: their own"
     p.add("--resolution", PIXELS, text)
     p.add("--flops", COUNT, "multiply-adds for one image: 4e9, 4G or 400M")
-    p.add("--params", COUNT)
-    p.add("--acts", COUNT)
+    p.add("--params", COUNT, "weights: 25e6 or 25M")
+    p.add("--acts", COUNT, "activations (acts) for one image: 20e6 or 20M")
     text = "minutes of a training epoch, on a device measured in training"
     p.add("--epoch-time-min", real(1e-6, 1e7), text)
     p.add("--memory-mib", real(1, 1e12), "training memory of one device")
@@ -64,9 +65,10 @@ def add_plan(verbs: Verbs) -> None:
     p.add("--latency-batch", BATCH, text)
     text = "number of GPUs that share an epoch; default: 8 for named devices, 1 for records"
     p.add("--devices", DEVICES, text)
-    text = "in an epoch; default: ImageNet's"
+    text = "images in an epoch; default: ImageNet's"
     p.add("--images", IMAGES, text, default=argparse.SUPPRESS)
-    p.add("--classes", CLASSES, "default: 1000", default=argparse.SUPPRESS, dest="num_classes")
+    text = "number of classes; default: 1000"
+    p.add("--classes", CLASSES, text, default=argparse.SUPPRESS, dest="num_classes")
     text = "which records to use, if they differ: 32-true, 16-mixed, bf16-mixed"
     p.add("--precision", None, text)
     text = "which records to use: contiguous, channels_last, or best (the faster for each network)"
@@ -84,7 +86,7 @@ def add_plan(verbs: Verbs) -> None:
     )
     p.add("--data", None, text, metavar="SOURCE")
     p.add("--recipe", None, f"recipe of the run names; default: {RECIPE}, or what suits --data")
-    p.add("--json", bool)
+    p.add("--json", bool, JSON)
 
 
 def cmd_plan(args: argparse.Namespace) -> int:

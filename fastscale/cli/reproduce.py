@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from fastscale.cli.options import MINUTES, Verbs, given, whole
+from fastscale.cli.options import MINUTES, RUNS_DIR, Verbs, given, whole
 from fastscale.cli.signals import ended_by_signals
 from fastscale.errors import InputError
 from fastscale.home import home
@@ -29,7 +29,7 @@ def add_reproduce(verbs: Verbs) -> None:
     p.add("--data", None, text, action="append", metavar="NAME:PATH", default=[])
     text = "GPUs that share a run, here or in a job; default: 1; 0 with --cluster: CPUs"
     p.add("--gpus-per-run", whole(0, 100_000), text, default=1, dest="gpus", metavar="N")
-    p.add("--runs-dir", Path, default=home().runs)
+    p.add("--runs-dir", Path, RUNS_DIR, default=home().runs)
     p.add("--device", None, "predict times for this device; default: this machine's")
     text = "submit missing runs as jobs, requeued on pre-emption, and show their states"
     p.add("--cluster", ("slurm",), text)

@@ -6,7 +6,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fastscale.cli.options import BATCH, CLASSES, DEVICES, IMAGES, MINUTES, Verbs, real, whole
+from fastscale.cli.options import (
+    BATCH,
+    CLASSES,
+    DEVICES,
+    IMAGES,
+    MINUTES,
+    RUNS_DIR,
+    Verbs,
+    real,
+    whole,
+)
 from fastscale.cli.signals import ended_by_signals
 from fastscale.errors import InputError
 from fastscale.home import home
@@ -52,7 +62,7 @@ def add_time(verbs: Verbs) -> None:
     p.add("--compile", None, "off, on, or both as off,on; default: the recipe's")
     p.add("--data", None, "data set of the epoch; default: imagenet")
     p.add("--images", IMAGES, "images in an epoch; default: those of --data")
-    p.add("--classes", CLASSES, "default: those of --data")
+    p.add("--classes", CLASSES, "number of classes; default: those of --data")
     text = "images per step, halved until they fit in memory; default: the recipe's"
     p.add("--batch", BATCH, text)
     p.add("--inference-batch", BATCH, "images per inference step; default: --batch")
@@ -60,12 +70,12 @@ def add_time(verbs: Verbs) -> None:
     p.add("--devices", DEVICES, text)
     text = "time the loader of this data set, alone and end to end"
     p.add("--loader", None, text, metavar="SOURCE")
-    p.add("--device", None, default="auto")
+    p.add("--device", None, "cpu, cuda or auto; default: auto", default="auto")
     text = "how cuDNN chooses kernels; search takes seconds per network; default: heuristics"
     p.add("--cudnn", ("heuristics", "search"), text)
     p.add("--rounds", whole(1, 10_000), "default: 5; steady device times take fewer")
     p.add("--round-s", real(1e-3, 3600), "seconds per round, roughly; default: 0.5")
-    p.add("--runs-dir", Path, default=home().runs)
+    p.add("--runs-dir", Path, RUNS_DIR, default=home().runs)
     p.set_defaults(**GRID_DEFAULTS)
 
 

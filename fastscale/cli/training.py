@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-from fastscale.cli.options import Verbs, real
+from fastscale.cli.options import RUNS_DIR, Verbs, real
 from fastscale.cli.signals import ended_by_signals
 from fastscale.home import home
 
@@ -22,12 +22,12 @@ def add_fit(verbs: Verbs) -> None:
     p = verbs.verb("fit", cmd_fit, example + LIGHTNING, further=True)
     p.first_word("--run", "NAME")
     text = (
-        "<base>[.<strategy>-x<factor>][.<recipe>]; --run may be left out before the first word. "
-        "Default recipe: one that suits the number of training images"
+        "<base>[.<strategy>-x<factor>][.<recipe>], also as the first word without --run; "
+        "default recipe: one that suits the number of training images"
     )
     p.add("--run", None, text, metavar="NAME")
     p.own_archs()
-    p.add("--runs-dir", None, default=str(home().runs))
+    p.add("--runs-dir", None, RUNS_DIR, default=str(home().runs))
     p.add("--restart", bool, "delete the progress of this run and start again")
     text = (
         "longest time between checkpoints within an epoch; default: 60; 0: after every step; "

@@ -27,7 +27,7 @@ def where_not_finite(net: nn.Module, images: Tensor) -> str | None:
     if the logits are finite."""
     found: list[str] = []
 
-    def look(name: str) -> Callable[[nn.Module, object, object], None]:
+    def watch(name: str) -> Callable[[nn.Module, object, object], None]:
         def hook(module: nn.Module, inputs: object, output: object) -> None:
             if not found and isinstance(output, Tensor) and not output.isfinite().all():
                 found.append(name)
@@ -35,7 +35,7 @@ def where_not_finite(net: nn.Module, images: Tensor) -> str | None:
         return hook
 
     layers = [(name, m) for name, m in net.named_modules() if not list(m.children())]
-    hooks = [m.register_forward_hook(look(name)) for name, m in layers]
+    hooks = [m.register_forward_hook(watch(name)) for name, m in layers]
     try:
         logits = net(images)
     finally:

@@ -31,8 +31,8 @@ MEASURED = (
 )
 
 
-def _column(said: str, default: Any = None) -> Any:
-    return field(default=default, metadata={"column": said})
+def _column(meaning: str, default: Any = None) -> Any:
+    return field(default=default, metadata={"column": meaning})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,15 +26,15 @@ def test_the_rule():
 @pytest.mark.parametrize("strategy", ["wg", "dWr", "dw"])
 @pytest.mark.parametrize("factor", [2, 8, 24, 64])
 def test_group_widths_are_powers_of_two_and_all_else_is_unchanged(base, strategy, factor):
-    own = fs.scale(base, strategy, factor)
+    paper = fs.scale(base, strategy, factor)
     held = fs.scale(base, strategy, factor, group_width_rounding=POW2)
     for name in ("depths", "resolution", "test_resolution"):
-        assert getattr(held, name) == getattr(own, name)
+        assert getattr(held, name) == getattr(paper, name)
     pairs = zip(held.group_widths, held.bottleneck_widths, strict=True)
     assert all(v % g == 0 and (g in (1, 2, 4, 8, 16, 32, 64)) for g, v in pairs)
-    pairs = zip(own.group_widths, held.group_widths, held.bottleneck_ratios, strict=True)
+    pairs = zip(paper.group_widths, held.group_widths, held.bottleneck_ratios, strict=True)
     steps = [(max(a, b) + max(c, b)) / 2 / b for a, c, b in pairs]  # both round to the nearest
-    moved = [abs(a - b) for a, b in zip(own.widths, held.widths, strict=True)]
+    moved = [abs(a - b) for a, b in zip(paper.widths, held.widths, strict=True)]
     assert all(m <= step + 1 for m, step in zip(moved, steps, strict=True))
 
 
@@ -60,13 +60,13 @@ def test_counts_are_those_of_the_built_module(name):
 
 
 def test_the_papers_rounding_is_the_default_and_names_contain_the_other():
-    own = fs.scale("regnety-4gf", "dWr", 4)
-    assert own.name == "regnety-4gf.dWr-x4" and set(own.group_widths) == {56}
-    assert fs.scale("regnety-4gf", "dWr", 4, "paper") == own
+    paper = fs.scale("regnety-4gf", "dWr", 4)
+    assert paper.name == "regnety-4gf.dWr-x4" and set(paper.group_widths) == {56}
+    assert fs.scale("regnety-4gf", "dWr", 4, "paper") == paper
     held = fs.scale("regnety-4gf", "alpha=4/5", 4, group_width_rounding=POW2)
     assert held.name == "regnety-4gf.dWr-pow2-x4" and set(held.group_widths) == {64}
     assert held == fs.scale("regnety-4gf", "dWr-pow2", 4) == fs.arch(held.name)
-    assert fs.scale("regnety-4gf", "dWr-pow2", 4, "paper") == own
+    assert fs.scale("regnety-4gf", "dWr-pow2", 4, "paper") == paper
     factor, found = fs.scale_to("regnety-4gf", "dWr", flops=8e9, group_width_rounding=POW2)
     assert found.name == f"regnety-4gf.dWr-pow2-x{factor:g}" and set(found.group_widths) == {32}
 
@@ -122,8 +122,8 @@ def test_twins_have_the_flops_within_three_percent():
         ("dWr-pow2", 4, "regnety-4gf.dWr-pow2-x3.7"),
     ):
         found = twin(fs.arch("regnety-4gf"), strategy, factor)
-        own = fs.scale("regnety-4gf", strategy, factor, "paper")
+        paper = fs.scale("regnety-4gf", strategy, factor, "paper")
         assert found.arch.name == name and found.arch == fs.arch(name)
-        assert found.realised.flops == pytest.approx(fs.complexity(own).flops, rel=0.03)
+        assert found.realised.flops == pytest.approx(fs.complexity(paper).flops, rel=0.03)
     with pytest.raises(InputError, match="no twin within 3% of its flops"):
         twin(fs.arch("regnetz-4gf"), "wg", 8)  # its group widths jump from 16 to 32
