@@ -161,8 +161,7 @@ def _paper() -> list[AnyNet]:
 
 
 def _tiny() -> list[AnyNet | EffNet]:
-    """Ours, for tests and the quick tier: about 1 M flops at 32 px with 10 classes; for 28 to 64
-    px."""
+    """Ours, for tests and the quick tier: about 1 M flops at 32 px; fit for 28 to 64 px."""
     three: dict = {"strides": (1, 2, 2), "group_widths": (4,) * 3, "stem_width": 8}
     xy: dict = {
         **three,

@@ -75,8 +75,7 @@ def check_classes(num_classes: object) -> None:
 def check_resolution(
     name: str, resolution: int, total_stride: int, most: int = MOST_RESOLUTION
 ) -> None:
-    """InputError unless images can have `resolution` pixels a side and all strides leave at least
-    one pixel."""
+    """InputError unless `resolution` is a size of images and all strides leave a pixel of it."""
     least = max(LEAST_RESOLUTION, total_stride)
     if not isinstance(resolution, int) or isinstance(resolution, bool):
         got = said_number(resolution)

@@ -19,8 +19,7 @@ FORM = "write FILE.py:NAME, or a .yaml file of its definition"
 
 
 def read_arch(text: str) -> Arch:
-    """The network that `text` names. InputError of one line if there is none, or if the Python file
-    fails."""
+    """The network that `text` names. InputError of one line if there is none, or the file fails."""
     if text.endswith((".yaml", ".yml")):
         try:
             return from_definition(read_yaml(Path(text)), text)

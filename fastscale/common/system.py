@@ -6,8 +6,7 @@ import sys
 
 
 def die_with_parent(sign: int = signal.SIGTERM) -> None:
-    """For child processes: on Linux, they get this signal when their parent ends, for any
-    reason."""
+    """For child processes: on Linux, they get this signal when their parent ends."""
     if sys.platform == "linux":
         import ctypes
 
@@ -29,6 +28,5 @@ def leave_signals_to_parent() -> None:
 
 
 def cores() -> int:
-    """Processor cores that this process may use; in a container often fewer than the machine
-    has."""
+    """Processor cores that this process may use; in a container often fewer than there are."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

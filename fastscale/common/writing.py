@@ -51,8 +51,7 @@ def _check_replaceable(path: Path) -> None:
 
 
 def write_whole(path: str | os.PathLike[str], content: bytes | str) -> Path:
-    """Writes `content` (text as UTF-8, its newlines as they are) by `whole_file`. Raises
-    OSError."""
+    """Writes `content` (text as UTF-8, newlines unchanged) by `whole_file`. Raises OSError."""
     with whole_file(path) as file:
         file.write(content.encode("utf-8") if isinstance(content, str) else content)
     return Path(path)

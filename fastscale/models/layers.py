@@ -1,5 +1,4 @@
-"""The parts of networks besides blocks: conv, norm and activation, squeeze-and-excitation, stem,
-head."""
+"""Parts of networks: conv, norm and activation, squeeze-and-excitation, stem and head."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,8 +17,7 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 
 
 class SameConv2d(nn.Conv2d):
-    """A conv with TensorFlow's padding: as much as the input size needs, an odd pixel at the bottom
-    and right."""
+    """A conv with TensorFlow's padding: what the input size needs, an odd pixel at the end."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C_in, H, W) -> (N, C_out, ceil(H / stride), ceil(W / stride))."""
@@ -135,8 +133,7 @@ class Head(nn.Module):
 
 
 def initialise(module: nn.Module) -> None:
-    """Convs normal with std sqrt(2 / fan_out), linear layers with std .01, biases 0, norms 1 and
-    0."""
+    """Convs: normal, std sqrt(2 / fan_out); linear layers: normal, std .01; biases 0; norms 1, 0."""
     if any(p.is_meta for p in module.parameters()):
         return  # there is nothing to fill, yet torch would import its compiler, which takes seconds
     for m in module.modules():

@@ -139,8 +139,7 @@ class Record:
 
     @property
     def clock(self) -> str:
-        """What `epoch_time_s` of a training run includes, in words. Only older records include
-        validation."""
+        """What `epoch_time_s` includes, in words: only older records include validation."""
         pure = self.env.get("clock") == "training batches"
         return "training batches alone" if pure else "with the validation after each epoch"
 

@@ -1,5 +1,4 @@
-"""Names of devices: those in timm's benchmark tables, with their versions of torch, and short names
-of GPUs."""
+"""Names of devices and of torch versions in timm's benchmark tables, and short names of GPUs."""
 
 import re
 from typing import NamedTuple

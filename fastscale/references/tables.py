@@ -73,8 +73,7 @@ def text_of(name: str) -> str:
 
 @lru_cache(maxsize=16)
 def parsed(name: str, content: str) -> tuple[dict[str, str], ...]:
-    """The checked rows of a table's text, cached; callers must not change them (see
-    `reference`)."""
+    """The checked rows of a table's text. Cached, so callers must not change them."""
     reader = csv.DictReader(io.StringIO(content, newline=""), strict=True)
     kinds = {column: kind for kind, columns in _COLUMNS[name].items() for column in columns.split()}
     expected = {column.strip("[]") for column in kinds}

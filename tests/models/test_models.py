@@ -1,5 +1,4 @@
-"""Modules have the counted shapes, parameters and names, and run in every way that training
-does."""
+"""Modules have the counted shapes, parameters and names, and run as training runs them."""
 
 import importlib
 import os

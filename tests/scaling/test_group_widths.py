@@ -42,8 +42,7 @@ def test_group_widths_are_powers_of_two_and_all_else_is_unchanged(base, strategy
     "strategy, widths", [("dWr", (64, 128, 384, 1088)), ("w", (32, 128, 384, 960))]
 )
 def test_a_stage_narrower_than_its_group_width_has_a_power_of_two_too(strategy, widths):
-    """48 and 40 channels are below the group width of 64: the authors' rule makes them one
-    group."""
+    """The authors' rule makes 48 and 40 channels one group, as they are below 64."""
     small = fs.scale("regnetx-8gf.dds", strategy, 0.25, group_width_rounding=POW2)
     assert small.group_widths == (32, 64, 64, 64)
     assert small.widths == widths
