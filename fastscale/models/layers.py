@@ -133,7 +133,7 @@ class Head(nn.Module):
 
 
 def initialise(module: nn.Module) -> None:
-    """Convs: normal, std sqrt(2 / fan_out); linear layers: normal, std .01; biases 0; norms 1, 0."""
+    """Convs normal, std sqrt(2 / fan_out); linear layers normal, std .01; biases 0; norms 1, 0."""
     if any(p.is_meta for p in module.parameters()):
         return  # there is nothing to fill, yet torch would import its compiler, which takes seconds
     for m in module.modules():
