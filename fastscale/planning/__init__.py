@@ -1,4 +1,7 @@
-"""The runtime law fitted to timings, predictions from it, and the planner under budgets. numpy loads only where a law is fitted."""
+"""The runtime law fitted to timings, predictions from it, and the planner under budgets.
+
+numpy is imported only to fit a law.
+"""
 
 from fastscale.planning.candidate import Candidate, Conditions
 from fastscale.planning.device import MODES, Device, FittedLaw

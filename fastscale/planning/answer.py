@@ -1,25 +1,30 @@
-"""What a plan answers: which network is recommended, why, how sure that is, why each other one is
-not it, and the commands that train, check and export it."""
+"""A plan's answer: the recommended network, why, how sure that is, and why not the others.
+
+Also the commands that train, check and export it.
+"""
 
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fastscale.planning.evidence import ALIKE, TOGETHER, grown, of_strategy, published_error
+from fastscale.planning.evidence import AS_ACCURATE, TOGETHER, grown, of_strategy, published_error
 from fastscale.scaling.strategy import POW2
 
 if TYPE_CHECKING:
     from fastscale.planning.candidate import Candidate
     from fastscale.planning.plan import Plan
 
-EQUAL = 1.05  # costs less than 5 % apart count as equal: no law is better than that
+EQUAL = 1.05  # costs within 5 % count as equal: no law predicts better than that
 
 
 @dataclass(frozen=True)
 class Answer:
-    """`verdict`: "recommended", "unsure" (something lies outside of what was measured) or "none" (far
-    outside: nothing is recommended). `others`: names of candidates, and the reason they share."""
+    """The recommendation and its reasons.
+
+    `verdict`: "recommended", "unsure" (something is outside the measured range) or "none" (far
+    outside: nothing is recommended). `others`: names of candidates and the reason they share.
+    """
 
     network: str
     verdict: str
@@ -28,17 +33,17 @@ class Answer:
 
 
 def answer(plan: "Plan") -> Answer:
-    """Of a plan under budgets."""
+    """The answer to a plan under budgets."""
     best = plan.best
     verdict = "none" if best.far else "unsure" if best.beyond > 1 else "recommended"
     reasons: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for other in plan.candidates[1:]:
-        before, own, after = _reason(other, plan)
-        reasons.setdefault((before, after), []).append((other.arch.name, own))
+        before, number, after = _reason(other, plan)
+        reasons.setdefault((before, after), []).append((other.arch.name, number))
     others = tuple(
         (
             tuple(name for name, _ in found),
-            before + ", ".join(dict.fromkeys(own for _, own in found)) + after,
+            before + ", ".join(dict.fromkeys(number for _, number in found)) + after,
         )
         for (before, after), found in reasons.items()
     )
@@ -48,8 +53,11 @@ def answer(plan: "Plan") -> Answer:
 def commands(
     plan: "Plan", recipe: str, own: str = "", data: str | None = None, by_size: bool = True
 ) -> tuple[str, str, str]:
-    """Train, check and export the first candidate. `own`: options that make networks known. `data`:
-    the source to train on; `by_size`: `fit` chooses the recipe for it, which is `recipe`."""
+    """The commands that train, check and export the first candidate.
+
+    `own`: options that register the user's networks. `data`: the source to train on.
+    `by_size`: `recipe` is the one that `fit` chooses for that source.
+    """
     run = plan.best.run(recipe)
     what = plan.best.arch.name if data and by_size else f"--run {run}"
     start = f" --weights {plan.best.weights}" if plan.best.weights else ""
@@ -64,40 +72,40 @@ def commands(
 def _why(plan: "Plan") -> str:
     best = plan.best
     if best.far:
-        return f"{_outside(best)} outside of what was measured"
+        return f"{_outside(best)} outside the measured range"
     if best.weights:
-        beyond = f"; but it lies {_outside(best)} outside of what was measured" * (best.beyond > 1)
+        beyond = f"; but it is {_outside(best)} outside the measured range" * (best.beyond > 1)
         return (
             f"with the weights {best.weights}, of {best.error:.1f} % top-1 error on "
             f"{best.trained_on}, the lowest of {len(plan.candidates)} within the budget{beyond}"
         )
-    said = []
+    reasons = []
     if grown(best.strategy) == TOGETHER:
-        said.append(f"depth, width and resolution grow together: {ALIKE}")
+        reasons.append(f"depth, width and resolution grow together: {AS_ACCURATE}")
     else:
-        said.append(of_strategy(best.strategy))
+        reasons.append(of_strategy(best.strategy))
     if best.strategy.endswith(POW2):
         twin = twin_of(best, plan.candidates)
         gain = f", {_ratio(best, twin)} times the multiply-adds of {twin.arch.name}" if twin else ""
-        said.append(
-            f"its group widths are powers of two, fast on {_device(plan)} by its law{gain}; what "
-            "that does to the error has not been measured"
+        reasons.append(
+            f"its group widths are powers of two, which its law says are fast on "
+            f"{_device(plan)}{gain}; their effect on the error has not been measured"
         )
     error = published_error(best.arch.family, best.counts.flops)
     if len({c.arch.family for c in plan.candidates}) > 1 and error is not None:
-        said.append(
+        reasons.append(
             f"{best.arch.family}s of its size have {error:.1f} % published error after 100 epochs"
         )
     if best.beyond > 1:
-        said.append(f"but it lies {_outside(best)} outside of what was measured")
-    return "; ".join(said)
+        reasons.append(f"but it is {_outside(best)} outside the measured range")
+    return "; ".join(reasons)
 
 
 def _reason(c: "Candidate", plan: "Plan") -> tuple[str, str, str]:
-    """(text, the candidate's own number or nothing, text) that say why it is not the first."""
+    """(text, the candidate's number or "", text): why it is not the first."""
     best = plan.best
     if c.far:
-        return "outside of what was measured, ", f"{c.beyond:.3g} x", ": not to be relied on"
+        return "outside the measured range, ", f"{c.beyond:.3g} x", ": unreliable"
     if c.weights and c.error is not None:
         return "higher error: ", f"{c.error:.1f}", " %"
     if c.rank != best.rank:
@@ -113,28 +121,28 @@ def _reason(c: "Candidate", plan: "Plan") -> tuple[str, str, str]:
         slow = f"{widths} channels a group are slow on {_device(plan)}: "
         return slow, f"{_ratio(c, best)} times", " its multiply-adds within the budget"
     if c.strategy.endswith(POW2) and (twin := twin_of(c, plan.candidates)):
-        start = "group widths held to powers of two gain nothing here: "
+        start = "power-of-two group widths gain nothing here: "
         return start, f"{_ratio(c, twin)} times", f" the multiply-adds of {twin.arch.name}"
     if c.counts.flops * EQUAL < best.counts.flops:
-        start = "alike in accuracy at equal multiply-adds, but "
+        start = "as accurate at equal multiply-adds, but "
         return start, f"{_ratio(c, best)} times", " as many within the budget"
     more = f"{_ratio(c, best, lambda x: x.counts.acts)} times"
-    return "alike in accuracy, about as many multiply-adds, but ", more, " the acts"
+    return "as accurate, about as many multiply-adds, but ", more, " the acts"
 
 
 def _other_family(c: "Candidate", best: "Candidate") -> tuple[str, str, str]:
-    own, other = (published_error(x.arch.family, x.counts.flops) for x in (c, best))
-    if own is None or other is None:
-        unknown = c.arch.family if own is None else best.arch.family
+    error, other = (published_error(x.arch.family, x.counts.flops) for x in (c, best))
+    if error is None or other is None:
+        unknown = c.arch.family if error is None else best.arch.family
         start = f"another family, and no published error of {unknown}s of this size: "
         return start, f"{_ratio(c, best)} times", f" the multiply-adds of {best.arch.name}"
     start = f"{c.arch.family}s of its size have "
     end = f" % published error after 100 epochs, {best.arch.family}s {other:.1f} %"
-    return start, f"{own:.1f}", end
+    return start, f"{error:.1f}", end
 
 
 def _outside(c: "Candidate") -> str:
-    """How far, and in what."""
+    """How far outside the measured range, and in what."""
     named = [p.outside for p in (c.training, c.inference) if p is not None]
     names = sorted({name for outside in named for name in outside}) or ["factor"]
     return f"{c.beyond:.3g} x ({', '.join(names).replace('_', ' ')})"
@@ -145,7 +153,7 @@ def _stem(c: "Candidate") -> str:
 
 
 def twin_of(c: "Candidate", candidates: "Sequence[Candidate]") -> "Candidate | None":
-    """The same strategy by the paper's rounding of group widths: itself, where that is its own."""
+    """The candidate of the same strategy with the paper's rounding of group widths."""
     return next((x for x in candidates if (x.base, x.strategy) == (c.base, _stem(c))), None)
 
 

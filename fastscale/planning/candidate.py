@@ -1,4 +1,4 @@
-"""What networks are judged under (`Conditions`), what they cost, and a network as the planner offers it (`Candidate`)."""
+"""The conditions of a plan, what networks cost under them, and the networks it offers."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,23 +14,26 @@ from fastscale.planning.predict import FAR, Prediction, predict
 from fastscale.planning.search import Costs, Found
 from fastscale.planning.terms import Terms, terms
 
-_BATCH = 128  # images a step on one device, where no device says: the paper's 1024 over 8 GPUs
+_BATCH = 128  # images a step on one device if none is named: the paper's 1024 over 8 GPUs
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """What networks are judged under: the device of each mode, images a step on one device, and the epoch's images and devices."""
+    """The device of each mode, images a step on one device, and the epoch's images and devices.
+
+    `batch` applies to training, `latency_batch` to inference.
+    """
 
     training: Device | None = None
     inference: Device | None = None
     batch: float | None = None
-    latency_batch: float | None = None  # of inference; `batch` is that of training alone
+    latency_batch: float | None = None
     images: int = IMAGENET_IMAGES
     devices: int | None = None
     num_classes: int = 1000
 
     def count(self, arch: Arch) -> Terms:
-        """A network's terms, with this many classes."""
+        """A network's terms at these conditions' number of classes."""
         return terms(arch, num_classes=self.num_classes)
 
     @property
@@ -40,13 +43,13 @@ class Conditions:
 
     @property
     def served(self) -> float:
-        """Images a step on one device at inference; 1 where neither they nor a device were given."""
+        """Images a step on one device at inference (default: the device's, or 1)."""
         return self.latency_batch or (
             self.inference.law("inference").batch if self.inference else 1
         )
 
     def time(self, mode: str, arch: Arch, counted: Terms | None = None) -> Prediction | None:
-        """The prediction, where there is a device for it."""
+        """The predicted time; None without a device for the mode."""
         device = self.training if mode == "training" else self.inference
         if device is None:
             return None
@@ -62,27 +65,34 @@ class Conditions:
         return any("group_width" in d.law(mode).ranges for d, mode in devices if d is not None)
 
     def memory_mib(self, arch: Arch) -> float:
-        """Training memory on one device; a lower bound, unless the device's records hold peaks (see memory.py)."""
+        """Training memory on one device, MiB.
+
+        A lower bound if the device's records hold no measured peaks (see memory.py).
+        """
         law = self.training.law("training") if self.training else None
-        precision, factor = (law.envelope.get("precision"), law.memory) if law else ("mixed", 1.0)
+        precision, factor = (
+            (law.environment.get("precision"), law.memory) if law else ("mixed", 1.0)
+        )
         return (
             training_memory_mib(arch, self.training_batch, precision, num_classes=self.num_classes)
             * factor
         )
 
     def inference_memory_mib(self, arch: Arch) -> float:
-        """Memory of inference on one device, in the precision of its law, else in 32 bits."""
+        """Inference memory on one device, MiB, in its law's precision (default: 32 bits)."""
         law = self.inference.law("inference") if self.inference else None
-        precision = law.envelope.get("precision") if law else "32-true"
+        precision = law.environment.get("precision") if law else "32-true"
         return inference_memory_mib(arch, self.served, precision, num_classes=self.num_classes)
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """The largest network of a base and strategy within the budgets. `binds`: the budget that it
-    fills most, `load` how far (0 to 1). `gains`: false where group widths held to powers of two do
-    not afford clearly more than the paper's rounding. `weights`: the name of those that it is
-    offered with, `error` their top-1 error (%) on what they were trained on."""
+    """The largest network of a base and strategy within the budgets.
+
+    `binds`: the budget it fills most; `load`: how far (0 to 1). `gains`: false if power-of-two
+    group widths do not afford clearly more than the paper's rounding. `weights`: the name of its
+    trained weights; `error`: their top-1 error (%) on the data set they were trained on.
+    """
 
     base: str
     strategy: str
@@ -103,34 +113,36 @@ class Candidate:
 
     @property
     def rank(self) -> int:
-        """How well evidence supports the strategy: 1 is best (see `evidence`); one more for group
-        widths held to powers of two without a gain."""
+        """How well evidence supports the strategy: 1 is best (see `evidence`).
+
+        One more for power-of-two group widths without a gain.
+        """
         as_it_is = self.binds is None or self.weights
         return 1 if as_it_is else rank(self.strategy) + (not self.gains)
 
     @property
     def beyond(self) -> float:
-        """How many times outside of what was measured, or of the factors that the paper shows."""
+        """How many times outside the measured range, or beyond the paper's factors; 1: inside."""
         predicted = [p.beyond for p in (self.training, self.inference) if p is not None]
         return max(1.0, self.factor / LARGEST_FACTOR, *predicted)
 
     @property
     def far(self) -> bool:
-        """Whether it lies so far outside that it is not recommended while anything else is there."""
+        """Whether it is too far outside to be recommended before any other."""
         return self.beyond > FAR
 
     @property
     def extrapolated(self) -> bool:
-        """Whether a predicted time lies outside of what was measured."""
+        """Whether a predicted time is outside the measured range."""
         return any(p is not None and p.extrapolated for p in (self.training, self.inference))
 
     @property
     def standing(self) -> tuple[bool, int]:
-        """The smaller, the better supported."""
+        """A sort key: the smaller, the better supported."""
         return self.far, self.rank
 
     def run(self, recipe: str = "imagenet-100ep") -> str:
-        """The name that `fastscale fit --run` takes."""
+        """The run's name for `fastscale fit --run`."""
         return str(RunName(NetworkName(self.arch.name), recipe))
 
     def to_dict(self, recipe: str = "imagenet-100ep") -> dict[str, Any]:
@@ -139,7 +151,7 @@ class Candidate:
             mode: None if p is None else _prediction(p)
             for mode, p in (("training", self.training), ("inference", self.inference))
         }
-        own = {
+        plain = {
             key: getattr(self, key)
             for key in (
                 "base",
@@ -160,18 +172,19 @@ class Candidate:
         return {
             "arch": vars(self.arch),
             **vars(self.counts),
-            **own,
+            **plain,
             **times,
             "run": self.run(recipe),
         }
 
 
 def costs(arch: Arch, counted: Terms, budgets: dict[str, float], conditions: Conditions) -> Costs:
-    """What a network costs of that which has a budget, times by the devices' laws."""
+    """A network's costs that have a budget; times come from the devices' laws."""
     found: Costs = {"flops": counted.flops, "params": counted.params, "acts": counted.acts}
     if "epoch_time_min" in budgets:
         training = conditions.time("training", arch, counted)
-        assert training is not None and training.epoch_time_min is not None  # _check has seen to it
+        # plan._check refuses this budget without a device
+        assert training is not None and training.epoch_time_min is not None
         found["epoch_time_min"] = training.epoch_time_min
     if "latency_ms" in budgets:
         inference = conditions.time("inference", arch, counted)
@@ -185,7 +198,7 @@ def costs(arch: Arch, counted: Terms, budgets: dict[str, float], conditions: Con
 
 
 def candidate(base: Arch, strategy: str, found: Found, conditions: Conditions) -> Candidate:
-    """A network that the search found, with what is predicted for it."""
+    """A network that the search found, with its predictions."""
     counted, arch = found.terms, found.arch
     return Candidate(
         base=base.name,

@@ -1,4 +1,7 @@
-"""A device as the planner knows it: the laws fitted to what was measured on it, training and inference apart, with their envelope."""
+"""A device as the planner knows it: a law for training and one for inference.
+
+Each is fitted to what was measured there in one environment.
+"""
 
 import re
 import statistics
@@ -11,19 +14,21 @@ from fastscale.planning.law import Law, Observation
 from fastscale.planning.terms import WIDTHS, Terms
 
 MODES = ("training", "inference")
-RANGED = ("flops", "acts", "params", "layers")  # of terms; and resolution and batch
+RANGED = ("flops", "acts", "params", "layers")  # terms with a range, beside resolution and batch
 
 
 class Measurements(NamedTuple):
-    """What one source measured on one device in one mode, under one envelope. `checks`: known times that take no part in the fit.
+    """What one source measured on one device, in one mode and one environment.
 
-    `envelope`: hardware, precision, layout, compile, software, ... `devices`: over how many an epoch is shared unless said.
+    `environment`: hardware, precision, layout, compile, software, ... `checks`: known times that
+    take no part in the fit. `devices`: the default number of devices that share an epoch.
+    `memory`: measured over modelled peak memory.
     """
 
     device: str
     mode: str
     observations: Sequence[Observation]
-    envelope: dict[str, Any]
+    environment: dict[str, Any]
     source: str
     checks: Sequence[Observation] = ()
     devices: int = 8
@@ -32,7 +37,7 @@ class Measurements(NamedTuple):
 
 @dataclass(frozen=True)
 class Measured:
-    """One network's time on the device, kept to be shown beside a prediction. `network` and `resolution` identify it."""
+    """One network's measured time, to show beside a prediction."""
 
     network: str
     resolution: int
@@ -42,19 +47,19 @@ class Measured:
 
 @dataclass(frozen=True)
 class FittedLaw:
-    """A law with what it rests on (see `Measurements`).
+    """A law and the measurements behind it (see `Measurements`).
 
-    `batch`: images a step on one device, the median of what was measured. `ranges`: least and largest
-    measured flops, acts, params, layers, resolution and batch, and channels a group where the law
-    tells these apart. `spreads`: by group ("family", "strategy", else "network"), the log factor
-    within which 90 % of left-out networks lay.
-    `measured`: every time known of a network. `memory`: measured peaks of memory over the model's, where known.
+    `batch`: median images a step on one device. `ranges`: least and largest measured flops, acts,
+    params, layers, resolution and batch; and channels a group if the law distinguishes these.
+    `spreads`: by group ("family", "strategy", else "network"), the log factor within which 90 % of
+    left-out networks lay. `measured`: every known time. `memory`: measured over modelled
+    peak memory.
     """
 
     device: str
     mode: str
     law: Law
-    envelope: dict[str, Any]
+    environment: dict[str, Any]
     source: str
     batch: float
     ranges: dict[str, tuple[float, float]]
@@ -66,25 +71,28 @@ class FittedLaw:
 
     @property
     def ours(self) -> bool:
-        """Whether it rests on records of our own, not on what others published."""
+        """Whether it was fitted to our records, not to published times."""
         return "time records" in self.source
 
     @property
     def clock_in_words(self) -> str:
-        """Device time or eager time, where that is known."""
-        from fastscale.records.durations import CLOCKS  # a plan without times needs no records
+        """Device time or eager time; "" if unknown."""
+        # imported here: a plan without times needs no records
+        from fastscale.records.durations import CLOCKS
 
-        return CLOCKS.get(str(self.envelope.get("clock")), "")
+        return CLOCKS.get(str(self.environment.get("clock")), "")
 
     @property
     def memory_mib(self) -> float | None:
-        """Memory of one device, where its name says it (NVIDIA V100 32 GB); None otherwise."""
-        found = re.search(r"\b(\d+) ?GB\b", str(self.envelope.get("hardware", "")))
+        """Memory of one device if its name includes it (NVIDIA V100 32 GB), else None."""
+        found = re.search(r"\b(\d+) ?GB\b", str(self.environment.get("hardware", "")))
         return 1024.0 * int(found[1]) if found else None
 
     def beyond(self, terms: Terms, batch: float, resolution: int) -> dict[str, float]:
-        """What of the network (or the batch) lies outside of what was measured, and how many times
-        beyond the end of the range; empty: the law interpolates."""
+        """What is outside the measured range, and how many times beyond its end.
+
+        Empty if the law interpolates.
+        """
         found = {name: float(getattr(terms, name)) for name in (*RANGED, "group_width")}
         found |= {"resolution": resolution, "batch": batch}
         ends = {name: self.ranges[name] for name in found if name in self.ranges and found[name]}
@@ -95,7 +103,10 @@ class FittedLaw:
         }
 
     def spread(self, family: str) -> float:
-        """Log factor of the interval: by leaving strategies out where the family was measured, else by leaving families out."""
+        """Log factor of the interval.
+
+        From left-out strategies if the family was measured, else from left-out families.
+        """
         order = (
             ("strategy", "family", "network")
             if family in self.families
@@ -106,7 +117,7 @@ class FittedLaw:
 
 @dataclass(frozen=True)
 class Device:
-    """A name, the laws known for it, by mode, and why there is none of a mode that was measured (records that do not go together)."""
+    """A name and its laws by mode; `refused`: why a measured mode has none (mixed records)."""
 
     name: str
     laws: dict[str, FittedLaw]
@@ -117,22 +128,22 @@ class Device:
         return f"Device({self.name}: {known or 'no law'})"
 
     def law(self, mode: str) -> FittedLaw:
-        """The law for "training" or "inference". InputError where only the other was measured, or its records do not go together."""
+        """The law for "training" or "inference".
+
+        InputError if only the other was measured, or if its records are mixed.
+        """
         if mode in self.refused:
             raise InputError(self.refused[mode])
         if mode not in self.laws:
             other = ", ".join(self.laws)
-            raise InputError(
-                f"device {self.name}: only {other} was measured there, so it says nothing about {mode}"
-            )
+            raise InputError(f"device {self.name}: only {other} was measured there, not {mode}")
         return self.laws[mode]
 
 
 def fitted_to(m: Measurements) -> FittedLaw:
-    """The law of one device and mode. InputError where the observations are too few."""
-    from fastscale.planning.validate import (
-        choose,
-    )  # loads numpy, which the shipped laws do not need
+    """The law of one device and mode. InputError for too few observations."""
+    # imported here: it loads numpy, which the shipped laws do not need
+    from fastscale.planning.validate import choose
 
     law, spreads = choose(m.observations)
     ranged = (*RANGED, "group_width") if set(law.seconds) & set(WIDTHS) else RANGED
@@ -142,7 +153,7 @@ def fitted_to(m: Measurements) -> FittedLaw:
         device=m.device,
         mode=m.mode,
         law=Law(law.name, {name: _digits(value, 5) for name, value in law.seconds.items()}),
-        envelope=m.envelope,
+        environment=m.environment,
         source=m.source,
         batch=statistics.median_low(o.batch for o in m.observations),
         ranges={
@@ -162,27 +173,29 @@ def fitted_to(m: Measurements) -> FittedLaw:
 
 
 def _digits(value: float, count: int) -> float:
-    """Rounded: another machine's last bits must not change the file."""
+    """Rounded, so that another machine's last bits do not change the file."""
     return float(f"{value:.{count}g}")
 
 
 def to_dict(law: FittedLaw) -> dict[str, Any]:
-    """For JSON: networks as rows, numbers as they are."""
+    """A law for JSON, its networks as rows."""
     rows = [[m.network, m.resolution, m.batch, m.image_time_s] for m in law.measured]
-    own = {**vars(law), "law": law.law.name, "seconds": law.law.seconds, "measured": rows}
+    plain = {**vars(law), "law": law.law.name, "seconds": law.law.seconds, "measured": rows}
+    plain["envelope"] = plain.pop("environment")  # the key of devices.json
     return {
-        **own,
+        **plain,
         "ranges": {name: list(r) for name, r in law.ranges.items()},
         "families": list(law.families),
     }
 
 
 def from_dict(content: dict[str, Any]) -> FittedLaw:
-    """The other way."""
-    own = {key: value for key, value in content.items() if key != "seconds"}
+    """Inverse of `to_dict`."""
+    plain = {key: value for key, value in content.items() if key not in ("seconds", "envelope")}
     return FittedLaw(
         **{
-            **own,
+            **plain,
+            "environment": content["envelope"],
             "law": Law(content["law"], content["seconds"]),
             "ranges": {name: (low, high) for name, (low, high) in content["ranges"].items()},
             "families": tuple(content["families"]),

@@ -1,4 +1,4 @@
-"""Devices by name: those shipped (devices.json, fitted to published times), else those found in time records."""
+"""Devices by name: the shipped ones of devices.json, or any in time records."""
 
 import json
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ SHIPPED = Path(__file__).with_name("devices.json")
 
 @cache
 def shipped_devices() -> dict[str, Device]:
-    """The named devices; `fastscale.paper.tables.runtime_law` makes the file again from the references."""
+    """The named devices; `fastscale.paper.tables.runtime_law` regenerates their file."""
     laws = [from_dict(content) for content in read_json(SHIPPED)]
     return {
         name: Device(name, {law.mode: law for law in laws if law.device == name})
@@ -24,7 +24,7 @@ def shipped_devices() -> dict[str, Device]:
 
 
 def shipped_text(devices: dict[str, Device]) -> str:
-    """What devices.json holds: one law a line."""
+    """The content of devices.json: one law a line."""
     lines = [
         json.dumps(to_dict(law), sort_keys=True)
         for device in devices.values()
@@ -34,23 +34,24 @@ def shipped_text(devices: dict[str, Device]) -> str:
 
 
 def device_named(text: str | Device, modes: Sequence[str] = MODES, **chosen: Any) -> Device:
-    """A shipped device, one of a record file (`runs/records.jsonl`), or one whose name is found in the records at hand.
+    """A shipped device, one of a record file (`runs/records.jsonl`), or one in the records at hand.
 
-    Records at hand: those of $FASTSCALE_RUNS (runs/) and of paper_figures/records. `chosen`: precision, layout, compile to take of records,
-    whose laws are fitted for `modes`.
-    InputError with the names there are and how to measure one.
+    Records at hand: those of $FASTSCALE_RUNS (runs/) and of paper_figures/records.
+    `chosen`: the precision, layout or compile of the records to fit, for each of `modes`.
+    InputError for an unknown name: it says which are near and how to measure a device.
     """
     if isinstance(text, Device):
         return text
     if not isinstance(text, str):
         raise InputError(
-            f"a device is named by text, got {text!r}; there are: {', '.join(shipped_devices())}"
+            f"a device is a name (text), got {text!r}; choose from: {', '.join(shipped_devices())}"
         )
     given = {key: value for key, value in chosen.items() if value is not None}
     if text in shipped_devices():
         if given:
             raise InputError(
-                f"{text} is a named device: its name says how it was measured; {', '.join(given)} choose among records of your own"
+                f"{', '.join(given)} cannot be chosen for {text}: a built-in device was measured "
+                "in one way, and only your own records have several"
             )
         return shipped_devices()[text]
     from fastscale.planning import measured

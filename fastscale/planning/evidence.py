@@ -1,11 +1,12 @@
-"""What is known of accuracy, and in which order the planner therefore recommends.
+"""What is known about accuracy, and the order of recommendation that follows from it.
 
-It predicts no error: these are differences that were measured. Strategies that grow depth, width and
-resolution together are alike at equal flops (the paper's Fig. 6, alpha from 1/3 to 4/5); one
-dimension alone loses accuracy (Fig. 4: d, w, r against dwr). Width alone affords most flops in a
-given time, so flops alone would always recommend it. The numbers are those of
-`paper_figures/reference/paper_points.csv` and `paper_figures/figures/evidence-cifar10-differences.csv`;
-a test computes them again.
+Nothing here predicts an error: these are measured differences. Strategies that grow depth, width
+and resolution together are equally accurate at equal flops (the paper's Fig. 6, alpha from 1/3 to
+4/5); one dimension alone loses accuracy (Fig. 4: d, w, r against dwr). Width alone affords the most
+flops in a given time, so ranking by flops would always recommend it.
+
+The numbers come from `paper_figures/reference/paper_points.csv` and
+`paper_figures/figures/evidence-cifar10-differences.csv`; a test recomputes them.
 """
 
 import math
@@ -15,16 +16,16 @@ from typing import NamedTuple
 
 from fastscale.scaling import Strategy
 
-LEAST_SHARE = Fraction(1, 20)  # of s: a dimension with less hardly grows
-LARGEST_FACTOR = 96.0  # that the paper shows (Fig. 2)
+LEAST_SHARE = Fraction(1, 20)  # of s: with less, a dimension hardly grows
+LARGEST_FACTOR = 96.0  # the paper's largest (Fig. 2)
 TOGETHER = "dwr"  # depth, width and resolution
 
 
 class Finding(NamedTuple):
-    """Points of top-1 error more than uniform compound scaling, by the dimensions that grow.
+    """Top-1 error in points above uniform compound scaling, by the dimensions that grow.
 
-    `paper`: (points, factor, figure), of EfficientNet-B0 on ImageNet, single runs. `ours`: (points,
-    size, whether its 95 % interval leaves 0 out), of small networks trained on CIFAR-10 for 2 epochs.
+    `paper`: (points, factor, figure), EfficientNet-B0 on ImageNet, single runs. `ours`: (points,
+    size, whether its 95 % interval excludes 0), small networks trained on CIFAR-10 for 2 epochs.
     """
 
     what: str
@@ -32,21 +33,19 @@ class Finding(NamedTuple):
     ours: tuple[tuple[float, str, bool], ...]
 
     def __str__(self) -> str:
-        said = [f"{self.what} alone"]
         if self.paper:
             points, factor, figure = self.paper
-            said.append(
+            published = (
                 f"{points:.1f} points more error than uniform scaling at x{factor:g} in the paper "
                 f"(Fig. {figure})"
             )
         else:
-            said.append("no error of it is published")
+            published = "no published error"
         ours = (
             f"{points:+.1f} at {size}" + " (undecided)" * (not sure)
             for points, size, sure in self.ours
         )
-        said.append(f"in our small runs {', '.join(ours)}")
-        return f"{said[0]}: {'; '.join(said[1:])}"
+        return f"{self.what} alone: {published}; in our small runs {', '.join(ours)}"
 
 
 FINDINGS = {
@@ -55,19 +54,19 @@ FINDINGS = {
     "r": Finding("resolution", (1.44, 5.02, 4), ((-4.8, "x2", True), (-3.8, "x4", True))),
     "dw": Finding("depth and width", None, ((-0.4, "x2", False), (3.9, "x4", True))),
 }
-# alpha = 2/3 and dWr at x11 less dwr there, points (Fig. 6)
-ALIKE = "as accurate as uniform scaling within 0.2 points at x11 in the paper (Fig. 6)"
-# (flops in G multiply-adds, top-1 error) after 100 epochs by one recipe: Xiao et al. 2021, Table 2
+# alpha = 2/3 and dWr against dwr, all at x11 (Fig. 6)
+AS_ACCURATE = "as accurate as uniform scaling within 0.2 points at x11 in the paper (Fig. 6)"
+# (flops in G multiply-adds, top-1 error) after 100 epochs, one recipe: Xiao et al. 2021, Table 2
 LADDERS = {
     "RegNetY": ((1.0, 23.2), (4.1, 19.4), (15.5, 17.1), (31.1, 16.2)),
     "RegNetZ": ((1.0, 20.8), (4.0, 17.4), (16.0, 16.0), (32.0, 16.3)),
     "EfficientNet": ((1.0, 21.4), (4.4, 18.5), (10.3, 17.3)),
 }
-_REACH = 1.25  # times beyond a ladder's ends
+_REACH = 1.25  # a ladder's ends stand for sizes up to this many times beyond them
 
 
 def grown(strategy: str | Strategy) -> str:
-    """The dimensions that really grow, as letters.
+    """The dimensions that grow, as letters.
 
     >>> grown("dWr"), grown("wg"), grown("d1_w99_g99_r1")
     ('dwr', 'w', 'w')
@@ -78,7 +77,7 @@ def grown(strategy: str | Strategy) -> str:
 
 
 def rank(strategy: str | Strategy) -> int:
-    """1 for three dimensions that grow, 2 for two, 3 for one.
+    """1 if three dimensions grow, 2 for two, 3 for one.
 
     >>> [rank(s) for s in ("dWr", "dwgr", "alpha=2/3", "dw", "wg", "alpha=1", "d1_w99_g99_r1")]
     [1, 1, 1, 2, 3, 3, 3]
@@ -87,17 +86,18 @@ def rank(strategy: str | Strategy) -> int:
 
 
 def of_strategy(strategy: str) -> str:
-    """What is known of the accuracy of networks made by it, in a line."""
+    """What is known about a strategy's accuracy, in one line."""
     found = grown(strategy)
     if found == TOGETHER:
-        return ALIKE
-    alone = f"{' and '.join(found)} alone: no error of it is known"
+        return AS_ACCURATE
+    alone = f"{' and '.join(found)} alone: no known error"
     return str(FINDINGS[found]) if found in FINDINGS else alone
 
 
 def published_error(family: str, flops: float) -> float | None:
-    """Top-1 error (%) on ImageNet of networks of this family and size, after 100 epochs: between two
-    published sizes on the line through them over log flops. None for other families and sizes.
+    """Published top-1 error (%) on ImageNet for this family and size, after 100 epochs.
+
+    Between two published sizes: linear in log flops. None for other families and sizes.
 
     >>> published_error("RegNetZ", 4.0e9), published_error("RegNetZ", 100e9)
     (17.4, None)

@@ -1,5 +1,7 @@
-"""A law fitted to measurements by least squares of log(predicted / measured), in Gauss-Newton steps
-of non-negative least squares: every network counts alike, however large."""
+"""Fits a law by least squares of log(predicted / measured): each network has equal weight.
+
+Each Gauss-Newton step is a non-negative least-squares problem.
+"""
 
 from collections.abc import Sequence
 
@@ -8,41 +10,43 @@ import numpy as np
 from fastscale.errors import InputError
 from fastscale.planning.law import LAWS, SELECTED, Law, Observation, value
 
-_STEPS, _SETTLED = 200, 1e-11  # settled so far that tables are the same on every machine
+_STEPS, _SETTLED = 200, 1e-11  # small enough that tables are the same on every machine
 
 
 def fit(observations: Sequence[Observation], law: str | Sequence[str] = "full") -> Law:
-    """The coefficients of a law of LAWS, or of one of these terms. InputError where there are fewer
-    observations than terms."""
+    """The coefficients of a law of LAWS, or of one with these terms.
+
+    InputError if there are no more observations than terms.
+    """
     names = LAWS[law] if isinstance(law, str) else law
     if len(observations) <= len(names):
         raise InputError(
-            f"{len(observations)} measured networks are too few for a law of {len(names)} terms: measure {len(names) + 1} or more"
+            f"{len(observations)} measured networks are too few for a law of {len(names)} terms: "
+            f"measure {len(names) + 1} or more"
         )
     x = matrix(observations, names)
     t = np.array([o.image_time_s for o in observations])
-    scale = np.where(
-        x.max(0) > 0, x.max(0), 1.0
-    )  # a term that is nowhere above zero (no grouped convs) stays at zero
+    # a term that is zero everywhere (no grouped convs) stays at zero
+    scale = np.where(x.max(0) > 0, x.max(0), 1.0)
     found = _fit_log(x / scale, t) / scale
     name = law if isinstance(law, str) else SELECTED
     return Law(name, dict(zip(names, map(float, found), strict=True)))
 
 
 def matrix(observations: Sequence[Observation], names: Sequence[str]) -> np.ndarray:
-    """A row an observation, a column a term."""
+    """One row for each observation, one column for each term."""
     return np.array([[value(name, o.terms, o.batch) for name in names] for o in observations])
 
 
 def power_law(xs: Sequence[float], ts: Sequence[float]) -> tuple[float, float]:
-    """(c, p) of t = c x^p: the straight line through log t against log x."""
+    """(c, p) of t = c x^p, by a straight line in log-log."""
     p, log_c = np.polyfit(np.log(xs), np.log(ts), 1)
     return float(np.exp(log_c)), float(p)
 
 
 def _fit_log(x: np.ndarray, t: np.ndarray) -> np.ndarray:
-    """Coefficients >= 0 of least squared log error; `x` with columns of about one size."""
-    best = nnls(x / t[:, None], np.ones(len(t)))  # relative error, where the log is straight
+    """Coefficients >= 0 of least squared log error; the columns of `x` have similar scale."""
+    best = nnls(x / t[:, None], np.ones(len(t)))  # least relative error: near the solution
     error = _log_error(x, t, best)
     for _ in range(_STEPS):
         predicted = x @ best
@@ -58,10 +62,10 @@ def _fit_log(x: np.ndarray, t: np.ndarray) -> np.ndarray:
 
 
 def nnls(a: np.ndarray, b: np.ndarray, free: np.ndarray | None = None) -> np.ndarray:
-    """x >= 0 of least |a x - b|, by Lawson and Hanson's active sets (1974, ch. 23).
+    """The x >= 0 that minimises |a x - b|, by Lawson and Hanson's active sets (1974, ch. 23).
 
-    `free`: which of x are thought to be above 0, as in the solution of a problem like it: saves time.
-    scipy's takes most of a second to import, for a matrix of five columns.
+    `free`: a guess of which x are above 0, which saves time. Not scipy's: its import takes most of
+    a second, for a matrix of five columns.
     """
     least = 10 * max(a.shape) * np.finfo(float).eps * abs(a).sum(0).max()
     if len(a) > 4 * a.shape[1]:  # the same problem, with fewer rows
@@ -84,7 +88,7 @@ def nnls(a: np.ndarray, b: np.ndarray, free: np.ndarray | None = None) -> np.nda
 
 
 def _solved(a: np.ndarray, b: np.ndarray, free: np.ndarray) -> np.ndarray:
-    """Least squares of the free columns; 0 elsewhere."""
+    """Least squares over the free columns; 0 elsewhere."""
     found = np.zeros(a.shape[1])
     if free.any():
         found[free] = np.linalg.lstsq(a[:, free], b, rcond=None)[0]

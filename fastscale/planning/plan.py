@@ -1,8 +1,8 @@
-"""The planner: under budgets, for each base and strategy the largest network that fits, what binds it, and which none other beats.
+"""The planner: for each base and strategy, the largest network within the budgets.
 
-It answers the paper's question ("a network is to be scaled: how?") for a device and a budget. It
-predicts no accuracy: it recommends first what evidence supports (see `evidence`, `answer`), then what
-has more flops, and never what lies far outside of what was measured while there is something else.
+It answers the paper's question, how to scale a network, for a device and a budget. It predicts no
+accuracy. It ranks first by evidence (see `evidence`, `answer`), then by flops, and puts networks
+far outside the measured range last.
 """
 
 from collections.abc import Sequence
@@ -24,17 +24,19 @@ BUDGETS = (
     *("flops", "params", "acts", "epoch_time_min", "memory_mib"),
     *("latency_ms", "inference_memory_mib"),
 )
-_SERVED = {"latency_ms", "inference_memory_mib"}  # those of inference
+_SERVED = {"latency_ms", "inference_memory_mib"}  # budgets of inference
 STRATEGIES = ("d", "wg", "r", "dw", "dwr", "dwgr", "alpha=2/3", "dWr")
-BASES = ("regnety-500mf", "regnetz-500mf", "efficientnet-b0")  # where none is given
+BASES = ("regnety-500mf", "regnetz-500mf", "efficientnet-b0")  # default
 FAMILY = tuple(f"alpha={i / 10:g}" for i in range(11))
-_MOST_BUDGET = 1e30  # of anything: a larger one is a slip of the keyboard
+_MOST_BUDGET = 1e30  # a larger number is a typing error
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Candidates, the recommended first (see `ranked`, `answer`), and for what is missing among them
-    the reason, by (base, strategy)."""
+    """Candidates, the recommended one first (see `ranked`, `answer`).
+
+    `missing`: by (base, strategy), why there is no candidate.
+    """
 
     budgets: dict[str, float]
     conditions: Conditions
@@ -47,13 +49,13 @@ class Plan:
         return f"Plan({len(self.candidates)} candidates{best}; {asked or 'no budget'})"
 
     def __str__(self) -> str:
-        """What `fastscale plan` prints."""
+        """The output of `fastscale plan`."""
         from fastscale.planning.table import lines
 
         return "\n".join(lines(self, "imagenet-100ep"))
 
     def _repr_html_(self) -> str:
-        """The table, in a notebook, and what it recommends below."""
+        """The table for a notebook, with the recommendation below."""
         from fastscale.planning.table import html
 
         return html(self)
@@ -65,24 +67,23 @@ class Plan:
 
     @property
     def pareto(self) -> tuple[Candidate, ...]:
-        """Of the best supported, those that no other of them beats in flops without costing more."""
+        """Of the best supported candidates, those that no other beats in flops at equal cost."""
         return tuple(c for c in self.candidates if c.pareto)
 
     @property
     def answer(self) -> Answer | None:
-        """What is recommended and why, and why each other one is not; None without a budget."""
+        """The recommendation and its reasons; None without a budget."""
         return answer(self) if self.budgets else None
 
     def to_dict(
         self, recipe: str = "imagenet-100ep", data: str | None = None, by_size: bool = True
     ) -> dict[str, Any]:
-        """For JSON. `data`, `by_size`: as of `answer.commands`."""
+        """For JSON. `data`, `by_size`: see `answer.commands`."""
         found = self.answer
-        said = commands(self, recipe, data=data, by_size=by_size)
-        own = found and {**vars(found), "commands": said}
+        steps = commands(self, recipe, data=data, by_size=by_size)
         return {
             "budgets": self.budgets,
-            "answer": own,
+            "answer": found and {**vars(found), "commands": steps},
             "candidates": [c.to_dict(recipe) for c in self.candidates],
             "missing": [
                 {"base": b, "strategy": s, "reason": reason}
@@ -114,9 +115,7 @@ def plan(
         return Plan({}, conditions, marked(made, budgets), {})
     for base in bases:
         if (unscaled := base_of(base.name)) != base.name:
-            raise InputError(
-                f"{base.name} is scaled already: give the base, {unscaled}, whose runs have names"
-            )
+            raise InputError(f"{base.name} is already scaled: give its base, {unscaled}")
     asked = STRATEGIES if strategies is None else strategies
     chosen = [Strategy.parse(s).rounded(group_width_rounding) for s in asked]
     both = strategies is None and group_width_rounding is None and conditions.jump
@@ -160,8 +159,10 @@ def plan_trained(
     conditions: Conditions,
     resolution: int | None = None,
 ) -> Plan:
-    """Of networks with public ImageNet weights, those within the budgets, the lowest published error
-    first. `wanted`: parts of names; none: every network that has any."""
+    """The networks with public ImageNet weights within the budgets, lowest published error first.
+
+    `wanted`: parts of names (default: all networks with such weights).
+    """
     _check(budgets, conditions)
     conditions = _batches(budgets, conditions)
     made, missing, over = trained(wanted, budgets, conditions, resolution)
@@ -171,8 +172,10 @@ def plan_trained(
 
 
 def _roundings(base: Arch, strategies: Sequence[Strategy], both: bool) -> list[Strategy]:
-    """The strategies, each once; without group convs there is nothing to round. `both`: with powers
-    of two beside the paper's rounding, where group widths grow or are none in the base."""
+    """The strategies, each once; without group convs there is nothing to round.
+
+    `both`: also with power-of-two group widths, if these grow or the base's are not powers of two.
+    """
     if not base.grouped:
         return list(dict.fromkeys(s.rounded("paper") for s in strategies))
     uneven = any(g & (g - 1) for g in base.group_widths)
@@ -183,8 +186,9 @@ def _roundings(base: Arch, strategies: Sequence[Strategy], both: bool) -> list[S
 
 
 def _batches(budgets: dict[str, float], conditions: Conditions) -> Conditions:
-    """`batch` is that of training, and of inference only where nothing of training is asked for:
-    a budget of inference without one of training, or a device measured at inference alone.
+    """Conditions whose `batch` applies to inference if only inference is planned for.
+
+    That is a budget of inference without one of training, or a device measured only at inference.
     """
     of_training = {"epoch_time_min", "memory_mib"} & set(budgets)
     alone = bool(_SERVED & set(budgets)) or (conditions.inference and not conditions.training)
@@ -212,7 +216,8 @@ def _check(budgets: dict[str, float], conditions: Conditions) -> None:
         )
     if "latency_ms" in budgets and conditions.inference is None:
         raise InputError(
-            "a budget of latency needs a device that was measured at inference: rtx-4090, or a file of time records"
+            "a budget of latency needs a device that was measured at inference: "
+            "rtx-4090, or a file of time records"
         )
 
 
@@ -220,26 +225,28 @@ def _short_of(least: Found | None, budgets: dict[str, float]) -> str:
     if least is None:
         return "no network of these sizes exists"
     over = {name: least.costs[name] for name, limit in budgets.items() if least.costs[name] > limit}
-    wanted = ", ".join(f"{name} {_said(budgets[name])}" for name in over)
-    return f"nothing meets {wanted}; the smallest that would do: {', '.join(f'{name} {_said(_up(v))}' for name, v in over.items())}"
+    wanted = ", ".join(f"{name} {_text(budgets[name])}" for name in over)
+    enough = ", ".join(f"{name} {_text(_up(value))}" for name, value in over.items())
+    return f"nothing meets {wanted}; the smallest that would do: {enough}"
 
 
 def _nothing(
     missing: dict[tuple[str, str], str], nearest: Sequence[Found], budgets: dict[str, float]
 ) -> str:
-    """One line for a plan without candidates: the smallest budget that one network would meet."""
+    """The message for a plan without candidates: the smallest budget that one network meets."""
     if not nearest:
         (base, _), reason = next(iter(missing.items()))
         return f"{base}: {reason}"
     least = min(nearest, key=lambda found: found.load)
-    return f"{_short_of(least, budgets)} (by {least.arch.name}: {least.terms.flops / 1e9:.3g} G flops, multiply-adds)"
+    size = f"{least.terms.flops / 1e9:.3g} G flops, multiply-adds"
+    return f"{_short_of(least, budgets)} (by {least.arch.name}: {size})"
 
 
 def _up(value: float) -> float:
-    """Three digits, rounded up: a budget of this is met."""
+    """Rounded up to three digits, so that a budget of this is met."""
     short = float(f"{value:.3g}")
     return short if short >= value else float(f"{value * 1.005:.3g}")
 
 
-def _said(value: float) -> str:
+def _text(value: float) -> str:
     return f"{value:,.0f}" if value >= 1000 else f"{value:g}"

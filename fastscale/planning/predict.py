@@ -1,4 +1,4 @@
-"""Predicted time of a network on a device, with an interval and with what was measured of that very network, if it was."""
+"""Predicted time of a network on a device, with an interval and the measured time if known."""
 
 import math
 from dataclasses import dataclass
@@ -9,21 +9,22 @@ from fastscale.errors import InputError
 from fastscale.planning.device import Device, FittedLaw
 from fastscale.planning.terms import Terms, terms
 
-# Laws fitted to the smaller (larger, ...) part of what is published for a device, asked for the
-# rest, 7,700 cases: the interval without this held 62 % of networks ten times and more beyond the
-# range and 92 % at its edge; with it, 93 to 97 % at every distance.
-WIDER = 0.15  # of the log factor, for each e-fold beyond the range
-FAR = 4.0  # times beyond the range: nothing known of a device reaches as far
+# We fitted laws to the smaller (larger, ...) part of what is published for a device and predicted
+# the rest, 7,700 cases. Without this widening, the interval held 62 % of networks ten or more times
+# beyond the range and 92 % at its edge; with it, 93 to 97 % at every distance.
+WIDER = 0.15  # added to the log factor for each e-fold beyond the range
+FAR = 4.0  # times beyond the range: too far to rely on
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """Times are seconds an image on one device, in steps of `batch` images: `image_time_s`, and the interval `low` to `high`.
+    """`image_time_s` and its interval `low` to `high`: seconds an image on one device.
 
-    `mode` is "training" (forward, backward, optimizer) or "inference" (forward). 90 % of networks whose strategy took no part in the fit
-    lie in such an interval (whose family, where the family was not measured). `outside` names what lies beyond the measured range, `beyond`
-    says how many times (1: inside): the law extrapolates there, and the interval is the wider, the farther. `measured`: the time known of
-    this very network on this device, None where there is none.
+    `mode`: "training" (forward, backward, optimizer) or "inference" (forward), in steps of `batch`
+    images. The interval holds 90 % of networks whose strategy (for an unmeasured family: whose
+    family) was left out of the fit. `outside`: what is beyond the measured range; `beyond`: how
+    many times (1: inside). There the law extrapolates, and the interval widens with the distance.
+    `measured`: the known time of this network on this device, or None.
     """
 
     arch: str
@@ -42,22 +43,22 @@ class Prediction:
 
     @property
     def far(self) -> bool:
-        """Whether it lies so far outside that the number is not to be relied on."""
+        """Whether it is so far outside the measured range that the number is unreliable."""
         return self.beyond > FAR
 
     @property
     def extrapolated(self) -> bool:
-        """Whether anything lies outside of what was measured."""
+        """Whether anything is outside the measured range."""
         return bool(self.outside)
 
     @property
     def epoch_time_min(self) -> float | None:
-        """Minutes a training epoch of `images` images shared by `devices` devices; None for inference."""
+        """Minutes for an epoch of `images` images on `devices` devices; None for inference."""
         return self.epoch_of(self.image_time_s) if self.mode == "training" else None
 
     @property
     def step_time_s(self) -> float:
-        """Seconds a step of `batch` images; of inference: its latency."""
+        """Seconds a step of `batch` images; the latency, for inference."""
         return self.image_time_s * self.batch
 
     def __repr__(self) -> str:
@@ -74,30 +75,30 @@ class Prediction:
         return html_table(heads, [(self.arch, self.device, self._words(), known)])
 
     def _words(self) -> str:
-        """The time with its interval, and what lies outside of what was measured."""
+        """The time with its interval, and what is outside the measured range."""
         from fastscale.planning.notes import three
 
+        found = (self.image_time_s, self.low, self.high)
         if self.mode == "training":
-            times, unit = (
-                [self.epoch_of(t) for t in (self.image_time_s, self.low, self.high)],
-                "min",
-            )
+            times, unit = [self.epoch_of(t) for t in found], "min"
             what = f"an epoch of {self.images:,} images on {self.devices}"
         else:
-            found = (self.image_time_s, self.low, self.high)
             times, unit = [1e3 * self.batch * t for t in found], "ms"
             what = f"{self.batch:g} images at inference"
         time, low, high = map(three, times)
-        outside = f"; outside of what was measured: {', '.join(self.outside)}" * bool(self.outside)
+        outside = f"; outside the measured range: {', '.join(self.outside)}" * bool(self.outside)
         return f"{time} {unit} for {what}, 90 % interval {low} to {high}{outside}"
 
     def epoch_of(self, image_time_s: float) -> float:
-        """The epoch, in minutes, that a time per image makes."""
+        """Minutes for an epoch, from the time per image."""
         return image_time_s * self.images / self.devices / 60
 
 
 def check_sizes(**sizes: float | None) -> None:
-    """InputError naming the first of these that is not a whole number of at least 1 (64.0 is one; None: not given)."""
+    """InputError for the first size that is not a whole number of at least 1.
+
+    64.0 is whole; None means not given.
+    """
     for name, value in sizes.items():
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if value is not None and not (number and 1 <= value < 1e18 and value == int(value)):
@@ -116,7 +117,7 @@ def predict(
     num_classes: int = 1000,
     counted: Terms | None = None,
 ) -> Prediction:
-    """See `fastscale.predict_time`. `counted`: the network's terms where they are known already."""
+    """See `fastscale.predict_time`. `counted`: the network's terms, if already known."""
     law = device.law(
         mode or ("training" if "training" in {**device.laws, **device.refused} else "inference")
     )
@@ -148,10 +149,10 @@ def predict(
 
 
 def _measured(law: FittedLaw, arch: Arch, resolution: int, batch: float) -> float | None:
-    """Seconds an image that were measured of this network at this batch (within a quarter, for the same number of images a step)."""
-    own = [
+    """The network's measured seconds an image at the nearest batch within a quarter, or None."""
+    near = [
         m
         for m in law.measured
         if (m.network, m.resolution) == (arch.name, resolution) and 0.8 <= m.batch / batch <= 1.25
     ]
-    return min(own, key=lambda m: abs(m.batch - batch)).image_time_s if own else None
+    return min(near, key=lambda m: abs(m.batch - batch)).image_time_s if near else None

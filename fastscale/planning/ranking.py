@@ -1,4 +1,4 @@
-"""The order in which candidates are recommended, and which of them none other beats."""
+"""The order of recommendation, and which candidates no other beats."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,10 +9,12 @@ from fastscale.planning.evidence import published_error
 
 
 def ranked(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """The best supported first; of equally supported ones the family of the lowest published error
-    at that size, where all of them have one, else of most flops; in a family those of most flops,
-    and of about as many (within 5 %) the one of fewest acts, which is the fastest by the paper's
-    finding."""
+    """Candidates, best supported first.
+
+    Equally supported ones are ordered by family: the lowest published error at that size if all
+    families have one, else the most flops. Within a family: the most flops, and if these are equal
+    (within 5 %) the fewest acts, which by the paper's finding is the fastest.
+    """
     judged = [replace(c, gains=_gains(c, candidates)) for c in candidates]
     families = [
         _of_one_family([c for c in judged if c.arch.family == family])
@@ -28,8 +30,10 @@ def ranked(candidates: Sequence[Candidate]) -> list[Candidate]:
 
 
 def _gains(c: Candidate, candidates: Sequence[Candidate]) -> bool:
-    """Whether group widths held to powers of two afford clearly more flops than the same strategy
-    by the paper's rounding, where that is beside them; true of all else."""
+    """Whether power-of-two group widths afford clearly more flops than the paper's rounding.
+
+    True for all other candidates.
+    """
     twin = twin_of(c, candidates) or c
     return twin is c or c.counts.flops > EQUAL * twin.counts.flops
 
@@ -39,23 +43,26 @@ def _of_one_family(candidates: Sequence[Candidate]) -> list[Candidate]:
     found: list[Candidate] = []
     while left:
         first = left[0]
-        alike = [
+        equal = [
             c
             for c in left
             if c.standing == first.standing and c.counts.flops * EQUAL >= first.counts.flops
         ]
-        found += sorted(alike, key=lambda c: c.counts.acts)
-        left = left[len(alike) :]
+        found += sorted(equal, key=lambda c: c.counts.acts)
+        left = left[len(equal) :]
     return found
 
 
 def marked(candidates: Sequence[Candidate], budgets: dict[str, float]) -> tuple[Candidate, ...]:
+    """The candidates with `pareto` set."""
     prices = [_compared(c, budgets) for c in candidates]
 
     def beaten(i: int) -> bool:
-        """By one that is better supported, or as well with more flops (of trained ones: a lower
-        error) and no more cost; flops tell nothing between families."""
-        own = candidates[i].counts.flops
+        """Whether another is better supported, or equally and better at no higher cost.
+
+        Better means more flops within a family, or a lower error if both are trained.
+        """
+        flops = candidates[i].counts.flops
         if candidates[i].standing > min(c.standing for c in candidates):
             return True
         for j, other in enumerate(prices):
@@ -65,7 +72,7 @@ def marked(candidates: Sequence[Candidate], budgets: dict[str, float]) -> tuple[
             if candidates[j].arch.family != candidates[i].arch.family and not trained_both:
                 continue
             no_dearer = all(a <= b * EQUAL for a, b in zip(other, prices[i], strict=True))
-            better = j < i if trained_both else candidates[j].counts.flops > own
+            better = j < i if trained_both else candidates[j].counts.flops > flops
             if j != i and better and no_dearer:
                 return True
         return False
@@ -74,7 +81,7 @@ def marked(candidates: Sequence[Candidate], budgets: dict[str, float]) -> tuple[
 
 
 def _compared(c: Candidate, budgets: dict[str, float]) -> tuple[float, ...]:
-    """What a network costs, flops aside: its predicted times, and whatever else has a budget; without either, its acts."""
+    """A network's costs without flops: predicted times and other budgets; without any, its acts."""
     times = [p.image_time_s for p in (c.training, c.inference) if p is not None]
     others = [getattr(c.counts, name) for name in ("params", "acts") if name in budgets]
     others += [

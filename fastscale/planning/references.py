@@ -1,6 +1,6 @@
-"""Times that others published, as observations of named devices: the paper's V100 figures, the earlier zoo, timm's benchmark tables.
+"""Published times as observations of named devices: the paper's, pycls's zoo and timm's tables.
 
-Rows come from `fastscale.references.published`; a network of theirs is used where it is one of ours.
+Rows come from `fastscale.references.published`; only networks that are also ours are used.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,7 +20,7 @@ _PRECISIONS = {
 
 
 def reference_measurements() -> list[Measurements]:
-    """All of them: the paper's, the zoo's, then those of each of timm's files."""
+    """The paper's measurements, the zoo's, then those of each of timm's files."""
     return [
         _paper(published("paper_points")),
         *_zoo(published("pycls_zoo")),
@@ -29,7 +29,7 @@ def reference_measurements() -> list[Measurements]:
 
 
 def reference_devices() -> dict[str, Device]:
-    """The named devices, each with its fitted laws."""
+    """The named devices with their fitted laws."""
     found: dict[str, dict[str, FittedLaw]] = {}
     for m in reference_measurements():
         found.setdefault(m.device, {})[m.mode] = fitted_to(m)
@@ -37,45 +37,47 @@ def reference_devices() -> dict[str, Device]:
 
 
 def _paper(rows: Iterable[Row]) -> Measurements:
-    """Fig. 2, 4 and 6: epoch times of scaled networks. What Xiao et al. measured in the same way is kept apart, to check the law."""
+    """Epoch times of scaled networks (Fig. 2, 4 and 6); Xiao et al.'s are kept to check the law."""
     found, checks = {}, {}
     for row in rows:
         if row.epoch_time_min is None:
             continue
         if row.written["artifact"].startswith("fig"):
             found[row.arch] = observed(row, batch=128)
-        elif row.strategy != "orig":  # the EfficientNets are those of Fig. 4
+        elif row.strategy != "orig":  # the original EfficientNets are in Fig. 4 already
             checks[row.arch] = observed(row, batch=128)
-    envelope = {
+    environment = {
         "hardware": "NVIDIA V100 32 GB, 8 of them",
         "precision": "mixed",
         "batch": "1024 over 8 GPUs, smaller for large networks",
     }
     source = "arXiv 2103.06877v1, Fig. 2, 4 and 6, digitised"
     return Measurements(
-        "v100", "training", list(found.values()), envelope, source, list(checks.values())
+        "v100", "training", list(found.values()), environment, source, list(checks.values())
     )
 
 
 def _zoo(rows: Sequence[Row]) -> list[Measurements]:
     source = "facebookresearch/pycls, MODEL_ZOO"
-    envelope = {"hardware": "NVIDIA V100", "precision": "float32"}
-    shared = {**envelope, "hardware": "NVIDIA V100, 8 of them"}
+    environment = {"hardware": "NVIDIA V100", "precision": "float32"}
+    shared = {**environment, "hardware": "NVIDIA V100, 8 of them"}
     return [
-        Measurements("v100-fp32", mode, [observed(r) for r in rows if r.mode == mode], said, source)
-        for mode, said in (("training", shared), ("inference", envelope))
+        Measurements(
+            "v100-fp32", mode, [observed(r) for r in rows if r.mode == mode], under, source
+        )
+        for mode, under in (("training", shared), ("inference", environment))
     ]
 
 
 def _timm(rows: Iterable[Row]) -> list[Measurements]:
-    """One a file and mode. A device's newest torch is not in its name."""
+    """Measurements by file and mode. A device's newest torch is not part of its name."""
     found: dict[tuple, list[Row]] = {}
     newest: dict[tuple[str, str], str] = {}
     for row in rows:
         found.setdefault((row.written["source"], row.mode), []).append(row)
         device = row.device or "", row.mode
         newest[device] = max(newest.get(device, ""), row.written["torch"])
-    return [_timm_file(own, newest[own[0].device or "", own[0].mode]) for own in found.values()]
+    return [_timm_file(each, newest[each[0].device or "", each[0].mode]) for each in found.values()]
 
 
 def _timm_file(rows: Sequence[Row], newest: str) -> Measurements:
@@ -89,7 +91,7 @@ def _timm_file(rows: Sequence[Row], newest: str) -> Measurements:
         "compiled": first.compile and not on.cpu,
         torch: torch != newest,
     }
-    envelope = {
+    environment = {
         "hardware": on.slug,
         "device_type": first.device_type,
         "precision": _PRECISIONS[first.precision or ""],
@@ -97,6 +99,6 @@ def _timm_file(rows: Sequence[Row], newest: str) -> Measurements:
         "compile": first.compile,
         "software": f"torch {first.torch}",
     }
-    name = "-".join(part for part, said in parts.items() if said)
+    name = "-".join(part for part, named in parts.items() if named)
     ours = [observed(row) for row in rows if row.arch is not None]
-    return Measurements(name, first.mode, ours, envelope, first.written["source"])
+    return Measurements(name, first.mode, ours, environment, first.written["source"])

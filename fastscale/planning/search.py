@@ -1,9 +1,9 @@
-"""The largest network that a strategy makes of a base within limits, searched over what rounding really gives.
+"""The largest network that a strategy makes from a base within limits, after rounding.
 
-Costs grow with the factor, but not evenly: rounded widths and depths jump, so that a larger factor can give a cheaper network. The limit is
-bracketed and halved to where the cost first passes it; then every factor around that (steps of
-0.6 %, finer at the best) is tried, and, where time depends on group width (which may double it from
-one width to the next), factors up to eight times beyond.
+Costs grow with the factor, but not evenly: rounded widths and depths jump, so a larger factor can
+give a cheaper network. Bisection finds where the cost first passes the limit. Then the factors
+around it are tried in steps of 0.6 %, finer near the best. If time depends on group width, which
+can double it from one width to the next, factors up to eight times larger are tried too.
 """
 
 import math
@@ -19,18 +19,18 @@ from fastscale.scaling.scale_to import shortest
 LARGEST, SMALLEST = 20_000.0, 1 / 4096  # factors tried
 _AROUND, _STEP = math.log(1.4), 0.006
 _COARSE = 6  # steps at once, farther out
-_JUMP, _FARTHEST = 2.5, 8.0  # a load beyond this is not brought back under 1 by another group width
+_JUMP, _FARTHEST = 2.5, 8.0  # no other group width brings a load above _JUMP back under 1
 
 Costs = dict[str, float]
 
 
 class Unlimited(InputError):
-    """What is limited does not grow with the factor, or not to its limit within the factors tried: there is no largest network."""
+    """No largest network: no limited cost reaches its limit at any factor tried."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """A network on the way: `load` is its largest cost over its limit (fits: at most 1), `binds` the name of that cost."""
+    """A network tried. `load`: the largest ratio of a cost to its limit; `binds`: that cost."""
 
     factor: float
     arch: Arch
@@ -41,12 +41,16 @@ class Found:
 
     @property
     def fits(self) -> bool:
-        """Within every limit."""
+        """Whether it is within every limit."""
         return self.load <= 1
 
 
 class Search:
-    """One base and strategy under `limits` (cost name -> largest value allowed); `costs(arch, count(arch))` gives a network's."""
+    """The search for one base and strategy.
+
+    `limits`: cost -> largest value allowed; `costs(arch, count(arch))`: a network's costs.
+    `jumps`: whether a cost can jump with group width.
+    """
 
     def __init__(
         self,
@@ -57,20 +61,13 @@ class Search:
         costs: Callable[[Arch, Terms], Costs],
         jumps: bool = False,
     ):
-        """`jumps`: whether a cost may jump with group width."""
-        self.base, self.strategy, self.limits, self.count, self.costs = (
-            base,
-            strategy,
-            limits,
-            count,
-            costs,
-        )
-        self.jumps = jumps
+        self.base, self.strategy, self.limits = base, strategy, limits
+        self.count, self.costs, self.jumps = count, costs, jumps
         self._tried: dict[float, Found | None] = {}
         self._same: dict[tuple, tuple[Terms, Costs]] = {}
 
     def at(self, factor: float) -> Found | None:
-        """The network at this factor; None where there is none (too small for its strides)."""
+        """The network at this factor; None if there is none (too small for its strides)."""
         if factor not in self._tried:
             try:
                 arch = scale(self.base, self.strategy, factor)
@@ -78,7 +75,7 @@ class Search:
                 self._tried[factor] = None
                 return None
             shape = structure(arch)
-            if shape not in self._same:  # rounding gives many factors one network
+            if shape not in self._same:  # rounding gives many factors the same network
                 counted = self.count(arch)
                 self._same[shape] = counted, self.costs(arch, counted)
             counted, costs = self._same[shape]
@@ -87,9 +84,9 @@ class Search:
         return self._tried[factor]
 
     def largest(self) -> Found | None:
-        """The network of most flops within the limits; None where there is none (`least` tells how near any came).
+        """The network with the most flops within the limits; None if none fits (see `least`).
 
-        Unlimited where nothing that is limited grows with the factor, or no factor tried reaches a limit.
+        Unlimited if no limited cost grows with the factor, or none reaches its limit.
         """
         edge = self._edge()
         if edge is None:
@@ -109,7 +106,7 @@ class Search:
         return self._short(found)
 
     def _beyond(self, factor: float) -> list[float]:
-        """Factors from there on, as far as a jump may have made the network before too slow."""
+        """Larger factors, up to where a jump can no longer explain the load."""
         found, end = [], min(factor * _FARTHEST, LARGEST)
         while factor < end and self._load(factor) < _JUMP:
             factor *= math.exp(_COARSE * _STEP)
@@ -117,43 +114,39 @@ class Search:
         return found
 
     def least(self) -> Found | None:
-        """Of the networks tried, the one that comes nearest to the limits."""
+        """Of the networks tried, the one with the smallest load."""
         tried = [found for found in self._tried.values() if found is not None]
         return self._short(min(tried, key=lambda found: found.load)) if tried else None
 
     def _short(self, found: Found) -> Found:
-        """The same network by the factor of fewest digits."""
+        """The same network at the factor with the fewest digits."""
         shape = structure(found.arch)
-        return (
-            self.at(
-                shortest(
-                    found.factor,
-                    lambda f: (at := self.at(f)) is not None and structure(at.arch) == shape,
-                )
-            )
-            or found
-        )
+
+        def same(factor: float) -> bool:
+            other = self.at(factor)
+            return other is not None and structure(other.arch) == shape
+
+        return self.at(shortest(found.factor, same)) or found
 
     def _load(self, factor: float) -> float:
         found = self.at(factor)
-        return 0.0 if found is None else found.load  # too small a network is a cheap one
+        return 0.0 if found is None else found.load  # no network: too small, so cheap
 
     def _edge(self) -> float | None:
-        """A factor at which the largest load passes 1; None where even the smallest network's is clearly above."""
+        """A factor at which the load passes 1; None if even the smallest network exceeds it."""
         low = high = 1.0
         while self._load(high) <= 1:
             if high >= LARGEST:
-                if (
-                    max(found.load for found in self._tried.values() if found is not None)
-                    > self._load(1.0) * 1.01
-                ):
+                most = max(found.load for found in self._tried.values() if found is not None)
+                if most > self._load(1.0) * 1.01:
                     raise Unlimited(
-                        f"{self.strategy.name} is within the budget up to the largest factor tried, {high:,.0f}: give a smaller one"
+                        f"{self.strategy.name} is within the budget up to the largest factor "
+                        f"tried, {high:,.0f}: give a smaller budget"
                     )
-                advice = (
-                    "give a budget that grows with the network (flops, or epoch time on a device)"
+                raise Unlimited(
+                    f"{self.strategy.name} grows nothing that is limited: give a budget that "
+                    "grows with the network (flops, or epoch time on a device)"
                 )
-                raise Unlimited(f"{self.strategy.name} grows nothing that is limited: {advice}")
             high *= 2
         while self._load(low) > 1:
             low /= 2
@@ -170,15 +163,11 @@ class Search:
             for factor in factors
             if (found := self.at(min(factor, LARGEST))) is not None and found.fits
         ]
-        return (
-            max(fitting, key=lambda found: (found.terms.flops, -found.load, -found.factor))
-            if fitting
-            else None
-        )
+        return max(fitting, key=lambda f: (f.terms.flops, -f.load, -f.factor), default=None)
 
 
 def structure(arch: Arch) -> tuple:
-    """What makes a network, without its name."""
+    """A network's fields without its name and test resolution: equal for equal networks."""
     return tuple(
         value for key, value in vars(arch).items() if key not in ("name", "test_resolution")
     )

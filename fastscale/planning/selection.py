@@ -1,8 +1,8 @@
-"""Which terms a law needs: from acts on, term by term, what lowers the error on bases left out.
+"""Which terms a law needs: acts, then each term that lowers the error on left-out bases.
 
-The rules by group width in the pool were written after all of the H100's families had been seen, so
-a fold must choose among rules by itself: what it chose, and what that made of the family it had not
-seen, is in the table `runtime-law` and on the page `device-time`.
+The pool's rules by group width were written after seeing all of the H100's families. So each fold
+chooses its terms itself; the table `runtime-law` and the page `device-time` show its choice and
+its error on the family left out.
 """
 
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ import numpy as np
 from fastscale.planning.fit import matrix, nnls
 from fastscale.planning.law import POOL, Observation
 
-WORTH = 0.95  # a term is taken where it leaves less than this share of the error
-LEAST = 20  # scaled networks, of two bases or more: of fewer, nothing can be learnt about terms
+WORTH = 0.95  # a term is taken if it leaves less than this share of the error
+LEAST = 20  # scaled networks, of two bases or more: fewer say nothing about terms
 
 
 @lru_cache(maxsize=256)
 def selection(observations: tuple[Observation, ...]) -> tuple[str, ...]:
-    """Terms of POOL in the order taken, acts first. Nothing where too few networks are scaled."""
+    """Terms of POOL in the order taken, acts first. Empty if too few networks are scaled."""
     bases = np.array([o.base for o in observations])
     scaled = sum(o.strategy != "none" for o in observations)
     if scaled < LEAST or len(set(bases)) < 2:
@@ -33,9 +33,7 @@ def selection(observations: tuple[Observation, ...]) -> tuple[str, ...]:
     while useful:
         found = {i: _error(folds, [*chosen, i], above) for i in useful}
         least = min(e for e, _ in found.values())
-        best = next(
-            i for i in useful if found[i][0] <= least * (1 + 1e-6)
-        )  # of equal ones the first
+        best = next(i for i in useful if found[i][0] <= least * (1 + 1e-6))  # the first of equals
         if not found[best][0] < WORTH * error:
             break
         chosen.append(best)
@@ -45,8 +43,10 @@ def selection(observations: tuple[Observation, ...]) -> tuple[str, ...]:
 
 
 class _Fold:
-    """Terms divided by times, of the networks that are fitted (as the triangle of their QR
-    decomposition, made once for all choices of columns) and of those that are left out."""
+    """Terms divided by times, for the fitted networks and the left-out ones.
+
+    The fitted ones are kept as the triangle of a QR decomposition, shared by all column choices.
+    """
 
     def __init__(self, relative: np.ndarray, kept: np.ndarray) -> None:
         self.fitted = int(kept.sum())
@@ -58,13 +58,15 @@ class _Fold:
 def _error(
     folds: Sequence[_Fold], columns: list[int], above: Sequence[np.ndarray] = ()
 ) -> tuple[float, list[np.ndarray]]:
-    """The mean of |log(predicted / measured)| over bases left out, and which coefficients were above
-    0 in each fold. `above`: those without the last column, to start from."""
+    """(mean |log(predicted / measured)| over left-out bases, coefficients above 0 by fold).
+
+    `above`: the latter without the last column, to start from.
+    """
     total, solved = 0.0, []
     for k, fold in enumerate(folds):
         found = np.zeros(len(columns))
         if fold.fitted > len(columns):
-            start = np.append(above[k], False) if above else None  # equal columns: the first
+            start = np.append(above[k], False) if above else None
             found = nnls(fold.triangle[:, columns], fold.wanted, start)
             total += float(
                 np.abs(np.log(np.maximum(fold.left_out[:, columns] @ found, 1e-9))).sum()

@@ -1,4 +1,4 @@
-"""A plan as a table for the terminal, and in words what its numbers mean."""
+"""A plan as a table for the terminal or a notebook, with its notes and its answer."""
 
 import textwrap
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ BUDGETS = {
     "latency_ms": ("latency", " ms"),
     "inference_memory_mib": ("inference memory", " MiB"),
 }
-SERVED = ("latency_ms", "inference_memory_mib")  # for so many images
+SERVED = ("latency_ms", "inference_memory_mib")  # these depend on the images a step
 
 
 def lines(
@@ -34,18 +34,18 @@ def lines(
     by_size: bool = True,
     hint: str = "",
 ) -> list[str]:
-    """The candidates, what the numbers mean, and the answer; `recipe`: of the run to train.
+    """The candidates, what the numbers mean, and the answer, as lines of text.
 
-    `own`, `data`, `by_size`: as of `answer.commands`. `hint`: said before the commands.
+    `recipe`, `own`, `data`, `by_size`: see `answer.commands`. `hint`: printed before the commands.
     """
-    said = {
+    limits = {
         name: f"{value:,.0f}" if value >= 1000 else f"{value:g}"
         for name, value in plan.budgets.items()
     }
     served = f" for {plan.conditions.served:g} image{'s' * (plan.conditions.served != 1)}"
     wanted = ", ".join(
         f"{BUDGETS[name][0]} {value}{BUDGETS[name][1]}{served * (name in SERVED)}"
-        for name, value in said.items()
+        for name, value in limits.items()
     )
     meant = notes(plan)
     table = _table(_columns(plan))
@@ -66,11 +66,11 @@ def lines(
 
 
 def html(plan: "Plan") -> str:
-    """The same table for a notebook, and what it recommends."""
+    """The table and the recommendation for a notebook."""
     columns = _columns(plan)
-    said = " ".join(_answered(plan))
+    answered = " ".join(_answered(plan))
     rows = list(zip(*columns.values(), strict=True))
-    return html_table(list(columns), rows) + (f"<p>{escape(said)}</p>" if said else "")
+    return html_table(list(columns), rows) + (f"<p>{escape(answered)}</p>" if answered else "")
 
 
 def _wrapped(paragraphs: Sequence[str]) -> list[str]:
@@ -82,20 +82,20 @@ def _wrapped(paragraphs: Sequence[str]) -> list[str]:
 
 
 def _answered(plan: "Plan") -> list[str]:
-    """What is recommended and why, and why each other candidate is not."""
+    """The recommendation and its reasons, as lines of text."""
     found = plan.answer
     if found is None:
         return []
-    said = {
+    verdicts = {
         "recommended": f"Recommended: {found.network}: {found.why}.",
         "unsure": f"Not sure: {found.network}: {found.why}.",
-        "none": f"Nothing recommended: even the first, {found.network}, lies {found.why}.",
+        "none": f"Nothing recommended: even the first, {found.network}, is {found.why}.",
     }
     others = [f"- {', '.join(names)}: {reason}." for names, reason in found.others]
     if plan.best.weights:  # their errors are in the table
         others = []
     why = ["Why not the others:", *others] if others and found.verdict != "none" else []
-    return _wrapped([said[found.verdict], *why])
+    return _wrapped([verdicts[found.verdict], *why])
 
 
 def _commands(plan: "Plan", own: str, three_commands: tuple[str, str, str]) -> list[str]:
@@ -151,7 +151,7 @@ def _columns(plan: "Plan") -> dict[str, list[str]]:
 
 
 def _sure(prediction: "Prediction") -> str:
-    """Behind a predicted time: `!` where the law extrapolates, `!!` where it does so far."""
+    """The mark after a predicted time: `!` if the law extrapolates, `!!` if far."""
     return "!" * (prediction.extrapolated + prediction.far)
 
 

@@ -1,8 +1,8 @@
-"""What the runtime law is a combination of: counts of a network, from its definition alone.
+"""The counts of a network that the runtime law combines, from its definition.
 
-Section 3 of the paper relates run time to flops, params and acts. Beside these: how many layers there
-are (each costs something however small it is), and which acts are outputs of grouped or depthwise
-convs, by their channels a group: kernels are written for some widths and not for others.
+Section 3 of the paper relates run time to flops, params and acts. We add the number of layers (each
+has a fixed cost) and the acts of grouped or depthwise convs by their channels a group, because
+kernels are optimised for some widths only.
 """
 
 from collections.abc import Callable
@@ -12,8 +12,10 @@ from fastscale.archs import Arch
 
 
 class Terms(NamedTuple):
-    """Counts for one image: `flops` multiply-adds, `acts` elements, `params`, `layers`; `grouped`:
-    (channels a group, acts) of grouped convs, 1 for depthwise ones."""
+    """Counts for one image: `flops` (multiply-adds), `acts` (elements), `params`, `layers`.
+
+    `grouped`: (channels a group, acts) of grouped convs; 1 channel for depthwise ones.
+    """
 
     flops: int
     acts: int
@@ -28,7 +30,7 @@ class Terms(NamedTuple):
 
     @property
     def group_width(self) -> int:
-        """The most channels a group that its grouped convs have; 0 without any."""
+        """The most channels a group of its grouped convs; 0 without any."""
         return max((width for width, _ in self.grouped), default=0)
 
     @property
@@ -37,7 +39,7 @@ class Terms(NamedTuple):
         return self.acts - self.grouped_acts
 
     def by_width(self, name: str) -> float:
-        """The acts of grouped convs that a rule of WIDTHS counts."""
+        """The acts of grouped convs, weighted by a rule of WIDTHS."""
         counts = WIDTHS[name]
         return sum(acts * counts(width) for width, acts in self.grouped)
 
@@ -46,7 +48,7 @@ def _uneven(width: int) -> bool:
     return width > 8 and width & (width - 1) != 0
 
 
-# rule -> how much one act of a grouped conv of so many channels a group counts
+# rule -> the weight of one act of a grouped conv, by its channels a group
 WIDTHS: dict[str, Callable[[int], float]] = {
     "thin_acts": lambda width: 1 < width < 8,
     "wide_acts": lambda width: width >= 24,
@@ -59,7 +61,7 @@ WIDTHS: dict[str, Callable[[int], float]] = {
 
 
 def terms(arch: Arch, resolution: int | None = None, num_classes: int = 1000) -> Terms:
-    """The terms of `arch` at `resolution` px (its own unless given); flops, acts and params are those of `fastscale.counts`.
+    """The terms of `arch` at `resolution` px (default: its own); same counts as `fastscale.counts`.
 
     >>> from fastscale.archs import base_arch
     >>> terms(base_arch("resnet-50"))

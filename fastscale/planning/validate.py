@@ -1,7 +1,8 @@
-"""How far a law can be trusted: fitted without a whole family (or a whole strategy), what does it say of that family?
+"""How far a law can be trusted: fitted without a family (or a strategy), how well it predicts it.
 
-Laws are compared by the median of |predicted / measured - 1| over networks whose group took no part in the fit; the interval of a
-prediction is the 90 % quantile of |log(predicted / measured)| over the same.
+Laws are compared by the median of |predicted / measured - 1| over networks whose group was left out
+of the fit. The interval of a prediction is the 90 % quantile of |log(predicted / measured)| over
+the same networks.
 """
 
 import math
@@ -16,19 +17,19 @@ from fastscale.planning.selection import selection
 
 GROUPS = ("family", "strategy")
 COVERAGE = 0.9
-CHOICE = ("full", "split", SELECTED)  # a later one is taken where it is clearly better
+CHOICE = ("full", "split", SELECTED)  # a later one is taken if it is clearly better
 POWER = "^p"  # "acts^p": a power of one count, fitted in log-log
-_WORTH = 0.9  # a law with more terms is taken where it leaves less than this share of the plain one's error
-_NOTHING = 1e-3  # and an error of a thousandth is none
-# scaled ones that a law of selected terms needs: with three (v100) its error on networks of other
-# bases, which Xiao et al. timed, was 22 % in the median, that of the full law 12 %
+_WORTH = 0.9  # a law with more terms is taken if it leaves less than this share of the error
+_NOTHING = 1e-3  # an error below this counts as none
+# Scaled bases that a law of selected terms needs. With three (v100), its median error on
+# networks of other bases, which Xiao et al. timed, was 22 %; that of the full law was 12 %.
 BASES = 4
 
 
 def left_out(observations: Sequence[Observation], law: str, group: str) -> list[float]:
-    """log(predicted / measured) of each observation by the law fitted without all of its `group`.
+    """log(predicted / measured) of each observation by the law fitted without its `group`.
 
-    Empty where there are fewer than two groups, or one of them is nearly all there is.
+    Empty with fewer than two groups, or if one of them is nearly everything.
     """
     return list(_left_out(tuple(observations), law, group))
 
@@ -37,7 +38,7 @@ def left_out(observations: Sequence[Observation], law: str, group: str) -> list[
 def _left_out(observations: tuple[Observation, ...], law: str, group: str) -> tuple[float, ...]:
     groups = sorted({getattr(o, group) for o in observations})
     kept = {name: [o for o in observations if getattr(o, group) != name] for name in groups}
-    if law == SELECTED and not all(selection(tuple(own)) for own in kept.values()):
+    if law == SELECTED and not all(selection(tuple(rest)) for rest in kept.values()):
         return ()
     if len(groups) < 2 or min(map(len, kept.values())) <= len(LAWS["split"]):
         return ()
@@ -46,7 +47,7 @@ def _left_out(observations: tuple[Observation, ...], law: str, group: str) -> tu
 
 
 def predictor(observations: Sequence[Observation], law: str) -> Callable[[Observation], float]:
-    """Seconds an image by the law fitted to `observations`."""
+    """The law fitted to `observations`, as a function: seconds an image."""
     if law.endswith(POWER):
         count = law.removesuffix(POWER)
         c, p = power_law(
@@ -58,12 +59,15 @@ def predictor(observations: Sequence[Observation], law: str) -> Callable[[Observ
 
 
 def median_error(logs: Sequence[float]) -> float | None:
-    """The median of |predicted / measured - 1|; None of nothing."""
+    """The median of |predicted / measured - 1|; None without values."""
     return statistics.median(abs(math.expm1(x)) for x in logs) if logs else None
 
 
 def spread(logs: Sequence[float]) -> float | None:
-    """The factor within which a share COVERAGE of all networks lies, as a log: its 90 % quantile, rounded up; None of nothing."""
+    """The log factor that holds a share COVERAGE of networks: the 90 % quantile, rounded up.
+
+    None without values.
+    """
     if not logs:
         return None
     ordered = sorted(map(abs, logs))
@@ -71,10 +75,10 @@ def spread(logs: Sequence[float]) -> float | None:
 
 
 def law_errors(observations: Sequence[Observation], group: str) -> dict[str, float]:
-    """Median error of each law on left-out groups: "full", "split", "selected" where its terms can be
-    told, and by one count the better of a straight line and a power.
+    """Median error of each law on left-out groups; empty without enough groups.
 
-    Empty where there are not enough groups.
+    "full", "split", "selected" if its terms can be chosen, and for each single count the better of
+    a straight line and a power.
     """
     errors = {
         law: median_error(left_out(observations, law, group))
@@ -90,11 +94,10 @@ def law_errors(observations: Sequence[Observation], group: str) -> dict[str, flo
 
 
 def choose(observations: Sequence[Observation]) -> tuple[Law, dict[str, float]]:
-    """(the fitted law, spread by group): "full", or "split" or "selected" where leaving groups out
-    shows it clearly better.
+    """(the fitted law, spread by group).
 
-    The terms of "selected" are chosen without each group. Where there are no groups, single networks
-    are left out.
+    The law is "full", or "split" or "selected" if that predicts left-out groups clearly better. The
+    terms of "selected" are chosen without each group. Without groups, single networks are left out.
     """
     groups = [group for group in GROUPS if left_out(observations, "full", group)] or ["network"]
     logs = {law: {group: left_out(observations, law, group) for group in groups} for law in CHOICE}
@@ -105,8 +108,8 @@ def choose(observations: Sequence[Observation]) -> tuple[Law, dict[str, float]]:
     best = CHOICE[0]
     bases = {o.base for o in observations if o.strategy != "none"}
     for law in CHOICE[1:] if len(bases) >= BASES else CHOICE[1:-1]:
-        alike = len(errors[law]) == len(errors[best]) > 0
-        if alike and sum(errors[law]) + _NOTHING < _WORTH * sum(errors[best]):
+        comparable = len(errors[law]) == len(errors[best]) > 0
+        if comparable and sum(errors[law]) + _NOTHING < _WORTH * sum(errors[best]):
             best = law
     spreads = {group: s for group, found in logs[best].items() if (s := spread(found)) is not None}
     terms = selection(tuple(observations)) if best == SELECTED else best
@@ -114,8 +117,10 @@ def choose(observations: Sequence[Observation]) -> tuple[Law, dict[str, float]]:
 
 
 class Fold(NamedTuple):
-    """A group that was left out: the terms chosen without it, log(predicted / measured) of its
-    networks, and the log factor of an interval made without it too, by leaving bases out."""
+    """A left-out group: the terms chosen without it and log(predicted / measured) of its networks.
+
+    `interval`: the log factor of an interval that was also made without it, by leaving bases out.
+    """
 
     left_out: str
     terms: tuple[str, ...]
@@ -129,15 +134,17 @@ class Fold(NamedTuple):
 
 
 def folds(observations: Sequence[Observation], group: str) -> list[Fold]:
-    """The law of selected terms with each `group` left out, the choice of terms and the interval with
-    it. Empty where terms cannot be told without one of them."""
+    """The law of selected terms with each `group` left out of the fit, choice and interval.
+
+    Empty if terms cannot be chosen without one of the groups.
+    """
     logs = left_out(observations, SELECTED, group)
     found = []
     for name in sorted({getattr(o, group) for o in observations} if logs else ()):
         kept = tuple(o for o in observations if getattr(o, group) != name)
-        own = tuple(
+        left = tuple(
             log for log, o in zip(logs, observations, strict=True) if getattr(o, group) == name
         )
         interval = spread(left_out(kept, SELECTED, "base"))
-        found.append(Fold(name, selection(kept), own, interval))
+        found.append(Fold(name, selection(kept), left, interval))
     return found

@@ -1,6 +1,7 @@
-"""Plans among networks that are trained already: those with public ImageNet weights within budgets,
-the lowest published error first. What is released here was trained on small data sets: it is taken
-where nothing public has the wanted name.
+"""Plans among trained networks: public ImageNet weights within budgets, lowest error first.
+
+Weights released here were trained on small data sets; they are used only if no public weights have
+the wanted name.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ AS_IT_IS = "as it is"
 
 
 class Weights(NamedTuple):
-    """Trained weights by name, the network they are of, and its top-1 error (%) on `data`."""
+    """Trained weights: their name, their network and its top-1 error (%) on `data`."""
 
     name: str
     arch: str
@@ -32,8 +33,11 @@ def candidates(
     conditions: Conditions,
     resolution: int | None = None,
 ) -> tuple[list[Candidate], dict[tuple[str, str], str], list[Found]]:
-    """(networks within the budgets, the reasons of the others, the others). `wanted`: parts of their
-    names or of the weights'; none: all public ones. InputError where nothing has such a name."""
+    """(networks within the budgets, why the others are not, the others).
+
+    `wanted`: parts of the weights' names (default: all public weights). InputError if no name
+    contains one.
+    """
     made, missing, over = [], {}, []
     for weights in _named(wanted):
         arch = arch_named(weights.arch)
@@ -48,15 +52,15 @@ def candidates(
             missing[weights.arch, "weights"] = f"over the budget of {binds}"
             over.append(at)
             continue
-        own = candidate(arch, AS_IT_IS, at, conditions)
+        untrained = candidate(arch, AS_IT_IS, at, conditions)
         made.append(
-            replace(own, weights=weights.name, error=weights.error, trained_on=weights.data)
+            replace(untrained, weights=weights.name, error=weights.error, trained_on=weights.data)
         )
     return sorted(made, key=lambda c: (c.far, c.error, c.counts.acts)), missing, over
 
 
 def _named(wanted: Sequence[str]) -> list[Weights]:
-    """The weights of the lowest error of each network that has a wanted name."""
+    """For each network with a wanted name, its weights of lowest error."""
     every = _public()
     found = _best(every, wanted) or _best(_released(), wanted)
     if not found:
@@ -77,7 +81,7 @@ def _best(every: Sequence[Weights], wanted: Sequence[str]) -> list[Weights]:
 
 
 def _public() -> list[Weights]:
-    """Without a connection (FASTSCALE_OFFLINE) those in Python packages alone."""
+    """Public weights; offline (FASTSCALE_OFFLINE), only those in Python packages."""
     from fastscale.data.paths import offline
     from fastscale.release.public import known_weights, packaged
 

@@ -1,5 +1,7 @@
-"""The pages beside released checkpoints, made from manifest and records alone by the templates in
-templates/: a card for each and the index of all."""
+"""The pages of released checkpoints: a card for each, and the index.
+
+They are made from the manifest and the records by templates/.
+"""
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
@@ -13,20 +15,21 @@ from fastscale.release.manifest import Entry
 
 
 def card(entry: Entry, records: Sequence[Record], name: str | None = None) -> str:
-    """The model card in Markdown: what it is, results, counts, how it was trained, how to load it, limits.
+    """The model card in Markdown: results, counts, training, loading and limits.
 
-    `name`: what loads it where the card is read; default: its released name.
+    `name`: the name that loads it where the card is read (default: its released name).
     """
     env = next((r.env for r in records if r.seed == entry.seed), None)
     name = entry.name if name is None else name
-    own = {
+    commands = {
         "loads": name,
         "write": write_command(entry, (env or {}).get("stored") or {}),
         "train": train_command(entry),
         "verify": verify_command(entry, name),
     }
     base = base_of(entry.arch) if "--arch" in entry.arguments else None
-    return page("card.md.j2", e=entry, runs=len(entry.record_ids), env=env, own_base=base, **own)
+    runs = len(entry.record_ids)
+    return page("card.md.j2", e=entry, runs=runs, env=env, own_base=base, **commands)
 
 
 def index(entries: Sequence[Entry]) -> str:
@@ -35,7 +38,7 @@ def index(entries: Sequence[Entry]) -> str:
 
 
 def page(template: str, **values: Any) -> str:
-    """A template of this room with its words for numbers."""
+    """A rendered template of this folder."""
     words: dict[str, Callable[..., str]] = {
         "thousands": "{:,}".format,
         "file_size": file_size,
@@ -61,19 +64,21 @@ def percent(error: dict[str, Any]) -> str:
 
 
 def spread(error: dict[str, Any]) -> str:
-    """Mean, std and n of an error of several runs."""
+    """`13.79 ± 0.17 (3)`: mean, std and n of several runs."""
     return f"{error['mean']:.2f} ± {error['std']:.2f} ({error['n']})"
 
 
 def train_command(entry: Entry) -> str:
-    """Trains the same again, PATH standing for the reader's own copy of the data."""
+    """The command that repeats the training; PATH stands for the reader's copy of the data."""
     words = ["fastscale", "fit", "--run", entry.run, "--seed_everything", str(entry.seed)]
     return shlex.join([*words, *entry.arguments])
 
 
 def write_command(entry: Entry, stored: Mapping[str, Any]) -> str | None:
-    """Writes the images as they were stored; None for a named data set stored as it is, which `fit`
-    finds written or says how to write."""
+    """The command that writes the images as they were stored.
+
+    None for a named data set without options: `fit` finds it, or says how to write it.
+    """
     if entry.data in SOURCES and not stored:
         return None
     options = [(f"--{k.replace('_', '-')}", v) for k, v in stored.items() if k != "unproven" and v]
@@ -82,15 +87,17 @@ def write_command(entry: Entry, stored: Mapping[str, Any]) -> str | None:
 
 
 def source_of(entry: Entry) -> str:
-    """What it was trained on, as its arguments say it to a reader."""
+    """The data source that it was trained on, as in its training command."""
     words = list(entry.arguments)
     return words[words.index("--data.source") + 1] if "--data.source" in words else entry.data
 
 
 def verify_command(entry: Entry, name: str, source: str | None = None) -> str:
-    """Evaluates the file again; data that have no name of their own are to be given. Of a model
-    hub no manifest is at hand to hold it against: the errors alone."""
+    """The command that evaluates the file again; data without a known name are an option.
+
+    For a model hub it only evaluates, since there is no manifest to compare with.
+    """
     words = ["evaluate"] if name.startswith("hf:") else ["checkpoint", "verify"]
     words = ["fastscale", *words, name]
-    own = [] if entry.data in SOURCES else ["--data", source or source_of(entry)]
-    return shlex.join(words + own)
+    data = [] if entry.data in SOURCES else ["--data", source or source_of(entry)]
+    return shlex.join(words + data)

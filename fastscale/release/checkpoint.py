@@ -1,4 +1,4 @@
-"""A checkpoint in hand: its description, and weights that were checked against the arch before a network was built for them."""
+"""A checkpoint in memory: its description, and weights checked against the arch before building."""
 
 import math
 import os
@@ -30,20 +30,21 @@ STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """`weights` are float32 on the CPU, by the names of `fastscale.build(about.arch)`; `where` is what messages call it."""
+    """A description and its weights: float32 on the CPU, named as in `fastscale.build(about.arch)`.
+
+    `where`: its name in messages.
+    """
 
     about: Description
     weights: dict[str, Tensor]
     where: str
 
     def network(self, num_classes: int | None = None) -> Network:
-        """The network in eval mode. Another `num_classes` than its own: the same weights under a freshly initialised last layer."""
+        """The network in eval mode; a different `num_classes` initialises a new last layer."""
         about = self.about
         if num_classes is not None:
             check_classes(num_classes)
-        with torch.device(
-            "meta"
-        ):  # shapes only: nothing is allocated or drawn for weights that are there already
+        with torch.device("meta"):  # only shapes: the weights exist already
             net = build(about.network, about.num_classes)
         net.load_state_dict({k: v.clone() for k, v in self.weights.items()}, assign=True)
         if num_classes is not None and num_classes != about.num_classes:
@@ -53,31 +54,30 @@ class Checkpoint:
         return net.eval()
 
     def preprocessing(self) -> Preprocessing:
-        """What test images go through."""
+        """The preprocessing of test images."""
         return Preprocessing(
             self.about.resolution, self.about.test_resolution, self.about.mean, self.about.std
         )
 
     def class_name(self, index: int) -> str:
-        """Of a label; its number where the checkpoint has no names."""
+        """The class name of a label; its number if the checkpoint has no names."""
         return str(index) if self.about.classes is None else self.about.classes[index]
 
 
 def shapes(arch: Arch, num_classes: int) -> dict[str, tuple[int, ...]]:
-    """Shape of every weight and buffer by its name; no memory is taken for them."""
+    """Shape of every weight and buffer by name; allocates nothing."""
     with torch.device("meta"):
         return {name: tuple(t.shape) for name, t in build(arch, num_classes).state_dict().items()}
 
 
 def check_places(places: dict[str, Place], about: Description, where: str) -> None:
-    """InputError unless the header lists exactly the network's tensors, in their shapes and types."""
+    """InputError unless the header lists exactly the network's tensors, shapes and types."""
     learned = sum(math.prod(p.shape) for name, p in places.items() if not name.endswith(STATISTICS))
     params = complexity(about.network, num_classes=about.num_classes).params
-    if (
-        learned != params
-    ):  # counted first: building a huge network only to refuse it would cost what this check is there to save
+    if learned != params:  # before `shapes`, which builds the network, perhaps a huge one
         raise InputError(
-            f"{where}: holds {learned:,} parameters, {about.arch} with {about.num_classes} classes has {params:,}"
+            f"{where}: holds {learned:,} parameters, {about.arch} with {about.num_classes} classes "
+            f"has {params:,}"
         )
     wanted = shapes(about.network, about.num_classes)
     for problem, names in (
@@ -90,41 +90,37 @@ def check_places(places: dict[str, Place], about: Description, where: str) -> No
     for name, place in places.items():
         if place.shape != wanted[name]:
             raise InputError(
-                f"{where}: tensor {name!r} has shape {list(place.shape)}, {about.arch} wants {list(wanted[name])}"
+                f"{where}: tensor {name!r} has shape {list(place.shape)}, "
+                f"{about.arch} wants {list(wanted[name])}"
             )
-        kind = (
-            "I64"
-            if name.endswith("num_batches_tracked")
-            else FLOATS[about.dtype]
-            if len(place.shape) > 1
-            else "F32"
-        )
+        kind = FLOATS[about.dtype] if len(place.shape) > 1 else "F32"
+        kind = "I64" if name.endswith("num_batches_tracked") else kind
         if place.dtype != kind:
             raise InputError(
-                f"{where}: tensor {name!r} is {place.dtype}, wanted {kind} in a file of {about.dtype}"
+                f"{where}: tensor {name!r} is {place.dtype}, "
+                f"wanted {kind} in a file of {about.dtype}"
             )
 
 
 def stored(weights: dict[str, Tensor], dtype: str) -> dict[str, Tensor]:
-    """The weights as a file of `dtype` holds them: convs and the linear layer in it, norms and biases in float32 always."""
+    """The weights for a file of `dtype`; norms and biases stay float32."""
     half = {
         k: v.half() if dtype == "float16" and v.is_floating_point() and v.dim() > 1 else v
         for k, v in weights.items()
     }
     if name := not_finite(half):
-        raise InputError(
-            f"{name} is not finite{' in float16' if dtype == 'float16' else ''}: not a network to release"
-        )
+        where = " in float16" if dtype == "float16" else ""
+        raise InputError(f"{name} is not finite{where}: not a network to release")
     return half
 
 
 def to_bytes(about: Description, weights: dict[str, Tensor]) -> bytes:
-    """The released file of a network: the same network gives the same bytes."""
+    """The bytes of a released file, the same for the same network."""
     return safefile.pack(stored(weights, about.dtype), KEY, about.to_json())
 
 
 def read_file(path: str | os.PathLike, sha256: str | None = None) -> Checkpoint:
-    """The checkpoint in a `.safetensors` file, its hash checked first if one is wanted."""
+    """The checkpoint in a `.safetensors` file; `sha256`, if given, is checked first."""
 
     def expect(metadata: dict[str, str], places: dict[str, Place], where: str) -> None:
         check_places(places, Description.from_metadata(metadata, where), where)
@@ -136,15 +132,15 @@ def read_file(path: str | os.PathLike, sha256: str | None = None) -> Checkpoint:
 
 
 def read_training(path: str | os.PathLike, weights: str = "auto") -> Checkpoint:
-    """The network of a `.ckpt` file or a run's folder. `weights`: raw, ema, or auto, the better."""
+    """The checkpoint of a `.ckpt` file or a run's folder. `weights`: raw, ema, or auto (better)."""
     check_choice(weights)
     return from_training(read_checkpoint(path), weights, Path(path))
 
 
 def from_training(content: dict[str, Any], weights: str, path: Path, **more: Any) -> Checkpoint:
-    """The network in a training checkpoint's content; `more`: further fields of its description.
+    """The checkpoint from a training checkpoint's content; `more`: further description fields.
 
-    `weights` as in `better.choose_weights`; a line on stderr where raw and averaged differ.
+    `weights`: see `better.choose_weights`, which prints a line if raw and averaged (EMA) differ.
     """
     settings, own = content["hyper_parameters"], content.get("trained_with", {})
     has_averaged = bool(settings["recipe"]["ema_rate"])
@@ -157,11 +153,11 @@ def from_training(content: dict[str, Any], weights: str, path: Path, **more: Any
     ran = {
         "classes": tuple(classes) if classes else None,
         **{k: own.get(k) for k in ("run", "data", "data_hash", "loader", "precision")},
-        "licence": (own.get("ancestry") or {}).get("licence"),  # of what it started from
+        "licence": (own.get("ancestry") or {}).get("licence"),  # of the weights it started from
         **more,
     }
     if ran["precision"] is not None:
-        ran["precision"] = str(ran["precision"])  # Lightning has 32 as well as "32-true"
+        ran["precision"] = str(ran["precision"])  # Lightning has both 32 and "32-true"
     about = describe(
         network_of(settings["arch"], settings.get("definition"), f"{path}: its definition"),
         num_classes=settings["num_classes"],
@@ -176,19 +172,19 @@ def from_training(content: dict[str, Any], weights: str, path: Path, **more: Any
 
 
 def from_weights(about: Description, weights: dict[str, Tensor], where: str) -> Checkpoint:
-    """A checkpoint of weights in memory, checked as a file's are."""
+    """A checkpoint from weights in memory, checked like a file."""
     for name, tensor in weights.items():
         if str(tensor.dtype).removeprefix("torch.") not in safefile.DTYPES:
             raise InputError(
-                f"{where}: tensor {name!r} is {tensor.dtype}; a checkpoint holds float32, float16 and int64"
+                f"{where}: tensor {name!r} is {tensor.dtype}; "
+                "a checkpoint holds float32, float16 and int64"
             )
     places = {
         k: Place("F32" if v.is_floating_point() else "I64", tuple(v.shape))
         for k, v in weights.items()
     }
-    check_places(
-        places, replace(about, dtype="float32"), where
-    )  # before a copy: a tensor of one number can claim any shape
+    # before copying: a tensor with one number in memory can claim any shape
+    check_places(places, replace(about, dtype="float32"), where)
     plain = {k: v.float().contiguous() if v.is_floating_point() else v for k, v in weights.items()}
     return Checkpoint(about, finite(plain, where), where)
 

@@ -1,4 +1,4 @@
-"""What a checkpoint's header says: the network, its input, its classes, and the run that made it."""
+"""The description in a checkpoint's header: the network, its input, classes and run."""
 
 import json
 from dataclasses import fields
@@ -18,7 +18,7 @@ from fastscale.training.values import is_channels, is_plain
 from fastscale.typed import STRICT, checked, made
 
 FORMAT_VERSION = 1
-KEY = "fastscale"  # of the file's metadata, whose value is the description as JSON
+KEY = "fastscale"  # the metadata key of the description, which is JSON
 FLOATS = {"float32": "F32", "float16": "F16"}
 TEXTS = (
     "arch",
@@ -42,11 +42,12 @@ is_std = partial(is_channels, least=1e-3)
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class Description:
-    """`mean`, `std`: of R, G, B on the scale 0 to 255. `resolution`, `test_resolution`: pixels, as the arch has them.
+    """The description of a checkpoint; fields that do not apply are None.
 
-    `recipe`: all its settings, as `Recipe.as_dict` gives them; with `loader` and `precision` they
-    repeat the evaluation. `definition`: of a network that its name does not say to others. None
-    where a field does not apply: imported weights have a `source` instead of a run.
+    `mean`, `std`: of R, G, B from 0 to 255. `resolution`, `test_resolution`: pixels, the arch's.
+    `recipe`: all its settings (`Recipe.as_dict`); with `loader` and `precision` they repeat the
+    evaluation. `definition`: of a user's network, which its name does not define. `source`: where
+    imported weights are from; these have no run.
     """
 
     arch: Name
@@ -78,25 +79,25 @@ class Description:
     def _agree(self) -> Self:
         arch = self.network
         for name in ("resolution", "test_resolution"):
-            if (own := getattr(self, name)) != (right := getattr(arch, name)):
-                raise ValueError(f"{name} {own} is not that of {self.arch}, {right}")
+            if (found := getattr(self, name)) != (right := getattr(arch, name)):
+                raise ValueError(f"{name} {found} is not that of {self.arch}, {right}")
         if self.classes is not None and len(self.classes) != self.num_classes:
             raise ValueError(f"classes must be {self.num_classes} names")
         return self
 
     @property
     def network(self) -> Arch:
-        """The arch itself."""
+        """The arch."""
         return network_of(self.arch, self.definition)
 
     def to_json(self) -> str:
-        """For the header, under KEY; what is None is left out."""
+        """JSON for the header, without fields that are None."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         return json.dumps({k: v for k, v in values.items() if v is not None}, sort_keys=True)
 
     @classmethod
     def from_metadata(cls, metadata: dict[str, str], where: str) -> "Description":
-        """The description in a header; InputError that begins with `where` if it is none, or an impossible one."""
+        """The description in a header. InputError for a missing or invalid one."""
         if KEY in metadata:
             found = parse_json(metadata[KEY], f"{where}: its header", constants=True)
             found = found if isinstance(found, dict) else {}
@@ -104,19 +105,21 @@ class Description:
             found = _first_layout(metadata, where)
         if "format_version" not in found or "arch" not in found:
             raise InputError(
-                f"{where}: its header names no arch: not a checkpoint of fastscale; `fastscale checkpoint import` reads others'"
+                f"{where}: its header names no arch: not a checkpoint of fastscale; "
+                "`fastscale checkpoint import` reads other projects'"
             )
         version = found["format_version"]
         if type(version) is not int or version != FORMAT_VERSION:
             raise InputError(
-                f"{where}: format version {str(version)[:80]}, this fastscale reads {FORMAT_VERSION}"
+                f"{where}: format version {str(version)[:80]}, "
+                f"this fastscale reads {FORMAT_VERSION}"
             )
         names = {f.name for f in fields(cls)}
         return made(cls, {k: v for k, v in found.items() if k in names}, where)
 
 
 def _first_layout(metadata: dict[str, str], where: str) -> dict[str, Any]:
-    """Of the files released first: a key of metadata for every field, JSON where it is no text."""
+    """The fields in the oldest released files: one metadata key each, JSON if not text."""
     found: dict[str, Any] = {}
     names = {f.name for f in fields(Description)}
     for name, text in metadata.items():
@@ -130,12 +133,12 @@ def _first_layout(metadata: dict[str, str], where: str) -> dict[str, Any]:
 
 
 def describe(arch: Arch, **more: Any) -> Description:
-    """A checked description with what follows from the arch."""
-    own: dict[str, Any] = {
+    """A checked description, with the fields that follow from the arch."""
+    derived: dict[str, Any] = {
         "arch": arch.name,
         "resolution": arch.resolution,
         "test_resolution": arch.test_resolution,
         "strategy": NetworkName.parse(arch.name, known=False).strategy,
         "definition": own_definition(arch),
     }
-    return made(Description, own | more, arch.name)
+    return made(Description, derived | more, arch.name)

@@ -1,10 +1,10 @@
 """A network as a file that runs without this package: ONNX, or torch.export's program (.pt2).
 
-Its preprocessing is inside: it takes (N, R, R, 3) uint8 RGB, or with `any_size` (N, H, W, 3) and cuts
-and resizes them too, and gives `logits` and `probabilities`, each (N, classes). `normalised` leaves
-it out: (N, 3, R, R) float32 as `fastscale.transforms` gives it, to `logits`. Any N. The file says
-its classes, preprocessing and origin (`exported.read_about`), and is written only once its own
-runtime gave the network's outputs.
+The file includes the preprocessing: from (N, R, R, 3) uint8 RGB to `logits` and `probabilities`,
+each (N, classes), for any N. With `any_size` it takes (N, H, W, 3), and crops and resizes too. With
+`normalised` it has no preprocessing: from (N, 3, R, R) float32, the output of
+`fastscale.transforms`, to `logits`. The file describes its classes, preprocessing and origin. It is
+written only after its runtime has reproduced the network's outputs.
 """
 
 import copy
@@ -31,13 +31,15 @@ from fastscale.release.exported import LOGITS, PROBABILITIES, SUFFIXES, Exported
 from fastscale.release.preprocess import Preprocessing
 
 NEEDED_FOR_ONNX = ("onnx", "onnxscript", "onnxruntime")
-TOLERANCE = 1e-3  # of the largest output
+TOLERANCE = 1e-3  # relative to the largest output
 
 
 @dataclass(frozen=True)
 class Exported:
-    """A written file. `about`: what it says of itself; `difference`: the largest of a logit from the
-    network's, by `runtime`."""
+    """A written file.
+
+    `about`: its description; `difference`: the largest to the network's logits, in `runtime`.
+    """
 
     path: Path
     about: dict[str, Any]
@@ -55,13 +57,12 @@ def export(
     any_size: bool = False,
     normalised: bool = False,
 ) -> Exported:
-    """Writes `network` (what `fastscale.load` takes, or a module, of which no preprocessing is known)
-    to `path` as "onnx" or "torch".
+    """Writes `network` to `path` as "onnx" or "torch".
 
-    `resolution`: pixels of a side; default: the network's own. `fused`: batch norms folded into
-    their convs. `weights`: as in `fastscale.load`. InputError without the packages of the extra
-    `onnx`, for a network whose parameters, buffers or outputs are not finite, and where the file's
-    runtime gives other outputs.
+    `network`: what `fastscale.load` takes, or a module, which has no known preprocessing.
+    `resolution`: side in pixels (default: the network's). `fused`: fold batch norms into their
+    convs. `weights`: see `fastscale.load`. InputError if packages of the extra `onnx` are missing,
+    if parameters, buffers or outputs are not finite, or if the file's outputs differ.
     """
     target = _target(path, to)
     if to == "onnx" and (missing := [n for n in NEEDED_FOR_ONNX if not _is_there(n)]):
@@ -83,7 +84,7 @@ def export(
     about = _about(net, checkpoint, side, prepare, any_size)
     target.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as folder, quiet(), torch.no_grad():
-        made = Path(folder) / f"network{SUFFIXES[to]}"  # torch.export looks at the suffix
+        made = Path(folder) / f"network{SUFFIXES[to]}"  # torch.export checks the suffix
         WRITERS[to](traced(net, side, prepare, any_size), about, made)
         difference, runtime = _checked(made, _network(original, False), side, prepare, any_size)
         with open(made, "rb") as file, whole_file(target) as out:
@@ -104,8 +105,10 @@ def export_torch(network: "nn.Module | str", path: str | os.PathLike, **options:
 def _checked(
     made: Path, net: Any, side: int, prepare: Preprocessing | None, any_size: bool
 ) -> tuple[float, str]:
-    """(largest difference, runtime) between the file's logits and the network's own, on one image
-    and on three. InputError where they are not the same up to rounding."""
+    """(largest difference to the network's logits, runtime) of the file, on one image and on three.
+
+    InputError if they differ by more than rounding.
+    """
     found, worst = ExportedNetwork(made), 0.0
     numbers = np.random.default_rng(0)
     for count in (1, 3):
@@ -135,9 +138,9 @@ def _about(
     prepare: Preprocessing | None,
     any_size: bool,
 ) -> dict[str, Any]:
-    """What the file says of itself; None left out."""
+    """The file's description, without None."""
     kind = "any" if any_size else "pixels" if prepare else "normalised"
-    told = {
+    about = {
         "input": kind,
         "takes": {
             "any": "uint8 RGB images (N, H, W, 3) of any size",
@@ -150,22 +153,22 @@ def _about(
         "resolution": side,
     }
     if checkpoint is not None:
-        own = checkpoint.about
         shown = ("classes", "data", "run", "seed", "weights", "source", "licence")
-        told |= {name: getattr(own, name) for name in shown}
-        told["preprocessing"] = asdict(_at(checkpoint.preprocessing(), side))
-    return {name: value for name, value in told.items() if value is not None}
+        about |= {name: getattr(checkpoint.about, name) for name in shown}
+        about["preprocessing"] = asdict(_at(checkpoint.preprocessing(), side))
+    return {name: value for name, value in about.items() if value is not None}
 
 
 def _target(path: str | os.PathLike, to: str) -> Path:
     target, suffix = Path(path), SUFFIXES[to]
     if target.is_dir():
         raise InputError(
-            f"{path}: is a folder; give the file to write, as {target / f'network{suffix}'}"
+            f"{path}: is a folder; give a file, for example {target / f'network{suffix}'}"
         )
     if target.suffix != suffix:
         raise InputError(
-            f"{path}: a file of --to {to} ends in {suffix}, as {target.with_suffix(suffix).name}"
+            f"{path}: a file of --to {to} ends in {suffix}, "
+            f"for example {target.with_suffix(suffix).name}"
         )
     return target
 
@@ -191,14 +194,16 @@ def _side(arch: Any, resolution: int | None) -> int:
 
 
 def _at(prepare: Preprocessing, side: int) -> Preprocessing:
-    """The same share of an image, at another resolution."""
+    """The same crop of an image at another resolution."""
     whole = round(prepare.test_resolution * side / prepare.resolution)
     return replace(prepare, resolution=side, test_resolution=whole)
 
 
 def check_finite(net: nn.Module, side: int) -> None:
-    """InputError that names a parameter or buffer with NaN or infinity, or the layer where the
-    outputs of an image of noise begin to be no numbers."""
+    """InputError for a parameter or buffer with NaN or infinity, or for such outputs on noise.
+
+    It names the tensor, or the first layer with such outputs.
+    """
     if name := not_finite(net.state_dict()):
         raise InputError(f"{name} holds NaN or infinity: not a network to export")
     noise = torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(0))
@@ -213,10 +218,10 @@ def _network(network: nn.Module, fused: bool) -> Any:
         raise InputError(
             f"{type(network).__name__}: not a network of fastscale.build or fastscale.load"
         )
-    # as the example input is; the caller's network stays as and where it was
-    own = copy.deepcopy(network).eval().cpu().float()
-    if fused and any(isinstance(m, nn.BatchNorm2d) for m in own.modules()):
+    # a copy, so that the caller's network keeps its mode, device and precision
+    net = copy.deepcopy(network).eval().cpu().float()
+    if fused and any(isinstance(m, nn.BatchNorm2d) for m in net.modules()):
         from fastscale.release.fuse import fuse
 
-        return fuse(own)
-    return own
+        return fuse(net)
+    return net

@@ -1,5 +1,4 @@
-"""An exported file, run by its own runtime: onnxruntime for .onnx, for which torch is not even
-imported, torch for .pt2."""
+"""An exported file, run by onnxruntime (.onnx, without importing torch) or torch (.pt2)."""
 
 import json
 import os
@@ -15,13 +14,13 @@ from fastscale.release.preprocess import Preprocessing, to_array
 
 SUFFIXES = {"onnx": ".onnx", "torch": ".pt2"}
 INPUT, LOGITS, PROBABILITIES = "images", "logits", "probabilities"
-ABOUT = "fastscale.json"  # in a .pt2, beside the program
+ABOUT = "fastscale.json"  # the description's file in a .pt2
 
 
 class ExportedNetwork:
-    """`about`: what the file says of itself, by `export.export`; `runtime`: what runs it, in words.
+    """A file of `export.export`. `about`: its description; `runtime`: the name of what runs it.
 
-    InputError for a file that is none of ours, and without onnxruntime.
+    InputError for any other file, or if onnxruntime is missing.
     """
 
     def __init__(self, path: str | os.PathLike):
@@ -32,22 +31,21 @@ class ExportedNetwork:
         self.about, self._run, self.runtime = read(self.path)
 
     def logits(self, images: np.ndarray) -> np.ndarray:
-        """(N, classes) float32 of N images as the file takes them."""
+        """(N, classes) float32 for N images in the file's input format."""
         return self._run(images)
 
-    # ---- what `predict` needs
+    # ---- the protocol of `predict.Predictor`
 
     def prepare(self, image: Any) -> np.ndarray:
-        """A PIL image as one of those that the file takes."""
-        if self.about["input"] == "any":
+        """A PIL image in the file's input format."""
+        kind = self.about["input"]
+        if kind == "any":
             return to_array(image)
         prepare = Preprocessing(**self.about["preprocessing"])
-        return (
-            prepare.pixels(image) if self.about["input"] == "pixels" else prepare.normalised(image)
-        )
+        return prepare.pixels(image) if kind == "pixels" else prepare.normalised(image)
 
     def probabilities(self, images: list[np.ndarray]) -> np.ndarray:
-        """(N, classes) float32 of prepared images, which may differ in size."""
+        """(N, classes) float32 for prepared images, which may differ in size."""
         same = len({image.shape for image in images}) == 1
         parts = [np.stack(images)] if same else [image[None] for image in images]
         logits = np.concatenate([self.logits(part) for part in parts]).astype(np.float64)
@@ -56,16 +54,16 @@ class ExportedNetwork:
 
     @property
     def num_classes(self) -> int:
-        """How many."""
+        """The number of classes."""
         return int(self.about["num_classes"])
 
     def class_name(self, index: int) -> str:
-        """Of a label; its number where the file has no names."""
+        """The class name of a label; its number if the file has no names."""
         names = self.about.get("classes")
         return names[index] if names else str(index)
 
     def why_not_finite(self, image: np.ndarray) -> str:
-        """What is known of outputs that are no numbers."""
+        """The message for outputs with NaN or infinity."""
         return "the file's outputs are not finite numbers"
 
 
@@ -78,14 +76,14 @@ def _onnx(path: Path) -> tuple[dict[str, Any], Any, str]:
     options.log_severity_level = 3
     try:
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's many kinds
+    except Exception as error:  # onnxruntime raises many kinds
         raise InputError(f"{path}: not an ONNX file ({one_line(error)})") from None
-    told = session.get_modelmeta().custom_metadata_map
+    metadata = session.get_modelmeta().custom_metadata_map
 
     def run(images: np.ndarray) -> np.ndarray:
         return session.run([LOGITS], {INPUT: images})[0]
 
-    about = {name: _value(text) for name, text in told.items()}
+    about = {name: _value(text) for name, text in metadata.items()}
     return _checked(about, path), run, f"onnxruntime {onnxruntime.__version__}"
 
 
@@ -114,17 +112,17 @@ def _value(text: str) -> Any:
 
 
 def _checked(about: Any, path: Path) -> dict[str, Any]:
-    """InputError unless the fields that are used here are there."""
+    """The description; InputError if a field that is used here is missing."""
     kinds = {"input": str, "num_classes": int, "resolution": int}
     if not isinstance(about, dict) or any(
         not isinstance(about.get(name), kind) for name, kind in kinds.items()
     ):
         raise InputError(
-            f"{path}: not written by `fastscale export`: it does not say what it takes"
+            f"{path}: not written by `fastscale export`: it does not describe its input"
         )
     return about
 
 
 def one_line(error: Exception) -> str:
-    """An error's text, short and in one line."""
+    """An error's text, shortened to one line."""
     return " ".join(shown(error).split())[:160]

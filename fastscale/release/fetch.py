@@ -1,4 +1,4 @@
-"""From a released name or an address to a file on this machine with the right hash: checkpoints/, the cache, then the mirrors."""
+"""Finds the file of a released name or address: in checkpoints/, the cache or a mirror."""
 
 import re
 from pathlib import Path
@@ -13,14 +13,15 @@ from fastscale.home import home
 from fastscale.release import places
 from fastscale.release.manifest import SUFFIX, Entry, is_name, is_url
 
-LARGEST = 8 << 30  # bytes of a file whose size no manifest says
+LARGEST = 8 << 30  # bytes of a file whose size is not in a manifest
 
 
 def fetch(entry: Entry, folder: Path | None = None) -> Path:
-    """The entry's file, in `folder` (default: where what is released lies) or fetched.
+    """The entry's file, in `folder` (default: the released checkpoints) or downloaded.
 
-    Its whole content is hashed by whoever reads it; a download is hashed before it gets its name.
-    InputError where it is nowhere, a mirror served something else (deleted), or FASTSCALE_OFFLINE forbids to ask.
+    A download is hashed before it gets its name, and every file again when it is read. InputError
+    for a missing file, for a download with another hash, which is deleted, and for one that
+    FASTSCALE_OFFLINE forbids.
     """
     local = (folder or home().checkpoints) / entry.file
     if local.exists() or local.is_symlink():
@@ -29,10 +30,11 @@ def fetch(entry: Entry, folder: Path | None = None) -> Path:
 
 
 def plain(path: Path, entry: Entry) -> Path:
-    """`path`, if it is a file of the right length and no link to somewhere else."""
+    """`path`; InputError unless it is a plain file, not a link, of the right length."""
     if path.is_symlink() or not path.is_file():
         raise InputError(
-            f"{path}: a released checkpoint is a plain file, not a link or a folder; restore it or remove it"
+            f"{path}: a released checkpoint is a plain file, not a link or a folder; "
+            "restore it or remove it"
         )
     if (size := path.stat().st_size) != entry.bytes:
         raise InputError(
@@ -42,7 +44,10 @@ def plain(path: Path, entry: Entry) -> Path:
 
 
 def from_urls(urls: list[str], file: str, sha256: str, size: int | None = None) -> Path:
-    """The cached file of that name and hash, fetched from the first address that serves it; interrupted downloads resume."""
+    """The cached file of that name and hash, or a download from the first address that serves it.
+
+    Interrupted downloads resume.
+    """
     target = places.cache() / file
     if target.is_symlink():
         raise InputError(f"{target}: a link in the cache is not followed; remove it")
@@ -50,7 +55,7 @@ def from_urls(urls: list[str], file: str, sha256: str, size: int | None = None) 
         return target  # its hash is checked when it is read
     if not urls and not target.is_file():
         raise InputError(
-            f"{file} is not here and its manifest names no address; put it at {target} "
+            f"{file} is not here and its manifest has no address; copy it to {target} "
             "(from the repository's checkpoints/)"
         )
     with lock(target.with_name(f".{file}.lock"), places.say):
@@ -58,7 +63,7 @@ def from_urls(urls: list[str], file: str, sha256: str, size: int | None = None) 
 
 
 def fetch_url(url: str) -> Path:
-    """The file at `url#sha256=<64 hex digits>`, or at an address whose file name is in the manifest."""
+    """The file at `url#sha256=<64 hex digits>`, or at an address with a released file's name."""
     address, _, fragment = url.partition("#")
     named = shown(url)
     if not is_url(address):
@@ -76,9 +81,8 @@ def fetch_url(url: str) -> Path:
         raise InputError(
             f"{named}: nothing is downloaded without a known hash; append #sha256=<64 hex digits>"
         )
-    sha256 = wanted[1] if wanted else known.sha256  # type: ignore[union-attr]  # one of them is there
+    sha256 = wanted[1] if wanted else known.sha256  # type: ignore[union-attr]  # one is not None
     stem = file.removesuffix(SUFFIX)
-    kept = (
-        file if is_name(stem) and stem.endswith(sha256[:8]) else f"{stem}-{sha256[:8]}{SUFFIX}"
-    )  # two "model.safetensors" are two files
-    return from_urls([address], kept, sha256, known.bytes if known else LARGEST)
+    if not (is_name(stem) and stem.endswith(sha256[:8])):
+        file = f"{stem}-{sha256[:8]}{SUFFIX}"  # two files may both be called model.safetensors
+    return from_urls([address], file, sha256, known.bytes if known else LARGEST)

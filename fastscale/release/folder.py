@@ -1,9 +1,8 @@
-"""A folder of released files: each whole or as before, the manifest last but for the pages made from it."""
+"""A folder of released files. Each write is atomic; the manifest comes after the files it names."""
 
 import hashlib
 import os
 from collections.abc import Sequence
-from operator import attrgetter
 from pathlib import Path
 
 from fastscale.archs.names import released_name
@@ -28,7 +27,7 @@ def sha256(data: bytes) -> str:
 
 
 def write_release(folder: Path, entry: Entry, data: bytes, records: Sequence[Record]) -> None:
-    """File, records, manifest, cards: each whole or as before, the manifest last but for the cards that are made from it."""
+    """Writes file, records, manifest and cards, in this order and each atomically."""
     with lock(folder / ".publish.lock", places.say):
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(folder / entry.file, data)
@@ -42,29 +41,21 @@ def write_release(folder: Path, entry: Entry, data: bytes, records: Sequence[Rec
 
 
 def write_cards(folder: Path) -> None:
-    """Every card and the index, made again from manifest and records."""
+    """Regenerates every card and the index from manifest and records."""
     entries = read_manifest(folder / places.MANIFEST)
-    records = (
-        {r.id: r for r in read_records(folder / places.RECORDS)}
-        if (folder / places.RECORDS).is_file()
-        else {}
-    )
-    # only a name in this package's manifest is found by it: elsewhere the file beside the card is
-    named = (
-        attrgetter("name")
-        if folder.resolve() == home().checkpoints.resolve()
-        else attrgetter("file")
-    )
+    store = folder / places.RECORDS
+    records = {r.id: r for r in read_records(store)} if store.is_file() else {}
+    # only this package's manifest is searched by name; elsewhere, cards name the file beside them
+    released_here = folder.resolve() == home().checkpoints.resolve()
     for entry in entries:
-        write_whole(
-            folder / f"{entry.name}.md",
-            card(entry, [records[i] for i in entry.record_ids if i in records], named(entry)),
-        )
+        measured = [records[i] for i in entry.record_ids if i in records]
+        name = entry.name if released_here else entry.file
+        write_whole(folder / f"{entry.name}.md", card(entry, measured, name))
     write_whole(folder / "README.md", index(entries))
 
 
 def write_imported(checkpoint: Checkpoint, source: str, out: str | os.PathLike = ".") -> Path:
-    """Another project's weights as a local file in the released format, which loads by its path; no manifest names it."""
+    """Writes another project's weights in the released format; the file loads by its path only."""
     data = to_bytes(checkpoint.about, checkpoint.weights)
     name = f"{released_name(checkpoint.about.arch, source)}-{sha256(data)[:8]}"
     folder = Path(out)

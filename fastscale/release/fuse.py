@@ -1,4 +1,4 @@
-"""Batch norm folded into the conv before it: the same outputs from fewer layers, for inference only."""
+"""Folds batch norms into the convs before them: the same outputs, fewer layers, inference only."""
 
 import copy
 
@@ -8,7 +8,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from fastscale.errors import InputError
 
-# how the modules of a network name a conv and the norm behind it
+# the names of a conv and the norm after it, in a network's modules
 PAIRS = (
     ("conv", "norm"),
     ("conv1", "norm1"),
@@ -19,10 +19,10 @@ PAIRS = (
 
 
 def fuse(net: nn.Module) -> nn.Module:
-    """A copy of `net` in eval mode, its batch norms folded into their convs; outputs equal up to rounding. `net` stays as it is.
+    """A copy of `net` in eval mode with its batch norms folded; outputs are equal up to rounding.
 
-    y = gamma (W x - mean) / sqrt(var + eps) + beta is a conv with weights W gamma / sqrt(var + eps) and a bias. What comes out cannot be
-    trained on: its norms are gone. InputError where there is nothing to fold.
+    y = gamma (W x - mean) / sqrt(var + eps) + beta is a conv with weights W gamma / sqrt(var + eps)
+    and a bias. The copy has no norms, so do not train it. InputError if there is nothing to fold.
     """
     fused = copy.deepcopy(net).eval()
     found = 0
@@ -36,6 +36,7 @@ def fuse(net: nn.Module) -> nn.Module:
                     found += 1
     if not found:
         raise InputError(
-            f"{type(net).__name__}: no batch norm to fold; is it folded already, or no network of `fastscale.build`?"
+            f"{type(net).__name__}: no batch norm to fold; "
+            "is it folded already, or not a network of `fastscale.build`?"
         )
     return fused.requires_grad_(False)

@@ -1,7 +1,8 @@
-"""A model hub (huggingface_hub, the extra `hub`): the same file, manifest entry, records and card, in a repository of their own.
+"""A model hub (huggingface_hub, the extra `hub`): one repository for a file and its pages.
 
-HF_ENDPOINT, HF_TOKEN and the package's own login decide where and as whom. A file is believed by the hash in the repository's manifest, and
-by this project's manifest too where it lists the same file.
+It holds the same file, manifest entry, records and card. HF_ENDPOINT, HF_TOKEN and the package's
+login decide where and as whom. A file must have the hash in the repository's manifest, and that in
+this project's manifest if it lists the file.
 """
 
 import os
@@ -19,13 +20,12 @@ from fastscale.release.checkpoint import Checkpoint, read_file
 from fastscale.release.manifest import Entry, find, manifest_text, read_manifest, unknown
 
 LARGEST_MANIFEST = 16 << 20  # bytes
-_REPO = re.compile(
-    r"(?P<repo>[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95})(?:@(?P<revision>[A-Za-z0-9._-]{1,100}))?"
-)
+_PART = r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}"
+_REPO = re.compile(rf"(?P<repo>{_PART}/{_PART})(?:@(?P<revision>[A-Za-z0-9._-]{{1,100}}))?")
 
 
 def hub() -> Any:
-    """The package; InputError where it is not installed."""
+    """The package; InputError if it is not installed."""
     try:
         import huggingface_hub
     except ImportError:
@@ -36,7 +36,7 @@ def hub() -> Any:
 
 
 def endpoint() -> str | None:
-    """Where the hub is: read at each call, as the package itself reads it only when it is imported."""
+    """The hub's address, read at each call; the package reads it only at import."""
     return os.environ.get("HF_ENDPOINT") or None
 
 
@@ -45,13 +45,13 @@ def repository(text: str) -> tuple[str, str | None]:
     found = _REPO.fullmatch(text)
     if not found or ".." in text:
         raise InputError(
-            f"{text!r} is no repository of a hub; write ORG/NAME, or hf:ORG/NAME[@REVISION] to load"
+            f"{text!r} is not a hub repository; write ORG/NAME, or hf:ORG/NAME[@REVISION] to load"
         )
     return found["repo"], found["revision"]
 
 
 def reachable(repo: str) -> tuple[str, str | None]:
-    """`repository`, where one can publish to it: InputError offline, and without the package."""
+    """`repository`, for publishing: InputError offline or without the package."""
     found = repository(repo)
     if offline():
         raise InputError(f"hf:{found[0]}: not published: FASTSCALE_OFFLINE is set")
@@ -60,7 +60,7 @@ def reachable(repo: str) -> tuple[str, str | None]:
 
 
 def from_hub(text: str) -> Checkpoint:
-    """The checkpoint of `hf:org/name[@revision][:checkpoint]`; the repository's only one, or newest, unless it is named."""
+    """The checkpoint of `hf:org/name[@revision][:checkpoint]` (default: the newest)."""
     place, _, name = text.removeprefix("hf:").partition(":")
     repo, revision = repository(place)
     entries = read_manifest(download(repo, revision, places.MANIFEST, LARGEST_MANIFEST))
@@ -72,19 +72,23 @@ def from_hub(text: str) -> Checkpoint:
     known = next((e for e in places.released() if e.file == entry.file), entry)
     if known.sha256 != entry.sha256:
         raise InputError(
-            f"hf:{repo}: says that {entry.file} has sha256 {entry.sha256}, the manifest here says {known.sha256}"
+            f"hf:{repo}: says that {entry.file} has sha256 {entry.sha256}, "
+            f"the manifest here says {known.sha256}"
         )
     path = download(repo, revision, entry.file, entry.bytes)
     if path.stat().st_size != entry.bytes:
         raise InputError(
-            f"hf:{repo}: {entry.file} is {path.stat().st_size} bytes, its manifest says {entry.bytes}"
+            f"hf:{repo}: {entry.file} is {path.stat().st_size} bytes, "
+            f"its manifest says {entry.bytes}"
         )
     return read_file(path, entry.sha256)
 
 
 def download(repo: str, revision: str | None, file: str, most: int) -> Path:
-    """A repository's file of at most `most` bytes in our cache, by the package's own resumable
-    download; what the hub says is larger is not begun."""
+    """A repository's file in our cache, by the package's resumable download.
+
+    A file that the hub says is larger than `most` bytes is refused before the download.
+    """
     package, folder = hub(), places.cache() / "hub"
     try:
         if not offline():
@@ -104,7 +108,7 @@ def download(repo: str, revision: str | None, file: str, most: int) -> Path:
         )
     except InputError:
         raise
-    except Exception as error:  # the package's many kinds of error, and its transport's
+    except Exception as error:  # the package and its transport raise many kinds
         why = ", and FASTSCALE_OFFLINE is set" if offline() else ""
         raise InputError(
             f"hf:{repo}: cannot get {file}{why} ({type(error).__name__}: {first_line(error)})"
@@ -114,7 +118,10 @@ def download(repo: str, revision: str | None, file: str, most: int) -> Path:
 def to_hub(
     repo: str, entry: Entry, folder: Path, card: str, records: str, private: bool = False
 ) -> str:
-    """Puts the entry's file, manifest, records and card into `repo`, made if it is not there, in one commit; returns its address."""
+    """Commits the entry's file, manifest, records and card to `repo`; returns the commit's address.
+
+    The repository is created if it does not exist.
+    """
     repo, revision = reachable(repo)
     package = hub()
     api = package.HfApi(endpoint=endpoint(), library_name="fastscale")
@@ -124,9 +131,8 @@ def to_hub(
         places.MANIFEST: manifest_text([entry]),
         places.RECORDS: records,
     }
-    operations = [add(name, text.encode()) for name, text in content.items()] + [
-        add(entry.file, str(folder / entry.file))
-    ]
+    operations = [add(name, text.encode()) for name, text in content.items()]
+    operations.append(add(entry.file, str(folder / entry.file)))
     try:
         api.create_repo(repo, private=private, exist_ok=True)
         done = api.create_commit(
@@ -140,11 +146,11 @@ def to_hub(
 
 
 def front_matter(entry: Entry) -> str:
-    """What a hub's card begins with: licence, library and tags for its search."""
+    """The front matter of a hub's card: licence, library and tags for its search."""
     known = entry.licence.lower() if re.fullmatch(r"[A-Za-z0-9.-]+", entry.licence) else "other"
     return page("hub.md.j2", e=entry, licence=known)
 
 
 def first_line(error: Exception) -> str:
-    """An error's text, short and in one line."""
+    """An error's text, shortened to one line."""
     return " ".join(shown(error).split())[:160]

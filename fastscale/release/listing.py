@@ -1,5 +1,4 @@
-"""`fastscale list checkpoints`: what is released, and public weights, a row
-each."""
+"""`fastscale list checkpoints`: one row for each released checkpoint and public weights."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,7 +10,7 @@ from fastscale.scaling import arch_named
 
 
 def rows_of(entries: Iterable[Entry]) -> list[dict[str, Any]]:
-    """Names that `fastscale.load` takes, with px, counts, error in % and number of runs."""
+    """Released names for `fastscale.load`, with px, counts, error in % and number of runs."""
     rows = []
     for e in entries:
         error = e.errors["top1_error"]
@@ -24,7 +23,7 @@ def rows_of(entries: Iterable[Entry]) -> list[dict[str, Any]]:
 
 
 def rows_of_others(weights: Iterable[Known]) -> list[dict[str, Any]]:
-    """The same of weights that others trained on ImageNet; the error is the published one."""
+    """The same for weights that others trained on ImageNet; the errors are published values."""
     rows = []
     for known in weights:
         arch = arch_named(known.arch)

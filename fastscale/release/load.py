@@ -1,4 +1,4 @@
-"""`fastscale.load` and `fastscale.transforms`: from whatever names a checkpoint to the network that was measured."""
+"""`fastscale.load` and `fastscale.transforms`: from a checkpoint's name or path to its network."""
 
 import os
 import re
@@ -23,28 +23,23 @@ if TYPE_CHECKING:
     from fastscale.release.importing import ImportedWeights
 
 ADDRESS = ("http://", "https://")
-PUBLIC = (
-    "pycls/",
-    "torchvision/",
-    "timm/",
-    "efficientnet-lite/",
-)  # other people's weights, known by name
+# names of other projects' weights
+PUBLIC = ("pycls/", "torchvision/", "timm/", "efficientnet-lite/")
 FOREIGN = (".pth", ".pt", ".pyth", ".bin", ".pkl", ".tar")
 
 
 def open_checkpoint(what: str | os.PathLike, weights: str = "auto") -> Checkpoint:
-    """The checkpoint that `what` names, checked in full.
+    """The checkpoint that `what` names, fully checked.
 
-    `weights`: of what holds raw and averaged ones: raw, ema, or auto, the better by recorded error.
-
-    A released name (`<arch>_<data>`, with or without its hash), a `.safetensors` file, an address,
-    `hf:org/name`, efficientnet-lite0 to 2, `pycls/<network>` and other public weights, a `.ckpt`
-    file or a run's folder. InputError in one line for anything that cannot be loaded safely.
+    `what`: a released name (`<arch>_<data>`, with or without its hash), a `.safetensors` file, an
+    address, `hf:org/name`, efficientnet-lite0 to 2, `pycls/<network>` and other public weights, a
+    `.ckpt` file or a run's folder. `weights`: raw, ema, or auto (the better by recorded error), if
+    it holds both. InputError for anything that cannot be loaded safely.
     """
     check_choice(weights)
     found = _opened(what, weights)
     other = {"raw": "averaged", "ema": "raw"}.get(weights)
-    if found.about.weights == other:  # a file of one set of weights
+    if found.about.weights == other:  # a file with one set of weights
         raise InputError(f"{found.where}: holds {other} weights only; leave --weights out")
     return found
 
@@ -79,11 +74,13 @@ def _opened(what: str | os.PathLike, weights: str) -> Checkpoint:
         )
     if text.endswith(FOREIGN) and os.path.isfile(path):
         raise InputError(
-            f"{path}: another project's weights? `fastscale checkpoint import {path.name} --from timm` reads them"
+            f"{path}: another project's weights? "
+            f"`fastscale checkpoint import {path.name} --from timm` reads them"
         )
     if looks_like_path and not (text.endswith(SUFFIX) and os.sep not in text):
         raise InputError(
-            f"{text}: no such checkpoint; give a released name, a {SUFFIX} or .ckpt file, or a run's folder"
+            f"{text}: no such checkpoint; "
+            f"give a released name, a {SUFFIX} or .ckpt file, or a run's folder"
         )
     entries = places.released()
     entry = find(text, entries)
@@ -93,27 +90,31 @@ def _opened(what: str | os.PathLike, weights: str) -> Checkpoint:
 
 
 def known_hash(path: Path) -> str | None:
-    """The sha256 that a file must have by its name in the manifest, or None. InputError if its name ends in another hash than its own."""
+    """The sha256 that a file must have by its name, or None if the name has no hash.
+
+    InputError if its name ends in a hash that is not its own.
+    """
     found = next((e.sha256 for e in places.released() if e.file == path.name), None)
     if found is None and (named := re.search(r"-([0-9a-f]{8})\.safetensors\Z", path.name)):
         from fastscale.data.download import file_hash
 
         if (digest := file_hash(path))[:8] != named[1]:
             raise InputError(
-                f"{path}: its sha256 is {digest}, its name says {named[1]}...: cut short, damaged, or renamed"
+                f"{path}: its sha256 is {digest}, its name says {named[1]}...: "
+                "cut short, damaged, or renamed"
             )
         return digest
     return found
 
 
 def sha256_in(url: str) -> str | None:
-    """The hash behind an address's #."""
+    """The hash after an address's #, or None."""
     found = re.search(r"#sha256=([0-9a-f]{64})\Z", url)
     return found[1] if found else None
 
 
 def from_imported(found: "ImportedWeights") -> Checkpoint:
-    """The checkpoint of another project's weights under our names."""
+    """The checkpoint of another project's weights, with our names."""
     about = describe(
         arch_named(found.arch_name),
         num_classes=found.num_classes,
@@ -135,8 +136,8 @@ def load(
 ) -> "Network | nn.Module":
     """The network that `what` names (see `open_checkpoint`), in eval mode on the CPU.
 
-    Its hash was checked before anything was read. `num_classes`: another number than its own gives
-    a freshly initialised last layer. `fused`: batch norms folded into their convs, for inference.
+    The hash is checked before anything is read. `num_classes`: a different number initialises a new
+    last layer. `fused`: fold batch norms into their convs, for inference.
     """
     net = open_checkpoint(what, weights).network(num_classes)
     if not fused:
@@ -147,5 +148,5 @@ def load(
 
 
 def transforms(what: str | os.PathLike) -> Preprocessing:
-    """The test preprocessing that belongs to a checkpoint: PIL image or uint8 array -> (3, R, R) float32 tensor."""
+    """A checkpoint's test preprocessing: PIL image or uint8 array -> (3, R, R) float32 tensor."""
     return open_checkpoint(what).preprocessing()

@@ -1,6 +1,7 @@
-"""checkpoints/manifest.json: what is released, where it is served, and the errors that its records give it. Read as untrusted input.
+"""checkpoints/manifest.json: what is released, its addresses and recorded errors. Untrusted input.
 
-Beside it lie records.jsonl (the records that entries name), a card for each entry, and those files that are small enough to be committed.
+Beside it are records.jsonl (the records that entries name), a card for each entry, and the files
+that are small enough to be committed.
 """
 
 import json
@@ -27,18 +28,18 @@ OPTIONAL = {"arguments", "superseded"}  # fields that older manifests lack
 SUFFIX = ".safetensors"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.=+_-]{0,199}-(?P<hash>[0-9a-f]{8})")
 NAME = "<arch>_<data>-<8 hex digits>, of letters, digits and . = + _ -, and never a path"
-# fields that are those of the released run's record, and of the file's header
+# fields that must equal those of the released run's record, and of the file's header
 AS_RECORDED = ("arch", "num_classes", "resolution", "flops", "params", "acts", "data", "data_hash",
                "run", "recipe", "epochs")  # fmt: skip
 AS_IN_FILE = ("arch", "num_classes", "resolution", "test_resolution", "weights", "dtype", "data",
               "data_hash", "run", "seed", "licence")  # fmt: skip
-# of a network or a run: an old spelling (alpha=2/3) is read as the one that it has now
+# of a network or a run; reads old spellings (alpha=2/3)
 Name = Annotated[Text, AfterValidator(canonical)]
 TOLERANCE_LIMIT = 1.0  # percentage points: more would let a wrong file pass
 
 
 class ErrorOf(TypedDict):
-    """An error in %: of the file, and mean, sample std (None of a single run) and seeds of `n` runs."""
+    """An error in %: the file's, and mean, sample std (None for one run) and seeds of `n` runs."""
 
     __pydantic_config__ = STRICT  # type: ignore[misc]
     value: Percent
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
 else:
 
     class Errors(TypedDict):
-        """By name."""
+        """Errors by name."""
 
         __pydantic_config__ = STRICT
         top1_error: ErrorOf
@@ -62,11 +63,12 @@ else:
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class Entry:
-    """One released checkpoint. Counts at `resolution` and `num_classes`, flops are multiply-adds.
+    """One released checkpoint; fields that do not apply are None.
 
-    `tolerance`: percentage points that an evaluation elsewhere may differ. `date`: of the released run's record. None where a field does
-    not apply. `arguments`: what `fastscale fit --run` needs besides run and seed to train the same.
-    `superseded`: the artifact whose networks are to be used in its place; it still loads.
+    Counts are at `resolution` and `num_classes`; flops are multiply-adds. `tolerance`: percentage
+    points by which an evaluation elsewhere may differ. `date`: of the released run's record.
+    `arguments`: for `fastscale fit --run`, besides run and seed, to repeat the training.
+    `superseded`: the artifact whose networks replace it; it still loads.
     """
 
     name: Annotated[str, checked(lambda v: is_name(v), NAME)]
@@ -100,12 +102,12 @@ class Entry:
 
     @property
     def file(self) -> str:
-        """The file's name."""
+        """The name of its file."""
         return self.name + SUFFIX
 
     @property
     def short(self) -> str:
-        """The name without its hash: it stands for the newest of these."""
+        """The name without its hash, which loads the newest of this name."""
         return self.name[:-9]
 
     @model_validator(mode="after")
@@ -118,22 +120,24 @@ class Entry:
         runs = self.errors["top1_error"]["n"]
         if self.weights != "imported" and len(self.record_ids) != runs:
             raise ValueError(
-                f"record_ids must be as many as the runs of its top1_error, {runs}, not {len(self.record_ids)}"
+                f"record_ids must be as many as the runs of its top1_error, {runs}, "
+                f"not {len(self.record_ids)}"
             )
         if not self.name.endswith(self.sha256[:8]):
             raise ValueError(
-                f"name {self.name!r} must end with the first 8 digits of its sha256, {self.sha256[:8]}"
+                f"name {self.name!r} must end with the first 8 digits of its sha256, "
+                f"{self.sha256[:8]}"
             )
         return self
 
 
 def is_name(text: object) -> bool:
-    """Whether a text can be a released name: it is joined to a folder, so it must not lead out of it."""
+    """Whether a text can be a released name, which must not lead out of its folder."""
     return isinstance(text, str) and bool(_NAME.fullmatch(text)) and ".." not in text
 
 
 def is_url(text: object) -> bool:
-    """Whether it is an http or https address; no other scheme is ever opened."""
+    """Whether a text is an http or https address; no other scheme is ever opened."""
     try:
         return (
             isinstance(text, str)
@@ -146,7 +150,7 @@ def is_url(text: object) -> bool:
 
 
 def read_manifest(path: str | os.PathLike) -> list[Entry]:
-    """The entries of a manifest, [] where there is no file. InputError in one line that names file, entry and field."""
+    """The entries of a manifest, [] without a file. InputError names file, entry and field."""
     path = Path(path)
     try:
         content = parse_json(read_text(path), path, constants=True)
@@ -185,8 +189,7 @@ def parse_manifest(content: object, where: str) -> list[Entry]:
 
 
 def _wrong_counts(entry: Entry) -> str | None:
-    """Which count is not that of the entry's network, in words; None where all are, or where the
-    network is one's own and not known here."""
+    """A message if a count is not the network's; None if all are, or if it is a user's network."""
     try:
         arch = arch_named(entry.arch)
     except InputError:
@@ -201,27 +204,23 @@ def _wrong_counts(entry: Entry) -> str | None:
 
 
 def manifest_text(entries: list[Entry]) -> str:
-    """The manifest's text: entries by name, the same bytes for the same entries."""
+    """The manifest's text, the same for the same entries."""
     ordered = [
         {k: v for k, v in asdict(e).items() if v or k not in OPTIONAL}
         for e in sorted(entries, key=lambda e: e.name)
     ]
-    return (
-        json.dumps(
-            {"schema": SCHEMA, "checkpoints": ordered}, indent=1, sort_keys=True, ensure_ascii=False
-        )
-        + "\n"
-    )
+    content = {"schema": SCHEMA, "checkpoints": ordered}
+    return json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def find(name: str, entries: list[Entry]) -> Entry | None:
-    """The entry of a full name, or the newest of a name without hash (`regnety-tiny.dWr-x4_fashion-mnist`)."""
+    """The entry of a full name, or the newest of a name without hash, or None."""
     name = canonical(name.removesuffix(SUFFIX))
     fits = [e for e in entries if name in (canonical(e.name), canonical(e.short))]
     return max(fits, key=lambda e: (canonical(e.name) == name, e.date, e.name)) if fits else None
 
 
 def unknown(name: str, entries: list[Entry]) -> InputError:
-    """What to say of a name that nothing is released under."""
+    """The error for an unknown name."""
     near = did_you_mean(name, [e.name for e in entries], see="fastscale checkpoint list")
     return InputError(f"no checkpoint is named {name!r} (a file is given by its path); {near}")

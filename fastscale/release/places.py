@@ -1,4 +1,4 @@
-"""Where released files lie: the checkout's checkpoints/ first, then the cache that downloads go to."""
+"""The folders of released files: the checkout's checkpoints/, and the cache of downloads."""
 
 import os
 import sys
@@ -15,25 +15,24 @@ MANIFEST, RECORDS = "manifest.json", "records.jsonl"
 
 
 def to_publish() -> Path:
-    """The folder that `publish` writes into where none is named: $FASTSCALE_CHECKPOINTS, else
-    checkpoints/ of the current folder.
+    """The default folder of `publish`: $FASTSCALE_CHECKPOINTS, else ./checkpoints.
 
-    InputError where that is the one that this package was cloned with: what is published there
-    changes its manifest, its pages and its README, which are not the user's.
+    InputError if that is this package's own, because publishing there changes its manifest, pages
+    and README.
     """
     if os.environ.get("FASTSCALE_CHECKPOINTS"):
         return home().checkpoints
     here = Path("checkpoints")
     if here.resolve() == home().checkpoints.resolve():
         raise InputError(
-            f"{here.resolve()} holds what fastscale itself released, and its README; "
-            "say where to publish: --out DIR (--out checkpoints: there all the same)"
+            f"{here.resolve()} holds fastscale's own releases and README; "
+            "give another folder with --out DIR (--out checkpoints publishes there anyway)"
         )
     return here
 
 
 def cache() -> Path:
-    """Where downloads are kept: `checkpoints` in $FASTSCALE_DATA or ~/.cache/fastscale."""
+    """The folder of downloads: `checkpoints` in $FASTSCALE_DATA or ~/.cache/fastscale."""
     return home().data / "checkpoints"
 
 
@@ -48,8 +47,10 @@ def records_in(path: Path) -> dict[str, Record]:
 
 
 def named(names: Sequence[str]) -> list[tuple[Entry, Path]]:
-    """Entries and the folders that hold them, of released names, or of files beside the manifest
-    that lists them; all that is released for none. InputError where there is no such entry."""
+    """(entry, its folder) for released names, or for files beside the manifest that lists them.
+
+    Without names, all released entries. InputError for an unknown name.
+    """
     here, out = home().checkpoints, []
     entries = released()
     for name in names:
@@ -64,12 +65,12 @@ def named(names: Sequence[str]) -> list[tuple[Entry, Path]]:
         if entry is None:
             raise InputError(
                 f"{name}: no {MANIFEST} beside it lists it: not published; `fastscale evaluate` "
-                "gives a file's errors"
+                "measures a file's errors"
             )
         out.append((entry, path.parent))
     return out if names else [(entry, here) for entry in entries]
 
 
 def say(line: str) -> None:
-    """Progress, on stderr: stdout belongs to results."""
+    """Prints progress to stderr; stdout is for results."""
     print(shown(line), file=sys.stderr, flush=True)

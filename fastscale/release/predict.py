@@ -1,5 +1,4 @@
-"""`fastscale predict`: the classes that a checkpoint, or an exported file, gives to images, the
-likeliest first."""
+"""`fastscale predict`: the most likely classes of images, by a checkpoint or an exported file."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -26,7 +25,10 @@ LARGEST = 1 << 30  # bytes of an image file
 
 @dataclass(frozen=True)
 class Prediction:
-    """`top`: (class name, its number, probability from 0 to 1), the likeliest first; empty with a `problem` if the image is unusable."""
+    """`top`: (class name, its number, probability from 0 to 1), most likely first.
+
+    For an unusable image `top` is empty and `problem` is the reason.
+    """
 
     image: str
     top: tuple[tuple[str, int, float], ...] = ()
@@ -34,12 +36,14 @@ class Prediction:
 
 
 def image_files(names: Iterable[str], say: Say = places.say) -> list[Path]:
-    """The files themselves, and the images in folders (and below), sorted; what is left out of a
-    folder is counted in a line. InputError for a folder without any, and for ""."""
+    """Files as given, and the images in and below folders, sorted.
+
+    `say` gets a line about files left out. InputError for "", or for a folder without images.
+    """
     out = []
     for name in names:
         if not name:
-            raise InputError("an empty name is no image; give a file or a folder, . for this one")
+            raise InputError("an empty name is not an image; give a file or a folder (.: this one)")
         path = Path(name).expanduser()
         if path.is_dir():
             scan = Scan(path)
@@ -59,19 +63,19 @@ class Predictor(Protocol):
 
     @property
     def num_classes(self) -> int:
-        """How many."""
+        """The number of classes."""
 
     def prepare(self, image: Any) -> np.ndarray:
-        """A PIL image as the network sees it."""
+        """A PIL image as the network's input."""
 
     def probabilities(self, images: list[np.ndarray]) -> np.ndarray:
-        """(N, classes) of N prepared images."""
+        """(N, classes) for N prepared images."""
 
     def class_name(self, index: int) -> str:
-        """Of a label."""
+        """The class name of a label."""
 
     def why_not_finite(self, image: np.ndarray) -> str:
-        """What to say of an image whose probabilities are no numbers."""
+        """The message for an image whose probabilities are not finite."""
 
 
 class OfCheckpoint:
@@ -82,14 +86,14 @@ class OfCheckpoint:
         self.num_classes, self.class_name = checkpoint.about.num_classes, checkpoint.class_name
 
     def probabilities(self, images: list[np.ndarray]) -> np.ndarray:
-        """(N, classes)."""
+        """(N, classes) for N prepared images."""
         import torch
 
         with torch.inference_mode():
             return self.net(torch.from_numpy(np.stack(images))).softmax(1).numpy()
 
     def why_not_finite(self, image: np.ndarray) -> str:
-        """Names the layer."""
+        """The message names the layer."""
         import torch
 
         from fastscale.models.finite import where_not_finite
@@ -99,7 +103,7 @@ class OfCheckpoint:
 
 
 def predictor(name: str, weights: str = "auto") -> Predictor:
-    """Of what `fastscale.load` takes, or of an exported file: an .onnx needs no torch."""
+    """The predictor for what `fastscale.load` takes, or for an exported file (.onnx: no torch)."""
     if name.endswith(tuple(SUFFIXES_EXPORTED.values())):
         if weights != "auto":
             raise InputError(f"{one_line(name)}: holds one set of weights; leave --weights out")
@@ -110,19 +114,19 @@ def predictor(name: str, weights: str = "auto") -> Predictor:
 
 
 def predict(network: Predictor, files: Iterable[Path], top: int = 5) -> Iterator[Prediction]:
-    """One prediction a file, in order; an unreadable one has a `problem`. `top`: classes given, at most all."""
+    """One prediction for each file, in order; an unreadable file has a `problem`.
+
+    `top`: number of classes to return.
+    """
     if isinstance(top, bool) or not isinstance(top, int) or top < 1:
         raise InputError(f"--top must be at least 1, got {said_number(top)}")
     waiting: list[tuple[str, np.ndarray | str]] = []
     for file in files:
         try:
             waiting.append((str(file), network.prepare(decode(read_bytes(file, LARGEST)))))
-        except Exception as error:  # whatever a damaged image makes its decoder raise
-            reason = (
-                getattr(error, "strerror", None)
-                or " ".join(str(error).split())
-                or type(error).__name__
-            )
+        except Exception as error:  # a damaged image can make its decoder raise anything
+            reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+            reason = reason or type(error).__name__
             waiting.append((str(file), f"{one_line(file)}: unreadable ({reason[:120]})"))
         if len(waiting) == BATCH:
             yield from _predicted(network, waiting, top)
@@ -133,7 +137,7 @@ def predict(network: Predictor, files: Iterable[Path], top: int = 5) -> Iterator
 def _predicted(
     network: Predictor, waiting: list[tuple[str, np.ndarray | str]], top: int
 ) -> Iterator[Prediction]:
-    """Of prepared images, and of problems."""
+    """Predictions for (name, prepared image or problem)."""
     images = [x for _, x in waiting if not isinstance(x, str)]
     rows = iter(network.probabilities(images) if images else ())
     for name, x in waiting:

@@ -1,7 +1,7 @@
-"""Public weights by name, `pycls/regnety-4gf.dds`: public.csv says where they are, and the top-1
-error (%) that their makers published on ImageNet.
+"""Public weights by name, such as `pycls/regnety-4gf.dds`.
 
-Nothing here imports torch: what there is can be listed in no time. `importing.known` loads them.
+public.csv has their addresses and the top-1 errors (%) on ImageNet that their authors published.
+Nothing here imports torch, so listing is fast. `importing.known` loads them.
 """
 
 import csv
@@ -9,18 +9,22 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from fastscale.home import home
 from fastscale.records import RecordStore
 
 FILE = Path(__file__).with_name("public.csv")
 PACKAGE = "package:"
-PREFIXES = ("pycls/", "torchvision/", "efficientnet-lite/")  # what every known name starts with
+PREFIXES = ("pycls/", "torchvision/", "efficientnet-lite/")  # every known name starts with one
 
 
 @dataclass(frozen=True)
 class Known:
-    """One file of public weights. `url`: an address, or `package:<distribution>/<path in it>`; `sha256`: all, eight or no digits."""
+    """One file of public weights.
+
+    `url`: an address, or `package:<distribution>/<path in it>`; `sha256`: all, eight or no digits.
+    """
 
     name: str
     format: str
@@ -35,23 +39,23 @@ class Known:
 def known_weights() -> dict[str, Known]:
     """Every row by its name."""
     with open(FILE, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    return {row["name"]: Known(**{**row, "top1_error": float(row["top1_error"])}) for row in rows}  # type: ignore[arg-type]
+        rows: list[dict[str, Any]] = list(csv.DictReader(file))
+    return {row["name"]: Known(**{**row, "top1_error": float(row["top1_error"])}) for row in rows}
 
 
 def find_public(name: str) -> Known | None:
-    """The weights of that name; those in packages by their network's name too (efficientnet-lite0)."""
+    """The weights of that name or None; the network's name is enough for those in packages."""
     found = known_weights().get(name)
     return found or next((known for known in packaged() if known.arch == name), None)
 
 
 def packaged() -> list[Known]:
-    """Those that come in Python packages, the extra `lite`: no connection is needed to load them."""
+    """The weights in Python packages (the extra `lite`), which load without a connection."""
     return [known for known in known_weights().values() if known.url.startswith(PACKAGE)]
 
 
 def is_installed(known: Known) -> bool:
-    """Whether the package that holds it is here."""
+    """Whether its package is installed."""
     try:
         metadata.distribution(known.url.removeprefix(PACKAGE).partition("/")[0])
     except metadata.PackageNotFoundError:
@@ -60,8 +64,10 @@ def is_installed(known: Known) -> bool:
 
 
 def measured(known: Known) -> dict[str, float]:
-    """Errors in % that were measured here, among all 1000 outputs, on the photographs of Imagenette
-    (`images` of them); {} where none were."""
+    """Our measured errors in % on Imagenette's photographs, with all 1000 outputs; {} without any.
+
+    `images`: how many photographs.
+    """
     file = home().records / "lite.jsonl"
     runs = {r.run: r for r in RecordStore(file).read()} if file.is_file() else {}
     record = runs.get(f"{known.name}.ffcv")

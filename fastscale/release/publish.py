@@ -1,4 +1,4 @@
-"""`fastscale checkpoint publish`: from a run's seeds to one released file, its manifest entry, its records and its card."""
+"""`fastscale checkpoint publish`: from a run's seeds to a released file, its entry and its card."""
 
 import math
 import os
@@ -25,17 +25,13 @@ from fastscale.release.manifest import (
 from fastscale.release.retrain import further_arguments
 from fastscale.release.score import Score, score
 from fastscale.release.seeds import AVERAGED, RAW, Seed, choose, errors_over, finished
-from fastscale.training.better import (
-    epochs_made,
-    say_apart,
-)
+from fastscale.training.better import epochs_made, say_apart
 from fastscale.training.checkpoint_io import read_checkpoint
 from fastscale.training.values import is_number
 from fastscale.typed import made
 
-TOLERANCE = (
-    0.02  # percentage points: two of 10,000 images, which another machine's rounding may turn
-)
+# percentage points: two of 10,000 images, which rounding on another machine may change
+TOLERANCE = 0.02
 
 
 def publish(
@@ -53,12 +49,11 @@ def publish(
 ) -> tuple[Entry, Path]:
     """Releases the run into the folder `out`; returns the entry and its file.
 
-    `out`: default $FASTSCALE_CHECKPOINTS, else checkpoints/ of the current folder. `weights`: raw,
-    ema, or auto, the better by the mean recorded error. `licence`: default that of the weights that
-    the run started from, MIT where it started from none.
-
-    The file is loaded again as a user would and evaluated: its error must be the recorded one within `tolerance` percentage points, in
-    float16 as in float32. `urls`: where it will be served, `{file}` standing for the file's name. InputError where nothing is released.
+    The file is loaded and evaluated as a user would: its error must equal the recorded one within
+    `tolerance` percentage points, also in float16. `out`: default $FASTSCALE_CHECKPOINTS, else
+    ./checkpoints. `weights`: raw, ema, or auto (the better by mean recorded error). `licence`:
+    default that of the weights that the run started from, or MIT. `urls`: where it will be served;
+    `{file}` stands for the file's name. InputError if it is not released.
     """
     if not is_number(tolerance, 0, TOLERANCE_LIMIT):
         raise InputError(
@@ -70,16 +65,12 @@ def publish(
     licence = licence or inherited_licence(chosen)
     record = chosen.record
     checkpoint = described(chosen, kind, dtype, licence)
-    if (
-        checkpoint.about.classes is None
-    ):  # a run from before checkpoints knew the names of their classes
-        checkpoint = replace(
-            checkpoint,
-            about=replace(checkpoint.about, classes=class_names(chosen, source, arguments)),
-        )
+    if checkpoint.about.classes is None:  # old training checkpoints have no class names
+        classes = class_names(chosen, source, arguments)
+        checkpoint = replace(checkpoint, about=replace(checkpoint.about, classes=classes))
     data = to_bytes(checkpoint.about, checkpoint.weights)
     digest = sha256(data)
-    with TemporaryDirectory() as scratch:  # as a user will read it
+    with TemporaryDirectory() as scratch:  # read the file as a user will
         path = write_whole(Path(scratch) / f"released{SUFFIX}", data)
         found = score(read_file(path, digest), source or own_source(chosen), arguments)
     errors = errors_over(seeds, chosen, kind)
@@ -89,13 +80,15 @@ def publish(
     name = f"{released_name(record.arch, str(record.data))}-{digest[:8]}"
     if not is_name(name):
         raise InputError(
-            f"{name!r}: cannot be a file's name; data sets are named by letters, digits and . = + _ -"
+            f"{name!r}: cannot be a file's name; "
+            "the data set's name may have letters, digits and . = + _ -"
         )
     served = tuple(u.replace("{file}", name + SUFFIX) for u in urls)
     for url in served:
         if not is_url(url) or not url.endswith(SUFFIX) or shown(url) != url:
             raise InputError(
-                f"--url {shown(url)}: wanted an http(s) address that ends with the file's name: https://.../{{file}}"
+                f"--url {shown(url)}: wanted an http(s) address that ends with the file's name: "
+                "https://.../{file}"
             )
     about = checkpoint.about
     values = dict(
@@ -126,35 +119,41 @@ def publish(
 
 
 def described(seed: Seed, kind: str, dtype: str, licence: str) -> Checkpoint:
-    """The seed's network, with optimizer state left behind; InputError where checkpoint and record are not of one run."""
+    """The seed's checkpoint without optimizer state.
+
+    InputError if training checkpoint and record are from different runs.
+    """
     record, path = seed.record, seed.path / "last.ckpt"
     content = read_checkpoint(path)
     settings = content["hyper_parameters"]
-    there = {
+    trained = {
         "arch": settings["arch"],
         "num_classes": settings["num_classes"],
         "seed": settings["seed"],
         "epochs": epochs_made(content, record),
     }
-    for name, value in there.items():
+    for name, value in trained.items():
         if value != getattr(record, name):
             raise InputError(
-                f"{path}: has {name} {value!r}, its record.json says {getattr(record, name)!r}: not one run"
+                f"{path}: has {name} {value!r}, its record.json says {getattr(record, name)!r}: "
+                "not the same run"
             )
-    own = {
+    ran = {
         "run": record.run,
         "data": record.data,
         "data_hash": record.data_hash,
         "dtype": dtype,
         "licence": licence,
     }
-    own |= {"loader": record.env.get("loader"), "precision": record.env.get("precision")}
-    return from_training(content, "ema" if kind == AVERAGED else "raw", path, **own)
+    ran |= {"loader": record.env.get("loader"), "precision": record.env.get("precision")}
+    return from_training(content, "ema" if kind == AVERAGED else "raw", path, **ran)
 
 
 def inherited_licence(seed: Seed) -> str:
-    """That of the weights which the run started from; MIT where from none, or from a run that did.
-    InputError where nobody knows it here."""
+    """The licence of the weights that the run started from; MIT if it started from none.
+
+    InputError if that licence is unknown.
+    """
     trained = read_checkpoint(seed.path / "last.ckpt").get("trained_with", {})
     ancestry = trained.get("ancestry") or {"run": ""}
     if licence := ancestry.get("licence"):
@@ -163,30 +162,30 @@ def inherited_licence(seed: Seed) -> str:
         return "MIT"
     raise InputError(
         f"{seed.path}: started from {shown(ancestry.get('file') or ancestry.get('name'))}, whose "
-        "licence is not known here: say with --licence which one these weights have"
+        "licence is unknown: give it with --licence"
     )
 
 
 def own_source(seed: Seed) -> str | None:
-    """What the run was trained on, by its checkpoint: perhaps a folder of this machine, which no released file names."""
+    """The run's data source; it may be a folder of this machine, which no released file names."""
     return read_checkpoint(seed.path / "last.ckpt").get("trained_with", {}).get("source")
 
 
 def class_names(seed: Seed, source: str | None, arguments: list[str] | None) -> tuple[str, ...]:
-    """The names that the data themselves give."""
+    """The class names of the data set."""
     kind = AVERAGED if "top1_error_ema" in seed.record.values else RAW
-    return score(
-        described(seed, kind, "float32", "-"), source or own_source(seed), arguments, images=1
-    ).classes
+    checkpoint = described(seed, kind, "float32", "-")
+    return score(checkpoint, source or own_source(seed), arguments, images=1).classes
 
 
 def compare(
     found: Score, record: Record, recorded: dict[str, float], tolerance: float, dtype: str
 ) -> None:
-    """InputError unless the file gives the recorded errors, on the recorded data."""
+    """InputError unless the file has the recorded errors on the recorded data."""
     if not found.same_data:
+        hashes = f"{found.data_hash[:14]}, {str(record.data_hash)[:14]}"
         raise InputError(
-            f"{found.data}: not the images that {record.run} was evaluated on (hash {found.data_hash[:14]}, {str(record.data_hash)[:14]})"
+            f"{found.data}: not the images that {record.run} was evaluated on (hash {hashes})"
         )
     for name, value in recorded.items():
         if not math.isclose(found.errors[name], value, rel_tol=0, abs_tol=tolerance + 1e-9):

@@ -1,4 +1,4 @@
-"""What a released network's card says to train the same again: `fastscale fit --run NAME` and these."""
+"""The further arguments of the training command on a released network's card."""
 
 import json
 from pathlib import Path
@@ -10,27 +10,26 @@ from fastscale.errors import InputError
 from fastscale.records import Record
 from fastscale.training.recipe import load_recipe
 
-# of a recipe: what decides nothing in training, or is said as the trainer's
-UNSAID = ("name", "data", "precision", "initial")
+# recipe settings that do not affect training, or that are trainer arguments
+OMITTED = ("name", "data", "precision", "initial")
 TRAINER = ("gradient_clip_val", "gradient_clip_algorithm", "deterministic", "sync_batchnorm")
 
 
 def further_arguments(record: Record, content: dict[str, Any], folder: Path) -> tuple[str, ...]:
-    """A network of one's own, the data, every override of the recipe, what decides of the trainer.
+    """The user's network, the data, every override of the recipe, and relevant trainer settings.
 
-    `content`: of the run's checkpoint; `folder`: the run's, whose settings.json is read where it
-    is. A folder of this machine is written PATH, the file of one's own network FILE: no released
-    file names them.
+    `content`: of the run's checkpoint; `folder`: the run's, with its settings.json if it exists. A
+    folder of this machine becomes PATH, and the file of the user's network FILE.
     """
-    trained, own = content.get("trained_with", {}), content["hyper_parameters"]["recipe"]
+    trained, recipe = content.get("trained_with", {}), content["hyper_parameters"]["recipe"]
     try:
         usual = plain_values(load_recipe(record.recipe or "").as_dict())
-    except InputError:  # a recipe that only the user has: all of it is said
+    except InputError:  # the user's recipe: list all of it
         usual = {}
     out = ["--arch", "FILE"] if record.definition is not None else []
     out += _data(trained.get("source") or record.data or "", usual.get("data"))
-    for name, value in sorted(plain_values(own).items()):
-        if name not in UNSAID and (name not in usual or value != usual[name]):
+    for name, value in sorted(plain_values(recipe).items()):
+        if name not in OMITTED and (name not in usual or value != usual[name]):
             text = value if isinstance(value, str) else json.dumps(value)
             out += [f"--model.recipe.{name}", text]
     if ancestry := trained.get("ancestry"):
@@ -57,7 +56,7 @@ def _data(source: str, usual: Any) -> list[str]:
 
 
 def plain_values(settings: dict[str, Any]) -> dict[str, Any]:
-    """As JSON has them: lists for tuples."""
+    """The settings as in JSON: lists for tuples."""
     return dict(json.loads(json.dumps(settings)))
 
 

@@ -1,5 +1,4 @@
-"""Released files: safetensors, written by its own package so that equal content is equal bytes, and
-checked in full before memory is asked for."""
+"""Released files: safetensors, equal bytes for equal content, checked before loading."""
 
 import hashlib
 import os
@@ -14,12 +13,12 @@ from fastscale.common import plain
 from fastscale.data.download import file_hash
 from fastscale.errors import InputError
 
-DTYPES = ("float32", "float16", "int64")  # torch's names of what a checkpoint holds
+DTYPES = ("float32", "float16", "int64")  # a checkpoint's, by their names in torch
 
 
 @dataclass(frozen=True)
 class Place:
-    """A tensor as a header gives it; `dtype` in safetensors' words: F32, F16, I64."""
+    """A tensor in a header; `dtype` is safetensors': F32, F16, I64."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -39,7 +38,7 @@ Expect = Callable[[dict[str, str], dict[str, Place], str], object]
 
 
 def pack(tensors: dict[str, Tensor], key: str, text: str) -> bytes:
-    """The file's bytes. One key of metadata only: the package writes several in any order."""
+    """The file's bytes, with one key of metadata: the package writes several in random order."""
     from safetensors.torch import save
 
     return save({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, {key: text})
@@ -48,8 +47,11 @@ def pack(tensors: dict[str, Tensor], key: str, text: str) -> bytes:
 def read(
     path: str | os.PathLike, sha256: str | None = None, expect: Expect | None = None
 ) -> SafeFile:
-    """The file at `path`: its hash, its header, then `expect(metadata, places, where)`, and only
-    when these agree its tensors. InputError in one line for anything that is not right."""
+    """The file at `path`.
+
+    Checks the hash, the header and `expect(metadata, places, where)` before it loads any tensor.
+    InputError for anything wrong.
+    """
     from safetensors.torch import load
 
     path = Path(path)
@@ -58,23 +60,23 @@ def read(
     digest = file_hash(path)
     if sha256 not in (None, digest):
         raise InputError(
-            f"{path}: its sha256 is {digest}, wanted {sha256}: not the released file; delete it and load again"
+            f"{path}: its sha256 is {digest}, wanted {sha256}: not the released file; "
+            "delete it and load again"
         )
     metadata, places = refusing(path, header)
     if expect is not None:
         expect(metadata, places, str(path))
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != digest:
-        raise InputError(f"{path}: was changed while it was read")
+        raise InputError(f"{path}: changed while it was read")
     return SafeFile(str(path), digest, metadata, load(data))
 
 
 def header(path: Path) -> tuple[dict[str, str], dict[str, Place]]:
-    """(metadata, places); the package holds each tensor's type, shape and offsets against the others
-    and the file's length, and reads no tensor."""
+    """(metadata, places). The package checks types, shapes and offsets, and reads no tensor."""
     from safetensors import safe_open
 
-    with safe_open(path, "np") as file:  # as "pt", it would map the file as memory to write to
+    with safe_open(path, "np") as file:  # "pt" would map the file as writable memory
         names = file.keys()
         slices = {name: file.get_slice(name) for name in names}
         places = {k: Place(s.get_dtype(), tuple(s.get_shape())) for k, s in slices.items()}
@@ -82,11 +84,11 @@ def header(path: Path) -> tuple[dict[str, str], dict[str, Place]]:
 
 
 def refusing(path: Path, load: Callable[[Path], Any]) -> Any:
-    """`load(path)` with what safetensors raises as InputError."""
+    """`load(path)`, with safetensors' errors as InputError."""
     from safetensors import SafetensorError
 
     try:
         return load(path)
     except (SafetensorError, OSError) as error:
-        reason = plain(" ".join(str(error)[:1000].split()))[:120]  # it may quote all of the header
+        reason = plain(" ".join(str(error)[:1000].split()))[:120]  # it may quote the whole header
         raise InputError(f"{path}: not a safetensors file, or cut short ({reason})") from None

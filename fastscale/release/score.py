@@ -1,4 +1,4 @@
-"""The error of a checkpoint, by the evaluation that its training used: same loader, precision, layout and batch, unless told otherwise."""
+"""The error of a checkpoint, by default with its training's loader, precision, layout and batch."""
 
 import math
 from dataclasses import dataclass, replace
@@ -34,11 +34,11 @@ def score(
     images: int | None = None,
     tell: bool = False,
 ) -> Score:
-    """Evaluates the checkpoint on the validation images of `source`: what it was trained on, where that has a name.
+    """Evaluates the checkpoint on the validation images of `source`.
 
-    `images`: on so many of them, the same ones every time. `arguments`: LightningCLI's. InputError
-    for data of classes that it does not know. `same_data` of the result: whether the data are those
-    of the checkpoint's `data_hash`; `tell` says in a line where they are not.
+    `source`: default its training data, if these have a known name. `images`: only that many, the
+    same every time. `arguments`: LightningCLI's. `tell`: print a line if the data are not those of
+    the checkpoint's `data_hash` (the result's `same_data`). InputError for data with other classes.
     """
     about = checkpoint.about
     if images is not None and images < 1:
@@ -55,13 +55,11 @@ def score(
         if images is not None and images < data.val_size:
             data.val_indices = spread(data.val_size, images)
 
+    recipe = about.recipe or plain_recipe(about.data)
     settings = {
         "arch": about.arch,
         "definition": about.definition,
-        "recipe": {
-            **(about.recipe or plain_recipe(about.data)),
-            "ema_rate": 0.0,
-        },  # one set of weights
+        "recipe": {**recipe, "ema_rate": 0.0},  # there is one set of weights
         "num_classes": about.num_classes,
         "mean": about.mean,
         "std": about.std,
@@ -77,7 +75,7 @@ def score(
         "precision": about.precision,
     }
     errors = errors_of(settings, state, own, source, arguments or [], checkpoint.where, prepare)
-    if not speaks():  # one of several processes goes on
+    if not speaks():  # only one of several processes continues
         raise SystemExit(0)
     total, classes, name, data_hash, same = seen[0]
     return Score(errors, min(images or total, total), total, tuple(classes), name, data_hash, same)
@@ -90,13 +88,13 @@ def score_entry(
     arguments: list[str] | None = None,
     images: int | None = None,
 ) -> Score:
-    """As `score`; `same_data` is about the data that the manifest's entry names."""
+    """Like `score`; `same_data` refers to the manifest entry's data."""
     about = replace(checkpoint.about, data_hash=entry.data_hash)
     return score(replace(checkpoint, about=about), source, arguments, images)
 
 
 def plain_recipe(data: str | None) -> dict[str, Any]:
-    """How imported weights are evaluated: single precision, batches of 64."""
+    """The recipe to evaluate imported weights: single precision, batches of 64."""
     return Recipe(
         name="imported",
         data=data or "imagenet",
@@ -107,9 +105,10 @@ def plain_recipe(data: str | None) -> dict[str, Any]:
 
 
 def allowance(error: float, images: int, total: int) -> float:
-    """Percentage points that the error on a random part of the images may differ from that on all: three standard errors.
+    """Percentage points by which the error on some images may differ from that on all.
 
-    Of drawing without replacement: sqrt(p (1 - p) / n * (N - n) / (N - 1)); 0 for all of them. One image at least, for errors near 0.
+    Three standard errors of drawing without replacement, sqrt(p (1 - p) / n * (N - n) / (N - 1)),
+    at least one image for errors near 0; 0 for all images.
 
     >>> round(allowance(13.9, 1000, 10000), 2), allowance(13.9, 10000, 10000)
     (3.11, 0.0)

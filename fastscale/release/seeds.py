@@ -1,4 +1,4 @@
-"""The finished seeds of a run, and the one of them that is released: never the best."""
+"""The finished seeds of a run, and which one is released: the typical one, not the best."""
 
 import os
 import statistics
@@ -9,11 +9,7 @@ from typing import Any
 
 from fastscale.errors import InputError
 from fastscale.records import Record
-from fastscale.training.better import (
-    ENDING,
-    better_weights,
-    check_choice,
-)
+from fastscale.training.better import ENDING, better_weights, check_choice
 from fastscale.training.runs import RunFolder
 
 AVERAGED, RAW = ENDING["ema"], ENDING["raw"]
@@ -30,7 +26,10 @@ class Seed:
 def finished(
     run: str | os.PathLike, runs_dir: str | os.PathLike = "runs"
 ) -> tuple[list[Seed], Seed | None]:
-    """(all finished seeds of the run, the one that `run` names or None): `run` is a run's name, its folder, or a seed's folder."""
+    """(all finished seeds of the run, the one that `run` names or None).
+
+    `run`: a run's name, its folder, or a seed's folder.
+    """
     path = Path(run).expanduser()
     if not path.is_dir():
         path = RunFolder(runs_dir, str(run), 0).path.parent
@@ -44,32 +43,34 @@ def finished(
     seeds = []
     for sub in sorted(folder.glob("seed*"), key=lambda p: (len(p.name), p.name)):
         number = sub.name.removeprefix("seed")
-        if (
-            number.isdigit()
-            and (record := RunFolder(folder.parent, folder.name, int(number)).record) is not None
-        ):
+        if not number.isdigit():
+            continue
+        record = RunFolder(folder.parent, folder.name, int(number)).record
+        if record is not None:
             seeds.append(Seed(sub, record))
-    own = next((s for s in seeds if s.path == named), None)
-    if not seeds or (named and own is None):
+    chosen = next((s for s in seeds if s.path == named), None)
+    if not seeds or (named and chosen is None):
         raise InputError(
-            f"{named or folder}: holds no finished run (no record.json); `fastscale fit` finishes it"
+            f"{named or folder}: holds no finished run (no record.json); "
+            "`fastscale fit` finishes it"
         )
-    like = (own or seeds[0]).record
+    like = (chosen or seeds[0]).record
     for seed in seeds:
         for field in ("run", "arch", "num_classes", "data", "data_hash", "recipe_hash", "epochs"):
             if getattr(seed.record, field) != getattr(like, field):
                 raise InputError(
-                    f"{folder}: its seeds differ in {field}: they are not runs of one thing; publish a folder of equal ones"
+                    f"{folder}: its seeds differ in {field}; publish runs of a single configuration"
                 )
-    return seeds, own
+    return seeds, chosen
 
 
 def choose(
     seeds: Sequence[Seed], named: Seed | None = None, weights: str = "auto"
 ) -> tuple[str, Seed]:
-    """(suffix of the errors, the seed): averaged or raw weights by mean recorded error, then the seed nearest to their mean.
+    """(suffix of the errors, the seed): averaged (EMA) or raw weights by mean recorded error.
 
-    Never the best one: that would be a number no reader's own run can expect.
+    Of these, the seed nearest to the mean (default) or `named`. Not the best seed: no reader's run
+    could expect its error.
     """
 
     def top1(kind: str) -> list[float]:
@@ -88,16 +89,18 @@ def choose(
         means["top1_error_ema"] = statistics.fmean(averaged)
     taken = better_weights(means, all_averaged) if weights == "auto" else weights
     if taken == "ema" and not all_averaged:
-        raise InputError(f"{seeds[0].path}: has no averaged weights of every seed")
+        raise InputError(f"{seeds[0].path}: not every seed has averaged weights")
     kind = ENDING[taken]
     mean = statistics.fmean(top1(kind))
-    return kind, named or min(
-        seeds, key=lambda s: (abs(s.record.values[f"top1_error{kind}"] - mean), s.record.seed or 0)
-    )
+
+    def distance(seed: Seed) -> tuple[float, int]:
+        return abs(seed.record.values[f"top1_error{kind}"] - mean), seed.record.seed or 0
+
+    return kind, named or min(seeds, key=distance)
 
 
 def errors_over(seeds: Sequence[Seed], chosen: Seed, kind: str) -> dict[str, dict[str, Any]]:
-    """Each error of the chosen weights: this seed's value, and n, mean, sample std over all seeds."""
+    """Errors of the chosen weights: this seed's value, and n, mean, sample std over all seeds."""
     out: dict[str, dict[str, Any]] = {}
     for name in ("top1_error", "top5_error"):
         values = [s.record.values[name + kind] for s in seeds if name + kind in s.record.values]

@@ -1,4 +1,4 @@
-"""From the name or path of trained weights to what a fine-tuning run starts from."""
+"""From the name or path of trained weights to the start of a fine-tuning run."""
 
 import os
 from dataclasses import fields
@@ -12,13 +12,16 @@ from fastscale.release.load import FOREIGN, from_imported, open_checkpoint
 from fastscale.release.public import find_public
 from fastscale.training.starting import Start
 
-# of a checkpoint's description: what a run that starts from it keeps of it
+# fields of a checkpoint's description that a run starting from it records
 KEPT = ("run", "data", "data_hash", "seed", "weights", "source", "licence")
 
 
 def open_start(what: str) -> Start:
-    """The weights that `what` names: whatever `fastscale.load` takes, and another project's file as
-    FORMAT:PATH (timm:resnet50.pth). InputError in one line where they cannot be had."""
+    """The weights that `what` names. InputError if they cannot be loaded.
+
+    `what`: anything that `fastscale.load` takes, or another project's file as FORMAT:PATH
+    (timm:resnet50.pth).
+    """
     what = os.path.expanduser(what)
     found = _opened(what)
     about = found.about
@@ -37,8 +40,7 @@ def _kind(what: str) -> str:
 
 
 def _named(what: str) -> str:
-    """A name for records, which name no folder of this machine: of a file the last part, of a run's
-    folder run and seed."""
+    """A name for records without this machine's folders: a file's name, or a run and seed."""
     if _kind(what) == "name":
         return what
     path = Path(what.partition(":")[2] or what).resolve()
@@ -53,7 +55,7 @@ def _opened(what: str) -> Checkpoint:
         return from_imported(import_file(path, kind))
     if what.endswith(FOREIGN) and os.path.isfile(what):
         raise InputError(
-            f"--weights {what}: another project's file? Say whose: --weights FORMAT:{what}, "
+            f"--weights {what}: another project's file? Name its format: --weights FORMAT:{what}, "
             f"FORMAT one of {', '.join(FORMATS)}"
         )
     return open_checkpoint(what)

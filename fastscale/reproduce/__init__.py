@@ -1,5 +1,5 @@
-"""`fastscale reproduce`: from artifacts to a plan, its missing runs, their times, and the tables and figures drawn from the records.
+"""`fastscale reproduce`: from artifacts to missing runs, their timings, tables and figures.
 
-`making`: the verb; `plan`: what is needed and what it costs; `local`, `slurm`: where missing runs are
-made; `drawing`: what is made of their records. `listing`: `fastscale list runs`.
+`making`: the verb; `plan`: the needed runs and their cost; `local`, `slurm`: where missing runs are
+made; `drawing`: tables and figures from their records. `listing`: `fastscale list runs`.
 """

@@ -1,4 +1,4 @@
-"""What a run will cost on this device: by the runtime law where one was fitted to it, else as in its published record, or not known."""
+"""The cost of a run on this device: by the device's runtime law, or from its published record."""
 
 import sys
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ UNKNOWN = "not known for this device: measure it with fastscale time"
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds of training and MiB of one device's memory, None where nothing is known; `source`: what the seconds come from."""
+    """Seconds of training and MiB on one device, None if unknown; `source`: of the seconds."""
 
     seconds: float | None = None
     memory_mib: float | None = None
@@ -31,7 +31,7 @@ class Cost:
 
 @cache
 def has_gpu() -> bool:
-    """Whether runs train on a GPU here (they then run one after another)."""
+    """Whether runs train on a GPU here, and thus one after another."""
     if not _may_have_gpu():
         return False
     import torch
@@ -40,14 +40,14 @@ def has_gpu() -> bool:
 
 
 def _may_have_gpu() -> bool:
-    """Whether a driver for CUDA or ROCm is there; to load torch only to be told no takes seconds."""
+    """Whether there is a driver for CUDA or ROCm; asking torch takes seconds."""
     if sys.platform != "linux":
         return sys.platform != "darwin"
     return any(next(Path("/dev").glob(name), None) for name in ("nvidia*", "nvhost*", "dxg", "kfd"))
 
 
 def check_gpus(gpus: int, only_planned: bool) -> None:
-    """InputError where so many GPUs cannot share a run here; a plan may be of another machine."""
+    """InputError for more GPUs than this machine has; a dry run may plan for another machine."""
     if gpus < 1:
         raise InputError(f"--gpus-per-run must be at least 1 without --cluster, got {gpus}")
     if gpus > 1 and not only_planned:
@@ -61,7 +61,7 @@ def check_gpus(gpus: int, only_planned: bool) -> None:
 
 @cache
 def device_name() -> str:
-    """What runs train on here, as records name it."""
+    """The device that runs train on here, as records name it."""
     if not has_gpu():
         return cpu_name()
     import torch
@@ -77,45 +77,38 @@ def cost_of(
     devices: int = 1,
     device: str | None = None,
 ) -> Cost:
-    """The cost of training `arch` by `recipe` on `devices` of `device` (a name; this machine's unless given).
+    """The cost of training `arch` with `recipe` on `devices` of `device` (default: this machine's).
 
-    Best is what this very run took on this device, then the runtime law fitted to the device, then what the run took on another. InputError
-    for a given `device` of which nothing is known.
+    In this order: the published time of this run on this device, the device's runtime law, the
+    published time on another device. InputError for an unknown `device`.
     """
     images, classes = SIZES.get(data, (None, 1000))
     images = min(recipe.limit_train or images, images) if images else None
     memory = predicted_memory(arch, recipe, classes, devices)
+    target = device or device_name()
     taken = Cost(None, memory)
     if published is not None and "epoch_time_s" in published.values:
         seconds = published.values["epoch_time_s"] * (published.epochs or 1)
-        taken = Cost(
-            seconds,
-            published.values.get("peak_memory_mib", memory),
-            f"as published, on {published.env['device']}",
-        )
-        if published.env["device"] == (device or device_name()):
+        peak = published.values.get("peak_memory_mib", memory)
+        taken = Cost(seconds, peak, f"as published, on {published.env['device']}")
+        if published.env["device"] == target:
             return taken
+    if not images:
+        return taken
     try:
-        predicted = (
-            predicted_seconds(arch, recipe, images, classes, devices, device or device_name())
-            if images
-            else None
-        )
+        predicted = predicted_seconds(arch, recipe, images, classes, devices, target)
     except InputError:
         if device:
             raise
-        predicted = None
-    return (
-        taken
-        if predicted is None
-        else Cost(predicted, memory, f"predicted for {device or device_name()}")
-    )
+        return taken
+    return taken if predicted is None else Cost(predicted, memory, f"predicted for {target}")
 
 
 def device_of(text: str, precision: str | None = None, compiled: bool = False) -> "Device":
-    """The device with a runtime law that is meant, by its name or as records name it; InputError with the nearest names otherwise.
+    """The device with a runtime law, by its name or its name in records.
 
-    Of records, those in the given precision (or, where there are none, in another), eager or compiled, each network in its faster layout.
+    From records, it uses those of the given precision (or another, if there are none), eager or
+    compiled, and each network's faster layout. InputError with the nearest names if there is none.
     """
     found = _device_of(text, precision, compiled)
     if isinstance(found, InputError):
@@ -125,7 +118,7 @@ def device_of(text: str, precision: str | None = None, compiled: bool = False) -
 
 @cache
 def _device_of(text: str, precision: str | None, compiled: bool) -> "Device | InputError":
-    """Looked for once: the runs of a plan, often hundreds, are all of the same device."""
+    """Cached: the runs of a plan, often hundreds, all have the same device."""
     from fastscale.planning import device_named, shipped_devices
 
     squeezed = text.lower().replace(" ", "").replace("-", "")
@@ -147,7 +140,7 @@ def _device_of(text: str, precision: str | None, compiled: bool) -> "Device | In
 
 
 def check_device(text: str, records: Iterable[Record]) -> None:
-    """InputError where nothing is known of that device: it has neither a runtime law nor one of the `records`."""
+    """InputError if the device has neither a runtime law nor one of the `records`."""
     if text not in {record.env["device"] for record in records}:
         device_of(text)
 
@@ -155,7 +148,10 @@ def check_device(text: str, records: Iterable[Record]) -> None:
 def predicted_seconds(
     arch: Arch, recipe: Recipe, images: int | None, classes: int, devices: int, device: str
 ) -> float | None:
-    """By the runtime law; None where the planner is not there, InputError where it has no law of training for the device."""
+    """Training time by the runtime law; None without the planner.
+
+    InputError if the device has no law for training.
+    """
     try:
         from fastscale.planning import predict
     except ImportError:
@@ -173,7 +169,7 @@ def predicted_seconds(
 
 
 def predicted_memory(arch: Arch, recipe: Recipe, classes: int, devices: int) -> float | None:
-    """MiB of one device, a lower bound from the network's definition; None where the planner is not there."""
+    """MiB on one device, a lower bound from the network's definition; None without the planner."""
     try:
         from fastscale.planning.memory import training_memory_mib
     except ImportError:
@@ -185,7 +181,7 @@ def predicted_memory(arch: Arch, recipe: Recipe, classes: int, devices: int) -> 
 
 
 def duration(seconds: float | None) -> str:
-    """`45 s`, `12 min`, `3.5 h`, `2.1 d`; empty for None."""
+    """Text such as `45 s`, `12 min`, `3.5 h` or `2.1 d`; empty for None."""
     if seconds is None:
         return ""
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):

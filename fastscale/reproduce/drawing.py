@@ -1,4 +1,4 @@
-"""From records to what is drawn: timings of a plan's networks, the snapshot, tables and figures; and the smoke tier."""
+"""From records to tables and figures; also the timing of a plan's networks, and the smoke tier."""
 
 import os
 import subprocess
@@ -22,52 +22,43 @@ from fastscale.reproduce.plan import made_here
 
 
 def run_smoke(write: bool = False) -> int:
-    """Everything that is committed, made again and compared; `write`: what differs is replaced."""
+    """Regenerates and compares everything committed; `write`: replaces what differs."""
     began = time.monotonic()
     written, wrong = rewrite() if write else ([], smoke())
     for line in written:
         print(f"written: {line}")
     for line in wrong:
         print(f"differs: {line}")
-    verdict = (
-        f"{len(wrong)} differences"
-        if wrong
-        else "every count agrees, and every table and figure is made again as it lies here"
-    )
+    same = "all counts, tables and figures match the committed files"
+    verdict = f"{len(wrong)} differences" if wrong else same
     done = f"files written: {len(written)}; " if write else ""
     print(f"smoke tier: {done}{verdict} ({time.monotonic() - began:.1f} s)")
     return 1 if wrong else 0
 
 
 def show_static(artifact: Artifact) -> None:
-    """A table that needs no run."""
+    """Regenerates and prints a table that needs no run."""
     written = regenerate(names=[artifact.name])
     print("\n".join(p.read_text(encoding="utf-8") for p in written if p.suffix == ".md"))
 
 
 def records_of(artifact: Artifact, tier: str, runs_dir: Path) -> list[Record]:
-    """Those of the artifact's runs that were made here; in the full tier also the published ones."""
+    """The records of the artifact's runs made here; in the full tier also the published ones."""
     here = made_here(artifact.plan(tier), runs_dir)
     known = committed(artifact.name) if tier == "full" else []
     return select([*known, *here], artifact, tier)
 
 
 def time_arguments(plan: Plan, runs_dir: Path) -> list[str]:
-    """What follows `fastscale` to time the plan's networks."""
+    """The arguments of `fastscale` that time the plan's networks."""
     images, classes = _size(plan.data)
-    words = [
-        "time",
-        *dict.fromkeys(name.name for name in plan.names()),
-        "--recipe",
-        plan.recipe,
-        "--data",
-        plan.data,
-    ]
+    words = ["time", *dict.fromkeys(name.name for name in plan.names())]
+    words += ["--recipe", plan.recipe, "--data", plan.data]
     return [*words, "--images", str(images), "--classes", str(classes), "--runs-dir", str(runs_dir)]
 
 
 def _size(data: str) -> tuple[int, int]:
-    """(training images, classes), as written here; those of a named data set are known without it, for timing reads no image."""
+    """(training images, classes) of the written data, or the known ones of a named data set."""
     from fastscale.data.beton import read_info
     from fastscale.data.paths import beton_folder
     from fastscale.data.sources import source
@@ -79,29 +70,28 @@ def _size(data: str) -> tuple[int, int]:
         info = read_info(path)
     except InputError:
         raise InputError(
-            f"{data}: how many images make an epoch is not known; write it first: {source(data).command}"
+            f"{data}: the number of images in an epoch is unknown; "
+            f"write it first: {source(data).command}"
         ) from None
     return info.count, len(info.classes)
 
 
 def measure(plan: Plan, runs_dir: Path) -> bool:
-    """Times the plan's networks in one quiet process of their own; whether it went well."""
-    print("\ntiming: training steps on dummy data, in turns, nothing else running", flush=True)
+    """Times the plan's networks in a separate process; returns whether it succeeded."""
+    print("\ntiming: training steps on dummy data, interleaved, nothing else running", flush=True)
     command = [sys.executable, "-m", "fastscale", *time_arguments(plan, runs_dir)]
-    return (
-        subprocess.run(command, stdin=subprocess.DEVNULL, preexec_fn=die_with_parent).returncode
-        == 0
-    )
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, preexec_fn=die_with_parent)
+    return done.returncode == 0
 
 
 def draw(artifact: Artifact, tier: str, records: Sequence[Record]) -> None:
-    """The snapshot, the tables and figures made from it, and the tables on the screen."""
+    """Writes the snapshot, tables and figures, and prints the tables."""
     from fastscale.paper.quick import quick_tables
 
     paths = draw_artifact(artifact, tier, records)
     for table in quick_tables(records, artifact, tier) if artifact.kind == "comparison" else []:
         print("\n" + render_terminal(table))
-    compare = "" if home().installed else " (git diff shows them beside what was published)"
+    compare = "" if home().installed else " (git diff compares them with the published ones)"
     print(f"figures and tables: {os.path.relpath(paths[0].parent)}/{compare}")
     for path in sorted(p for p in paths if p.suffix == ".png"):
         print(f"  {os.path.relpath(path)}")

@@ -1,4 +1,4 @@
-"""`fastscale list runs`: every run of the paper by its name, with counts, what it costs on a device, and the published error."""
+"""`fastscale list runs`: the paper's runs with counts, cost on a device, and published error."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,12 +15,15 @@ from fastscale.reproduce.cost import UNKNOWN, cost_of, duration
 from fastscale.scaling import arch_named
 from fastscale.training.recipe import load_recipe, recipe_names
 
-DEVICE = "h100"  # whose times are predicted where none is named: no law need be fitted for it
+DEVICE = "h100"  # default; its law is shipped
 
 
 @dataclass(frozen=True)
 class ListedRun:
-    """A run by name; `artifacts` that need it in the full tier; the published error in %, of the recipe's file or a `figure`'s point."""
+    """A run, the artifacts that need it in the full tier, and its published error in %.
+
+    The error is from the recipe's file, or from a point of `figure`.
+    """
 
     run: str
     arch: str
@@ -32,7 +35,7 @@ class ListedRun:
 
 
 def paper_runs() -> list[ListedRun]:
-    """The runs of all full-tier artifacts, and of the networks whose error is published for a recipe on ImageNet; each once, by name."""
+    """All full-tier artifacts' runs, and those with a published error on ImageNet, each once."""
     asked: dict[tuple[str, str, str], list[str]] = {}
     for name, plan in plans("full").items():
         for spec in plan.runs():
@@ -45,9 +48,8 @@ def paper_runs() -> list[ListedRun]:
                 asked.setdefault((arch, recipe, "imagenet"), [])
     plotted = plotted_errors()
     found = []
-    for (arch, recipe, data), names in sorted(
-        asked.items(), key=lambda pair: (order(pair[0][0]), pair[0][1])
-    ):
+    by_size = sorted(asked.items(), key=lambda pair: (order(pair[0][0]), pair[0][1]))
+    for (arch, recipe, data), names in by_size:
         error, figure = errors.get(recipe, {}).get(arch), ""
         if error is None and names and arch in plotted:
             error, figure = plotted[arch]
@@ -56,7 +58,7 @@ def paper_runs() -> list[ListedRun]:
 
 
 def plotted_errors() -> dict[str, tuple[float, str]]:
-    """Network -> (top-1 error in %, figure) of the paper's own points in Fig. 4 and 6."""
+    """Network -> (top-1 error in %, figure), from the points in the paper's Fig. 4 and 6."""
     points = [(p, figure) for figure in ("6", "4") for p in paper_points((f"fig{figure}",))]
     return {
         p.arch: (p.error, f"Fig. {figure}")
@@ -77,16 +79,16 @@ def expected(recipe: str) -> dict[str, float]:
 
 
 def order(arch: str) -> tuple[str, int]:
-    """By base, then flops."""
+    """A sort key: base, then flops."""
     return arch.split(".")[0], complexity(arch_named(arch)).flops
 
 
 def paper_rows(
     pattern: str = "", device: str | None = None, devices: int = 8, may_lack: bool = False
 ) -> tuple[list[dict[str, Any]], set[str]]:
-    """(a row for each run whose name has `pattern` in it, where their training times come from).
+    """(a row for each run whose name contains `pattern`, the sources of their training times).
 
-    InputError where there is none, unless `may_lack`.
+    InputError if there is none, except with `may_lack`.
     """
     runs = [run for run in paper_runs() if matching([run.run], pattern)]
     if not runs and not may_lack:
@@ -117,15 +119,17 @@ def paper_rows(
 def list_runs(
     pattern: str = "", device: str | None = None, devices: int = 8, may_lack: bool = False
 ) -> list[str]:
-    """The lines of `fastscale list runs`: only runs whose name holds `pattern`; InputError where
-    none does, unless `may_lack`. `device`: whose times are predicted; default: h100."""
+    """The lines of `fastscale list runs`; the arguments are those of `paper_rows`.
+
+    `device`: the times predicted are for it (default: h100).
+    """
     rows, sources = paper_rows(pattern, device, devices, may_lack)
     if not rows:
         return []
     width = max(len(row["run"]) for row in rows)
     lines = [
-        f"{'run of the paper':{width}}{'px':>5}{'flops (multiply-adds)':>24}{'params':>14}{'acts':>14}"
-        f"{'training':>12}{'memory':>11}{'published':>18}  artifacts"
+        f"{'run of the paper':{width}}{'px':>5}{'flops (multiply-adds)':>24}{'params':>14}"
+        f"{'acts':>14}{'training':>12}{'memory':>11}{'published':>18}  artifacts"
     ]
     for r in rows:
         memory = "" if r["memory_mib"] is None else f"{r['memory_mib'] / 1024:.1f} GiB"
@@ -143,10 +147,12 @@ def list_runs(
     )
     lines.append(f"training: {costs}, {devices} devices" if costs else f"training time: {UNKNOWN}")
     lines.append(
-        "published: top-1 error that the same group published for this network and length of training (its later recipe)"
+        "published: top-1 error that the same group published for this network and length of "
+        "training (its later recipe)"
     )
     if any(row["figure"] for row in rows):
         lines.append(
-            "(Fig. 4), (Fig. 6): the paper's own, read off its plots; how long those networks were trained is not known"
+            "(Fig. 4), (Fig. 6): digitised from the paper's plots; how long those networks were "
+            "trained is unknown"
         )
     return lines

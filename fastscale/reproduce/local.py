@@ -1,7 +1,7 @@
-"""Runs made on this machine: each in a process of its own, logged and resumable; one that fails stops no other.
+"""Runs made on this machine, each in a separate process; they resume, and failures are independent.
 
-On a CPU as many run side by side as there are cores, one thread each, because tiny networks gain little from a second thread; on GPUs one
-after another.
+On a CPU, as many run side by side as there are cores, one thread each: tiny networks gain little
+from a second thread. On GPUs they run one after another.
 """
 
 import os
@@ -18,12 +18,12 @@ from fastscale.reproduce.cost import duration, has_gpu
 from fastscale.reproduce.plan import Run
 from fastscale.training.runs import progress
 
-SAY_EVERY = 300.0  # seconds between lines about runs that go on
+SAY_EVERY = 300.0  # seconds between lines about unfinished runs
 
 
 @dataclass
 class Job:
-    """A run on its way. `share`: how much of it was done when it began here."""
+    """A run in progress. `share`: how much of it was done before it started here."""
 
     run: Run
     process: subprocess.Popen | None = None
@@ -33,26 +33,22 @@ class Job:
     problem: str = ""
 
     def done_here(self) -> float:
-        """Work done since it began here, as far as its last checkpoint says."""
-        return self.run.work * max(
-            0.0,
-            (1.0 if self.took and not self.problem else progress(self.run.folder.path))
-            - self.share,
-        )
+        """Work done since it started here, up to its last checkpoint."""
+        finished = self.took and not self.problem
+        share = 1.0 if finished else progress(self.run.folder.path)
+        return self.run.work * max(0.0, share - self.share)
 
 
 def time_left(
     ended: Sequence[Job], running: Sequence[Job], waiting: Sequence[Job], now: float, slots: int
 ) -> str:
-    """`about N min left`, from the work that was done a second; empty while nothing is known."""
+    """`about N min left`, from the rate of work so far; empty while that is unknown."""
     if not running and not waiting:
         return "done"
     done, spent = sum(job.done_here() for job in ended), sum(job.took for job in ended)
     shares = [job.done_here() for job in running]
-    done, spent = (
-        done + sum(shares),
-        spent + sum(now - job.began for job, share in zip(running, shares, strict=True) if share),
-    )
+    done += sum(shares)
+    spent += sum(now - job.began for job, share in zip(running, shares, strict=True) if share)
     if not done or not spent:
         return ""
     rate = done / spent
@@ -65,7 +61,7 @@ def time_left(
 def train(
     todo: Sequence[Run], jobs: int | None = None, devices: int = 1, budget: float | None = None
 ) -> list[Job]:
-    """Makes every run, some side by side; returns those that failed. `budget`: minutes after which none is begun."""
+    """Makes every run and returns those that failed. `budget`: start none after these minutes."""
     side_by_side = min(len(todo), jobs or (1 if has_gpu() else cores()))
     threads = max(1, cores() // side_by_side)
     print(
@@ -80,25 +76,21 @@ def train(
         while waiting or running:
             if waiting and budget is not None and time.monotonic() - began > 60 * budget:
                 print(
-                    f"the budget of {budget:g} minutes is spent: {len(waiting)} runs are left for another time",
+                    f"the budget of {budget:g} minutes is spent: {len(waiting)} runs are left; "
+                    "the same command continues",
                     flush=True,
                 )
                 waiting = []
             while waiting and len(running) < side_by_side:
                 running.append(start(waiting.pop(0), threads, devices))
             time.sleep(0.2)
-            for job in [
-                j for j in running if j.process is not None and j.process.poll() is not None
-            ]:
+            for job in [j for j in running if j.process and j.process.poll() is not None]:
                 running.remove(job)
                 ended.append(job)
-                line, left = (
-                    outcome(job),
-                    time_left(ended, running, waiting, time.monotonic(), side_by_side),
-                )
-                print(
-                    f"[{len(ended):{len(str(len(todo)))}}/{len(todo)}] {line}  {left}", flush=True
-                )
+                line = outcome(job)
+                left = time_left(ended, running, waiting, time.monotonic(), side_by_side)
+                place = f"[{len(ended):{len(str(len(todo)))}}/{len(todo)}]"
+                print(f"{place} {line}  {left}", flush=True)
                 said = time.monotonic()
             if running and time.monotonic() - said > SAY_EVERY:
                 said = time.monotonic()
@@ -116,7 +108,7 @@ def train(
 
 
 def start(job: Job, threads: int, devices: int = 1) -> Job:
-    """Starts the run's own process, its output in the run's folder."""
+    """Starts the run's process; its output goes to the run's folder."""
     job.run.folder.path.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "fastscale", *job.run.arguments()]
     command += ["--trainer.devices", str(devices)] if has_gpu() else ["--data.workers", "1"]
@@ -134,13 +126,13 @@ def start(job: Job, threads: int, devices: int = 1) -> Job:
             stderr=log,
             stdin=subprocess.DEVNULL,
             env=environment,
-            preexec_fn=die_with_parent,  # a killed `reproduce` takes its runs along; they resume
+            preexec_fn=die_with_parent,  # a killed `reproduce` ends its runs, which resume later
         )
     return job
 
 
 def stop(running: Sequence[Job]) -> None:
-    """Tells runs to save and end, and waits a while for them."""
+    """Tells runs to save and end; kills those that take too long."""
     for job in running:
         if job.process is not None:
             job.process.terminate()
@@ -154,7 +146,7 @@ def stop(running: Sequence[Job]) -> None:
 
 
 def outcome(job: Job) -> str:
-    """A line about a run that ended; sets `problem` if it failed."""
+    """A line about an ended run; sets `took`, and `problem` if it failed."""
     record = job.run.own
     job.took = max(time.monotonic() - job.began, 1e-3)
     took = f"{job.took:5.0f} s"
@@ -166,20 +158,21 @@ def outcome(job: Job) -> str:
 
 
 def result(run: Run) -> str:
-    """A finished run in a line."""
+    """A line about a finished run."""
     record = run.own
     assert record is not None
-    return f"{run.label:44} error {record.values['top1_error']:6.2f} %  {record.values.get('images_per_s', 0):6.0f} images/s"
+    error, rate = record.values["top1_error"], record.values.get("images_per_s", 0)
+    return f"{run.label:44} error {error:6.2f} %  {rate:6.0f} images/s"
 
 
 def last_line(run: Run) -> str:
-    """What the run said last."""
+    """The last line of the run's log, after a colon; "" without one."""
     lines = tail(run.log)
     return f": {lines[-1][:240]}" if lines else ""
 
 
 def tail(log: Path, most: int = 1 << 16) -> list[str]:
-    """The lines in the last `most` bytes of a log; none where it is not there."""
+    """The lines in the last `most` bytes of a log; [] if there is no log."""
     try:
         with open(log, "rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - most))

@@ -1,4 +1,4 @@
-"""The verb: artifacts in a tier, with what they need, made as far as it goes."""
+"""The verb: makes the artifacts of a tier and everything they need."""
 
 import sys
 from collections.abc import Sequence
@@ -32,11 +32,12 @@ def reproduce(
     gpus: int = 1,
     write: bool = False,
 ) -> int:
-    """Makes the artifacts of `names` in `tier`; returns the exit code: 0, or 1 if something asked for is missing at the end.
+    """Makes the artifacts of `names` in `tier`; returns the exit code, 1 if anything is missing.
 
-    `jobs`: runs side by side here; `cluster`: where runs are submitted instead; `device`: whose times are predicted; `data`: where the user
-    keeps a data set (`cifar10:/path`); `budget`: minutes after which no run is begun; `gpus`: of this machine that share a run;
-    `write`: the smoke tier replaces the committed files that differ.
+    `jobs`: runs side by side on this machine. `cluster`: submit runs there instead. `device`:
+    predict times for it. `data`: where the user keeps a data set (`cifar10:/path`). `budget`: start
+    no run after these minutes. `gpus`: of this machine, for each run. `write`: the smoke tier
+    replaces the committed files that differ.
     """
     if device is not None:
         check_device(device, facts())
@@ -46,32 +47,29 @@ def reproduce(
     for artifact in artifacts:
         if artifact.kind == "comparison" and artifact.plan(tier) is None:
             raise InputError(
-                f"artifact {artifact.name!r} has no runs in tier {tier!r}; it has {', '.join(artifact.tiers)}, and smoke"
+                f"artifact {artifact.name!r} has no runs in tier {tier!r}; "
+                f"it has {', '.join(artifact.tiers)}, and smoke"
             )
     if jobs is not None and jobs < 1:
         raise InputError(f"--jobs must be at least 1, got {jobs}")
     if budget is not None and not budget > 0:
         raise InputError(f"--budget must be above 0 minutes, got {budget:g}")
     if budget is not None and cluster:
-        raise InputError("--budget is of runs on this machine; a cluster has --time")
+        raise InputError("--budget is for runs on this machine; for a cluster give --time")
     if not cluster:
         check_gpus(gpus, dry_run)
     for artifact in artifacts:
         print(f"{artifact.name}: {artifact.title}", flush=True)
-        if (
-            artifact.plan(tier) is None and not dry_run
-        ):  # closed form, counts, published points: nothing to run
+        # closed form, counts or published points: nothing to run
+        if artifact.plan(tier) is None and not dry_run:
             drawing.show_static(artifact)
     planned = [artifact for artifact in artifacts if artifact.plan(tier) is not None]
     if not planned:
         return 0
-    sources = read_sources(
-        data,
-        [spec for artifact in planned if (plan := artifact.plan(tier)) for spec in plan.runs()],
-    )
-    runs = needed(
-        planned, tier, runs_dir, (cluster.gpus or 1) if cluster else gpus, device, sources
-    )
+    specs = [spec for artifact in planned if (plan := artifact.plan(tier)) for spec in plan.runs()]
+    sources = read_sources(data, specs)
+    devices = (cluster.gpus or 1) if cluster else gpus
+    runs = needed(planned, tier, runs_dir, devices, device, sources)
     show(runs, runs_dir)
     show_timings(planned, tier, runs_dir, device)
     if dry_run:
@@ -83,16 +81,16 @@ def reproduce(
     runs_dir.mkdir(parents=True, exist_ok=True)
     lock = FileLock(runs_dir / ".reproduce.lock", timeout=0)
     try:
-        with lock:  # another's training would be in this one's timings
+        with lock:  # another training would disturb this one's timings
             return make(planned, runs, tier, runs_dir, jobs, cluster, budget, gpus)
     except Timeout:
         raise InputError(
-            f"another reproduce is at work in {runs_dir}: wait for it, or give another --runs-dir"
+            f"another reproduce uses {runs_dir}: wait for it, or give another --runs-dir"
         ) from None
 
 
 def warn_of_data(runs: Sequence[Run]) -> None:
-    """In a dry run, data that is not here stops nothing."""
+    """Prints missing data, which does not stop a dry run."""
     try:
         check_data(runs)
     except InputError as error:
@@ -109,7 +107,7 @@ def make(
     budget: float | None = None,
     gpus: int = 1,
 ) -> int:
-    """The missing runs, then the times of the networks of each plan, then what is drawn; each as far as there are records."""
+    """Makes the missing runs, then each plan's timings, then draws as far as there are records."""
     todo = [run for run in runs if run.missing]
     problems: list[str] = []
     if todo:

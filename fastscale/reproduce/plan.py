@@ -1,4 +1,4 @@
-"""What artifacts need: their runs, each once whichever of them asks for it, which of these have records, and what the others will cost."""
+"""The runs that artifacts need: which have records, and what the others will cost."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,56 +18,49 @@ from fastscale.training.runs import RunFolder
 
 @dataclass
 class Run:
-    """One training run that is needed. `published`: its committed record; `own`: that of the run made here."""
+    """A needed training run. `published`: its committed record; `own`: the record made here."""
 
     spec: RunSpec
     folder: RunFolder
     cost: Cost
-    work: float  # what runs are weighed by in the estimate of the time left
+    work: float  # relative cost, to estimate the time left
     published: Record | None
-    counts: bool  # whether the published record will do
+    counts: bool  # whether the published record is enough
     artifacts: list[str] = field(default_factory=list)
-    source: str = ""  # where the user keeps the images, if not where `spec.data` says
+    source: str = ""  # where the user keeps the images, if not the default for `spec.data`
 
     @property
     def images(self) -> str:
-        """What `fastscale data` and `fit` take for the run's images."""
+        """The source of the run's images, for `fastscale data` and `fit`."""
         return self.source or self.spec.data
 
     @property
     def own(self) -> Record | None:
-        """The record of the run made here; None where it ended before its recipe did."""
+        """The record made here; None if the run ended before its recipe did."""
         record = self.folder.record
         return None if record is None or record.early else record
 
     @property
     def missing(self) -> bool:
-        """Whether it has to be made."""
+        """Whether it must be made."""
         return self.own is None and not (self.counts and self.published)
 
     @property
     def label(self) -> str:
-        """How a line on the screen calls it."""
+        """Its name on the screen."""
         return f"{self.spec.run}, seed {self.spec.seed}"
 
     @property
     def log(self) -> Path:
-        """What it printed."""
+        """The file with its output."""
         return self.folder.path / "fit.log"
 
     def arguments(self) -> list[str]:
-        """What follows `fastscale` to make it."""
+        """The arguments of `fastscale` that make it."""
         home = self.folder.path.parent.parent
-        words = [
-            "fit",
-            "--run",
-            self.spec.run,
-            "--seed_everything",
-            str(self.spec.seed),
-            "--runs-dir",
-            str(home),
-        ]
-        return [*words, "--data.source", self.images, "--trainer.enable_progress_bar", "false"]
+        words = ["fit", "--run", self.spec.run, "--seed_everything", str(self.spec.seed)]
+        words += ["--runs-dir", str(home), "--data.source", self.images]
+        return [*words, "--trainer.enable_progress_bar", "false"]
 
 
 def needed(
@@ -78,9 +71,10 @@ def needed(
     device: str | None = None,
     sources: Mapping[str, str] | None = None,
 ) -> list[Run]:
-    """The runs of all artifacts in `tier`, in their order, each once. `sources`: by name of a data set, where the user keeps it.
+    """The runs of all artifacts in `tier`, in order, each once.
 
-    A run of the full tier that somebody published need not be made again; the others are there to be repeated.
+    `sources`: by data set name, where the user keeps it. A published run of the full tier is not
+    made again; in other tiers it is.
     """
     runs: dict[tuple[str, int, str], Run] = {}
     for artifact in artifacts:
@@ -90,12 +84,9 @@ def needed(
             key = (spec.run, spec.seed, spec.data)
             record = known.get(key)
             if key not in runs:
-                arch, base, recipe = (
-                    arch_named(spec.arch),
-                    arch_named(spec.base),
-                    load_recipe(spec.recipe),
-                )
-                # start, validation and so on take about as long as the base's training
+                arch, base = arch_named(spec.arch), arch_named(spec.base)
+                recipe = load_recipe(spec.recipe)
+                # start-up, validation and so on take about as long as the base's training
                 work = float((complexity(arch).flops + complexity(base).flops) * recipe.epochs)
                 cost = cost_of(arch, recipe, spec.data, record, devices, device)
                 folder = RunFolder(folder_of(runs_dir, spec), spec.run, spec.seed)
@@ -114,16 +105,18 @@ def needed(
 
 
 def folder_of(runs_dir: Path, spec: RunSpec) -> Path:
-    """Where the run's folder and records lie: one of its own for data that is not its recipe's, which the run's name does not say."""
+    """The folder of the run's folder and records.
+
+    For data other than the recipe's it is a subfolder, because the run's name omits the data.
+    """
     if spec.data == load_recipe(spec.recipe).data:
         return runs_dir
-    return runs_dir / (
-        "on-" + "".join(c if c.isalnum() or c in "-_" else "-" for c in spec.data).strip("-")
-    )
+    plain = "".join(c if c.isalnum() or c in "-_" else "-" for c in spec.data)
+    return runs_dir / ("on-" + plain.strip("-"))
 
 
 def read_sources(given: Sequence[str], runs: Sequence[RunSpec]) -> dict[str, str]:
-    """The user's places of data sets (`cifar10:/path`), by name. InputError for one that no run needs."""
+    """The user's data sources (`cifar10:/path`) by data set name; InputError for an unused one."""
     if not given:
         return {}
     from fastscale.data.sources import source
@@ -133,9 +126,8 @@ def read_sources(given: Sequence[str], runs: Sequence[RunSpec]) -> dict[str, str
     for spec in given:
         name = source(spec).name
         if name not in needed_names:
-            raise InputError(
-                f"--data {spec} is {name}; these runs train on {', '.join(needed_names) or 'nothing'}"
-            )
+            wanted = ", ".join(needed_names) or "nothing"
+            raise InputError(f"--data {spec} is {name}; these runs train on {wanted}")
         found[name] = spec
     return found
 
@@ -150,14 +142,14 @@ def published(artifact: Artifact) -> dict[tuple[str, int, str], Record]:
 
 
 def made_here(plan: Plan | None, runs_dir: Path) -> list[Record]:
-    """The records of the folders that the plan's runs and timings write to."""
+    """The records in the folders of the plan's runs and timings."""
     specs = plan.runs() if plan else []
     folders = dict.fromkeys([runs_dir, *(folder_of(runs_dir, spec) for spec in specs)])
     return [r for folder in folders for r in RecordStore(folder / "records.jsonl").read()]
 
 
 def show(runs: Sequence[Run], runs_dir: Path) -> None:
-    """The plan: every run, its state and cost; then the sum of what is missing. Nothing where nothing is trained."""
+    """Prints the runs' states, and the missing runs' costs with totals; nothing without runs."""
     if not runs:
         return
     missing = [run for run in runs if run.missing]
@@ -173,21 +165,19 @@ def show(runs: Sequence[Run], runs_dir: Path) -> None:
         print(f"  {'to make':{width}}{'training':>12}{'memory':>12}  data")
     for run in missing:
         memory = "" if run.cost.memory_mib is None else f"{run.cost.memory_mib / 1024:.2f} GiB"
-        begun = "  (begun)" if run.folder.checkpoint.is_file() else ""
-        print(
-            f"  {run.label:{width}}{duration(run.cost.seconds):>12}{memory:>12}  {run.spec.data}{begun}"
-        )
+        started = "  (started)" if run.folder.checkpoint.is_file() else ""
+        seconds = f"{duration(run.cost.seconds):>12}"
+        print(f"  {run.label:{width}}{seconds}{memory:>12}  {run.spec.data}{started}")
     for basis in sorted({run.cost.source for run in missing if run.cost.source != UNKNOWN}):
-        print(
-            f"  in all {duration(sum(run.cost.seconds or 0 for run in missing if run.cost.source == basis))} of training {basis}"
-        )
+        total = sum(run.cost.seconds or 0 for run in missing if run.cost.source == basis)
+        print(f"  in all {duration(total)} of training {basis}")
     if unknown := sum(run.cost.seconds is None for run in missing):
         print(f"  time of {unknown} of them: {UNKNOWN}")
     print(flush=True)
 
 
 def check_data(runs: Sequence[Run]) -> None:
-    """InputError where a missing run's images are the user's to provide, and are not here."""
+    """InputError if a missing run needs absent images that only the user can provide."""
     from fastscale.data.source_kinds import FolderSource
     from fastscale.data.sources import source
 
@@ -195,7 +185,7 @@ def check_data(runs: Sequence[Run]) -> None:
         found = source(spec)
         if isinstance(found, FolderSource) and not written(found.name):
             try:
-                found.classes  # noqa: B018  (raises where a split or class is missing)
+                found.classes  # noqa: B018  (raises if a split or class is missing)
             except InputError as error:
                 waiting = sum(run.missing and run.images == spec for run in runs)
                 raise InputError(
@@ -204,25 +194,24 @@ def check_data(runs: Sequence[Run]) -> None:
 
 
 def written(name: str) -> bool:
-    """Whether the data set's `.beton` files are whole here; then its images need not be."""
+    """Whether the data set's `.beton` files are complete here; then its images are not needed."""
     from fastscale.data.beton import read_info
     from fastscale.data.paths import beton_folder
 
+    folder = beton_folder(name)
     try:
-        return all(
-            read_info(beton_folder(name) / f"{split}.beton").count for split in ("train", "val")
-        )
+        return all(read_info(folder / f"{split}.beton").count for split in ("train", "val"))
     except InputError:
         return False
 
 
 def fetch(runs: Sequence[Run]) -> None:
-    """The data of the missing runs, fetched and written once."""
+    """Fetches and writes the data of the missing runs, once."""
     fetch_images(run.images for run in runs if run.missing)
 
 
 def fetch_images(specs: Iterable[str]) -> None:
-    """These data sets, fetched and written once; those that are written need not be here."""
+    """Fetches and writes data sets, each once; images of written ones are not needed."""
     from fastscale.data.source_kinds import FolderSource
     from fastscale.data.sources import source
     from fastscale.data.write import prepare

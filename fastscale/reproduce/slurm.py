@@ -1,6 +1,7 @@
-"""Runs made on a SLURM cluster: one job each, submitted with submitit, requeued when pre-empted or out of time, resumed by themselves.
+"""Runs made on a SLURM cluster: one job each, submitted with submitit.
 
-Jobs belong to the cluster, not to this command: Ctrl-C leaves them, and a second call finds them (job.json in the run's folder).
+Jobs are requeued when pre-empted or out of time, and then the runs resume. Ctrl-C leaves the jobs
+running, and the same command finds them again (by job.json in the run's folder).
 """
 
 import json
@@ -22,11 +23,14 @@ from fastscale.reproduce.drawing import time_arguments
 from fastscale.reproduce.plan import Run
 from fastscale.reproduce.slurm_queue import ENDED, problem, read_job, states, watch
 
-REQUEUES = 1000  # times that a job may run out of time: a long run lives through many
+REQUEUES = 1000  # how often a job may run out of time; a long run does many times
 
 
 class Work:
-    """What a job does: `fastscale` with these arguments, in each of its tasks. Requeued by submitit, it starts anew and the run resumes."""
+    """A job's work: `fastscale` with these arguments in each task.
+
+    When submitit requeues the job, this starts again and the run resumes.
+    """
 
     def __init__(self, arguments: Sequence[str]):
         self.arguments = list(arguments)
@@ -34,7 +38,7 @@ class Work:
     def __call__(self) -> None:
         code: Any = 0
         sys.argv = ["fastscale", *self.arguments]
-        try:  # as `python -m fastscale`, within the process that gets the cluster's signals
+        try:  # like `python -m fastscale`, in the process that gets the cluster's signals
             runpy.run_module("fastscale", run_name="__main__")
         except SystemExit as end:
             code = end.code
@@ -42,7 +46,7 @@ class Work:
             raise RuntimeError(f"fastscale {self.arguments[0]} ended with exit code {code}")
 
     def checkpoint(self) -> Any:
-        """Called on pre-emption: the run's own checkpoint lies in its folder, so the same work is submitted again."""
+        """Called on pre-emption: submits the same work, since the run has its own checkpoint."""
         from submitit.helpers import DelayedSubmission
 
         return DelayedSubmission(self)
@@ -50,9 +54,11 @@ class Work:
 
 @dataclass
 class Cluster:
-    """How jobs are submitted. `gpus`: of a run, one task each (0: one task on CPUs); `minutes`: of a job, which is requeued after them.
+    """How jobs are submitted.
 
-    `further`: other sbatch parameters by name. `kind` "local" is submitit's own executor without a cluster, for tests.
+    `gpus`: of a run, one task each (0: one task on CPUs). `minutes`: of a job until it is requeued.
+    `further`: other sbatch parameters by name. `kind`: slurm, or local (submitit's executor without
+    a cluster, for tests).
     """
 
     gpus: int = 1
@@ -70,22 +76,23 @@ class Cluster:
             raise InputError(f"--cluster slurm needs submitit: {home().extra('cluster')}") from None
 
     def check(self) -> None:
-        """InputError where nothing can be submitted."""
+        """InputError if this machine cannot submit jobs."""
         if self.kind == "slurm" and shutil.which("sbatch") is None:
             raise InputError(
-                "--cluster slurm: there is no sbatch here; start this on a machine that submits to the cluster"
+                "--cluster slurm: there is no sbatch here; "
+                "run this on a machine that submits to the cluster"
             )
 
     @property
     def nodes(self) -> int:
-        """Machines of a run."""
+        """Machines for each run."""
         return int(self.further.get("nodes", 1))
 
     def parameters(self, name: str, gpus: int) -> dict[str, Any]:
-        """sbatch parameters of a job, as submitit takes them."""
+        """sbatch parameters of a job, in submitit's form."""
         from submitit.slurm.slurm import _get_default_parameters
 
-        own = set(_get_default_parameters())
+        known = set(_get_default_parameters())
         values: dict[str, Any] = {
             "job_name": name,
             "time": self.minutes,
@@ -98,15 +105,13 @@ class Cluster:
             share = max(1, gpus // self.nodes)
             values |= {"ntasks_per_node": share, "gpus_per_node": share, "nodes": self.nodes}
         others = {k: v for k, v in self.further.items() if k != "nodes"}
-        values |= {k: int(v) if v.isdigit() else v for k, v in others.items() if k in own}
-        values["additional_parameters"] = {
-            "requeue": True,
-            **{k: v for k, v in others.items() if k not in own},
-        }
+        values |= {k: int(v) if v.isdigit() else v for k, v in others.items() if k in known}
+        rest = {k: v for k, v in others.items() if k not in known}
+        values["additional_parameters"] = {"requeue": True, **rest}
         return values
 
     def executor(self, folder: Path, name: str, gpus: int) -> Any:
-        """submitit's executor with the parameters of one job; `folder` gets its script and logs."""
+        """submitit's executor for one job; `folder` gets its script and logs."""
         import submitit
 
         if self.kind == "local":
@@ -118,29 +123,21 @@ class Cluster:
         return executor
 
     def arguments(self, run: Run) -> list[str]:
-        """What follows `fastscale` in a run's job."""
-        words = run.arguments()
-        if self.gpus:
-            words += [
-                "--trainer.accelerator",
-                "gpu",
-                "--trainer.devices",
-                str(max(1, self.gpus // self.nodes)),
-            ]
-            return words + (["--trainer.num_nodes", str(self.nodes)] if self.nodes > 1 else [])
-        return [*words, "--trainer.accelerator", "cpu", "--trainer.devices", "1"]
+        """The arguments of `fastscale` in a run's job."""
+        kind, devices = ("gpu", max(1, self.gpus // self.nodes)) if self.gpus else ("cpu", 1)
+        words = [*run.arguments(), "--trainer.accelerator", kind, "--trainer.devices", str(devices)]
+        if self.gpus and self.nodes > 1:
+            words += ["--trainer.num_nodes", str(self.nodes)]
+        return words
 
     def show(self, todo: Sequence[Run], runs_dir: Path) -> None:
-        """What would be submitted: the sbatch parameters, then a line a run."""
+        """Prints what would be submitted: the sbatch parameters, then one line for each run."""
         from submitit.slurm.slurm import _as_sbatch_flag
 
         if not todo:
             return
         values = self.parameters("NAME", self.gpus)
-        flags = {
-            **{k: v for k, v in values.items() if k != "additional_parameters"},
-            **values["additional_parameters"],
-        }
+        flags = values | values.pop("additional_parameters")
         print(f"would submit {len(todo)} jobs, each with")
         for key in sorted(flags):
             print(f"  {_as_sbatch_flag(key, flags[key])}")
@@ -148,7 +145,7 @@ class Cluster:
             print(f"  {job_name(run)}: srun fastscale {' '.join(self.arguments(run))}")
 
     def train(self, todo: Sequence[Run], runs_dir: Path) -> list[str]:
-        """Submits what is not in the queue already, and shows the jobs' states until all have ended; returns what went wrong."""
+        """Submits jobs not yet queued and prints states until all have ended; returns problems."""
         self.check()
         folders = {run.label: run.folder.path.absolute() / "job" for run in todo}
         for run in todo:
@@ -159,32 +156,25 @@ class Cluster:
         ]
 
     def measure(self, plan: Plan, runs_dir: Path) -> bool:
-        """Times the plan's networks in a job with one GPU; whether all have been timed."""
+        """Times the plan's networks in a job with one GPU; returns whether all were timed."""
         folder = runs_dir.absolute() / f"time-{plan.recipe}"
         store = RecordStore(runs_dir / "records.jsonl")
         before = len(store.read())
-        self.submit(
-            folder,
-            f"time.{plan.recipe}",
-            time_arguments(plan, runs_dir.absolute()),
-            min(self.gpus, 1),
-        )
+        arguments = time_arguments(plan, runs_dir.absolute())
+        self.submit(folder, f"time.{plan.recipe}", arguments, min(self.gpus, 1))
         watch(self.kind, {"timing": (folder, None)})
-        return len([r for r in store.read()[before:] if r.kind == "time"]) >= len(
-            {name.name for name in plan.names()}
-        )
+        timed = sum(r.kind == "time" for r in store.read()[before:])
+        return timed >= len({name.name for name in plan.names()})
 
     def submit(self, folder: Path, name: str, arguments: Sequence[str], gpus: int) -> None:
-        """One job, unless the one noted in `folder` still lives."""
+        """Submits one job, unless the one noted in `folder` is still queued or running."""
         if states(self.kind, [folder]).get(folder, ENDED) != ENDED:
-            print(f"  {name}: in the queue already, job {read_job(folder)}", flush=True)
+            print(f"  {name}: already in the queue, job {read_job(folder)}", flush=True)
             return
         folder.mkdir(parents=True, exist_ok=True)
         try:
             job = self.executor(folder, name, gpus).submit(Work(arguments))
-        except (
-            Exception
-        ) as error:  # submitit has no class of its own for sbatch's refusals in all versions
+        except Exception as error:  # not all versions of submitit have a class for sbatch's errors
             raise InputError(
                 f"{name}: could not be submitted: {' '.join(str(error).split())[:300]}"
             ) from None
@@ -195,5 +185,5 @@ class Cluster:
 
 
 def job_name(run: Run) -> str:
-    """As squeue shows it."""
+    """The job's name in squeue."""
     return f"{run.spec.run}.seed{run.spec.seed}"

@@ -1,4 +1,4 @@
-"""What is said to SLURM on the command line: a time limit, and sbatch's further parameters."""
+"""SLURM's options on the command line: a time limit and further sbatch parameters."""
 
 import re
 from collections.abc import Sequence
@@ -7,7 +7,9 @@ from fastscale.errors import InputError
 
 
 def parse_minutes(text: str) -> int:
-    """SLURM's spellings of a time limit: minutes, minutes:seconds, hours:minutes:seconds, days-hours, days-hours:minutes[:seconds].
+    """Minutes, rounded up, from a time limit in one of SLURM's formats.
+
+    minutes, minutes:seconds, hours:minutes:seconds, days-hours, days-hours:minutes[:seconds]
 
     >>> [parse_minutes(t) for t in ("90", "90:30", "8:00:00", "2-0", "1-12:30")]
     [90, 91, 480, 2880, 2190]
@@ -15,7 +17,7 @@ def parse_minutes(text: str) -> int:
     found = re.fullmatch(r"(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?", text)
     if not found:
         raise InputError(
-            f"--time {text!r}: write it as SLURM does: minutes, hours:minutes:seconds, or days-hours"
+            f"--time {text!r}: give a SLURM time: minutes, hours:minutes:seconds, or days-hours"
         )
     days, a, b, c = (int(v or 0) for v in found.groups())
     if found[1] is not None:
@@ -30,13 +32,14 @@ def parse_minutes(text: str) -> int:
 
 
 def parse_further(pairs: Sequence[str]) -> dict[str, str]:
-    """`KEY=VALUE` pairs, keys as sbatch's long options."""
+    """`KEY=VALUE` pairs; keys are sbatch's long options."""
     found = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not re.fullmatch(r"[a-z][a-z_-]*", key):
             raise InputError(
-                f"--slurm {pair!r}: write KEY=VALUE, as in --slurm account=vision or --slurm cpus_per_task=8"
+                f"--slurm {pair!r}: give KEY=VALUE, for example --slurm account=vision or "
+                "--slurm cpus_per_task=8"
             )
         found[key.replace("-", "_")] = value
     if not found.get("nodes", "1").isdigit() or found.get("nodes") == "0":

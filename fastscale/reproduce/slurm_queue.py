@@ -1,6 +1,6 @@
-"""Jobs in a cluster's queue: their states, how far they are, and what a failed one said last.
+"""Jobs in a cluster's queue: their states, progress, and the last message of a failed one.
 
-A job's number is noted in job.json of its folder. `kind`: slurm, or local: submitit's own executor.
+A job's number is in job.json of its folder. `kind`: slurm, or local (submitit's executor).
 """
 
 import subprocess
@@ -14,13 +14,13 @@ from fastscale.reproduce.local import last_line, result, tail
 from fastscale.reproduce.plan import Run
 from fastscale.training.runs import progress
 
-POLL = 10.0  # seconds between looks at the queue
+POLL = 10.0  # seconds between queries of the queue
 ENDED = "ENDED"
-SHOWN = 4  # running jobs whose progress fits in a line
+SHOWN = 4  # the most running jobs whose progress a line shows
 
 
 def states(kind: str, folders: Sequence[Path]) -> dict[Path, str]:
-    """The state of the job noted in each folder, as SLURM names it, or ENDED; {} where the queue did not answer."""
+    """The state of each folder's job in SLURM's words, or ENDED; {} if the queue did not answer."""
     jobs = {folder: read_job(folder) for folder in folders}
     if kind == "local":
         import submitit
@@ -45,9 +45,9 @@ def states(kind: str, folders: Sequence[Path]) -> dict[Path, str]:
 
 
 def watch(kind: str, jobs: dict[str, tuple[Path, Run | None]]) -> None:
-    """Says each change of state until every job has ended."""
+    """Prints each change of state until every job has ended."""
     print(
-        f"{len(jobs)} jobs; Ctrl-C leaves them to the cluster, and the same command finds them again",
+        f"{len(jobs)} jobs; Ctrl-C leaves them running, and the same command finds them again",
         flush=True,
     )
     said = ""
@@ -57,15 +57,10 @@ def watch(kind: str, jobs: dict[str, tuple[Path, Run | None]]) -> None:
         for label, (folder, run) in list(living.items()):
             if found.get(folder) == ENDED:
                 del living[label]
-                line = (
-                    f"{label}: ended"
-                    if run is None
-                    else (result(run) if run.own else f"{label}: failed")
-                )
-                print(
-                    f"[{len(jobs) - len(living):{len(str(len(jobs)))}}/{len(jobs)}] {line}",
-                    flush=True,
-                )
+                line = f"{label}: {'failed' if run else 'ended'}"
+                line = result(run) if run and run.own else line
+                number = len(jobs) - len(living)
+                print(f"[{number:{len(str(len(jobs)))}}/{len(jobs)}] {line}", flush=True)
         counted = Counter(found[folder].lower() for folder, _ in living.values() if folder in found)
         line = ", ".join(f"{count} {state}" for state, count in sorted(counted.items()))
         going = [
@@ -85,7 +80,7 @@ def watch(kind: str, jobs: dict[str, tuple[Path, Run | None]]) -> None:
 
 
 def read_job(folder: Path) -> str | None:
-    """The number of the job noted in a folder."""
+    """The number of a folder's job, or None."""
     try:
         return str(read_json(folder / "job.json")["job"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -93,14 +88,13 @@ def read_job(folder: Path) -> str | None:
 
 
 def problem(folder: Path, run: Run) -> str:
-    """What a run that left no record said last, and where the rest stands."""
+    """The last message of a run without a record, and where its log is."""
     job = read_job(folder)
     logs = [folder / f"{job}_0_log.{kind}" for kind in ("err", "out")]
     for log in logs:
         lines = tail(log)
-        said = [line for line in lines if line.startswith("error: ")] or [
-            line for line in lines if line and not line.startswith(" ")
-        ]
-        if said:
-            return f"{said[-1][:240]} (log: {log})"
+        errors = [line for line in lines if line.startswith("error: ")]
+        errors = errors or [line for line in lines if line and not line.startswith(" ")]
+        if errors:
+            return f"{errors[-1][:240]} (log: {log})"
     return f"it left no log{last_line(run)} (folder: {folder})"

@@ -1,4 +1,4 @@
-"""The networks that artifacts need times of: which have them already, and what the others will take for an epoch."""
+"""The networks that artifacts need times of: which have one, and the others' predicted epochs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ from fastscale.training.recipe import load_recipe
 
 
 class Timing(NamedTuple):
-    """A network to be timed by a recipe's step; `cost`: of one epoch on one device, and its memory."""
+    """A network to time with a recipe's step; `cost`: of one epoch on one device."""
 
     arch: str
     data: str
@@ -22,23 +22,20 @@ class Timing(NamedTuple):
 
 
 def timed(artifact: Artifact, tier: str, runs_dir: Path) -> set[str]:
-    """The networks with a time: made here, or (in the full tier) published for this very device."""
+    """The networks with a time, made here or, in the full tier, published for this device."""
     plan = artifact.plan(tier)
-    own = made_here(plan, runs_dir)
-    others = (
-        [r for r in committed(artifact.name) if r.env["device"] == device_name()]
-        if tier == "full"
-        else []
-    )
+    records = made_here(plan, runs_dir)
+    if tier == "full":
+        records += [r for r in committed(artifact.name) if r.env["device"] == device_name()]
     return {
         r.arch
-        for r in [*own, *others]
+        for r in records
         if r.kind == "time" and plan and "epoch_time_min" in r.values and r.data == plan.data
     }
 
 
 def untimed(artifact: Artifact, tier: str, runs_dir: Path) -> list[str]:
-    """The plan's networks without a time, in the plan's order; none where the plan times nothing."""
+    """The plan's networks without a time, in its order; none if the plan times nothing."""
     plan = artifact.plan(tier)
     if plan is None or not plan.timings:
         return []
@@ -49,7 +46,7 @@ def untimed(artifact: Artifact, tier: str, runs_dir: Path) -> list[str]:
 def show_timings(
     artifacts: Sequence[Artifact], tier: str, runs_dir: Path, device: str | None = None
 ) -> None:
-    """How many networks are to be timed, and those that are not yet, with the predicted epoch and memory of each."""
+    """Prints how many networks to time, and predicted epoch and memory of those without a time."""
     plans = [
         (artifact, plan)
         for artifact in artifacts
@@ -63,26 +60,23 @@ def show_timings(
         for a, p in plans
         for arch in untimed(a, tier, runs_dir)
     }
+    have = len(wanted) - len(missing)
     print(
-        f"{len(wanted)} networks to time, on dummy data: {len(wanted) - len(missing)} have times, {len(missing)} have none"
+        f"{len(wanted)} networks to time, on dummy data: {have} have times, "
+        f"{len(missing)} have none"
     )
     if missing:
         width = max(len(timing.arch) for timing in missing.values())
         print(f"  {'to time':{width}}{'an epoch':>12}{'memory':>12}  data")
-    for timing in missing.values():
-        memory = (
-            "" if timing.cost.memory_mib is None else f"{timing.cost.memory_mib / 1024:.2f} GiB"
-        )
-        print(
-            f"  {timing.arch:{width}}{duration(timing.cost.seconds):>12}{memory:>12}  {timing.data}"
-        )
-    for basis in sorted(
-        {timing.cost.source for timing in missing.values() if timing.cost.source != UNKNOWN}
-    ):
+    for arch, data, cost in missing.values():
+        memory = "" if cost.memory_mib is None else f"{cost.memory_mib / 1024:.2f} GiB"
+        print(f"  {arch:{width}}{duration(cost.seconds):>12}{memory:>12}  {data}")
+    for basis in sorted({timing.cost.source for timing in missing.values()} - {UNKNOWN}):
         print(f"  an epoch: {basis}, on one device; only some steps of it are run")
     if missing:
         print(
-            "  memory: with the recipe's whole batch on one device; the batch is halved where it does not fit"
+            "  memory: with the recipe's whole batch on one device; a batch that does not fit is "
+            "halved"
         )
     if unknown := sum(timing.cost.seconds is None for timing in missing.values()):
         print(f"  epoch time of {unknown} of them: {UNKNOWN}")

@@ -1,1 +1,1 @@
-"""Step and epoch time, measured as the paper does: dummy data, warm-up outside the clock, medians of repeats."""
+"""Step and epoch time, measured as in the paper: dummy data, warm-up outside the clock, medians."""

@@ -1,4 +1,4 @@
-"""The clock of a device: its own events on a GPU (the host runs ahead of it), the host's counter elsewhere."""
+"""The clock of a device: CUDA events on a GPU, since the host runs ahead; else the host's clock."""
 
 import statistics
 import time
@@ -9,13 +9,13 @@ import torch
 
 
 class Clock:
-    """`mark()` notes a moment in the device's own order of work; `seconds(a, b)` is the time between two, waiting for the second."""
+    """`mark()` notes a moment in the device's queue; `seconds(a, b)` is the time between two."""
 
     def __init__(self, device: torch.device):
         self.on_gpu = device.type == "cuda"
 
     def mark(self) -> Any:
-        """A moment: on a GPU the one at which all work queued so far is done, noted without waiting for it."""
+        """The current moment; on a GPU, when all work queued so far is done, without waiting."""
         if not self.on_gpu:
             return time.perf_counter()
         event = torch.cuda.Event(enable_timing=True)
@@ -23,7 +23,7 @@ class Clock:
         return event
 
     def seconds(self, start: Any, end: Any) -> float:
-        """Seconds from one mark to a later one."""
+        """Seconds from one mark to a later one, which it waits for."""
         if not self.on_gpu:
             return end - start
         end.synchronize()
@@ -31,7 +31,7 @@ class Clock:
 
 
 def spread(values: Sequence[float]) -> float:
-    """Half the distance of the quartiles; 0 for a single value."""
+    """Half the interquartile range; 0 for a single value."""
     if len(values) < 2:
         return 0.0
     low, _, high = statistics.quantiles(values, n=4, method="inclusive")

@@ -1,4 +1,4 @@
-"""The worker of a sweep as the sweep sees it: started, asked, given up, and started again."""
+"""The sweep's side of its worker process: it starts it, sends jobs, gives up and restarts it."""
 
 import multiprocessing
 import time
@@ -11,24 +11,24 @@ from fastscale.records import Record
 from fastscale.timing import worker
 from fastscale.timing.grid import Grid
 
-# Forked from a process that has imported what all need; where its imports leave a GPU unusable,
-# each worker imports it again.
+# forkserver forks workers from a process with the imports done. If these leave a GPU unusable,
+# spawn lets each worker import again.
 METHODS = ("forkserver", "spawn")
 PRELOAD = [
     "fastscale.timing.worker",
-    "torch._dynamo",  # which an optimizer imports at its first step
+    "torch._dynamo",  # an optimizer imports it at its first step
 ]
 READY_S = 120.0
 
 
 class TimeIsUp(Exception):
-    """The sweep's time ended while a worker was at work."""
+    """The sweep's time ended while a worker was measuring."""
 
 
 class Crew:
-    """At most one worker at a time, which does one job after another.
+    """At most one worker at a time, for one job after another.
 
-    `name` and `threads`: of the device, as records have them. InputError where it cannot be used.
+    `name` and `threads`: the device's, as in records. InputError if the device cannot be used.
     """
 
     def __init__(self, grid: Grid, place: worker.Place):
@@ -45,7 +45,7 @@ class Crew:
         self._refuse()
 
     def ask(self, job: worker.Job, limit_s: float, time_is_up: Callable[[], bool]) -> Record | str:
-        """The record of a job, or why there is none. TimeIsUp where the sweep's time ends first."""
+        """The record of a job, or why there is none. TimeIsUp if the sweep's time ends first."""
         if self.pipe is None and not self._started():
             self._refuse()
         assert self.pipe is not None
@@ -59,17 +59,17 @@ class Crew:
                 if time.monotonic() - began > limit_s:
                     self.dismiss()
                     return f"given up after {limit_s:.0f} s"
-            word, said, *rest = self.pipe.recv()
+            word, text, *rest = self.pipe.recv()
         except (EOFError, OSError):
             self.process.join(10)
             code = self.process.exitcode
             self.dismiss()
             return f"its process ended with exit code {code}"
         if word == "done":
-            return Record.from_json(said)
-        if not all(rest):  # the device is lost to that process
+            return Record.from_json(text)
+        if not all(rest):  # that process can no longer use the device
             self.dismiss()
-        return str(said)
+        return str(text)
 
     @property
     def at_work(self) -> bool:
@@ -77,7 +77,7 @@ class Crew:
         return self.pipe is not None
 
     def dismiss(self) -> None:
-        """Ends the worker, whatever it does."""
+        """Kills the worker."""
         if self.process is not None and self.process.is_alive():
             self.process.kill()
         if self.process is not None:
@@ -87,7 +87,7 @@ class Crew:
         self.process = self.pipe = None
 
     def _started(self) -> tuple[str, int] | None:
-        """The device's name and thread count, of a new worker; None where it does not come up."""
+        """Starts a worker: the device's name and thread count, or None if it does not come up."""
         mine, its = self.context.Pipe()
         self.process = self.context.Process(target=worker.work, args=(its, self.grid, self.place))
         self.process.start()
@@ -104,4 +104,4 @@ class Crew:
 
     def _refuse(self) -> None:
         place = self.place
-        raise InputError(f"device {place.device!r} cannot be used; {place.log} says why")
+        raise InputError(f"device {place.device!r} cannot be used; see {place.log}")

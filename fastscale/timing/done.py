@@ -1,4 +1,7 @@
-"""What of a sweep is measured already: records are found again by what was asked for, not by what memory made of it."""
+"""Which measurements of a sweep already have records.
+
+A record is found by the requested batch, not by the smaller one that fitted in memory.
+"""
 
 from collections.abc import Iterable
 
@@ -11,11 +14,14 @@ from fastscale.training.recipe import load_recipe
 
 
 class Done:
-    """The settings that a store's records answer, on one device, as this grid measures them: threads, rounds, images, recipe, torch."""
+    """A store's records that this grid would measure again, on one device.
+
+    They have the same threads, rounds, images, recipe and torch.
+    """
 
     def __init__(self, grid: Grid, records: Iterable[Record], device: str, threads: int):
         self.grid = grid
-        self.alike = {
+        self.fixed = {
             "device": device,
             "threads": threads,
             "images_per_epoch": grid.images,
@@ -26,7 +32,7 @@ class Done:
             self.add(record)
 
     def add(self, record: Record) -> None:
-        """A record that was measured."""
+        """Takes a record, if it answers one of this grid's settings."""
         env = record.env
         if (record.kind, record.data, record.num_classes) != (
             "time",
@@ -34,14 +40,14 @@ class Done:
             self.grid.classes,
         ):
             return
-        alike = all(env.get(name) == value for name, value in self.alike.items())
-        # a GPU's replayed rounds end as soon as they are calm
+        same = all(env.get(name) == value for name, value in self.fixed.items())
+        # a GPU's replayed rounds end early once they are calm
         rounds = env.get("repeats")
         fewer = bool(env.get("cuda_graph")) and LEAST_ROUNDS <= (rounds or 0) < self.grid.rounds
         searched = env.get("device_type") == "cuda" and env.get("cudnn") != self.grid.cudnn
-        # records of networks measured interleaved do not say the recipe
+        # records of interleaved networks do not name the recipe
         if (
-            alike
+            same
             and (fewer or rounds == self.grid.rounds)
             and not searched
             and "source" not in env
@@ -57,7 +63,7 @@ class Done:
             self.found[(record.run, *conditions)] = record
 
     def record(self, network: str, setting: Setting) -> Record | None:
-        """The record of a network under a setting, if it is there."""
+        """The record of a network under a setting, or None."""
         suffix = SUFFIX.get(setting.what, setting.what)
         return self.found.get(
             (

@@ -1,22 +1,26 @@
-"""Drift: whether a device was the same at the end of a measurement as at its start, told by a reference's time (needs no torch)."""
+"""Drift: whether a device ran equally fast at the start and the end of a measurement.
+
+A reference network, timed repeatedly, shows it. Needs no torch.
+"""
 
 import statistics
 from collections.abc import Sequence
 
 from fastscale.records import Record
 
-DRIFT_BOUND = 1.1  # beyond it (or below its inverse) it was not
+DRIFT_BOUND = 1.1  # beyond it (or below its inverse) the device was not steady
 
 
 def steady(ratio: float, bound: float = DRIFT_BOUND) -> bool:
-    """Whether a reference's time, over its first time, is within the bound."""
+    """Whether the reference network's time, relative to its first, is within the bound."""
     return 1 / bound <= ratio <= bound
 
 
 def at_usual_clock(records: Sequence[Record]) -> list[Record]:
-    """Those measured while the device ran as it did for most of them.
+    """The records measured while the device ran as fast as for most of them.
 
-    A sweep's drift counts from its first minute, which may have been the odd one; what has to be alike is the clock of what is compared.
+    A sweep's drift is relative to its first minute, which may have been unusual. So records are
+    compared with the median drift.
     """
     by_device: dict[str, list[float]] = {}
     for r in records:
@@ -30,7 +34,10 @@ def _drift(record: Record) -> float:
 
 
 def drifted(ratio: float) -> str | None:
-    """A warning where a reference took another time at the end than at the start, beyond the bound."""
+    """A warning if the reference network's time changed beyond the bound, else None."""
     if steady(ratio):
         return None
-    return f"warning: the reference took {ratio:.2f} times its first time at the end: something else was running, or the clock moved"
+    return (
+        f"warning: the reference network took {ratio:.2f} times its first time at the end: "
+        "something else was running, or the clock changed"
+    )

@@ -1,4 +1,7 @@
-"""Measured steps as records: epoch time as the paper defines it (step time x steps in an epoch, in minutes), or inference time."""
+"""Measured steps as records: epoch time or inference time.
+
+Epoch time is the paper's: step time x steps in an epoch, in minutes.
+"""
 
 import math
 from collections.abc import Callable, Sequence
@@ -17,11 +20,8 @@ from fastscale.training.layout import resolve_layout
 from fastscale.training.recipe import Recipe
 
 WHAT: dict[str, type[Step]] = {"train": TrainingStep, "inference": InferenceStep}
-SUFFIX = {
-    "train": "time",
-    "inference": "inference",
-    "loader": "end-to-end",
-}  # of a record's run: <network>.<suffix>
+# of a record's run: <network>.<suffix>
+SUFFIX = {"train": "time", "inference": "inference", "loader": "end-to-end"}
 
 
 def time_epochs(
@@ -40,20 +40,23 @@ def time_epochs(
     cudnn: str = "heuristics",
     progress: Callable[[int, int], object] = lambda done, total: None,
 ) -> list[Record]:
-    """One "time" record a network: its step on dummy data, and the epoch of `images` images of `data` that training steps make.
+    """One "time" record for each network: its step on dummy data, and the epoch from it.
 
-    `batch`: images a step on this device (the recipe's unless given). `what`: train or inference. `devices` above 1 adds the epoch time as
-    so many such devices would have it (epoch_time_normalised_min), which is divided, not measured. On a GPU each step is timed twice, as a
-    replayed CUDA graph and eagerly; `cudnn`: heuristics, or search for the fastest kernels. InputError for what cannot be.
+    An epoch has `images` images of `data`. `batch`: images a step on this device (default: the
+    recipe's). `what`: train or inference. `devices` above 1 adds epoch_time_normalised_min, the
+    epoch time divided by `devices`, which is not measured. On a GPU each step is timed as a
+    replayed CUDA graph and eagerly. `cudnn`: "heuristics", or "search" for the fastest kernels.
+    InputError for invalid arguments.
     """
     batch = recipe.batch_size if batch is None else batch
     if min(images, num_classes, batch, rounds, devices) < 1 or not 0 < round_s < math.inf:
         got = f"{images}, {num_classes}, {batch}, {rounds}, {devices}"
         raise InputError(
-            f"images, num_classes, batch, rounds and devices must be at least 1, got {got} (and a round's seconds finite and above 0)"
+            f"images, num_classes, batch, rounds and devices must be at least 1, got {got} "
+            "(and a round's seconds finite and above 0)"
         )
     if what not in WHAT:
-        raise InputError(f"nothing to measure is called {what!r}; {did_you_mean(what, WHAT)}")
+        raise InputError(f"unknown measurement {what!r}; {did_you_mean(what, WHAT)}")
     device = usable_device(device)
     found = time_steps(
         archs,
@@ -100,7 +103,7 @@ def time_epochs(
 
 
 def time_values(step: StepTime, what: str) -> dict[str, float]:
-    """Of one step (`what`: step or inference): device time where there is one, and eager time."""
+    """A step's device time, if there is one, and its eager time. `what`: step or inference."""
     values = {}
     for clock, rounds in (("device", step.device), ("eager", step.eager)):
         if rounds is not None:
@@ -110,7 +113,7 @@ def time_values(step: StepTime, what: str) -> dict[str, float]:
 
 
 def training_values(step: StepTime, images: int, devices: int) -> dict[str, float]:
-    """Of a training step, and of the epoch that it makes on one device (and, divided, on `devices`)."""
+    """A training step's values, and its epoch time on one device (divided for `devices`)."""
     epoch = step.median_s * images / step.batch / 60
     return {
         **time_values(step, "step"),
@@ -122,7 +125,7 @@ def training_values(step: StepTime, images: int, devices: int) -> dict[str, floa
 
 
 def inference_values(step: StepTime) -> dict[str, float]:
-    """Of a forward pass of one batch."""
+    """A forward pass's values."""
     return {
         **time_values(step, "inference"),
         "inference_images_per_s": step.batch / step.median_s,
@@ -140,9 +143,9 @@ def measured_under(
 ) -> dict[str, Any]:
     """The environment of a step's record.
 
-    `batch` is the real one, and `batch_asked` says where memory did not hold more. `repeats`,
-    `steps_per_repeat` and `disturbed` are of the time that the record answers with. On a GPU
-    `cuda_graph` says whether the step was recorded, and `no_cuda_graph` why not.
+    `batch` is the one measured; `batch_asked` is added if memory did not hold the requested one.
+    `repeats`, `steps_per_repeat` and `disturbed` belong to the record's main time. On a GPU,
+    `cuda_graph` says whether the step was captured, and `no_cuda_graph` why not.
     """
     answer = step.answer
     if step.batch != asked:

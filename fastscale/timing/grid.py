@@ -1,23 +1,23 @@
-"""The declared grids of configs/timing/<name>.yaml: which networks a sweep measures, and under what.
+"""The declared grids of configs/timing/<name>.yaml: which networks a sweep measures, and how.
 
-    name: cpu                       as the file
+    name: cpu                       the file's name
     shows: ...                      what a reader learns from it
-    data: imagenet                  whose epoch it is, of `images` images and `classes` classes
+    data: imagenet                  the epoch's data set, of `images` images and `classes` classes
     recipe: imagenet-100ep          optimizer and label smoothing
-    rounds: 5                       of about `round_s` seconds; `limit_s`: a measurement that takes longer is given up
-    reference: {network: efficientnet-b0, batch: 16}   timed again and again, to see the device drift
+    rounds: 5                       of about `round_s` seconds; `limit_s`: limit of a measurement
+    reference: {network: efficientnet-b0, batch: 16}   timed repeatedly to detect drift
     cudnn: heuristics               or search: cuDNN tries its kernels, seconds a network
-    parts:                          side by side, each in an order that covers it evenly
+    parts:                          measured side by side, each in an order that covers it evenly
       - bases: [...]
         strategies: [base, d, dWr]  `base`: the unscaled network
         factors: [2, 4]             or, instead of these three, `artifacts: [fig-2]`: the networks
-                                    that artifacts plan; or `pairs: [[A, B], ...]`, in this order
+                                    of artifacts; or `pairs: [[A, B], ...]`, in this order
         what: [train, inference]
         precision: [bf16-mixed]
         layout: [channels_last]
         compile: [false]
         batch: 64                   and inference_batch (default: batch)
-        stage: 1                    the default; parts of stage 2 follow when stage 1 is over
+        stage: 1                    default; parts of stage 2 follow after stage 1
 
 An unknown or missing key is an InputError that names it.
 """
@@ -41,13 +41,13 @@ from fastscale.training.recipe import PRECISIONS, load_recipe
 
 LAYOUTS = ("contiguous", "channels_last")
 WHAT = ("train", "inference")
-CUDNN = ("heuristics", "search")  # how cuDNN's kernels are chosen
+CUDNN = ("heuristics", "search")  # how cuDNN chooses its kernels
 MOST_BATCH = 1_000_000
 
 
 @dataclass(frozen=True)
 class Setting:
-    """Under what a network is measured."""
+    """How a network is measured."""
 
     what: str
     precision: str
@@ -56,7 +56,8 @@ class Setting:
     batch: int
 
     def __str__(self) -> str:
-        return f"{self.what}, {self.precision}, {self.layout}, {'compiled' if self.compile else 'eager'}, batch {self.batch}"
+        mode = "compiled" if self.compile else "eager"
+        return f"{self.what}, {self.precision}, {self.layout}, {mode}, batch {self.batch}"
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Part:
     networks: tuple[NetworkName, ...]
     settings: tuple[Setting, ...]
     stage: int = 1
-    in_order: bool = False  # measured as listed; else in an order that covers them evenly
+    in_order: bool = False  # measured in the listed order; else in one that covers them evenly
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class Grid:
 
     name: str
     parts: tuple[Part, ...]
-    reference: tuple[str, int]  # network and batch
+    reference: tuple[str, int]  # reference network and batch
     shows: str = ""
     data: str = "imagenet"
     images: int = IMAGENET_IMAGES
@@ -88,10 +89,9 @@ class Grid:
 
     def __post_init__(self) -> None:
         where = f"grid {self.name!r}"
-        if not isinstance(self.name, str) or not re.fullmatch(
-            r"[A-Za-z0-9_-]+", self.name
-        ):  # a part of file names
-            raise InputError(f"{where}: a name is of letters, digits, _ and -")
+        # the name is part of file names
+        if not isinstance(self.name, str) or not re.fullmatch(r"[A-Za-z0-9_-]+", self.name):
+            raise InputError(f"{where}: a name has only letters, digits, _ and -")
         for key in ("shows", "data", "recipe"):
             if not isinstance(getattr(self, key), str):
                 raise InputError(f"{where}: {key} must be text, got {getattr(self, key)!r}")
@@ -106,19 +106,21 @@ class Grid:
                 f"grid {self.name!r} is empty: give it parts with bases, strategies and factors"
             )
         for network in {n.name for part in self.parts for n in part.networks} | {self.reference[0]}:
-            arch_named(network)  # raises with the names there are
+            arch_named(network)  # raises for an unknown name
         load_recipe(self.recipe)
 
 
 def grid_names() -> list[str]:
-    """The grids that configs/timing holds."""
+    """The grids of configs/timing."""
     return sorted(path.stem for path in home().grids.glob("*.yaml"))
 
 
 def load_grid(name: str) -> Grid:
-    """The grid of that name, or of a YAML file; InputError that says what is wrong with it."""
+    """The grid of that name, or of a YAML file. InputError for an invalid grid."""
     if not isinstance(name, str):
-        raise InputError(f"a grid is named by text, got {name!r}; there are: {grid_names()}")
+        raise InputError(
+            f"a grid is a name (text), got {name!r}; choose from: {', '.join(grid_names())}"
+        )
     path = Path(name) if name.endswith((".yaml", ".yml")) else home().grids / f"{name}.yaml"
     if not os.path.isfile(path):
         near = did_you_mean(name, grid_names())
@@ -158,8 +160,7 @@ def _part(content: Any, where: str) -> Part:
     content = _table(content, keys, (*named, "what", "precision", "layout", "batch"), where)
     if listed and (len(listed) > 1 or {"bases", "strategies", "factors"} & set(content)):
         raise InputError(
-            f"{where}: give it artifacts, or bases, strategies and factors, or pairs, "
-            "not two of these"
+            f"{where}: give artifacts, or bases, strategies and factors, or pairs, not two of these"
         )
     for key in (*named, "factors", "what", "precision", "layout", "compile"):
         if not isinstance(content.setdefault(key, [False] if key == "compile" else []), list):
@@ -188,7 +189,7 @@ def _part(content: Any, where: str) -> Part:
 
 
 def _planned(artifacts: Sequence[str], where: str) -> tuple[NetworkName, ...]:
-    """The networks of the artifacts' full tiers, each once: what a figure needs stands in the figure's file alone."""
+    """The networks of the artifacts' full tiers, each once; only the artifacts' files list them."""
     found: list[NetworkName] = []
     for name in artifacts:
         path = home().artifacts / f"{name}.yaml"
@@ -198,7 +199,7 @@ def _planned(artifacts: Sequence[str], where: str) -> tuple[NetworkName, ...]:
             raise InputError(f"{where}: no artifact is named {name!r}; {near}")
         tier = (read_yaml(path).get("tiers") or {}).get("full")
         if not tier:
-            raise InputError(f"{where}: {name} plans no networks (it has no tier `full`)")
+            raise InputError(f"{where}: {name} has no networks (no tier `full`)")
         for series in tier["series"]:
             found += make_networks(
                 [series["base"]], series["strategies"], series["factors"], f"{path.name}: series"
@@ -207,7 +208,7 @@ def _planned(artifacts: Sequence[str], where: str) -> tuple[NetworkName, ...]:
 
 
 def _paired(pairs: Sequence[Sequence[str]], where: str) -> tuple[NetworkName, ...]:
-    """Both of each pair, one after the other, each network once."""
+    """The networks of the pairs, both of a pair together, each once."""
     for pair in pairs:
         if not isinstance(pair, list) or len(pair) != 2:
             raise InputError(f"{where}: a pair is two names of networks, got {pair!r:.80}")
@@ -217,7 +218,7 @@ def _paired(pairs: Sequence[Sequence[str]], where: str) -> tuple[NetworkName, ..
 def make_networks(
     bases: Sequence[str], strategies: Sequence[str], factors: Sequence[float], where: str
 ) -> tuple[NetworkName, ...]:
-    """Every base by every strategy and factor, `base` standing for the unscaled one; each network once."""
+    """Every base by every strategy and factor, each once; strategy `base` is the unscaled one."""
     found = []
     for base in bases:
         base_arch(str(base))
@@ -241,7 +242,7 @@ def make_settings(
     inference: int,
     where: str,
 ) -> tuple[Setting, ...]:
-    """Every combination, each once. InputError naming the word that is not known."""
+    """Every combination, each once. InputError for an unknown word."""
     for name, given, known in (
         ("what", what, WHAT),
         ("precision", precision, PRECISIONS),

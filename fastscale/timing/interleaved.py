@@ -1,7 +1,7 @@
-"""Several networks measured interleaved in one process; a single one is the case of one.
+"""Networks measured interleaved in one process.
 
-On a GPU each is timed eagerly first, then as one replayed CUDA graph, which is recorded after the
-eager steps have let go of their memory, so that both need no more than one.
+On a GPU each is timed eagerly first, then as one replayed CUDA graph. The graph is captured after
+the eager steps have freed their memory, so that both together need no more than one.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,8 +22,8 @@ from fastscale.training.out_of_memory import out_of_memory
 from fastscale.training.recipe import Recipe
 
 Progress = Callable[[int, int], object]
-# torch keeps a few compiled shapes of one function, and every network is one: the next ones would
-# run eagerly and be called compiled
+# torch keeps a few compiled shapes of one function, and each network is one: later networks would
+# run eagerly while the record says compiled
 COMPILED_ALONE = (
     "compiled networks cannot be measured interleaved in one process: "
     "give --separate, or one network"
@@ -32,11 +32,11 @@ COMPILED_ALONE = (
 
 @dataclass(frozen=True)
 class StepTime:
-    """A step's rounds: eager and, on a GPU, replayed. `batch` is what fitted in memory.
+    """A step's rounds, eager and, on a GPU, replayed; `batch` is the one that fitted in memory.
 
-    `no_graph`: on a GPU, why the step could not be a graph. `drift`: the first network's last round
-    over its first. `peak_memory_mib`: of eager steps; None where not known. `first_s`: seconds of
-    the first step, in which kernels are chosen and compiled. `took_s`: of all rounds.
+    `no_graph`: on a GPU, why the step could not be captured. `drift`: the first network's last
+    round over its first. `peak_memory_mib`: of eager steps, None if unknown. `first_s`: seconds of
+    the first step, which chooses and compiles kernels. `took_s`: seconds of all rounds.
     """
 
     eager: Rounds
@@ -51,7 +51,7 @@ class StepTime:
 
     @property
     def answer(self) -> Rounds:
-        """Device time, or eager time where there is none."""
+        """Device time, or eager time without one."""
         return self.device or self.eager
 
     @property
@@ -69,7 +69,7 @@ def time_steps(
     kind: type[Step] = TrainingStep,
     **options: Any,
 ) -> dict[str, StepTime]:
-    """Step time of each network by its name, on dummy images; `options`: of `interleaved`."""
+    """Step time of each network by name, on dummy images; `options`: see `interleaved`."""
 
     def maker(arch: Arch) -> Callable[[int], Step]:
         return lambda size: kind(arch, recipe, size, num_classes, device)
@@ -88,12 +88,12 @@ def interleaved(
     graph: bool = True,
     progress: Progress = lambda done, total: None,
 ) -> dict[str, StepTime]:
-    """The time of the step that each maker builds for a batch, in `rounds` interleaved rounds of
-    about `round_s` seconds; on a GPU by both clocks, or eagerly alone without `graph`.
+    """Times the step that each maker builds for a batch, in interleaved rounds.
 
-    `progress(done, total)` is called after each round. A batch is halved until it fits in memory:
-    in the first step, in the measured ones and in the graph, with headroom. InputError for several
-    compiled networks, and for several that do not fit in memory together.
+    There are `rounds` rounds of about `round_s` seconds, on a GPU with both clocks (without `graph`
+    only eager). `progress(done, total)` is called after each round. The batch is halved until the
+    first step, the measured ones and the graph fit in memory with headroom. InputError for several
+    compiled networks, or several that do not fit in memory together.
     """
     if torch.device(device).index is not None:
         torch.cuda.set_device(device)
@@ -114,7 +114,7 @@ def interleaved(
 
 @dataclass
 class _Network:
-    """One of those measured, and what is known of it."""
+    """A network while it is measured."""
 
     timed: Timed
     batch: int
@@ -155,7 +155,7 @@ def _measured(
         if timed.step.recipe.compile and len(makers) > 1:
             raise InputError(COMPILED_ALONE)
         replays = graph and timed.step.replays
-        # another network's freed memory would be counted as this one's by a process, not by a GPU's
+        # on a CPU, memory freed by another network would count as this one's
         alone = timed.step.clock.on_gpu or len(makers) == 1
         networks[name] = _Network(timed, fitted, peak if alone else None)
         tick()
@@ -172,8 +172,10 @@ def _measured(
 
 
 def _record(network: _Network, device: str) -> bool:
-    """Makes the step a graph; False, with the reason kept, where it cannot be one. Memory that does
-    not suffice is an error: the batch is halved for it."""
+    """Captures the step as a graph; on failure returns False and keeps the reason.
+
+    Out of memory is an error instead, for which the batch is halved.
+    """
     try:
         network.timed.record()
     except RuntimeError as error:
@@ -187,7 +189,7 @@ def _record(network: _Network, device: str) -> bool:
 
 
 def _times(networks: Mapping[str, _Network]) -> dict[str, StepTime]:
-    """What was measured; the drift is the first network's."""
+    """The results; the drift is the first network's."""
     times: dict[str, StepTime] = {}
     drift = 0.0
     for name, n in networks.items():
@@ -210,8 +212,10 @@ def _times(networks: Mapping[str, _Network]) -> dict[str, StepTime]:
 
 @contextmanager
 def chosen_kernels(cudnn: str) -> Iterator[None]:
-    """How cuDNN chooses its kernels in the block: by its heuristics, or by trying them for each
-    shape in the warm-up (a search, which takes seconds a network); put back afterwards."""
+    """Sets how cuDNN chooses its kernels within the block.
+
+    "heuristics", or "search": it tries them for each shape in the warm-up, seconds a network.
+    """
     if cudnn not in CUDNN:
         raise InputError(f"cudnn {cudnn!r}: there are {', '.join(CUDNN)}")
     before = torch.backends.cudnn.benchmark

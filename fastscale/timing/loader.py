@@ -1,7 +1,8 @@
-"""Loader, model and end to end, each by itself, on one network and one data set: what waits for what.
+"""Loader, model and both together on one network and data set: which one waits for the other.
 
-The loader alone is the images/s that it hands over with nothing else to do; the model alone a training step on dummy data; end to end both
-together, with the share of the time in which the device had no batch to work on. A loader's start-up at an epoch's start is no part of it.
+The loader alone: images/s with nothing to wait for. The model alone: a training step on dummy data.
+End to end: both, with the share of the time in which the device had no batch to work on. A loader's
+start-up at the start of an epoch is not counted.
 """
 
 import math
@@ -41,14 +42,16 @@ def time_loader(
     loader: str = "auto",
     data_dir: str | None = None,
 ) -> Record:
-    """loader_images_per_s, images_per_s (the model alone), end_to_end_images_per_s and data_wait_share of training `arch` on `source`.
+    """A record of training `arch` on `source`: loader, model and end to end.
 
-    `seconds`: of loading, and again of training. InputError where the data set is not there.
+    Its values: loader_images_per_s, images_per_s (the model alone), end_to_end_images_per_s and
+    data_wait_share. `seconds`: of loading, and again of training. InputError for missing data.
     """
     batch = recipe.batch_size if batch is None else batch
     if batch < 1 or rounds < 1 or not 0 < seconds < math.inf:
         raise InputError(
-            f"batch and rounds must be at least 1 and seconds finite and above 0, got {batch}, {rounds}, {seconds}"
+            "batch and rounds must be at least 1 and seconds finite and above 0, "
+            f"got {batch}, {rounds}, {seconds}"
         )
     device = usable_device(device)
 
@@ -105,9 +108,8 @@ def time_loader(
 
 
 def images_for(arch: Arch, recipe: Recipe, source: str, batch: int, **options: Any) -> "ImageData":
-    """The images of `source` as training by `recipe` shows them to `arch`; `options`: further
-    arguments of ImageData."""
-    # Lightning's data module: not needed, and not there, where only steps are timed
+    """The images of `source` as `recipe` trains `arch` on them; `options`: see ImageData."""
+    # imported here: it needs Lightning, which a machine that only times steps may lack
     from fastscale.data.module import ImageData
 
     return ImageData(
@@ -123,7 +125,7 @@ def images_for(arch: Arch, recipe: Recipe, source: str, batch: int, **options: A
 
 
 def loading_rate(loader: Any, seconds: float) -> float:
-    """Images/s of a loader with nothing to wait for it, over about `seconds`, from the arrival of each epoch's first batch."""
+    """Images/s of a loader alone over about `seconds`, from each epoch's first batch on."""
     images, busy = 0, 0.0
     while busy < seconds:
         first = True
@@ -133,7 +135,7 @@ def loading_rate(loader: Any, seconds: float) -> float:
                 began, first = now, False
                 spent = 0.0
                 continue
-            if batch.is_cuda:  # made there, by kernels that were only launched
+            if batch.is_cuda:  # its kernels may still be running
                 torch.cuda.synchronize()
                 now = time.perf_counter()
             images += len(batch)
@@ -157,8 +159,10 @@ def end_to_end(
     seconds: float,
     captured: bool = False,
 ) -> tuple[float, float]:
-    """(images/s, share of the time that the device waits) of training steps, captured or eager, on
-    the loader's batches, copied and normalised as in training, over about `seconds`."""
+    """(images/s, share of the time that the device waits), training on the loader's batches.
+
+    Steps are captured or eager; batches are copied and normalised as in training.
+    """
     kind = CapturedTrainingStep if captured else TrainingStep
     with chosen_kernels("heuristics"):
         step = kind(arch, recipe, batch, data.num_classes, device)
@@ -169,7 +173,7 @@ def end_to_end(
 def together(
     step: TrainingStep, loader: Any, mean: Any, std: Any, seconds: float
 ) -> tuple[float, float]:
-    """The same of a step that is warm and a loader of (uint8 images, labels)."""
+    """The same for a warm step and a loader of (uint8 images, labels)."""
     device = step.device
     centre, scale = (channel_values(v, device) for v in (mean, std))
     layout = memory_format(step.recipe.layout)
@@ -201,8 +205,8 @@ def together(
             raise InputError(
                 "an epoch of this data has fewer than two batches: give a smaller batch"
             )
-        # marks: a batch's arrival, its step's end, the next one's arrival, ...; counted from the
-        # end of the first step on
+        # marks: a batch's arrival, its step's end, the next batch's arrival, ...
+        # counted from the end of the first step
         waited += sum(
             step.clock.seconds(a, b) for a, b in zip(marks[1::2], marks[2::2], strict=False)
         )

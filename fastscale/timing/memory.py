@@ -1,4 +1,4 @@
-"""Peak memory of a measurement, and what happens when it does not fit: the batch is halved, and the record says so."""
+"""Peak memory of a measurement; a batch that does not fit is halved, and the record says so."""
 
 import contextlib
 import ctypes
@@ -17,25 +17,31 @@ STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 class PeakMemory:
-    """Highest memory since it was made, less what was in use then: of the GPU's tensors, or of this process on a CPU."""
+    """Peak memory since its creation above what was in use then.
+
+    On a GPU of its tensors, on a CPU of this process.
+    """
 
     def __init__(self, device: torch.device):
         self.device, self.on_gpu = device, device.type == "cuda"
         if self.on_gpu:
-            torch.cuda.init()  # its statistics are not there before
+            torch.cuda.init()  # no statistics before
             torch.cuda.reset_peak_memory_stats(device)
             self.before: float | None = torch.cuda.memory_allocated(device) / 2**20
         else:
             self.before = _resident("VmRSS") if _reset_peak() else None
 
     def warmed_up(self) -> None:
-        """On a GPU the peak starts here: while cuDNN tries its kernels in the first steps, it takes workspaces that no later step needs."""
+        """On a GPU, the peak starts here.
+
+        In the first steps cuDNN tries its kernels with workspaces that no later step needs.
+        """
         if self.on_gpu:
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats(self.device)
 
     def mib(self) -> float | None:
-        """MiB; None where the system does not tell."""
+        """The peak in MiB; None if the system does not report it."""
         if self.before is None:
             return None
         peak = (
@@ -46,11 +52,11 @@ class PeakMemory:
         return None if peak is None else max(0.0, peak - self.before)
 
 
-HEADROOM = 0.03  # of a GPU's memory: what is measured nearer to its end may end there
+HEADROOM = 0.03  # share of a GPU's memory to leave free: with less, later steps may run out
 
 
 def check_headroom(device: torch.device) -> None:
-    """OutOfMemoryError where a GPU's peak came too near to the end of its memory."""
+    """OutOfMemoryError if the peak left a GPU too little free memory."""
     if device.type != "cuda":
         return
     free, whole = torch.cuda.mem_get_info(device)
@@ -64,9 +70,8 @@ def check_headroom(device: torch.device) -> None:
 
 def _reset_peak() -> bool:
     gc.collect()
-    with contextlib.suppress(
-        OSError, AttributeError
-    ):  # glibc keeps freed memory, which would then be counted as in use before
+    # glibc keeps freed memory, which would count as in use before
+    with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
     try:
         CLEAR.write_text("5")  # Linux: the peak starts again from here
@@ -85,7 +90,10 @@ def _resident(name: str) -> float | None:
 
 
 def fitting_batch(batch: int, attempt: Callable[[int], Made]) -> tuple[int, Made]:
-    """(batch, attempt(batch)) for the first of batch, batch/2, ... 1 that fits in memory; the error itself where not even 1 does."""
+    """(batch, attempt(batch)) for the first of batch, batch/2, ... 1 that fits in memory.
+
+    If not even 1 fits, the error is raised.
+    """
     while True:
         try:
             return batch, attempt(batch)
@@ -97,7 +105,7 @@ def fitting_batch(batch: int, attempt: Callable[[int], Made]) -> tuple[int, Made
 
 
 def clean() -> None:
-    """Lets go of what earlier measurements left: tensors, the GPU's cached blocks, what torch compiled."""
+    """Frees what earlier measurements left: tensors, the GPU's cached blocks, compiled code."""
     if "torch._dynamo" in sys.modules:
         sys.modules["torch._dynamo"].reset()
     gc.collect()

@@ -1,4 +1,7 @@
-"""The order in which a grid is measured, such that what was measured when time is up covers families, strategies and sizes evenly."""
+"""The order of a grid's measurements.
+
+Whenever time ends, the networks measured cover families, strategies and sizes evenly.
+"""
 
 import math
 from collections import Counter
@@ -13,10 +16,11 @@ Item = TypeVar("Item")
 
 
 def even_order(networks: Sequence[NetworkName]) -> list[NetworkName]:
-    """The networks, each time one of the base measured least, of its strategy measured least, farthest in size from what is there.
+    """The networks, each time from the least covered base and its least covered strategy.
 
-    So after any number of networks, bases with networks left differ by one at most in how many they have; the unscaled ones come first,
-    and a strategy's smallest and largest before those between them.
+    Of these, the one farthest in size from those already chosen. So at any point, the numbers of
+    networks of bases that have some left differ by at most one. Unscaled networks come first, and a
+    strategy's smallest and largest before those between.
     """
     left = list(networks)
     chosen: list[NetworkName] = []
@@ -29,7 +33,7 @@ def even_order(networks: Sequence[NetworkName]) -> list[NetworkName]:
     while left:
 
         def rank(n: NetworkName) -> tuple:
-            own = [
+            same = [
                 abs(_size(n) - _size(c))
                 for c in chosen
                 if (c.base, c.strategy) == (n.base, n.strategy)
@@ -39,7 +43,7 @@ def even_order(networks: Sequence[NetworkName]) -> list[NetworkName]:
             counts = bases[n.base], scaled, strategies[n.base, n.strategy], anywhere[n.strategy]
             return (
                 *counts,
-                -min(own, default=math.inf),
+                -min(same, default=math.inf),
                 sizes[n.base, n.factor],
                 -min(family, default=0.0),
             )
@@ -57,29 +61,28 @@ def even_order(networks: Sequence[NetworkName]) -> list[NetworkName]:
 def sweep_order(
     parts: Sequence[Part], compiled_last: bool = False
 ) -> list[tuple[Part, NetworkName]]:
-    """Stage by stage; in a stage all parts side by side, each in its even order, pairs
-    as they are listed.
+    """Stage by stage, all parts of a stage side by side.
 
     `compiled_last`: EfficientNets at the end of their stage. For their depthwise convolutions
-    cuDNN compiles kernels at run time, 7 to 9 seconds a network whose shapes are not there yet.
+    cuDNN compiles kernels at run time, 7 to 9 seconds for a network with new shapes.
     """
     found: list[tuple[Part, NetworkName]] = []
     for stage in sorted({part.stage for part in parts}):
-        own = [part for part in parts if part.stage == stage]
-        pairs = merged([[(part, n) for n in _in_turn(part)] for part in own])
+        staged = [part for part in parts if part.stage == stage]
+        pairs = merged([[(part, n) for n in _ordered(part)] for part in staged])
         if compiled_last:
             pairs.sort(key=lambda pair: arch_named(pair[1].name).family == "EfficientNet")
         found += pairs
     return found
 
 
-def _in_turn(part: Part) -> Sequence[NetworkName]:
-    """Pairs as they are listed, all others in an even order."""
+def _ordered(part: Part) -> Sequence[NetworkName]:
+    """Pairs in the listed order, all others in an even order."""
     return part.networks if part.in_order else even_order(part.networks)
 
 
 def merged(lists: Sequence[Sequence[Item]]) -> list[Item]:
-    """All items, each list in its own order, such that at any time the same share of each has been taken; the first of equals first."""
+    """All items, each list in its order, so that at any point the same share of each is taken."""
     keyed = [
         ((i + 1) / len(items), number, item)
         for number, items in enumerate(lists)

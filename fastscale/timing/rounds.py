@@ -1,4 +1,4 @@
-"""Rounds of steps: the times of one network's step by one clock, and whether they go together."""
+"""Rounds of steps: times of one network's step on one clock, and whether they are consistent."""
 
 import statistics
 from collections.abc import Callable, Sequence
@@ -10,18 +10,18 @@ from fastscale.timing.clock import spread
 from fastscale.timing.disturbance import CALM, LEAST_ROUNDS, Waiting, disturbed
 from fastscale.timing.step import Step
 
-# Steps of warm-up: at least the first number, and up to the second while they take less than
-# WARMUP_S together. On a GPU the first ones choose cuDNN's kernels, grow the memory pool and raise
-# the clock; compiling happens in the very first everywhere.
+# Warm-up steps: at least the first number, up to the second while they take less than WARMUP_S
+# together. On a GPU the first ones choose cuDNN's kernels, grow the memory pool and raise the
+# clock. Compiling happens in the first step on every device.
 WARMUP_STEPS = {"cpu": (2, 2), "cuda": (3, 10)}
 WARMUP_S = 0.3
 
 
 @dataclass(frozen=True)
 class Rounds:
-    """Seconds a step, round by round, each over `steps` steps; `parts`: medians of a step's parts.
+    """Seconds a step in each round of `steps` steps; `parts`: medians of a step's parts.
 
-    `disturbed`: why the rounds do not go together; None where they do.
+    `disturbed`: why the rounds are inconsistent, or None.
     """
 
     seconds: tuple[float, ...]
@@ -31,19 +31,21 @@ class Rounds:
 
     @property
     def median_s(self) -> float:
-        """Over the rounds."""
+        """Median seconds a step over the rounds."""
         return statistics.median(self.seconds)
 
     @property
     def spread_s(self) -> float:
-        """Half the distance of the quartiles."""
+        """Half the interquartile range."""
         return spread(self.seconds)
 
 
 class Timed:
-    """A step that is warm and ready to be timed in rounds of about `round_s` seconds: eagerly or,
-    after `record`, as one replayed graph. `first_s`: seconds of its very first step; `took_s`: of
-    all rounds so far."""
+    """A warm step, timed in rounds of about `round_s` seconds.
+
+    Rounds are eager or, after `record`, replayed. `first_s`: seconds of its first step; `took_s`:
+    seconds of all rounds so far.
+    """
 
     def __init__(self, step: Step, round_s: float):
         self.step, self.round_s = step, round_s
@@ -55,30 +57,30 @@ class Timed:
         self.took_s = 0.0
 
     def record(self) -> None:
-        """From here on it is device time. RuntimeError where the step cannot be a graph."""
+        """Captures the step: later rounds are device time. RuntimeError if that fails."""
         replay = self.step.replayed()
         self.one = lambda steps: self.step.replayed_round(replay, steps)
         self.count = max(1, round(self.round_s / self.one(2)[self.step.whole]))
 
     def round(self) -> None:
-        """One more."""
+        """Measures one more round."""
         self.found.append(self.one(self.count))
         self.took_s += self.count * self.found[-1][self.step.whole]
 
     @property
     def seconds(self) -> list[float]:
-        """Of a step, by rounds."""
+        """Seconds a step, by round."""
         return [found[self.step.whole] for found in self.found]
 
     def calm(self) -> bool:
-        """Whether more rounds would tell nothing more."""
+        """Whether more rounds would add nothing."""
         seconds = self.seconds
         if len(seconds) < LEAST_ROUNDS:
             return False
         return spread(seconds) <= CALM * statistics.median(seconds)
 
     def rounds(self, why: str | None) -> Rounds:
-        """What was found; the next rounds begin another series."""
+        """The rounds so far, with the reason if disturbed; the next rounds start a new series."""
         first = self.found[0]
         parts = {
             part: statistics.median(found[part] for found in self.found)
@@ -91,8 +93,7 @@ class Timed:
 
 
 def warm_up(step: Step, done: int = 0) -> tuple[int, float]:
-    """Steps outside the clock, `done` of which were made already: how many in all, and the seconds
-    of the last."""
+    """Warms up, with `done` steps already made: (steps in all, seconds of the last)."""
     least, most = WARMUP_STEPS[step.device.type]
     taken = last = 0.0
     while done < least or (done < most and taken < WARMUP_S):
@@ -109,10 +110,10 @@ def measured_together(
     again: bool = True,
     progress: Callable[[], object] = lambda: None,
 ) -> list[Rounds]:
-    """Rounds of each, interleaved, so that drift hits all alike.
+    """Interleaved rounds of each step, so that drift affects all equally.
 
-    `replayed`: a GPU's, which end before `rounds` as soon as all are calm. `again`: a disturbed
-    series is measured once more, and the calmer one stands.
+    `replayed`: replayed graphs, which end before `rounds` once all are calm. `again`: measure a
+    disturbed series a second time and keep the calmer one.
     """
     series: list[list[Rounds]] = []
     for _ in range(1 + again):
@@ -123,7 +124,7 @@ def measured_together(
             for t in timed:
                 t.round()
                 progress()
-        # a GPU works on while the host waits
+        # a GPU keeps working while the host waits
         on_gpu = any(t.step.clock.on_gpu for t in timed)
         waited = 0.0 if on_gpu or replayed else waiting.share()
         series.append([t.rounds(disturbed(t.seconds, waited, replayed)) for t in timed])

@@ -1,4 +1,4 @@
-"""What is timed: a training step (forward, backward, optimizer) or a forward pass for inference, of one network on dummy images."""
+"""The timed steps of one network on dummy images: training, or a forward pass for inference."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -24,22 +24,20 @@ DTYPES = {"16-mixed": torch.float16, "bf16-mixed": torch.bfloat16}
 
 
 def autocast(precision: str, device: str) -> torch.autocast:
-    """Mixed precision on a kind of device, or none; casts are not kept, as in Lightning."""
+    """The precision's autocast context; casts are not cached, as in Lightning."""
     dtype = DTYPES.get(precision, torch.float32)
     return torch.autocast(device, dtype=dtype, enabled=dtype != torch.float32, cache_enabled=False)
 
 
 class Step:
-    """One network and a batch of dummy images on a device, in the recipe's precision and layout, compiled if it says so."""
+    """One network and a batch of dummy images, in the recipe's precision, layout and compile."""
 
-    whole = "step_time_s"  # what `round` calls the whole of it
+    whole = "step_time_s"  # the key of the whole step in `round`
     parts: tuple[str, ...] = ()
 
     def __init__(self, arch: Arch, recipe: Recipe, batch: int, num_classes: int, device: str):
         self.device, self.recipe = torch.device(device), recipe
-        with (
-            self.device
-        ):  # initialised there: hundreds of millions of weights take a processor seconds
+        with self.device:  # a CPU takes seconds to initialise hundreds of millions of weights
             self.net = self.network(arch, num_classes)
         to_layout(self.net, recipe.layout)
         self.images = torch.randn(batch, 3, arch.resolution, arch.resolution, device=self.device)
@@ -47,31 +45,34 @@ class Step:
         self.labels = torch.randint(num_classes, (batch,), device=self.device)
         self.clock = Clock(self.device)
         if recipe.compile:
-            # networks share their code, to which torch ties what it compiled: others would run eagerly or with dynamic shapes
+            # torch ties compiled code to functions, which networks share: without a reset, this one
+            # would run eagerly or with dynamic shapes
             torch._dynamo.reset()
             self.net.compile(dynamic=False)
 
     def network(self, arch: Arch, num_classes: int) -> nn.Module:
-        """What is timed."""
+        """The network to time."""
         return build(arch, num_classes)
 
     def precision(self) -> torch.autocast:
-        """The recipe's."""
+        """The autocast context of the recipe's precision."""
         return autocast(self.recipe.precision, self.device.type)
 
     def __call__(self, mark: Callable[[], object] = lambda: None) -> None:
         """One step; `mark` is called at the end of each part but the last."""
-        raise TypeError(f"{type(self).__name__} does not say what a step is")
+        raise TypeError(f"{type(self).__name__} does not define a step")
 
     @property
     def replays(self) -> bool:
-        """Whether there is a device time beside the eager one: whether graphs can be recorded."""
+        """Whether a graph can be captured, which gives a device time beside the eager one."""
         return self.clock.on_gpu
 
     def replayed(self) -> Callable[[], object]:
-        """Records the step as one CUDA graph; returns what replays it. RuntimeError where it cannot
-        be one (OutOfMemoryError where memory does not suffice)."""
-        raise TypeError(f"{type(self).__name__} does not say how it is recorded")
+        """Captures the step as one CUDA graph and returns the function that replays it.
+
+        RuntimeError if it cannot be captured, OutOfMemoryError if memory does not suffice.
+        """
+        raise TypeError(f"{type(self).__name__} does not define how it is captured")
 
     def replayed_round(self, replay: Callable[[], object], steps: int) -> dict[str, float]:
         """Seconds a step over `steps` replays."""
@@ -81,7 +82,7 @@ class Step:
         return {self.whole: self.clock.seconds(start, self.clock.mark()) / steps}
 
     def round(self, steps: int) -> dict[str, float]:
-        """Seconds a step over `steps` steps: whole, and each part of it."""
+        """Seconds a step over `steps` steps: the whole and each part."""
         marks = [self.clock.mark()]
         for _ in range(steps):
             self(lambda: marks.append(self.clock.mark()))
@@ -96,7 +97,7 @@ class Step:
 
 
 class TrainingStep(Step):
-    """With the recipe's optimizer. Emptying the gradients counts as part of the backward pass, before which it happens."""
+    """Forward, backward, optimizer. Zeroing the gradients counts as part of the backward pass."""
 
     parts: tuple[str, ...] = ("forward_time_s", "backward_time_s", "optimizer_time_s")
 
@@ -118,8 +119,7 @@ class TrainingStep(Step):
         self.scaler.update()
 
     def captured_step(self) -> CapturedStep:
-        """The step that `fit` makes on a GPU, of the same network and optimizer; on a CPU its code,
-        uncaptured."""
+        """The step of `fit` on a GPU, with this network and optimizer; on a CPU not captured."""
         parts = StepParts(
             self.net,
             self.criterion,
@@ -134,12 +134,12 @@ class TrainingStep(Step):
     def replayed(self) -> Callable[[], object]:
         """See `Step`."""
         step = self.captured_step()
-        step(self.images, self.labels)  # which fills in the learning rates too
+        step(self.images, self.labels)  # also fills in the learning rates
         return step.replay
 
 
 class CapturedTrainingStep(TrainingStep):
-    """As `fit` makes it on a GPU: one CUDA graph, replayed. On a CPU the graph's code, uncaptured."""
+    """The step of `fit` on a GPU: one replayed CUDA graph. On a CPU not captured."""
 
     parts = ()
 
@@ -148,7 +148,7 @@ class CapturedTrainingStep(TrainingStep):
         self.captured = self.captured_step()
 
     def __call__(self, mark: Callable[[], object] = lambda: None) -> None:
-        """All of it at once."""
+        """The whole step."""
         self.captured(self.images, self.labels)
 
 

@@ -1,9 +1,9 @@
-"""A sweep over a grid: resumable, safe to kill at any moment, over when the grid or its time is.
+"""A sweep over a grid: resumable, and safe to kill at any moment.
 
-One process measures network after network; one that a network crashed is replaced, and the log says
-so. Every record is on the disk before the next measurement begins; what the store already answers
-is not measured again. A reference network is timed at the start, every few minutes and at the end:
-its ratio to the first time (`drift`) is in every record.
+A worker process measures network after network. If a network crashes it, a new one replaces it, and
+the log says so. Every record is on disk before the next measurement starts, and what the store
+already holds is not measured again. A reference network is timed at the start, every few minutes
+and at the end; its time relative to the first (`drift`) is in every record.
 """
 
 import os
@@ -27,15 +27,18 @@ from fastscale.timing.worker import REFERENCE, Job, Place
 
 REFERENCE_EVERY_S = 120.0
 REFERENCE_LIMIT_S = 120.0
-LOOK_BACK = 5  # jobs: the next one is taken to need as long as the longest of them
+LOOK_BACK = 5  # jobs: the next one is expected to take as long as the longest of them
 Say = Callable[[str], object]
 
 
 @dataclass
 class Outcome:
-    """What a sweep did: records of this call, settings found in the store, those that failed with
-    their reason, and those left. `took_s`: of the networks measured, start to answer; `rounds_s`:
-    of their measured rounds alone."""
+    """What a sweep did.
+
+    `measured`: this call's records; `before`: settings already in the store; `failed`: settings and
+    reasons; `left`: settings not reached. `took_s`: seconds of the measurements, `rounds_s`: of
+    their rounds alone.
+    """
 
     measured: list[Record] = field(default_factory=list)
     before: int = 0
@@ -47,7 +50,7 @@ class Outcome:
 
 
 class Sweep:
-    """One call: `run` goes on until the grid or the time ends."""
+    """One call: `run` measures until the grid or the time ends."""
 
     def __init__(
         self,
@@ -64,8 +67,8 @@ class Sweep:
         log = store.with_name(f"time-{grid.name}.log")
         self.place = Place(usable_device(device), store, log, tuple(own))
         self.ends = time.monotonic() + 60 * budget_min if budget_min is not None else None
-        # or the mere question whether there is a GPU, asked by an import, would keep forked
-        # processes from using it
+        # otherwise, an import that only asks whether there is a GPU keeps forked processes from
+        # using it
         os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
         self.outcome = Outcome()
         self.reference_at: float | None = None
@@ -73,21 +76,20 @@ class Sweep:
         self.took: list[float] = []  # seconds of each job so far
 
     def run(self) -> Outcome:
-        """Measures what is not measured yet. InputError where another sweep works on the store."""
+        """Measures what the store lacks. InputError if another sweep uses the store."""
         RecordStore(self.place.store).check()
         try:
-            # another's work would be in this one's times
+            # another sweep would disturb this one's times
             with FileLock(self.place.store.with_suffix(".time.lock"), timeout=0):
                 self._run()
         except Timeout:
             raise InputError(
-                f"another sweep is at work on {self.place.store}: wait for it, "
-                "or give another --runs-dir"
+                f"another sweep uses {self.place.store}: wait for it, or give another --runs-dir"
             ) from None
         return self.outcome
 
     def _run(self) -> None:
-        os.close(open_to_append(self.place.log))  # a place that can't be used is said here, once
+        os.close(open_to_append(self.place.log))  # fails here if the folder is not writable
         self.crew = Crew(self.grid, self.place)
         try:
             name, threads = self.crew.name, self.crew.threads
@@ -100,14 +102,14 @@ class Sweep:
             )
             for network, setting in jobs:
                 self._job(network.name, setting)
-            # a worker given up for the end of the time is not started again
+            # after time is up, do not start a worker again only for the reference
             if self.outcome.measured and (self.crew.at_work or not self._time_is_up()):
                 self._reference()
         finally:
             self.crew.dismiss()
 
     def _jobs(self) -> list[tuple[NetworkName, Setting]]:
-        """Every network and setting once, in the order in which they are measured."""
+        """Every network and setting once, in the order of measurement."""
         on_gpu = self.place.device != "cpu"
         order = sweep_order(self.grid.parts, compiled_last=on_gpu)
         jobs = [(network, setting) for part, network in order for setting in part.settings]
@@ -140,7 +142,7 @@ class Sweep:
             self._measured(found, setting)
 
     def _reference(self) -> None:
-        """Times the reference: its ratio to its first time in the store is the drift from now on."""
+        """Times the reference network; relative to its first time in the store, it is the drift."""
         name, batch = self.grid.reference
         first_setting = next(part.settings[0] for part in self.grid.parts if part.settings)
         setting = replace(first_setting, what=REFERENCE, compile=False, batch=batch)
@@ -165,7 +167,7 @@ class Sweep:
         self.done.add(record)
         count = len(self.outcome.measured) + self.outcome.before
         place = f"[{count:{len(str(self.total))}}/{self.total}]"
-        self.say(f"{place} {record.arch:32}{said(record)}  {setting}{remarks(record)}")
+        self.say(f"{place} {record.arch:32}{times_text(record)}  {setting}{remarks(record)}")
 
     def _failed(self, name: str, setting: Setting, why: str) -> None:
         self.outcome.failed.append((f"{name}, {setting}", why))
@@ -177,8 +179,8 @@ class Sweep:
         return self.ends is not None and time.monotonic() + reserve > self.ends
 
 
-def said(record: Record) -> str:
-    """Its times, and its memory, in a line's columns."""
+def times_text(record: Record) -> str:
+    """A record's times and memory, as columns of a line."""
     found = [step_time(record, clock=clock) for clock in ("device", "eager")]
     text = "".join(f"{1e3 * t.seconds:10.2f} ms {t.clock}" for t in found if t)
     peak = record.values.get("peak_memory_mib")
@@ -186,12 +188,12 @@ def said(record: Record) -> str:
 
 
 def remarks(record: Record) -> str:
-    """What a reader of the times has to know."""
-    env, said = record.env, []
+    """Caveats of a record's times, in parentheses; "" without any."""
+    env, found = record.env, []
     if "batch_asked" in env:
-        said.append(f"batch {env['batch']}: no more fitted")
+        found.append(f"batch {env['batch']}: no more fitted")
     if "no_cuda_graph" in env:
-        said.append(f"no CUDA graph: {env['no_cuda_graph']:.80}")
+        found.append(f"no CUDA graph: {env['no_cuda_graph']:.80}")
     if "disturbed" in env:
-        said.append(f"disturbed: {env['disturbed']}")
-    return f"  ({'; '.join(said)})" if said else ""
+        found.append(f"disturbed: {env['disturbed']}")
+    return f"  ({'; '.join(found)})" if found else ""

@@ -1,6 +1,6 @@
-"""The process that measures for a sweep: one network and setting after another, as it is asked.
+"""The process that measures for a sweep, one network and setting after another.
 
-What a network breaks is this process: the sweep starts another one, and goes on with the next.
+If a network crashes it, the sweep starts a new process and continues with the next network.
 """
 
 import gc
@@ -29,12 +29,12 @@ from fastscale.timing.memory import clean
 from fastscale.timing.step import TrainingStep
 from fastscale.training.recipe import load_recipe
 
-REFERENCE = "reference"  # what a setting of the reference network measures
+REFERENCE = "reference"  # the `what` of the reference network's setting
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a sweep runs, and where its records go; `own`: files of networks of one's own."""
+    """Where a sweep runs and where its records go; `own`: files of the user's networks."""
 
     device: str
     store: Path
@@ -44,8 +44,10 @@ class Place:
 
 @dataclass(frozen=True)
 class Job:
-    """One network under one setting. `drift`: of the reference so far; for the reference itself its
-    first time in seconds, or 0."""
+    """One network under one setting.
+
+    `drift`: the current drift; for the reference network its first time in seconds, or 0.
+    """
 
     network: str
     setting: Setting
@@ -53,24 +55,23 @@ class Job:
 
 
 def work(connection: Connection, grid: Grid, place: Place) -> None:
-    """Does the jobs that come through the pipe, until it ends; each record is in the store before
-    the answer.
+    """Does the jobs from the pipe until it closes; each record is stored before the answer.
 
-    Sends ("ready", the device's name and the thread count, as records have them), then for each
-    job ("done", the record) or ("failed", a line that says why, whether the device still works).
+    Sends ("ready", the device's name, the thread count), then for each job ("done", the record) or
+    ("failed", the reason in one line, whether the device still works).
     """
     _own_process(connection, place.log)
     for text in place.own:
         register_arch(read_arch(text))
     device = usable_device(place.device)
-    if device == "cpu":  # what libraries take when first used is not the network's memory
+    if device == "cpu":  # memory that libraries take at first use is not the network's
         TrainingStep(arch_named("regnety-tiny"), load_recipe("quick"), 1, 10, "cpu").round(2)
     else:
         torch.zeros(1, device=device)
     name = cpu_name() if device == "cpu" else torch.cuda.get_device_name(device)
     connection.send(("ready", name, torch.get_num_threads()))
     clean()
-    gc.freeze()  # what is there now stays: to look through it after each network takes longer
+    gc.freeze()  # skip these permanent objects in the collections after each network
     while True:
         try:
             job = connection.recv()
@@ -84,7 +85,7 @@ def _done(job: Job, grid: Grid, place: Place, device: str) -> tuple:
     """The answer to a job."""
     try:
         record = measure(grid, job, device)
-    except Exception as error:  # one network's failure is no other's
+    except Exception as error:  # a failure must not stop the other networks
         print(f"{job.network}: {job.setting}", file=sys.stderr)
         traceback.print_exc()
         why = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
@@ -94,7 +95,7 @@ def _done(job: Job, grid: Grid, place: Place, device: str) -> tuple:
 
 
 def _works(device: str) -> bool:
-    """Whether the device can still be used: after some errors a process's GPU cannot."""
+    """Whether the device still works: after some errors, a process can no longer use its GPU."""
     if device == "cpu":
         return True
     try:
@@ -144,7 +145,7 @@ def measure(grid: Grid, job: Job, device: str) -> Record:
 
 
 def _own_process(connection: Connection, log: Path) -> None:
-    """Dies with the sweep; what libraries print goes to the log."""
+    """Makes the process die with the sweep, and sends its output to the log."""
     leave_signals_to_parent()
     threading.Thread(target=_die_with_reader, args=(connection.fileno(),), daemon=True).start()
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -155,10 +156,9 @@ def _own_process(connection: Connection, log: Path) -> None:
 
 
 def _die_with_reader(descriptor: int) -> None:
-    """Ends this process at once when the pipe's other end is gone: the sweep is dead.
+    """Kills this process when the pipe's other end closes, since the sweep is then dead.
 
-    A worker's parent is the fork server, which a living worker keeps alive, so that the parent's
-    death tells nothing.
+    The worker's parent is the fork server, which a live worker keeps alive: watching it is no use.
     """
     watch = select.poll()
     watch.register(descriptor, 0)

@@ -7,27 +7,23 @@ from fastscale.planning.terms import terms
 from fastscale.records import Record, network_fields
 
 NETWORKS = (
-    *(
-        "regnety-500mf",
-        "regnety-500mf.dWr-x2",
-        "regnety-500mf.dwr-x2",
-        "regnety-4gf",
-        "regnetz-500mf",
-        "regnetz-500mf.dWr-x2",
-    ),
-    *(
-        "regnetz-4gf",
-        "efficientnet-b0",
-        "efficientnet-b2",
-        "efficientnet-b0.dWr-x4",
-        "resnet-50",
-        "regnetx-800mf.dds",
-    ),
+    "regnety-500mf",
+    "regnety-500mf.dWr-x2",
+    "regnety-500mf.dwr-x2",
+    "regnety-4gf",
+    "regnetz-500mf",
+    "regnetz-500mf.dWr-x2",
+    "regnetz-4gf",
+    "efficientnet-b0",
+    "efficientnet-b2",
+    "efficientnet-b0.dWr-x4",
+    "resnet-50",
+    "regnetx-800mf.dds",
 )
 
 
 def image_time(counted, batch):
-    """The truth: 20 T multiply-adds a second, 10 G acts a second, 1 ns a param and 50 us a layer each step."""
+    """The true time: 20 T multiply-adds and 10 G acts a second, 1 ns a param and 50 us a layer."""
     return (
         counted.flops / 20e12
         + counted.acts / 10e9
@@ -37,11 +33,14 @@ def image_time(counted, batch):
 
 @pytest.fixture
 def time_record():
-    """`time_record("resnet-50", batch=64, layout="channels_last", slower=2)`: one record, times `slower` than the truth."""
+    """`time_record("resnet-50", batch=64, slower=2)`: a record, `slower` times the true time."""
 
     def make(name, slower=1.0, value="step_time_s", resolution=None, peak=None, **env):
         arch = fs.arch(name)
-        conditions = {
+        environment = {
+            "device": "NVIDIA Test 1",
+            "device_type": "cuda",
+            "date": "2026-11-21T00:00:00Z",
             "batch": 64,
             "precision": "bf16-mixed",
             "layout": "contiguous",
@@ -49,13 +48,8 @@ def time_record():
             "threads": 1,
             **env,
         }
-        envelope = {
-            "device": "NVIDIA Test 1",
-            "device_type": "cuda",
-            "date": "2026-11-21T00:00:00Z",
-            **conditions,
-        }
-        step = slower * image_time(terms(arch, resolution), envelope["batch"]) * envelope["batch"]
+        batch = environment["batch"]
+        step = slower * image_time(terms(arch, resolution), batch) * batch
         values = {value: step} | ({"peak_memory_mib": peak} if peak else {})
         return Record(
             kind="time",
@@ -63,7 +57,7 @@ def time_record():
             **network_fields(arch, 1000, resolution),
             data="imagenet",
             values=values,
-            env=envelope,
+            env=environment,
         )
 
     return make
@@ -71,5 +65,5 @@ def time_record():
 
 @pytest.fixture
 def records(time_record):
-    """Every network, at two batches."""
+    """Every network at two batches."""
     return [time_record(name, batch=batch) for name in NETWORKS for batch in (32, 128)]

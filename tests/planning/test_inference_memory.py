@@ -1,4 +1,4 @@
-"""The model of inference memory against what a forward pass really holds, tensor by tensor."""
+"""The model of inference memory against the tensors that a forward pass holds."""
 
 import weakref
 
@@ -12,7 +12,7 @@ from fastscale.planning.memory import MIB, inference_memory_mib, live_elements
 
 
 class Living(TorchDispatchMode):
-    """`peak`: the most bytes of tensors that were alive at once, those of `held` from the start."""
+    """`peak`: the most bytes of tensors alive at once; `held` are alive from the start."""
 
     def __init__(self, held):
         super().__init__()
@@ -46,7 +46,7 @@ class Living(TorchDispatchMode):
         ("resnet-50", 64, 2),
     ],
 )
-def test_it_is_what_a_forward_pass_holds(name, resolution, batch):
+def test_the_model_equals_what_a_forward_pass_holds(name, resolution, batch):
     net = fs.build(name).eval()
     images = torch.zeros(batch, 3, resolution, resolution)
     held = [*net.parameters(), *net.buffers()]
@@ -59,7 +59,7 @@ def test_it_is_what_a_forward_pass_holds(name, resolution, batch):
     assert modelled == pytest.approx(living.peak / MIB, rel=0.01)
 
 
-def test_it_is_planned_for_and_shown(capsys):
+def test_inference_memory_is_a_budget_and_is_shown(capsys):
     found = fs.plan("regnety-500mf", ["dWr"], inference_memory_mib=512, batch=8)
     assert found.conditions.served == 8 and found.conditions.training_batch == 128
     best = found.best

@@ -1,4 +1,4 @@
-"""`fastscale list devices`, and what records of one's own device answer."""
+"""`fastscale list devices`, and the answer from a user's records."""
 
 from dataclasses import replace
 
@@ -31,7 +31,7 @@ def test_devices_say_what_was_measured_by_whom_and_how_well(capsys):
         rows("tpu")
 
 
-def test_records_of_ones_own_say_what_they_tell():
+def test_the_answer_from_a_users_records():
     said = answer([r for r in committed("timing-h100") if not r.run.endswith(".reference")])
     assert said[0].startswith("training: 132 time records") and "uneven groups" in said[0]
     assert said[1] == "  1.00 times the h100's time an image, median of 132 networks"

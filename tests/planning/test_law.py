@@ -1,4 +1,4 @@
-"""The law: what it combines, its fit, and how it is tried on groups that were left out."""
+"""The law: its terms, its fit, and its predictions of left-out groups."""
 
 import math
 import random
@@ -57,9 +57,8 @@ def test_terms_are_the_counts(name):
     assert (counted.flops, counted.params, counted.acts) == (cx.flops, cx.params, cx.acts)
 
     every = arch.layers(num_classes=10)
-    assert counted.layers == len(every) and counted.grouped_acts == sum(
-        x.acts for x in every if x.groups > 1
-    )
+    assert counted.layers == len(every)
+    assert counted.grouped_acts == sum(x.acts for x in every if x.groups > 1)
     assert counted.plain_acts + counted.grouped_acts == counted.acts
 
 
@@ -103,11 +102,9 @@ def test_fit_is_the_least_log_error():
         )
         assert error(near) >= error(best) - 1e-9
     zero = [name for name, value in best.seconds.items() if value == 0]
-    for name in zero:  # nor does a little of what was left out help
-        assert (
-            error(Law("full", {**best.seconds, name: TRUTH.seconds[name] * 0.01}))
-            >= error(best) - 1e-9
-        )
+    for name in zero:  # a small coefficient for an unused term does not help either
+        near = Law("full", {**best.seconds, name: TRUTH.seconds[name] * 0.01})
+        assert error(near) >= error(best) - 1e-9
 
 
 def test_power_law():
@@ -123,22 +120,18 @@ def test_a_group_left_out_takes_no_part():
     twice = observed(lambda name, strategy: 2.0 if name.startswith("regnetz") else 1.0)
     errors = left_out(twice, "full", "family")
     for o, log in zip(twice, errors, strict=True):
-        if (
-            o.family == "regnetz"
-        ):  # the others obey the truth, so what they say of it is exactly half
+        if o.family == "regnetz":  # the others obey the true law, which predicts half of its time
             assert log == pytest.approx(-math.log(2), abs=1e-6)
     slow_strategy = observed(lambda name, strategy: 3.0 if strategy == "dWr" else 1.0)
     logs = left_out(slow_strategy, "full", "strategy")
-    assert [
-        x for o, x in zip(slow_strategy, logs, strict=True) if o.strategy == "dWr"
-    ] == pytest.approx([-math.log(3)] * 16, abs=1e-6)
+    slow = [x for o, x in zip(slow_strategy, logs, strict=True) if o.strategy == "dWr"]
+    assert slow == pytest.approx([-math.log(3)] * 16, abs=1e-6)
     assert left_out([o for o in observed() if o.family == "resnet"], "full", "family") == []
 
 
 def test_spread_and_median():
-    assert spread([0.1 * i * (-1) ** i for i in range(1, 11)]) == pytest.approx(
-        1.0
-    )  # 10 values: the largest
+    # of 10 values the largest
+    assert spread([0.1 * i * (-1) ** i for i in range(1, 11)]) == pytest.approx(1.0)
     assert spread([0.01 * i for i in range(1, 100)]) == pytest.approx(0.9)
     assert median_error([math.log(1.1), math.log(0.8), math.log(1.5)]) == pytest.approx(0.2)
     assert spread([]) is None and median_error([]) is None
@@ -146,26 +139,22 @@ def test_spread_and_median():
 
 def test_the_law_is_chosen_by_what_was_left_out():
     law, spreads = choose(observed())
-    assert (
-        law.name == "full"
-        and set(spreads) == {"family", "strategy"}
-        and max(spreads.values()) < 1e-4
-    )
+    assert law.name == "full" and set(spreads) == {"family", "strategy"}
+    assert max(spreads.values()) < 1e-4
+    # grouped convs cost ten times as much as others
     slow_groups = [
         Observation(**{**vars(o), "image_time_s": o.image_time_s + 1e-9 * o.terms.grouped_acts})
         for o in observed()
-    ]  # grouped convs ten times as dear as others
+    ]
     law, spreads = choose(slow_groups)
     assert law.name == "split" and law.seconds["grouped_acts"] == pytest.approx(1.1e-9, rel=1e-4)
     errors = law_errors(slow_groups, "family")
-    assert (
-        set(errors) == {"full", "split", "acts", "flops", "params"}
-        and errors["split"] < 1e-3 < errors["full"]
-    )
+    assert set(errors) == {"full", "split", "acts", "flops", "params"}
+    assert errors["split"] < 1e-3 < errors["full"]
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_least_squares_without_negatives_is_scipys_from_any_start(seed):
+def test_non_negative_least_squares_equals_scipys_from_any_start(seed):
     rng = np.random.default_rng(seed)
     rows, columns = int(rng.integers(6, 60)), int(rng.integers(1, 6))
     a = rng.random((rows, columns)) @ (np.eye(columns) + rng.random((columns, columns)))
@@ -173,9 +162,8 @@ def test_least_squares_without_negatives_is_scipys_from_any_start(seed):
     wanted = scipy.optimize.nnls(a, b)[0]
     for start in (None, np.ones(columns, bool), rng.random(columns) < 0.5):
         assert nnls(a, b, start) == pytest.approx(wanted, abs=1e-9)
-    if columns > 1:  # two that are equal: what they predict is the same, however they share it
+    if columns > 1:  # two equal columns: the prediction is the same, however they share it
         a[:, 1] = a[:, 0]
+        predicted = a @ scipy.optimize.nnls(a, b)[0]
         for start in (None, np.ones(columns, bool)):
-            assert a @ nnls(a, b, start) == pytest.approx(
-                a @ scipy.optimize.nnls(a, b)[0], abs=1e-9
-            )
+            assert a @ nnls(a, b, start) == pytest.approx(predicted, abs=1e-9)

@@ -1,4 +1,4 @@
-"""The memory model against what autograd really keeps."""
+"""The memory model against what autograd keeps."""
 
 import pytest
 import torch
@@ -8,17 +8,15 @@ from fastscale.planning.memory import calibrated, is_half, kept_elements, traini
 
 
 def kept_bytes(net, batch, resolution, half):
-    """Bytes of the tensors that a forward pass keeps for the backward, each storage once, parameters and their copies aside."""
-    own = {p.untyped_storage().data_ptr() for p in net.parameters()}
+    """Bytes of the storages that a forward pass keeps for the backward, without parameters."""
+    parameters = {p.untyped_storage().data_ptr() for p in net.parameters()}
     found = {}
 
     def pack(tensor):
         storage = tensor.untyped_storage()
-        if storage.data_ptr() not in own:
-            found[storage.data_ptr()] = (
-                storage.nbytes(),
-                tensor,
-            )  # the tensor too: its address must not be used again
+        if storage.data_ptr() not in parameters:
+            # the tensor too, so that its address is not reused
+            found[storage.data_ptr()] = storage.nbytes(), tensor
         return tensor
 
     with (
@@ -43,9 +41,8 @@ def kept_bytes(net, batch, resolution, half):
 )
 def test_kept_elements_are_what_autograd_keeps(name, resolution, half):
     net = fs.build(name, 10)
-    grown = kept_bytes(net, 3, resolution, half) - kept_bytes(
-        net, 1, resolution, half
-    )  # for two images: copies of weights cancel
+    # for two images: copies of weights cancel
+    grown = kept_bytes(net, 3, resolution, half) - kept_bytes(net, 1, resolution, half)
     kept, pooled = kept_elements(fs.arch(name), resolution, 10)
     size = 2 if half else 4
     assert kept * size + pooled * 8 + 3 * resolution**2 * size == pytest.approx(grown / 2, rel=0.02)
@@ -58,9 +55,8 @@ def test_the_formula():
     assert full == params * 16 + 8 * (kept * 4 + pooled * 8 + 3 * 224**2 * 4)
     mixed = training_memory_mib(arch, 8, "16-mixed", average=False) * 2**20
     assert mixed == params * 14 + 8 * (kept * 2 + pooled * 8 + 3 * 224**2 * 6)
-    assert [
-        is_half(p) for p in ("32-true", "float32", None, "bf16-mixed", "mixed", "float16 mixed")
-    ] == [False] * 3 + [True] * 3
+    assert not any(is_half(p) for p in ("32-true", "float32", None))
+    assert all(is_half(p) for p in ("bf16-mixed", "mixed", "float16 mixed"))
 
 
 def test_measured_peaks_calibrate(time_record):

@@ -1,4 +1,4 @@
-"""`plan --data folder:PHOTOS`: for their number and classes, with commands that train on them."""
+"""`plan --data folder:PHOTOS` plans for that data set, with commands that train on it."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def photos(tmp_path, monkeypatch):
     return f"folder:{tmp_path / 'photos'}"
 
 
-def test_it_is_planned_for_them(capsys, photos):
+def test_the_commands_train_on_the_photographs(capsys, photos):
     question = ["plan", "regnety-tiny", "--strategies", "dWr", "--data", photos]
     assert main([*question, "--params", "1M"]) == 0
     *_, train, check, export = capsys.readouterr().out.splitlines()
@@ -34,7 +34,7 @@ def test_it_is_planned_for_them(capsys, photos):
     assert said in capsys.readouterr().out
 
 
-def test_few_images_want_trained_weights(capsys, photos):
+def test_few_images_get_a_hint_to_trained_weights(capsys, photos):
     assert main(["plan", "regnety-tiny", "--data", photos, "--params", "1M"]) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "images are few: a network that starts from trained weights" in said
@@ -46,9 +46,8 @@ def test_few_images_want_trained_weights(capsys, photos):
     assert "images are few" not in out and "runs/efficientnet-lite0.finetune-hundreds/seed0" in out
 
 
-def test_images_that_are_not_there_are_one_line(capsys, tmp_path):
-    assert (
-        main(["plan", "regnety-tiny", "--data", f"folder:{tmp_path / 'no'}", "--flops", "1G"]) == 2
-    )
+def test_a_missing_folder_is_one_line(capsys, tmp_path):
+    source = f"folder:{tmp_path / 'no'}"
+    assert main(["plan", "regnety-tiny", "--data", source, "--flops", "1G"]) == 2
     err = capsys.readouterr().err
     assert err.startswith("error: ") and err.count("\n") == 1

@@ -1,4 +1,4 @@
-"""Terms chosen from the measurements, and what they make of networks that took no part."""
+"""Terms chosen from the measurements, and their predictions of left-out networks."""
 
 import math
 import statistics
@@ -27,8 +27,8 @@ def observed(bases=BASES, strategies=("none", "d", "wg", "dWr", "dwgr", "alpha=2
             for factor in (1,) if strategy == "none" else (2, 4, 8):
                 arch = fs.arch(name) if strategy == "none" else fs.scale(name, strategy, factor)
                 counted = terms(arch)
-                said = arch.name, arch.family.lower(), strategy, arch.resolution, counted, 64
-                made.append(Observation(*said, TRUTH.image_time_s(counted, 64), name))
+                first = arch.name, arch.family.lower(), strategy, arch.resolution, counted, 64
+                made.append(Observation(*first, TRUTH.image_time_s(counted, 64), name))
     return made
 
 
@@ -47,7 +47,7 @@ def test_rules_by_width():
     assert counted.group_width == 32 and terms(fs.arch("resnet-50")).group_width == 0
 
 
-def test_what_is_chosen_is_what_made_the_times():
+def test_the_chosen_terms_are_those_that_made_the_times():
     made = tuple(observed())
     assert set(selection(made)) >= set(TRUTH.seconds)
     found = fit(made, selection(made)).seconds
@@ -79,8 +79,8 @@ def test_a_width_that_was_not_measured_is_outside(h100):
     assert "group_width" not in fitted_to(plain).ranges
 
 
-def test_the_h100s_law_on_families_and_strategies_that_took_no_part(h100):
-    """The goal was 5 % in the median and 15 % for nine in ten, intervals that hold 85 to 95 %."""
+def test_the_h100s_law_on_left_out_families(h100):
+    """The goal: median error 5 %, 15 % for nine in ten, intervals that hold 85 to 95 %."""
     assert len(h100.observations) == 132 and "16 left out: no device time" in h100.source
     found = {f.left_out: f for f in folds(h100.observations, "family")}
     logs = sorted(abs(math.expm1(x)) for f in found.values() for x in f.logs)
@@ -94,14 +94,14 @@ def test_the_h100s_law_on_families_and_strategies_that_took_no_part(h100):
 
 def test_the_shipped_h100_predicts_by_device_time():
     law = shipped_devices()["h100"].law("training")
-    assert law.law.name == "selected" and law.envelope["clock"] == "device"
+    assert law.law.name == "selected" and law.environment["clock"] == "device"
     assert law.memory_mib == 80 * 1024 and law.devices == 8
     wide, narrow = (fs.predict_time(f"regnetz-500mf.wg-x{x}", devices=1) for x in (32, 48))
     assert wide.image_time_s > narrow.image_time_s, "24 channels a group cost more than 32"
     assert narrow.low < narrow.measured < narrow.high
 
 
-def test_a_twin_by_powers_of_two_is_left_out_with_its_strategy(time_record):
+def test_power_of_two_group_widths_are_left_out_with_their_strategy(time_record):
     names = [f"regnety-500mf.dWr{held}-x{x}" for held in ("", "-pow2") for x in range(12, 20)]
     (found,) = measurements([time_record(name) for name in names], 12)
     assert {o.strategy for o in found.observations} == {"dWr"}

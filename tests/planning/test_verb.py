@@ -15,33 +15,16 @@ def run(capsys, *argv):
 
 
 def test_table(capsys):
-    code, out, _ = run(
-        capsys,
-        "regnety-500mf",
-        "efficientnet-b0",
-        "--device",
-        "v100",
-        "--epoch-time-min",
-        "10",
-        "--strategies",
-        "d",
-        "dwr",
-        "dWr",
+    question = (
+        "regnety-500mf efficientnet-b0 --device v100 --epoch-time-min 10 --strategies d dwr dWr"
     )
+    code, out, _ = run(capsys, *question.split())
     lines = out.splitlines()
-    assert (
-        code == 0
-        and lines[0] == "largest networks within epoch time 10 min"
-        and lines[2].split()[:2] == ["network", "multiply-adds,"]
-    )
-    assert sum("regnety-500mf." in line for line in lines[3:9]) == 3 and lines[3].startswith(
-        "* regnety-500mf.dWr-x"
-    )
-    assert (
-        "bound by" in lines[2]
-        and "epoch time, 99 %" in out
-        and "8 devices, 128 images a step" in " ".join(out.split())
-    )
+    assert code == 0 and lines[0] == "largest networks within epoch time 10 min"
+    assert lines[2].split()[:2] == ["network", "multiply-adds,"] and "bound by" in lines[2]
+    assert sum("regnety-500mf." in line for line in lines[3:9]) == 3
+    assert lines[3].startswith("* regnety-500mf.dWr-x") and "epoch time, 99 %" in out
+    assert "8 devices, 128 images a step" in " ".join(out.split())
     trained = lines[-3].removeprefix("train:  fastscale fit --run ")
     assert trained.startswith("regnety-500mf.dWr-x") and trained.endswith(".imagenet-100ep")
     network = trained.removesuffix(".imagenet-100ep")
@@ -52,18 +35,18 @@ def test_table(capsys):
     assert max(map(len, lines[3:])) <= 130
 
 
-def test_what_is_extrapolated_is_not_recommended(capsys):
+def test_an_extrapolated_network_is_not_recommended(capsys):
     code, out, _ = run(capsys, "efficientnet-b0", "--epoch-time-min", "10", "--strategies", "dWr")
-    assert code == 0 and "acts, flops outside of what was measured" in out
+    assert code == 0 and "acts, flops outside the measured range" in out
     said = " ".join(out.split())
     assert "Not sure: efficientnet-b0.dWr-x" in said and "Recommended" not in out
-    assert "but it lies 1." in said and "(acts, flops) outside of what was measured" in said
+    assert "but it is 1." in said and "(acts, flops) outside the measured range" in said
     assert "measure first: fastscale time efficientnet-b0.dWr-x" in out
     assert "Training on h100 (device time (CUDA graph), " in said
 
 
-def test_what_no_device_holds_is_said(capsys):
-    question = (
+def test_networks_that_exceed_the_devices_memory_are_named(capsys):
+    question = [
         "efficientnet-b0",
         "--strategies",
         "dWr",
@@ -71,24 +54,12 @@ def test_what_no_device_holds_is_said(capsys):
         "v100",
         "--epoch-time-min",
         "45",
-    )
+    ]
     code, out, _ = run(capsys, *question)
     assert code == 0 and "More than the device's 32 GiB: efficientnet-b0.dWr-x" in out
-    code, out, _ = run(
-        capsys,
-        "efficientnet-b0",
-        "--strategies",
-        "dWr",
-        "--device",
-        "v100",
-        "--epoch-time-min",
-        "45",
-        "--memory-mib",
-        "32768",
-    )
+    code, out, _ = run(capsys, *question, "--memory-mib", "32768")
     assert code == 0 and "More than" not in out
-    code, out, _ = run(
-        capsys,
+    question = [
         "regnety-500mf",
         "--device",
         "rtx-4090",
@@ -96,54 +67,32 @@ def test_what_no_device_holds_is_said(capsys):
         "100",
         "--latency-batch",
         "8",
-    )
+    ]
+    code, out, _ = run(capsys, *question)
     assert code == 0 and "within latency 100 ms for 8 images" in out
 
 
-def test_without_budget_published_times_stand_beside(capsys):
+def test_without_a_budget_published_times_are_shown(capsys):
     code, out, _ = run(
         capsys, "regnety-4gf", "efficientnet-b4", "--device", "v100", "--device", "rtx-4090"
     )
-    assert (
-        code == 0
-        and "measured" in out
-        and " 7.60 " in out
-        and "latency, ms" in out
-        and "fit --run" not in out
-    )
+    assert code == 0 and "measured" in out and " 7.60 " in out
+    assert "latency, ms" in out and "fit --run" not in out
     code, out, _ = run(capsys, "regnety-tiny", "--device", "v100")
-    assert code == 0 and "! acts, flops, layers, params, resolution outside" in " ".join(
-        out.split()
-    )
+    said = " ".join(out.split())
+    assert code == 0 and "! acts, flops, layers, params, resolution outside" in said
 
 
 def test_json_and_records(capsys, tmp_path, records):
     path = write_snapshot(tmp_path / "records.jsonl", records)
-    code, out, _ = run(
-        capsys,
-        "regnety-4gf",
-        "--strategies",
-        "family",
-        "--device",
-        str(path),
-        "--epoch-time-min",
-        "60",
-        "--json",
-    )
-    found = json.loads(out)
-    assert (
-        code == 0
-        and found["candidates"][0]["training"]["device"] == "nvidia-test-1"
-        and found["candidates"][0]["training"]["devices"] == 1
-    )
+    question = f"regnety-4gf --strategies family --device {path} --epoch-time-min 60 --json"
+    code, out, _ = run(capsys, *question.split())
+    training = json.loads(out)["candidates"][0]["training"]
+    assert code == 0 and (training["device"], training["devices"]) == ("nvidia-test-1", 1)
     code, out, _ = run(capsys, "regnety-4gf", "--device", str(path))
     out = " ".join(out.split())
-    assert (
-        code == 0
-        and "1 device," in out
-        and "24 time records" in out
-        and "(NVIDIA Test 1, bf16-mixed precision, contiguous, not compiled, eager time" in out
-    )
+    assert code == 0 and "1 device," in out and "24 time records" in out
+    assert "(NVIDIA Test 1, bf16-mixed precision, contiguous, not compiled, eager time" in out
 
 
 @pytest.mark.parametrize(
@@ -168,7 +117,7 @@ def test_json_and_records(capsys, tmp_path, records):
         ),
         (
             ["regnety-4gf", "--device", "v100", "--layout", "best", "--epoch-time-min", "10"],
-            "named device",
+            "layout cannot be chosen for v100",
         ),
     ],
 )
@@ -178,7 +127,7 @@ def test_mistakes_are_one_line_and_exit_code_2(capsys, argv, message, tmp_path, 
     assert code == 2 and message in err and err.count("\n") == 1 and err.startswith("error: ")
 
 
-def test_without_a_base_the_papers_are_scaled(capsys):
+def test_without_a_base_the_papers_bases_are_scaled(capsys):
     code, out, _ = run(capsys, "--flops", "1G", "--strategies", "dWr", "wg", "d", "r")
     rows = [line for line in out.splitlines() if line[2:].startswith(("regnet", "efficientnet"))]
     bases = {line[2:].split(".")[0] for line in rows if " G " not in line and len(line) > 90}

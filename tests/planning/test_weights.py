@@ -1,4 +1,4 @@
-"""`plan --weights`: networks with public ImageNet weights within budgets, the lowest error first."""
+"""`plan --weights`: networks with public ImageNet weights, lowest error first."""
 
 import subprocess
 import sys
@@ -23,7 +23,7 @@ def test_the_lowest_published_error_within_the_budget_is_recommended():
     assert errors == sorted(errors) and len(errors) > 10
     over = {name for name, _ in found.missing}
     assert over | set(within) == {known.arch for known in known_weights().values()}
-    for c in found.candidates:  # a star is for those that no better one undercuts
+    for c in found.candidates:  # a star: no better one is cheaper
         cheaper = [
             o
             for o in found.candidates
@@ -32,7 +32,7 @@ def test_the_lowest_published_error_within_the_budget_is_recommended():
         assert c.pareto == (not cheaper)
 
 
-def test_names_choose_and_the_commands_train_from_the_weights(capsys):
+def test_a_name_selects_and_the_commands_train_from_the_weights(capsys):
     assert main(["plan", "--weights", "efficientnet-lite", "--flops", "700M"]) == 0
     out = capsys.readouterr().out
     best = "efficientnet-lite1"
@@ -47,14 +47,13 @@ def test_names_choose_and_the_commands_train_from_the_weights(capsys):
     assert "Over the budget: efficientnet-lite2." in out
 
 
-def test_what_is_released_here_is_taken_where_nothing_public_has_the_name(capsys):
+def test_released_weights_are_used_if_no_public_ones_have_the_name(capsys):
     assert main(["plan", "--weights", "regnety-tiny", "--flops", "5M", "--classes", "10"]) == 0
     out = capsys.readouterr().out
     name = "regnety-tiny.dWr-x4"
     assert f"Recommended: {name}: with the weights {name}_fashion-mnist, of 13." in out
-    assert (
-        f"--weights {name}_fashion-mnist --data.source" in out and "trained on fashion-mnist" in out
-    )
+    assert f"--weights {name}_fashion-mnist --data.source" in out
+    assert "trained on fashion-mnist" in out
 
 
 def test_without_a_connection_only_packages_are_offered(monkeypatch):

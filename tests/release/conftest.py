@@ -1,4 +1,4 @@
-"""A tiny network as a released file, two short runs of it, and a server of files on this machine."""
+"""Fixtures: a tiny network as a released file, two short runs of it, and a local file server."""
 
 import hashlib
 from dataclasses import replace
@@ -13,20 +13,15 @@ from fastscale.release.manifest import Entry, manifest_text
 from tests.serving import serving_files
 
 RUN = "regnety-tiny.quick"
-SHORT = [
-    "--model.recipe.batch_size",
-    "8",
-    "--model.recipe.epochs",
-    "1",
-    "--model.recipe.lr",
-    "0.05",
-]  # an error well above 0
+# one epoch, for an error well above 0
+SHORT = ["--model.recipe.batch_size", "8", "--model.recipe.epochs", "1"]
+SHORT += ["--model.recipe.lr", "0.05"]
 CLASSES = ("blue", "green", "red")
 
 
 @pytest.fixture(autouse=True)
 def own_places(tmp_path, monkeypatch):
-    """No test sees this machine's cache, or the released checkpoints of the checkout."""
+    """Hides this machine's cache and the checkout's released checkpoints from tests."""
     monkeypatch.setenv("FASTSCALE_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("FASTSCALE_CHECKPOINTS", str(tmp_path / "checkpoints"))
     monkeypatch.delenv("FASTSCALE_OFFLINE", raising=False)
@@ -34,7 +29,7 @@ def own_places(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="session")
 def runs(image_folder, tmp_path_factory):
-    """(the runs' folder, the data's source, the data's place): `regnety-tiny.quick` with seeds 0 and 1, a second each."""
+    """(runs folder, data source, data folder) of `regnety-tiny.quick`, seeds 0 and 1."""
     from fastscale.cli import main
     from fastscale.data.write import write
 
@@ -61,19 +56,19 @@ def runs(image_folder, tmp_path_factory):
 
 @pytest.fixture
 def data_of_runs(runs, monkeypatch):
-    """The data that the runs were trained on, at hand."""
+    """Makes the runs' data available."""
     monkeypatch.setenv("FASTSCALE_DATA", str(runs[2]))
 
 
 @pytest.fixture(scope="session")
 def tiny():
-    """(description, weights) of an untrained network of three classes whose batch norms are not the identity."""
+    """(description, weights) of an untrained three-class network with non-trivial batch norms."""
     torch.manual_seed(0)
     net = fs.build("regnety-tiny", 3)
     net(torch.randn(8, 3, 32, 32))
     about = describe(
-        net.arch, num_classes=3, mean=(120.0, 110.0, 100.0), std=(60.0, 61.0, 62.0), weights="raw", classes=CLASSES, data="colours",
-        licence="MIT", run=RUN, seed=0,
+        net.arch, num_classes=3, mean=(120.0, 110.0, 100.0), std=(60.0, 61.0, 62.0), weights="raw",
+        classes=CLASSES, data="colours", licence="MIT", run=RUN, seed=0,
     )  # fmt: skip
     return about, net.eval().state_dict()
 
@@ -84,18 +79,23 @@ def entry_of(about, data, **changes) -> Entry:
     cx = fs.complexity(about.arch, num_classes=about.num_classes)
     error = {"value": 10.0, "n": 1, "mean": 10.0, "std": None, "seeds": [0]}
     values = {
-        "name": f"{about.arch}_colours-{sha256[:8]}", "sha256": sha256, "bytes": len(data), "urls": (), "arch": about.arch,
-        "num_classes": about.num_classes, "resolution": about.resolution, "test_resolution": about.test_resolution, **vars(cx),
-        "weights": "raw", "dtype": about.dtype, "data": "colours", "data_hash": None, "val_images": 21, "run": RUN, "recipe": "quick",
-        "epochs": 1, "seed": 0, "errors": {"top1_error": error}, "tolerance": 0.0, "record_ids": ("0" * 12,), "commit": None,
-        "date": "2026-01-01T00:00:00Z", "licence": "MIT",
+        "name": f"{about.arch}_colours-{sha256[:8]}", "sha256": sha256, "bytes": len(data),
+        "urls": (), "arch": about.arch, "num_classes": about.num_classes,
+        "resolution": about.resolution, "test_resolution": about.test_resolution, **vars(cx),
+        "weights": "raw", "dtype": about.dtype, "data": "colours", "data_hash": None,
+        "val_images": 21, "run": RUN, "recipe": "quick", "epochs": 1, "seed": 0,
+        "errors": {"top1_error": error}, "tolerance": 0.0, "record_ids": ("0" * 12,),
+        "commit": None, "date": "2026-01-01T00:00:00Z", "licence": "MIT",
     }  # fmt: skip
     return Entry(**{**values, **changes})
 
 
 @pytest.fixture
 def release(tiny, tmp_path):
-    """release(local=True, **changes to its entry) -> (entry, bytes): the tiny network in the manifest, its file beside it or not."""
+    """release(local=True, **changes to its entry) -> (entry, bytes) of the tiny network.
+
+    It is in the manifest; with `local`, its file is beside it.
+    """
 
     def make(local=True, dtype="float32", **changes):
         data = to_bytes(replace(tiny[0], dtype=dtype), tiny[1])

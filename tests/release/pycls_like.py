@@ -1,4 +1,4 @@
-"""pycls' networks under pycls' names, written for the tests from its naming alone and not from ours; inputs are BGR, as there."""
+"""pycls' networks with pycls' names, written independently of our definitions; inputs are BGR."""
 
 import torch
 from torch import nn
@@ -67,7 +67,7 @@ class MBConv(nn.Module):
 
 
 class Part(nn.Sequential):
-    """Stem, or the conv of a head, with the names that each of them has."""
+    """A stem, or the conv of a head, with its names."""
 
     def __init__(self, bn, w_in, w_out, k, stride, act, pool=False):
         super().__init__()
@@ -79,7 +79,11 @@ class Part(nn.Sequential):
 
 
 class PyclsLike(nn.Module):
-    """`stem`: (kernel, width, pool); `stages`: (depth, width, stride, block(w_in, w_out, stride)); `head`: (batch norm's name, width)."""
+    """A network of pycls.
+
+    `stem`: (kernel, width, pool); `stages`: (depth, width, stride, block(w_in, w_out, stride));
+    `head`: (batch norm's name, width).
+    """
 
     def __init__(self, stem, stages, head, act, classes=1000):
         super().__init__()
@@ -125,7 +129,7 @@ def _mb(expansion, k):
 
 
 def pycls_like(name: str) -> PyclsLike:
-    """The network under pycls' names; each is written out here, so that nothing of our definitions is used twice."""
+    """The network with pycls' names; written out here, so that it uses none of our definitions."""
     torch.manual_seed(1)
     if name == "regnetx-200mf.dds":
         block = _res(1, 8)

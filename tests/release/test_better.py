@@ -39,7 +39,7 @@ def run(runs, tmp_path, monkeypatch):
         torch.save({**content, "errors": errors}, folder / "last.ckpt")
         if where == "checkpoint":
             (folder / "record.json").unlink()
-        else:  # a record of an earlier state says nothing of this one
+        else:  # a record of an earlier state does not apply
             record |= {"epochs": 7, "values": {"top1_error": 0.0, "top1_error_ema": 99.0}}
             (folder / "record.json").write_text(json.dumps(record))
         return folder
@@ -74,7 +74,7 @@ def test_the_lower_recorded_error(errors, averaged, taken):
 
 
 @pytest.mark.parametrize("where", ["record", "checkpoint", "old record"])
-def test_load_takes_the_better_and_says_so(run, where, capsys):
+def test_load_takes_the_better_weights_and_prints_a_line(run, where, capsys):
     folder = run(0.0, 66.67, where)
     assert which(folder, fs.load(folder)) == "raw"
     err = capsys.readouterr().err
@@ -91,7 +91,7 @@ def test_load_takes_the_better_and_says_so(run, where, capsys):
 
 @pytest.mark.parametrize("steps", [7, 8])
 def test_a_run_that_ended_within_an_epoch(run, steps):
-    """Its record is known by the step; one of another step says nothing of these weights."""
+    """Its record must have the same step, otherwise it does not apply to these weights."""
     folder = run(0.0, 66.67)
     record = json.loads((folder / "record.json").read_text())
     record |= {"epochs": 0, "env": {**record["env"], "finished": "early", "steps": steps}}
@@ -104,7 +104,7 @@ def test_a_run_that_ended_within_an_epoch(run, steps):
     assert which(folder, fs.load(folder)) == ("raw" if steps == 7 else "ema")
 
 
-def test_less_than_a_point_is_not_said(run, capsys):
+def test_a_difference_below_a_point_is_not_printed(run, capsys):
     folder = run(10.0, 10.9)
     assert which(folder, fs.load(folder)) == "raw" and not capsys.readouterr().err
     with pytest.raises(InputError, match="weights 'averaged': choose one of auto, raw, ema"):
@@ -143,8 +143,8 @@ def test_evaluate_gives_both_or_one(run, capsys):
     assert set(found["raw"]) == {"top1_error"}
 
 
-def test_what_is_used_does_not_depend_on_the_data_evaluated(run, image_folder, tmp_path, capsys):
-    """The line is of the recorded errors, which decide for `predict` too."""
+def test_the_choice_does_not_depend_on_the_data_evaluated(run, image_folder, tmp_path, capsys):
+    """The recorded errors decide, as for `predict`."""
     other = tmp_path / "other"
     for split in ("train", "val"):
         for name, named in {"red": "green", "green": "blue", "blue": "red"}.items():

@@ -1,4 +1,4 @@
-"""Classes by name: a label is compared with the output of that name, or the data are refused."""
+"""Classes by name: each label is compared with the output of its name, or the data are refused."""
 
 import shutil
 
@@ -97,8 +97,8 @@ def test_the_data_it_was_trained_on_say_nothing(runs, capsys, image_folder, monk
     assert code == 0 and "than it was trained on" not in err and "classes" not in err
 
 
-def test_other_pixels_of_the_same_photographs_are_said(runs, tmp_path, capsys):
-    """Stored at 16 px: the same files, labels and names, and another error."""
+def test_other_pixels_of_the_same_photographs_are_reported(runs, tmp_path, capsys):
+    """Stored at 16 px: the same files, labels and names, but another error."""
     write(runs[1], data_dir=tmp_path / "data", max_resolution=16, progress=lambda line: None)
     words = ["evaluate", str(runs[0] / RUN / "seed0"), "--data.data_dir", str(tmp_path / "data")]
     assert main([*words, "--data.workers", "1"]) == 0

@@ -1,4 +1,4 @@
-"""A training checkpoint that was damaged or made up is refused in one line that names what is wrong in it."""
+"""A damaged or forged training checkpoint is refused in one line that names the problem."""
 
 import copy
 
@@ -15,7 +15,7 @@ FIRST = "net.stem.conv.weight"
 
 @pytest.fixture(scope="module")
 def content(tiny):
-    """A whole checkpoint, as `fastscale fit` writes one."""
+    """A complete checkpoint, as written by `fastscale fit`."""
     weights = {
         f"{kind}.{name}": tensor for kind in ("net", "ema") for name, tensor in tiny[1].items()
     }
@@ -46,7 +46,7 @@ def weight(change):
 
 
 @pytest.mark.parametrize("precision", [32, "16-mixed", None])
-def test_what_lightning_calls_a_precision_is_a_text(content, tmp_path, precision):
+def test_lightnings_precision_becomes_a_text(content, tmp_path, precision):
     more = {**content["trained_with"], "precision": precision}
     torch.save({**content, "trained_with": more}, tmp_path / "a.ckpt")
     assert open_checkpoint(tmp_path / "a.ckpt").about.precision == (
@@ -54,7 +54,7 @@ def test_what_lightning_calls_a_precision_is_a_text(content, tmp_path, precision
     )
 
 
-def test_a_whole_one_loads(content, tiny, tmp_path):
+def test_a_complete_one_loads(content, tiny, tmp_path):
     torch.save(content, tmp_path / "a.ckpt")
     assert all(
         torch.equal(v, tiny[1][k]) for k, v in fs.load(tmp_path / "a.ckpt").state_dict().items()

@@ -1,4 +1,4 @@
-"""scripts/evaluate_lite.py counts right: among all outputs, among five, and among the data's classes alone."""
+"""evaluate_lite.py counts right: among all outputs, among five, and among the data's classes."""
 
 import torch
 

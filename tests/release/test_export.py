@@ -1,4 +1,4 @@
-"""The exported file, run by its own runtime, gives the network's outputs for any number of images."""
+"""The exported file, in its runtime, gives the network's outputs for any number of images."""
 
 import json
 
@@ -49,7 +49,8 @@ def run_torch(path, images):
     return torch.export.load(path).module()(images)
 
 
-# one ONNX export takes seconds: LITTLE has all that could go wrong with it, padding that depends on the size, SE, ReLU6, stride
+# One ONNX export takes seconds; LITTLE has everything that could go wrong: padding that depends on
+# the size, SE, ReLU6, stride.
 @pytest.mark.parametrize(
     ("write", "run", "suffix", "arch", "side", "fused"),
     [
@@ -60,16 +61,14 @@ def run_torch(path, images):
 def test_the_file_gives_the_networks_outputs(tmp_path, write, run, suffix, arch, side, fused):
     net = network(arch, side)
     path = write(net, tmp_path / "sub" / f"net.{suffix}", resolution=side, fused=fused)
-    assert [p.name for p in path.parent.iterdir()] == [
-        f"net.{suffix}"
-    ]  # nothing half, nothing beside it
+    assert [p.name for p in path.parent.iterdir()] == [f"net.{suffix}"]  # no other files
     for count in (1, 3):
         images = torch.randn(count, 3, side, side)
         with torch.no_grad():
             torch.testing.assert_close(run(path, images), net(images), rtol=1e-4, atol=1e-4)
 
 
-def test_unusable_input_is_said(tmp_path, monkeypatch):
+def test_unusable_input_is_an_error(tmp_path, monkeypatch):
     with pytest.raises(
         ValueError, match="resolution 4 is too small for regnety-tiny: give at least 8"
     ):
@@ -83,16 +82,17 @@ def test_unusable_input_is_said(tmp_path, monkeypatch):
         ValueError, match=r"needs the Python package no_such_package: pip install .*\[onnx\]'"
     ):
         export_onnx(network(), tmp_path / "x.onnx")
-    with pytest.raises(ValueError, match=r"x.onnx: a file of --to torch ends in .pt2, as x.pt2"):
+    message = r"x.onnx: a file of --to torch ends in .pt2, for example x.pt2"
+    with pytest.raises(ValueError, match=message):
         export_torch(network(), tmp_path / "x.onnx")
-    with pytest.raises(ValueError, match="is a folder; give the file to write"):
+    with pytest.raises(ValueError, match="is a folder; give a file, for example"):
         export_torch(network(), tmp_path)
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("fused", [True, False])
-def test_the_callers_network_stays_as_and_where_it_was(tmp_path, fused):
-    """In training mode, in double precision, on a GPU if there is one: the file is the same."""
+def test_the_callers_network_is_unchanged(tmp_path, fused):
+    """In training mode, in double precision, on a GPU if there is one; the file is the same."""
     net, images = network(), torch.randn(2, 3, 32, 32)
     with torch.no_grad():
         expected = net(images)
@@ -107,7 +107,7 @@ def test_the_callers_network_stays_as_and_where_it_was(tmp_path, fused):
 
 @pytest.fixture
 def photos(tmp_path):
-    """Larger than the network's images, and neither square nor of one size."""
+    """Photographs larger than the network's images, not square, and of different sizes."""
     numbers = np.random.default_rng(0)
     files = [tmp_path / f"{i}.png" for i in range(2)]
     for i, file in enumerate(files):
@@ -148,7 +148,7 @@ def test_a_file_predicts_what_its_checkpoint_does(
     assert about["preprocessing"]["mean"] == [120.0, 110.0, 100.0]
 
 
-def test_a_file_whose_outputs_are_others_is_not_written(release, tmp_path, capsys, monkeypatch):
+def test_a_file_with_different_outputs_is_not_written(release, tmp_path, capsys, monkeypatch):
     name = release()[0].short
     monkeypatch.setattr(ExportedNetwork, "logits", lambda self, images: np.ones((len(images), 3)))
     assert cli.main(["export", name, str(tmp_path / "x.pt2")]) == 2
@@ -170,7 +170,7 @@ def test_files_of_others_are_refused(tmp_path, capsys, photos):
     ("resolution", "whole", "height", "width"),
     [(32, 36, 50, 61), (33, 37, 200, 41), (24, 24, 24, 30), (7, 8, 3, 1), (32, 36, 20, 25)],
 )
-def test_cutting_inside_the_file_is_that_of_the_loaders(resolution, whole, height, width):
+def test_the_files_crop_equals_the_loaders(resolution, whole, height, width):
     pixels = np.random.default_rng(1).integers(0, 256, (height, width, 3), dtype=np.uint8)
     wanted = Preprocessing(resolution, whole, (0, 0, 0), (1, 1, 1)).pixels(pixels)
     images = torch.from_numpy(pixels).permute(2, 0, 1)[None].float()

@@ -1,4 +1,4 @@
-"""Weights that another project trained, once they are under our names: a file of ours like any other."""
+"""Another project's weights with our names become a file like any of ours."""
 
 import sys
 from types import ModuleType, SimpleNamespace

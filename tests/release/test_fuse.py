@@ -1,4 +1,4 @@
-"""Folding batch norm changes no output, in any family, whatever its statistics are."""
+"""Folding batch norm keeps the outputs, in any family and for any statistics."""
 
 import pytest
 import torch
@@ -24,10 +24,10 @@ def images():
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_outputs_stay(name, images):
+def test_outputs_are_unchanged(name, images):
     net = fs.build(name, 10)
     randomise(net, images)
-    net.double()  # what remains is folding's own error, not rounding that a random network makes large
+    net.double()  # leaves folding's error, not rounding, which a random network amplifies
     fused = fuse(net)
     with torch.no_grad():
         expected, got = net(images.double()), fused(images.double())
@@ -37,7 +37,7 @@ def test_outputs_stay(name, images):
     assert not fused.training and fused.arch == net.arch
 
 
-def test_the_network_itself_stays(images):
+def test_the_original_network_is_unchanged(images):
     net = fs.build("regnety-tiny", 10)
     randomise(net, images)
     before = {k: v.clone() for k, v in net.state_dict().items()}
@@ -48,7 +48,7 @@ def test_the_network_itself_stays(images):
     assert all(torch.equal(v, before[k]) for k, v in net.state_dict().items())
 
 
-def test_nothing_to_fold_is_said():
+def test_nothing_to_fold_is_an_error():
     fused = fuse(fs.build("regnetx-tiny", 10))
     with pytest.raises(ValueError, match="no batch norm to fold; is it folded already"):
         fuse(fused)

@@ -1,4 +1,4 @@
-"""Publishing to and loading from a model hub: huggingface_hub itself, against a server on this machine that answers as a hub does."""
+"""Publishing to and loading from a model hub: huggingface_hub against a local server."""
 
 import base64
 import hashlib
@@ -20,7 +20,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 class Hub(BaseHTTPRequestHandler):
-    """The hub's addresses that create_repo, create_commit and hf_hub_download use; large files go the way of LFS."""
+    """A hub's API for create_repo, create_commit and hf_hub_download, with LFS for large files."""
 
     def reply(self, content, code=200, headers=()):
         body = content if isinstance(content, bytes) else json.dumps(content).encode()
@@ -102,9 +102,8 @@ def hub(monkeypatch, tmp_path):
     with serving(Hub, repos={}, lfs={}, private={}, asked=[], validated="") as own:
         monkeypatch.setenv("HF_ENDPOINT", own.url)
         monkeypatch.setenv("HF_TOKEN", "hf_test")
-        monkeypatch.setattr(
-            "huggingface_hub.constants.HF_HUB_DISABLE_XET", True
-        )  # LFS: the older way, which a test can serve
+        # LFS instead of Xet, because a test can serve it
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
         yield own
 
 
@@ -147,9 +146,8 @@ def test_published_to_a_hub_and_loaded_from_there(
         "license: mit\n" in hub.validated and "pipeline_tag: image-classification" in hub.validated
     )
 
-    monkeypatch.setenv(
-        "FASTSCALE_CHECKPOINTS", str(tmp_path / "another")
-    )  # another machine: no manifest, an empty cache
+    # another machine: no manifest, an empty cache
+    monkeypatch.setenv("FASTSCALE_CHECKPOINTS", str(tmp_path / "another"))
     monkeypatch.setenv("FASTSCALE_DATA", str(tmp_path / "another-cache"))
     net, own = fs.load("hf:org/net"), fs.load(home / entry.file)
     assert all(torch.equal(v, own.state_dict()[k]) for k, v in net.state_dict().items())
@@ -159,7 +157,7 @@ def test_published_to_a_hub_and_loaded_from_there(
     assert fs.load("hf:org/net").arch == net.arch and len(hub.asked) == asked
 
 
-def test_what_a_hub_must_not_be_believed(hub, release, monkeypatch, tmp_path):
+def test_wrong_content_of_a_hub_is_refused(hub, release, monkeypatch, tmp_path):
     entry, data = release()
     files = hub.repos["org/net"] = {
         "manifest.json": manifest_text([entry]).encode(),
@@ -175,8 +173,8 @@ def test_what_a_hub_must_not_be_believed(hub, release, monkeypatch, tmp_path):
     refused("hf:org/net", "not the released file")
     refused("hf:org/none", "hf:org/none: cannot get manifest.json")
     refused("hf:org/net:other", "no checkpoint is named 'other'")
-    refused("hf:../../etc", "is no repository of a hub")
-    refused("hf:org", "is no repository of a hub")
+    refused("hf:../../etc", "is not a hub repository")
+    refused("hf:org", "is not a hub repository")
     hub.repos["org/empty"] = {"manifest.json": manifest_text([]).encode()}
     refused("hf:org/empty", "holds no checkpoint")
     content = json.loads(files["manifest.json"])
@@ -187,8 +185,8 @@ def test_what_a_hub_must_not_be_believed(hub, release, monkeypatch, tmp_path):
     refused("hf:org/unseen", "and FASTSCALE_OFFLINE is set")
 
 
-def test_larger_than_the_manifest_says_is_not_begun(hub, release, monkeypatch, tmp_path):
-    """Neither a manifest of gigabytes nor a file that is not the size it should be."""
+def test_too_large_a_file_is_not_downloaded(hub, release, monkeypatch, tmp_path):
+    """Neither a manifest of gigabytes nor a file larger than its manifest says."""
     entry, data = release()
     files = hub.repos["org/net"] = {
         "manifest.json": manifest_text([entry]).encode(),
@@ -214,7 +212,7 @@ def test_larger_than_the_manifest_says_is_not_begun(hub, release, monkeypatch, t
     assert begun == ["manifest.json"]
 
 
-def test_a_shorter_file_than_the_manifest_says(hub, release, monkeypatch, tmp_path):
+def test_a_file_shorter_than_its_manifest_says_is_refused(hub, release, monkeypatch, tmp_path):
     entry, data = release()
     hub.repos["org/net"] = {
         "manifest.json": manifest_text([entry]).encode(),
@@ -227,7 +225,7 @@ def test_a_shorter_file_than_the_manifest_says(hub, release, monkeypatch, tmp_pa
         fs.load("hf:org/net")
 
 
-def test_offline_nothing_is_published_and_nobody_asked(
+def test_offline_nothing_is_published_or_requested(
     hub, runs, data_of_runs, monkeypatch, tmp_path, capsys
 ):
     monkeypatch.setenv("FASTSCALE_OFFLINE", "1")
@@ -236,7 +234,7 @@ def test_offline_nothing_is_published_and_nobody_asked(
     err = capsys.readouterr().err
     assert err.splitlines() == ["error: hf:org/net: not published: FASTSCALE_OFFLINE is set"]
     assert not hub.asked and not hub.repos
-    assert not list(tmp_path.glob("checkpoints/*"))  # said before anything is written
+    assert not list(tmp_path.glob("checkpoints/*"))  # refused before anything is written
     monkeypatch.delenv("FASTSCALE_OFFLINE")
     assert main(["checkpoint", "publish", *own]) == 0
     assert set(hub.repos) == {"org/net"}

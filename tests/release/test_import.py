@@ -1,4 +1,4 @@
-"""Files of other projects: which network they are of is found, every tensor is accounted for, and what cannot be right is refused."""
+"""Other projects' files: the network is recognised and every tensor is accounted for."""
 
 import json
 from collections import OrderedDict
@@ -14,7 +14,7 @@ from fastscale.release.importing.names import FORMATS, built_like, tensor_names,
 
 
 def theirs(name, source_format, classes=1000):
-    """(state dict under their names, ours): random, and of a network of ours."""
+    """(state dict with their names, with ours) of one of our networks with random weights."""
     state = fs.build(name, classes).state_dict()
     return OrderedDict(
         (there, state[ours].clone())
@@ -74,7 +74,7 @@ def test_names_are_the_projects_own():
 @pytest.mark.parametrize(
     "wrapped", ["plain", "model_state", "module.", "safetensors", "half", "no counters"]
 )
-def test_every_way_a_file_holds_them(tmp_path, wrapped):
+def test_every_way_a_file_wraps_weights(tmp_path, wrapped):
     tensors, state = theirs("regnety-200mf.dds", "pycls", 12)
     path = tmp_path / "RegNetY.pyth"
     if wrapped == "model_state":
@@ -135,7 +135,7 @@ def test_the_name_of_a_scaled_network_can_be_given(tmp_path):
         import_file(tmp_path / "a.pyth", "pycls")
 
 
-def test_batch_norms_eps_goes_into_the_variance():
+def test_a_difference_in_eps_goes_into_the_variance():
     names = tensor_names(fs.arch("efficientnet-b5"), "torchvision")
     shapes = tensor_shapes(fs.arch("efficientnet-b5"), 10)
     tensors = {there: torch.ones(shapes[ours]) for ours, there in names.items()}
@@ -143,7 +143,7 @@ def test_batch_norms_eps_goes_into_the_variance():
     torch.testing.assert_close(found + 1e-5, torch.full((2048,), 1 + 1e-3))
 
 
-def test_timms_config_beside_the_file_says_the_preprocessing(tmp_path):
+def test_timms_config_beside_the_file_sets_the_preprocessing(tmp_path):
     tensors, _ = theirs("efficientnet-b0", "timm", 5)
     save_file(tensors, tmp_path / "model.safetensors")
     config = {
@@ -165,8 +165,8 @@ def test_timms_config_beside_the_file_says_the_preprocessing(tmp_path):
 @pytest.mark.parametrize(
     ("pretrained", "text"),
     [
-        (None, "pretrained_cfg .* is no object of settings"),
-        ([1], "pretrained_cfg .* is no object of settings"),
+        (None, "pretrained_cfg .* is not an object"),
+        ([1], "pretrained_cfg .* is not an object"),
         ({"mean": 0.5, "std": [0.5] * 3}, "mean .* must be three numbers from 0 to 1"),
         (
             {"mean": [float("nan")] * 3, "std": [0.5] * 3},
@@ -176,7 +176,7 @@ def test_timms_config_beside_the_file_says_the_preprocessing(tmp_path):
         ({"mean": [0.5] * 3, "std": [0.5, 0, 0.5]}, "std .* must be three numbers from 0.001 to 1"),
     ],
 )
-def test_a_config_that_cannot_be_is_refused_in_one_line(tmp_path, pretrained, text):
+def test_an_invalid_config_is_refused_in_one_line(tmp_path, pretrained, text):
     save_file(theirs("regnety-tiny", "timm", 5)[0], tmp_path / "model.safetensors")
     (tmp_path / "config.json").write_text(json.dumps({"pretrained_cfg": pretrained}))
     with pytest.raises(ValueError, match=text) as caught:
@@ -184,7 +184,7 @@ def test_a_config_that_cannot_be_is_refused_in_one_line(tmp_path, pretrained, te
     assert "\n" not in str(caught.value)
 
 
-def test_what_is_not_followed_of_timms_preprocessing_is_said(tmp_path, capsys):
+def test_ignored_settings_of_timms_preprocessing_are_printed(tmp_path, capsys):
     save_file(theirs("regnety-tiny", "timm", 5)[0], tmp_path / "model.safetensors")
     config = {
         "input_size": [3, 224, 224],
@@ -211,7 +211,7 @@ def test_what_is_not_followed_of_timms_preprocessing_is_said(tmp_path, capsys):
         (lambda t: t.double() + 1e300, "'stem.conv.weight' holds NaN or infinity"),
     ],
 )
-def test_tensors_that_are_no_weights_are_refused_in_one_line(tmp_path, spoilt, text):
+def test_tensors_that_are_not_weights_are_refused_in_one_line(tmp_path, spoilt, text):
     tensors, _ = theirs("regnety-tiny", "timm", 5)
     tensors["stem.conv.weight"] = spoilt(tensors["stem.conv.weight"])
     with pytest.raises(ValueError, match=text) as caught:
@@ -219,7 +219,7 @@ def test_tensors_that_are_no_weights_are_refused_in_one_line(tmp_path, spoilt, t
     assert "\n" not in str(caught.value)
 
 
-def test_paddings_that_cannot_be_told_apart_are_asked_for(tmp_path):
+def test_an_ambiguous_padding_needs_the_networks_name(tmp_path):
     tensors, _ = theirs("efficientnet-lite0", "timm", 5)
     for file in ("efficientnet_lite0_ra.pth", "model.pth"):
         with pytest.raises(
@@ -264,7 +264,7 @@ def test_every_tensor_is_accounted_for(tmp_path, change, text):
 
 
 class Harmful:
-    """A pickle that calls print when it is read by one who lets it."""
+    """A pickle that calls print when loaded without protection."""
 
     def __reduce__(self):
         return print, ("this ran",)
@@ -291,6 +291,6 @@ def test_unusable_files_are_refused_in_one_line(tmp_path, capsys):
     assert "this ran" not in capsys.readouterr().out
     with pytest.raises(
         ValueError,
-        match="no format 'keras'; there are: pycls, timm, torchvision, efficientnet-lite",
+        match="no format 'keras'; choose from: pycls, timm, torchvision, efficientnet-lite",
     ):
         import_file(tmp_path / "text.pth", "keras")

@@ -1,4 +1,4 @@
-"""Public weights by name: the table is the publishers', what is downloaded is hashed, and what nobody hashed is remembered."""
+"""Public weights by name: the publishers' table, checked hashes, and remembered ones."""
 
 import csv
 import functools
@@ -69,7 +69,7 @@ def test_the_classes_are_imagenets():
 
 @pytest.fixture
 def zoo(tmp_path, monkeypatch):
-    """A server on this machine with one file under pycls' names; `known_weights` has it as pycls/regnetx-tiny."""
+    """A local server with one file in pycls' names, known as pycls/regnetx-tiny."""
     state = fs.build("regnetx-tiny", 4).state_dict()
     folder = tmp_path / "served"
     folder.mkdir()
@@ -91,7 +91,7 @@ def zoo(tmp_path, monkeypatch):
     thread.join()
 
 
-def test_a_hash_that_nobody_published_is_kept_and_wanted_again(zoo, tmp_path):
+def test_an_unpublished_hash_is_kept_and_required_later(zoo, tmp_path):
     served, rows = zoo
     said: list[str] = []
     found = load_known("pycls/regnetx-tiny", tmp_path / "cache", said.append)
@@ -99,13 +99,13 @@ def test_a_hash_that_nobody_published_is_kept_and_wanted_again(zoo, tmp_path):
     assert found.source == rows["pycls/regnetx-tiny"].url
     kept = tmp_path / "cache" / "pycls" / "tiny.pyth.sha256"
     assert kept.read_text().strip() == file_hash(served) and any(
-        "nobody published its hash" in line for line in said
+        "no hash is published" in line for line in said
     )
     said.clear()
     load_known("pycls/regnetx-tiny", tmp_path / "cache", said.append)
-    assert said == []  # from the cache, as it was
+    assert said == []  # from the cache
     kept.with_name("tiny.pyth").write_bytes(b"exchanged")
-    with pytest.raises(ValueError, match="damaged or exchanged; delete it"):
+    with pytest.raises(ValueError, match="damaged or replaced; delete it"):
         load_known("pycls/regnetx-tiny", tmp_path / "cache", said.append)
     kept.with_name("tiny.pyth").unlink()
     served.write_bytes(b"another file is served now")
@@ -113,20 +113,20 @@ def test_a_hash_that_nobody_published_is_kept_and_wanted_again(zoo, tmp_path):
         load_known("pycls/regnetx-tiny", tmp_path / "cache", said.append)
 
 
-def test_the_published_digits_of_a_hash_are_wanted(zoo, tmp_path):
+def test_the_published_digits_of_a_hash_are_required(zoo, tmp_path):
     served, rows = zoo
     row = rows["pycls/regnetx-tiny"]
     rows[row.name] = replace(row, sha256=file_hash(served)[:8])
     assert load_known(row.name, tmp_path / "cache", lambda _: None).num_classes == 4
     assert not list((tmp_path / "cache").rglob("*.sha256"))
     rows[row.name] = replace(row, sha256="00000000")
-    with pytest.raises(ValueError, match="damaged or exchanged"):
+    with pytest.raises(ValueError, match="damaged or replaced"):
         load_known(row.name, tmp_path / "cache", lambda _: None)
     with pytest.raises(ValueError, match="wrong file, deleted"):
         load_known(row.name, tmp_path / "other", lambda _: None)
 
 
-def test_what_cannot_be_had_is_said(zoo, tmp_path, monkeypatch):
+def test_unavailable_weights_are_an_error(zoo, tmp_path, monkeypatch):
     rows = zoo[1]
     with pytest.raises(
         ValueError,
@@ -152,7 +152,7 @@ def test_what_cannot_be_had_is_said(zoo, tmp_path, monkeypatch):
         load_known("x", tmp_path)
 
 
-def test_another_networks_weights_are_refused_whole(zoo, tmp_path):
+def test_another_networks_weights_are_refused(zoo, tmp_path):
     rows = zoo[1]
     rows["y"] = replace(rows["pycls/regnetx-tiny"], name="y", arch="regnety-tiny")
     with pytest.raises(

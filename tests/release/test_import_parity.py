@@ -1,4 +1,6 @@
-"""Imported weights give the outputs of the implementation they are from, within 1e-5 (outputs are 1 to 15), on random images.
+"""Imported weights give the original implementation's outputs on random images.
+
+They agree within 1e-5; outputs are 1 to 15.
 
 All of parity.CASES: .venv/bin/python scripts/compare_import.py
 """
@@ -37,12 +39,8 @@ def images(side=64, count=2):
         ),
         ("timm", "tf_efficientnet_lite1", "efficientnet-lite1", 75),
         ("torchvision", "resnet50", "resnet-50", 64),
-        (
-            "torchvision",
-            "efficientnet_b5",
-            "efficientnet-b5",
-            128,
-        ),  # batch norm's eps is 1e-3 there
+        # its batch norms have eps 1e-3
+        ("torchvision", "efficientnet_b5", "efficientnet-b5", 128),
     ],
 )
 def test_outputs_equal_the_originals(project, name, ours, side):
@@ -70,15 +68,13 @@ def test_pycls_networks_see_bgr_and_ours_rgb(name):
     randomise(net, rgb.flip(1))
     imported = import_tensors(net.state_dict(), "pycls")
     assert difference(torch.nn.Sequential(Turned(), net), name, rgb, imported)[0] <= 1e-5
-    assert difference(net, name, rgb, imported)[0] > 1e-2  # and the turn matters
+    assert difference(net, name, rgb, imported)[0] > 1e-2  # the order matters
 
 
 def test_torchvisions_own_regnet_is_refused():
     tensors = theirs("torchvision", "regnet_x_400mf").state_dict()
-    with pytest.raises(
-        ValueError,
-        match=r"nearest is regnetx-400mf.dds: .*block4-0.proj.0.weight is \(400, 160, 1, 1\), wanted \(384,",
-    ):
+    misfit = r".*block4-0.proj.0.weight is \(400, 160, 1, 1\), wanted \(384,"
+    with pytest.raises(ValueError, match=f"nearest is regnetx-400mf.dds: {misfit}"):
         import_tensors(tensors, "torchvision")
 
 

@@ -30,7 +30,7 @@ def test_a_name_a_full_name_and_a_path_are_the_network(release, tiny, tmp_path):
         assert not net.training and net.num_classes == 3 and same(net, tiny[1])
     state = torch.get_rng_state()
     fs.load(entry.name)
-    assert torch.equal(torch.get_rng_state(), state)  # nothing is drawn for weights that are there
+    assert torch.equal(torch.get_rng_state(), state)  # loading draws no random numbers
 
 
 def test_another_number_of_classes_is_a_fresh_last_layer(release, tiny):
@@ -73,7 +73,7 @@ def test_the_released_network_of_this_checkout_loads(monkeypatch):
         ("ftp://example.org/a.safetensors", "no such checkpoint"),
     ],
 )
-def test_a_wrong_name_says_what_there_is(release, what, message):
+def test_a_wrong_name_gets_a_suggestion(release, what, message):
     release()
     with pytest.raises(InputError, match=message) as error:
         fs.load(what)
@@ -133,10 +133,10 @@ def test_it_is_downloaded_once_from_the_first_mirror_that_has_it(
     with pytest.raises(InputError, match="not the released file; delete it"):
         fs.load(entry.name)
     monkeypatch.delenv("FASTSCALE_OFFLINE")
-    assert same(fs.load(entry.name), tiny[1])  # a damaged copy in the cache is fetched anew
+    assert same(fs.load(entry.name), tiny[1])  # a damaged copy in the cache is fetched again
 
 
-def test_an_interrupted_download_goes_on_where_it_ended(release, server, tiny):
+def test_an_interrupted_download_resumes(release, server, tiny):
     entry, data = release(local=False, urls=[f"{server.url}/a.safetensors"])
     server.files["/a.safetensors"] = data
     cache().mkdir(parents=True)
@@ -158,7 +158,7 @@ def test_a_wrong_download_is_deleted_and_the_error_says_so(release, server):
     assert not list(cache().glob("[!.]*"))
 
 
-def test_offline_asks_nobody(release, server, monkeypatch):
+def test_offline_sends_no_request(release, server, monkeypatch):
     entry, data = release(local=False, urls=[f"{server.url}/a.safetensors"])
     server.files["/a.safetensors"] = data
     monkeypatch.setenv("FASTSCALE_OFFLINE", "1")
@@ -169,7 +169,7 @@ def test_offline_asks_nobody(release, server, monkeypatch):
 
 def test_a_file_without_address_says_where_it_would_go(release):
     entry, _ = release(local=False)
-    with pytest.raises(InputError, match="names no address; put it at"):
+    with pytest.raises(InputError, match="has no address; copy it to"):
         fs.load(entry.name)
 
 
@@ -206,7 +206,7 @@ def test_two_loads_at_once_download_once(release, server, tiny):
 
 
 class Harmless:
-    """Would create a file if it was unpickled."""
+    """Creates a file when it is unpickled."""
 
     def __init__(self, path):
         self.path = path
@@ -227,7 +227,7 @@ def test_a_pickle_that_would_run_code_is_refused(tmp_path, name):
         fs.load(path.parent if "/" in name else path)
     assert "\n" not in str(error.value) and not witness.exists()
     pickle.loads(pickle.dumps(Harmless(witness)))
-    assert witness.exists()  # it is one that does something
+    assert witness.exists()  # the pickle does have an effect
 
 
 def test_another_projects_file_is_sent_to_import(tmp_path):

@@ -1,4 +1,4 @@
-"""The manifest: its text is the same every time, its every field is checked, and no name in it leads out of its folder."""
+"""The manifest: reproducible text, every field checked, and no name leads out of its folder."""
 
 import json
 
@@ -144,7 +144,7 @@ def test_a_name_twice_is_refused(release, tmp_path):
         read_manifest(path)
 
 
-def test_a_short_name_is_the_newest_and_a_full_one_that_very_file(release, tiny):
+def test_a_short_name_is_the_newest_and_a_full_one_that_file(release, tiny):
     old, _ = release()
     new, _ = release(dtype="float16", date="2026-02-01T00:00:00Z")
     entries = [new, old]

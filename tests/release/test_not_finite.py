@@ -1,4 +1,4 @@
-"""Finite weights whose outputs are not: `predict` and `export` name the layer, and give no number."""
+"""Finite weights with non-finite outputs: `predict` and `export` name the layer."""
 
 import json
 
@@ -12,7 +12,7 @@ from fastscale.models.finite import where_not_finite
 from fastscale.release.checkpoint import to_bytes
 from fastscale.release.export import export_onnx, export_torch
 
-LAYERS = {  # by the weight that overflows: the first layer whose outputs are no numbers
+LAYERS = {  # weight that overflows -> first layer with non-finite outputs
     "head.fc.weight": "head.fc",
     "stages.2.0.conv1.weight": "stages.2.0.conv1",
 }
@@ -20,7 +20,7 @@ LAYERS = {  # by the weight that overflows: the first layer whose outputs are no
 
 @pytest.fixture
 def overflowing(tiny, tmp_path):
-    """overflowing(weight) -> a released file whose weight is finite and far too large."""
+    """overflowing(weight) -> a released file with a finite but far too large weight."""
 
     def make(name):
         about, weights = tiny
@@ -47,10 +47,10 @@ def test_predict_names_the_layer_and_gives_no_class(name, overflowing, image_fol
             assert line == f"error: {picture}: {wanted}"
 
 
-def test_a_picture_that_is_fine_is_told_beside_one_that_is_not(
+def test_a_good_picture_is_predicted_beside_a_bad_one(
     overflowing, image_folder, monkeypatch, capsys
 ):
-    """Each picture by its own logits, in one batch."""
+    """Both are in one batch."""
     path = overflowing("head.fc.weight")
     real = torch.nn.Linear.forward
 
@@ -90,7 +90,7 @@ def test_export_names_a_parameter_or_statistic(name, value, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_sound_network_is_not_accused():
+def test_a_finite_network_passes():
     net = fs.build("regnety-tiny", 3).eval()
     images = torch.randn(2, 3, 32, 32)
     assert where_not_finite(net, images) is None

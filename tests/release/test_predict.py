@@ -1,4 +1,4 @@
-"""`fastscale predict`: classes by name, for images and folders; what cannot be read is said, and does not stop the rest."""
+"""`fastscale predict`: class names for images and folders; unreadable files do not stop it."""
 
 import csv
 import json
@@ -86,8 +86,8 @@ def test_a_folder_as_csv(capsys, images, name):
     assert run(capsys, *files, "--checkpoint", name, "--json", "--csv")[0] == 2
 
 
-def test_what_it_does_without(name):
-    """Lightning and torch's compiler take longer to import than a picture takes."""
+def test_it_does_not_import_lightning_or_the_compiler(name):
+    """Importing them takes longer than predicting a picture."""
     code = (
         "import sys; from fastscale.release.load import open_checkpoint;"
         f"open_checkpoint({name!r}).network();"
@@ -97,8 +97,8 @@ def test_what_it_does_without(name):
     assert done.stdout == "set()\n", done.stderr
 
 
-def test_a_folder_as_people_have_it(capsys, images, name):
-    """System files are no images, whatever their suffix; what is left out is counted."""
+def test_a_folder_with_other_files(capsys, images, name):
+    """System files are not images, whatever their suffix; files left out are counted."""
     for junk in ("._a.png", "sub/._c.png", ".DS_Store", "Thumbs.db", "__MACOSX/x.png"):
         (images / junk).parent.mkdir(exist_ok=True)
         (images / junk).write_bytes(b"\0\5\26\7junk")
@@ -119,7 +119,7 @@ def test_a_folder_as_people_have_it(capsys, images, name):
     assert code == 2 and not out and "holds no images" in err.splitlines()[-1]
 
 
-def test_unreadable_images_are_one_line_each_and_the_rest_goes_on(capsys, images, name):
+def test_unreadable_images_are_one_line_each_and_the_rest_is_predicted(capsys, images, name):
     bad = images / "bad.png"
     bad.write_bytes((images / "a.png").read_bytes()[:60])
     code, out, err = run(
@@ -141,7 +141,7 @@ def test_unreadable_images_are_one_line_each_and_the_rest_goes_on(capsys, images
     assert code == 2 and not out and err.count("\n") == 1
 
 
-def test_a_newline_in_a_files_name_ends_no_line(capsys, images, name):
+def test_a_newline_in_a_files_name_is_escaped(capsys, images, name):
     (images / "a.png").rename(images / "new\nline.png")
     (images / "b.jpg").rename(images / "bad\n.jpg")
     (images / "bad\n.jpg").write_bytes(b"x")
@@ -166,7 +166,7 @@ def test_more_images_than_a_batch_stay_in_order(images, name):
     [
         (["x.png"], "--checkpoint"),
         (["x.png", "--checkpoint", "nope"], "no checkpoint is named 'nope'"),
-        (["", "--checkpoint", "regnety-tiny_colours"], "an empty name is no image"),
+        (["", "--checkpoint", "regnety-tiny_colours"], "an empty name is not an image"),
         (["EMPTY", "--checkpoint", "regnety-tiny_colours"], "holds no images"),
         (
             ["x.png", "--checkpoint", "regnety-tiny_colours", "--top", "0"],

@@ -1,4 +1,4 @@
-"""Weights that others made, by name: what is listed without opening them, and how they are asked for."""
+"""Public weights by name: the list, which opens no file, and how to ask for them."""
 
 import json
 
@@ -41,7 +41,7 @@ def test_they_are_listed_with_published_and_measured_errors(capsys, monkeypatch)
 
 @pytest.fixture
 def asked(monkeypatch):
-    """The names that weights are loaded by; they are those of an untrained network."""
+    """The names of the weights loaded; an untrained network's weights stand in."""
     import fastscale as fs
 
     names = []
@@ -68,7 +68,7 @@ def test_a_networks_name_is_enough(asked):
     assert found.ancestry["name"] == "efficientnet-lite0" and found.mean == (127.5, 127.5, 127.5)
 
 
-def test_where_the_package_is_not_installed_it_is_named(monkeypatch):
+def test_a_missing_package_is_named(monkeypatch):
     def none(name):
         raise known.metadata.PackageNotFoundError(name)
 

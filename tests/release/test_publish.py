@@ -1,4 +1,4 @@
-"""From a trained run to a released file and back: the same error, the right weights, the right seed, and every refusal."""
+"""From a trained run to a released file and back: the same error, the right weights and seed."""
 
 import json
 import shutil
@@ -34,7 +34,7 @@ def command(capsys, *argv):
 
 @pytest.fixture
 def own_runs(runs, tmp_path):
-    """A copy of the runs, to be spoilt."""
+    """A copy of the runs, to damage."""
     shutil.copytree(runs[0], tmp_path / "runs")
     return tmp_path / "runs"
 
@@ -65,18 +65,14 @@ def test_publish_load_evaluate_gives_the_recorded_error(runs, data_of_runs, tmp_
     assert entry.record_ids == tuple(r.id for r in records) and [
         r.id for r in RecordStore(home / "records.jsonl").read()
     ] == [r.id for r in records]
-    assert (entry.flops, entry.params, entry.acts) == (
-        records[0].flops,
-        records[0].params,
-        records[0].acts,
-    )
-    assert (
-        entry.bytes == (home / entry.file).stat().st_size < 150_000
-    )  # neither optimizer state nor a second set of weights
+    for count in ("flops", "params", "acts"):
+        assert getattr(entry, count) == getattr(records[0], count)
+    # neither optimizer state nor a second set of weights
+    assert entry.bytes == (home / entry.file).stat().st_size < 150_000
 
     kind = "_ema" if entry.weights == "averaged" else ""
     recorded = records[entry.seed].values
-    assert 0 < recorded["top1_error" + kind] < 66  # it has learned, and a wrong network would show
+    assert 0 < recorded["top1_error" + kind] < 66  # it has learned, so a wrong network would show
     assert entry.errors["top1_error"]["value"] == recorded["top1_error" + kind]
     values = [r.values["top1_error" + kind] for r in records]
     assert entry.errors["top1_error"]["n"] == 2 and entry.errors["top1_error"][
@@ -100,9 +96,8 @@ def test_publish_load_evaluate_gives_the_recorded_error(runs, data_of_runs, tmp_
     assert all(torch.equal(v, content[prefix + k]) for k, v in net.state_dict().items())
 
     before = {p.name: p.read_bytes() for p in home.iterdir()}
-    assert publish(RUN, folder)[0] == replace(
-        entry, urls=()
-    )  # again, without the address: the same file, the same name
+    # again, without the address: the same file and name
+    assert publish(RUN, folder)[0] == replace(entry, urls=())
     after = {p.name: p.read_bytes() for p in home.iterdir()}
     assert (
         before.keys() == after.keys()
@@ -111,12 +106,8 @@ def test_publish_load_evaluate_gives_the_recorded_error(runs, data_of_runs, tmp_
     )
 
     code, out, _ = command(capsys, "checkpoint", "verify", "--data", source)
-    assert (
-        code == 0
-        and "as released" in out
-        and "on all 21 images" in out
-        and "say the same as the manifest" in out
-    )
+    assert code == 0 and "as released" in out
+    assert "on all 21 images" in out and "agree with the manifest" in out
     code, out, _ = command(
         capsys, "checkpoint", "verify", entry.short, "--images", 9, "--data", source
     )
@@ -152,10 +143,8 @@ def test_float16_is_released_when_its_error_is_the_same(runs, data_of_runs, tmp_
         return {k: v * 0 if k.startswith("head.fc") else v for k, v in coarse.items()}
 
     monkeypatch.setattr(module, "stored", spoil)
-    with pytest.raises(
-        InputError,
-        match="not released: in float16 the top1_error is .* %, recorded is .* %, more than 0.02 apart",
-    ):
+    apart = "the top1_error is .* %, recorded is .* %, more than 0.02 apart"
+    with pytest.raises(InputError, match=f"not released: in float16 {apart}"):
         publish(RUN, runs[0], tmp_path / "none", dtype="float16")
     assert not (tmp_path / "none").exists()
 
@@ -181,22 +170,22 @@ def fake(seed, raw, averaged=None):
 def test_averaged_or_raw_by_the_mean_and_the_seed_nearest_to_it():
     seeds = [fake(0, 10.0, 12.0), fake(1, 20.0, 13.0), fake(2, 30.0, 17.5)]
     kind, chosen = choose(seeds)
-    assert kind == "_ema" and chosen.record.seed == 1  # 14.17: neither the best nor the worst
+    assert kind == "_ema" and chosen.record.seed == 1  # mean 14.17: neither best nor worst
     assert errors_over(seeds, chosen, kind)["top1_error"] == {
         "value": 13.0,
         "n": 3,
-        "mean": pytest.approx(42.5 / 3, abs=1e-12),  # as it is: nothing is rounded twice
+        "mean": pytest.approx(42.5 / 3, abs=1e-12),  # not rounded
         "std": pytest.approx(2.92973264, abs=1e-8),
         "seeds": [0, 1, 2],
     }
     kind, chosen = choose([fake(0, 10.0, 12.0), fake(1, 11.0, 12.0)])
-    assert kind == "" and chosen.record.seed == 0  # both equally near: the first
+    assert kind == "" and chosen.record.seed == 0  # equally near: the first
     assert choose([fake(0, 10.0), fake(1, 14.0), fake(2, 11.0)])[1].record.seed == 2
     assert errors_over([seeds[0]], seeds[0], "")["top1_error"]["std"] is None
-    assert choose(seeds, seeds[2]) == ("_ema", seeds[2])  # a seed that is asked for by name
+    assert choose(seeds, seeds[2]) == ("_ema", seeds[2])  # the seed named
 
 
-def test_what_a_run_is_called(runs):
+def test_a_run_by_name_folder_or_seed(runs):
     folder = runs[0]
     for what in (RUN, folder / RUN, str(folder / RUN)):
         seeds, named = finished(what, folder)
@@ -204,7 +193,7 @@ def test_what_a_run_is_called(runs):
     assert finished(folder / RUN / "seed1", folder)[1].record.seed == 1
 
 
-def test_what_is_no_finished_run_is_refused(own_runs, data_of_runs, tmp_path, capsys):
+def test_an_unfinished_or_inconsistent_run_is_refused(own_runs, data_of_runs, tmp_path, capsys):
     folder = own_runs / RUN
 
     def refused(message, *more):
@@ -213,7 +202,7 @@ def test_what_is_no_finished_run_is_refused(own_runs, data_of_runs, tmp_path, ca
 
     refused("wanted an http(s) address", "--url", "file:///x/{file}")
     refused("wanted an http(s) address", "--url", "https://example.org/other")
-    refused("is no repository of a hub", "--hub", "../x")
+    refused("is not a hub repository", "--hub", "../x")
     code, _, err = command(
         capsys, "checkpoint", "publish", "regnety-tiny.nothing", "--runs_dir", own_runs
     )
@@ -235,7 +224,7 @@ def test_what_is_no_finished_run_is_refused(own_runs, data_of_runs, tmp_path, ca
     assert not (tmp_path / "checkpoints").exists()
 
 
-def test_verify_says_what_is_wrong(runs, data_of_runs, tmp_path, capsys):
+def test_verify_names_the_problem(runs, data_of_runs, tmp_path, capsys):
     folder, source, _ = runs
     entry, path = publish(RUN, folder)
     manifest = tmp_path / "checkpoints" / "manifest.json"
@@ -278,7 +267,7 @@ def test_verify_says_what_is_wrong(runs, data_of_runs, tmp_path, capsys):
 
 
 def test_the_committed_cards_are_made_from_the_committed_manifest(monkeypatch):
-    """And every error and count in it from its records and the arch."""
+    """Every error and count in it comes from its records and the arch."""
     monkeypatch.delenv("FASTSCALE_CHECKPOINTS")
     shipped = home().checkpoints
     entries, records = (
@@ -307,7 +296,7 @@ def test_every_verb_shows_an_example(capsys, verb):
     )
 
 
-def test_what_is_superseded_says_so_and_still_loads(tmp_path, monkeypatch, capsys):
+def test_a_superseded_checkpoint_is_marked_and_still_loads(tmp_path, monkeypatch, capsys):
     monkeypatch.delenv("FASTSCALE_CHECKPOINTS")
     entry, *others = read_manifest(home().checkpoints / "manifest.json")
     entries = [replace(entry, superseded="evidence-cifar10-16px"), *others]

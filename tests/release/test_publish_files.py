@@ -1,4 +1,4 @@
-"""What publish writes, and where: whole or as before, whichever write it dies at; never the clone."""
+"""The files of publish: each write is atomic wherever it dies, and the clone stays untouched."""
 
 import os
 import re
@@ -46,7 +46,7 @@ def test_killed_at_any_write_the_rerun_ends_the_same(published, tmp_path):
     def write(root, die_at=None):
         (root / "checkpoints").mkdir(parents=True)
         pid = os.fork()
-        if pid == 0:  # dies before or after its n-th rename, as by a kill
+        if pid == 0:  # dies before or after its n-th rename, as if killed
             count, real = 0, os.replace
 
             def replace(*args):
@@ -100,7 +100,7 @@ def test_another_folder_gets_its_own_checkpoints(runs, monkeypatch, tmp_path, ca
     said = capsys.readouterr().out
     path = next(Path("checkpoints").glob("*.safetensors"))
     assert said.startswith(f"{path}: ") and f'fastscale.load("{path}")' in said
-    for command in (  # as printed, and as the card says it to who stands beside it
+    for command in (  # as printed, and as on the card for a file beside it
         next(line for line in said.splitlines() if line.startswith("check it: "))[10:],
         re.search("`(fastscale checkpoint verify .*)`", path.with_suffix(".md").read_text())[1],
     ):
@@ -114,7 +114,7 @@ def test_another_folder_gets_its_own_checkpoints(runs, monkeypatch, tmp_path, ca
     assert {p: p.stat().st_mtime_ns for p in before} == before
 
 
-def test_the_clone_is_no_place_to_publish_unless_it_is_named(runs, monkeypatch, tmp_path, capsys):
+def test_publishing_into_the_clone_needs_out(runs, monkeypatch, tmp_path, capsys):
     monkeypatch.delenv("FASTSCALE_CHECKPOINTS")
     for part in ("configs/artifacts", "checkpoints"):
         (tmp_path / "clone" / part).mkdir(parents=True)
@@ -122,11 +122,11 @@ def test_the_clone_is_no_place_to_publish_unless_it_is_named(runs, monkeypatch, 
     with using_home(tmp_path / "clone"):
         assert main(["checkpoint", "publish", RUN, "--runs-dir", str(runs[0])]) == 2
     err = capsys.readouterr().err
-    assert "say where to publish: --out DIR" in err and err.count("\n") == 1
+    assert "give another folder with --out DIR" in err and err.count("\n") == 1
     assert not list(Path("checkpoints").iterdir())
 
 
-def test_the_card_says_how_to_train_and_verify(published):
+def test_the_card_has_the_commands_to_train_and_verify(published):
     entry, _, records = published
     text = card(entry, records)
     line = next(x for x in text.splitlines() if x.startswith("fastscale fit"))
@@ -149,7 +149,7 @@ def test_the_spread_is_rounded_once(published):
     ]
     assert entry.errors["top1_error"]["mean"] == sum(values) / 2
     clone = home().checkpoints
-    assert not clone.exists()  # the tests' own
+    assert not clone.exists()  # the test's stand-in for the clone
     error = {"value": 38.8, "n": 3, "mean": 38.78, "std": 0.8150051, "seeds": [0, 1, 2]}
     from fastscale.release.card import percent
 
@@ -170,7 +170,7 @@ def test_no_override_is_no_argument(published, tmp_path):
     ("ancestry", "said"),
     [({"name": "efficientnet-lite0"}, "efficientnet-lite0"), ({"file": "run/seed0"}, "PATH")],
 )
-def test_what_a_run_started_from_is_said(published, tmp_path, ancestry, said):
+def test_the_training_command_names_the_starting_weights(published, tmp_path, ancestry, said):
     _, _, records = published
     recipe = replace(load_recipe("quick"), initial="0123456789ab")
     content = {

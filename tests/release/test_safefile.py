@@ -1,4 +1,4 @@
-"""The file: the same bytes every time, read by other tools, and refused in one line for everything that is not right in it."""
+"""The file: the same bytes every time, readable by other tools, refused in one line if damaged."""
 
 import hashlib
 import json
@@ -23,7 +23,7 @@ def header_of(data):
 
 
 def first_layout(header):
-    """The header as the files released first have it: a key of metadata for every field."""
+    """The header in the layout of the oldest files: one metadata key for every field."""
     values = json.loads(header["__metadata__"]["fastscale"])
     told = {k: v if k in TEXTS else json.dumps(v) for k, v in values.items()}
     return {**header, "__metadata__": {"format": "pt", **told}}
@@ -54,7 +54,7 @@ def test_equal_networks_are_equal_bytes_and_other_tools_read_them(tiny):
     assert read.keys() == weights.keys() and all(torch.equal(read[k], weights[k]) for k in weights)
 
 
-def test_the_header_says_what_the_network_is(tiny, tmp_path):
+def test_the_header_describes_the_network(tiny, tmp_path):
     path = tmp_path / "net.safetensors"
     path.write_bytes(to_bytes(*tiny))
     with safetensors.safe_open(path, "pt") as file:
@@ -232,7 +232,7 @@ def test_every_bad_file_is_refused_in_one_line(tiny, tmp_path):
 
 
 def test_a_huge_file_is_refused_before_it_is_read(tiny, tmp_path):
-    """40 GB on paper: a header that fits the file, and no network."""
+    """A header of 40 GB that fits the file's length but no network."""
     header, _ = header_of(to_bytes(*tiny))
     huge = {"dtype": "F32", "shape": [100_000, 100_000], "data_offsets": [0, 4 * 10**10]}
     path = tmp_path / "huge.safetensors"
@@ -246,7 +246,7 @@ def test_a_huge_file_is_refused_before_it_is_read(tiny, tmp_path):
         fs.load(path)
 
 
-def test_any_changed_byte_changes_the_hash_that_is_asked_for(tiny, tmp_path):
+def test_any_changed_byte_is_found_by_the_hash(tiny, tmp_path):
     data = bytearray(to_bytes(*tiny))
     sha256 = hashlib.sha256(data).hexdigest()
     data[-5] ^= 1

@@ -1,4 +1,4 @@
-"""`fastscale.transforms`: to the bit what the validation loaders do, for images of any mode; what is no image is refused in one line."""
+"""`fastscale.transforms` equals the validation loaders to the bit, for images of any mode."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from fastscale.release.predict import predict, predictor
 
 @pytest.mark.parametrize("size", [(48, 32), (31, 57), (32, 32), (200, 90)])
 def test_transforms_are_the_validation_pipeline(tmp_path, size, release):
-    """To the bit for images that are stored as they are: the plain loader's batch, normalised as the training module does."""
+    """Bitwise equal to the plain loader's normalised batch, for images stored unchanged."""
     from fastscale.data.folder import FolderSet
     from fastscale.data.framing import Framing
     from fastscale.data.plain_loader import PlainLoader
@@ -40,7 +40,7 @@ def test_transforms_are_the_validation_pipeline(tmp_path, size, release):
         torch.testing.assert_close(got, expected, rtol=0, atol=1e-6)
 
 
-def test_transforms_take_any_mode_and_refuse_what_is_no_image(release):
+def test_transforms_take_any_mode_and_refuse_anything_else(release):
     entry, _ = release()
     prepare = fs.transforms(entry.name)
     grey = np.arange(48 * 40, dtype=np.uint8).reshape(48, 40)
@@ -67,13 +67,13 @@ def test_transforms_take_any_mode_and_refuse_what_is_no_image(release):
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF"])
-def test_a_photograph_is_turned_once_as_its_exif_says(orientation, kind, release, tmp_path):
-    """By `transforms` and `predict` alike: as the upright picture, of four colours, is seen."""
+def test_a_photograph_is_rotated_once_by_its_exif(orientation, kind, release, tmp_path):
+    """`transforms` and `predict` both see the upright picture of four colours."""
     entry, _ = release()
     upright = np.zeros((48, 64, 3), np.uint8)
     upright[:24, :32], upright[:24, 32:] = (250, 20, 20), (20, 250, 20)
     upright[24:, :32], upright[24:, 32:] = (20, 20, 250), (250, 250, 20)
-    lies = {  # how the upright picture's pixels lie in the file: EXIF 2.32, figure 7
+    lies = {  # the order of the upright picture's pixels in the file: EXIF 2.32, figure 7
         1: lambda p: p,
         2: lambda p: p[:, ::-1],
         3: lambda p: p[::-1, ::-1],

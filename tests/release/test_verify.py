@@ -1,4 +1,4 @@
-"""`fastscale checkpoint verify` recomputes what the manifest says from its records, and tells a user's mistake from a wrong file."""
+"""`fastscale checkpoint verify` recomputes the manifest's values from its records."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ ERROR = {"value": 12.0, "n": 3, "mean": 13.0, "std": 1.0, "seeds": [0, 1, 2]}
 
 @pytest.fixture
 def whole(release):
-    """(an entry of three runs, its records by id) that agree."""
+    """(an entry of three runs, its records by id), consistent."""
     entry, _ = release()
     fields = (
         "arch",
@@ -51,7 +51,7 @@ def whole(release):
     return replace(entry, **more), dict(zip(ids, records, strict=True))
 
 
-def test_what_agrees_is_all_well(whole):
+def test_consistent_records_pass(whole):
     entry, records = whole
     assert check_records(entry, records) == (list(records), [])
 
@@ -87,14 +87,14 @@ def test_what_agrees_is_all_well(whole):
         ({"run": "regnety-tiny.other"}, "run: the manifest and record .* differ"),
     ],
 )
-def test_what_is_forged_is_named(whole, change, message):
+def test_a_forged_value_is_named(whole, change, message):
     entry, records = whole
     with pytest.raises(AssertionError, match=message):
         found = check_records(replace(entry, **change), records)[1]
         assert not found, "; ".join(found)
 
 
-def test_records_that_are_not_there_are_named_and_nothing_is_computed_of_the_rest(whole):
+def test_missing_records_are_named_and_nothing_is_computed_from_the_rest(whole):
     entry, records = whole
     gone = entry.record_ids[0]
     del records[gone]
@@ -110,9 +110,11 @@ def test_records_that_are_not_there_are_named_and_nothing_is_computed_of_the_res
         (["--data", "nosuch"], "nosuch"),
     ],
 )
-def test_a_users_mistake_is_no_wrong_file(release, monkeypatch, capsys, argv, message):
+def test_a_users_mistake_is_not_reported_as_a_wrong_file(
+    release, monkeypatch, capsys, argv, message
+):
     release()
-    monkeypatch.setattr(room, "verify", None)  # nothing is looked at
+    monkeypatch.setattr(room, "verify", None)  # no file is checked
     assert main(["checkpoint", "verify", *argv]) == 2
     out, err = capsys.readouterr()
     assert not out and message in err and err.count("\n") == 1

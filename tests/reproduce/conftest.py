@@ -1,4 +1,4 @@
-"""A SLURM of one node, started from Debian's slurm-wlm with a configuration of its own; and images with runs that take seconds."""
+"""Fixtures: a one-node SLURM from Debian's slurm-wlm, and images with runs that take seconds."""
 
 import os
 import secrets
@@ -54,7 +54,7 @@ def free_ports(count):
 
 @pytest.fixture(scope="session")
 def slurm_conf(tmp_path_factory):
-    """The path of slurm.conf of a running SLURM."""
+    """The path of a running SLURM's slurm.conf."""
     missing = [
         name
         for name in (*DAEMONS, "srun", "sbatch")
@@ -68,7 +68,7 @@ def slurm_conf(tmp_path_factory):
         pytest.skip("a SLURM for tests is started as root, on two cores")
     folder = tmp_path_factory.mktemp("slurm")
     for part in (folder, *folder.parents[:2]):
-        part.chmod(0o755)  # munged wants to be reachable
+        part.chmod(0o755)  # munged requires it
     (folder / "state").mkdir()
     (folder / "spool").mkdir()
     (folder / "munge.key").write_bytes(secrets.token_bytes(64))
@@ -112,7 +112,7 @@ def slurm_conf(tmp_path_factory):
 
 @pytest.fixture
 def slurm(slurm_conf, monkeypatch):
-    """SLURM's commands work in this test; one thread a job."""
+    """Makes SLURM's commands work in a test, with one thread for each job."""
     monkeypatch.setenv("SLURM_CONF", str(slurm_conf))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     return slurm_conf
@@ -120,7 +120,7 @@ def slurm(slurm_conf, monkeypatch):
 
 @dataclass(frozen=True)
 class SmallPlan:
-    """What `reproduce` uses of a tier's plan."""
+    """The part of a tier's plan that `reproduce` uses."""
 
     strategies: tuple
     recipe: str = "quick"
@@ -144,7 +144,10 @@ class SmallPlan:
 
 @pytest.fixture
 def small_artifact(monkeypatch, tmp_path):
-    """small_artifact(name, strategies, **plan): an artifact that `reproduce` then knows; what it draws is noted in its `drawn`."""
+    """small_artifact(name, strategies, **plan): registers an artifact for `reproduce`.
+
+    Its `drawn` lists what it draws.
+    """
     from fastscale.reproduce import drawing, making, plan, timings
 
     known, drawn = {}, []
@@ -177,7 +180,7 @@ def small_artifact(monkeypatch, tmp_path):
 
 @pytest.fixture
 def imagenet(image_folder, data_home):
-    """The small images in ImageNet's place, written for FFCV."""
+    """The small images in place of ImageNet, written for FFCV."""
     from fastscale.data.write import write
 
     shutil.copytree(image_folder, data_home / "imagenet")

@@ -1,4 +1,4 @@
-"""What a dry run predicts from a sweep's own records, which are in several precisions."""
+"""The predictions of a dry run from a sweep's records in several precisions."""
 
 import subprocess
 import sys
@@ -23,7 +23,7 @@ NETWORKS = (
 
 
 def sweep(precisions, **env):
-    """Time exactly proportional to acts; twice as long in float16, so that one can tell which was taken."""
+    """Times proportional to acts, and twice as long in float16 to tell which was used."""
     records = []
     for name in (*NETWORKS, "resnet-50"):
         fields = network_fields(arch_named(name), 1000)
@@ -52,7 +52,7 @@ def sweep(precisions, **env):
 
 @pytest.fixture
 def measured(monkeypatch, tmp_path):
-    """measured(precisions): the records at hand are a sweep's in these."""
+    """measured(precisions): makes a sweep in these precisions the records at hand."""
     monkeypatch.setenv("FASTSCALE_RUNS", str(tmp_path))
     cost._device_of.cache_clear()
     yield lambda *precisions, **env: write_snapshot(
@@ -68,13 +68,12 @@ def seconds():
     ).seconds
 
 
-def test_the_recipes_precision_is_taken_where_it_was_measured(measured):
+def test_the_recipes_precision_is_used_if_measured(measured):
     acts = network_fields(arch_named("resnet-101"), 1000)["acts"]
     measured("bf16-mixed", "16-mixed")
     both = seconds()
-    assert both == pytest.approx(
-        100 * 1_281_167 / 8 * acts / 1e10 * 2, rel=0.05
-    )  # the recipe trains in float16
+    # the recipe trains in float16
+    assert both == pytest.approx(100 * 1_281_167 / 8 * acts / 1e10 * 2, rel=0.05)
 
 
 def test_another_precision_is_better_than_none(measured):
@@ -83,13 +82,13 @@ def test_another_precision_is_better_than_none(measured):
     assert seconds() == pytest.approx(100 * 1_281_167 / 8 * acts / 1e10, rel=0.05)
 
 
-def test_what_is_measured_compiled_alone_says_so(measured):
+def test_only_compiled_records_are_an_error(measured):
     measured("bf16-mixed", compile=True)
     with pytest.raises(InputError, match="no time record has precision .*compile"):
         seconds()
 
 
-def test_a_device_is_looked_for_once_though_nothing_is_known_of_it(measured, monkeypatch):
+def test_an_unknown_device_is_looked_up_once(measured, monkeypatch):
     import fastscale.planning
 
     asked = []

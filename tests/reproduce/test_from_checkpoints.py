@@ -1,5 +1,6 @@
-"""`reproduce ARTIFACT --from-checkpoints`: released weights give the committed figure, or what
-differs is said; nothing committed is touched.
+"""`reproduce ARTIFACT --from-checkpoints`: released weights give the committed figure.
+
+Differences are printed, and committed files stay untouched.
 """
 
 import pytest
@@ -17,8 +18,10 @@ MOVED = "regnety-micro.dWr-x2.16"  # the network whose error is changed
 
 @pytest.fixture
 def evaluated(monkeypatch):
-    """Evaluation finds what the manifest says, plus points for one network; `.sources`: where it
-    looked. Files are read, and their hashes checked, as always."""
+    """Evaluation returns the manifest's errors, plus `.points` for one network.
+
+    `.sources`: the data sources used. Files are still read and their hashes checked.
+    """
 
     class Evaluated:
         points, same, sources, fetched = 0.0, True, set(), []
@@ -51,7 +54,7 @@ def test_equal_errors_give_the_committed_figure(evaluated, tmp_path, capsys):
     assert len(made) == 30 and made[0].env["evaluated_from"].startswith("efficientnet-micro")
 
 
-def test_another_error_is_said_and_drawn(evaluated, tmp_path, capsys):
+def test_another_error_is_printed_and_drawn(evaluated, tmp_path, capsys):
     committed = home().found("figures", f"{ARTIFACT}.md").read_bytes()
     evaluated.points = 1.5
     assert run(tmp_path, ARTIFACT) == 1

@@ -1,4 +1,4 @@
-"""Missing runs made on this machine, what is drawn at the end, and the smoke tier that notices a changed number."""
+"""Missing runs on this machine, the drawing afterwards, and the smoke tier."""
 
 import json
 import shutil
@@ -17,11 +17,14 @@ from fastscale.reproduce.plan import needed
 ROOT = Path(__file__).parents[2]
 
 
-def test_two_artifacts_share_runs_and_one_that_fails_stops_no_other(
+def test_two_artifacts_share_runs_and_a_failure_stops_no_other(
     small_artifact, imagenet, tmp_path, capsys
 ):
-    """Three networks for two artifacts, by processes of their own. The folder of one holds another run: it fails and is named with its
-    log, what the others gave is drawn, the exit code is 1. When all have records, the same command trains nothing."""
+    """Three networks for two artifacts, in separate processes.
+
+    The folder of one holds another run: it fails and is named with its log, the others are drawn,
+    and the exit code is 1. Once all have records, the same command trains nothing.
+    """
     small_artifact("one", (None, "wg"))
     small_artifact("other", ("wg", "d"))
     folder = tmp_path / "runs" / "on-imagenet"
@@ -50,16 +53,16 @@ def test_two_artifacts_share_runs_and_one_that_fails_stops_no_other(
     assert "3 runs: 3 finished in" in capsys.readouterr().out
 
 
-def test_when_the_budget_is_spent_no_run_is_begun(small_artifact, tmp_path, monkeypatch, capsys):
-    """What runs is let finish; what waits is left, and is no failure."""
+def test_no_run_starts_after_the_budget(small_artifact, tmp_path, monkeypatch, capsys):
+    """Running ones finish; waiting ones are left, which is not a failure."""
     todo = needed([small_artifact("one", (None, "wg", "d"))], "quick", tmp_path)
     clock = iter(range(0, 100_000, 40))
     monkeypatch.setattr(local.time, "monotonic", lambda: float(next(clock)))
     monkeypatch.setattr(local.time, "sleep", lambda seconds: None)
-    begun = []
+    started = []
 
     def start(job, threads, devices=1):
-        begun.append(job.run.label)
+        started.append(job.run.label)
         job.process = subprocess.Popen(["true"])
         job.process.wait()
         return job
@@ -68,29 +71,29 @@ def test_when_the_budget_is_spent_no_run_is_begun(small_artifact, tmp_path, monk
     monkeypatch.setattr(local, "outcome", lambda job: setattr(job, "took", 1.0) or "made")
     assert local.train(todo, jobs=1, budget=1) == []
     assert (
-        begun == [todo[0].label]
+        started == [todo[0].label]
         and "the budget of 1 minutes is spent: 2 runs are left" in capsys.readouterr().out
     )
 
 
-def test_what_is_begun_is_weighed(small_artifact, tmp_path):
-    """Time left: two equal runs, one half done in 10 s here, one waiting: 10 s more for it, 20 s for the other; two at a time."""
+def test_the_time_left_counts_partly_finished_runs(small_artifact, tmp_path):
+    """Of two equal runs, one is half done after 10 s: it needs 10 s more, the waiting one 20 s."""
     run, other = needed([small_artifact("one", (None,), seeds=(0, 1))], "quick", tmp_path)
     run.folder.path.mkdir(parents=True)
     (run.folder.path / "progress.json").write_text('{"step": 50, "steps": 100}')
     going = local.Job(run, began=0.0)
     assert local.time_left([], [going], [local.Job(other)], now=10.0, slots=1) == "about 30 s left"
     assert local.time_left([], [going], [local.Job(other)], now=10.0, slots=2) == "about 15 s left"
-    assert (
-        local.time_left([], [local.Job(other, began=9.0)], [], now=10.0, slots=1) == ""
-    )  # nothing known yet
+    # nothing is known yet
+    assert local.time_left([], [local.Job(other, began=9.0)], [], now=10.0, slots=1) == ""
     assert local.time_left([going], [], [], now=10.0, slots=1) == "done"
 
 
 def test_stopping_lets_runs_save(small_artifact, tmp_path):
-    """SIGTERM first, and time to answer it."""
+    """SIGTERM first, and time to react to it."""
     (run,) = needed([small_artifact("one", (None,))], "quick", tmp_path)
-    code = f"trap 'echo saved > {tmp_path}/saved; exit 143' TERM; echo ready > {tmp_path}/ready; while :; do sleep 0.05; done"
+    code = f"trap 'echo saved > {tmp_path}/saved; exit 143' TERM; echo ready > {tmp_path}/ready; "
+    code += "while :; do sleep 0.05; done"
     job = local.Job(run, subprocess.Popen(["bash", "-c", code]))
     while not (tmp_path / "ready").exists():
         pass
@@ -110,7 +113,10 @@ def test_one_at_a_time(tmp_path, capsys, data_home, small_artifact, imagenet):
 def test_networks_are_timed_once_for_each_plan(
     small_artifact, imagenet, tmp_path, capsys, monkeypatch, fails
 ):
-    """Two artifacts with one plan: one timing. It is asked for again while times are missing, and where it fails the exit code says so."""
+    """Two artifacts with one plan are timed once, and again while times are missing.
+
+    A failed timing gives exit code 1.
+    """
     asked = []
     monkeypatch.setattr(
         drawing, "measure", lambda plan, runs_dir: asked.append(plan.recipe) or not fails
@@ -134,14 +140,15 @@ def test_networks_are_timed_once_for_each_plan(
 
 
 def test_smoke_passes_and_notices_a_changed_number(tmp_path):
-    """What is committed, in a process of its own: torch is needed by none but the one that draws the
-    blocks of Fig. 3 from the real modules."""
+    """In a process that must not import torch: drawing Fig. 3's blocks starts another."""
     code = "import sys\nfrom fastscale.cli import main\n"
     code += (
         "code = main(['reproduce', '--tier', 'smoke'])\nsys.exit(code or 'torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
-    assert done.returncode == 0 and "every count agrees" in done.stdout, done.stdout + done.stderr
+    assert done.returncode == 0 and "all counts, tables and figures match" in done.stdout, (
+        done.stdout + done.stderr
+    )
     (tmp_path / "configs" / "artifacts").mkdir(parents=True)
     shutil.copy(
         ROOT / "configs" / "artifacts" / "published-counts.yaml", tmp_path / "configs" / "artifacts"
@@ -166,7 +173,7 @@ def test_smoke_passes_and_notices_a_changed_number(tmp_path):
 def test_other_kinds_than_comparisons_are_drawn_without_a_comparisons_tables(
     small_artifact, monkeypatch
 ):
-    """The paper room keeps the records and draws; the screen names the pictures."""
+    """`paper` keeps the records and draws; the output names the pictures."""
     record = next(
         r
         for r in RecordStore(ROOT / "paper_figures" / "records" / "quick.jsonl").read()

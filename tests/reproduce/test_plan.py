@@ -1,4 +1,4 @@
-"""What `fastscale reproduce` and `fastscale list runs` say before anything is done: runs, states, costs; nothing is started in vain."""
+"""The plans of `fastscale reproduce` and `fastscale list runs`: runs, states and costs."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ from fastscale.reproduce.listing import paper_runs
 from fastscale.reproduce.plan import needed, read_sources
 
 
-def test_runs_are_planned_once_each_whoever_needs_them(small_artifact, tmp_path):
+def test_runs_of_several_artifacts_are_planned_once(small_artifact, tmp_path):
     one = small_artifact("one", (None, "wg", "dWr"), seeds=(0, 1))
     other = small_artifact("other", ("dWr", "d"), seeds=(0,))
     runs = needed([one, other], "quick", tmp_path)
@@ -28,8 +28,8 @@ def test_runs_are_planned_once_each_whoever_needs_them(small_artifact, tmp_path)
     assert runs[2].artifacts == ["one", "other"] and runs[-1].spec.arch == "regnety-tiny.d-x2"
 
 
-def test_data_that_is_not_the_recipes_own_has_folders_of_its_own(small_artifact, tmp_path):
-    """Two artifacts may train the same network by the same recipe on other images: the run's name says nothing of them."""
+def test_data_other_than_the_recipes_has_a_separate_folder(small_artifact, tmp_path):
+    """Two artifacts may train a network by the same recipe, thus name, on different images."""
     own, other = (
         small_artifact("own", (None,), data="fashion-mnist"),
         small_artifact("other", (None,), data="folder:/some where"),
@@ -39,8 +39,8 @@ def test_data_that_is_not_the_recipes_own_has_folders_of_its_own(small_artifact,
     assert folders == ["regnety-tiny.quick/seed0", "on-folder--some-where/regnety-tiny.quick/seed0"]
 
 
-def test_a_data_set_may_lie_elsewhere(small_artifact, tmp_path):
-    """The run's name, folder and record stay those of the data set; `fit` and the check before it are told the place."""
+def test_a_data_set_may_be_elsewhere(small_artifact, tmp_path):
+    """Name, folder and record of the run do not change; `fit` and the check get the place."""
     (tmp_path / "mine").mkdir()
     artifact = small_artifact("one", (None,), data="cifar10", recipe="cifar10-2ep")
     sources = read_sources([f"cifar10:{tmp_path}/mine"], artifact.plan("quick").runs())
@@ -81,7 +81,7 @@ def test_the_full_tier_without_imagenet_starts_nothing(small_artifact, data_home
 def test_published_runs_of_the_full_tier_are_not_made_again(
     small_artifact, data_home, tmp_path, no_law
 ):
-    """Those of the quick tier are: they are there to be repeated."""
+    """Those of the quick tier are."""
     (record, *_) = (
         r for r in RecordStore(load_artifact_records()).read() if r.run == "regnety-tiny.quick"
     )
@@ -111,16 +111,14 @@ def no_law(monkeypatch):
     monkeypatch.setattr(cost, "predicted_seconds", predicted_seconds)
 
 
-def test_an_unknown_cost_is_said(small_artifact, data_home, tmp_path, capsys, no_law):
+def test_an_unknown_cost_is_reported(small_artifact, data_home, tmp_path, capsys, no_law):
     small_artifact("large", (None,), tier="full", recipe="imagenet-100ep")
     command = ["reproduce", "large", "--tier", "full", "--dry-run", "--runs_dir", str(tmp_path)]
     assert main(command) == 0
     assert f"time of 1 of them: {UNKNOWN}" in capsys.readouterr().out
 
 
-def test_a_device_that_was_asked_for_must_be_known(
-    small_artifact, data_home, tmp_path, capsys, no_law
-):
+def test_a_device_named_must_be_known(small_artifact, data_home, tmp_path, capsys, no_law):
     small_artifact("large", (None,), tier="full", recipe="imagenet-100ep")
     assert (
         main(
@@ -176,7 +174,7 @@ def test_durations():
     assert Cost().source == UNKNOWN
 
 
-def test_list_runs_names_what_fit_takes(capsys, monkeypatch, tmp_path):
+def test_list_runs_has_the_names_for_fit(capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("FASTSCALE_RUNS", str(tmp_path))
     runs = paper_runs()
     assert len({r.run for r in runs}) == len(runs) and all(
@@ -233,7 +231,7 @@ def test_unusable(argv, message, capsys, data_home):
     assert message in err and err.count("\n") == 1
 
 
-def test_a_record_is_what_ends_a_run(small_artifact, tmp_path):
+def test_a_run_is_finished_by_its_record(small_artifact, tmp_path):
     (record, *_) = RecordStore(load_artifact_records()).read()
     (run,) = needed([small_artifact("one", (None,))], "quick", tmp_path)
     run.folder.path.mkdir(parents=True)

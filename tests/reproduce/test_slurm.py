@@ -1,4 +1,7 @@
-"""Jobs on a cluster: submitted, found again, requeued; on a real SLURM of one node where it is installed, and submitit's own executor."""
+"""Jobs on a cluster: submitted, found again, requeued.
+
+On a real one-node SLURM if it is installed, and with submitit's executor.
+"""
 
 import json
 import subprocess
@@ -53,8 +56,8 @@ def test_dry_run_shows_what_would_be_submitted(small_artifact, data_home, tmp_pa
     out = capsys.readouterr().out
     flags = {line.split()[1] for line in out.splitlines() if "#SBATCH" in line}
     assert flags == {
-        "--partition=gpu", "--time=2160", "--account=vision", "--nodes=2", "--ntasks-per-node=8", "--gpus-per-node=8", "--requeue",
-        "--reservation=night", "--job-name=NAME",
+        "--partition=gpu", "--time=2160", "--account=vision", "--nodes=2", "--ntasks-per-node=8",
+        "--gpus-per-node=8", "--requeue", "--reservation=night", "--job-name=NAME",
     }  # fmt: skip
     assert (
         out.count("srun fastscale fit --run regnety-tiny") == 2
@@ -66,8 +69,8 @@ def test_dry_run_shows_what_would_be_submitted(small_artifact, data_home, tmp_pa
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ([*SUBMIT, "--time", "soon"], "write it as SLURM does"),
-        ([*SUBMIT, "--slurm", "account"], "write KEY=VALUE"),
+        ([*SUBMIT, "--time", "soon"], "give a SLURM time"),
+        ([*SUBMIT, "--slurm", "account"], "give KEY=VALUE"),
         ([*SUBMIT, "--slurm", "nodes=two"], "at least 1"),
         (["--cluster", "slurm", "--gpus-per-run", "-1"], "from 0 to"),
         (["--partition", "gpu"], "give --cluster slurm"),
@@ -94,8 +97,8 @@ def test_spellings():
     }
 
 
-def test_jobs_of_submitits_own_executor(small_artifact, imagenet, tmp_path, capsys, monkeypatch):
-    """No cluster needed: jobs are submitted, outlive a Ctrl-C, are found again, and leave their records."""
+def test_jobs_of_submitits_executor(small_artifact, imagenet, tmp_path, capsys, monkeypatch):
+    """Without a cluster: jobs are submitted, survive Ctrl-C, are found again and leave records."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setattr(slurm_queue, "POLL", 0.2)
     artifact, runs_dir = small_artifact("made-up", (None,)), tmp_path / "runs"
@@ -108,7 +111,7 @@ def test_jobs_of_submitits_own_executor(small_artifact, imagenet, tmp_path, caps
     assert "submitted" in capsys.readouterr().out
     assert cluster.train(todo, runs_dir) == []
     out = capsys.readouterr().out
-    assert "in the queue already" in out and "[1/1]" in out and "submitted" not in out
+    assert "already in the queue" in out and "[1/1]" in out and "submitted" not in out
     assert todo[0].own is not None and not todo[0].missing
 
 
@@ -151,7 +154,7 @@ def test_reproduce_on_slurm(slurm, small_artifact, imagenet, tmp_path, capsys, m
 
 
 def test_fit_under_srun_needs_nothing_extra(slurm, imagenet, tmp_path):
-    """Two tasks are two processes of one run; only one of them speaks."""
+    """Two tasks are two processes of one run; only one of them prints."""
     fit = [
         sys.executable,
         "-m",

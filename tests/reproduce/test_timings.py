@@ -1,4 +1,4 @@
-"""Networks to be timed are planned like runs: shown with what they cost, each once, and not again where they have a time."""
+"""Networks to time are planned like runs: each once, with its cost, unless it has a time."""
 
 import pytest
 
@@ -46,7 +46,7 @@ def test_a_plan_that_only_times_shows_its_networks(tmp_path, capsys, data_home):
     assert line[2] == "min" and line[4] == "GiB" and "predicted for v100, on one device" in out
 
 
-def test_times_count_where_they_are_of_this_device(small_artifact, tmp_path, monkeypatch):
+def test_only_times_of_this_device_count(small_artifact, tmp_path, monkeypatch):
     monkeypatch.setattr(timings, "device_name", lambda: "made-up accelerator")
     artifact = small_artifact("one", (None, "wg", "d"), tier="full", seeds=(), timings=True)
     names = ["regnety-tiny", "regnety-tiny.wg-x2", "regnety-tiny.d-x2"]
@@ -60,7 +60,7 @@ def test_times_count_where_they_are_of_this_device(small_artifact, tmp_path, mon
     assert timings.untimed(artifact, "full", tmp_path) == names[2:]
 
 
-def test_a_device_is_checked_though_nothing_is_to_train(tmp_path, capsys, data_home):
+def test_a_device_is_checked_even_without_runs(tmp_path, capsys, data_home):
     assert (
         main(
             [
@@ -85,7 +85,7 @@ def test_a_device_is_checked_though_nothing_is_to_train(tmp_path, capsys, data_h
 
 
 def test_timing_reads_no_images(data_home, tmp_path):
-    """So it does not ask for ImageNet's; of other data the size has to be known."""
+    """So it does not need ImageNet's images; other data needs a known size."""
     plan = load_artifact("fig-2").plan("full")
     words = drawing.time_arguments(plan, tmp_path)
     assert (
@@ -94,13 +94,13 @@ def test_timing_reads_no_images(data_home, tmp_path):
     )
     with pytest.raises(
         InputError,
-        match=r"how many images make an epoch is not known.*data write folder:\S*photographs$",
+        match=r"the number of images in an epoch is unknown.*data write folder:\S*photographs$",
     ):
         drawing.time_arguments(
             plan.model_copy(update={"data": f"folder:{tmp_path}/photographs"}), tmp_path
         )
 
 
-def test_what_is_written_here_says_its_own_size(imagenet, tmp_path):
+def test_written_data_has_its_own_size(imagenet, tmp_path):
     words = drawing.time_arguments(load_artifact("fig-2").plan("full"), tmp_path)
     assert int(words[words.index("--images") + 1]) < 1000

@@ -1,4 +1,4 @@
-"""Device time beside eager time. A GPU's graph is played by the same code, uncaptured."""
+"""Device time beside eager time. The same code without capture stands in for a GPU's graph."""
 
 from dataclasses import replace
 
@@ -19,15 +19,19 @@ from fastscale.training.out_of_memory import out_of_memory
 
 RECIPE = Recipe(name="t", data="none", epochs=1, batch_size=8, precision="32-true", warmup_epochs=0)
 MEASURE = {
-    **{"data": "made-up", "images": 640, "num_classes": 4, "device": "cpu"},
-    **{"rounds": 3, "round_s": 0.001},
+    "data": "made-up",
+    "images": 640,
+    "num_classes": 4,
+    "device": "cpu",
+    "rounds": 3,
+    "round_s": 0.001,
 }
 NET = "regnety-tiny"
 
 
 @pytest.fixture
 def gpu(monkeypatch):
-    """Steps have a device time, of `seconds` a replay; eager ones take theirs."""
+    """Steps have a device time of `seconds` a replay, beside their real eager time."""
     seconds = [0.002]
 
     def replayed_round(self, replay, steps):
@@ -58,13 +62,13 @@ def test_inference_has_both_too(gpu):
     assert record.values["eager_inference_time_s"] > 0
 
 
-def test_on_a_cpu_there_is_eager_time_alone():
+def test_on_a_cpu_there_is_only_eager_time():
     (record,) = time_epochs([fs.arch(NET)], RECIPE, batch=4, **MEASURE)
     assert not {v for v in record.values if v.startswith("device_")}
     assert "cuda_graph" not in record.env and step_time(record).clock == "eager"
 
 
-def test_eager_time_stands_in_where_no_graph_can_be(gpu, monkeypatch):
+def test_eager_time_stands_in_if_capture_fails(gpu, monkeypatch):
     def replayed(self):
         raise RuntimeError("operation not permitted\nwhen stream is capturing")
 
@@ -82,8 +86,8 @@ def test_eager_time_stands_in_where_no_graph_can_be(gpu, monkeypatch):
 
 
 @pytest.mark.parametrize("where", ["round", "replayed", "replayed_round"])
-def test_memory_that_ends_later_halves_the_batch_too(gpu, monkeypatch, where):
-    """In the measured rounds, in the graph's recording, or in its replay."""
+def test_running_out_of_memory_later_halves_the_batch_too(gpu, monkeypatch, where):
+    """In the measured rounds, in the graph's capture, or in its replay."""
     original, calls = getattr(TrainingStep, where), []
 
     def late(self, *args):
@@ -92,7 +96,7 @@ def test_memory_that_ends_later_halves_the_batch_too(gpu, monkeypatch, where):
             try:
                 raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
             finally:
-                if where == "replayed":  # as it is said when a recording is broken off
+                if where == "replayed":  # torch's message for an aborted capture
                     raise RuntimeError("operation failed due to a previous error during capture")
         return original(self, *args)
 
@@ -102,14 +106,14 @@ def test_memory_that_ends_later_halves_the_batch_too(gpu, monkeypatch, where):
     assert record.env["cuda_graph"] is True
 
 
-def test_what_follows_upon_it_is_taken_for_it():
+def test_an_error_that_followed_out_of_memory_counts_as_it():
     error = RuntimeError("broken off")
     assert not out_of_memory(error)
     error.__context__ = torch.OutOfMemoryError("CUDA out of memory")
     assert out_of_memory(error)
 
 
-def test_several_that_do_not_fit_together_are_told_to_part(gpu, monkeypatch):
+def test_networks_that_do_not_fit_together_are_an_error_with_advice(gpu, monkeypatch):
     def replayed(self):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
@@ -148,5 +152,5 @@ def test_steady_replays_need_no_further_rounds(gpu):
     assert found.seconds == (0.002,) * 3 and found.disturbed is None
     times = iter(range(1, 1000))
     timed.one = lambda steps: {step.whole: float(next(times))}
-    (found,) = measured_together([timed], 5, replayed=True)  # twice, and the second is as odd
+    (found,) = measured_together([timed], 5, replayed=True)  # twice, both disturbed
     assert found.seconds == (6, 7, 8, 9, 10) and found.disturbed.startswith("spread 12 %")

@@ -1,4 +1,4 @@
-"""A timing that was disturbed is measured again; where it is disturbed again, the record says so."""
+"""A disturbed timing is measured again; if that is disturbed too, the record says so."""
 
 from types import SimpleNamespace
 
@@ -15,7 +15,7 @@ CALM, ODD, LATE = [1.0, 1.01, 0.99, 1.0], [1.0, 2.0, 1.0, 2.0], [1.0, 1.0, 1.0, 
 
 
 class Scripted:
-    """A step whose rounds take what the script says."""
+    """A step with scripted round times."""
 
     whole, parts = "step_time_s", ()
     device, recipe = torch.device("cpu"), SimpleNamespace(compile=False)
@@ -51,7 +51,7 @@ def test_disturbed_rounds_are_measured_again(first):
     assert found.answer.disturbed is None and found.median_s == 2.0
 
 
-def test_what_is_disturbed_twice_says_so_in_the_record():
+def test_the_record_says_if_both_series_were_disturbed():
     found = measured(ODD, LATE)
     assert found.answer.disturbed == "last round 1.20 x the first"
     env = measured_under(load_recipe("quick"), found, asked=2, device="cpu")
@@ -67,5 +67,5 @@ def test_waiting_for_a_processor_is_a_disturbance(monkeypatch):
     assert disturbed(CALM, 0.5) == "waited 50 % of the time for a processor"
 
 
-def test_few_rounds_tell_nothing():
+def test_few_rounds_are_never_disturbed():
     assert disturbed([1.0]) is None and disturbed([1.0, 3.0]) is None

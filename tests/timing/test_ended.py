@@ -1,5 +1,4 @@
-"""Ctrl-C, SIGTERM and kill -9 of `time` and `reproduce`: one line, the shell's exit code, children
-gone, and no record of a network after its sweep's death."""
+"""Ctrl-C, SIGTERM and kill -9 of `time`: one line, the shell's exit code and no children left."""
 
 import os
 import signal
@@ -18,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 
 def started(folder, *words):
-    """`fastscale` in a session of its own, and what its processes are marked by."""
+    """`fastscale` in a new session, and the mark of its processes."""
     mark = f"FASTSCALE_TEST_MARK={folder}"
     environment = {**ENVIRONMENT, "FASTSCALE_TEST_MARK": str(folder), "FASTSCALE_RUNS": str(folder)}
     process = subprocess.Popen(
@@ -33,7 +32,7 @@ def started(folder, *words):
 
 
 def living(mark):
-    """Processes, of any session, that carry the mark in their environment."""
+    """Processes of any session with the mark in their environment."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -55,7 +54,7 @@ def soon(condition, seconds=60):
 
 
 def long_sweep(folder):
-    """A sweep whose worker is in the midst of a long measurement."""
+    """A sweep whose worker is in a long measurement."""
     process, mark = started(
         folder,
         *("time", "regnety-tiny", "regnety-tiny.dWr-x2", "--separate", "--recipe", "quick"),
@@ -90,7 +89,7 @@ def test_no_worker_outlives_a_killed_sweep(tmp_path):
 
 def test_ctrl_c_of_a_whole_group_is_one_line_too(tmp_path):
     process, mark = long_sweep(tmp_path)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does it
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130 and err.count("\n") == 1
     assert soon(lambda: not living(mark), 20)

@@ -1,4 +1,4 @@
-"""A network that is asked for by name is the one that is timed and recorded, to the last digit."""
+"""The network named is the one timed and recorded, to the last digit of its factor."""
 
 import pytest
 

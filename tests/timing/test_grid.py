@@ -1,4 +1,4 @@
-"""Grids: what the committed ones hold, what a wrong one is told, and an order that covers evenly wherever it is cut."""
+"""Grids: the committed ones, messages for invalid ones, and an order that always covers evenly."""
 
 from collections import Counter
 
@@ -49,32 +49,32 @@ def test_committed_grids_load():
         assert {f"{base}.{s}-x96" for s in ("dwr", "dw", "dWr", width)} <= networks
     for base in ("regnety-4gf", "regnetz-4gf"):
         assert base in networks and f"{base}.dWr-x8" in networks
-    assert {s.precision for part in paper.parts for s in part.settings} == {
-        "bf16-mixed",
-        "16-mixed",
-    }
+    precisions = {s.precision for part in paper.parts for s in part.settings}
+    assert precisions == {"bf16-mixed", "16-mixed"}
 
 
-def test_each_pair_is_of_equal_flops_and_one_of_it_has_powers_of_two():
-    """Every network of the H100's records with a slow group width is there, or one near it where
-    none of powers of two has its flops; and the two are measured one after the other."""
+def test_each_pair_has_equal_flops_and_one_of_it_has_power_of_two_group_widths():
+    """Pairs cover every network of the H100's records with a slow group width.
+
+    If no twin with powers of two has its flops, a network near it stands in.
+    """
     (part,) = [part for part in load_grid("paper").parts if part.in_order]
     pairs = list(zip(part.networks[::2], part.networks[1::2], strict=True))
     assert len(pairs) >= 20 and len(set(part.networks)) == 2 * len(pairs)
-    for own, held in pairs:
-        widths = [set(arch_named(name).group_widths) for name in (own, held)]
+    for slow, even in pairs:
+        widths = [set(arch_named(name).group_widths) for name in (slow, even)]
         assert widths[0] <= {24, 40, 48, 56, 72} and widths[1] <= {16, 32, 64}
-        flops = [complexity(arch_named(name)).flops for name in (own, held)]
-        assert flops[1] == pytest.approx(flops[0], rel=0.03), (own, held)
-        assert held.base == own.base and held.strategy == f"{own.strategy or 'w'}-pow2"
-    there = {own.name for own, _ in pairs}
+        flops = [complexity(arch_named(name)).flops for name in (slow, even)]
+        assert flops[1] == pytest.approx(flops[0], rel=0.03), (slow, even)
+        assert even.base == slow.base and even.strategy == f"{slow.strategy or 'w'}-pow2"
+    paired = {slow.name for slow, _ in pairs}
     slow = {
         r.arch
         for r in read_records(home().records / "timing-h100.jsonl")
         if (arch := arch_named(r.arch)).grouped and set(arch.group_widths) <= {24, 40, 48, 56, 72}
     }
-    assert len(slow) >= 17 and len(slow - there) == 3
-    for name in map(NetworkName.parse, sorted(slow - there)):
+    assert len(slow) >= 17 and len(slow - paired) == 3
+    for name in map(NetworkName.parse, sorted(slow - paired)):
         with pytest.raises(InputError, match="no twin"):
             twin(arch_named(name.base), name.strategy, name.factor)
 
@@ -94,7 +94,7 @@ def test_pairs_stay_together_in_the_order(tmp_path):
 
 
 def test_a_part_takes_the_networks_that_artifacts_plan(tmp_path):
-    """By the very names under which the figures look for records, each once."""
+    """With the names under which the figures look for records, each once."""
     text = GRID.replace(
         "bases: [regnety-tiny]\n    strategies: [base, dWr]\n    factors: [2, 4]",
         "artifacts: [fig-4, fig-6]",
@@ -108,7 +108,7 @@ def test_a_part_takes_the_networks_that_artifacts_plan(tmp_path):
     assert [n.name for n in part.networks] == list(dict.fromkeys(planned))
     for old, new, said in (
         ("fig-6", "fig-66", "no artifact is named 'fig-66'; did you mean 'fig-6'"),
-        ("fig-6", "table-1", "table-1 plans no networks"),
+        ("fig-6", "table-1", "table-1 has no networks"),
         ("artifacts", "factors: [2]\n    artifacts", "artifacts, or bases, strategies and factors"),
     ):
         with pytest.raises(InputError, match=said):
@@ -131,16 +131,15 @@ def test_the_papers_grid_trains_every_figures_networks_eagerly_in_one_precision(
 
 
 def test_parts_are_measured_side_by_side():
-    """Wherever it is cut, the same share of every part of a stage."""
+    """At any point, the same share of every part of a stage."""
     assert merged([["a", "b", "c", "d"], ["1", "2"], []]) == ["a", "b", "1", "c", "d", "2"]
     cpu = sweep_order(load_grid("cpu").parts)
-    assert {"regnetx-tiny", "regnety-500mf", "efficientnet-b0"} <= {
-        network.base for _, network in cpu[: len(cpu) // 8]
-    }
+    first = {network.base for _, network in cpu[: len(cpu) // 8]}
+    assert {"regnetx-tiny", "regnety-500mf", "efficientnet-b0"} <= first
 
 
-def test_what_single_claims_need_comes_first_in_the_papers_grid():
-    """On a GPU, EfficientNets at the end of their stage: their kernels are compiled at run time."""
+def test_the_papers_grid_starts_with_the_networks_of_single_claims():
+    """On a GPU, EfficientNets end their stage: their kernels are compiled at run time."""
     order = sweep_order(load_grid("paper").parts, compiled_last=True)
     stages = [part.stage for part, _ in order]
     assert stages == sorted(stages)
@@ -158,8 +157,8 @@ def test_what_single_claims_need_comes_first_in_the_papers_grid():
     for base in ("regnety-4gf", "regnetz-4gf"):
         assert {f"{base}.{s}-x{f}" for s in ("d", "dw", "dWr") for f in (4, 8)} <= first
     for stage in set(stages):
-        own = [n.base.startswith("efficientnet") for part, n in order if part.stage == stage]
-        assert own == sorted(own)
+        last = [n.base.startswith("efficientnet") for part, n in order if part.stage == stage]
+        assert last == sorted(last)
     trained = {
         network.name
         for part, network in order
@@ -170,25 +169,15 @@ def test_what_single_claims_need_comes_first_in_the_papers_grid():
 
 def test_a_grid_is_every_combination_once(tmp_path):
     grid = load(tmp_path, GRID)
-    assert [n.name for n in grid.parts[0].networks] == [
-        "regnety-tiny",
-        "regnety-tiny.dWr-x2",
-        "regnety-tiny.dWr-x4",
-    ]
-    settings = make_settings(
-        ["train", "inference"],
-        ["32-true"],
-        ["contiguous", "channels_last"],
-        [False, True],
-        8,
-        1,
-        "here",
-    )
+    names = [n.name for n in grid.parts[0].networks]
+    assert names == ["regnety-tiny", "regnety-tiny.dWr-x2", "regnety-tiny.dWr-x4"]
+    layouts = ["contiguous", "channels_last"]
+    every = ["train", "inference"], ["32-true"], layouts, [False, True], 8, 1, "here"
+    settings = make_settings(*every)
     assert len(settings) == 8 and {s.batch for s in settings if s.what == "inference"} == {1}
     assert str(settings[0]) == "train, 32-true, contiguous, eager, batch 8"
-    assert make_settings(
-        ["train", "train"], ["32-true"], ["contiguous"], [False], 8, 8, "here"
-    ) == (Setting("train", "32-true", "contiguous", False, 8),)
+    twice = ["train", "train"], ["32-true"], ["contiguous"], [False], 8, 8, "here"
+    assert make_settings(*twice) == (Setting("train", "32-true", "contiguous", False, 8),)
 
 
 @pytest.mark.parametrize(
@@ -229,30 +218,28 @@ def test_a_grid_is_every_combination_once(tmp_path):
         ("name: g", "name: g\ndata: [1]", "data must be text, got [1]"),
         ("name: g", "name: g\nrecipe: 5", "recipe must be text, got 5"),
         ("name: g", "name: g\nrecipe: [a]", "recipe must be text"),
-        ("name: g", "name: [x]", "a name is of letters"),
-        ("name: g", "name: ../../x", "a name is of letters"),
+        ("name: g", "name: [x]", "a name has only letters"),
+        ("name: g", "name: ../../x", "a name has only letters"),
         ("bases: [regnety-tiny]", "bases: [5]", "nearest are"),
         ("factors: [2, 4]", "factors: [.nan]", "a factor must be a finite number above 0, got nan"),
         ("name: g", "name: [", "not YAML"),
     ],
 )
-def test_a_wrong_grid_is_told_in_one_line(tmp_path, old, new, message):
+def test_an_invalid_grid_is_one_line(tmp_path, old, new, message):
     assert old in GRID
     with pytest.raises(InputError, match=message.replace("[", r"\[")) as error:
         load(tmp_path, GRID.replace(old, new, 1))
     assert "\n" not in str(error.value)
 
 
-def test_an_unknown_grid_names_the_known_ones():
+def test_an_unknown_grid_suggests_a_known_one():
     with pytest.raises(InputError, match="did you mean 'cpu'"):
         load_grid("cpus")
 
 
-def test_wherever_the_order_is_cut_it_covers_evenly():
-    bases, strategies = (
-        ["regnety-tiny", "regnetz-tiny", "efficientnet-tiny"],
-        ["d", "wg", "r", "dwgr", "dWr"],
-    )
+def test_every_start_of_the_order_covers_evenly():
+    bases = ["regnety-tiny", "regnetz-tiny", "efficientnet-tiny"]
+    strategies = ["d", "wg", "r", "dwgr", "dWr"]
     networks = make_networks(bases, ["base", *strategies], [2, 4, 8, 16, 32, 64], "here")
     order = even_order(networks)
     assert sorted(n.name for n in order) == sorted(n.name for n in networks)
@@ -261,12 +248,9 @@ def test_wherever_the_order_is_cut_it_covers_evenly():
         count = Counter(n.base for n in order[:cut])
         assert max(count.values()) - min(count.get(b, 0) for b in bases) <= 1
         for base in bases:
-            per_strategy = Counter(n.strategy for n in order[:cut] if n.base == base and n.strategy)
-            if per_strategy:
-                assert (
-                    max(per_strategy.values()) - min(per_strategy.get(s, 0) for s in strategies)
-                    <= 1
-                )
+            scaled = Counter(n.strategy for n in order[:cut] if n.base == base and n.strategy)
+            if scaled:
+                assert max(scaled.values()) - min(scaled.get(s, 0) for s in strategies) <= 1
     first = order[: 3 + 3 * 2 * len(strategies)]  # two of each strategy and base
     for base in bases:
         assert len({n.factor for n in first if n.base == base}) >= 6  # of the base and six factors

@@ -1,4 +1,4 @@
-"""`fastscale time --here`: a grid for the device that is there, in five minutes."""
+"""`fastscale time --here`: a five-minute grid for this machine's device."""
 
 import pytest
 
@@ -12,9 +12,7 @@ from fastscale.timing.sweep import Outcome
 
 
 @pytest.mark.parametrize(("there", "grid"), [("cpu", "cpu"), ("cuda", "here")])
-def test_it_is_a_sweep_whose_records_can_be_planned_with(
-    monkeypatch, tmp_path, capsys, there, grid
-):
+def test_it_is_a_sweep_and_says_how_to_plan(monkeypatch, tmp_path, capsys, there, grid):
     asked = []
 
     class Made:

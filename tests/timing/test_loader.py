@@ -1,4 +1,4 @@
-"""Loader, model and end to end on real images: three rates, and the share of the time that the model waits."""
+"""Loader, model and end to end on real images: three rates, and the model's share of waiting."""
 
 import time
 from types import SimpleNamespace
@@ -23,7 +23,7 @@ RECIPE = Recipe(
 
 
 class SlowLoader:
-    """Batches of 4, each after a wait; the first of an epoch after a longer one, in which a loader starts up."""
+    """Batches of 4, each after a wait; an epoch's first after a longer one, the start-up."""
 
     def __init__(self, wait, count=6):
         self.wait, self.count = wait, count
@@ -35,7 +35,7 @@ class SlowLoader:
             yield torch.zeros(4, 3, 32, 32, dtype=torch.uint8), torch.zeros(4, dtype=torch.int64)
 
 
-def test_a_loaders_start_is_no_part_of_its_rate():
+def test_a_loaders_start_up_does_not_count_in_its_rate():
     assert 4 / 0.02 * 0.3 < loading_rate(SlowLoader(0.02), 0.2) <= 4 / 0.02
 
 
@@ -69,7 +69,5 @@ def test_one_record_of_all_three(image_folder, data_home):
     assert record.run == "regnety-tiny.end-to-end" and record.data_hash and record.num_classes == 3
     assert (record.env["images"], record.env["loader"], record.env["batch"]) == ("real", "plain", 8)
     v = record.values
-    assert (
-        min(v["loader_images_per_s"], v["images_per_s"], v["end_to_end_images_per_s"]) > 0
-        and 0 <= v["data_wait_share"] <= 1
-    )
+    assert min(v["loader_images_per_s"], v["images_per_s"], v["end_to_end_images_per_s"]) > 0
+    assert 0 <= v["data_wait_share"] <= 1

@@ -1,4 +1,4 @@
-"""An epoch is of the images of the data set that it is named after."""
+"""An epoch has as many images as its named data set."""
 
 import pytest
 
@@ -39,8 +39,8 @@ def asked(monkeypatch, tmp_path, capsys):
 
     def ask(*words):
         found.clear()
-        own = ["time", "regnety-tiny", "--recipe", "quick", "--runs-dir", str(tmp_path / "runs")]
-        assert main([*own, *words]) == 2
+        start = ["time", "regnety-tiny", "--recipe", "quick", "--runs-dir", str(tmp_path / "runs")]
+        assert main([*start, *words]) == 2
         err = capsys.readouterr().err
         return found[0] if found else err
 
@@ -48,7 +48,7 @@ def asked(monkeypatch, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("more", [(), ("--separate",)])
-def test_the_command_takes_the_named_datas(asked, more):
+def test_the_command_uses_the_named_data_sets_size(asked, more):
     assert asked(*more) == KNOWN["imagenet"]
     for data, sizes in KNOWN.items():
         assert asked("--data", data, *more) == sizes
@@ -59,7 +59,7 @@ def test_the_command_takes_the_named_datas(asked, more):
         assert "data 'mine': its size is not known here" in line and line.count("\n") == 1
 
 
-def test_so_does_a_grid(tmp_path):
+def test_a_grid_uses_the_named_data_sets_size(tmp_path):
     path = tmp_path / "mine.yaml"
 
     def sizes(more):

@@ -1,4 +1,4 @@
-"""A sweep: resumed after kill -9 without measuring anything twice, not stopped by a network that fails, over when its time is."""
+"""A sweep resumes after kill -9, continues after a failure, and ends with its time."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ from tests.timing.crashing import crash_in_training
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 SETTING = Setting("train", "32-true", "contiguous", False, 2)
-CONDITIONS = {"repeats": 1, "images_per_epoch": 1_281_167}  # as `a_grid` has them
+CONDITIONS = {"repeats": 1, "images_per_epoch": 1_281_167}  # those of `a_grid`
 
 
 def a_grid(networks, settings=(SETTING,), **options):
@@ -44,25 +44,17 @@ def one_thread(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 
-def test_killed_and_taken_up_again(tmp_path):
+def test_a_killed_sweep_resumes(tmp_path):
     grid = tmp_path / "kill.yaml"
     grid.write_text(
-        "name: kill\nclasses: 4\nrounds: 1\nround_s: 0.001\nreference: {network: regnety-tiny, batch: 2}\nparts:\n"
-        "  - {bases: [regnety-tiny], strategies: [base, dWr], factors: [2], what: [train, inference],"
+        "name: kill\nclasses: 4\nrounds: 1\nround_s: 0.001\n"
+        "reference: {network: regnety-tiny, batch: 2}\nparts:\n"
+        "  - {bases: [regnety-tiny], strategies: [base, dWr], factors: [2],"
+        " what: [train, inference],"
         " precision: [32-true], layout: [channels_last], batch: 2}\n"
     )
-    command = [
-        sys.executable,
-        "-m",
-        "fastscale",
-        "time",
-        "--grid",
-        str(grid),
-        "--runs_dir",
-        str(tmp_path),
-        "--device",
-        "cpu",
-    ]
+    command = [sys.executable, "-m", "fastscale", "time", "--grid", str(grid)]
+    command += ["--runs_dir", str(tmp_path), "--device", "cpu"]
     store = tmp_path / "records.jsonl"
     first = subprocess.Popen(
         command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True, start_new_session=True
@@ -75,7 +67,7 @@ def test_killed_and_taken_up_again(tmp_path):
     first.wait()
     before = len(measured(store))
     assert 2 <= before < 4
-    deadline = time.monotonic() + 20  # the worker dies with the sweep: the group is soon empty
+    deadline = time.monotonic() + 20  # the worker dies with the sweep, so the group empties soon
     while time.monotonic() < deadline and group_is_alive(first.pid):
         time.sleep(0.1)
     assert not group_is_alive(first.pid)
@@ -100,7 +92,7 @@ def group_is_alive(group):
     return False
 
 
-def test_a_failure_stops_no_other_and_is_in_the_log(tmp_path):
+def test_a_failure_is_logged_and_the_others_are_measured(tmp_path):
     said = []
     broken = Setting("train", "no-such-precision", "contiguous", False, 2)
     grid = a_grid(fast_networks(2), [broken, SETTING])
@@ -114,15 +106,10 @@ def test_a_failure_stops_no_other_and_is_in_the_log(tmp_path):
     assert "failed: regnety-tiny.dWr-x1.1, train, no-such-precision" in log and "Traceback" in log
 
 
-def test_a_crash_of_the_process_costs_that_setting_alone(tmp_path, monkeypatch):
-    grid, store = (
-        a_grid(
-            [NetworkName("regnety-tiny")],
-            [SETTING, Setting("inference", "32-true", "contiguous", False, 2)],
-        ),
-        tmp_path / "r.jsonl",
-    )
-    sweep = Sweep(grid, store, "cpu", None, lambda line: None)
+def test_a_crash_of_the_process_costs_only_that_setting(tmp_path, monkeypatch):
+    settings = [SETTING, Setting("inference", "32-true", "contiguous", False, 2)]
+    grid = a_grid([NetworkName("regnety-tiny")], settings)
+    sweep = Sweep(grid, tmp_path / "r.jsonl", "cpu", None, lambda line: None)
     sweep._reference = lambda: setattr(sweep, "reference_at", time.monotonic())
     monkeypatch.setattr(worker, "work", crash_in_training)
     outcome = sweep.run()
@@ -130,7 +117,7 @@ def test_a_crash_of_the_process_costs_that_setting_alone(tmp_path, monkeypatch):
     assert [r.run for r in outcome.measured] == ["regnety-tiny.inference"]
 
 
-def test_what_two_parts_share_is_measured_and_counted_once(tmp_path):
+def test_a_setting_of_two_parts_is_measured_and_counted_once(tmp_path):
     said = []
     part = Part((NetworkName("regnety-tiny"),), (SETTING, replace(SETTING, layout="channels_last")))
     again = Part(part.networks, (SETTING, replace(SETTING, batch=1)), stage=2)
@@ -144,43 +131,23 @@ def test_what_two_parts_share_is_measured_and_counted_once(tmp_path):
     assert len(measured(tmp_path / "records.jsonl")) == 3
 
 
-def test_time_that_is_up_leaves_the_rest(tmp_path):
-    outcome = Sweep(
-        a_grid(fast_networks(40), round_s=0.5),
-        tmp_path / "records.jsonl",
-        "cpu",
-        0.12,
-        lambda line: None,
-    ).run()
+def test_a_sweep_stops_when_time_is_up(tmp_path):
+    store, grid = tmp_path / "records.jsonl", a_grid(fast_networks(40), round_s=0.5)
+    outcome = Sweep(grid, store, "cpu", 0.12, lambda line: None).run()
     assert outcome.left > 0 and len(outcome.measured) + outcome.left == 40
-    references = [
-        r
-        for r in RecordStore(tmp_path / "records.jsonl").read()
-        if r.run == "regnety-tiny.reference"
-    ]
-    assert references[0].values["drift_ratio"] == 1.0
+    references = [r.values for r in RecordStore(store).read() if r.run == "regnety-tiny.reference"]
+    assert references[0]["drift_ratio"] == 1.0
     assert len(references) == (2 if outcome.measured else 1)
     if outcome.measured:
-        ratio = (
-            references[1].values["reference_step_time_s"]
-            / references[0].values["reference_step_time_s"]
-        )
-        assert (
-            outcome.drift
-            == pytest.approx(ratio)
-            == pytest.approx(references[1].values["drift_ratio"])
-        )
+        first, last = (values["reference_step_time_s"] for values in references)
+        assert outcome.drift == pytest.approx(last / first)
+        assert outcome.drift == pytest.approx(references[1]["drift_ratio"])
 
 
 def test_one_process_measures_network_after_network(tmp_path):
-    """The measured rounds are most of the time: no process, no import, no commit asked for each."""
-    sweep = Sweep(
-        a_grid(fast_networks(6), rounds=3, round_s=0.03),
-        tmp_path / "records.jsonl",
-        "cpu",
-        None,
-        lambda line: None,
-    )
+    """So that no process or import is paid for each network."""
+    grid = a_grid(fast_networks(6), rounds=3, round_s=0.03)
+    sweep = Sweep(grid, tmp_path / "records.jsonl", "cpu", None, lambda line: None)
     started = []
     crew = Crew._started
     with pytest.MonkeyPatch.context() as patch:
@@ -188,12 +155,11 @@ def test_one_process_measures_network_after_network(tmp_path):
         outcome = sweep.run()
     assert len(outcome.measured) == 6 and started == [1]
     assert 0 < outcome.rounds_s < outcome.took_s
-    assert outcome.rounds_s == pytest.approx(
-        sum(r.env["rounds_took_s"] for r in outcome.measured), abs=1e-3
-    )
+    rounds_s = sum(r.env["rounds_took_s"] for r in outcome.measured)
+    assert outcome.rounds_s == pytest.approx(rounds_s, abs=1e-3)
 
 
-def test_a_smaller_batch_answers_what_was_asked_for():
+def test_a_smaller_batch_answers_the_requested_one():
     import fastscale as fs
     from fastscale.records import Record, environment, network_fields
 
@@ -216,27 +182,18 @@ def test_a_smaller_batch_answers_what_was_asked_for():
         values={"step_time_s": 1.0},
         env=env,
     )
-    assert (
-        Done(a_grid([NetworkName("regnety-tiny")]), [found], "d", 1).record("regnety-tiny", SETTING)
-        == found
-    )
-    for other in (
-        {"rounds": 2},
-        {"images": 5},
-        {"recipe": "quick"},
-    ):  # what was measured in another way answers nothing
-        named = replace(found, env={**env, "recipe": "imagenet-100ep"})
-        assert (
-            Done(a_grid([NetworkName("regnety-tiny")], **other), [named], "d", 1).record(
-                "regnety-tiny", SETTING
-            )
-            is None
-        )
+
+    def answer(record, **options):
+        grid = a_grid([NetworkName("regnety-tiny")], **options)
+        return Done(grid, [record], "d", 1).record("regnety-tiny", SETTING)
+
+    assert answer(found) == found
+    # records measured in another way do not count
+    named = replace(found, env={**env, "recipe": "imagenet-100ep"})
+    for other in ({"rounds": 2}, {"images": 5}, {"recipe": "quick"}):
+        assert answer(named, **other) is None
     older = replace(found, env={**env, "versions": {**env["versions"], "torch": "1.0"}})
-    assert (
-        Done(a_grid([NetworkName("regnety-tiny")]), [older], "d", 1).record("regnety-tiny", SETTING)
-        is None
-    )
+    assert answer(older) is None
 
 
 @pytest.mark.parametrize(
@@ -291,7 +248,7 @@ def test_mistakes_are_one_line_and_exit_code_2(capsys, tmp_path, argv, message):
 
 
 def test_timing_needs_no_data_or_training_package(tmp_path):
-    """A machine with torch, PyYAML and filelock alone can measure."""
+    """A machine with only torch, PyYAML and filelock can measure."""
     blocked = [
         "ffcv",
         "fvcore",
@@ -313,30 +270,9 @@ def test_timing_needs_no_data_or_training_package(tmp_path):
         "sys.meta_path.insert(0, Block())\n"
     )
     environment = {**ENVIRONMENT, "PYTHONPATH": f"{tmp_path}:{ROOT}"}
-    command = [
-        sys.executable,
-        "-m",
-        "fastscale",
-        "time",
-        "regnety-tiny",
-        "--separate",
-        "--what",
-        "train,inference",
-        "--batch",
-        "2",
-    ]
-    command += [
-        "--rounds",
-        "1",
-        "--round_s",
-        "0.01",
-        "--precision",
-        "bf16-mixed",
-        "--device",
-        "cpu",
-        "--runs_dir",
-        str(tmp_path),
-    ]
+    options = "--separate --what train,inference --batch 2 --rounds 1 --round_s 0.01"
+    command = [sys.executable, "-m", "fastscale", "time", "regnety-tiny", *options.split()]
+    command += ["--precision", "bf16-mixed", "--device", "cpu", "--runs_dir", str(tmp_path)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2 measured" in done.stdout and len(measured(tmp_path / "records.jsonl")) == 2

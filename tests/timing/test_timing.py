@@ -1,4 +1,4 @@
-"""Timing: what is measured is a training step, and the record says under what conditions."""
+"""Timing measures a training step, and the record says under which conditions."""
 
 from dataclasses import replace
 
@@ -48,14 +48,17 @@ def test_networks_are_measured_interleaved(monkeypatch):
         round_s=0.001,
         progress=lambda i, n: done.append((i, n)),
     )
-    assert turns == [32, 32, 36, 36] + [32, 36] * 3  # two steps of warm-up, then turns
+    assert turns == [32, 32, 36, 36] + [32, 36] * 3  # two steps of warm-up, then interleaved
     assert list(found) == [a.name for a in archs] and done[-1] == (8, 8)
     assert all(len(t.eager.seconds) == 3 and t.median_s > 0 for t in found.values())
 
 
 @pytest.fixture
 def compiled(monkeypatch):
-    """Whether each graph that torch compiled has dynamic shapes, its compiler being one that does nothing; torch keeps two a function."""
+    """For each graph that torch compiled, whether its shapes are dynamic.
+
+    Its backend does nothing, and torch keeps two graphs a function.
+    """
     graphs = []
 
     def backend(module, inputs):
@@ -80,7 +83,7 @@ def compiled(monkeypatch):
     torch._dynamo.reset()
 
 
-def test_networks_compiled_one_after_another_are_compiled_each(compiled):
+def test_each_network_is_compiled_with_static_shapes(compiled):
     names = ["regnety-tiny", "regnety-tiny.r-x2", "regnety-tiny.r-x3"]
     for done, name in enumerate(names, start=1):
         time_steps(
@@ -113,27 +116,13 @@ def test_epoch_records():
         rounds=1,
     )
     cx = fs.complexity("regnety-tiny.dWr-x4", num_classes=4)
-    assert (record.kind, record.strategy, record.factor, record.data) == (
-        "time",
-        "dWr",
-        4.0,
-        "made-up",
-    )
+    assert (record.kind, record.data) == ("time", "made-up")
+    assert (record.strategy, record.factor) == ("dWr", 4.0)
     assert (record.flops, record.params, record.acts) == (cx.flops, cx.params, cx.acts)
-    assert record.values["epoch_time_min"] == pytest.approx(
-        record.values["eager_step_time_s"] * 100 / 60
-    )
-    assert (
-        record.env["batch"],
-        record.env["precision"],
-        record.env["layout"],
-        record.env["images"],
-    ) == (
-        8,
-        "32-true",
-        "channels_last",
-        "dummy",
-    )
+    v, env = record.values, record.env
+    assert v["epoch_time_min"] == pytest.approx(v["eager_step_time_s"] * 100 / 60)
+    assert (env["batch"], env["precision"]) == (8, "32-true")
+    assert (env["layout"], env["images"]) == ("channels_last", "dummy")
 
 
 def test_spread_is_half_the_quartile_distance():
@@ -146,7 +135,7 @@ def test_spread_is_half_the_quartile_distance():
 def test_bad_sizes(bad):
     if torch.cuda.is_available() and "device" in bad:
         bad = {"images": -1}
-    with pytest.raises(ValueError, match="at least 1|no GPU"):
+    with pytest.raises(ValueError, match="at least 1|no usable GPU"):
         time_epochs(
             [fs.arch("regnety-tiny")],
             RECIPE,

@@ -103,7 +103,7 @@ def _own_accelerators() -> dict[str, Device]:
     laws: dict[str, dict[str, FittedLaw]] = {}
     known = [m for m in _own() if not _is_cpu(m)]
     for m in sorted(
-        known, key=lambda m: (m.envelope.get("clock") == "device", len(m.observations))
+        known, key=lambda m: (m.environment.get("clock") == "device", len(m.observations))
     ):
         laws.setdefault(m.device, {})[m.mode] = fitted_to(m._replace(devices=8))
     return {name: Device(name, own) for name, own in laws.items()}
@@ -129,7 +129,7 @@ def _rows(m: Measurements) -> list[list[Any]]:
             start = [
                 f"{m.device} (CPU)" if _is_cpu(m) else m.device,
                 m.mode,
-                _envelope(m),
+                _environment(m),
                 len(m.observations),
             ]
             rows.append(
@@ -175,17 +175,17 @@ def _notes(paper: Measurements) -> list[str]:
 
 
 def _is_cpu(m: Measurements) -> bool:
-    return m.envelope.get("device_type") == "cpu"
+    return m.environment.get("device_type") == "cpu"
 
 
-def _envelope(m: Measurements) -> str:
+def _environment(m: Measurements) -> str:
     said = {
-        "compile": "compiled" if m.envelope.get("compile") else "not compiled",
-        "clock": CLOCKS.get(str(m.envelope.get("clock")), ""),
+        "compile": "compiled" if m.environment.get("compile") else "not compiled",
+        "clock": CLOCKS.get(str(m.environment.get("clock")), ""),
     }
     known = [
         said.get(key, str(value))
-        for key, value in m.envelope.items()
+        for key, value in m.environment.items()
         if key in ("precision", "layout", "compile", "clock", "software")
     ]
     return ", ".join(known)

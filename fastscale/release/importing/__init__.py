@@ -1,4 +1,7 @@
-"""Other projects' weights under our names, every tensor accounted for: pycls (the authors' zoo), timm, torchvision, EfficientNet-Lite."""
+"""Imports weights of pycls (the authors' zoo), timm, torchvision and EfficientNet-Lite.
+
+Every tensor must be accounted for.
+"""
 
 from fastscale.release.importing.convert import (
     ImportedWeights,

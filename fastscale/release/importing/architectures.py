@@ -1,7 +1,7 @@
-"""Which of other projects' networks are ours, by name: equal tensors do not make equal networks.
+"""Which of other projects' networks equal ours, by name: equal tensors are not enough.
 
-timm's resnetblur50 has resnet50's tensors and another forward pass. So a file that names its
-network is believed, and a name that is not known to be equal to one of ours is refused.
+timm's resnetblur50 has resnet50's tensors but a different forward pass. So a file's network name
+decides, and a name that is not known to equal one of ours is refused.
 """
 
 import re
@@ -14,7 +14,7 @@ from fastscale.common import parse_yaml
 from fastscale.errors import InputError
 from fastscale.release.importing.names import built_like
 
-# of a file's or config's settings: those that name the network
+# settings in a file or config that name the network
 NAMES = ("architecture", "arch", "model", "model_name", "network", "model_arch")
 RESNETS = {f"resnet{d}": f"resnet-{d}" for d in (50, 101, 152)}
 RESNEXTS = {"resnext50_32x4d": "resnext-50", "resnext101_32x4d": "resnext-101"}
@@ -22,7 +22,7 @@ SIZES = {
     "002": "200mf", "004": "400mf", "006": "600mf", "008": "800mf", "016": "1.6gf", "032": "3.2gf",
     "040": "4gf", "064": "6.4gf", "080": "8gf", "120": "12gf", "160": "16gf", "320": "32gf",
 }  # fmt: skip
-# options that change a network with the same tensors, and what they are when they do not
+# options that can change a network with the same tensors, and their values when they do not
 USUAL: dict[str, tuple[Any, ...]] = {
     "in_chans": (None, 3),
     "gp": (None, "avg"),
@@ -32,15 +32,15 @@ USUAL: dict[str, tuple[Any, ...]] = {
     "model_kwargs": (None, {}),
     "model_args": (None, {}),
 }
-HARMLESS = ("num_classes", "drop_rate", "drop_path_rate", "drop_block_rate", "pretrained", "in_chans",
-            "global_pool", "zero_init_last")  # fmt: skip
-# file names that timm publishes such networks under
+HARMLESS = ("num_classes", "drop_rate", "drop_path_rate", "drop_block_rate", "pretrained",
+            "in_chans", "global_pool", "zero_init_last")  # fmt: skip
+# file names of timm's networks with equal tensors but a different forward pass
 LOOK_ALIKE = re.compile(r"(?:resnetblur|resnetaa|seresnetaa|ecaresnet|resnext\d+aa)\w*")
 
 
 @cache
 def equal_names(source_format: str) -> dict[str, str]:
-    """{that project's name of a network: ours}, of networks with our forward pass."""
+    """{that project's name: ours} of the networks with our forward pass."""
     out = {**RESNETS, **{f"efficientnet_b{k}": f"efficientnet-b{k}" for k in range(8)}}
     if source_format == "timm":
         out |= RESNEXTS
@@ -64,7 +64,7 @@ def equal_names(source_format: str) -> dict[str, str]:
 
 
 def named(settings: Mapping[str, Any]) -> list[str]:
-    """The names of networks in a file's or a config's settings, timm's tag (`.a1_in1k`) left out."""
+    """The network names in a file's or a config's settings, without timm's tag (`.a1_in1k`)."""
     found = [settings[key] for key in NAMES if isinstance(settings.get(key), str)]
     return [name.strip().partition(".")[0].lower() for name in found if name.strip()]
 
@@ -72,7 +72,7 @@ def named(settings: Mapping[str, Any]) -> list[str]:
 def check_named(
     arch: Arch, source_format: str, settings: Mapping[str, Any], file: str, where: str
 ) -> None:
-    """InputError unless what `settings` and the file's name say is `arch`, or they say nothing."""
+    """InputError if `settings` or the file's name describe another network than `arch`."""
     if source_format == "pycls":
         _check_pycls(arch, settings.get("cfg"), where)
         return
@@ -83,8 +83,8 @@ def check_named(
         ours = equal_names(source_format).get(name)
         if ours is None:
             raise InputError(
-                f"{where}: is {source_format}'s {name[:60]!r}, which is not known to be equal to a "
-                f"network here: {arch.name} has the same tensors, and perhaps other outputs"
+                f"{where}: is {source_format}'s {name[:60]!r}, which is not known to equal a "
+                f"network here: {arch.name} has the same tensors, but perhaps other outputs"
             )
         if ours != arch.name:
             raise InputError(
@@ -96,8 +96,8 @@ def check_named(
             value = {k: v for k, v in value.items() if k not in HARMLESS or _changes(k, v)}
         if value not in usual and not (key == "bn_eps" and value == arch.norm_eps):
             raise InputError(
-                f"{where}: was made with {key} {str(value)[:60]}, which {arch.name} has not: its "
-                "outputs would differ"
+                f"{where}: was made with {key} {str(value)[:60]}, unlike {arch.name}: its outputs "
+                "would differ"
             )
 
 
@@ -106,7 +106,7 @@ def _changes(key: str, value: Any) -> bool:
 
 
 def _check_pycls(arch: Arch, cfg: object, where: str) -> None:
-    """pycls keeps its whole config, as YAML, in every checkpoint."""
+    """Checks the config that pycls keeps as YAML in every checkpoint."""
     content = parse_yaml(cfg, f"{where}: its cfg") if isinstance(cfg, str) else cfg
     if not isinstance(content, Mapping):
         return
@@ -122,7 +122,7 @@ def _check_pycls(arch: Arch, cfg: object, where: str) -> None:
         if not isinstance(part, Mapping) or key not in part:
             continue
         if section == "RESNET" and content.get("MODEL", {}).get("TYPE") != "resnet":
-            continue  # of another kind: not looked at there
+            continue  # the setting has no effect on other types
         if part[key] not in right:
             raise InputError(
                 f"{where}: its cfg says {section}.{key} {str(part[key])[:40]}, {arch.name} has "

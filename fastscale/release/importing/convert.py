@@ -1,11 +1,14 @@
-"""From another project's tensors to ours: which network they are of, names, channel order, batch norm's eps, preprocessing.
+"""Converts another project's tensors to ours: network, names, channel order, eps, preprocessing.
 
-What does not show in a tensor is settled here, once:
+Three things do not show in the tensors:
 
-- pycls reads images with OpenCV, so its networks expect BGR: the stem's input channels are turned round, mean and std are RGB's.
-- A batch norm's eps is part of the network. Where theirs differs from ours, the difference goes into the running variance, which leaves
-  the outputs as they were: sqrt(var + theirs) = sqrt((var + theirs - ours) + ours).
-- TensorFlow's padding (timm's tf_*) has the same tensors as the even one. It is known by the file's name, or the config.json beside it.
+- pycls reads images with OpenCV, so its networks expect BGR. The stem's input channels are
+  reversed, and mean and std are RGB's.
+- A batch norm's eps is part of the network. If theirs differs from ours, the difference goes into
+  the running variance, which keeps the outputs:
+  sqrt(var + theirs) = sqrt((var + theirs - ours) + ours).
+- TensorFlow's padding (timm's tf_*) has the same tensors as even padding. The file's name or the
+  config.json beside it tells them apart.
 """
 
 import os
@@ -32,6 +35,7 @@ from fastscale.training.values import is_number, is_texts
 Three = tuple[float, float, float]
 HALF: Three = (127.5, 127.5, 127.5)
 COUNTER = ".num_batches_tracked"
+# settings of timm's preprocessing that are not applied
 NOT_FOLLOWED = (
     "input_size",
     "test_input_size",
@@ -39,15 +43,16 @@ NOT_FOLLOWED = (
     "test_crop_pct",
     "crop_mode",
     "interpolation",
-)  # of timm's preprocessing
+)
 TORCHVISION_EPS_1E3 = ("efficientnet-b5", "efficientnet-b6", "efficientnet-b7")
 
 
 @dataclass(frozen=True)
 class ImportedWeights:
-    """`state_dict` fits `fastscale.build(arch_name, num_classes)`. `mean`, `std` per channel of RGB on the scale 0 to 255.
+    """`state_dict` fits `fastscale.build(arch_name, num_classes)`.
 
-    `class_names` where they are known; `source` says where the weights are from, `licence` what they may be used under, if known.
+    `mean`, `std`: of R, G, B from 0 to 255. `source`: where the weights are from. `class_names` and
+    `licence`: None if unknown.
     """
 
     arch_name: str
@@ -68,42 +73,38 @@ def import_file(
     say: Say = say,
     weights: str = "auto",
 ) -> ImportedWeights:
-    """The weights in a file of another project, without running anything from it.
+    """The weights in another project's file; runs no code from it.
 
     `source_format`: pycls, timm, torchvision or efficientnet-lite. `arch_name`: our name of the
-    network; default: found from the tensors. `weights`: of a file with two sets: raw, ema, or auto
-    (see `read_weights`). `say` gets a line where timm's preprocessing is not followed. InputError,
-    with the first names and the shapes that do not fit, unless every tensor of the network is there
-    and nothing else; and where file or config.json name a network that is not known to be ours.
+    network (default: recognised from the tensors). `weights`: raw, ema, or auto (see
+    `read_weights`), for a file with both. `say` gets a line if timm's preprocessing is not applied.
+    InputError unless the file has exactly the network's tensors (it names what does not fit), and
+    if the file or config.json name a network that is not known to equal ours.
     """
     if source_format not in FORMATS:
-        raise InputError(f"no format {source_format!r}; there are: {', '.join(FORMATS)}")
+        raise InputError(f"no format {source_format!r}; choose from: {', '.join(FORMATS)}")
     path = Path(path)
     config = told_config(path) if source_format == "timm" else {}
     pretrained = config.get("pretrained_cfg", {})
     if not isinstance(pretrained, dict):
-        raise InputError(
-            f"{path}: pretrained_cfg in the config.json beside it is no object of settings"
-        )
+        raise InputError(f"{path}: pretrained_cfg in the config.json beside it is not an object")
     read = read_weights(path, weights, say)
-    told = next(iter(named({**read.settings, **config})), path.name)
-    found = import_tensors(read.tensors, source_format, arch_name, str(path), told, licence)
+    their_name = next(iter(named({**read.settings, **config})), path.name)
+    found = import_tensors(read.tensors, source_format, arch_name, str(path), their_name, licence)
     arch = arch_named(found.arch_name)
     for settings in (read.settings, config, pretrained):
         check_named(arch, source_format, settings, path.name, str(path))
     found = replace(found, class_names=_class_names(config, found, path))
-    if source_format == "timm":  # given on its training command: a part of the file
+    if source_format == "timm":  # its training command may set them, and the file keeps them
         trained = {k: read.settings[k] for k in ("mean", "std") if read.settings.get(k)}
         pretrained = {**trained, **pretrained}
-    if ignored := {
-        name: pretrained[name] for name in NOT_FOLLOWED if pretrained.get(name) is not None
-    }:
-        said = ", ".join(
-            f"{name} {' '.join(str(value).split())[:40]}" for name, value in ignored.items()
-        )
-        own = f"a shorter side of {arch.test_resolution} px by area, {arch.resolution} px of it"
+    ignored = {name: pretrained[name] for name in NOT_FOLLOWED if pretrained.get(name) is not None}
+    if ignored:
+        settings = ", ".join(f"{k} {' '.join(str(v).split())[:40]}" for k, v in ignored.items())
         say(
-            f"{path.parent / 'config.json'}: not followed: {said}; test images have {own}, so errors may differ from the published"
+            f"{path.parent / 'config.json'}: not followed: {settings}; test images have a shorter "
+            f"side of {arch.test_resolution} px by area, {arch.resolution} px of it, so errors may "
+            "differ from the published"
         )
     if not {"mean", "std"} <= set(pretrained):
         return found
@@ -117,7 +118,7 @@ def import_file(
 def _class_names(
     config: dict[str, Any], found: ImportedWeights, path: Path
 ) -> tuple[str, ...] | None:
-    """Those of the config.json, ImageNet's WordNet ids by their English names."""
+    """The class names in config.json, with English names for ImageNet's WordNet ids."""
     names, count = config.get("label_names"), config.get("num_classes")
     if count is not None and count != found.num_classes:
         raise InputError(
@@ -137,15 +138,15 @@ def import_tensors(
     source_format: str,
     arch_name: str | None = None,
     source: str = "tensors",
-    told: str = "",
+    their_name: str = "",
     licence: str | None = None,
 ) -> ImportedWeights:
-    """As `import_file`, of tensors that were read; `told`: the file's or the architecture's name in its project."""
+    """Like `import_file`, from tensors; `their_name`: of the file or network in its project."""
     arch = recognise(tensors, source_format, source) if arch_name is None else arch_named(arch_name)
     problem = misfit(arch, source_format, tensors)
     if problem:
         raise InputError(f"{source}: not {arch.name} as {source_format} keeps it: {problem}")
-    _check_padding(arch, source_format, told, source, arch_name is not None)
+    _check_padding(arch, source_format, their_name, source, arch_name is not None)
     names = tensor_names(arch, source_format)
     state = {ours: _plain(tensors.get(theirs), ours) for ours, theirs in names.items()}
     if source_format == "pycls":
@@ -170,7 +171,7 @@ def import_tensors(
 
 
 def recognise(tensors: dict[str, Tensor], source_format: str, source: str = "tensors") -> Arch:
-    """The base network whose tensors these are; InputError with what the nearest one lacks where it is none."""
+    """The base network with these tensors; InputError with the nearest one's misfit if none has."""
     problems: dict[str, str] = {}
     for name in base_names():
         problems[name] = misfit(base_arch(name), source_format, tensors)
@@ -178,12 +179,13 @@ def recognise(tensors: dict[str, Tensor], source_format: str, source: str = "ten
             return base_arch(name)
     nearest = min(problems, key=lambda name: _distance(base_arch(name), source_format, tensors))
     raise InputError(
-        f"{source}: no network here has these tensors as {source_format} names them; nearest is {nearest}: {problems[nearest]}"
+        f"{source}: no network here has these tensors as {source_format} names them; "
+        f"nearest is {nearest}: {problems[nearest]}"
     )
 
 
 def misfit(arch: Arch, source_format: str, tensors: dict[str, Tensor]) -> str:
-    """What keeps these from being the tensors of `arch`; "" if nothing does."""
+    """Why these are not the tensors of `arch`; "" if they are."""
     try:
         names = tensor_names(arch, source_format)
     except KeyError:
@@ -194,13 +196,13 @@ def misfit(arch: Arch, source_format: str, tensors: dict[str, Tensor]) -> str:
         if theirs not in tensors and not theirs.endswith(COUNTER)
     ]
     extra = sorted(set(tensors) - set(names.values()))
-    said = [
+    problems = [
         f"{len(some)} {word}: {_first(some)}"
         for word, some in (("missing", missing), ("left over", extra))
         if some
     ]
-    if said:
-        return "; ".join(said)
+    if problems:
+        return "; ".join(problems)
     fc = tensors[names["head.fc.weight"]]
     shapes = tensor_shapes(arch, fc.shape[0] if fc.ndim == 2 else 1)
     for ours, theirs in names.items():
@@ -228,35 +230,34 @@ def _first(names: list[str]) -> str:
 
 
 def _plain(tensor: Tensor | None, name: str) -> Tensor:
-    """float32 weights and int64 counters in memory of their own; a counter that an old file lacks is 0."""
+    """A copy as float32, or int64 for a counter; a counter missing in an old file is 0."""
     if tensor is None:
         return torch.zeros((), dtype=torch.int64)
-    return (
-        tensor.detach()
-        .to(torch.int64 if name.endswith(COUNTER) else torch.float32)
-        .clone()
-        .contiguous()
-    )
+    dtype = torch.int64 if name.endswith(COUNTER) else torch.float32
+    return tensor.detach().to(dtype).clone().contiguous()
 
 
-def _check_padding(arch: Arch, source_format: str, told: str, source: str, named: bool) -> None:
-    """InputError where timm's tensors fit but its network pads differently from ours."""
+def _check_padding(
+    arch: Arch, source_format: str, their_name: str, source: str, named: bool
+) -> None:
+    """InputError if timm's tensors fit but its network pads differently from ours."""
     if source_format != "timm" or arch.family != "EfficientNet":
         return
-    tensorflow, other = told.startswith("tf_"), told.startswith("efficientnet")
+    tensorflow, other = their_name.startswith("tf_"), their_name.startswith("efficientnet")
     if arch.padding == "even" and tensorflow:
         raise InputError(
-            f"{source}: {told} pads as TensorFlow does, {arch.name} evenly: its outputs would differ; take timm's weights without tf_"
+            f"{source}: {their_name} pads as TensorFlow does, {arch.name} evenly: its outputs "
+            "would differ; take timm's weights without tf_"
         )
     if arch.padding == "same" and not tensorflow and (other or not named):
         raise InputError(
-            f"{source}: {arch.name} pads as TensorFlow does, and timm has such weights under tf_efficientnet_lite*; "
-            "if these are of that kind, give the network's name"
+            f"{source}: {arch.name} pads as TensorFlow does, and timm has such weights under "
+            "tf_efficientnet_lite*; if these are of that kind, give the network's name"
         )
 
 
 def _three(values: object, least: float, name: str, path: Path) -> Three:
-    """timm's scale is 0 to 1."""
+    """Three checked values on our scale, 0 to 255; timm's is 0 to 1."""
     if (
         not isinstance(values, list)
         or len(values) != 3

@@ -1,11 +1,12 @@
-"""Public weights by name, `pycls/regnety-4gf.dds` (see `release.public`), fetched and checked.
+"""Loads public weights by name, such as `pycls/regnety-4gf.dds` (see `release.public`).
 
-Rows: the authors' zoo (pycls, MODEL_ZOO), torchvision's whose test preprocessing is ours (IMAGENET1K_V1 of RegNet, ResNe(X)t and
-EfficientNet-B0), and EfficientNet-Lite0 to 2 out of Python packages (errors: TensorFlow's tpu repository, efficientnet/lite).
+Sources: the authors' zoo (pycls, MODEL_ZOO); torchvision's weights with our test preprocessing
+(IMAGENET1K_V1 of RegNet, ResNe(X)t and EfficientNet-B0); EfficientNet-Lite0 to 2 from Python
+packages (errors: TensorFlow's tpu repository, efficientnet/lite).
 
-Hashes: of Lite in full, of torchvision the first eight digits, which it publishes in the files' names. Nobody published any of pycls; the
-first download is believed, its hash is kept beside it, said, and wanted from then on. Nothing in a file is run when it is read, and every
-tensor must be the network's.
+Hashes: full ones for Lite; for torchvision the first eight digits, which are in its file names.
+pycls publishes none: the first download is trusted, and its hash is printed, kept beside the file
+and required from then on. Reading a file runs no code, and every tensor must be the network's.
 """
 
 import os
@@ -31,9 +32,10 @@ def load_known(
     say: Say = print,
     weights: str = "auto",
 ) -> ImportedWeights:
-    """The weights of that name under our names; downloaded to `cache` (default: weights in $FASTSCALE_DATA) unless they are there.
+    """The weights of that name, with our tensor names.
 
-    InputError for an unknown name, a file that cannot be had (FASTSCALE_OFFLINE forbids to ask), has a wrong hash, or other tensors.
+    They are downloaded once to `cache` (default: weights in $FASTSCALE_DATA). InputError for an
+    unknown name, a failed download (FASTSCALE_OFFLINE forbids it), a wrong hash or other tensors.
     """
     try:
         found = known_weights()[name]
@@ -76,7 +78,8 @@ def _fetched(found: Known, folder: Path, say: Say) -> Path:
         wanted = found.sha256 or _kept(kept)
         if path.is_file() and wanted and not file_hash(path).startswith(wanted):
             raise InputError(
-                f"{path}: its sha256 is not {wanted}: damaged or exchanged; delete it and {kept.name}, and load again"
+                f"{path}: its sha256 is not {wanted}: damaged or replaced; "
+                f"delete it and {kept.name}, and load again"
             )
         if not path.is_file():
             download([found.url], path, sha256=wanted or None, say=say, unhashed=not wanted)
@@ -84,13 +87,14 @@ def _fetched(found: Known, folder: Path, say: Say) -> Path:
             digest = file_hash(path)
             write_whole(kept, digest + "\n")
             say(
-                f"{found.name}: nobody published its hash; sha256 {digest} is wanted from now on ({kept})"
+                f"{found.name}: no hash is published; "
+                f"sha256 {digest} is required from now on ({kept})"
             )
     return path
 
 
 def _kept(file: Path) -> str:
-    """The hash that an earlier download had, "" for none. InputError for a file that is no hash."""
+    """The hash of an earlier download, "" without one. InputError for a file without a hash."""
     if not file.is_file():
         return ""
     text = read_text(file, 200).strip()

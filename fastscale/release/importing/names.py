@@ -1,7 +1,8 @@
-"""Where other projects keep what we keep: the name of every tensor of a network in their files, made from the arch's structure.
+"""The names of a network's tensors in other projects' files, from the arch's structure.
 
-Each project's naming of a family is data (`Scheme`); a network's names follow from its layers, so a new depth or width needs nothing new.
-Read from the public code of pycls, timm 1.0, torchvision 0.28 and efficientnet-lite-pytorch 0.1.
+Each project's naming of a family is a `Scheme`; a network's names follow from its layers, so new
+depths and widths need no new code. Sources: the public code of pycls, timm 1.0, torchvision 0.28
+and efficientnet-lite-pytorch 0.1.
 """
 
 from dataclasses import dataclass, field
@@ -10,16 +11,17 @@ from fastscale.archs import Arch
 from fastscale.archs.layers import Layer
 
 FORMATS = ("pycls", "timm", "torchvision", "efficientnet-lite")
-Pair = tuple[str, str]  # a conv's module and its batch norm's
+Pair = tuple[str, str]  # the modules of a conv and of its batch norm
 
 NORM_TENSORS = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 
 
 @dataclass(frozen=True)
 class Scheme:
-    """One project's names of one family. In `block`, {i} and {j} number stage and block from 0, {I} and {J} from 1, {n} all blocks from 0.
+    """One project's names of one family.
 
-    `body` names what is in a block, `short` what differs in a block without its first 1x1 conv.
+    In `block`, {i} and {j} number stage and block from 0, {I} and {J} from 1, and {n} all blocks
+    from 0. `body`: the layers of a block; `short`: differences in a block without a first 1x1 conv.
     """
 
     stem: Pair
@@ -136,7 +138,7 @@ SCHEMES: dict[tuple[str, str], Scheme] = {
 
 
 def built_like(arch: Arch) -> str:
-    """What other projects call networks built like this: regnet, resnet (ResNeXt too) or efficientnet."""
+    """Other projects' name of the family: regnet, resnet (also for ResNeXt) or efficientnet."""
     return {
         "EfficientNet": "efficientnet",
         "ResNet": "resnet",
@@ -146,7 +148,7 @@ def built_like(arch: Arch) -> str:
 
 
 def our_norm(conv: str) -> str:
-    """The module path of the batch norm that follows a conv's.
+    """The module path of the batch norm after a conv.
 
     >>> our_norm("stages.0.1.conv2"), our_norm("stages.0.0.proj"), our_norm("stem.conv")
     ('stages.0.1.norm2', 'stages.0.0.proj_norm', 'stem.norm')
@@ -165,24 +167,20 @@ def _tensors(layer: Layer, ours: str, theirs: Pair) -> dict[str, str]:
 
 
 def tensor_names(arch: Arch, source_format: str) -> dict[str, str]:
-    """{our name: theirs} for every tensor of `arch`, in our order; KeyError where that project has no such family."""
+    """{our name: theirs} for every tensor of `arch`; KeyError if they have no such family."""
     scheme = SCHEMES[source_format, built_like(arch)]
     if arch.head_width and not scheme.head[0]:
         raise KeyError(f"{source_format} has no {built_like(arch)} with a conv before pooling")
-    of_arch = [layer for layer in arch.layers() if layer.kind != "maxpool"]
-    with_conv1 = {
-        layer.name.rpartition(".")[0] for layer in of_arch if layer.name.endswith(".conv1")
-    }
+    layers = [layer for layer in arch.layers() if layer.kind != "maxpool"]
+    with_conv1 = {layer.name.rpartition(".")[0] for layer in layers if layer.name[-6:] == ".conv1"}
+    after = len(arch.depths) + 1
     numbers: dict[str, int] = {}
     named: dict[str, str] = {}
-    for layer in of_arch:
+    for layer in layers:
         if layer.name == "stem.conv":
             theirs = scheme.stem
         elif layer.name == "head.conv":
-            theirs = (
-                scheme.head[0].format(S=len(arch.depths) + 1),
-                scheme.head[1].format(S=len(arch.depths) + 1),
-            )
+            theirs = scheme.head[0].format(S=after), scheme.head[1].format(S=after)
         elif layer.name == "head.fc":
             theirs = (scheme.fc, "")
         else:

@@ -1,5 +1,7 @@
-"""Other projects' weight files, read without running anything from them: a flat dictionary of
-tensors under their own names, and what the file says about its network."""
+"""Reads other projects' weight files without running code from them.
+
+The result is a flat dictionary of tensors with their names, and the file's settings.
+"""
 
 import argparse
 import os
@@ -21,10 +23,10 @@ from fastscale.training.better import check_choice, say_apart
 from fastscale.training.checkpoint_content import flaw
 from fastscale.training.values import is_number
 
-# what projects wrap their weights in, the first that is there
+# the keys that projects wrap their weights in; the first that exists counts
 RAW = ("model_state", "state_dict", "model", "model_state_dict", "net", "network", "module")
 AVERAGED = ("ema_state", "state_dict_ema", "model_ema", "ema_state_dict", "ema", "ema_model")
-# of DistributedDataParallel, torch.compile, Lightning modules and averaging, in any order
+# from DistributedDataParallel, torch.compile, Lightning modules and averaging, in any order
 PREFIXES = (
     "module.",
     "_orig_mod.",
@@ -36,14 +38,16 @@ PREFIXES = (
     "model_ema.",
 )
 AVERAGED_PREFIXES = ("ema.", "ema_model.", "model_ema.")
-COUNTS = ("n_averaged", "num_updates")  # of averaging: no tensors of the network
-DEPTH = 8  # wrappers in each other
+COUNTS = ("n_averaged", "num_updates")  # of averaging, not of the network
+DEPTH = 8  # the most nested wrappers
 
 
 @dataclass(frozen=True)
 class Read:
-    """`tensors` by their own names on the CPU; `settings`: what stands beside them in the file, as
-    plain values by name (`args`, `arch`, `cfg`, ...)."""
+    """`tensors` by their names, on the CPU; `settings`: plain values beside them in the file.
+
+    Settings are `args`, `arch`, `cfg` and the like.
+    """
 
     tensors: dict[str, Tensor]
     settings: dict[str, Any]
@@ -52,10 +56,10 @@ class Read:
 def read_weights(path: str | os.PathLike, weights: str, say: Say) -> Read:
     """Every tensor of a `.safetensors` or torch file (`.pth`, `.pyth`, `.pt`, `.bin`).
 
-    `weights`: of a file that holds raw and averaged ones: raw, ema, or auto: the better by the
-    errors in the file, as pycls loads it; without errors the averaged ones, and `say` gets a line.
-    InputError for a file that is not there, is damaged, would run code when read, or holds
-    something else than one network's tensors.
+    `weights`: raw, ema, or auto, for a file with raw and averaged (EMA) weights. auto takes the
+    better by the errors in the file, like pycls; without errors the averaged ones, and `say` gets
+    a line. InputError for a file that is missing or damaged, would run code when read, or holds
+    anything but one network's tensors.
     """
     check_choice(weights)
     path = Path(path)
@@ -84,7 +88,7 @@ def read_weights(path: str | os.PathLike, weights: str, say: Say) -> Read:
 
 
 def _state(content: dict[Any, Any], weights: str, path: Path, say: Say) -> Any:
-    """The state dict in a dictionary of things, None where it is one itself."""
+    """The state dict in a wrapping dictionary; None if it is one itself."""
     raw, averaged = (
         next((k for k in names if isinstance(content.get(k), dict) and content[k]), None)
         for names in (RAW, AVERAGED)
@@ -101,7 +105,7 @@ def _state(content: dict[Any, Any], weights: str, path: Path, say: Say) -> Any:
     if weights != "auto":
         return content[raw if weights == "raw" else averaged]
     if all(is_number(e, 0, 100) for e in errors.values()):
-        # as pycls.core.checkpoint.load_checkpoint: of equal ones, the raw
+        # as in pycls.core.checkpoint.load_checkpoint: raw if equal
         taken = "raw" if errors["top1_error"] <= errors["top1_error_ema"] else "ema"
         say_apart(errors, taken, path)
         return content[raw if taken == "raw" else averaged]
@@ -110,14 +114,17 @@ def _state(content: dict[Any, Any], weights: str, path: Path, say: Say) -> Any:
 
 def _unmeasured(raw: str, averaged: str, path: Path, say: Say) -> str:
     say(
-        f"{path}: holds raw ({raw}) and averaged ({averaged}) weights and no errors of them: "
+        f"{path}: holds raw ({raw}) and averaged ({averaged}) weights without their errors: "
         "the averaged ones are used (--weights raw for the others)"
     )
     return averaged
 
 
 def _refuse_absent(weights: str, is_raw: bool, path: Path) -> None:
-    """A wrapper of raw weights may hold averaged ones further in: only the opposite is known."""
+    """InputError for raw weights of a file with only averaged ones.
+
+    The opposite cannot be checked here: a raw wrapper may hold averaged weights further inside.
+    """
     if weights == "raw" and not is_raw:
         raise InputError(f"{path}: holds averaged weights only; leave --weights out")
 
@@ -131,7 +138,7 @@ def _without_prefixes(
             tensors = {k.removeprefix(prefix): v for k, v in tensors.items()}
             tensors = {k: v for k, v in tensors.items() if k not in COUNTS}
             continue
-        # two networks side by side, as a LightningModule with averaged weights has them
+        # two networks side by side, as in a LightningModule with averaged weights
         averaged = next((p for p in AVERAGED_PREFIXES if any(map(_starts(p), tensors))), None)
         raw = next(
             (
@@ -156,7 +163,7 @@ def _starts(prefix: str) -> Any:
 
 
 def _plain(content: Mapping[Any, Any]) -> dict[str, Any]:
-    """The texts, numbers and settings among the entries; those of `args` by their own names."""
+    """The texts and numbers among the entries; those inside `args` by their names."""
     out: dict[str, Any] = {}
     for name, value in content.items():
         found = vars(value) if isinstance(value, argparse.Namespace) else value
@@ -171,14 +178,14 @@ def _plain(content: Mapping[Any, Any]) -> dict[str, Any]:
 def _torch(path: Path) -> object:
     check_zip(path)
     try:
-        # what timm and torchvision keep their command line in: a bag of names, no code
+        # timm and torchvision keep their command line in a Namespace, which is not code
         with torch.serialization.safe_globals([argparse.Namespace]):
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         code = re.search(r"GLOBAL (\S+)", str(error))
         if code:
             raise InputError(
-                f"{path}: refused: reading it would run code ({code[1]}); weights are tensors only"
+                f"{path}: refused: reading it would run code ({code[1]}); weights are only tensors"
             ) from None
         raise InputError(
             f"{path}: not a file of weights, or cut short ({type(error).__name__}: {_line(error)})"
@@ -186,18 +193,14 @@ def _torch(path: Path) -> object:
 
 
 def _line(error: Exception) -> str:
-    text = re.sub(
-        r"Weights only load failed.*?Error: | Check the documentation.*",
-        "",
-        " ".join(str(error).split()),
-    )
-    return text[:120]
+    clutter = r"Weights only load failed.*?Error: | Check the documentation.*"
+    return re.sub(clutter, "", " ".join(str(error).split()))[:120]
 
 
 def told_config(path: Path) -> dict[str, Any]:
-    """What timm writes in a `config.json` beside its weights (`architecture`, `pretrained_cfg`).
+    """timm's `config.json` beside its weights (`architecture`, `pretrained_cfg`), or {}.
 
-    Empty where there is none; InputError for one that cannot be read: it may name another network.
+    InputError for an unreadable one, since it may name another network.
     """
     file = path.parent / "config.json"
     try:
@@ -207,5 +210,5 @@ def told_config(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise InputError(f"{file}: cannot be read ({error.strerror or error})") from None
     if not isinstance(content, dict):
-        raise InputError(f"{file}: no object of settings")
+        raise InputError(f"{file}: not an object of settings")
     return content
