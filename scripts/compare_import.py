@@ -31,7 +31,7 @@ def main(names: list[str]) -> int:
         net = theirs(project, name)
         images = torch.randn(4, 3, 128, 128, generator=torch.Generator().manual_seed(7))
         randomise(net, images)
-        imported = import_tensors(net.state_dict(), project, told=name)
+        imported = import_tensors(net.state_dict(), project, their_name=name)
         norms = norms_differ(net, project, imported)
         found, scale = difference(net, ours, images, imported)
         worst = max(worst, found / max(1.0, scale), norms / NORMS * BOUND)

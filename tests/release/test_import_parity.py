@@ -46,7 +46,7 @@ def images(side=64, count=2):
 def test_outputs_equal_the_originals(project, name, ours, side):
     net, x = theirs(project, name), images(side, 4 if side == 128 else 2)
     randomise(net, x)
-    imported = import_tensors(net.state_dict(), project, told=name)
+    imported = import_tensors(net.state_dict(), project, their_name=name)
     assert norms_differ(net, project, imported) <= 1e-6
     worst, scale = difference(net, ours, x, imported)
     assert worst <= 1e-5 and 0.3 < scale < 30
