@@ -142,18 +142,18 @@ def from_training(content: dict[str, Any], weights: str, path: Path, **more: Any
 
     `weights`: see `better.choose_weights`, which prints a line if raw and averaged (EMA) differ.
     """
-    settings, own = content["hyper_parameters"], content.get("trained_with", {})
+    settings, trained = content["hyper_parameters"], content.get("trained_with", {})
     has_averaged = bool(settings["recipe"]["ema_rate"])
     taken = choose_weights(weights, recorded_errors(content, path), has_averaged, path)
     prefix = "ema." if taken == "ema" else "net."
     found = {
         k.removeprefix(prefix): v for k, v in content["state_dict"].items() if k.startswith(prefix)
     }
-    classes = own.get("classes")
+    classes = trained.get("classes")
     ran = {
         "classes": tuple(classes) if classes else None,
-        **{k: own.get(k) for k in ("run", "data", "data_hash", "loader", "precision")},
-        "licence": (own.get("ancestry") or {}).get("licence"),  # of the weights it started from
+        **{k: trained.get(k) for k in ("run", "data", "data_hash", "loader", "precision")},
+        "licence": (trained.get("ancestry") or {}).get("licence"),  # of the weights it started from
         **more,
     }
     if ran["precision"] is not None:

@@ -183,7 +183,7 @@ def parse_manifest(content: object, where: str) -> list[Entry]:
         if wrong := _wrong_counts(entry):
             raise InputError(f"{label}: {wrong}")
         if any(entry.name == e.name for e in entries):
-            raise InputError(f"{label}: is there twice")
+            raise InputError(f"{label}: listed twice")
         entries.append(entry)
     return entries
 

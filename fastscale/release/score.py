@@ -51,7 +51,7 @@ def score(
         same = data.same_data(about.data_hash)
         seen.append((data.val_size, data.classes, data.data_name, data.data_hash, same))
         if tell:
-            say_other_data(own, data, checkpoint.where)
+            say_other_data(trained, data, checkpoint.where)
         if images is not None and images < data.val_size:
             data.val_indices = spread(data.val_size, images)
 
@@ -66,7 +66,7 @@ def score(
         "seed": about.seed or 0,
     }
     state = {f"{prefix}.{k}": v for prefix in ("net", "ema") for k, v in checkpoint.weights.items()}
-    own = {
+    trained = {
         "source": about.data,
         "data": about.data,
         "data_hash": about.data_hash,
@@ -74,7 +74,7 @@ def score(
         "loader": about.loader,
         "precision": about.precision,
     }
-    errors = errors_of(settings, state, own, source, arguments or [], checkpoint.where, prepare)
+    errors = errors_of(settings, state, trained, source, arguments or [], checkpoint.where, prepare)
     if not speaks():  # only one of several processes continues
         raise SystemExit(0)
     total, classes, name, data_hash, same = seen[0]

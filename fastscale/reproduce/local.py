@@ -71,7 +71,7 @@ def train(
     waiting = [Job(run, share=progress(run.folder.path)) for run in todo]
     running: list[Job] = []
     ended: list[Job] = []
-    began = said = time.monotonic()
+    began = printed = time.monotonic()
     try:
         while waiting or running:
             if waiting and budget is not None and time.monotonic() - began > 60 * budget:
@@ -91,15 +91,15 @@ def train(
                 left = time_left(ended, running, waiting, time.monotonic(), side_by_side)
                 place = f"[{len(ended):{len(str(len(todo)))}}/{len(todo)}]"
                 print(f"{place} {line}  {left}", flush=True)
-                said = time.monotonic()
-            if running and time.monotonic() - said > SAY_EVERY:
-                said = time.monotonic()
+                printed = time.monotonic()
+            if running and time.monotonic() - printed > SAY_EVERY:
+                printed = time.monotonic()
                 shares = ", ".join(
                     f"{job.run.label}: {100 * progress(job.run.folder.path):.0f} %"
                     for job in running
                 )
                 print(
-                    f"        {shares}  {time_left(ended, running, waiting, said, side_by_side)}",
+                    f"        {shares}  {time_left(ended, running, waiting, printed, side_by_side)}",
                     flush=True,
                 )
     finally:

@@ -50,7 +50,7 @@ def watch(kind: str, jobs: dict[str, tuple[Path, Run | None]]) -> None:
         f"{len(jobs)} jobs; Ctrl-C leaves them running, and the same command finds them again",
         flush=True,
     )
-    said = ""
+    printed = ""
     living = dict(jobs)
     while living:
         found = states(kind, [folder for folder, _ in living.values()])
@@ -72,9 +72,9 @@ def watch(kind: str, jobs: dict[str, tuple[Path, Run | None]]) -> None:
             f"{label}: {100 * progress(run.folder.path):.0f} %" for label, run in going[:SHOWN]
         )
         line += f" ({shares}{'; ...' if len(going) > SHOWN else ''})" if shares else ""
-        if line and line != said:
+        if line and line != printed:
             print(f"        {line}", flush=True)
-            said = line
+            printed = line
         if living:
             time.sleep(POLL)
 

@@ -140,7 +140,7 @@ def test_a_name_twice_is_refused(release, tmp_path):
     content = json.loads(path.read_text())
     content["checkpoints"] *= 2
     path.write_text(json.dumps(content))
-    with pytest.raises(InputError, match="checkpoint 2 .*: is there twice"):
+    with pytest.raises(InputError, match="checkpoint 2 .*: listed twice"):
         read_manifest(path)
 
 
