@@ -106,7 +106,7 @@ def test_one_at_a_time(tmp_path, capsys, data_home, small_artifact, imagenet):
     (tmp_path / "runs").mkdir()
     with FileLock(tmp_path / "runs" / ".reproduce.lock"):
         assert main(["reproduce", "one", "--runs_dir", str(tmp_path / "runs")]) == 2
-    assert "another reproduce is at work" in capsys.readouterr().err
+    assert "another reproduce uses" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("fails", [False, True])
