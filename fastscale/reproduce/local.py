@@ -98,10 +98,8 @@ def train(
                     f"{job.run.label}: {100 * progress(job.run.folder.path):.0f} %"
                     for job in running
                 )
-                print(
-                    f"        {shares}  {time_left(ended, running, waiting, printed, side_by_side)}",
-                    flush=True,
-                )
+                left = time_left(ended, running, waiting, printed, side_by_side)
+                print(f"        {shares}  {left}", flush=True)
     finally:
         stop(running)
     return [job for job in ended if job.problem]

@@ -218,7 +218,10 @@ def test_list_runs_has_the_names_for_fit(capsys, monkeypatch, tmp_path):
         ),
         (["reproduce", "quick", "--gpus-per-run", "64"], "--gpus-per-run 64: this machine has"),
         (["reproduce", "quick", "--budget", "0"], "--budget: wanted a number from"),
-        (["reproduce", "quick", "--budget", "9", "--cluster", "slurm"], "for a cluster give --time"),
+        (
+            ["reproduce", "quick", "--budget", "9", "--cluster", "slurm"],
+            "for a cluster give --time",
+        ),
         (
             ["reproduce", "quick", "--data", "imagenet"],
             "--data imagenet is imagenet; these runs train on fashion-mnist",

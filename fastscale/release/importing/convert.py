@@ -100,9 +100,9 @@ def import_file(
         pretrained = {**trained, **pretrained}
     ignored = {name: pretrained[name] for name in NOT_FOLLOWED if pretrained.get(name) is not None}
     if ignored:
-        settings = ", ".join(f"{k} {' '.join(str(v).split())[:40]}" for k, v in ignored.items())
+        listed = ", ".join(f"{k} {' '.join(str(v).split())[:40]}" for k, v in ignored.items())
         say(
-            f"{path.parent / 'config.json'}: not followed: {settings}; test images have a shorter "
+            f"{path.parent / 'config.json'}: not followed: {listed}; test images have a shorter "
             f"side of {arch.test_resolution} px by area, {arch.resolution} px of it, so errors may "
             "differ from the published"
         )
