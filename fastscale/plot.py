@@ -170,7 +170,7 @@ def _chart(rows: pandas.DataFrame, y: str, x: str, heading: str, look: str) -> C
     import pandas
 
     from fastscale.paper.chart import Chart, Mark
-    from fastscale.paper.style import family_look, strategy_look
+    from fastscale.paper.style import family_style, strategy_style
 
     (xlabel, x_unit), (ylabel, y_unit) = AXES[x], AXES[y]
     if x_unit == 1e9 and rows[x].max() < 1e8:  # of small networks
@@ -178,7 +178,7 @@ def _chart(rows: pandas.DataFrame, y: str, x: str, heading: str, look: str) -> C
     marks = []
     for row in rows.itertuples():
         strategy = None if pandas.isna(row.strategy) else row.strategy
-        shown = strategy_look(strategy) if look == "strategy" else family_look(row.family or "")
+        shown = strategy_style(strategy) if look == "strategy" else family_style(row.family or "")
         spread = None if pandas.isna(row.spread) else float(row.spread) / y_unit
         at = float(getattr(row, x)) / x_unit, float(getattr(row, y)) / y_unit
         marks.append(Mark(shown, *at, spread, row.source == "ours"))

@@ -38,7 +38,7 @@ def test_a_panel_shows_the_times_of_one_device(frame):
     plot = fs.plot.time_vs_acts(frame, device_type="cuda")
     (panel,) = plot.picture.panels
     assert panel.heading == "NVIDIA H100 80GB HBM3" and panel.log_y and len(panel.marks) > 100
-    assert {mark.look.words for mark in panel.marks} == {"EfficientNet", "RegNetY", "RegNetZ"}
+    assert {mark.style.label for mark in panel.marks} == {"EfficientNet", "RegNetY", "RegNetZ"}
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
-"""Every table and figure of the paper as a declared artifact: which runs it needs, how it is drawn from records, the reference beside ours.
+"""Every table and figure of the paper as a declared artifact, drawn from records and references.
 
-Knows nothing of how runs are made. A name loads its module when it is first used, and matplotlib
-loads only when something is drawn.
+This package does not know how runs are made. A name loads its module when it is first used, and
+matplotlib loads only when something is drawn.
 """
 
 from typing import TYPE_CHECKING
@@ -34,7 +34,7 @@ _HOMES = {
     "plan": ("RunSpec", "list_artifacts"),
     "build": ("draw_artifact", "snapshot"),
     "selection": ("select",),
-    "smoke": ("regenerate",),  # not smoke itself: the module has that name
+    "smoke": ("regenerate",),  # not `smoke` itself, which is the module's name
     "tables.table": ("Table", "render_terminal"),
 }
 __getattr__ = lazy(__name__, _HOMES)

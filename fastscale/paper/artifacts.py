@@ -1,17 +1,18 @@
-"""The declared artifacts: every table and figure says in `configs/artifacts/<name>.yaml` what it shows, tests, and needs to be run.
+"""The declared artifacts: `configs/artifacts/<name>.yaml` declares each table and figure.
 
-    name: fig-4                    as the file
+    name: fig-4                    the file's name
     title: ...                     one line: what is shown
     kind: theory | group-width | counts | definitions | comparison | figure
     shows: ...                     what a reader learns from it
     outputs: [figures/fig-4]       under paper_figures/, without suffix
     order: 40                      its place in the index
-    claims: [...]                  what of the paper it tests (see `claims`); may be absent
-    strategies: [d, w, r]          theory, group-width: the rows, in closed form
-    growth: {bases: [...], factors: [2, 4]}   the networks whose real growth stands beside the closed form
-    networks: [{label, source}]   counts, definitions: published networks, label and source as in paper_points.csv or definitions.csv
-    drawing: {by: panels, ...}     figure: how it is drawn, from which points (see the module that registers that name)
-    tiers: {quick: ..., full: ...} the runs of each tier (see `plan`); a tier that is absent has nothing to run
+    claims: [...]                  the claims of the paper that it tests (see `claims`); optional
+    tiers: {quick: ..., full: ...} the runs of each tier (see `plan`); optional
+    strategies: [d, w, r]          theory, group-width: the rows
+    growth: {bases: [...], factors: [2, 4]}   theory, group-width: networks whose growth is counted
+    networks: [{label, source}]    counts, definitions: published networks, as the column values in
+                                   paper_points.csv or definitions.csv
+    drawing: {by: panels, ...}     figure: how it is drawn (see the modules of `figures`)
 
 A wrong, unknown or missing key is an InputError that names it (see `declare`).
 """
@@ -50,12 +51,12 @@ __all__ = ["DEFAULT_TIER", "Artifact", "Claim", "Plan", "RunSpec", "Series", "li
 
 DEFAULT_TIER = "quick"
 Options = TypeVar("Options", bound="Drawing")
-Draw = Callable[..., list[Page]]  # of (artifact, its drawing, records)
+Draw = Callable[..., list[Page]]  # takes (artifact, its drawing, records)
 DRAWINGS = Registry["tuple[type[Drawing], Draw]"]("drawing", "fastscale.paper.figures")
 
 
 def drawing(name: str, spec: "type[Drawing]") -> Callable[[Draw], Draw]:
-    """A decorator: the function draws figures whose `drawing` says `by: name`, with these options."""
+    """Decorator: registers a function that draws figures declared with `drawing: {by: name}`."""
 
     def register(draw: Draw) -> Draw:
         DRAWINGS.add(name, (spec, draw))
@@ -83,18 +84,18 @@ class Artifact(Declared):
     tiers: dict[Literal["quick", "full"], Plan] = Field(default_factory=dict)
 
     def plan(self, tier: str = DEFAULT_TIER) -> Plan | None:
-        """What has to be run in `tier`; None where nothing has."""
+        """The runs of `tier`; None if it has none."""
         return self.tiers.get(tier)  # type: ignore[call-overload]
 
     @property
     def runs(self) -> list[RunSpec]:
-        """The training runs of the default tier (`plan(tier).runs()` for another)."""
+        """The training runs of the default tier."""
         plan = self.plan()
         return plan.runs() if plan else []
 
     @property
     def timings(self) -> list[str]:
-        """Names of the networks to be timed in the default tier."""
+        """The names of the networks to time in the default tier."""
         plan = self.plan()
         return [name.name for name in plan.names()] if plan and plan.timings else []
 
@@ -109,7 +110,7 @@ class Artifact(Declared):
 
 
 class Growth(Declared):
-    """The networks whose real growth is counted."""
+    """The networks whose growth is counted."""
 
     bases: Some[Network]
     factors: Some[Positive]
@@ -123,13 +124,13 @@ class Theory(Artifact):
 
 
 class GroupWidth(Theory):
-    """The same with group width fixed and scaled."""
+    """Strategies in closed form, with group width fixed and scaled."""
 
     growth: Growth
 
 
 class Published(Declared):
-    """A published network: what a table (as in paper_points.csv, or definitions.csv) calls it."""
+    """A published network as paper_points.csv or definitions.csv names it."""
 
     label: Text
     source: Text
@@ -141,7 +142,7 @@ class Published(Declared):
 
     @property
     def arch(self) -> str:
-        """Its name here."""
+        """Our name of it."""
         return name_of(self.source, self.label)
 
 
@@ -169,15 +170,15 @@ class Comparison(Artifact):
 
 
 class Drawing(Declared):
-    """How a figure is drawn; its subclasses register themselves under the word that `by` says."""
+    """How a figure is drawn: its options, one subclass per registered name of `by`."""
 
     by: str
 
     def check(self, artifact: "Figure") -> None:
-        """Raises InputError where it speaks of what the artifact does not hold."""
+        """Raises ValueError if an option does not fit the artifact."""
 
     def published(self) -> "list[Row]":
-        """The published points that stand in every variant of it."""
+        """The published points that every variant shows."""
         return []
 
     def names(self, artifact: "Figure", records: Sequence[Record]) -> list[str]:
@@ -185,13 +186,13 @@ class Drawing(Declared):
         return [artifact.name]
 
     def recorded(self, artifact: "Figure", records: Sequence[Record]) -> str:
-        """Which records it is drawn from, for the index."""
-        return "Of published numbers alone."
+        """One sentence for the index on the records it is drawn from."""
+        return "From published numbers only."
 
 
 def _drawing(content: Any) -> Drawing:
     if not isinstance(content, dict):
-        raise ValueError(f"expected the key by and what it needs, got {str(content)[:80]!r}")
+        raise ValueError(f"expected the key by and its options, got {str(content)[:80]!r}")
     try:
         spec, _ = DRAWINGS.kind(content.get("by"))
     except InputError as error:
@@ -200,7 +201,7 @@ def _drawing(content: Any) -> Drawing:
 
 
 class Figure(Artifact):
-    """What is drawn as a picture."""
+    """An artifact that is drawn as pictures."""
 
     drawing: Annotated[Drawing, PlainValidator(_drawing)]
 
@@ -224,7 +225,7 @@ KINDS: dict[str, type[Artifact]] = {
 
 
 def load_artifact(name: str) -> Artifact:
-    """The artifact of that name. Raises InputError for an unknown name, with the nearest, or a wrong declaration."""
+    """The artifact of that name. Raises InputError for an unknown name or a wrong declaration."""
     known = list_artifacts()
     if name not in known:
         raise InputError(f"no artifact is named {str(name)[:80]!r}; {did_you_mean(name, known)}")
@@ -236,12 +237,12 @@ def load_artifact(name: str) -> Artifact:
 
 @lru_cache(maxsize=256)
 def _artifact(text: str, name: str) -> Artifact:
-    """Made once of the same text: an artifact is asked for again and again."""
+    """The artifact of a file's text, cached because artifacts are loaded often."""
     return read_artifact(parse_yaml(text, f"{name}.yaml"), name)
 
 
 def read_artifact(content: Any, name: str) -> Artifact:
-    """A declaration as a file of that name holds it. Raises InputError."""
+    """The artifact of a parsed file of that name. Raises InputError."""
     kind = content.get("kind") if isinstance(content, dict) else None
     if not isinstance(kind, str) or kind not in KINDS:
         near = f"; {did_you_mean(kind, KINDS)}" if kind else ""
@@ -253,7 +254,7 @@ def read_artifact(content: Any, name: str) -> Artifact:
 
 
 def published_networks(name: str) -> tuple[Published, ...]:
-    """The published networks that an artifact of counts declares. Raises InputError for another."""
+    """The published networks of an artifact of counts. Raises InputError for other artifacts."""
     artifact = load_artifact(name)
     if not isinstance(artifact, Counts):
         raise InputError(f"{name} declares no published networks")
@@ -261,16 +262,17 @@ def published_networks(name: str) -> tuple[Published, ...]:
 
 
 def check_strategies(wanted: Sequence[str], plan: Plan) -> None:
-    """ValueError for a strategy that the plan has no network of: nothing would be compared."""
-    there = dict.fromkeys(s for series in plan.series for s in series.strategies if s)
+    """Raises ValueError for a strategy that no network of the plan is scaled by."""
+    known = dict.fromkeys(s for series in plan.series for s in series.strategies if s)
     for strategy in wanted:
-        if strategy_spelling(strategy) not in map(strategy_spelling, there):
-            said = f"no network is scaled by {strategy!r}"
-            raise ValueError(f"{said}; there are {', '.join(there)}")
+        if strategy_spelling(strategy) not in map(strategy_spelling, known):
+            raise ValueError(
+                f"no network is scaled by {strategy!r}; choose from {', '.join(known)}"
+            )
 
 
 def options(artifact: Artifact, spec: type[Options]) -> Options:
-    """The options of a figure that is drawn so. Raises InputError where it is none."""
+    """The artifact's drawing as a `spec`. Raises InputError if it is drawn otherwise."""
     found = artifact.drawing if isinstance(artifact, Figure) else None
     if not isinstance(found, spec):
         raise InputError(f"{artifact.name} is not drawn by {spec.__name__.lower()}")

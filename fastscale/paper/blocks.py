@@ -1,7 +1,7 @@
-"""The structure of a block, read from the real module (Fig. 3): its graph is traced, so that a drawing of it cannot say what is not there.
+"""The structure of a block (Fig. 3), traced from the real module so that the drawing is true.
 
-The only place of this room that builds networks; torch is loaded when it is asked for, not before. An operation that is not known here is
-an error, never passed over.
+The only module of this package that builds networks; it loads torch when a block is asked for. An
+unknown operation is an error.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Step:
-    """One operation: a short kind (conv, norm, act, se), what is said of it, and the channels that come in and go out."""
+    """One operation: its kind, its label, and its input and output channels."""
 
-    kind: str
-    words: str
+    kind: str  # conv, norm, act or se
+    label: str
     w_in: int
     w_out: int
 
 
 @dataclass(frozen=True)
 class BlockGraph:
-    """A block: the main branch, the shortcut (None: there is none; empty: the identity), and what follows the sum."""
+    """The steps of a block by branch."""
 
     title: str
-    module: str  # where it stands in the network
+    module: str  # its place in the network
     width: int  # of its input
     main: tuple[Step, ...]
-    shortcut: tuple[Step, ...] | None
-    after: tuple[Step, ...]
+    shortcut: tuple[Step, ...] | None  # None: no shortcut; empty: the identity
+    after: tuple[Step, ...]  # after the sum
 
 
 def built(arch: str) -> Any:
-    """The network of that name, built as it is trained; its weights hold no numbers."""
+    """The network of that name as it is trained, on the meta device (without values)."""
     import torch
 
     from fastscale.models import build
@@ -48,7 +48,7 @@ def built(arch: str) -> Any:
 
 
 def trace_block(network: Any, stage: int, index: int, title: str) -> BlockGraph:
-    """The graph of block `index` of stage `stage` (both from 0) of a built network."""
+    """The graph of block `index` of stage `stage` of a built network, both from 0."""
     from torch import fx
 
     from fastscale.models.layers import SqueezeExcite
@@ -76,7 +76,7 @@ def trace_block(network: Any, stage: int, index: int, title: str) -> BlockGraph:
 
 
 def _chain(node: Any, modules: dict[str, nn.Module]) -> tuple[tuple[Step, ...], fx.Node]:
-    """The steps that lead to `node`, in order, back to a sum or to the block's input; and that node."""
+    """The steps up to `node`, from the sum or block input that they start at, and that start."""
     import operator
 
     found: list[Step] = []
@@ -87,12 +87,12 @@ def _chain(node: Any, modules: dict[str, nn.Module]) -> tuple[tuple[Step, ...], 
     if node.op != "placeholder" and not (
         node.op == "call_function" and node.target is operator.add
     ):
-        raise ValueError(f"an operation that this drawing does not know: {node.format_node()}")
+        raise ValueError(f"unknown operation in a block: {node.format_node()}")
     return tuple(reversed(found)), node
 
 
 def _step(module: nn.Module) -> Step | None:
-    """What a module does, in words; None for the identity."""
+    """A module as a step; None for the identity."""
     from torch import nn
 
     from fastscale.models.layers import SqueezeExcite
@@ -100,26 +100,19 @@ def _step(module: nn.Module) -> Step | None:
     if isinstance(module, nn.Identity):
         return None
     if isinstance(module, nn.Conv2d):
-        kernel, stride, group = (
-            module.kernel_size[0],
-            module.stride[0],
-            module.in_channels // module.groups,
-        )
-        words = (
-            f"{kernel}x{kernel} conv"
-            if module.groups == 1
-            else f"{kernel}x{kernel} conv, group width {group}"
-        )
-        words += (f", stride {stride}" if stride > 1 else "") + (
-            ", bias" if module.bias is not None else ""
-        )
-        return Step("conv", words, module.in_channels, module.out_channels)
+        kernel, stride = module.kernel_size[0], module.stride[0]
+        label = f"{kernel}x{kernel} conv"
+        if module.groups > 1:
+            label += f", group width {module.in_channels // module.groups}"
+        label += f", stride {stride}" if stride > 1 else ""
+        label += ", bias" if module.bias is not None else ""
+        return Step("conv", label, module.in_channels, module.out_channels)
     if isinstance(module, nn.BatchNorm2d):
         return Step("norm", "BN", module.num_features, module.num_features)
     if isinstance(module, nn.ReLU | nn.SiLU):
         return Step("act", type(module).__name__, 0, 0)
     if isinstance(module, SqueezeExcite):
         first, second = module.reduce, module.expand
-        words = f"SE: pool, {first.out_channels} wide, {type(module.act).__name__}, sigmoid"
-        return Step("se", words, first.in_channels, second.out_channels)
-    raise ValueError(f"a module that this drawing does not know: {type(module).__name__}")
+        label = f"SE: pool, {first.out_channels} wide, {type(module.act).__name__}, sigmoid"
+        return Step("se", label, first.in_channels, second.out_channels)
+    raise ValueError(f"unknown module in a block: {type(module).__name__}")

@@ -1,6 +1,7 @@
-"""Everything that is drawn, made from code, references and committed records, and written: the only module here that writes.
+"""Builds artifacts from code, references and committed records, and writes their files.
 
-An artifact gives pages (see `chart`); of each its Markdown, its pictures as SVG and PNG, its tables as CSV and LaTeX are written.
+An artifact becomes pages (see `chart`). Each page is written as Markdown, its pictures as SVG and
+PNG, its tables as CSV and LaTeX. No other module of this package writes them.
 """
 
 import gc
@@ -38,17 +39,17 @@ def produce(
     names: Collection[str] | None = None,
     meanwhile: Callable[[], None] = lambda: None,
 ) -> list[Path]:
-    """Writes into `folder` the artifacts called `names` (None: all), claims and index; returns the paths.
+    """Writes artifacts (default: all), claims and index into `folder`; returns the paths.
 
-    With `names`, the paths are those of these artifacts alone. `meanwhile` is called while other
-    processes draw. Raises InputError where records, references or declarations are unusable.
+    With `names`, returns only the paths of these artifacts. Calls `meanwhile` while other processes
+    draw. Raises InputError if records, references or declarations are unusable.
     """
     records = facts()
     chosen = [load_artifact(name) for name in (list_artifacts() if names is None else names)]
     summaries: list[Path] = []
 
     def summarise() -> None:
-        # of all artifacts: renewed where they lie, not begun
+        # they cover all artifacts: a folder of some artifacts only gets them if it has them already
         if names is None or (folder / "README.md").is_file():
             summaries.extend(_summaries(records, folder))
         meanwhile()
@@ -63,11 +64,10 @@ def _produce_each(
     folder: Path,
     meanwhile: Callable[[], None],
 ) -> list[list[Path]]:
-    """`produce_artifact` of each, in as many processes as there are cores, what takes longest first;
-    `meanwhile` is called in this one.
+    """Calls `produce_artifact` on each, slowest first, in one process per core.
 
-    In this one alone where only one is asked for, or where a fork could be of a process with threads:
-    torch's do not live on in a copy.
+    Calls `meanwhile` in this process. Uses only this process for a single artifact, and if torch is
+    loaded: its threads do not survive a fork.
     """
     if min(len(artifacts), cores()) < 2 or sys.platform != "linux" or "torch" in sys.modules:
         all_made = [produce_artifact(artifact, records, folder) for artifact in artifacts]
@@ -85,21 +85,21 @@ def _produce_each(
 
 
 def _begin() -> None:
-    """In a process that draws for seconds: what it leaves is given back when it ends."""
     die_with_parent()
-    gc.disable()  # a seventh of the time
+    gc.disable()  # saves a seventh of the time; the process lives for seconds
 
 
 def produce_artifact(artifact: Artifact, records: Sequence[Record], folder: Path) -> list[Path]:
-    """Writes one artifact's files into their places under `folder`."""
+    """Writes one artifact's files under `folder`; returns the paths."""
     return write_pages(artifact, pages(artifact, records), folder)
 
 
 def draw_artifact(artifact: Artifact, tier: str, records: Sequence[Record]) -> list[Path]:
-    """Keeps the records of a reproduced artifact in its snapshot and draws it in place; returns the paths.
+    """Saves a reproduced artifact's records in its snapshot and draws it in place.
 
-    A comparison's snapshot holds these records alone. A figure's keeps what other devices gave; of one fact the newer record replaces the
-    older. Raises InputError where they contradict another snapshot.
+    Returns the paths. A comparison's snapshot is replaced. A figure's snapshot keeps the records of
+    other devices, and a newer record replaces an older one of the same fact. Raises InputError if
+    the records contradict another snapshot.
     """
     path = home().figures / "records" / f"{artifact.name}.jsonl"
     if isinstance(artifact, Comparison):
@@ -121,7 +121,7 @@ def snapshot(artifact: str) -> Path:
 
 @singledispatch
 def pages(artifact: Artifact, records: Sequence[Record]) -> list[Page]:
-    """What is written of an artifact, by its kind."""
+    """The pages of an artifact, by its kind."""
     raise NotImplementedError(artifact.kind)
 
 
@@ -179,7 +179,8 @@ def _each(*tables: Table) -> list[Page]:
 def write_pages(artifact: Artifact, made: Sequence[Page], root: Path) -> list[Path]:
     """Writes an artifact's pages into its folder under `root`; returns the paths.
 
-    The same pages give the same bytes. A declared output that these pages do not hold is removed, not left from an earlier run.
+    The same pages give the same bytes. Removes files of declared outputs that the pages no longer
+    hold.
     """
     folder = root / Path(artifact.outputs[0]).parent
     folder.mkdir(parents=True, exist_ok=True)
@@ -202,7 +203,7 @@ def write_pages(artifact: Artifact, made: Sequence[Page], root: Path) -> list[Pa
 def _summaries(records: Sequence[Record], folder: Path) -> list[Path]:
     """claims.md, .csv, .tex, README.md and report.html."""
     from fastscale.paper.report import write_report
-    from fastscale.paper.tables.claims import METHOD, claims_table, grouped, said, sentences
+    from fastscale.paper.tables.claims import METHOD, claims_table, evidence, grouped, sentences
     from fastscale.paper.verdicts import verdicts
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -214,7 +215,7 @@ def _summaries(records: Sequence[Record], folder: Path) -> list[Path]:
             sentences=sentences(found),
             groups=grouped(found),
             pages={name: f"{load_artifact(name).outputs[0]}.md" for name in list_artifacts()},
-            said=said,
+            evidence=evidence,
             method=METHOD,
         ),
         "claims.csv": to_csv(table),
@@ -225,14 +226,13 @@ def _summaries(records: Sequence[Record], folder: Path) -> list[Path]:
     return [*paths, write_report(folder / "report.html")]
 
 
-def index(records: Sequence[Record], found: Sequence, said: Sequence[str]) -> str:
-    """README.md of paper_figures: what is `said` of all claims, then every artifact with what it
-    shows, its pictures, tables and verdicts; those without a picture at the end."""
+def index(records: Sequence[Record], found: Sequence, sentences: Sequence[str]) -> str:
+    """README.md of paper_figures: `sentences` on the claims, then each artifact with verdicts."""
     artifacts = sorted(map(load_artifact, list_artifacts()), key=lambda a: (a.order, a.name))
     return markdown(
         "index",
-        kept=home().records.is_dir(),  # a copy without records has none to lead to
-        sentences=said,
+        kept=home().records.is_dir(),  # without the folder there is nothing to link to
+        sentences=sentences,
         records=records,
         verdicts=found,
         figures=[(a, a.drawing.names(a, records)) for a in artifacts if isinstance(a, Figure)],

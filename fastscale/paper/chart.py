@@ -1,7 +1,7 @@
-"""Pictures as data: panels of points with series lines and fits, what stands above and below them.
+"""Pictures as data: panels of points with lines and fits, under titles and over legends.
 
-A figure's module returns pictures; `render` turns them into matplotlib's, `build` writes them.
-Published points are hollow, ours filled.
+A figure's module returns pictures, `render` draws them with matplotlib, and `build` writes them.
+Published points are hollow, ours are filled.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from fastscale.paper.style import GREY, Look
+from fastscale.paper.style import GREY, Style
 from fastscale.paper.tables.table import Table
 
 if TYPE_CHECKING:
@@ -19,35 +19,31 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Mark:
-    """A network in a panel: how it looks, where it stands, half its error bar, whether it is ours
-    (filled) or published (hollow), and whether its eager time stands in (black edge)."""
+    """A network in a panel."""
 
-    look: Look
+    style: Style
     x: float
     y: float
-    spread: float | None = None
-    ours: bool = False
-    stand_in: bool = False
+    spread: float | None = None  # half the error bar
+    ours: bool = False  # filled; otherwise published and hollow
+    stand_in: bool = False  # black edge: eager time replaces a missing device time
 
 
 @dataclass(frozen=True)
 class Fit:
-    """A least-squares line over its own range of x; in `colour`, or grey for points of all looks pooled."""
+    """A least-squares line from x = `low` to `high`; grey if it pools points of all styles."""
 
     slope: float
     intercept: float
     low: float
     high: float
     colour: str = GREY
-    power: bool = False  # the line of the logarithms: y = e^intercept x^slope
+    power: bool = False  # a fit of logarithms: y = e^intercept x^slope
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A panel of points. `join`: points of a look are joined in the order of x, from the base on; `right`: the axis ends there.
-
-    Published points and ours are joined apart.
-    """
+    """A panel of points."""
 
     xlabel: str
     ylabel: str
@@ -57,60 +53,61 @@ class Chart:
     log_y: bool = False
     zero_x: bool = True
     zero_y: bool = True
+    # lines join the points of each style by x, starting at the base; published and ours separately
     join: bool = False
     fits: Sequence[Fit] = ()
-    right: float | None = None
+    right: float | None = None  # the end of the x axis
 
 
 class Special(Protocol):
-    """A panel of another kind, which draws itself into matplotlib's axes."""
+    """A panel of another kind, which draws itself on matplotlib's axes."""
 
     @property
     def heading(self) -> str:
-        """A line above the axes, or nothing."""
+        """A line above the axes, or ""."""
 
     @property
     def marks(self) -> Sequence[Mark]:
-        """What the legend explains."""
+        """The marks that the legend explains."""
 
     def draw(self, ax: Axes) -> None:
-        """All that stands in it."""
+        """Draws the panel."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Inches around and between panels, and a panel's height and the whole width where these are not by the number of columns."""
+    """Inches around and between panels."""
 
     left: float = 0.62
     right: float = 0.14
     between: float = 0.62
     below: float = 0.62
-    width: float | None = None
-    panel: float | None = None
+    width: float | None = None  # of the picture (default: by the number of columns)
+    panel: float | None = None  # a panel's height (default: by the number of columns)
 
 
 @dataclass(frozen=True)
 class Picture:
-    """Panels row by row under a title (second line smaller) and notes, a legend and a caution below; `legend`: absent, of the marks."""
+    """Panels in rows, with a title and notes above, and a legend and a caution below."""
 
-    title: str
+    title: str  # a second line is smaller
     notes: Sequence[str]
     panels: Sequence[Chart | Special]
     columns: int = 1
     caution: str = ""
     alt: str = ""
-    legend: Sequence[Look] | None = None
+    legend: Sequence[Style] | None = None  # default: the styles of the marks
     layout: Layout = Layout()
 
 
 @dataclass(frozen=True)
 class Page:
-    """What is written of an artifact under one name: Markdown by a template of `pages`, pictures by name, tables."""
+    """A Markdown page (from a template of `pages`) with its pictures and tables."""
 
     name: str
     title: str = ""
     shows: str = ""
-    said: Sequence[str] = ()  # paragraphs before the pictures
+    lead: Sequence[str] = ()  # paragraphs before the pictures
     pictures: Mapping[str, Picture] = field(default_factory=dict)
     caption: Sequence[str] = ()  # paragraphs after them
     tables: Sequence[Table] = ()

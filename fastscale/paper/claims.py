@@ -1,13 +1,14 @@
-"""A claim of the paper as an artifact declares it: one line, the number printed, the tolerance, and how the number is computed.
+"""A claim of the paper as an artifact declares it: text, number, tolerance and measure.
 
 claims:
   - id: acts-predict-time                      unique among all artifacts
     claim: Epoch time follows activations      one line
-    paper: 0.99                                the number printed; null where the paper prints none
-    side: at least                             near, at least or at most: how ours has to lie to that number, or to the one computed again
-    tolerance: 0.03                            how far it may be off and the claim still holds, in the number's own unit
-    computed: Pearson r of ...                 in words
-    measure: {correlation: acts, pool: fig2}   the same for the machine (see `measures`)
+    paper: 0.99                                the printed number; null if the paper prints none
+    side: at least                             near, at least or at most: how ours must compare with
+                                               that number, or else with the recomputed one
+    tolerance: 0.03                            largest deviation allowed, in the number's unit
+    computed: Pearson r of ...                 how the number is computed, in words
+    measure: {correlation: acts, pool: fig2}   how the program computes it (see `measures`)
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -25,54 +26,52 @@ Number = Annotated[float, Field(gt=-1e15, lt=1e15)]
 
 
 class Ours(NamedTuple):
-    """Our number, how many networks or runs it is made from, where it was measured, counted or
-    derived, its interval if it has one, and what it would be without the networks whose eager time
-    stands in for the device's."""
+    """Our number for a claim."""
 
     value: float
-    n: int
-    where: str
+    n: int  # networks or runs behind it
+    where: str  # the device or data, "counted" or "closed form"
     on_cpu: bool = False
     interval: tuple[float, float] | None = None
-    without: float | None = None
+    without: float | None = None  # the value without stand-ins
 
 
 class Evidence(NamedTuple):
-    """What a claim of `artifact` is judged by; `pictures`: an artifact's name -> the figure and its variants."""
+    """What a claim of `artifact` is judged by."""
 
-    artifact: Any  # an Artifact, which knows its claims
+    artifact: Any  # an Artifact, whose module imports this one
     records: Sequence[Record]
-    pictures: Callable[[str], Sequence[Any]]
+    pictures: Callable[[str], Sequence[Any]]  # the views of the artifact of that name
 
 
 class Measure(Declared):
-    """How a claim's number is computed, from published points and from ours; called by its first key."""
+    """How a claim's number is computed; a declaration selects a measure by its first key."""
 
-    from_zero: ClassVar[bool] = False  # ours is held against 0 where the paper prints no number
-    of_others: ClassVar[bool] = False  # the number computed again is the one that is judged
+    from_zero: ClassVar[bool] = False  # the target is 0 if the paper prints no number
+    of_others: ClassVar[bool] = False  # judged by the number recomputed from published points
 
     def check(self, artifact: Any) -> None:
-        """Raises InputError where it speaks of what the artifact does not hold."""
+        """Raises ValueError if the measure does not fit the artifact."""
 
     def published(self, artifact: Any) -> tuple[float, int] | None:
-        """(the number computed again from what others published, from how many networks)."""
+        """(number recomputed from published points, number of networks); None without points."""
         return None
 
     def ours(self, evidence: Evidence) -> Iterator[Ours]:
-        """One where it is counted or in closed form, otherwise one a device or training recipe with records enough."""
+        """One number if it is counted or in closed form, otherwise one per device or recipe."""
         yield from ()
 
     def tested(self) -> tuple[str, str, bool] | None:
-        """(strategy, the other, whether equivalence is tested), of a claim about their errors."""
+        """(strategy, baseline, whether equivalence is tested) of a claim about their errors."""
         return None
 
     def needs(self, evidence: Evidence) -> str:
-        """What has to be measured before there is one."""
+        """The measurements that are missing."""
         return ""
 
 
 def measure(name: str) -> Callable[[type[Spec]], type[Spec]]:
-    """A decorator: the class is the measure whose first key is `name`."""
+    """Decorator: registers the measure whose first key is `name`."""
 
     def register(kind: type[Spec]) -> type[Spec]:
         MEASURES.add(name, kind)
@@ -84,16 +83,16 @@ def measure(name: str) -> Callable[[type[Spec]], type[Spec]]:
 def _measure(content: Any) -> Measure:
     known = MEASURES.kinds()
     if not isinstance(content, dict) or not content:
-        raise ValueError(f"must say how the number is computed: {', '.join(known)}")
+        raise ValueError(f"must begin with one of the keys {', '.join(known)}")
     kind = next((key for key in content if key in known), None)
     if kind is None:
         key = next(iter(content))
-        raise ValueError(f"{key!r} is no way to compute a number; {did_you_mean(key, known)}")
+        raise ValueError(f"unknown measure {key!r}; {did_you_mean(key, known)}")
     return read(known[kind], content)
 
 
 class Claim(Declared):
-    """What the paper says, as a number that can be computed again."""
+    """A statement of the paper as a number that can be recomputed."""
 
     id: Line
     claim: Line
@@ -105,21 +104,19 @@ class Claim(Declared):
 
 
 def read_claim(content: Any) -> Claim:
-    """The claim as declared. Raises InputError that names what is wrong."""
+    """The claim of a parsed declaration. Raises InputError."""
     name = content.get("id") if isinstance(content, dict) else None
     return read(Claim, content, f"claim {name}" if isinstance(name, str) else "claim")
 
 
 def meets(claim: Claim, value: float, target: float) -> bool:
-    """Whether a number is what the claim says, the tolerance given."""
-    off = {"near": abs(value - target), "at least": target - value, "at most": value - target}[
-        claim.side
-    ]
-    return off <= claim.tolerance + 1e-9
+    """Whether `value` is on the claim's side of `target`, within the tolerance."""
+    off = {"near": abs(value - target), "at least": target - value, "at most": value - target}
+    return off[claim.side] <= claim.tolerance + 1e-9
 
 
 def condition(claim: Claim, target: float) -> str:
-    """The same in words: `at least 0.95`, `0.54 to 0.74`."""
+    """The condition of `meets` in words: `at least 0.95`, `0.54 to 0.74`."""
     if claim.side == "near":
         low, high = target - claim.tolerance, target + claim.tolerance
         return f"{target:.3g}" if not claim.tolerance else f"{low:.3g} to {high:.3g}"

@@ -1,7 +1,7 @@
-"""A base and its scaled networks, measured: counts and their growth beside the theory, epoch time, error; and Pearson r of time and counts.
+"""A base and its scaled networks with their records: counts, growth, epoch time and error.
 
-Counts are recomputed and have to equal those in the records. What was not measured stays None. The paper's quantities: growth of acts is
-s^exponent (Tables 1, 2, 4), r is the linear correlation of epoch time with flops, params, acts (Fig. 2).
+Counts are recomputed and must equal those in the records. Unmeasured values are None. Growth
+of acts is s^exponent (Tables 1, 2, 4); r is the linear correlation of epoch time with a count (Fig. 2).
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from fastscale.scaling import Strategy, arch_named
 
 @dataclass(frozen=True, kw_only=True)
 class Network(Measured):
-    """One network of the comparison. Times are seconds, errors percent, one value a seed."""
+    """One network of the comparison. Times in seconds, errors in percent, one value per seed."""
 
     resolution: int
     multipliers: tuple[float, float, float, float]  # d, w, r, g by the strategy, before rounding
@@ -28,28 +28,28 @@ class Network(Measured):
 
     @property
     def factor(self) -> float:
-        """Of the scaling; 1: the base."""
+        """The factor of scaling; 1 for the base."""
         return self.name.factor
 
     @property
     def errors_ema(self) -> list[float]:
-        """Top-1 errors of the averaged weights."""
+        """Top-1 errors of the averaged (EMA) weights."""
         return [r.top1_error_ema for r in self.trained if r.top1_error_ema is not None]
 
     @property
     def wall(self) -> list[float]:
-        """Wall clock of an epoch of training."""
+        """Wall clock of a training epoch."""
         return [60 * r.time for r in self.trained if r.time is not None]
 
     @property
     def acts_theory(self) -> float:
-        """How much the strategy's closed form says acts grow."""
+        """Growth of acts by the strategy's closed form."""
         return self.factor ** float(self.acts_exponent)
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Networks in the order of the plan (the base first where planned), and the conditions all of them share."""
+    """The networks in the order of the plan, with their records."""
 
     plan: Plan
     networks: tuple[Network, ...]
@@ -57,28 +57,28 @@ class Comparison:
 
     @property
     def base(self) -> Network | None:
-        """The unscaled network; None where it is not part of the plan."""
+        """The unscaled network; None if the plan has none."""
         return next((n for n in self.networks if n.strategy is None), None)
 
     @property
     def timed_by_step(self) -> bool:
-        """Whether epoch time is that of the timing runs (step x steps) or, where there are none, the wall clock of training."""
+        """Whether epoch time comes from timing records (step x steps), else from training runs."""
         return any(n.step_epoch_s is not None for n in self.networks)
 
     def epoch_time(self, network: Network) -> tuple[float | None, float | None]:
-        """(seconds, spread) of one training epoch; the spread is None for a single measurement."""
+        """(seconds, spread) of one training epoch; None for what is not known."""
         if self.timed_by_step:
             return network.step_epoch_s, network.step_spread_s
         return mean(network.wall), deviation(network.wall)
 
     def environment(self, name: str, kind: str | None = None):
-        """A value of the envelope that all records (of a kind) share, or None where they do not."""
+        """A value of the environment that all records (of `kind`) share; None if they differ."""
         found = [record.env.get(name) for record in self.records if kind in (None, record.kind)]
         return found[0] if found and all(value == found[0] for value in found) else None
 
     @property
     def on_cpu(self) -> bool:
-        """Whether anything was measured without an accelerator: then times say nothing about the paper's claim."""
+        """Whether any record is of a CPU: then the times say nothing about the paper's claim."""
         return any(record.env.get("device_type", "cpu") == "cpu" for record in self.records)
 
     @property
@@ -88,10 +88,14 @@ class Comparison:
 
 
 def compare(records: Sequence[Record], artifact: Artifact, tier: str = "quick") -> Comparison:
-    """Raises InputError where records do not fit together, or their counts are not those of the networks they name."""
+    """The comparison of the artifact's networks in `tier`.
+
+    Raises InputError if records were made under different conditions, or have other counts than the
+    networks they name.
+    """
     chosen = comparable(records, artifact, tier)
     plan = artifact.plan(tier)
-    assert plan is not None  # comparable has refused it
+    assert plan is not None  # checked by `comparable`
     num_classes = chosen[0].num_classes
     networks = []
     for name in plan.names():
@@ -103,7 +107,8 @@ def compare(records: Sequence[Record], artifact: Artifact, tier: str = "quick") 
                 arch, record.resolution, record.num_classes
             ):
                 raise InputError(
-                    f"record {record.id} of {arch.name}: its counts are not the network's: the record or the code is wrong"
+                    f"record {record.id} of {arch.name}: its counts are not the network's: "
+                    "the record or the code is wrong"
                 )
         strategy = Strategy.parse(name.strategy) if name.strategy else None
         networks.append(

@@ -1,8 +1,8 @@
-"""What a declaration in `configs/artifacts` may hold: typed models whose errors are one line.
+"""Typed models for the declarations in `configs/artifacts`; an error is one line.
 
-A model is a class of fields. A wrong, unknown or missing key is an InputError that names where it
-stands, the key, what is wanted and the nearest right one. Kinds of drawings and of claims' measures
-register themselves here by a decorator, each with its own model:
+A model is a class of fields. A wrong, unknown or missing key is an InputError that names its place,
+the key, the value expected and the nearest valid one. Drawings and measures of claims register here
+by a decorator, each with its model:
 
     @drawing("panels", spec=Panels)
     def draw_panels(artifact: Artifact, spec: Panels, records: Sequence[Record]) -> Output: ...
@@ -26,7 +26,7 @@ Spec = TypeVar("Spec", bound="Declared")
 
 
 class Declared(BaseModel):
-    """A part of a declaration: immutable, without unknown keys, numbers and texts as written."""
+    """A part of a declaration: immutable, no unknown keys, no conversion of types."""
 
     model_config = ConfigDict(**STRICT, frozen=True)
 
@@ -46,7 +46,7 @@ class Declared(BaseModel):
 
 
 def read(model: type[Spec], content: Any, where: str = "") -> Spec:
-    """`content` as that model. Raises InputError: one line that begins with `where`."""
+    """`content` as a `model`. Raises InputError with one line that begins with `where`."""
     try:
         return model.model_validate(content)
     except ValidationError as error:
@@ -81,7 +81,7 @@ def _not_empty(text: str) -> str:
 
 
 def _named(reader: Callable[[str], Any]) -> AfterValidator:
-    """A name that `reader` takes; its own error says what is wrong."""
+    """A validator of names by `reader`, which raises for a wrong one."""
 
     def check(name: str) -> str:
         reader(name)
@@ -104,11 +104,11 @@ Epochs = Annotated[int, Field(ge=1, le=100_000)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
-# ---- what registers itself ----------------------------------------------------------------------
+# ---- registries ---------------------------------------------------------------------------------
 
 
 class Registry(Generic[T]):
-    """What is registered by name: by the modules called `modules`, or by those of a package."""
+    """Kinds by name, registered on import of the module `modules` or of that package's modules."""
 
     def __init__(self, what: str, modules: str):
         self.what, self.modules = what, modules
@@ -116,11 +116,10 @@ class Registry(Generic[T]):
         self._loaded = False
 
     def add(self, name: str, kind: T) -> None:
-        """Registers `kind` under `name`."""
         self._kinds[name] = kind
 
     def kinds(self) -> dict[str, T]:
-        """All by name."""
+        """All kinds by name."""
         if not self._loaded:
             found = importlib.import_module(self.modules)
             for module in pkgutil.iter_modules(getattr(found, "__path__", ())):
@@ -129,10 +128,10 @@ class Registry(Generic[T]):
         return self._kinds
 
     def kind(self, name: Any) -> T:
-        """The one of that name. Raises InputError with the nearest."""
+        """The kind of that name. Raises InputError with the nearest name."""
         known = self.kinds()
         if not isinstance(name, str) or name not in known:
-            said = f"must be one of {', '.join(sorted(known))}, got {str(name)[:80]!r}"
+            text = f"must be one of {', '.join(sorted(known))}, got {str(name)[:80]!r}"
             near = did_you_mean(name, known)
-            raise InputError(f"{said}; {near}" if near.startswith("did you mean") else said)
+            raise InputError(f"{text}; {near}" if near.startswith("did you mean") else text)
         return known[name]

@@ -1,4 +1,4 @@
-"""Networks that a device was timed with twice, as a replayed graph and eagerly."""
+"""Networks timed twice on a device: as a replayed CUDA graph and eagerly."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,57 +11,60 @@ from fastscale.records import Record, arch_of, step_time
 from fastscale.records.frame import Row, recorded
 from fastscale.references.devices import short_name
 
-BACKWARD = 3  # a step's multiply-adds over those of a forward pass: backwards there are two
+BACKWARD = 3  # multiply-adds of a step over those of a forward pass: the backward pass has twice
 
 
 @dataclass(frozen=True)
 class Timed:
-    """A network's step: device time (eager where `stand_in`) and eager time, seconds an image."""
+    """The step time of a network, in seconds per image."""
 
     row: Row
-    device: float
+    device: float  # eager time if `stand_in`
     eager: float
-    step_bytes: int
+    step_bytes: int  # the least that a step moves
 
     @property
     def stand_in(self) -> bool:
-        """Whether no graph was captured, so that its eager time stands in."""
+        """Whether no graph was captured, so that eager time stands in for device time."""
         return self.row.clock == "stand-in"
 
     @property
     def observation(self) -> Observation:
-        """As a law is fitted to it."""
+        """The step as a runtime law is fitted to it."""
         return observed(self.row)
 
     @property
     def width(self) -> int:
-        """The most channels a group of its grouped convs; 1: depthwise."""
+        """The largest number of channels per group of the grouped convs; 1: depthwise."""
         return self.observation.terms.group_width
 
     @property
     def per_act(self) -> float:
-        """Seconds an activation."""
+        """Seconds per activation."""
         return self.device / (self.row.acts or 1)
 
     @property
     def bytes_per_s(self) -> float:
-        """The bytes that its step moves at least, over its time."""
+        """The least bytes of a step over its time."""
         return self.step_bytes / (self.device * (self.row.batch or 1))
 
     @property
     def multiply_adds_per_s(self) -> float:
-        """Of a step, which has three times those of a forward pass."""
+        """The multiply-adds of a step over its time."""
         return BACKWARD * (self.row.flops or 0) / self.device
 
     @property
     def intensity(self) -> float:
-        """Multiply-adds a byte."""
+        """Multiply-adds per byte."""
         return self.multiply_adds_per_s / self.bytes_per_s
 
 
 def timed(records: Iterable[Record], device: str) -> list[Timed]:
-    """The training steps timed both ways (or eagerly in place of both) on `device`, by its short
-    name; of several batches the largest. In the records' order."""
+    """The training steps timed on `device` (a short name), by network in the records' order.
+
+    A step counts if it has an eager time and a device time, or an eager time that stands in for it.
+    Of several batches the largest counts.
+    """
     found: dict[str, Timed] = {}
     for record in records:
         eager = step_time(record, "step", "eager") if record.kind == "time" else None
@@ -80,5 +83,5 @@ def timed(records: Iterable[Record], device: str) -> list[Timed]:
 
 
 def r(networks: Sequence[Timed], count: str, clock: str) -> float | None:
-    """Pearson r of the time of an image by `clock` (device or eager) with a count."""
+    """Pearson r of time per image by `clock` (device or eager) with a count."""
     return pearson([getattr(n.row, count) for n in networks], [getattr(n, clock) for n in networks])

@@ -1,6 +1,7 @@
-"""Tests of a paired difference: equivalence within a margin by two one-sided t tests (Schuirmann
-1987), one-sided difference, and what so many pairs can show (power), said before anything is
-trained.
+"""Tests of a paired difference, and their power, which is stated before training.
+
+Equivalence within a margin by two one-sided t tests (Schuirmann 1987), and difference by a
+one-sided t test.
 """
 
 import math
@@ -8,15 +9,15 @@ import math
 from fastscale.paper.stats import LEVEL, Estimate
 
 ALPHA = 0.05  # of each of the two one-sided tests
-HALF_OUTSIDE = (1 - LEVEL) / 2  # of a test whose interval of LEVEL lies above 0
-TWO_ONE_SIDED = 1 - 2 * ALPHA  # the level of the interval that lies within the margin then
+HALF_OUTSIDE = (1 - LEVEL) / 2  # of a one-sided test that matches the interval of LEVEL
+TWO_ONE_SIDED = 1 - 2 * ALPHA  # level of the interval that matches the two one-sided tests
 POWER = 0.8
 
 
 def equivalent(found: Estimate, margin: float) -> float:
     """The p value of "the difference is not within ±margin": the larger of two one-sided t tests.
 
-    It is at most ALPHA exactly where the 90 % interval lies within the margin.
+    It is at most ALPHA exactly if the 90 % interval lies within the margin.
     """
     return max(_upper(found, found.mean + margin), _upper(found, margin - found.mean))
 
@@ -37,10 +38,10 @@ def _upper(found: Estimate, distance: float) -> float:
 def shows_difference(
     difference: float, spread: float, pairs: int, strata: int = 1, alpha: float = ALPHA
 ) -> float:
-    """The chance that a true difference is found to be above 0, by a one-sided t test at `alpha`.
+    """The chance that a one-sided t test at `alpha` finds a true difference to be above 0.
 
-    `spread`: standard deviation of a pair's difference; `pairs` in each of `strata`. nan: no pairs
-    to tell a spread from.
+    `spread` is the standard deviation of a pair's difference; each of `strata` has `pairs`. nan if
+    there are too few pairs for a spread.
     """
     free, error = _design(spread, pairs, strata)
     if free < 1:
@@ -51,14 +52,15 @@ def shows_difference(
 
 
 def shows_equivalence(margin: float, spread: float, pairs: int, strata: int = 1) -> float:
-    """The chance at least that two one-sided tests show equivalence where there is no difference
-    (Bonferroni's bound, which is close where the chance is large)."""
+    """A lower bound of the chance that two one-sided tests show equivalence of equal strategies.
+
+    It is Bonferroni's bound, which is tight if the chance is large.
+    """
     return max(0.0, 2 * shows_difference(margin, spread, pairs, strata) - 1)
 
 
 def detectable(spread: float, pairs: int, strata: int = 1, alpha: float = ALPHA) -> float:
-    """The true difference that is found with a chance of POWER: the smallest that so many pairs can
-    show. nan: see `shows_difference`."""
+    """The smallest true difference that is found with a chance of POWER; see `shows_difference`."""
     free, error = _design(spread, pairs, strata)
     if free < 1:
         return math.nan

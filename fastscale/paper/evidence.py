@@ -1,9 +1,9 @@
-"""What we measured, for a figure: the committed records of its series of networks, sorted into groups that may stand in one panel.
+"""Our measurements for a figure: the committed records of its networks, in groups.
 
-Training runs are grouped by recipe (which fixes the data), timings by accelerator and conditions: a
-figure never mixes two groups. The groups of the plan's own recipe belong into the figure itself;
-others, and each device's timings, make a variant of it whose title says so. A CPU's times make none:
-the paper's figures are about accelerators.
+Training runs are grouped by recipe (which fixes the data), timings by accelerator and conditions. A
+panel never mixes two groups. The figure itself shows the group of the plan's recipe; other recipes
+and each device make a variant whose title says so. CPU times make no variant: the paper's figures
+are about accelerators.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ from fastscale.common import slug
 from fastscale.errors import InputError
 from fastscale.paper.artifacts import Artifact
 from fastscale.paper.stats import LEAST_POINTS, deviation, mean
-from fastscale.paper.style import alike
+from fastscale.paper.style import canonical_strategy
 from fastscale.records import Record, latest, step_time
 from fastscale.records.committed import check_counts
 from fastscale.records.durations import CLOCKS
@@ -31,26 +31,27 @@ _TIMED_UNDER = ("device", "precision", "layout", "compile", "cudnn")
 
 @dataclass(frozen=True)
 class Group:
-    """Records of one kind that were made under the same conditions, as points; `name` is short and fit for a file name."""
+    """Records of one kind, made under the same conditions, as points."""
 
     kind: str
-    name: str
-    words: str  # for a title
+    name: str  # short, for file names
+    label: str  # for titles
     data: str
-    device: str  # empty for training
+    device: str  # "" for training
     points: tuple[Row, ...]
 
     @property
     def standing_in(self) -> frozenset[str]:
-        """The networks whose eager time stands in for the device's."""
+        """The networks whose eager time stands in for device time."""
         return frozenset(p.arch for p in self.points if p.clock == "stand-in" and p.arch)
 
 
 def groups(records: Iterable[Record], artifact: Artifact, tier: str = "full") -> list[Group]:
-    """The groups of the networks of the artifact's series, training first, the plan's own recipe before others.
+    """The groups of the artifact's networks: training first, and first of these the plan's recipe.
 
-    Fewer than three networks by another recipe, timings of fewer than three or of less than a tenth of those planned make no group.
-    Raises InputError where a record's counts are not those of the network it names.
+    Another recipe makes a group if it has three networks; timings make a group if they have three
+    networks and a tenth of those planned. Raises InputError if a record's counts are not those of
+    the network it names.
     """
     plan = artifact.plan(tier)
     if plan is None:
@@ -77,9 +78,8 @@ def groups(records: Iterable[Record], artifact: Artifact, tier: str = "full") ->
         {r.recipe for r in trained if r.recipe}, key=lambda recipe: (recipe != plan.recipe, recipe)
     ):
         runs = [r for r in trained if r.recipe == recipe]
-        if (
-            recipe == plan.recipe or len({r.arch for r in runs}) >= LEAST_POINTS
-        ):  # a network or two elsewhere compare nothing
+        # one or two networks of another recipe compare nothing
+        if recipe == plan.recipe or len({r.arch for r in runs}) >= LEAST_POINTS:
             found.append(_trained(recipe, runs, names))
     conditions = sorted({_conditions(r) for r in timed})
     least = max(LEAST_POINTS, len(planned) / 10)
@@ -94,9 +94,9 @@ def groups(records: Iterable[Record], artifact: Artifact, tier: str = "full") ->
 
 
 def _plain(record: Record, planned: dict[str, NetworkName]) -> NetworkName:
-    """The network's name as the figure has it: where there are no group convs to scale, wg is w, dwgr is dwr."""
+    """The network's name in the figure: without group convs, wg is w and dwgr is dwr."""
     groups = arch_named(record.base).grouped
-    strategy = record.strategy if groups else alike(record.strategy)
+    strategy = record.strategy if groups else canonical_strategy(record.strategy)
     name = NetworkName(record.base, strategy, record.factor)
     return planned.get(name.name) or name
 
@@ -116,11 +116,12 @@ def _trained(recipe: str, records: Sequence[Record], names: dict[str, NetworkNam
     data = {str(r.data) for r in records}
     if len(data) > 1:
         raise InputError(
-            f"recipe {recipe}: records of different data sets cannot be compared ({', '.join(sorted(data))})"
+            f"recipe {recipe}: records of different data sets cannot be compared "
+            f"({', '.join(sorted(data))})"
         )
     points = []
     for name in dict.fromkeys(names.values()):
-        # the last of each seed: n counts trainings, not how often one was written down
+        # the last record of each seed: n counts trainings, not how often one was recorded
         runs = [*{r.seed: r for r in latest(records) if names[r.arch] == name}.values()]
         if runs:
             rows = [recorded(r) for r in runs]
@@ -155,11 +156,12 @@ def _timed(
     ]
     device, precision, layout, compiled, _, clock = condition
     how = "compiled, " if compiled not in ("False", "None") else ""
-    words = f"{device}, {precision}, {layout}, {how}{CLOCKS[clock]}"
+    label = f"{device}, {precision}, {layout}, {how}{CLOCKS[clock]}"
     points = []
     for name in dict.fromkeys(names.values()):
         own = [r for r in records if names[r.arch] == name]
-        if own:  # measured with several batches: the largest, which fills the device
+        if own:
+            # of several batches the largest, which fills the device
             r = max(own, key=lambda record: (record.env.get("batch") or 0, record.id))
             row = recorded(r)
             points.append(
@@ -168,7 +170,7 @@ def _timed(
     return Group(
         "time",
         slug(" ".join([short_name(device), *differs])),
-        words,
+        label,
         str(records[0].data),
         device,
         tuple(points),
@@ -188,13 +190,13 @@ def _point(row: Row, name: NetworkName, **measured) -> Row:
 
 
 def shown_strategy(name: NetworkName) -> str | None:
-    """How it is scaled; "orig" of an original EfficientNet, shown beside what B0 is scaled to."""
+    """The strategy; "orig" for an original EfficientNet, which is shown beside scaled B0s."""
     original = name.base in EFFICIENTNETS and name.base != FIRST_EFFICIENTNET
     return "orig" if original and name.strategy is None else name.strategy
 
 
 def shown_base(network: str) -> str:
-    """The base whose panel a network stands in: the original EfficientNets stand in B0's."""
+    """The base whose panel shows a network: B0's panel also shows the original EfficientNets."""
     base = NetworkName.parse(network).base
     return FIRST_EFFICIENTNET if base in EFFICIENTNETS else base
 

@@ -1,4 +1,4 @@
-"""What stands beside a figure: what is left out for want of a record, and every point in numbers (paper, ours, difference)."""
+"""The text beside a figure: statements, caption, and the table of its points."""
 
 from collections.abc import Sequence
 
@@ -8,63 +8,64 @@ from fastscale.paper.tables.table import Column, Table, fixed, runs_shown, scale
 from fastscale.paper.views import View
 from fastscale.records.frame import Row
 
-_IN_WORDS = {"error": "error", "time": "epoch time"}
+_LABELS = {"error": "error", "time": "epoch time"}
 
 
 def statements(view: View) -> list[str]:
-    """What has to be known before the picture is looked at: another device, another experiment."""
-    said = []
+    """What a reader must know before the picture: another device, or another experiment."""
+    parts = []
     if view.timed is not None:
-        said.append(f"**Times measured on one {view.timed.words}.**")
-        if stood := sorted(view.timed.standing_in):
-            said.append(f"Eager time stands in (black edge) for {', '.join(stood)}.")
+        parts.append(f"**Times measured on one {view.timed.label}.**")
+        if networks := sorted(view.timed.standing_in):
+            parts.append(f"Eager time stands in (black edge) for {', '.join(networks)}.")
     if view.foreign and view.trained is not None:
-        said.append(
-            f"**Errors measured on {view.trained.data}, {view.trained.words}: another experiment than the paper's.**"
-        )
-    return said
+        where = f"{view.trained.data}, {view.trained.label}"
+        parts.append(f"**Errors measured on {where}: not the paper's experiment.**")
+    return parts
 
 
 def recorded(artifact: Figure, pictures: Sequence[View]) -> str:
-    """How many of the planned networks have a training and a timing record, or that none is needed."""
+    """One sentence on how many of the planned networks have training and timing records."""
     plan = artifact.plan("full")
     if plan is None:
-        return "Of published numbers alone."
+        return "From published numbers only."
     planned = {name.name for name in plan.names()}
 
     def share(group: Group | None) -> str:
-        # a figure also shows networks of its series that it did not plan: they do not count
+        # a figure also shows unplanned networks of its series, which do not count
         known = {p.arch for p in group.points} & planned if group else ()
         return f"{len(known)} of {len(planned)}"
 
-    said = []
+    parts = []
     if plan.runs():
-        said.append(f"trained {share(pictures[0].trained)}")
+        parts.append(f"trained {share(pictures[0].trained)}")
     if plan.timings:
         timed = [v.timed for v in pictures if v.timed]
-        said += [f"timed on {group.words} {share(group)}" for group in timed] or [
+        parts += [f"timed on {group.label} {share(group)}" for group in timed] or [
             f"timed {share(None)}"
         ]
-    return f"Records of ours: {'; '.join(said)}."
+    return f"Our records: {'; '.join(parts)}."
 
 
 def caption(view: View, left_out: Sequence[str], errors: bool = True) -> str:
-    """What the marks mean and what has no record; `errors`: whether the figure shows any."""
+    """What the marks mean and what has no record; `errors`: whether the figure shows errors."""
     found = []
     if any("digitised" in p.origin for p in view.published):
         found.append(
-            "Published points were read off the paper's plots (error ±.03, time ±.07 min in Fig. 4 and 6)."
+            "Published points were read off the paper's plots "
+            "(error ±.03, time ±.07 min in Fig. 4 and 6)."
         )
     if any(p.counted for p in view.published):
         found.append(
-            "Their params and acts are not published: where they are used, they are computed for the network so identified."
+            "Their params and acts are not published; where used, they are computed for the "
+            "network identified."
         )
     if any(p.epochs is not None for p in view.published):
         found.append(
-            "Published points are printed in Xiao et al. 2021, Table 2: a later recipe of the same group."
+            "Published points are from Xiao et al. 2021, Table 2: a later recipe of the same group."
         )
     if not view.published:
-        found.append("The paper's own points of this figure are not known.")
+        found.append("The paper's points of this figure are not known.")
     for measure, group in (("error", view.trained), ("time", view.timed)):
         missing = [
             p.arch
@@ -75,28 +76,23 @@ def caption(view: View, left_out: Sequence[str], errors: bool = True) -> str:
         if measure == "error" and not errors:
             continue
         if view.planned and missing and not (measure == "time" and group is None):
-            found.append(
-                f"No {_IN_WORDS[measure]} of ours has a record for {of}: they are left out."
-            )
+            found.append(f"We have no {_LABELS[measure]} for {of}: they are left out.")
         elif view.planned and missing:
             found.append(
-                "Times of ours have a variant of this figure for each device; the published ones are those of 8 V100."
+                "Our times are in a variant of this figure for each device; published times are "
+                "of 8 V100."
             )
     if left_out:
-        found.append(f"Left out because nothing is known or recorded: {', '.join(left_out)}.")
+        found.append(f"Left out, with nothing published or recorded: {', '.join(left_out)}.")
     runs = {p.runs for p in view.trained.points} if view.trained else set()
     if runs:
-        most = (
-            "single runs"
-            if runs == {1}
-            else f"means of up to {max(runs)} runs, bars one standard deviation"
-        )
-        found.append(f"Our errors: averaged weights, {most}.")
+        many = f"means of up to {max(runs)} runs, bars one standard deviation"
+        found.append(f"Our errors: averaged weights, {'single runs' if runs == {1} else many}.")
     return " ".join(found)
 
 
 def points_table(artifact: Figure, view: View, errors: bool = True) -> Table:
-    """Every network of the figure: counts ours, published and our error and epoch time, and the differences."""
+    """Every network of the figure: our counts, errors and epoch times, published and ours."""
     columns = [
         Column("arch", "network", right=False),
         Column("flops_multiply_adds", "flops, B (multiply-adds)", scaled(1e9, 3)),
@@ -137,7 +133,10 @@ def points_table(artifact: Figure, view: View, errors: bool = True) -> Table:
     kept = [i for i in range(len(columns)) if i < 4 or any(row[i] is not None for row in rows)]
     if not errors:
         kept = [i for i in kept if "error" not in columns[i].key]
-    note = "Counts are ours (one image, 1000 classes). A blank was not measured. Published times are those of 8 V100, ours of one device."
+    note = (
+        "Counts are ours (one image, 1000 classes). Unmeasured cells are blank. Published times "
+        "are of 8 V100, ours of one device."
+    )
     return Table(
         view.name,
         artifact.title,

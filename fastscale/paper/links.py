@@ -1,7 +1,6 @@
-"""Links and pictures of the committed Markdown: each has to lead to a file that is there.
+"""Checks that links and pictures in the committed Markdown lead to existing files.
 
-Looked at: the pages at the top, in docs, paper_figures, checkpoints, configs and examples.
-Addresses of the web are not asked for: this tier needs no network.
+Web addresses are not checked, because the smoke tier needs no network.
 """
 
 import re
@@ -11,7 +10,7 @@ from urllib.parse import unquote
 
 from fastscale.common import read_text
 
-LOOKED_AT = (
+PAGES = (
     "*.md",
     "checkpoints/*.md",
     "configs/**/*.md",
@@ -29,28 +28,27 @@ _CODE = re.compile(r"^(```|~~~).*?^\1|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 _ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*:|//", re.IGNORECASE)  # https:, mailto:
 
 
-def broken_links(root: Path, said: Collection[Path] = ()) -> list[str]:
-    """A line for each link whose file, or whose heading in a Markdown file, is not there.
+def broken_links(root: Path, reported: Collection[Path] = ()) -> list[str]:
+    """One line for each link to a missing file, or to a missing heading of a Markdown file.
 
-    Files in `said` (resolved) are passed over: that they are missing has been said already.
+    Missing files in `reported` (resolved paths) are skipped.
     """
     found = []
-    for path in sorted({path for pattern in LOOKED_AT for path in root.glob(pattern)}):
+    for path in sorted({path for pattern in PAGES for path in root.glob(pattern)}):
         for line, target in links(read_text(path)):
             file, _, anchor = target.partition("#")
             place = path.parent / unquote(file) if file else path
             name = path.relative_to(root)
-            if place.resolve() in said and not place.exists():
-                continue
             if not place.exists():
-                found.append(f"{name}, line {line}: {target} is not there")
+                if place.resolve() not in reported:
+                    found.append(f"{name}, line {line}: {target} does not exist")
             elif anchor and place.suffix == ".md" and anchor not in anchors(read_text(place)):
                 found.append(f"{name}, line {line}: {target} names no heading")
     return found
 
 
 def links(text: str) -> Iterator[tuple[int, str]]:
-    """(line, target) of every link and picture that is not an address of the web."""
+    """(line, target) of every link and picture that is not a web address."""
     shown = _CODE.sub(lambda code: re.sub(r"[^\n]", " ", code[0]), text)
     for match in _LINK.finditer(shown):
         target = match["inline"] or match["named"] or match["html"]
@@ -59,8 +57,9 @@ def links(text: str) -> Iterator[tuple[int, str]]:
 
 
 def anchors(text: str) -> set[str]:
-    """What a `#` may name in a Markdown file: its headings as GitHub spells them, a second one of
-    the same words with -1, and ids of its own.
+    """The anchors of a Markdown file: explicit ids, and headings as GitHub spells them.
+
+    The second of two equal headings ends in -1.
 
     >>> sorted(anchors("# Two words, `code`\\n# Two words, code"))
     ['two-words-code', 'two-words-code-1']

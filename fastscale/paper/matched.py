@@ -1,6 +1,4 @@
-"""Whether networks that are compared have equal flops, and differ in every dimension that their
-strategy scales.
-"""
+"""Checks that compared networks have equal flops and differ in every dimension they scale."""
 
 from typing import TYPE_CHECKING
 
@@ -10,8 +8,8 @@ from fastscale.scaling import Strategy, arch_named
 if TYPE_CHECKING:
     from fastscale.paper.paired import Trained
 
-MATCHED = 1.03  # of flops, largest over smallest: what counts as equal
-# a strategy's share -> the field of a network that it moves
+MATCHED = 1.03  # largest flops over smallest that count as equal
+# a strategy's share -> the field of a network that it changes
 _DIMENSIONS = {
     "depth": "depths",
     "width": "widths",
@@ -21,19 +19,19 @@ _DIMENSIONS = {
 
 
 def apart(found: "Trained", base: str, size: float) -> float:
-    """The largest flops of a base's networks of a size over the smallest."""
+    """The largest over the smallest flops of a base's scaled networks of one size."""
     flops = [c.counts.flops for c in found.cells if c.strategy and (c.base, c.size) == (base, size)]
     return max(flops) / min(flops) if flops else 1.0
 
 
 def matched(found: "Trained") -> bool:
-    """Whether all that are compared have equal flops, within 3 %."""
+    """Whether the networks of each base and size have equal flops, within 3 %."""
     bases = found.plan.bases
     return all(apart(found, base, size) <= MATCHED for base in bases for size in found.sizes)
 
 
 def rounded_away(name: NetworkName) -> list[str]:
-    """The dimensions that the network's strategy scales and rounding leaves as they were.
+    """The dimensions that the network's strategy scales but rounding leaves unchanged.
 
     >>> rounded_away(NetworkName("regnety-16px", "dWr", 4.5))
     ['resolution']
@@ -51,15 +49,15 @@ def rounded_away(name: NetworkName) -> list[str]:
 
 
 def equality(found: "Trained") -> str:
-    """In words: how equal the flops are, and what rounds away."""
+    """One note on how equal the flops are, and what rounding leaves unchanged."""
     bases = found.plan.bases
-    said = ", ".join(
+    excess = ", ".join(
         f"{100 * (max(apart(found, base, size) for size in found.sizes) - 1):.1f} % ({base})"
         for base in bases
     )
     lost = [(c.arch, rounded_away(c.name)) for c in found.cells]
     text = "; ".join(f"{' and '.join(what)} of {arch}" for arch, what in lost if what)
     return (
-        "Equal flops (multiply-adds) at each network's own resolution: the largest over the "
-        f"smallest is above 1 by {said}. Rounding leaves as in the base: {text or 'nothing'}."
+        "Equal flops (multiply-adds) at each network's own resolution: the largest exceed the "
+        f"smallest by {excess}. Rounding leaves unchanged from the base: {text or 'nothing'}."
     )

@@ -1,9 +1,10 @@
-"""Trained networks compared strategy against strategy: errors by seed, paired differences, and a confidence interval for each.
+"""Trained networks compared by strategy: errors by seed, and paired differences with intervals.
 
-Networks stand in cells: a base, a size (how many times the base's flops, about) and a strategy, trained with several seeds. Two strategies
-are compared within a base, a size and a seed; the differences of all bases and sizes are averaged with equal weights. The interval is
-Student's, with the variance of the differences within bases and sizes pooled (stratified by both): it is about these bases and sizes, not
-about others. Only runs of the plan count that were made under equal conditions; where there are several sets of these, the largest.
+Each network is a cell: a base, a size (about how many times the base's flops) and a strategy,
+trained with several seeds. Two strategies are compared within a base, a size and a seed. The
+differences of all bases and sizes are averaged with equal weights. The interval is Student's, with
+the variance within bases and sizes pooled: it holds for these bases and sizes, not for others. Only
+runs of the plan that share their conditions count; of several such sets, the largest.
 """
 
 import math
@@ -18,7 +19,7 @@ from fastscale.paper.artifacts import Plan
 from fastscale.paper.measured import Measured, rows, timing
 from fastscale.paper.selection import Planned, conditions
 from fastscale.paper.stats import LEAST_POINTS, Estimate, estimate, pearson
-from fastscale.paper.style import alike
+from fastscale.paper.style import canonical_strategy
 from fastscale.records import Record, latest
 from fastscale.records.committed import check_counts, counts
 from fastscale.scaling import Strategy, arch_named
@@ -26,17 +27,17 @@ from fastscale.scaling import Strategy, arch_named
 
 @dataclass(frozen=True, kw_only=True)
 class Cell(Measured):
-    """A network, and about how many times the base's flops it has."""
+    """A network of the plan."""
 
-    size: float
+    size: float  # its flops, in about so many times the base's
     base_counts: Complexity
 
     def growth(self, measure: str) -> float:
-        """How many times the base's flops, params or acts it has."""
+        """Its flops, params or acts over the base's."""
         return getattr(self.counts, measure) / getattr(self.base_counts, measure)
 
     def exponent_off(self, measure: str) -> float | None:
-        """By how much the exponent of its growth, in terms of its flops', is off the closed form (Tables 1, 2, 4); None for the base."""
+        """Exponent of its growth minus the closed form's (Tables 1, 2, 4); None for a base."""
         if self.strategy is None:
             return None
         strategy = Strategy.parse(self.strategy)
@@ -46,52 +47,54 @@ class Cell(Measured):
 
 @dataclass(frozen=True)
 class Trained:
-    """The plan's networks with what was trained of them under one set of conditions; `records`: of these runs."""
+    """The plan's networks with their runs under one set of conditions."""
 
     plan: Plan
     sizes: tuple[float, ...]
     cells: tuple[Cell, ...]
-    records: tuple[Record, ...]
+    records: tuple[Record, ...]  # of these runs
 
     @property
     def strategies(self) -> tuple[str, ...]:
-        """Those of the plan, in its order; with and without group width a strategy is one, by the name of the first."""
+        """The plan's strategies in its order; one with and without group width counts once."""
         return tuple(
             {
-                alike(cell.strategy): cell.strategy
+                canonical_strategy(cell.strategy): cell.strategy
                 for cell in reversed(self.cells)
                 if cell.strategy
             }.values()
         )[::-1]
 
     def besides(self, strategy: str) -> list[str]:
-        """The others."""
-        return [s for s in self.strategies if alike(s) != alike(strategy)]
+        """All strategies but this one."""
+        return [s for s in self.strategies if canonical_strategy(s) != canonical_strategy(strategy)]
 
     @property
     def on_cpu(self) -> bool:
-        """Whether it was trained without an accelerator."""
+        """Whether any run was trained on a CPU."""
         return any(r.env.get("device_type", "cpu") == "cpu" for r in self.records)
 
     @property
     def device(self) -> str:
-        """What it was trained on; empty where nothing was."""
+        """The device of training; "" if nothing was trained."""
         return str(self.records[0].env["device"]) if self.records else ""
 
     @property
     def untimed(self) -> int:
-        """How many of its networks have no epoch time, on the device that trains them."""
+        """The number of networks without an epoch time."""
         return sum(cell.step_epoch_s is None for cell in self.cells)
 
     @property
     def timed_on(self) -> str:
-        """What its networks were timed on; empty where none was."""
+        """The device of the timings; "" if none was timed."""
         return next((cell.timed.device or "" for cell in self.cells if cell.timed), "")
 
     @property
     def amount(self) -> tuple[int, float] | None:
-        """(images shown in training, hours of all its epochs), over all runs; None where that is
-        not known. See `clock` for what the hours contain."""
+        """(images seen in training, hours of all epochs), over all runs; None if not known.
+
+        See `clock` for what the hours contain.
+        """
         if self.plan.data not in SIZES or not all("epoch_time_s" in r.values for r in self.records):
             return None
         epochs = sum(r.epochs or 0 for r in self.records)
@@ -101,22 +104,27 @@ class Trained:
 
     @property
     def clock(self) -> str:
-        """What the records' epoch times contain, in some of them at least."""
+        """What the records' epoch times contain (at least in some of them)."""
         return max({r.clock for r in self.records})
 
     def growths(self, size: float, strategy: str | None = None) -> list[float]:
-        """How many times the base's flops the networks of a size have, base by base."""
+        """Flops of the networks of a size over their base's; only of `strategy`, if given."""
         scaled = [c for c in self.cells if c.strategy and c.size == size]
-        wanted = [c for c in scaled if strategy is None or alike(c.strategy) == alike(strategy)]
+        wanted = [
+            c
+            for c in scaled
+            if strategy is None or canonical_strategy(c.strategy) == canonical_strategy(strategy)
+        ]
         return [c.growth("flops") for c in wanted]
 
     def cell(self, base: str, size: float, strategy: str | None) -> Cell | None:
-        """The network of a strategy, with or without group width; None where the plan has none."""
+        """The network of a strategy, with or without group width; None if the plan has none."""
         return next(
             (
                 c
                 for c in self.cells
-                if (c.base, c.size, alike(c.strategy)) == (base, size, alike(strategy))
+                if (c.base, c.size, canonical_strategy(c.strategy))
+                == (base, size, canonical_strategy(strategy))
             ),
             None,
         )
@@ -125,9 +133,10 @@ class Trained:
 def trained(
     artifact: str, plan: Plan, sizes: tuple[float, ...], classes: int, records: Iterable[Record]
 ) -> Trained:
-    """Sorts the records of the runs of the artifact of that name into its cells; `classes`: of the data where nothing was trained.
+    """The cells of the artifact of that name, with the records of their runs.
 
-    Raises InputError where a record's counts are not those of its network, or two networks would share a cell.
+    `classes` is the number of classes if nothing was trained. Raises InputError if a record's
+    counts are not those of its network, or if two networks would share a cell.
     """
     records = list(records)
     planned = Planned(plan)
@@ -138,18 +147,19 @@ def trained(
     classes = chosen[0].num_classes if chosen else classes
     where = chosen[0].env["device"] if chosen else _accelerator(records, plan)
     timed: dict[str, list[Record]] = {}
-    for r in reversed(records):  # the last of them
-        alike_made = (r.data, r.env["device"], r.num_classes) == (plan.data, where, classes)
-        if r.kind == "time" and alike_made:
+    for r in reversed(records):  # the last record first: `timing` takes the first
+        same = (r.data, r.env["device"], r.num_classes) == (plan.data, where, classes)
+        if r.kind == "time" and same:
             timed.setdefault(r.arch, []).append(r)
     cells: dict[tuple, Cell] = {}
     for name in plan.names():
         made, base = counts(name.name, None, classes)[0], counts(name.base, None, classes)[0]
         size = 1.0 if name.strategy is None else nearest_size(made.flops / base.flops, sizes)
-        key = name.base, size, alike(name.strategy)
+        key = name.base, size, canonical_strategy(name.strategy)
         if key in cells:
             raise InputError(
-                f"{artifact}: {name.name} and another network of its strategy have about x{size:g} the base's flops"
+                f"{artifact}: {name.name} and another network of its strategy have about "
+                f"x{size:g} the base's flops"
             )
         cells[key] = Cell(
             name=name,
@@ -163,8 +173,7 @@ def trained(
 
 
 def _accelerator(records: Iterable[Record], plan: Plan) -> str | None:
-    """The one that most of the plan's networks were timed on, which needs no training; None where
-    none was."""
+    """The accelerator that timed most of the plan's networks; None if none was timed."""
     names = {name.name for name in plan.names()}
     timed = {
         (r.env["device"], r.arch)
@@ -176,7 +185,7 @@ def _accelerator(records: Iterable[Record], plan: Plan) -> str | None:
 
 
 def nearest_size(growth: float, sizes: Sequence[float]) -> float:
-    """The size that a growth of flops is nearest to, in ratio."""
+    """The size with the ratio nearest to a growth of flops."""
     return min(sizes, key=lambda size: abs(math.log(growth / size)))
 
 
@@ -187,9 +196,10 @@ def difference(
     bases: Sequence[str] | None = None,
     sizes: Sequence[float] | None = None,
 ) -> Estimate | None:
-    """Error of `first` minus that of `second`, paired by base, size and seed; of some bases or sizes alone, where given.
+    """Error of `first` minus that of `second`, paired by base, size and seed.
 
-    None where a base and size has no pair of runs, or none has two, so that nothing tells how far they scatter.
+    `bases` and `sizes` default to all. None if a base and size has no pair of runs, or if none has
+    two, because the spread is then not known.
     """
     strata = []
     for base in bases or found.plan.bases:
@@ -216,8 +226,10 @@ def by_size(found: Trained, first: str, second: str) -> list[tuple[tuple[float, 
 def comparisons(
     found: Trained, first: str, second: str
 ) -> list[tuple[tuple[float, ...], Estimate]]:
-    """(sizes, difference over them): all sizes together, unless the difference changes its sign
-    between them; then each alone, for a mean of both would hide it."""
+    """(sizes, difference over them): all sizes together, or each if the sign changes between them.
+
+    A mean over sizes would hide a change of sign.
+    """
     each = by_size(found, first, second)
     if each and min(e.mean for _, e in each) < 0 < max(e.mean for _, e in each):
         return each
@@ -226,14 +238,16 @@ def comparisons(
 
 
 def exponents_off(found: Trained, measure: str) -> tuple[float, int]:
-    """(mean distance of the exponents of growth from the closed form, networks)."""
+    """(mean distance of the exponents of growth from the closed form, number of networks)."""
     off = [abs(value) for cell in found.cells if (value := cell.exponent_off(measure)) is not None]
     return math.fsum(off) / len(off), len(off)
 
 
 def time_correlation(found: Trained, measure: str) -> tuple[float, int] | None:
-    """(Pearson r of epoch time with a count over the networks, how many); None unless all of them,
-    three or more, were timed."""
+    """(Pearson r of epoch time with a count, number of networks).
+
+    None if a network was not timed, or if there are fewer than three.
+    """
     timed = [cell for cell in found.cells if cell.step_epoch_s is not None]
     r = pearson([getattr(c.counts, measure) for c in timed], [c.step_epoch_s or 0.0 for c in timed])
     whole = len(timed) == len(found.cells) >= LEAST_POINTS
@@ -241,7 +255,7 @@ def time_correlation(found: Trained, measure: str) -> tuple[float, int] | None:
 
 
 def _largest(records: Sequence[Record]) -> list[Record]:
-    """The records of the conditions that most were made under; of equally many, the newest."""
+    """The records of the conditions with most records; of equally many, the newest."""
     groups: dict[tuple, list[Record]] = {}
     for record in records:
         groups.setdefault(conditions(record), []).append(record)

@@ -1,4 +1,4 @@
-"""The runs of one tier of an artifact: series of networks (a base, how it is scaled, by how much), the recipe, the data, the seeds.
+"""The runs of one tier of an artifact: series of networks, recipe, data and seeds.
 
     series:
       - {base: efficientnet-b0, strategies: [base, d, w], factors: [2, 4]}
@@ -8,8 +8,8 @@
     seeds: [0, 1]        an empty list trains nothing: the networks are only timed
     timings: true
 
-`base` among the strategies is the unscaled network; a series may have other `seeds`. A wrong
-base, strategy or factor is an InputError here, not after an hour of training.
+The strategy `base` is the unscaled network. A series may have other `seeds`. A wrong base, strategy
+or factor is an InputError when the plan is read.
 """
 
 from typing import Annotated, NamedTuple
@@ -20,12 +20,12 @@ from fastscale.archs.names import NetworkName, RunName
 from fastscale.common import read_yaml
 from fastscale.home import home
 from fastscale.paper.declare import Declared, Many, Positive, Scaling, Seed, Some, Text, read
-from fastscale.paper.style import alike
+from fastscale.paper.style import canonical_strategy
 from fastscale.scaling import arch_named
 
 
 class RunSpec(NamedTuple):
-    """One training run; its name says it all but data and seed."""
+    """One training run: a name with network and recipe, data, and seed."""
 
     name: RunName
     data: str
@@ -48,12 +48,12 @@ class RunSpec(NamedTuple):
 
     @property
     def strategy(self) -> str | None:
-        """How it is scaled, as declared; None for the base as it is."""
+        """The strategy as declared; None for the base itself."""
         return self.name.network.strategy
 
     @property
     def factor(self) -> float:
-        """By how much; 1 for the base as it is."""
+        """The factor of scaling; 1 for the base itself."""
         return self.name.network.factor
 
     @property
@@ -67,7 +67,7 @@ def _unscaled(strategy: object) -> object:
 
 
 class Series(Declared):
-    """A base and what is made of it: every strategy at every factor; the strategy None is the base as it is, once."""
+    """A base scaled by every strategy at every factor; the strategy None is the base itself."""
 
     base: Text
     strategies: Some[Annotated[Scaling | None, BeforeValidator(_unscaled)]]
@@ -75,7 +75,7 @@ class Series(Declared):
     seeds: Some[Seed] | None = None  # default: the plan's
 
     def names(self) -> list[NetworkName]:
-        """One a network: strategy by strategy, each from its smallest factor as listed."""
+        """One name per network, by strategy and factor as listed."""
         scaled = [
             (s, f) for s in self.strategies for f in (self.factors if s is not None else (1.0,))
         ]
@@ -84,49 +84,52 @@ class Series(Declared):
     @model_validator(mode="after")
     def _exist(self) -> "Series":
         if any(self.strategies) and not self.factors:
-            raise ValueError(f"factors: {self.base} is to be scaled, give at least one factor")
+            raise ValueError(f"factors: give at least one factor to scale {self.base} by")
         for name in self.names():
             arch_named(name)
         return self
 
 
 class Plan(Declared):
-    """The runs of one tier: the networks of its series, each trained with every seed, and timed if `timings`."""
+    """The runs of one tier: the networks of its series, each trained with every seed."""
 
     series: Some[Series]
     recipe: Text
     data: Text
     seeds: Many[Seed]
-    timings: bool
+    timings: bool  # whether the networks are also timed
 
     @property
     def bases(self) -> tuple[str, ...]:
-        """The base networks, each once, in the order declared."""
+        """The distinct bases in the order declared."""
         return tuple(dict.fromkeys(series.base for series in self.series))
 
     @property
     def factors(self) -> tuple[float, ...]:
-        """The scaling factors, each once, in the order declared."""
+        """The distinct factors in the order declared."""
         return tuple(dict.fromkeys(factor for series in self.series for factor in series.factors))
 
     def names(self) -> list[NetworkName]:
-        """One a network, each once, in the order declared."""
+        """The distinct networks in the order declared."""
         return list(dict.fromkeys(name for series in self.series for name in series.names()))
 
     def holds(self, base: str, strategy: str | None, factor: float) -> bool:
-        """Whether a network belongs to one of the series, at a factor up to the largest that is planned.
+        """Whether a network belongs to one of the series, at a factor up to its largest.
 
-        dwgr counts as dwr, and so on: with and without group width a strategy is one to the eye.
+        A strategy with group width counts as the one without: dwgr as dwr.
         """
         return any(
             base == series.base
             and (strategy is None or factor <= max(series.factors, default=0))
-            and alike(strategy) in map(alike, series.strategies)
+            and canonical_strategy(strategy) in map(canonical_strategy, series.strategies)
             for series in self.series
         )
 
     def runs(self) -> list[RunSpec]:
-        """Every network with the first seed, then with the next: a comparison cut short is still whole with fewer seeds."""
+        """Every network with the first seed, then with the next, and so on.
+
+        A comparison that is cut short then still has all networks, with fewer seeds.
+        """
         own = [(series.seeds or self.seeds, series.names()) for series in self.series]
         most = max(len(seeds) for seeds, _ in own)
         return list(
@@ -142,7 +145,7 @@ class Plan(Declared):
     @model_validator(mode="after")
     def _does_something(self) -> "Plan":
         if not self.runs() and not self.timings:
-            raise ValueError("seeds: a tier without seeds and without timings does nothing")
+            raise ValueError("seeds: a tier without seeds and timings does nothing")
         return self
 
 
@@ -152,8 +155,10 @@ def list_artifacts() -> list[str]:
 
 
 def plans(tier: str) -> dict[str, Plan]:
-    """Artifact -> its plan in `tier`, of those that have one. Nothing of how they are drawn is loaded
-    or checked. Raises InputError for a wrong plan."""
+    """The plan of each artifact that has one in `tier`; nothing else of the artifacts is loaded.
+
+    Raises InputError for a wrong plan.
+    """
     found = {}
     for name in list_artifacts():
         content = read_yaml(home().artifacts / f"{name}.yaml")

@@ -1,4 +1,4 @@
-"""Which published rows a figure shows, with the counts that were published."""
+"""The published rows that figures show."""
 
 from fastscale.errors import InputError
 from fastscale.records.frame import Row
@@ -10,19 +10,19 @@ MEASURES = ("flops", "params", "acts")
 
 
 def paper_points(figures: tuple[str, ...]) -> list[Row]:
-    """The points of these figures (`fig2`, `fig4`, `fig6`) or tables (`xiao2021_table2`) of paper_points.csv, in the file's order."""
+    """The rows of paper_points.csv from these figures (`fig4`) or tables (`xiao2021_table2`)."""
     rows = [(row, row.written["artifact"].split()) for row in published("paper_points")]
-    there = sorted({name for _, names in rows for name in names})
+    known = sorted({name for _, names in rows for name in names})
     for figure in figures:
-        if figure not in there:
+        if figure not in known:
             raise InputError(
-                f"paper_points.csv holds no point of {figure}; there are {', '.join(there)}"
+                f"paper_points.csv holds no point of {figure}; choose from {', '.join(known)}"
             )
     return [row for row, names in rows if not set(names).isdisjoint(figures)]
 
 
 def series_of_figure_2(points: list[Row]) -> list[Row]:
-    """EfficientNet-B0 and what dwr, dw, dWr and w make of it: the four series whose r the paper prints."""
+    """EfficientNet-B0 scaled by dwr, dw, dWr and w: the four series whose r the paper prints."""
     return [
         p
         for p in points
@@ -31,12 +31,12 @@ def series_of_figure_2(points: list[Row]) -> list[Row]:
 
 
 def zoo_points() -> list[Row]:
-    """The authors' zoo: training epoch time on 8 V100."""
+    """The authors' zoo: epoch times of training on 8 V100."""
     return [row for row in published("pycls_zoo") if row.mode == "training"]
 
 
 def timm_points(name: str) -> list[Row]:
-    """One of timm's benchmark files: seconds an image, at the batch it was measured with; networks whose counts timm prints."""
+    """The networks with counts in one of timm's benchmark files, with seconds per image."""
     found = [
         row
         for row in published("timm_benchmarks")

@@ -1,4 +1,4 @@
-"""The quick comparison as a reader finds it in paper_figures/quick: tables, figures, and a text that says what may be concluded."""
+"""The quick comparison of paper_figures/quick: tables, figures, and what may be concluded."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,7 +7,7 @@ from fastscale.paper.artifacts import Artifact
 from fastscale.paper.chart import Chart, Fit, Layout, Mark, Page, Picture
 from fastscale.paper.comparison import Comparison, compare
 from fastscale.paper.stats import deviation, least_squares, mean
-from fastscale.paper.style import strategy_look
+from fastscale.paper.style import strategy_style
 from fastscale.paper.tables.comparison import (
     MEASURES,
     comparison_table,
@@ -31,13 +31,13 @@ _AXES = {
     "acts": ("acts, K", 1e3),
 }
 _WIDE = Layout(width=7.2, panel=3.1)
-_PRINTED = "In brackets the r that the paper prints for Fig. 2: other networks, on accelerators."
+_PRINTED = "In brackets: r as the paper prints it for Fig. 2 (other networks, on accelerators)."
 
 
 def comparison_pages(
     records: Sequence[Record], artifact: Artifact, tier: str = "quick"
 ) -> list[Page]:
-    """The tables, and the summary with its pictures. Raises InputError where the records do not fit together (see `compare`)."""
+    """The tables' pages, and the summary with its pictures. Raises InputError (see `compare`)."""
     comparison = compare(records, artifact, tier)
     tables = _tables(comparison, artifact)
     pictures = {
@@ -59,18 +59,18 @@ def comparison_pages(
 def quick_tables(
     records: Sequence[Record], artifact: Artifact, tier: str = "quick"
 ) -> tuple[Table, Table]:
-    """(comparison, correlation) of the records, for a terminal (`render_terminal`). Raises InputError as above."""
+    """The tables of comparison and correlation, for `render_terminal`. Raises InputError."""
     return _tables(compare(records, artifact, tier), artifact)
 
 
 def error_picture(comparison: Comparison) -> Picture | None:
-    """error-vs-flops: a point a network, one standard deviation where there is more than one run."""
+    """Error against flops, one point per network; error bars are one standard deviation."""
     marks = []
     for n in comparison.networks:
         y = mean(n.errors)
         if y is not None:
-            look = strategy_look(n.strategy)
-            marks.append(Mark(look, n.counts.flops / 1e6, y, deviation(n.errors), ours=True))
+            style = strategy_style(n.strategy)
+            marks.append(Mark(style, n.counts.flops / 1e6, y, deviation(n.errors), ours=True))
     if not marks:
         return None
     runs = {len(n.errors) for n in comparison.networks if n.errors}
@@ -81,7 +81,10 @@ def error_picture(comparison: Comparison) -> Picture | None:
 
 
 def time_pictures(comparison: Comparison, paper: dict[str, float]) -> dict[str, Picture]:
-    """epoch-time-vs-flops, -params, -acts, and the three side by side; none of fewer than two networks."""
+    """Epoch time against flops, params and acts, and all three side by side.
+
+    Empty if fewer than two networks have times.
+    """
     charts = {measure: time_chart(comparison, measure, paper[measure]) for measure in MEASURES}
     if len(charts["flops"].marks) < 2:
         return {}
@@ -99,14 +102,14 @@ def time_pictures(comparison: Comparison, paper: dict[str, float]) -> dict[str, 
 
 
 def time_chart(comparison: Comparison, measure: str, paper: float) -> Chart:
-    """Epoch time (s) against one measure, both axes from zero, with r and the least-squares line that r is about."""
+    """Epoch time (s) against one measure, with r and the least-squares line."""
     xlabel, unit = _AXES[measure]
     marks = []
     for n in comparison.networks:
         time, spread = comparison.epoch_time(n)
         if time is not None:
             x = getattr(n.counts, measure) / unit
-            marks.append(Mark(strategy_look(n.strategy), x, time, spread, ours=True))
+            marks.append(Mark(strategy_style(n.strategy), x, time, spread, ours=True))
     r, _ = correlation(comparison, measure)
     heading = f"r = {r:.2f} ({paper:.2f})" if r is not None else "r: too few networks"
     fits = []
@@ -126,10 +129,11 @@ def _tables(comparison: Comparison, artifact: Artifact) -> tuple[Table, Table]:
 def _conclusion(comparison: Comparison) -> str:
     errors = "Errors are those of a tiny network on small images after a short training"
     if not comparison.on_cpu:
-        return f"{errors}; times are those of the device named, not of the paper's."
+        return f"{errors}; times are of the device named, not of the paper's."
     return (
-        f"**Measured on a CPU ({comparison.environment('device')}).** The paper's claim, that run time follows activations, is about "
-        "memory-bound accelerators. These times are no confirmation of it, and no refutation, whatever r they give with this few networks: "
-        "in other people's measurements (timm) flops predict run time better than acts on one CPU, and about as well on another. What "
-        f"carries over from here is the growth of acts, which is counted, not timed. {errors}."
+        f"**Measured on a CPU ({comparison.environment('device')}).** The paper's claim that run "
+        "time follows activations is about memory-bound accelerators. These times neither confirm "
+        "nor refute it, whatever r of so few networks is: in timm's measurements flops predict run "
+        "time better than acts on one CPU, and about as well on another. The growth of acts "
+        f"carries over, because it is counted, not timed. {errors}."
     )

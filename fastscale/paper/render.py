@@ -1,7 +1,7 @@
-"""Pictures as matplotlib's figures, in the house style: sized for a page (7 inches, 9 to 10 points), readable in print.
+"""Draws pictures with matplotlib in the house style, sized for a printed page (7 inches wide).
 
-The same picture gives the same bytes: no date, no program name, no random ids, fonts that come with matplotlib, and nothing from a
-user's own matplotlib settings.
+The same picture gives the same bytes: no date, no program name, no random ids, fonts that come with
+matplotlib, and nothing from the user's matplotlib settings.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from fastscale.paper.chart import Chart, Fit, Mark, Picture
-from fastscale.paper.style import GREY, PALE, Look, strategy_look
+from fastscale.paper.style import GREY, PALE, Style, strategy_style
 
-# of a look's size: many points, small panels; a published point is the larger, to show as a ring around ours where both agree
+# marker sizes as shares of a style's size; a published point shows as a ring around ours
 OURS, PUBLISHED = 0.6, 0.72
-BASE = strategy_look(None)
+BASE = strategy_style(None)
 DASHED, DOTTED = (0, (4, 3)), (0, (1, 1.6))
 DPI = 130
 RED = "#9C1C1C"
@@ -51,7 +51,7 @@ _SETTINGS: dict[str, Any] = {
 
 @contextmanager
 def house_style() -> Iterator[None]:
-    """matplotlib's own defaults with ours on top, whatever the user's settings are; put back afterwards."""
+    """matplotlib's defaults with our settings on top; restores the user's settings on exit."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_SETTINGS)  # type: ignore[arg-type]
@@ -59,24 +59,26 @@ def house_style() -> Iterator[None]:
 
 
 def files(picture: Picture) -> dict[str, bytes]:
-    """Its SVG and PNG by suffix, without date or program."""
+    """The SVG and PNG of a picture by suffix, without date or program name."""
     made = {}
+    without = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
     with house_style():
         figure = render(picture)
-        for kind, said in (("svg", {"Date": None, "Creator": None}), ("png", {"Software": None})):
+        for kind, metadata in without.items():
             content = io.BytesIO()
             dpi = DPI if kind == "png" else None
-            figure.savefig(content, format=kind, metadata=said, dpi=dpi)
+            figure.savefig(content, format=kind, metadata=metadata, dpi=dpi)
             made[kind] = content.getvalue()
     return made
 
 
 def render(picture: Picture) -> Figure:
-    """The figure, with as many names in a row of the legend as fit; to be called in the house style."""
+    """The figure, with as many names per row of the legend as fit. Call it in `house_style`."""
     for per_row in range(4 if picture.columns > 1 or picture.layout.width else 2, 0, -1):
         figure = _laid_out(picture, per_row)
         (legend,) = figure.legends
-        extent = legend.get_window_extent(figure.canvas.get_renderer())  # type: ignore[attr-defined]
+        renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
+        extent = legend.get_window_extent(renderer)
         if extent.x1 <= figure.bbox.width:
             break
     return figure
@@ -108,8 +110,8 @@ def _laid_out(picture: Picture, per_row: int) -> Figure:
         hspace=gap / panel,
     )
 
-    def write(text: str, down: float, **style: Any) -> None:
-        figure.text(0.12 / width, 1 - down / height, text, va="center", **style)
+    def write(text: str, down: float, **font: Any) -> None:
+        figure.text(0.12 / width, 1 - down / height, text, va="center", **font)
 
     for i, text in enumerate(titles):
         write(text, 0.16 + 0.2 * i, fontsize=11 if i == 0 else 9.5, fontweight="bold")
@@ -140,20 +142,20 @@ def _laid_out(picture: Picture, per_row: int) -> Figure:
 
 
 def draw_chart(ax: Axes, chart: Chart, ticks: int = 7) -> None:
-    """A panel's points, lines and axes; at most `ticks` numbers on a logarithmic one."""
-    for look in dict.fromkeys(mark.look for mark in chart.marks):
+    """Draws a panel's points, lines and axes; at most `ticks` numbers on a logarithmic x axis."""
+    for style in dict.fromkeys(mark.style for mark in chart.marks):
         for ours in (False, True):
             own = sorted(
-                (m for m in chart.marks if m.look == look and m.ours == ours),
+                (m for m in chart.marks if m.style == style and m.ours == ours),
                 key=lambda m: (m.x, m.y),
             )
-            start = [m for m in chart.marks if m.look == BASE and m.ours == ours and look != BASE]
+            start = [m for m in chart.marks if m.style == BASE and m.ours == ours and style != BASE]
             joined = start[:1] + own if len(start) == 1 else own
             if chart.join and own and len(joined) > 1:
                 ax.plot(
                     [m.x for m in joined],
                     [m.y for m in joined],
-                    color=look.colour,
+                    color=style.colour,
                     linewidth=1.0,
                     linestyle="-" if ours else DOTTED,
                     alpha=0.8,
@@ -168,7 +170,7 @@ def draw_chart(ax: Axes, chart: Chart, ticks: int = 7) -> None:
 
 
 def label_axes(ax: Axes, xlabel: str, ylabel: str = "", heading: str = "") -> None:
-    """The words and the ticks of a panel, as in every picture."""
+    """Sets a panel's labels, heading and tick style."""
     ax.set_xlabel(xlabel, fontsize=9, labelpad=2)
     ax.set_ylabel(ylabel, fontsize=9, labelpad=2)
     ax.set_title(heading, loc="left", color=GREY, fontsize=8.5, pad=4, y=1.0)
@@ -176,43 +178,43 @@ def label_axes(ax: Axes, xlabel: str, ylabel: str = "", heading: str = "") -> No
 
 
 def legend_handles(picture: Picture) -> list[Line2D]:
-    """A handle a look, in the order drawn; then what hollow and filled mean."""
+    """One handle per style in the order drawn, then the meaning of hollow and filled."""
     marks = [mark for panel in picture.panels for mark in panel.marks]
     if picture.legend is not None:
         return [
-            _handle(look, look.size * OURS, look.colour, label=look.words)
-            for look in picture.legend
+            _handle(style, style.size * OURS, style.colour, label=style.label)
+            for style in picture.legend
         ]
     handles = [
-        _handle(look, look.size * OURS, look.colour, label=look.words)
-        for look in dict.fromkeys(mark.look for mark in marks)
+        _handle(style, style.size * OURS, style.colour, label=style.label)
+        for style in dict.fromkeys(mark.style for mark in marks)
     ]
-    for ours, words in ((False, "hollow: published"), (True, "filled: ours")):
+    for ours, label in ((False, "hollow: published"), (True, "filled: ours")):
         if any(mark.ours == ours for mark in marks):
-            grey = Look(GREY, "o", 5, words)
+            grey = Style(GREY, "o", 5, label)
             face = GREY if ours else "white"
             handles.append(
-                _handle(grey, 5, GREY, markerfacecolor=face, markeredgecolor=GREY, label=words)
+                _handle(grey, 5, GREY, markerfacecolor=face, markeredgecolor=GREY, label=label)
             )
     if any(mark.stand_in for mark in marks):
-        ringed = Look(GREY, "o", 5, "black edge: eager time stands in")
-        handles.append(_handle(ringed, 5, GREY, markeredgecolor="black", label=ringed.words))
+        ringed = Style(GREY, "o", 5, "black edge: eager time stands in")
+        handles.append(_handle(ringed, 5, GREY, markeredgecolor="black", label=ringed.label))
     return handles
 
 
-def _handle(look: Look, size: float, colour: str, **style: Any) -> Line2D:
+def _handle(style: Style, size: float, colour: str, **options: Any) -> Line2D:
     return Line2D(
-        [], [], linestyle="none", marker=look.marker, markersize=size, color=colour, **style
+        [], [], linestyle="none", marker=style.marker, markersize=size, color=colour, **options
     )
 
 
 def _draw_mark(ax: Axes, mark: Mark) -> None:
-    colour = mark.look.colour
+    colour = mark.style.colour
     edge = ("black", 1.0) if mark.stand_in else ("white", 0.4) if mark.ours else (colour, 1.0)
-    style: dict[str, Any] = {
+    options: dict[str, Any] = {
         "color": colour,
-        "marker": mark.look.marker,
-        "markersize": mark.look.size * (OURS if mark.ours else PUBLISHED),
+        "marker": mark.style.marker,
+        "markersize": mark.style.size * (OURS if mark.ours else PUBLISHED),
         "markerfacecolor": colour if mark.ours else "white",
         "markeredgecolor": edge[0],
         "markeredgewidth": edge[1],
@@ -220,10 +222,11 @@ def _draw_mark(ax: Axes, mark: Mark) -> None:
         "zorder": 4 if mark.ours else 3,
     }
     if mark.spread is None:
-        style["zorder"] += 0.1  # as errorbar, which takes five times as long, draws it
-        ax.add_line(Line2D([mark.x], [mark.y], **style))
+        # same picture as errorbar, which takes five times as long
+        options["zorder"] += 0.1
+        ax.add_line(Line2D([mark.x], [mark.y], **options))
     else:
-        ax.errorbar([mark.x], [mark.y], yerr=[mark.spread], elinewidth=1.2, **style)
+        ax.errorbar([mark.x], [mark.y], yerr=[mark.spread], elinewidth=1.2, **options)
 
 
 def _draw_fit(ax: Axes, fit: Fit) -> None:
@@ -258,7 +261,7 @@ def _scale(ax: Axes, chart: Chart, ticks: int) -> None:
 
 
 def _log_axis(ax: Axes, which: str, low: float, high: float, most: int) -> None:
-    """A logarithmic axis with a few round numbers, written out."""
+    """Makes an axis logarithmic, with at most `most` round numbers, written out."""
     axis = ax.xaxis if which == "x" else ax.yaxis
     (ax.set_xscale if which == "x" else ax.set_yscale)("log")
     (ax.set_xlim if which == "x" else ax.set_ylim)(low, high)
@@ -269,7 +272,7 @@ def _log_axis(ax: Axes, which: str, low: float, high: float, most: int) -> None:
 
 
 def plain_ticks(low: float, high: float, most: int = 7) -> list[float]:
-    """At most `most` round numbers (1, 2, 3, 5 times a power of ten) from low to high, thinned to the decades where there are too many."""
+    """At most `most` round numbers from `low` to `high`, such as 1, 2, 3, 5 in each decade."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for steps in ((1, 2, 3, 4, 5, 6, 8), (1, 2, 3, 5), (1, 2, 5), (1, 3), (1,)):
         ticks = [float(f"{step}e{decade}") for decade in decades for step in steps]

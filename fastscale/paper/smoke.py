@@ -1,8 +1,7 @@
-"""The smoke tier: every count, table and figure made again from code, references and committed
-records alone, and compared.
+"""The smoke tier: rebuilds every table and figure and compares them with the committed files.
 
-`smoke` says what differs from what is committed, one line a file; `rewrite` writes it in place, and
-`regenerate` one artifact. Seconds, no data, no training, no torch.
+`smoke` returns the differences, one line per file. `rewrite` writes changed files in place, and
+`regenerate` those of one artifact. It takes seconds and needs no data, training or torch.
 """
 
 import tempfile
@@ -17,26 +16,28 @@ from fastscale.paper.links import broken_links
 from fastscale.paper.tables.published import zoo_counts
 from fastscale.paper.tables.theory import theory_table
 
-# Text has to be equal to the byte, an SVG too. A PNG's pixels have to be equal but for the last of
-# 255 levels, which another processor rounds another way (seen: 2 to 5 pixels of a picture).
+# Text and SVG must be equal to the byte. The pixels of a PNG may differ in the last of 255 levels,
+# which processors round differently (seen in 2 to 5 pixels of a picture).
 PICTURES = (".png",)
 ROUNDING = 1.5 / 255
 _PNG_CHUNKS = (b"IHDR", b"pHYs", b"PLTE", b"IDAT", b"IEND")
 
 
 def smoke(out: Path | None = None) -> list[str]:
-    """Makes everything again in `out` (a temporary folder); returns the differences from what is
-    committed, none if it passes.
+    """Rebuilds everything in `out` (default: a temporary folder); returns one line per difference.
 
-    Raises InputError where references, records or declarations are unusable.
+    Raises InputError if references, records or declarations are unusable.
     """
     differing, wrong, broken = _again(out)
     return sorted([*differing.values(), *wrong]) + broken
 
 
 def rewrite() -> tuple[list[str], list[str]]:
-    """Replaces each committed file that differs; returns how these differed, and what no drawing
-    mends: counts that are not the published ones, files that nothing makes, broken links."""
+    """Replaces each committed file that differs.
+
+    Returns how these differed, and the faults that drawing does not fix: counts that differ from
+    the published ones, files that nothing makes, broken links.
+    """
     differing, wrong, broken = _again(write=True)
     return sorted(differing.values()), sorted(wrong) + broken
 
@@ -44,7 +45,7 @@ def rewrite() -> tuple[list[str], list[str]]:
 def _again(
     out: Path | None = None, write: bool = False
 ) -> tuple[dict[Path, str], list[str], list[str]]:
-    """Everything made again: (how each file differs, what else is wrong, broken links)."""
+    """Rebuilds everything: (difference of each changed file, other faults, broken links)."""
     with tempfile.TemporaryDirectory() as folder, using_home(home().checkout):
         out = out or Path(folder)
         wrong: list[str] = []
@@ -68,7 +69,7 @@ def _counted() -> list[str]:
 
 
 def _unknown(names: Collection[Path]) -> list[str]:
-    """Files in the folders of what is made, of another name."""
+    """Files in the output folders that were not made."""
     committed = home().figures
     found = [
         path.relative_to(committed)
@@ -80,12 +81,12 @@ def _unknown(names: Collection[Path]) -> list[str]:
 
 
 def _broken(names: Collection[Path]) -> list[str]:
-    """Links that lead nowhere; the files that were compared already are not asked again."""
+    """Broken links, without those to compared files, which are reported already."""
     return broken_links(home().checkout, {(home().figures / name).resolve() for name in names})
 
 
 def count_differences() -> list[str]:
-    """Where ours is not the published figure: exponents of Tables 1, 2 and 4, and the zoo's counts, which have to agree to the unit."""
+    """Differences from published numbers: exponents of Tables 1, 2 and 4, and the zoo's counts."""
     artifacts = [load_artifact(name) for name in list_artifacts()]
     tables = [theory_table(artifact) for artifact in artifacts if type(artifact) is Theory]
     found = []
@@ -101,12 +102,12 @@ def count_differences() -> list[str]:
 
 
 def regenerate(names: Collection[str] | None = None) -> list[Path]:
-    """Writes in place the tables and figures of the artifacts called `names` (None: all), claims and index; returns their paths."""
+    """Writes artifacts (default: all), claims and index in place; returns the paths."""
     return produce(home().figures, names)
 
 
 def difference(committed: Path, made: Path, name: str) -> str | None:
-    """One line that says how the committed file differs from the one just made; None where it does not."""
+    """One line on how the committed file differs from the one just made; None if it does not."""
     if not committed.is_file():
         return f"{name}: missing"
     ours, theirs = made.read_bytes(), committed.read_bytes()
@@ -118,10 +119,11 @@ def difference(committed: Path, made: Path, name: str) -> str | None:
         zip(ours.splitlines(), theirs.splitlines(), strict=False), start=1
     ):
         if new != old:
-            return f"{name}, line {number}: committed {_short(old, new)!r}, made again {_short(new, old)!r}"
-    return (
-        f"{name}: committed {len(theirs.splitlines())} lines, made again {len(ours.splitlines())}"
-    )
+            return (
+                f"{name}, line {number}: committed {_short(old, new)!r}, "
+                f"rebuilt {_short(new, old)!r}"
+            )
+    return f"{name}: committed {len(theirs.splitlines())} lines, rebuilt {len(ours.splitlines())}"
 
 
 def _picture_difference(ours: bytes, theirs: bytes, name: str) -> str | None:
@@ -135,7 +137,10 @@ def _picture_difference(ours: bytes, theirs: bytes, name: str) -> str | None:
     except (OSError, SyntaxError, ValueError):
         return f"{name}: committed file is not a PNG"
     if new.shape != old.shape:
-        return f"{name}: committed {old.shape[1]} x {old.shape[0]} pixels, made again {new.shape[1]} x {new.shape[0]}"
+        return (
+            f"{name}: committed {old.shape[1]} x {old.shape[0]} pixels, "
+            f"rebuilt {new.shape[1]} x {new.shape[0]}"
+        )
     differing = int(numpy.any(abs(new - old) > ROUNDING, axis=-1).sum())
     if differing:
         return f"{name}: {differing} of {new.shape[0] * new.shape[1]} pixels differ"
@@ -144,7 +149,7 @@ def _picture_difference(ours: bytes, theirs: bytes, name: str) -> str | None:
 
 
 def png_chunks(content: bytes) -> list[bytes]:
-    """The types of a PNG's chunks in order: a file of ours holds pixels and nothing about who made it or when."""
+    """The types of a PNG's chunks in order; our files hold pixels and no other metadata."""
     kinds, at = [], 8
     while at + 8 <= len(content):
         kinds.append(content[at + 4 : at + 8])
@@ -153,7 +158,7 @@ def png_chunks(content: bytes) -> list[bytes]:
 
 
 def _short(line: bytes, other: bytes, room: int = 60) -> str:
-    """The part of a long line around its first difference from the other."""
+    """The part of a line around its first difference from the other."""
     start = next(
         (i for i, (a, b) in enumerate(zip(line, other, strict=False)) if a != b),
         min(len(line), len(other)),

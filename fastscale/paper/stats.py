@@ -1,4 +1,4 @@
-"""The statistics of figures, tables and claims: means of runs, Pearson's r with its line, the interval of a paired difference."""
+"""Statistics: means of runs, Pearson's r with its line, intervals of paired differences."""
 
 import math
 import statistics
@@ -11,23 +11,23 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean difference in points of error, its confidence interval, and the pairs of runs behind it."""
+    """A mean difference in points of error, with its confidence interval at LEVEL."""
 
     mean: float
     low: float
     high: float
-    pairs: int
+    pairs: int  # of runs
     error: float = 0.0  # the standard error of the mean, with `free` degrees of freedom
     free: int = 0
 
     def interval(self, level: float) -> tuple[float, float]:
-        """Student's, at another level than LEVEL."""
+        """Student's interval at another level."""
         half = _quantile(self.free, 0.5 + level / 2) * self.error
         return self.mean - half, self.mean + half
 
 
 def pearson(xs: Sequence[float], ys: Sequence[float]) -> float | None:
-    """Linear correlation as the paper computes it; None for fewer than three points or where one side does not vary."""
+    """The linear correlation; None for fewer than three points or if one side does not vary."""
     if len(xs) != len(ys):
         raise ValueError(f"{len(xs)} and {len(ys)} values do not pair")
     if len(xs) < LEAST_POINTS or len(set(xs)) == 1 or len(set(ys)) == 1:
@@ -36,31 +36,31 @@ def pearson(xs: Sequence[float], ys: Sequence[float]) -> float | None:
 
 
 def least_squares(xs: Sequence[float], ys: Sequence[float]) -> tuple[float, float]:
-    """(slope, intercept) of the line that Pearson's r is about."""
+    """(slope, intercept) of the least-squares line."""
     fit = statistics.linear_regression(xs, ys)
     return fit.slope, fit.intercept
 
 
 def mean(values: Sequence[float]) -> float | None:
-    """The mean; None of nothing."""
+    """The mean; None without values."""
     return math.fsum(values) / len(values) if values else None
 
 
 def deviation(values: Sequence[float]) -> float | None:
-    """The sample standard deviation; None of fewer than two values."""
+    """The sample standard deviation; None for fewer than two values."""
     return statistics.stdev(values) if len(values) > 1 else None
 
 
 def summary(values: Sequence[float]) -> tuple[float, float | None, int] | None:
-    """(mean, sample standard deviation, n), as tables show several runs; None of nothing."""
+    """(mean, sample standard deviation, n); None without values."""
     average = mean(values)
     return None if average is None else (average, deviation(values), len(values))
 
 
 def estimate(strata: Sequence[Sequence[float]]) -> Estimate | None:
-    """The mean of the strata's means and Student's interval, the variance within strata pooled.
+    """The mean of the strata's means, with Student's interval from the pooled variance within them.
 
-    None where a stratum is empty, or none has two values.
+    None if a stratum is empty, or if none has two values.
     """
     free = sum(len(values) - 1 for values in strata)
     if not strata or not all(strata) or free < 1:
@@ -79,6 +79,6 @@ def estimate(strata: Sequence[Sequence[float]]) -> Estimate | None:
 
 
 def _quantile(free: int, share: float) -> float:
-    from scipy.special import stdtrit  # heavier than all the rest of this room
+    from scipy.special import stdtrit  # slow to import
 
     return float(stdtrit(free, share))

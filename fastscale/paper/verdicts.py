@@ -1,6 +1,7 @@
-"""A verdict per claim: the paper's number, the number computed again from published points, ours with its device, and whether it holds.
+"""Verdicts on claims: the paper's number, the number recomputed from published points, and ours.
 
-Only what is ours decides; a CPU's time decides nothing. Where nothing of ours was measured, the verdict says so.
+Only our numbers decide, and CPU times decide nothing. A claim that we did not measure has the
+verdict "not measured".
 """
 
 from collections.abc import Sequence
@@ -27,30 +28,29 @@ class Verdict(NamedTuple):
     networks: int | None  # behind the recomputed number
     ours: Ours | None
     verdict: str
-    needs: str = ""  # of a claim that was not measured: what has to be
+    needs: str = ""  # the measurements missing for a claim that was not measured
 
 
 def verdicts(records: Sequence[Record]) -> list[Verdict]:
-    """Every claim of every artifact, one line for each device it was measured on, or one that says it was not."""
+    """Every claim of every artifact: one verdict per device, or one that it was not measured."""
     found = []
     pictures = cache(lambda name: views(load_artifact(name), records))
-    for name in sorted(
-        list_artifacts(), key=lambda name: name.startswith("evidence-")
-    ):  # the paper's own first
+    # the paper's artifacts first
+    for name in sorted(list_artifacts(), key=lambda name: name.startswith("evidence-")):
         artifact = load_artifact(name)
         for claim in artifact.claims:
             value, networks = claim.measure.published(artifact) or (None, None)
             evidence = Evidence(artifact, records, pictures)
             ours: list[Ours | None] = [*claim.measure.ours(evidence)]
             for own in ours or [None]:
-                said = judge(claim, value, own)
-                needs = claim.measure.needs(evidence) if said in (UNMEASURED, ON_CPU) else ""
-                found.append(Verdict(name, claim, value, networks, own, said, needs))
+                verdict = judge(claim, value, own)
+                needs = claim.measure.needs(evidence) if verdict in (UNMEASURED, ON_CPU) else ""
+                found.append(Verdict(name, claim, value, networks, own, verdict, needs))
     return found
 
 
 def judge(claim: Claim, recomputed: float | None, ours: Ours | None) -> str:
-    """holds, does not hold, or why there is no verdict."""
+    """HOLDS, FAILS or UNDECIDED, or the reason that there is no verdict."""
     if claim.measure.of_others and recomputed is not None:
         held = meets(claim, recomputed, target(claim, recomputed))
         return (HOLDS if held else FAILS) + IN_OTHERS
@@ -70,12 +70,16 @@ def judge(claim: Claim, recomputed: float | None, ours: Ours | None) -> str:
 
 
 def target(claim: Claim, recomputed: float | None) -> float:
-    """What ours is held against: the number that the paper prints, else the one computed again; 0 for a margin or a paired difference."""
+    """The paper's number, else 0 for a margin or paired difference, else the recomputed number.
+
+    Raises InputError if there is none.
+    """
     found = claim.paper
     if found is None:
         found = 0.0 if claim.measure.from_zero else recomputed
     if found is None:
         raise InputError(
-            f"claim {claim.id}: neither a number of the paper nor one that can be computed: nothing to hold ours against"
+            f"claim {claim.id}: nothing to compare ours with: the paper prints no number, and none "
+            "can be computed from published points"
         )
     return found

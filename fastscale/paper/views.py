@@ -1,9 +1,9 @@
-"""A figure and its variants: the same panels, each with the measurements that may stand in them.
+"""A figure and its variants: the same panels with different measurements.
 
-The figure itself holds the published points, and our errors where the plan's own recipe was run.
-Times belong to a device, so each accelerator (and each set of conditions on it) has a variant of its
-own; so have errors from another recipe or data set. Times of a CPU are in none: they neither confirm
-nor refute a claim about accelerators.
+The figure shows the published points, and our errors by the plan's recipe. Each accelerator (and
+each set of conditions on it) has a variant with its times, and each other recipe or data set has a
+variant with its errors. CPU times are not shown: they neither confirm nor refute a claim about
+accelerators.
 """
 
 from collections.abc import Sequence
@@ -20,19 +20,20 @@ from fastscale.scaling import arch_named
 
 @dataclass(frozen=True)
 class View:
-    """One picture of a figure: its file name, the published points, and our groups that it shows (None: nothing was measured)."""
+    """One picture of a figure: published points, and the groups of ours that it shows."""
 
-    name: str
+    name: str  # of its file
     published: tuple[Row, ...]
-    planned: tuple[Row, ...]  # ours, counted; neither time nor error
+    planned: tuple[Row, ...]  # our counts, without times and errors
     trained: Group | None
     timed: Group | None
     foreign: bool = False  # trained on other data or by another recipe than planned
 
     def published_values(self, measure: str) -> list[Row]:
-        """Published points with that measure, unless ours could be taken for the same experiment.
+        """Published points with that measure.
 
-        A count that was computed for the network is not a published one.
+        No errors if ours are of another experiment, and no counts that were computed for the
+        network instead of published.
         """
         if measure == "error" and self.foreign:
             return []
@@ -50,14 +51,14 @@ class View:
 
 
 def views(artifact: Artifact, records: Sequence[Record]) -> list[View]:
-    """The figure first, then a variant a device, then one a foreign recipe."""
+    """The figure, then one variant per foreign recipe and per device and conditions."""
     published = tuple(artifact.drawing.published() if isinstance(artifact, Figure) else ())
     plan = artifact.plan("full")
     planned = tuple(counted(plan)) if plan else ()
     found = groups(records, artifact)
     trained = [g for g in found if g.kind == "train"]
     own = next(
-        (g for g in trained if plan and g.data == plan.data and g.words == f"recipe {plan.recipe}"),
+        (g for g in trained if plan and g.data == plan.data and g.label == f"recipe {plan.recipe}"),
         None,
     )
     pictures = [View(artifact.name, published, planned, own, None)]
@@ -81,7 +82,7 @@ def views(artifact: Artifact, records: Sequence[Record]) -> list[View]:
 
 
 def counted(plan: Plan) -> list[Row]:
-    """The planned networks with our counts (1000 classes), no time and no error."""
+    """The planned networks with our counts (1000 classes), without times and errors."""
     found = []
     for name in plan.names():
         ours, _ = counts(name.name)

@@ -1,4 +1,4 @@
-"""Synthetic records of the quick plan. Every measured number in them is made up here, in the open, and stands for nothing."""
+"""Synthetic records. Every measured number in them is made up here and means nothing."""
 
 import shutil
 from contextlib import ExitStack
@@ -24,7 +24,7 @@ STEPS = 100
 
 
 def _synthetic(seeds=(0, 1), timed=True, **env) -> list[Record]:
-    """A record a run: error falls with flops, time is exactly proportional to acts. Both rules are made up."""
+    """One record per quick run: error falls with flops, time is proportional to acts (made up)."""
     records = []
     runs = load_artifact("quick").runs
     order = list(dict.fromkeys(run.arch for run in runs))
@@ -72,12 +72,12 @@ def _synthetic(seeds=(0, 1), timed=True, **env) -> list[Record]:
 
 @pytest.fixture(scope="session")
 def synthetic_records():
-    """The function that makes them: `synthetic_records(seeds=(0,), timed=False)`."""
+    """The function that makes records: `synthetic_records(seeds=(0,), timed=False)`."""
     return _synthetic
 
 
 def _measured(name: str, seeds=(), timed=True, recipe=None, data="imagenet", **env) -> list[Record]:
-    """Records of a figure's planned networks: time proportional to acts, error falling with flops. Both rules are made up."""
+    """Records of a figure's networks: error falls with flops, time is proportional to acts."""
     records = []
     classes = 1000 if data == "imagenet" else 10
     plan = load_artifact(name).plan("full")
@@ -106,9 +106,9 @@ def _measured(name: str, seeds=(), timed=True, recipe=None, data="imagenet", **e
         own = recipe or plan.recipe
         for seed in seeds:
             values = {"top1_error": 30 - 2 * (counts.flops / 1e9) ** 0.5 + index % 3 / 5 + seed}
-            said = {"recipe": own, "recipe_hash": "made-up-recipe", "seed": seed, "epochs": 100}
+            fields = {"recipe": own, "recipe_hash": "made-up-recipe", "seed": seed, "epochs": 100}
             records.append(
-                Record(kind="train", run=f"{arch.name}.{own}", values=values, **said, **common)
+                Record(kind="train", run=f"{arch.name}.{own}", values=values, **fields, **common)
             )
         if timed:
             step = counts.acts / 1e8
@@ -123,19 +123,19 @@ def _measured(name: str, seeds=(), timed=True, recipe=None, data="imagenet", **e
 
 @pytest.fixture(scope="session")
 def measured():
-    """The function that makes records of a figure's networks: `measured("fig-4", seeds=(0,), device="made-up accelerator")`."""
+    """The function that makes a figure's records: `measured("fig-4", seeds=(0,), device="x")`."""
     return _measured
 
 
 @pytest.fixture
 def synthetic(synthetic_records):
-    """The same, for short."""
+    """Short name of `synthetic_records`."""
     return synthetic_records
 
 
 @pytest.fixture
 def changed():
-    """A copy of records with some fields of those that `which` picks changed."""
+    """The function that copies records with changed fields of those that `which` selects."""
 
     def change(records, which, **fields):
         return [replace(record, **fields) if which(record) else record for record in records]
@@ -157,7 +157,7 @@ def _copy(root: Path, only: tuple[str, ...] | None = None) -> Path:
 
 @pytest.fixture(scope="session")
 def checkout_copier():
-    """The function that copies what the paper room reads (references, and a few declarations, which are drawn fast) into a folder."""
+    """The function that copies the references and a few fast declarations into a folder."""
     return lambda root: _copy(root, SMALL)
 
 
@@ -170,11 +170,11 @@ def stay_at():
 
 @pytest.fixture
 def checkout_copy(tmp_path, stay_at):
-    """The function that makes such a copy, with every declaration, the home of this test, which may change it."""
+    """The function that makes a copy with every declaration the home of the test."""
     return lambda: stay_at(_copy(tmp_path / "checkout"))
 
 
 @pytest.fixture
 def small_copy(tmp_path, stay_at):
-    """The same with a few declarations."""
+    """The function that makes a copy with a few declarations the home of the test."""
     return lambda: stay_at(_copy(tmp_path / "checkout", SMALL))

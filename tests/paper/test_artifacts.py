@@ -1,4 +1,4 @@
-"""Declarations: what they expand to, and that a wrong one is refused by name."""
+"""Declarations: their runs, and the errors of wrong ones."""
 
 import pytest
 
@@ -39,7 +39,7 @@ def test_artifacts_without_runs():
 
 
 def test_published_networks_exist():
-    """Each by the one name that it has here; a label that has none is refused."""
+    """Each label has one name of ours."""
     found = {(n.source, n.label): n.arch for n in load_artifact("published-counts").networks}
     assert found == TABLES and all(arch_named(name).name == name for name in found.values())
     bases = [n.arch for n in load_artifact("definitions").networks if n.source == "definitions"]
@@ -53,13 +53,13 @@ def test_a_published_label_without_a_name_here_is_refused(checkout_copy):
         load_artifact("published-counts")
 
 
-def test_unknown_name_says_the_nearest_first():
+def test_an_unknown_name_gets_the_nearest():
     with pytest.raises(InputError, match=r"no artifact is named 'quik'; did you mean 'quick'"):
         load_artifact("quik")
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         ("title:", "titel:", "unknown key 'titel'; did you mean 'title'"),
         ("kind: comparison", "kind: poem", "kind must be one of theory, group-width, counts"),
@@ -77,7 +77,7 @@ def test_unknown_name_says_the_nearest_first():
         ("name: quick", "name: !!python/object/apply:os.getcwd []", "not YAML"),
     ],
 )
-def test_wrong_declarations_are_refused(checkout_copy, old, new, said):
+def test_wrong_declarations_are_refused(checkout_copy, old, new, message):
     root = checkout_copy()
     file = root / "configs" / "artifacts" / "quick.yaml"
     assert old in file.read_text()
@@ -85,7 +85,7 @@ def test_wrong_declarations_are_refused(checkout_copy, old, new, said):
     with pytest.raises(InputError) as caught:
         load_artifact("quick")
     assert (
-        said in str(caught.value)
+        message in str(caught.value)
         and "quick.yaml" in str(caught.value)
         and "\n" not in str(caught.value)
     )

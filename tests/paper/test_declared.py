@@ -1,4 +1,4 @@
-"""A typo in a drawing or in a claim is one line that names the file and the key."""
+"""A typo in a drawing or a claim is one line that names the file and the key."""
 
 import shutil
 
@@ -37,7 +37,7 @@ MISTAKES = [
         "fig-2",
         "correlation: acts",
         "corelation: acts",
-        "measure: 'corelation' is no way .*; did you mean 'correlation'",
+        "measure: unknown measure 'corelation'; did you mean 'correlation'",
     ),
     ("fig-2", "by: runtime", "by: magic", "drawing: by must be one of accelerators, blocks"),
     ("fig-2", "by: runtime", "by: [runtime]", "by must be one of"),
@@ -68,7 +68,7 @@ MISTAKES = [
 
 @pytest.fixture
 def declared(tmp_path, stay_at):
-    """The declarations in a folder of their own, this test's home, and a function that changes one of them."""
+    """The function that changes one declaration in a copy of all of them, the home of the test."""
     folder = tmp_path / "configs" / "artifacts"
     shutil.copytree(home().artifacts, folder)
     stay_at(tmp_path)
@@ -82,10 +82,10 @@ def declared(tmp_path, stay_at):
     return change
 
 
-@pytest.mark.parametrize(("name", "old", "new", "said"), MISTAKES)
-def test_a_mistake_is_named_with_its_file(declared, name, old, new, said):
+@pytest.mark.parametrize(("name", "old", "new", "message"), MISTAKES)
+def test_a_mistake_is_named_with_its_file(declared, name, old, new, message):
     declared(name, old, new)
-    with pytest.raises(InputError, match=said) as caught:
+    with pytest.raises(InputError, match=message) as caught:
         load_artifact(name)
     assert str(caught.value).startswith(f"configs/artifacts/{name}.yaml: ")
     assert "\n" not in str(caught.value)
@@ -127,7 +127,7 @@ def test_every_key_of_every_declared_drawing_is_known_and_needed(declared, name)
 
 def test_every_measure_in_use_is_declared():
     used = {type(c.measure) for n in list_artifacts() for c in load_artifact(n).claims}
-    assert used == set(MEASURES.kinds().values())  # nor is one declared that nothing uses
+    assert used == set(MEASURES.kinds().values())  # and every declared one is used
     drawn = [load_artifact(n) for n in list_artifacts()]
     assert {a.drawing.by for a in drawn if isinstance(a, Figure)} == set(DRAWINGS.kinds())
 

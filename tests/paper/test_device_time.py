@@ -1,4 +1,4 @@
-"""The page of device time and eager time: the numbers of the committed records, and both sides told."""
+"""The page of device time and eager time: its numbers, and both sides of the findings."""
 
 from dataclasses import replace
 
@@ -6,11 +6,11 @@ import pytest
 
 from fastscale.paper.artifacts import load_artifact
 from fastscale.paper.device_time import timed
-from fastscale.paper.figures.device_time import draw_device_time, width_look
+from fastscale.paper.figures.device_time import draw_device_time, width_style
 from fastscale.paper.tables.device_time import COUNTS, law_table, r_table
 from fastscale.records.committed import committed
 
-# networks of, n, r of device time (eager stand-ins in it) with acts, flops, params; of eager time
+# base: n; r of device time (with stand-ins) with acts, flops, params; r of eager time: acts, flops
 R = {
     "efficientnet-b0": (25, 0.995, 0.818, 0.567, 0.921, 0.713),
     "regnety-500mf": (42, 0.966, 0.881, 0.653, 0.758, 0.639),
@@ -53,8 +53,8 @@ def test_r_by_base_and_over_all(networks):
 
 
 def test_stand_ins_are_eager_time_and_marked(networks, page):
-    stood = [n for n in networks if n.stand_in]
-    assert len(stood) == 16 and all(n.device == n.eager for n in stood)
+    stand_ins = [n for n in networks if n.stand_in]
+    assert len(stand_ins) == 16 and all(n.device == n.eager for n in stand_ins)
     clocks = page.pictures["device-time"].panels
     assert len(clocks) == 2 * len(COUNTS)
     assert [sum(m.stand_in for m in chart.marks) for chart in clocks] == [16] * 3 + [0] * 3
@@ -62,15 +62,13 @@ def test_stand_ins_are_eager_time_and_marked(networks, page):
 
 
 def test_both_sides_are_told(page):
-    said = page.caption[0]
-    assert (
-        "Eager time is 1.52 times device time in the median, up to 4.3; above 1.5 for 67 of 132"
-        in said
-    )
-    assert "regnetz-500mf.wg-x32 (24 a group) 138 ms, regnetz-500mf.wg-x48 (32) 78 ms" in said
-    assert "dWr has 0 of the 6 below it in acts, and 1 above it in time" in said
-    assert "regnety-4gf.dWr-x2 (40 channels a group) 1.47" in said
-    assert "was not tried" in page.caption[1]
+    text = page.caption[0]
+    assert "The median ratio of eager time to device time is 1.52, the largest 4.3" in text
+    assert "67 of 132 networks are above 1.5" in text
+    assert "regnetz-500mf.wg-x32 (24 per group) 138 ms, regnetz-500mf.wg-x48 (32) 78 ms" in text
+    assert "Of these 6 networks, 0 have fewer acts than dWr and 1 take longer" in text
+    assert "regnety-4gf.dWr-x2 (40 channels per group) 1.47" in text
+    assert page.caption[1].startswith("Not tried: ")
 
 
 def test_the_roofline_is_of_each_network(networks):
@@ -79,10 +77,10 @@ def test_the_roofline_is_of_each_network(networks):
     assert n.bytes_per_s == pytest.approx(n.step_bytes / 0.0276402)
     assert n.multiply_adds_per_s == pytest.approx(3 * 64 * 4095782704 / 0.0276402)
     assert n.intensity == pytest.approx(n.multiply_adds_per_s / n.bytes_per_s)
-    assert width_look(32).words == width_look(8).words != width_look(24).words
+    assert width_style(32).label == width_style(8).label != width_style(24).label
 
 
-def test_the_laws_errors_are_of_networks_that_took_no_part(networks):
+def test_the_laws_errors_are_of_networks_left_out(networks):
     table = law_table(networks, "x")
     *_, whole, strategies = table.rows
     assert strategies[0] == "each strategy in turn"
@@ -94,7 +92,7 @@ def test_the_laws_errors_are_of_networks_that_took_no_part(networks):
 def test_without_records_and_with_another_batch(records):
     artifact = load_artifact("device-time")
     (empty,) = draw_device_time(artifact, artifact.drawing, [])
-    assert empty.said == ["No record yet."] and not empty.pictures
+    assert empty.lead == ["No record yet."] and not empty.pictures
     assert artifact.drawing.names(artifact, []) == []
     one = next(r for r in records if r.run == "regnety-4gf.time")
     larger = replace(one, env=one.env | {"batch": 128})

@@ -1,4 +1,4 @@
-"""What is made outside of the checkout is written where one stands; the checkout stays as it is."""
+"""Outside the checkout, output goes to the current folder; the checkout stays unchanged."""
 
 from dataclasses import replace
 
@@ -27,5 +27,5 @@ def test_records_and_figures_are_kept_in_the_current_folder(tmp_path, monkeypatc
     assert (made / "tables" / "table-1.csv").read_bytes() == (
         root / "tables" / "table-1.csv"
     ).read_bytes()
-    assert not (made / "README.md").exists(), "the index is of all artifacts"
+    assert not (made / "README.md").exists(), "the index covers all artifacts"
     assert states(root) == before

@@ -1,5 +1,7 @@
-"""What is drawn is written whole: killed at any write, the rerun makes the same files and leaves no
-others; a link is replaced, not followed; a full disk costs nothing that was there."""
+"""Drawing writes whole files: a rerun after a kill makes the same files and no others.
+
+A link is replaced, not followed. A full disk destroys no existing file.
+"""
 
 import os
 import resource
@@ -19,7 +21,7 @@ def contents(root):
 
 
 def killed_at(number, moment, work):
-    """Does the work in a child that is killed at its n-th rename; whether it got so far."""
+    """Runs `work` in a child that is killed at its n-th rename; returns whether it got that far."""
     child = os.fork()
     if not child:
         seen, rename = 0, os.replace
@@ -51,7 +53,7 @@ def test_killed_while_it_draws(small_copy, synthetic_records, number, moment):
         draw_artifact(load_artifact("quick"), "quick", synthetic_records())
 
     work()
-    work()  # the index and the report show what is drawn from the second time on
+    work()  # the index and the report show the drawings from the second time on
     whole = contents(root)
     assert snapshot("quick").is_file()
     for path in root.rglob("quick/*"):

@@ -1,4 +1,4 @@
-"""Which records stand in which figure: by recipe, by device and conditions; contradictions and wrong counts are refused by name."""
+"""Which records a figure shows: by recipe, device and conditions; errors name wrong ones."""
 
 import re
 from dataclasses import replace
@@ -42,7 +42,7 @@ def test_groups_by_recipe_and_device(measured, figure):
 
 
 def test_a_strategy_with_group_width_is_the_same_where_there_are_no_groups(measured, figure):
-    """EfficientNet-B0's wg-x1.91 was timed, w-x1.91 is planned: one network."""
+    """EfficientNet-B0's wg-x1.91 is the same network as the planned w-x1.91."""
     records = []
     for r in measured("fig-6", **GPU):
         strategy = {"w": "wg", "dwr": "dwgr"}.get(r.strategy, r.strategy)
@@ -55,7 +55,7 @@ def test_a_strategy_with_group_width_is_the_same_where_there_are_no_groups(measu
     ]
 
 
-def test_times_at_another_clock_stand_in_no_figure(measured, figure):
+def test_times_at_another_clock_are_not_shown(measured, figure):
     records = measured("fig-6", **GPU)
     slow = [replace(r, env={**r.env, "drift": 1.3}) if i < 3 else r for i, r in enumerate(records)]
     (found,) = groups(slow, figure)
@@ -72,15 +72,16 @@ def test_conditions_of_one_device_are_told_apart(measured, figure):
     )
     found = groups(records, figure)
     assert len(found) == 3 and len({g.name for g in found}) == 3
-    assert {g.words for g in found} == {
-        "made-up accelerator, 16-mixed, channels_last, eager time (host launches included)",
-        "made-up accelerator, 16-mixed, channels_last, compiled, eager time (host launches included)",
-        "made-up accelerator, 32-true, channels_last, eager time (host launches included)",
+    eager = "eager time (host launches included)"
+    assert {g.label for g in found} == {
+        f"made-up accelerator, 16-mixed, channels_last, {eager}",
+        f"made-up accelerator, 16-mixed, channels_last, compiled, {eager}",
+        f"made-up accelerator, 32-true, channels_last, {eager}",
     }
 
 
 def as_graphs(records, eager=()):
-    """The same as newer records tell it: device time, and eager time alone for the networks `eager`."""
+    """The records with device time and eager time; only eager time for the networks `eager`."""
     made = []
     for r in records:
         step = r.values["step_time_s"]
@@ -93,11 +94,11 @@ def as_graphs(records, eager=()):
 def test_device_time_and_eager_time_are_two_groups_and_stand_ins_are_marked(measured, figure):
     eager = measured("fig-6", **GPU)
     (device,) = groups(as_graphs(eager, {"efficientnet-b0.w-x11"}), figure)
-    assert device.words.endswith("channels_last, device time (CUDA graph)")
+    assert device.label.endswith("channels_last, device time (CUDA graph)")
     assert device.standing_in == {"efficientnet-b0.w-x11"} and len(device.points) == 17
     other = [replace(r, env=r.env | {"batch": 64}) for r in eager]
     both = groups(as_graphs(eager) + other, figure)
-    assert {g.words.rpartition(", ")[2] for g in both} == {
+    assert {g.label.rpartition(", ")[2] for g in both} == {
         "device time (CUDA graph)",
         "eager time (host launches included)",
     }
@@ -115,14 +116,12 @@ def test_too_few_timings_make_no_figure(measured, figure):
 
 def test_other_networks_data_and_resolutions_stay_out(measured, synthetic, figure):
     assert groups(synthetic(), figure) == []
-    assert (
-        groups(measured("fig-6", data="imagenette", **GPU), figure) == []
-    )  # an epoch of another data set
+    assert groups(measured("fig-6", data="imagenette", **GPU), figure) == []
     assert groups(measured("fig-5", **GPU), figure) == []
 
 
 def test_a_series_takes_other_factors_and_group_widths(measured):
-    """A sweep's grid need not be the plan's: any factor up to the largest, and dwgr beside dwr; dr is no series of Fig. 2."""
+    """Any factor up to the largest, and dwgr beside dwr; dr is not a series of Fig. 2."""
     figure = load_artifact("fig-2")
     records = measured("fig-5", **GPU)  # RegNets by d, wg, r, dwgr at 2, 4, 8
     (group,) = groups(records, figure)
@@ -131,7 +130,7 @@ def test_a_series_takes_other_factors_and_group_widths(measured):
     assert groups(records + beyond, figure)[0].points == group.points
 
 
-def test_a_campaigns_reference_is_no_contradiction(measured, checkout_copy):
+def test_a_sweeps_drift_checks_are_no_contradiction(measured, checkout_copy):
     root = checkout_copy()
     records = measured("fig-6", **GPU)[:1]
     again = [
@@ -170,7 +169,8 @@ def test_contradiction_names_both(measured, checkout_copy):
     write_snapshot(folder / "fig-6.jsonl", later + records[1:])
     with pytest.raises(
         InputError,
-        match=r"contradict .*efficientnet-b0\.imagenet-100ep: fig-4.jsonl, line \d+ and fig-6.jsonl, line \d+",
+        match=r"contradict .*efficientnet-b0\.imagenet-100ep: "
+        r"fig-4.jsonl, line \d+ and fig-6.jsonl, line \d+",
     ) as e:
         facts()
     assert "top1_error" in str(e.value) and "\n" not in str(e.value)
@@ -184,13 +184,14 @@ def test_a_bad_line_is_named(measured, checkout_copy):
         facts()
 
 
-def test_wrong_counts_are_found_where_they_lie(measured, checkout_copy):
+def test_wrong_counts_are_named_by_file_and_line(measured, checkout_copy):
     root = checkout_copy()
     path = write_snapshot(root / "paper_figures" / "records" / "fig-6.jsonl", measured("fig-6"))
     path.write_text(re.sub(r'"flops":\d+', '"flops":7', path.read_text(), count=1))
     with pytest.raises(
         InputError,
-        match=r"fig-6\.jsonl, line 1: its counts are not the network's \(flops of efficientnet-b0\S* is 7, ",
+        match=r"fig-6\.jsonl, line 1: its counts are not the network's "
+        r"\(flops of efficientnet-b0\S* is 7, ",
     ):
         facts()
 

@@ -1,6 +1,4 @@
-"""The evidence's design, said before anything is trained: equal flops, every dimension moved, and
-tests with known answers.
-"""
+"""The design of the evidence, stated before training: equal flops, and tests with known answers."""
 
 import math
 import re
@@ -38,7 +36,7 @@ def trained(name, records=()):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_flops_are_equal_within_three_percent(name):
-    """Of all of a base's scaled networks, at their own resolutions and the data's ten classes."""
+    """Of each base's scaled networks, at their own resolutions and for ten classes."""
     _, found = trained(name)
     for base in found.plan.bases:
         flops = {c.arch: c.counts.flops for c in found.cells if c.base == base and c.strategy}
@@ -51,11 +49,11 @@ def test_flops_are_equal_within_three_percent(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_networks_differ_in_what_their_strategy_scales_or_the_text_says_so(name):
-    """Fields compared one by one; only the resolution of dWr at 16 px may stay, and is named."""
+def test_networks_differ_in_what_their_strategy_scales_or_the_text_names_it(name):
+    """Only the resolution of dWr at 16 px may stay the same, and the text names it."""
     artifact, found = trained(name)
-    said = unequal(found, "dwgr")
-    assert said == equality(found)
+    text = unequal(found, "dwgr")
+    assert text == equality(found)
     for cell in found.cells:
         if cell.strategy is None:
             continue
@@ -73,17 +71,17 @@ def test_networks_differ_in_what_their_strategy_scales_or_the_text_says_so(name)
             moved["group width"] = made.group_widths != base.group_widths
         wanted = {n for n in moved if getattr(strategy, n.replace(" ", "_"))}
         lost = wanted - {n for n in moved if moved[n]}
-        assert {n for n in moved if moved[n]} <= wanted  # and nothing else moves
+        assert {n for n in moved if moved[n]} <= wanted  # nothing else changes
         assert set(rounded_away(cell.name)) == lost
         assert not lost or (
             lost == {"resolution"} and base.resolution == 16 and "dWr" in cell.strategy
         )
-        assert (f"resolution of {cell.arch}" in said) == bool(lost)
+        assert (f"resolution of {cell.arch}" in text) == bool(lost)
     assert ("resolution rounds away" in " ".join(artifact.shows.split())) == ("cifar10" in name)
 
 
 def test_what_powers_of_two_change():
-    """Group widths of the twins, and that the paper's are others."""
+    """Their group widths are powers of two, unlike those of the paper's strategy."""
     for base, paper, own in (
         ("regnety-16px", "dWr-x4.5", "dWr-pow2-x4"),
         ("regnety-64px", "dWr-x3.2", "dWr-pow2-x3.2"),
@@ -94,7 +92,7 @@ def test_what_powers_of_two_change():
 
 
 def test_resolution_is_real():
-    """r sees CIFAR-10's photographs whole, and 128 px of Imagenette's, which are stored at 320."""
+    """r reaches CIFAR-10's 32 px, and 128 px of Imagenette's images, which are stored at 320 px."""
     assert arch_named("regnety-16px.r-x4").resolution == 32
     assert arch_named("regnety-16px-small.r-x4").resolution == 32
     assert arch_named("efficientnet-16px.r-x4").resolution == 32
@@ -121,7 +119,7 @@ def test_seeds_and_order():
 
 
 def test_two_one_sided_tests():
-    """As scipy's t tests of the same differences."""
+    """They equal scipy's t tests of the same differences."""
     values = [0.3, -0.1, 0.5, 0.2, 0.1]
     found = estimate([values])
     upper = stats.ttest_1samp(values, 1.0, alternative="less").pvalue
@@ -135,21 +133,21 @@ def test_two_one_sided_tests():
     assert (found.low, found.high) == pytest.approx(found.interval(0.95))
 
 
-def test_power_is_that_of_made_up_campaigns():
-    """2,000 of two bases and five seeds each, spread .8: found about as often as said."""
+def test_power_is_that_of_simulated_experiments():
+    """In 2,000 of two bases and five seeds, spread .8, differences are found as often as stated."""
     draws = stats.norm.rvs(scale=0.8, size=(2000, 2, 5), random_state=1)
     estimates = [estimate(draw) for draw in draws.tolist()]
     found = sum(above(replace(e, mean=e.mean + 0.5)) <= 0.05 for e in estimates) / 2000
     assert found == pytest.approx(shows_difference(0.5, 0.8, 5, 2), abs=0.03)
-    alike = sum(equivalent(e, 1.0) <= 0.05 for e in estimates) / 2000
-    assert alike == pytest.approx(shows_equivalence(1.0, 0.8, 5, 2), abs=0.03)
+    equal = sum(equivalent(e, 1.0) <= 0.05 for e in estimates) / 2000
+    assert equal == pytest.approx(shows_equivalence(1.0, 0.8, 5, 2), abs=0.03)
     assert shows_difference(detectable(0.8, 5, 2), 0.8, 5, 2) == pytest.approx(0.8)
     assert detectable(0.8, 3) > detectable(0.8, 5) and math.isnan(detectable(0.8, 1))
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_spread_is_that_of_the_runs_that_exist(name):
-    """Of a pair's difference within a base and size, over all strategies of evidence-cifar10."""
+def test_the_declared_spread_is_that_of_earlier_runs(name):
+    """It is of a pair's difference within a base and size, over evidence-cifar10's strategies."""
     old, found = trained("evidence-cifar10", committed("evidence-cifar10"))
     each = [
         difference(found, strategy, old.drawing.reference, [base], [size])
@@ -203,7 +201,7 @@ def test_claims_are_judged_by_their_tests(name):
 
 
 def test_the_table_of_tests():
-    """Beforehand the power of the planned pairs; afterwards the p value that decides."""
+    """It shows the power of the planned pairs before training, and p values after it."""
     artifact, found = trained(NAMES[0])
     table = table_of_tests(found, artifact, artifact.drawing.spread)
     rows = {tuple(row[:3]): row for row in table.shown()}

@@ -1,4 +1,4 @@
-"""A new figure of a known kind is one YAML; of a new kind one module and one YAML."""
+"""A new figure of a known kind is one YAML file; of a new kind one module and one YAML file."""
 
 import pytest
 import yaml
@@ -10,7 +10,7 @@ from fastscale.paper.build import produce
 from fastscale.paper.chart import Chart, Mark, Page, Picture
 from fastscale.paper.claims import MEASURES, Measure, Ours, measure
 from fastscale.paper.declare import Network, Some
-from fastscale.paper.style import strategy_look
+from fastscale.paper.style import strategy_style
 from fastscale.paper.tables.table import Column, Table
 from fastscale.paper.verdicts import HOLDS, verdicts
 from fastscale.records.committed import counts
@@ -34,7 +34,7 @@ KNOWN = {
 
 @pytest.fixture
 def declare(small_copy):
-    """The function that writes one YAML into a copy of the checkout, the home of the test."""
+    """The function that writes a declaration into a copy of the checkout, the home of the test."""
     root = small_copy()
 
     def write(content):
@@ -64,7 +64,7 @@ def test_a_new_figure_of_a_known_kind_is_one_yaml(declare):
 
 @pytest.fixture
 def bars():
-    """What a module of a new kind holds: a drawing and a measure; taken back after the test."""
+    """A drawing and a measure as a new module registers them; removed after the test."""
 
     class Bars(Drawing):
         networks: Some[Network]
@@ -72,7 +72,7 @@ def bars():
     @drawing("bars", spec=Bars)
     def draw_bars(artifact, spec, records):
         acts = [counts(name)[0].acts for name in spec.networks]
-        marks = [Mark(strategy_look(None), i, a / 1e6, ours=True) for i, a in enumerate(acts)]
+        marks = [Mark(strategy_style(None), i, a / 1e6, ours=True) for i, a in enumerate(acts)]
         columns = [Column("network", "network", right=False), Column("acts", "acts")]
         table = Table(
             artifact.name, artifact.title, columns, list(zip(spec.networks, acts, strict=True))

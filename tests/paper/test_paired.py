@@ -1,4 +1,4 @@
-"""Strategies compared over seeds: the interval, the pairing, the verdict, and what is drawn. All errors are made up, in the open."""
+"""Strategies compared over seeds: interval, pairing, verdict, drawing. All errors are made up."""
 
 import csv
 import re
@@ -26,6 +26,7 @@ def trained(artifact, records):
 
 
 NAME = "evidence-cifar10"
+# errors minus dwgr's, in points
 WORSE = {
     None: 6.0,
     "d": 3.0,
@@ -35,7 +36,7 @@ WORSE = {
     "dwgr": 0.0,
     "alpha=2/3": 5.0,
     "dWr": 0.1,
-}  # than dwgr, in points
+}
 
 
 def made_up(
@@ -46,7 +47,7 @@ def made_up(
     scatter=0.05,
     **recipe,
 ):
-    """A record a run: errors by strategy as WORSE has them, and a scatter by seed that differs between strategies."""
+    """One record per run: errors by WORSE, with a scatter by seed that differs by strategy."""
     artifact = load_artifact(NAME)
     env = {
         "device": device,
@@ -66,7 +67,7 @@ def made_up(
                 + scatter * ((run.seed * 7 + len(run.arch)) % 3 - 1)
             )
             values = {"top1_error": error, "epoch_time_s": 10.0, "images_per_s": 5000.0}
-            said = {
+            trained = {
                 "recipe": run.recipe,
                 "recipe_hash": "made-up",
                 "seed": run.seed,
@@ -74,7 +75,7 @@ def made_up(
                 "data_hash": "made-up",
                 **recipe,
             }
-            records.append(Record(kind="train", run=run.run, values=values, **said, **fields))
+            records.append(Record(kind="train", run=run.run, values=values, **trained, **fields))
         if timed and run.seed == 0:
             values = {"step_time_s": fields["acts"] / 1e6, "epoch_time_min": fields["acts"] / 1e4}
             records.append(Record(kind="time", run=f"{run.arch}.time", values=values, **fields))
@@ -87,14 +88,13 @@ def artifact():
 
 
 def test_the_interval_is_students():
-    """One stratum: the textbook's paired t; several: their means averaged, the scatter within them pooled."""
+    """One stratum: the textbook's paired t. Several: the mean of their means, pooled variance."""
     values = [1.0, 1.6, 0.7, 1.1]
     low, high = stats.t.interval(0.95, 3, loc=sum(values) / 4, scale=stats.sem(values))
     found = estimate([values])
     assert (found.mean, found.low, found.high, found.pairs) == pytest.approx((1.1, low, high, 4))
-    found = estimate(
-        [[0.0, 2.0], [5.0, 5.0, 5.0]]
-    )  # pooled variance 2 / 3, standard error of the mean of means
+    # pooled variance 2 / 3, standard error of the mean of means
+    found = estimate([[0.0, 2.0], [5.0, 5.0, 5.0]])
     half = stats.t.ppf(0.975, 3) * (2 / 3 * (1 / 2 + 1 / 3)) ** 0.5 / 2
     assert (found.mean, found.high - found.mean, found.pairs) == pytest.approx((3.0, half, 5))
 
@@ -107,8 +107,8 @@ def test_what_cannot_be_estimated_is_not():
     )
 
 
-def test_the_interval_covers_as_often_as_it_says(artifact):
-    """2,000 made-up campaigns of four strata and three seeds each: the true difference lies inside in 95 % of them."""
+def test_the_interval_covers_as_often_as_stated(artifact):
+    """In 95 % of 2,000 simulated experiments the true difference lies inside it."""
     draws = stats.norm.rvs(loc=0.3, size=(2000, 4, 3), random_state=0)
     draws += np.array([0.0, 1.0, 2.0, 5.0])[:, None]  # strata differ
     inside = sum(e.low <= 0.3 + 2.0 <= e.high for e in map(estimate, draws.tolist()))
@@ -116,16 +116,15 @@ def test_the_interval_covers_as_often_as_it_says(artifact):
 
 
 def test_pairs_share_base_size_and_seed(artifact):
-    """What every run of a seed has in common drops out; a seed that one of the two lacks makes no pair."""
+    """An effect common to a seed's runs cancels; a seed without both runs makes no pair."""
     records = made_up()
     found = trained(artifact, records)
     assert difference(found, "d", "dwgr").pairs == 12 and difference(
         found, "d", "dwgr"
     ).mean == pytest.approx(3.0, abs=0.1)
     assert difference(found, "d", "dwgr", ["regnety-micro"], [4]).pairs == 3
-    assert difference(found, "d", "dwr") == difference(
-        found, "d", "dwgr"
-    )  # with and without group width it is one strategy
+    # with and without group width it is one strategy
+    assert difference(found, "d", "dwr") == difference(found, "d", "dwgr")
     cell = found.cell("regnety-micro", 2, "dwgr")
     fewer = [r for r in records if (r.arch, r.seed) != (cell.arch, 1)]
     assert difference(trained(artifact, fewer), "d", "dwgr").pairs == 11
@@ -134,7 +133,7 @@ def test_pairs_share_base_size_and_seed(artifact):
 
 
 def test_only_equal_conditions_are_compared(artifact):
-    """Two recipes' runs are never mixed: the larger set counts, of equal sets the newer."""
+    """Runs of two recipes are never mixed: the larger set counts, of equal sets the newer."""
     own, other = made_up(), made_up(seeds=(0, 1), recipe_hash="another")
     other = [replace(r, values={**r.values, "top1_error": 1.0}) for r in other]
     found = trained(artifact, [*other, *own])
@@ -169,8 +168,8 @@ def test_what_was_trained_is_summed(artifact):
 @pytest.mark.parametrize(
     "name", [name for name in list_artifacts() if name.startswith("evidence-")]
 )
-def test_declared_networks_are_different_and_of_the_size_they_stand_for(name):
-    """Within 25 % of twice or four times the base's flops, which their strategy's acts follow; no two of a base are one network."""
+def test_declared_networks_are_distinct_and_of_the_declared_size(name):
+    """Flops are within 25 % of the size, acts follow the strategy, no two networks are equal."""
     found = trained(load_artifact(name), [])
     scaled = [c for c in found.cells if c.strategy]
     networks = len(found.cells)
@@ -184,7 +183,7 @@ def test_declared_networks_are_different_and_of_the_size_they_stand_for(name):
 
 
 def test_verdicts_follow_the_interval(artifact):
-    """All of it within the margin, none of it, or a part: holds, does not hold, undecided; nothing trained: not measured."""
+    """It holds, fails or is undecided if all, none or a part of the interval is in the margin."""
 
     def found(records):
         return {
@@ -218,7 +217,7 @@ def test_verdicts_follow_the_interval(artifact):
     )
 
 
-def test_times_of_the_same_device_alone(artifact):
+def test_only_times_of_the_same_device_count(artifact):
     assert time_correlation(trained(artifact, made_up(timed=True)), "acts") == (
         pytest.approx(1.0),
         30,

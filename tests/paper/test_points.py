@@ -1,4 +1,4 @@
-"""Published points: the r that others print or that follow from what they published, pinned; and what the files must hold."""
+"""Published points: the r that others print or that follows from their points, pinned."""
 
 import pytest
 
@@ -13,7 +13,7 @@ from fastscale.scaling import arch_named
 
 
 def test_r_of_figure_2():
-    """Printed: .81, .56, .99, .95. Of the points that could be read off (small networks hide each other): near, and a little lower."""
+    """r of the points read off (small networks hide each other) is a little below the printed r."""
     artifact = load_artifact("fig-2")
     pools = published_pools(artifact)
     found = {name: (round(pool.r(), 3), len(pool.inside)) for name, pool in pools.items()}
@@ -32,10 +32,9 @@ def test_fits_use_the_points_inside_the_axis():
     pools = published_pools(load_artifact("fig-2"))
     assert pools["acts"].right == 140e6 and len(pools["acts"].points) == 56
     assert max(p.acts for p in pools["families"].inside) == pytest.approx(137.39e6)
-    assert (
-        round(Pool("acts", pools["acts"].points).r(), 3) == 0.971
-    )  # of all points, which the paper's panel does not show
-    # why the axis ends there: the next network of the series is not seen in the paper's panel
+    # of all points, which the paper's panel does not show
+    assert round(Pool("acts", pools["acts"].points).r(), 3) == 0.971
+    # the axis ends there because the next network of the series is not in the paper's panel
     assert complexity(arch_named("regnetz-500mf.dwr-x64")).acts / 1e6 == pytest.approx(
         141.59, abs=0.01
     )
@@ -92,17 +91,14 @@ def test_every_timm_file_is_shown():
 
 
 def test_training_files_borrow_their_counts():
-    """They print none; networks that the inference files do not hold at the same resolution stay out."""
+    """They print none; networks that the inference files lack at that resolution are left out."""
     found = {d.conditions[-14:]: d for d in devices() if d.conditions.endswith("training")}
     assert [d.networks for d in found.values()] == [68, 68]
     assert found["NCHW, training"].r["acts"] > found["NCHW, training"].r["flops"]
     assert found["NHWC, training"].r["acts"] < found["NHWC, training"].r["flops"]
-    said = leaders(devices())
-    assert (
-        said.startswith("In 17 of 19 GPU files")
-        and "RTX 3090, torch 1.12, eager, amp, NHWC, training" in said
-        and "1 of 2 CPU" in said
-    )
+    text = leaders(devices())
+    assert text.startswith("In 17 of 19 GPU files") and "1 of 2 CPU" in text
+    assert "RTX 3090, torch 1.12, eager, amp, NHWC, training" in text
 
 
 @pytest.mark.parametrize(
@@ -124,9 +120,8 @@ def test_points_name_networks_of_ours():
     points = paper_points(("fig2", "fig4", "fig6", "xiao2021_table2"))
     assert len(points) == 97 + 33
     for p in points:
-        assert complexity(arch_named(p.arch)).flops == pytest.approx(
-            p.flops, rel=0.06
-        )  # Xiao et al. print one decimal
+        # Xiao et al. print one decimal
+        assert complexity(arch_named(p.arch)).flops == pytest.approx(p.flops, rel=0.06)
     assert not any("/" in p.arch for p in points)
 
 

@@ -1,4 +1,4 @@
-"""The quick comparison from synthetic records (made up, see conftest): numbers, blanks, honesty, and the same bytes twice."""
+"""The quick comparison from made-up records: numbers, blanks, cautions, same bytes twice."""
 
 import csv
 import io
@@ -72,9 +72,8 @@ def test_numbers_are_those_of_the_records(synthetic):
 def test_correlation_beside_the_papers(synthetic):
     table = quick_tables(synthetic())[1]
     found = {row["measure"]: row for row in rows(table)}
-    assert float(found["activations"]["pearson_r"]) == pytest.approx(
-        1.0
-    )  # the made-up times are proportional to acts
+    # the made-up times are proportional to acts
+    assert float(found["activations"]["pearson_r"]) == pytest.approx(1.0)
     assert [row["pearson_r_paper"] for row in found.values()] == ["0.81", "0.56", "0.99"]
     assert float(found["activations"]["difference"]) == pytest.approx(0.01)
 
@@ -101,22 +100,22 @@ def test_what_was_not_measured_is_blank(synthetic):
             "top1_error_ema_mean",
         )
     ] == [""] * 4
-    assert "blank was not measured" in to_markdown(quick_tables(records)[0])
+    assert "Unmeasured cells are blank" in to_markdown(quick_tables(records)[0])
 
 
 @pytest.mark.parametrize(
-    ("clock", "said"),
+    ("clock", "message"),
     [
         ({}, "with the validation after each epoch"),
         ({"clock": "training batches"}, "training batches alone"),
     ],
 )
-def test_what_the_wall_clock_holds_is_said(synthetic, clock, said):
-    """Records that say nothing of it are older, and theirs holds the validation."""
+def test_the_note_tells_what_the_wall_clock_holds(synthetic, clock, message):
+    """Older records without a clock include the validation."""
     artifact = load_artifact("quick")
     records = [replace(r, env=r.env | clock) for r in synthetic()]
     notes = comparison_table(compare(records, artifact), artifact).notes
-    assert f"Epoch wall clock: {said}." in notes
+    assert f"Epoch wall clock: {message}." in notes
 
 
 def test_without_timings_the_wall_clock_is_named(synthetic):
@@ -157,8 +156,8 @@ def test_a_cpu_is_no_confirmation(synthetic):
         comparison = compare(records, artifact)
         texts.append(page("comparison", page=comparison_pages(records, artifact)[-1]))
         assert where(comparison).startswith("regnety-tiny and scaled x4, Fashion-MNIST, made-up ")
-    assert "memory-bound accelerators" in texts[0] and "no confirmation" in texts[0]
-    assert "no confirmation" not in texts[1]
+    assert "memory-bound accelerators" in texts[0] and "neither confirm" in texts[0]
+    assert "neither confirm" not in texts[1]
 
 
 def test_threads_of_training_and_timing_are_told_apart(synthetic):
@@ -167,7 +166,7 @@ def test_threads_of_training_and_timing_are_told_apart(synthetic):
     ]
     table = quick_tables(records)[0]
     assert table.title.endswith("made-up processor")
-    assert "3 epochs, 1 thread a run." in table.notes[-1]
+    assert "3 epochs, 1 thread per run." in table.notes[-1]
     assert any("over repeats, 2 threads." in note for note in table.notes)
     assert quick_tables(records)[1].title.endswith("made-up processor, 2 threads")
     comparison = compare(records, load_artifact("quick"))
@@ -182,7 +181,7 @@ def test_same_records_same_bytes_in_any_order(synthetic, tmp_path):
     for a, b in zip(one, two, strict=True):
         assert a.read_bytes() == b.read_bytes(), a.name
     assert {p.stem for p in one} >= set(FIGURES)
-    for name in FIGURES:  # and nothing of when or by what they were made
+    for name in FIGURES:  # no date and no program name
         assert set(png_chunks((tmp_path / "one" / "quick" / f"{name}.png").read_bytes())) == {
             b"IHDR",
             b"pHYs",
@@ -199,9 +198,12 @@ def test_same_bytes_from_another_process_with_other_settings(synthetic, tmp_path
     snapshot = write_snapshot(tmp_path / "made-up.jsonl", synthetic())
     here = draw_quick(synthetic(), tmp_path / "here")
     code = (
-        "import sys, pathlib, matplotlib; matplotlib.rcParams['font.size'] = 30; matplotlib.rcParams['axes.facecolor'] = 'red'\n"
-        "from fastscale.paper.quick import comparison_pages; from fastscale.records import read_records\n"
-        "from fastscale.paper.build import load_artifact, write_pages; quick = load_artifact('quick')\n"
+        "import sys, pathlib, matplotlib; matplotlib.rcParams['font.size'] = 30\n"
+        "matplotlib.rcParams['axes.facecolor'] = 'red'\n"
+        "from fastscale.paper.quick import comparison_pages\n"
+        "from fastscale.records import read_records\n"
+        "from fastscale.paper.build import load_artifact, write_pages\n"
+        "quick = load_artifact('quick')\n"
         "pages = comparison_pages(read_records(sys.argv[1]), quick)\n"
         "write_pages(quick, pages, pathlib.Path(sys.argv[2])); assert 'torch' not in sys.modules\n"
         "assert matplotlib.rcParams['font.size'] == 30"
@@ -233,7 +235,7 @@ def test_terminal_table_fits(synthetic):
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "message"),
     [
         ({"data_hash": "another"}, "different conditions.*another"),
         ({"recipe_hash": "another"}, "different conditions.*another"),
@@ -243,12 +245,12 @@ def test_terminal_table_fits(synthetic):
     ],
 )
 def test_records_that_do_not_belong_together_are_refused(
-    synthetic, changed, tmp_path, fields, said
+    synthetic, changed, tmp_path, fields, message
 ):
     records = changed(
         synthetic(), lambda r: r.kind == "train" and r.strategy == "d" and r.seed == 0, **fields
     )
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         draw_quick(records, tmp_path)
 
 
@@ -290,5 +292,5 @@ def test_selection_leaves_out_times_of_another_device(synthetic):
 
 
 def test_unknown_tier(synthetic):
-    with pytest.raises(InputError, match="no runs in tier 'full'; it has quick"):
+    with pytest.raises(InputError, match="no runs in tier 'full'; tiers with runs: quick"):
         select(synthetic(), load_artifact("quick"), "full")

@@ -1,4 +1,4 @@
-"""House style: one look a strategy, round ticks, words that keep apart."""
+"""House style: one style per strategy, round ticks, text that does not overlap."""
 
 import itertools
 
@@ -7,15 +7,15 @@ import pytest
 import fastscale as fs
 from fastscale.paper.chart import Chart, Mark, Picture
 from fastscale.paper.render import files, house_style, plain_ticks, render
-from fastscale.paper.style import GREY, IN_WORDS, family_look, strategy_look
+from fastscale.paper.style import GREY, STRATEGY_LABELS, family_style, strategy_style
 
 
 def test_each_strategy_has_its_own_colour_and_marker():
-    looks = [strategy_look(name)[:2] for name in (None, *IN_WORDS, "orig")]
+    styles = [strategy_style(name)[:2] for name in (None, *STRATEGY_LABELS, "orig")]
     assert (
-        len({colour for colour, _ in looks})
-        == len({marker for _, marker in looks})
-        == len(looks)
+        len({colour for colour, _ in styles})
+        == len({marker for _, marker in styles})
+        == len(styles)
         == 12
     )
 
@@ -29,18 +29,18 @@ def test_each_family_has_its_own_colour_and_marker():
         "resnet-50",
         "resnext-101",
     )
-    looks = [family_look(fs.arch(base).family) for base in bases]
+    styles = [family_style(fs.arch(base).family) for base in bases]
     assert (
-        len({look.colour for look in looks})
-        == len({look.marker for look in looks})
-        == len({look.words for look in looks})
+        len({style.colour for style in styles})
+        == len({style.marker for style in styles})
+        == len({style.label for style in styles})
         == 6
     )
 
 
-def test_a_family_of_ones_own_has_a_neutral_look():
-    assert family_look("Mine") == (GREY, "d", 8.0, "Mine")
-    assert family_look("Mine", "dWr", by_strategy=True).marker == strategy_look("dWr").marker
+def test_an_unlisted_family_has_a_neutral_style():
+    assert family_style("Mine") == (GREY, "d", 8.0, "Mine")
+    assert family_style("Mine", "dWr", by_strategy=True).marker == strategy_style("dWr").marker
 
 
 @pytest.mark.parametrize(
@@ -55,16 +55,16 @@ def test_a_family_of_ones_own_has_a_neutral_look():
         ("d1_w4_g4_r1", "alpha=.6666666"),
     ],
 )
-def test_two_spellings_look_the_same(a, b):
-    assert strategy_look(a)[:3] == strategy_look(b)[:3]
+def test_two_spellings_share_a_style(a, b):
+    assert strategy_style(a)[:3] == strategy_style(b)[:3]
 
 
 def test_a_strategy_with_group_width_is_named_as_it_was_run():
     assert (
-        strategy_look("wg").words == "wg: width"
-        and strategy_look("dwgr").words == "dwgr: all alike (compound)"
+        strategy_style("wg").label == "wg: width"
+        and strategy_style("dwgr").label == "dwgr: all alike (compound)"
     )
-    assert strategy_look("alpha=0.8").words == strategy_look("dWr").words
+    assert strategy_style("alpha=0.8").label == strategy_style("dWr").label
 
 
 @pytest.mark.parametrize(("low", "high"), [(0.9, 5.3), (0.3, 40), (3, 5), (1, 5000)])
@@ -75,14 +75,14 @@ def test_ticks_are_round_and_few(low, high):
 
 
 def test_a_single_point_can_be_drawn():
-    chart = Chart("x", "y", [Mark(strategy_look("d"), 2.0, 5.0)], log_x=True, zero_y=False)
+    chart = Chart("x", "y", [Mark(strategy_style("d"), 2.0, 5.0)], log_x=True, zero_y=False)
     made = files(Picture("T", ["s"], [chart]))
     assert list(made) == ["svg", "png"] and all(len(content) > 1000 for content in made.values())
 
 
 def test_nothing_written_covers_anything_else():
-    """Titles, notes, headings, axes and legend keep apart, whatever stands in them."""
-    marks = [Mark(strategy_look(name), 1 + i, 2 + i) for i, name in enumerate(IN_WORDS)]
+    """Titles, notes, headings, axes and legend do not overlap, whatever they contain."""
+    marks = [Mark(strategy_style(name), 1 + i, 2 + i) for i, name in enumerate(STRATEGY_LABELS)]
     chart = Chart("x", "y", marks, heading="r = 0.93, of logs 0.98, n = 36", log_x=True)
     for columns in (1, 2, 3):
         picture = Picture(

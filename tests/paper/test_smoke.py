@@ -1,4 +1,4 @@
-"""The smoke tier on a copy of the checkout: it passes on what was made, and fails when one committed number changes."""
+"""The smoke tier on a copy of the checkout: it passes as made, and fails if one number changes."""
 
 import shutil
 from dataclasses import replace
@@ -16,7 +16,7 @@ from fastscale.records import read_records, write_snapshot
 
 @pytest.fixture(scope="module")
 def made_once(tmp_path_factory, checkout_copier, synthetic_records):
-    """A copy of the checkout with a snapshot of made-up records, drawn; not to be changed."""
+    """A copy of the checkout, drawn with a snapshot of made-up records; do not change it."""
     root = checkout_copier(tmp_path_factory.mktemp("made"))
     with using_home(root):
         write_snapshot(snapshot("quick"), synthetic_records())
@@ -26,7 +26,7 @@ def made_once(tmp_path_factory, checkout_copier, synthetic_records):
 
 @pytest.fixture
 def made(made_once, tmp_path, stay_at):
-    """The same, for a test that changes it."""
+    """A copy of `made_once` that a test may change."""
     return stay_at(shutil.copytree(made_once, tmp_path / "made"))
 
 
@@ -45,7 +45,7 @@ CHANGED = [
 
 
 def test_each_changed_number_is_one_line(made):
-    """And each missing or unknown file; one run finds all of them."""
+    """So is each missing or unknown file; one run finds all of them."""
     for file, old, new in CHANGED:
         path = made / "paper_figures" / file
         assert old in path.read_text()
@@ -99,7 +99,7 @@ def test_pictures_are_compared_by_pixels(made_once, tmp_path):
     picture.crop((0, 0, 9, 9)).save(path)
     assert (
         difference(path, made, "it")
-        == f"it: committed 9 x 9 pixels, made again {picture.width} x {picture.height}"
+        == f"it: committed 9 x 9 pixels, rebuilt {picture.width} x {picture.height}"
     )
     path.write_bytes(b"not a picture")
     assert difference(path, made, "it") == "it: committed file is not a PNG"
@@ -111,7 +111,7 @@ def test_without_records_figures_show_references_alone(small_copy):
     assert {path.parent.name for path in paths} == {"tables", "figures", "paper_figures"}
     assert "trained 0 of 17; timed 0 of 17" in (root / "paper_figures" / "README.md").read_text()
     assert (
-        "No error of ours has a record for 17 of 17"
+        "We have no error for 17 of 17"
         in (root / "paper_figures" / "figures" / "fig-6.md").read_text()
     )
     assert smoke() == []
@@ -140,7 +140,7 @@ def test_a_record_makes_a_variant_and_a_verdict(made, measured):
 
 
 def test_reproduced_records_are_kept_and_drawn(made, measured):
-    """Of one fact the newer replaces the older; what another device gave stays."""
+    """A newer record of a fact replaces the older; records of other devices stay."""
     artifact = load_artifact("fig-6")
     gpu = measured("fig-6", device="made-up accelerator", device_type="cuda")
     draw_artifact(artifact, "full", select(gpu, artifact, "full"))
@@ -164,6 +164,7 @@ def test_a_missing_reference_is_one_line(made):
     (made / "paper_figures" / "reference" / "paper_points.csv").unlink()
     with pytest.raises(
         InputError,
-        match=r"^paper_points\.csv: cannot read the reference points .*; restore paper_figures/reference$",
+        match=r"^paper_points\.csv: cannot read the reference points .*; "
+        r"restore paper_figures/reference$",
     ):
         regenerate(names=["fig-6"])

@@ -1,4 +1,4 @@
-"""Verdicts: only ours decide, a CPU decides nothing, and what was not measured is said to be so."""
+"""Verdicts: only our numbers decide, a CPU decides nothing, unmeasured claims are called so."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ import pytest
 from fastscale.errors import InputError
 from fastscale.paper.artifacts import list_artifacts, load_artifact
 from fastscale.paper.claims import Ours, condition, meets, read_claim
-from fastscale.paper.tables.claims import claims_table, grouped, said, sentences, summary
+from fastscale.paper.tables.claims import claims_table, evidence, grouped, sentences, summary
 from fastscale.paper.verdicts import HOLDS, ON_CPU, UNDECIDED, UNMEASURED, judge, verdicts
 
 GPU = {"device": "made-up accelerator", "device_type": "cuda"}
@@ -77,14 +77,14 @@ def test_an_accelerator_decides_and_a_cpu_does_not(measured):
     assert judge(gpu.claim, gpu.recomputed, on_cpu) == ON_CPU
 
 
-def test_with_and_without_stand_ins_it_has_to_hold():
+def test_it_must_hold_with_and_without_stand_ins():
     claim = read_claim(CLAIM)
     assert judge(claim, None, Ours(0.95, 9, "g", without=0.9)) == HOLDS
     assert judge(claim, None, Ours(0.95, 9, "g", without=0.7)) == UNDECIDED
     assert judge(claim, None, Ours(0.75, 9, "g", without=0.7)) == "does not hold"
 
 
-def test_what_a_claim_needs_is_said(measured, unmeasured):
+def test_a_verdict_names_the_missing_measurements(measured, unmeasured):
     needs = {v.claim.id: v.needs for v in unmeasured if v.verdict == UNMEASURED}
     assert needs["dWr-is-faster-than-compound"] == (
         "device time of efficientnet-b0.dWr-x11, efficientnet-b0.dwr-x11"
@@ -118,7 +118,7 @@ def test_a_claim_can_fail(measured):
 
 
 def test_the_least_of_several(measured):
-    """Of ours all have to be there; published are those that are known."""
+    """Ours must all be known; of the published ones, the known ones count."""
     (verdict,) = of(verdicts(measured("fig-1", **GPU)), "width-alone-is-fastest")
     assert (
         verdict.networks == 3
@@ -140,7 +140,7 @@ def test_errors_count_only_by_the_planned_recipe(measured):
 
 
 @pytest.mark.parametrize(
-    ("side", "tolerance", "value", "expected", "said"),
+    ("side", "tolerance", "value", "expected", "message"),
     [
         ("at least", 0.1, 0.81, True, "at least 0.8"),
         ("at least", 0.1, 0.79, False, "at least 0.8"),
@@ -151,33 +151,33 @@ def test_errors_count_only_by_the_planned_recipe(measured):
         ("near", 0, 0.9, True, "0.9"),
     ],
 )
-def test_sides(side, tolerance, value, expected, said):
+def test_sides(side, tolerance, value, expected, message):
     claim = read_claim(CLAIM | {"side": side, "tolerance": tolerance})
-    assert meets(claim, value, 0.9) is expected and condition(claim, 0.9) == said
+    assert meets(claim, value, 0.9) is expected and condition(claim, 0.9) == message
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"claim": "two\nlines"}, "claim: must be one line"),
         ({"paper": "much"}, "paper: must be a valid number, not 'much'"),
         ({"tolerance": None}, "tolerance: must be a valid number"),
         ({"side": "about"}, "side: must be 'near', 'at least' or 'at most', not 'about'"),
-        ({"measure": {}}, "measure: must say how"),
+        ({"measure": {}}, "measure: must begin with one of the keys"),
         ({"colour": 1}, "unknown key 'colour'"),
     ],
 )
-def test_wrong_claims_are_refused(change, said):
-    with pytest.raises(InputError, match=said):
+def test_wrong_claims_are_refused(change, message):
+    with pytest.raises(InputError, match=message):
         read_claim(CLAIM | change)
 
 
 def test_a_claim_without_any_number_to_meet():
-    with pytest.raises(InputError, match="nothing to hold ours against"):
+    with pytest.raises(InputError, match="nothing to compare ours with"):
         judge(read_claim(CLAIM | {"paper": None}), None, Ours(1.0, 1, "counted"))
 
 
-def test_three_sentences_say_what_holds_what_fails_and_what_is_missing(measured, unmeasured):
+def test_three_sentences_tell_what_holds_what_fails_and_what_is_missing(measured, unmeasured):
     holds, fails, missing = sentences(unmeasured)
     assert holds.startswith("**Holds** (") and "counted" in holds and "accelerator" not in holds
     assert fails == "**Does not hold** (0): nothing so far."
@@ -195,6 +195,6 @@ def test_a_verdict_in_words(measured, unmeasured):
     groups = grouped(verdicts(measured("fig-2", **GPU)))
     assert next(iter(groups)) == "Holds" and sum(map(len, groups.values())) >= len(unmeasured)
     (verdict,) = of(groups["Holds"], "time-follows-acts")
-    assert said(verdict).startswith("Paper 0.99, ours 1 (n 51), made-up accelerator")
+    assert evidence(verdict).startswith("Paper 0.99, ours 1 (n 51), made-up accelerator")
     (verdict,) = of(unmeasured, "zoo-time-follows-acts")
-    assert said(verdict) == "Paper 0.926, needs device times of the 36 networks of zoo-v100."
+    assert evidence(verdict) == "Paper 0.926, needs device times of the 36 networks of zoo-v100."

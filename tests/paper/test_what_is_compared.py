@@ -1,5 +1,8 @@
-"""Nothing is compared that is not alike: sizes are not pooled over a change of sign, seeds count
-once, runs that ended early stay out, planned networks alone are counted."""
+"""Only comparable measurements are compared.
+
+Sizes are not pooled over a change of sign, a seed counts once, runs that ended early are left out,
+and only planned networks are counted.
+"""
 
 from dataclasses import replace
 
@@ -44,14 +47,14 @@ def test_a_change_of_sign_between_sizes_is_shown(found):
         assert len(by_size(found, strategy, "dwgr")) == 2
 
 
-def test_the_table_has_no_row_that_hides_it_and_says_the_flops(found):
+def test_no_row_of_the_table_hides_it_and_the_notes_give_the_flops(found):
     table = differences_table(found, load_artifact(EVIDENCE), "dwgr")
     pooled = {row[0] for row in table.rows if row[1:3] == ["all", "all"]}
     assert pooled == {"d", "r"}
     row = next(r for r in table.rows if r[:3] == ["r", "regnety-micro", "x2"])
     assert [round(growth, 2) for growth in row[3:5]] == [2.23, 1.56]
-    said = unequal(found, "dwgr")
-    assert "x1.56 to x2.23 (x1.56 and x1.86)" in said and "equal flops" in table.notes[0]
+    text = unequal(found, "dwgr")
+    assert "x1.56 to x2.23 (x1.56 and x1.86)" in text and "equal flops" in table.notes[0]
 
 
 def test_claims_are_judged_at_each_size_where_the_sign_changes(committed):
@@ -63,7 +66,7 @@ def test_claims_are_judged_at_each_size_where_the_sign_changes(committed):
     ]
 
 
-def test_hours_say_that_validation_is_in_them(found):
+def test_the_note_on_hours_tells_whether_they_include_validation(found):
     assert "with the validation after each epoch" in amount(found)
     newer = [replace(r, env=r.env | {"clock": "training batches"}) for r in found.records]
     assert "training batches alone" in amount(replace(found, records=tuple(newer)))
@@ -71,8 +74,8 @@ def test_hours_say_that_validation_is_in_them(found):
 
 def test_only_planned_networks_are_counted(committed):
     figure = load_artifact("fig-1")
-    said = figure.drawing.recorded(figure, committed)
-    assert "10 of 17" in said and "12 of 17" not in said, "d-x11 and r-x11 are not planned"
+    text = figure.drawing.recorded(figure, committed)
+    assert "10 of 17" in text and "12 of 17" not in text, "d-x11 and r-x11 are not planned"
 
 
 def test_a_seed_counts_once(measured):

@@ -63,8 +63,8 @@ def test_the_shipped_laws_are_those_of_a_fresh_fit(monkeypatch, tmp_path):
     path.write_text(json.dumps(changed))
     monkeypatch.setattr("fastscale.paper.tables.runtime_law.SHIPPED", path)
     assert device_differences() == [
-        "fastscale/planning/devices.json: not what references and records give; "
-        "scripts/write_devices.py writes it again"
+        "fastscale/planning/devices.json: differs from a fresh fit to references and records; "
+        "regenerate it with scripts/write_devices.py"
     ]
     assert SHIPPED.name == path.name
 

@@ -1,4 +1,4 @@
-"""How figures are drawn: one module a kind, registered under the word that an artifact's `drawing: by` says.
+"""How figures are drawn: one module per kind, registered under the name that `drawing: by` uses.
 
-Each returns pages (see `chart`) and writes nothing.
+Each module returns pages (see `chart`) and writes nothing.
 """

@@ -1,11 +1,12 @@
-"""r of an image's time with acts, flops and params on each device that timm has measured.
+"""Pearson r of time per image with acts, flops and params on each device that timm measured.
 
     drawing:
       by: accelerators
-      shown: [a, b]       the files whose networks are drawn one by one: an accelerator, and a CPU for contrast
+      shown: [a, b]       files to draw network by network: an accelerator, and a CPU for contrast
 
-Inference unless a line says training (whose files print no counts: those of the inference files serve). Each r is that of the logarithms
-of all networks in the file (some are the same network under two names).
+Times are of inference unless a row says training. timm's training files print no counts, so those
+of its inference files are used. Each r is of the logarithms, over all networks in the file (some
+are one network under two names).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from fastscale.paper.declare import Some, Text
 from fastscale.paper.figures.runtime import Pool
 from fastscale.paper.points import timm_points
 from fastscale.paper.stats import least_squares
-from fastscale.paper.style import PALE, Look, family_look
+from fastscale.paper.style import PALE, Style, family_style
 from fastscale.paper.tables.table import Column, Table, fixed
 from fastscale.records import Record
 from fastscale.records.frame import Row
@@ -32,15 +33,15 @@ from fastscale.references.published import published
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_LOOKS = {
-    "acts": Look("#D55E00", "o", 8.7, "acts"),
-    "flops": Look("#0072B2", "s", 8.7, "flops (multiply-adds)"),
-    "params": Look("#777777", "^", 8.7, "params"),
+_STYLES = {
+    "acts": Style("#D55E00", "o", 8.7, "acts"),
+    "flops": Style("#0072B2", "s", 8.7, "flops (multiply-adds)"),
+    "params": Style("#777777", "^", 8.7, "params"),
 }
 
 
 class Device(NamedTuple):
-    """One published file: what it was measured on, and r of logs with each measure."""
+    """One published file: device, conditions, and r of the logarithms with each measure."""
 
     file: str
     device: str
@@ -50,12 +51,11 @@ class Device(NamedTuple):
 
     @property
     def on_cpu(self) -> bool:
-        """Whether it is a CPU."""
         return self.device.startswith("CPU")
 
 
 def devices() -> list[Device]:
-    """Every file; GPUs from the oldest on, CPUs last."""
+    """Every file: GPUs from the oldest to the newest, then CPUs."""
     first: dict[str, Row] = {}
     for row in published("timm_benchmarks"):
         file = row.written["source"].removeprefix("timm results/").removesuffix(".csv")
@@ -70,7 +70,7 @@ def devices() -> list[Device]:
             row.written["layout"].upper(),
             *["training"] * (row.mode == "training"),
         ]
-        r = {measure: _pool(measure, points).r(log=True) for measure in _LOOKS}
+        r = {measure: _pool(measure, points).r(log=True) for measure in _STYLES}
         found.append(Device(file, _called(row), ", ".join(how), len(points), r))
     order = [on.name for on in HARDWARE.values()]
     return sorted(
@@ -79,7 +79,7 @@ def devices() -> list[Device]:
 
 
 def _called(row: Row) -> str:
-    """A device as the figure calls it."""
+    """The device's name as the figure shows it."""
     name = (row.device or "").removesuffix(" Max-Q")
     return f"CPU {name}" if row.device_type == "cpu" else name
 
@@ -89,21 +89,19 @@ def _pool(measure: str, points: Sequence[Row]) -> Pool:
 
 
 class Accelerators(Drawing):
-    """The options."""
-
     shown: Some[Text]
 
 
 @dataclass(frozen=True)
 class Dots:
-    """A panel of a line a file, three marks a line: r with acts, flops, params."""
+    """A panel with one row per file and three marks per row: r with acts, flops and params."""
 
     found: Sequence[Device]
     heading: str = ""
     marks: Sequence[Mark] = ()
 
     def draw(self, ax: Axes) -> None:
-        """CPUs stand apart, below."""
+        """Draws GPUs on top and CPUs below, with a gap between them."""
         from fastscale.paper.render import OURS, RED, label_axes
 
         gpus = sum(not d.on_cpu for d in self.found)
@@ -111,13 +109,13 @@ class Dots:
         for y, d in zip(heights, self.found, strict=True):
             values = [r for r in d.r.values() if r is not None]
             ax.plot([min(values), max(values)], [y, y], color=PALE, linewidth=2.2, zorder=1)
-            for measure, look in _LOOKS.items():
+            for measure, style in _STYLES.items():
                 ax.plot(
                     [d.r[measure] or 0.0],
                     [y],
-                    marker=look.marker,
-                    color=look.colour,
-                    markersize=look.size * OURS,
+                    marker=style.marker,
+                    color=style.colour,
+                    markersize=style.size * OURS,
                     markeredgecolor="white",
                     markeredgewidth=0.5,
                     zorder=3,
@@ -135,7 +133,7 @@ class Dots:
 def draw_accelerators(
     artifact: Figure, spec: Accelerators, records: Sequence[Record]
 ) -> list[Page]:
-    """The r of every device side by side; two devices' networks one by one; the table."""
+    """One page: r of every device, the networks of the devices in `shown`, and the table."""
     found = devices()
     charts = []
     for file in spec.shown:
@@ -148,16 +146,16 @@ def draw_accelerators(
     dots = Picture(
         artifact.title,
         [
-            "r of logarithms of an image's time with each count; published by timm, not ours;",
-            "inference unless it says training",
+            "Pearson r of the logarithms of time per image and each count.",
+            "Published by timm, not ours; inference unless marked training.",
         ],
         [Dots(found)],
         alt="r by device",
-        legend=[*_LOOKS.values()],
+        legend=[*_STYLES.values()],
         layout=Layout(left=3.22, right=0.25, width=7.2, panel=0.235 * (len(found) + 1)),
     )
     networks = Picture(
-        "An accelerator and a CPU: time of an image",
+        "An accelerator and a CPU: time per image",
         [
             "Published by timm, inference; left against acts, right against flops.",
             "Below, for contrast: one of two CPUs.",
@@ -179,7 +177,7 @@ def draw_accelerators(
 
 
 def r_table(found: Sequence[Device], artifact: Figure) -> Table:
-    """One row a file."""
+    """One row per file."""
     columns = [
         Column("device", "device", right=False),
         Column("conditions", "conditions", right=False),
@@ -193,22 +191,29 @@ def r_table(found: Sequence[Device], artifact: Figure) -> Table:
         [d.device, d.conditions, d.networks, d.r["acts"], d.r["flops"], d.r["params"], d.file]
         for d in found
     ]
-    note = "r of the logarithms of an image's time and the count, as timm prints them; inference unless a line says training."
-    notes = [note, leaders(found), "Ours: no record; our timings are of training, see Fig. 2."]
+    note = (
+        "r of the logarithms of time per image and the count, as timm prints them. "
+        "Inference unless a row says training."
+    )
+    ours = "We have no inference records: our timings are of training, see Fig. 2."
+    notes = [note, leaders(found), ours]
     return Table(artifact.name, artifact.title, columns, rows, notes)
 
 
 def leaders(found: Sequence[Device]) -> str:
-    """How often acts predict better than flops, on GPUs and on CPUs, and where they do not."""
-    said = []
+    """How often r with acts exceeds r with flops, on GPUs and on CPUs, and the exceptions."""
+    parts = []
     for what, on_cpu in (("GPU", False), ("CPU", True)):
-        own = [d for d in found if d.on_cpu == on_cpu]
+        files = [d for d in found if d.on_cpu == on_cpu]
         others = [
-            f"{d.device}, {d.conditions}" for d in own if (d.r["acts"] or 0) <= (d.r["flops"] or 0)
+            f"{d.device}, {d.conditions}"
+            for d in files
+            if (d.r["acts"] or 0) <= (d.r["flops"] or 0)
         ]
-        first = f"in {len(own) - len(others)} of {len(own)} {what} files r with acts is above r with flops"
-        said.append(first + (f" (not: {'; '.join(others)})" if others else ""))
-    return f"{said[0][0].upper()}{said[0][1:]}; {said[1]}."
+        better = len(files) - len(others)
+        text = f"in {better} of {len(files)} {what} files r with acts exceeds r with flops"
+        parts.append(text + (f" (not: {'; '.join(others)})" if others else ""))
+    return f"{parts[0][0].upper()}{parts[0][1:]}; {parts[1]}."
 
 
 def _scatter(device: Device, points: Sequence[Row], measure: str) -> Chart:
@@ -223,28 +228,28 @@ def _scatter(device: Device, points: Sequence[Row], measure: str) -> Chart:
     # in the panel's units: log(ms) = slope * log(x * unit) + intercept + log(1000)
     line = Fit(slope, intercept + slope * math.log(unit) + math.log(1e3), low, high, power=True)
     marks = [
-        Mark(family_look(p.family), getattr(p, measure) / unit, 1e3 * (p.image_time_s or 0.0))
+        Mark(family_style(p.family), getattr(p, measure) / unit, 1e3 * (p.image_time_s or 0.0))
         for p in points
     ]
     heading = (
         f"{device.device}, {device.conditions.split(', ')[1]}: r of logs = {device.r[measure]:.2f}"
     )
-    return Chart(label, "ms an image", marks, heading, log_x=True, log_y=True, fits=(line,))
+    return Chart(label, "ms per image", marks, heading, log_x=True, log_y=True, fits=(line,))
 
 
 def margin(file: str, measures: tuple[str, str]) -> tuple[float, int]:
-    """(r of logs with the first measure minus that with the second, number of networks) of one published file."""
+    """(r of the logarithms with the first measure minus r with the second, number of networks)."""
     points = timm_points(file)
-    rs = [_pool(measure, points).r(log=True) for measure in measures]
-    assert (
-        rs[0] is not None and rs[1] is not None
-    )  # a published file holds more than three networks
-    return rs[0] - rs[1], len(points)
+    first, second = (_pool(measure, points).r(log=True) for measure in measures)
+    # every published file holds more than three networks
+    assert first is not None and second is not None
+    return first - second, len(points)
 
 
 _CAPTION = (
-    "Published by huggingface/pytorch-image-models (`results/`). Each r is of all the file's networks; some of them are one network under "
-    "several names. The two training files of an RTX 3090 print no counts: those of the inference files serve, and networks that these do "
-    "not hold at the same resolution are left out. CPUs stand here for contrast: the "
-    "paper's claim is about memory-bound accelerators, and a CPU is never offered as its confirmation."
+    "Published by huggingface/pytorch-image-models (`results/`). Each r is over all networks in "
+    "the file; some are one network under several names. The two training files of an RTX 3090 "
+    "print no counts, so those of the inference files are used; networks that these lack at the "
+    "same resolution are left out. CPUs are shown for contrast: the paper's claim is about "
+    "memory-bound accelerators, and a CPU cannot confirm it."
 )

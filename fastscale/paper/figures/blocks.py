@@ -1,10 +1,10 @@
-"""Fig. 3, drawn from the traced modules: the Y block and the Z block, each with and without a change of shape.
+"""Fig. 3, drawn from traced modules: the Y and the Z block, with and without a change of shape.
 
     drawing:
       by: blocks
       blocks: [{arch: regnety-4gf, stage: 2, index: 1, title: Y block}]
 
-A box is the wider, the more channels leave it, but never too narrow for its text.
+The width of a box grows with its output channels, down to a minimum that fits its text.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 _FACES = {"conv": "#DCEAF6", "group": "#BBD9EE", "se": "#FBE3CC", "act": "#E4F1E4"}
 _LINE = "#3A3A3A"
-_STEP, _HIGH, _WIDEST = 0.72, 0.46, 1.42  # inches: from box to box, a box, half the widest box
-_CELL = 3.6  # the width of a block's panel
+# inches: from box to box, a box's height, half the widest box, a block's panel
+_STEP, _HIGH, _WIDEST, _CELL = 0.72, 0.46, 1.42, 3.6
 
 
 class Block(Declared):
-    """A block of a network: its stage and its place there, both from 0."""
+    """A block of a network, by stage and index in the stage, both from 0."""
 
     arch: Network
     stage: int = Field(ge=0, le=100)
@@ -42,12 +42,9 @@ class Block(Declared):
 
 
 class Blocks(Drawing):
-    """The options."""
-
     blocks: Some[Block]
 
     def recorded(self, artifact: Figure, records: Sequence[Record]) -> str:
-        """Nothing is measured."""
         return "Needs no run."
 
 
@@ -61,13 +58,12 @@ class BlockPanel:
     marks: Sequence[Mark] = ()
 
     def draw(self, ax: Axes) -> None:
-        """From top to bottom."""
         _draw_block(ax, self.block, _CELL, self.height)
 
 
 @drawing("blocks", spec=Blocks)
 def draw_blocks(artifact: Figure, spec: Blocks, records: Sequence[Record]) -> list[Page]:
-    """The picture, and the steps as a table."""
+    """One page: the picture, and the steps as a table."""
     networks = {name: built(name) for name in dict.fromkeys(b.arch for b in spec.blocks)}
     blocks = [trace_block(networks[b.arch], b.stage, b.index, b.title) for b in spec.blocks]
     height = 1.0 + _STEP * (max(len(boxes(b.main)) for b in blocks) + 1.9)
@@ -91,7 +87,7 @@ def draw_blocks(artifact: Figure, spec: Blocks, records: Sequence[Record]) -> li
 
 
 def steps_table(blocks: Sequence[BlockGraph], artifact: Figure) -> Table:
-    """One row an operation, in the order of computation."""
+    """One row per operation, in the order of computation."""
     columns = [
         Column("block", "block", right=False),
         Column("module", "module", right=False),
@@ -109,7 +105,7 @@ def steps_table(blocks: Sequence[BlockGraph], artifact: Figure) -> Table:
             ("after the sum", block.after),
         ):
             rows += [
-                [block.title, block.module, branch, s.words, s.w_in or None, s.w_out or None]
+                [block.title, block.module, branch, s.label, s.w_in or None, s.w_out or None]
                 for s in steps
             ]
         if block.shortcut is None:
@@ -128,16 +124,19 @@ def steps_table(blocks: Sequence[BlockGraph], artifact: Figure) -> Table:
 
 
 def boxes(steps: Sequence[Step]) -> list[tuple[str, list[str], int]]:
-    """(face, lines of text, channels out) a box: a conv with the norm and activation that follow it, SE on its own."""
+    """(face, lines of text, output channels) of each box.
+
+    A conv shares its box with the norm and activation that follow it; SE has a box for itself.
+    """
     found: list[tuple[str, list[str], int]] = []
     for step in steps:
         if step.kind == "conv":
-            face = "group" if "group width" in step.words else "conv"
-            found.append((face, [step.words, f"{step.w_in} → {step.w_out}"], step.w_out))
+            face = "group" if "group width" in step.label else "conv"
+            found.append((face, [step.label, f"{step.w_in} → {step.w_out}"], step.w_out))
         elif step.kind in ("norm", "act") and found and found[-1][0] in ("conv", "group"):
-            found[-1][1][-1] += f", {step.words}"
+            found[-1][1][-1] += f", {step.label}"
         else:
-            name, _, inside = step.words.partition(": ")
+            name, _, inside = step.label.partition(": ")
             found.append((step.kind, [name, inside] if inside else [name], step.w_out))
     return found
 
@@ -195,9 +194,9 @@ def _draw_block(ax: Axes, block: BlockGraph, cell: float, height: float) -> None
             )
         )
         ax.text(x, y - 0.008, "+", fontsize=11, ha="center", va="center")
-        said = boxes(block.shortcut)
-        text = "\n".join(line for _, lines, _ in said for line in lines) if said else "identity"
-        box = {
+        steps = boxes(block.shortcut)
+        text = "\n".join(line for _, lines, _ in steps for line in lines) if steps else "identity"
+        filled = {
             "boxstyle": "round,pad=0.3",
             "facecolor": _FACES["conv"],
             "edgecolor": _LINE,
@@ -213,7 +212,7 @@ def _draw_block(ax: Axes, block: BlockGraph, cell: float, height: float) -> None
             ha="center",
             va="center",
             rotation=90,
-            bbox=box if said else blank,
+            bbox=filled if steps else blank,
             zorder=3,
         )
         top = y - 0.1

@@ -1,11 +1,12 @@
-"""The course of one training run: errors of raw and averaged weights, and the loss, by epoch.
+"""Training curves of one run: errors of raw and averaged (EMA) weights, and the loss, by epoch.
 
     drawing:
       by: curves
       runs: [{run: regnety-500mf.dwr-x0.03.imagenette-60ep, seed: 0}]
 
-A run's record stands in paper_figures/records/<artifact>.jsonl, its curve in paper_figures/records/curves/<run>-seed<k>.csv, which
-scripts/export_curves.py writes from what the run showed in TensorBoard. The curve has to end at the record's errors.
+The run's record is in paper_figures/records/<artifact>.jsonl and its curve in
+paper_figures/records/curves/<run>-seed<k>.csv, which scripts/export_curves.py writes from the run's
+TensorBoard logs. The curve must end at the record's errors.
 """
 
 import csv
@@ -23,50 +24,38 @@ from fastscale.home import home
 from fastscale.paper.artifacts import Drawing, Figure, drawing
 from fastscale.paper.chart import Chart, Mark, Page, Picture
 from fastscale.paper.declare import Declared, Seed, Text
-from fastscale.paper.style import GREY, Look
+from fastscale.paper.style import GREY, Style
 from fastscale.paper.tables.comparison import DATA_NAMES
 from fastscale.paper.tables.table import Column, Table
 from fastscale.records import Record
 
 COLUMNS = ("epoch", "train_loss", "learning_rate", "top1_error", "top1_error_ema", "images_per_s")
-TOGETHER = (
-    "run",
-    "seed",
-    "epoch",
-    "train_loss",
-    "learning_rate",
-    "top1_error",
-    "images_per_s",
-)  # many runs in one file
+# of a file that holds several runs
+TOGETHER = ("run", "seed", "epoch", "train_loss", "learning_rate", "top1_error", "images_per_s")
 _LINES = {
-    "top1_error": Look("#0072B2", "o", 4.0, "raw weights"),
-    "top1_error_ema": Look("#D55E00", "^", 4.5, "averaged weights"),
+    "top1_error": Style("#0072B2", "o", 4.0, "raw weights"),
+    "top1_error_ema": Style("#D55E00", "^", 4.5, "averaged weights"),
 }
-_LOSS = Look(GREY, "s", 4.0, "training loss")
+_LOSS = Style(GREY, "s", 4.0, "training loss")
 
 
 class CurveOf(Declared):
-    """A run."""
-
     run: Text
     seed: Seed
 
 
 class Curves(Drawing):
-    """The options."""
-
     runs: Annotated[tuple[CurveOf, ...], Field(strict=False, min_length=1, max_length=1)]
 
     def recorded(self, artifact: Figure, records: Sequence[Record]) -> str:
-        """It is one of ours."""
         return "A run of ours."
 
 
 @drawing("curves", spec=Curves)
 def draw_curves(artifact: Figure, spec: Curves, records: Sequence[Record]) -> list[Page]:
-    """The picture and the numbers of the run that is declared; nothing where it has no committed record.
+    """The page of the declared run; no page if it has no committed record.
 
-    Raises InputError where the curve of a record is missing or ends elsewhere.
+    Raises InputError if the record's curve is missing or ends at other errors.
     """
     run, seed = canonical(spec.runs[0].run), spec.runs[0].seed
     record = next(
@@ -78,7 +67,8 @@ def draw_curves(artifact: Figure, spec: Curves, records: Sequence[Record]) -> li
     for name in _LINES:
         if abs(float(rows[-1][name]) - record.values[name]) > 1e-3:
             raise InputError(
-                f"{artifact.name}: the curve ends at {name} {rows[-1][name]}, the record says {record.values[name]}"
+                f"{artifact.name}: the curve ends at {name} {rows[-1][name]}, "
+                f"the record says {record.values[name]}"
             )
     columns = [
         Column(name, name.replace("_", " ") + (", %" if "error" in name else ""))
@@ -89,8 +79,8 @@ def draw_curves(artifact: Figure, spec: Curves, records: Sequence[Record]) -> li
         for row in rows
     ]
     errors = [
-        Mark(look, int(row["epoch"]), float(row[name]), ours=True)
-        for name, look in _LINES.items()
+        Mark(style, int(row["epoch"]), float(row[name]), ours=True)
+        for name, style in _LINES.items()
         for row in rows
     ]
     loss = [Mark(_LOSS, int(row["epoch"]), float(row["train_loss"]), ours=True) for row in rows]
@@ -116,26 +106,30 @@ def draw_curves(artifact: Figure, spec: Curves, records: Sequence[Record]) -> li
 
 
 def subtitle(record: Record) -> str:
-    """What was trained, on what, and how it ended."""
-    data = DATA_NAMES.get(record.data or "", record.data)
-    network = f"{record.arch}, {record.resolution} px, {record.flops / 1e6:.0f} M multiply-adds; {data}, {record.epochs} epochs, one run"
-    return f"{network}; top-1 error {record.values['top1_error']:.2f} %, averaged weights {record.values['top1_error_ema']:.2f} %"
+    """The network, the data and the final errors."""
+    data, values = DATA_NAMES.get(record.data or "", record.data), record.values
+    return (
+        f"{record.arch}, {record.resolution} px, {record.flops / 1e6:.0f} M multiply-adds; "
+        f"{data}, {record.epochs} epochs, one run; top-1 error {values['top1_error']:.2f} %, "
+        f"averaged weights {values['top1_error_ema']:.2f} %"
+    )
 
 
 def read_curve(run: str, seed: int) -> list[dict[str, str]]:
-    """The rows of a run's curve, one an epoch. Raises InputError where it is missing or has other columns."""
+    """A run's curve, one row per epoch. Raises InputError if it is missing or has other columns."""
     return _rows(curve_file(f"{run}-seed{seed}"), COLUMNS)
 
 
 def curve_file(name: str) -> Path:
-    """Where a run's curve lies, or that of all runs of an artifact."""
+    """The file with the curve of a run (`<run>-seed<k>`), or of all runs of an artifact."""
     return home().found("records", "curves", f"{name}.csv")
 
 
 def errors_by_epoch(path: Path, records: Sequence[Record]) -> dict[tuple[str, int], list[float]]:
-    """Top-1 error in % after each epoch, by (run, seed), from a file of many runs (columns TOGETHER).
+    """Top-1 error in % after each epoch by (run, seed), from a file with the columns TOGETHER.
 
-    Raises InputError where the file is unusable, or the curve of a record is missing in it or ends elsewhere.
+    Raises InputError if the file is unusable, or if a record's curve is missing from it or ends at
+    another error.
     """
     found: dict[tuple[str, int], list[float]] = {}
     for row in _rows(path, TOGETHER):
@@ -146,30 +140,33 @@ def errors_by_epoch(path: Path, records: Sequence[Record]) -> dict[tuple[str, in
         errors = found.get((record.run, record.seed or 0))
         if errors is None:
             raise InputError(f"{path.name}: no curve of {record.run}, seed {record.seed}")
-        again = "evaluated_from" in record.env  # another error than at the end of training
-        apart = 0.0 if again else abs(errors[-1] - record.values["top1_error"])
+        # a record of a later evaluation has another error than the end of training
+        again = "evaluated_from" in record.env
+        wanted = record.values["top1_error"]
+        apart = 0.0 if again else abs(errors[-1] - wanted)
         if len(errors) != record.epochs or apart > 1e-3:
-            said = f"{errors[-1]:g} after {len(errors)} epochs, the record says {record.values['top1_error']:g} after {record.epochs}"
             raise InputError(
-                f"{path.name}: the curve of {record.run}, seed {record.seed}, ends at {said}"
+                f"{path.name}: the curve of {record.run}, seed {record.seed}, ends at "
+                f"{errors[-1]:g} after {len(errors)} epochs, the record says {wanted:g} after "
+                f"{record.epochs}"
             )
     return found
 
 
 def _rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    mend = "restore paper_figures/records/curves"
+    fix = "restore paper_figures/records/curves"
     try:
         rows = list(csv.DictReader(io.StringIO(read_text(path), newline=""), strict=True))
     except (OSError, csv.Error) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise InputError(f"{path.name}: cannot read the curve ({reason}); {mend}") from None
+        raise InputError(f"{path.name}: cannot read the curve ({reason}); {fix}") from None
     if not rows or any(tuple(row) != tuple(columns) for row in rows):
-        raise InputError(f"{path.name}: expected the columns {', '.join(columns)}; {mend}")
+        raise InputError(f"{path.name}: expected the columns {', '.join(columns)}; {fix}")
     for line, row in enumerate(rows, start=2):
         for name, text in row.items():
             try:
                 if name != "run":
                     number(text, 0, 1e9, whole=name in ("epoch", "seed"))
             except ValueError as error:
-                raise InputError(f"{path.name}, line {line}, {name}: {error}; {mend}") from None
+                raise InputError(f"{path.name}, line {line}, {name}: {error}; {fix}") from None
     return rows

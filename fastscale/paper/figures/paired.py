@@ -1,14 +1,14 @@
-"""Trained evidence as figures: error against flops and acts, base by base, and every strategy's paired difference with its interval.
+"""Trained evidence as figures: error against flops and acts, and paired differences of strategies.
 
 drawing:
   by: paired
-  tier: quick                     whose plan
-  classes: 10                     of the data, for counts
-  sizes: [2, 4]                   about how many times the base's flops the scaled networks have
-  reference: dwgr                 the strategy that the others are held against
-  margin: 1.0                     points of error within which two strategies count as alike
-  spread: 0.99                    may be absent: standard deviation of a pair's difference in points, as runs before had it;
-                                  then a table says beforehand what the planned seeds can show, and later each test
+  tier: quick                     the tier whose plan is drawn
+  classes: 10                     classes of the data, for counts
+  sizes: [2, 4]                   flops of the scaled networks, in about so many times the base's
+  reference: dwgr                 the baseline strategy
+  margin: 1.0                     points of error within which two strategies count as equal
+  spread: 0.99                    optional: standard deviation of a pair's difference in earlier
+                                  runs, in points; adds the table of tests and their power
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from fastscale.paper.declare import Positive, Scaling, Some, Whole
 from fastscale.paper.figures.curves import curve_file, errors_by_epoch
 from fastscale.paper.paired import Trained, by_size, trained
 from fastscale.paper.stats import LEVEL, Estimate
-from fastscale.paper.style import GREY, PALE, strategy_look
+from fastscale.paper.style import GREY, PALE, strategy_style
 from fastscale.paper.tables.comparison import DATA_NAMES
 from fastscale.paper.tables.equivalence import tests_table
 from fastscale.paper.tables.paired import amount, differences_table, networks_table, unequal, where
@@ -40,8 +40,6 @@ _AXES = {"flops": ("flops (multiply-adds), M", 1e6), "acts": ("acts, K", 1e3)}
 
 
 class Paired(Drawing):
-    """The options."""
-
     tier: Literal["quick", "full"]
     classes: Whole
     sizes: Some[Positive]
@@ -50,7 +48,7 @@ class Paired(Drawing):
     spread: float | None = Field(default=None, gt=0, le=100)
 
     def check(self, artifact: Figure) -> None:
-        """The tier is declared and scales by the reference."""
+        """Raises ValueError if the tier is not declared or does not scale by the baseline."""
         plan = artifact.plan(self.tier)
         if plan is None:
             raise ValueError(f"tier: no tier {self.tier!r} is declared")
@@ -60,15 +58,13 @@ class Paired(Drawing):
             raise ValueError(f"reference: {error}") from None
 
     def names(self, artifact: Figure, records: Sequence[Record]) -> list[str]:
-        """No picture is drawn of nothing."""
         return [artifact.name] if self.trained(artifact, records).records else []
 
     def recorded(self, artifact: Figure, records: Sequence[Record]) -> str:
-        """How much of the plan was trained."""
         return amount(self.trained(artifact, records))
 
     def trained(self, artifact: Figure, records: Sequence[Record]) -> Trained:
-        """What was trained of the plan."""
+        """The plan's networks with the records of their runs."""
         plan = artifact.plan(self.tier)
         assert plan is not None  # see check
         return trained(artifact.name, plan, self.sizes, self.classes, records)
@@ -76,7 +72,7 @@ class Paired(Drawing):
 
 @drawing("paired", spec=Paired)
 def draw_paired(artifact: Figure, spec: Paired, records: Sequence[Record]) -> list[Page]:
-    """Pictures (where anything was trained) and tables."""
+    """One page: the tables, and pictures if anything was trained."""
     found, reference = spec.trained(artifact, records), spec.reference
     pictures, alt = {}, artifact.title
     if found.records:
@@ -88,7 +84,7 @@ def draw_paired(artifact: Figure, spec: Paired, records: Sequence[Record]) -> li
         pictures[f"{artifact.name}-differences"] = _forest(found, estimates, spec, alt)
     curves = curve_file(artifact.name)
     if found.records and curves.is_file():
-        title = f"Course of training\n{artifact.title}"
+        title = f"Training curves\n{artifact.title}"
         pictures[f"{artifact.name}-curves"] = Picture(
             title, [_COURSE], _courses(found, curves), 2, alt=alt
         )
@@ -119,7 +115,7 @@ def _charts(found: Trained) -> list[Chart]:
                     mean, spread, _ = result
                     marks.append(
                         Mark(
-                            strategy_look(cell.strategy),
+                            strategy_style(cell.strategy),
                             getattr(cell.counts, measure) / unit,
                             mean,
                             spread,
@@ -134,7 +130,7 @@ def _charts(found: Trained) -> list[Chart]:
 
 
 def _courses(found: Trained, path: Path) -> list[Chart]:
-    """Mean error of the largest networks after each epoch, base by base."""
+    """Mean error after each epoch, of each base and its largest networks."""
     errors = errors_by_epoch(path, found.records)
     charts = []
     for base in found.plan.bases:
@@ -149,7 +145,7 @@ def _courses(found: Trained, path: Path) -> list[Chart]:
                 for epoch, values in enumerate(zip(*runs, strict=True), start=1):
                     marks.append(
                         Mark(
-                            strategy_look(cell.strategy),
+                            strategy_style(cell.strategy),
                             epoch,
                             sum(values) / len(values),
                             ours=True,
@@ -168,7 +164,8 @@ def _subtitle(found: Trained) -> list[str]:
     runs = sorted({len(cell.trained) for cell in found.cells})
     many = f"{runs[0]}" if len(runs) == 1 else f"{runs[0]} to {runs[-1]}"
     return [
-        f"{data}, {epochs} epochs, {many} runs a network; bars: one standard deviation. Small networks, a short training."
+        f"{data}, {epochs} epochs, {many} runs per network; bars: one standard deviation. "
+        "Small networks, short training."
     ]
 
 
@@ -177,9 +174,11 @@ Estimates = Mapping[str, list[tuple[tuple[float, ...], Estimate]]]
 
 @dataclass(frozen=True)
 class Forest:
-    """A panel of a row a strategy, a line in it each size: its mean difference from the reference
-    with the interval, over the band within which both count as alike. Sizes are never pooled here:
-    a mean of both would hide a change of sign."""
+    """A panel of mean differences from the baseline: one row per strategy, one line per size.
+
+    The grey band is the margin within which strategies count as equal. Sizes are never pooled:
+    their mean would hide a change of sign.
+    """
 
     sizes: Sequence[float]
     estimates: Estimates
@@ -188,25 +187,25 @@ class Forest:
     marks: Sequence[Mark] = ()
 
     def draw(self, ax: Axes) -> None:
-        """The first strategy on top; the first size hollow."""
+        """Draws the first strategy on top, the first size hollow."""
         from fastscale.paper.render import label_axes
 
         ax.axvspan(-self.margin, self.margin, color=PALE, alpha=0.6, zorder=0)
         ax.axvline(0, color=GREY, linewidth=0.8, zorder=1)
         for row, (strategy, each) in enumerate(self.estimates.items()):
-            look = strategy_look(strategy)
+            style = strategy_style(strategy)
             for size, e in each:
                 place = self.sizes.index(size[0])
                 ax.errorbar(
                     [e.mean],
                     [row + 0.32 * (place - (len(self.sizes) - 1) / 2)],
                     xerr=[[e.mean - e.low], [e.high - e.mean]],
-                    color=look.colour,
-                    marker=look.marker,
-                    markersize=look.size * 0.7,
-                    markerfacecolor="white" if place == 0 else look.colour,
+                    color=style.colour,
+                    marker=style.marker,
+                    markersize=style.size * 0.7,
+                    markerfacecolor="white" if place == 0 else style.colour,
                 )
-        label_axes(ax, "points of top-1 error; to the right: worse")
+        label_axes(ax, "difference of top-1 error in points; right of 0 is worse")
         ax.set_yticks(range(len(self.estimates)), labels=list(self.estimates))
         ax.set_ylim(len(self.estimates) - 0.5, -0.5)
         ax.grid(visible=False, axis="y")
@@ -216,7 +215,7 @@ def _forest(found: Trained, estimates: Estimates, spec: Paired, alt: str) -> Pic
     data = DATA_NAMES.get(found.plan.data, found.plan.data)
     notes = [
         f"mean of {data} runs paired by base and seed; bars: {LEVEL:.0%} interval; "
-        f"grey: ±{spec.margin:g} points, alike",
+        f"grey: equal within ±{spec.margin:g} points",
         *(_size_in_words(found, size, spec.reference, i) for i, size in enumerate(found.sizes)),
     ]
     return Picture(
@@ -237,7 +236,8 @@ def _size_in_words(found: Trained, size: float, reference: str, place: int) -> s
     )
 
 
-_COURSE = "Validation error after each epoch, mean over the seeds, of the base and of the networks with about four times its flops."
-_CLAIMS = (
-    "The claims, stated before anything was trained, and their verdicts: [claims.md](../claims.md)."
+_COURSE = (
+    "Validation error after each epoch, mean over seeds, of the base and of the networks with "
+    "about four times its flops."
 )
+_CLAIMS = "The claims were stated before training. Their verdicts: [claims.md](../claims.md)."

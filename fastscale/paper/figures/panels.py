@@ -1,13 +1,14 @@
-"""Figures 1, 4, 5, 6, 7 and the large networks: error, epoch time and counts of scaled networks, panel by panel as declared.
+"""Figures 1, 4, 5, 6, 7 and the large networks: error, epoch time and counts in declared panels.
 
 drawing:
   by: panels
   points: [fig4]              figures or tables of paper_points.csv
-  keep: [base, d, w, orig]    of their strategies; absent: all
-  epochs: 100                 of tables that print several schedules; absent: all
-  look: strategy | family     what colour and marker say
+  keep: [base, d, w, orig]    strategies to keep (default: all)
+  epochs: 100                 schedule to keep of tables that print several (default: all)
+  look: strategy | family     what colour and marker stand for
   columns: 2
-  panels: [{y: error, x: flops, base: efficientnet-b0}]   base: absent for all; a panel without any point is left out
+  panels: [{y: error, x: flops, base: efficientnet-b0}]   base: one base only (default: all);
+                              a panel without points is left out
 """
 
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ from fastscale.paper.declare import Declared, Epochs, Many, Network, Quantity, S
 from fastscale.paper.evidence import shown_base
 from fastscale.paper.figure_text import caption, points_table, recorded, statements
 from fastscale.paper.points import PAPER, paper_points
-from fastscale.paper.style import Look, family_look, strategy_look
+from fastscale.paper.style import Style, family_style, strategy_style
 from fastscale.paper.tables.comparison import DATA_NAMES
 from fastscale.paper.views import View, views
 from fastscale.records import Record
@@ -36,9 +37,7 @@ AXES = {
     "time": ("epoch time, min", 1.0),
     "error": ("top-1 error, %", 1.0),
 }
-
-
-_WORDS = {
+_PLURALS = {
     "error": "errors",
     "time": "epoch times",
     "acts": "acts",
@@ -48,7 +47,7 @@ _WORDS = {
 
 
 class PanelSpec(Declared):
-    """One panel: what is on its axes, and of which base; `base` absent: of all."""
+    """The axes of one panel, and the base it shows (None: all)."""
 
     y: Quantity
     x: Quantity
@@ -59,8 +58,6 @@ class PanelSpec(Declared):
 
 
 class Panels(Drawing):
-    """The options."""
-
     points: Many[Text]
     keep: Some[Text] | None = None
     epochs: Epochs | None = None
@@ -69,7 +66,6 @@ class Panels(Drawing):
     panels: Some[PanelSpec]
 
     def published(self) -> list[Row]:
-        """The points that are declared."""
         found = paper_points(self.points) if self.points else []
         found = [p for p in found if self.epochs is None or p.epochs in (None, self.epochs)]
         if self.keep is None:
@@ -78,22 +74,20 @@ class Panels(Drawing):
         return [p for p in found if strategy_spelling(p.strategy or "base") in keep]
 
     def names(self, artifact: Figure, records: Sequence[Record]) -> list[str]:
-        """The figure and its variants."""
         return [view.name for view in views(artifact, records)]
 
     def recorded(self, artifact: Figure, records: Sequence[Record]) -> str:
-        """How many of the planned networks have records."""
         return recorded(artifact, views(artifact, records))
 
 
 @drawing("panels", spec=Panels)
 def draw_panels(artifact: Figure, spec: Panels, records: Sequence[Record]) -> list[Page]:
-    """The figure and its variants."""
+    """One page for the figure and one for each of its variants."""
     pages = []
     for view in views(artifact, records):
         drawn = [(one, panel(view, one, spec.look)) for one in spec.panels]
         charts = [chart for _, chart in drawn if chart is not None]
-        absent = dict.fromkeys(_WORDS[one.y] for one, chart in drawn if chart is None)
+        absent = dict.fromkeys(_PLURALS[one.y] for one, chart in drawn if chart is None)
         notes = subtitle(view, charts)
         notes += [f"Nothing published or recorded yet: {', '.join(absent)}."] if absent else []
         notes += without_points(view, drawn, spec.look)
@@ -114,7 +108,7 @@ def draw_panels(artifact: Figure, spec: Panels, records: Sequence[Record]) -> li
 
 
 def panel(view: View, spec: PanelSpec, look: str) -> Chart | None:
-    """One declared panel; None where nothing of it is known."""
+    """One declared panel; None if it has no point."""
     (xlabel, x_unit), (ylabel, y_unit) = AXES[spec.x], AXES[spec.y]
     marks = []
     for ours in (False, True):
@@ -123,7 +117,7 @@ def panel(view: View, spec: PanelSpec, look: str) -> Chart | None:
             x, y = getattr(p, spec.x), getattr(p, spec.y)
             if x is not None and (spec.base in (None, shown_base(p.arch or ""))):
                 spread = {"time": p.spread, "error": p.error_spread}.get(spec.y)
-                shown = look_of(p, look), x / x_unit, y / y_unit
+                shown = style_of(p, look), x / x_unit, y / y_unit
                 eager = spec.y == "time" and p.clock == "stand-in"
                 marks.append(Mark(*shown, spread if ours else None, ours, eager))
     if not marks:
@@ -136,52 +130,53 @@ def panel(view: View, spec: PanelSpec, look: str) -> Chart | None:
 def without_points(
     view: View, drawn: Sequence[tuple[PanelSpec, Chart | None]], look: str
 ) -> list[str]:
-    """A sentence for the planned series that a panel shows no point of; none where every series is in every panel."""
+    """Sentences that name the planned series without a point, by what the panels show."""
     absent: dict[str, dict[str, None]] = {}
     for spec, chart in drawn:
-        shown = {mark.look for mark in chart.marks} if chart else set()
+        shown = {mark.style for mark in chart.marks} if chart else set()
         planned = dict.fromkeys(
-            look_of(p, look) for p in view.planned if spec.base in (None, shown_base(p.arch or ""))
+            style_of(p, look) for p in view.planned if spec.base in (None, shown_base(p.arch or ""))
         )
         for series in planned if chart else ():
             if series not in shown:
-                absent.setdefault(series.words.partition(":")[0], {})[_WORDS[spec.y]] = None
+                absent.setdefault(series.label.partition(":")[0], {})[_PLURALS[spec.y]] = None
     by_panels: dict[str, list[str]] = {}
-    for words, measures in absent.items():
-        by_panels.setdefault(" and ".join(measures), []).append(words)
+    for label, measures in absent.items():
+        by_panels.setdefault(" and ".join(measures), []).append(label)
     return [
-        f"No point of {', '.join(words)} among the {panels}." for panels, words in by_panels.items()
+        f"No point of {', '.join(labels)} among the {panels}."
+        for panels, labels in by_panels.items()
     ]
 
 
-def look_of(point: Row, look: str) -> Look:
-    """How a point looks in a figure whose colours mean strategies, or families."""
-    return strategy_look(point.strategy) if look == "strategy" else family_look(point.family)
+def style_of(point: Row, look: str) -> Style:
+    """The style of a point in a figure whose colours stand for strategies, or for families."""
+    return strategy_style(point.strategy) if look == "strategy" else family_style(point.family)
 
 
 def subtitle(view: View, charts: Sequence[Chart], errors: bool = True) -> list[str]:
-    """What is published and what is ours; `errors`: whether the figure shows any."""
+    """What is published and what is ours; `errors`: whether the figure shows errors."""
     lines = []
     marks = [mark for chart in charts for mark in chart.marks]
     if any(not mark.ours for mark in marks):
         own = not view.published or any(PAPER in p.origin for p in view.published)
         others = " and ".join(dict.fromkeys(p.origin.partition(",")[0] for p in view.published))
-        who = "" if own else f" by {others}, another recipe than the paper's"
+        who = "" if own else f" by {others}, with a recipe that is not the paper's"
         lines.append(f"Hollow: published{who}; ImageNet, times on 8 V100.")
     ours = ["counts"] if any(mark.ours for mark in marks) else []
     if view.trained and errors:
-        ours.append(
-            f"errors on {DATA_NAMES.get(view.trained.data, view.trained.data)}, {view.trained.words}"
-        )
+        data = DATA_NAMES.get(view.trained.data, view.trained.data)
+        ours.append(f"errors on {data}, {view.trained.label}")
     if view.timed:
-        ours.append(f"times on one {view.timed.words}")
+        ours.append(f"times on one {view.timed.label}")
     return [*lines, "Filled: ours; " + ", ".join(ours) + "." if ours else "Ours: no record yet."]
 
 
 def title(artifact: Figure, view: View) -> str:
-    """The figure's title; a variant's second line says the device, or the data, that is not the paper's."""
+    """The figure's title; the second line of a variant names its device or its data."""
     if view.timed:
-        return f"{artifact.title}\nTimes of ours: one {view.timed.device}"
+        return f"{artifact.title}\nOur times: one {view.timed.device}"
     if view.foreign and view.trained:
-        return f"{artifact.title}\nErrors of ours: {DATA_NAMES.get(view.trained.data, view.trained.data)}, not by the paper's recipe"
+        data = DATA_NAMES.get(view.trained.data, view.trained.data)
+        return f"{artifact.title}\nOur errors: {data}, not the paper's recipe"
     return artifact.title

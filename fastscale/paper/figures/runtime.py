@@ -1,14 +1,15 @@
-"""Fig. 2 and what became of it: epoch time against flops, params and acts, with fits and Pearson r; the claim on the authors' zoo.
+"""Fig. 2, and the same for the authors' zoo: epoch time against flops, params and acts, with r.
 
     drawing:
       by: runtime
       points: fig2 | zoo
-      acts_range_m: 140     the activation panels' axis ends there, and their fits use the points inside; absent: all
+      acts_range_m: 140     end of the acts axis in millions (default: none); points beyond it are
+                            not counted
       log: false            true: logarithmic axes, and r of the logarithms beside the plain one
 
-The paper's r is the linear correlation of epoch time with the count, all series of a panel pooled. Its plots hold more points than could be
-read off: small networks may hide each other there. So r of the points that are known is not quite the r that is printed; both stand
-in each panel.
+The paper's r is the linear correlation of epoch time with the count, over all series of a panel.
+Its plots hold more points than could be read off, because small networks may hide each other. So r
+of the known points differs a little from the printed r; each panel shows both.
 """
 
 import math
@@ -23,7 +24,7 @@ from fastscale.paper.figure_text import caption, points_table, recorded, stateme
 from fastscale.paper.figures.panels import AXES, subtitle, title
 from fastscale.paper.points import paper_points, series_of_figure_2, zoo_points
 from fastscale.paper.stats import least_squares, pearson
-from fastscale.paper.style import alike, family_look, strategy_look
+from fastscale.paper.style import canonical_strategy, family_style, strategy_style
 from fastscale.paper.views import View, views
 from fastscale.records import Record
 from fastscale.records.frame import Row
@@ -32,23 +33,22 @@ from fastscale.references import reference
 
 @dataclass(frozen=True)
 class Pool:
-    """Points whose epoch times are correlated with one measure; `right`: the end of the axis, beyond which none is counted."""
+    """Points whose times are correlated with one measure."""
 
     measure: str
     points: tuple[Row, ...]
-    right: float | None = None
+    right: float | None = None  # the end of the axis; points beyond it are not counted
     time: str = "epoch_time_min"  # or image_time_s
 
     @property
     def inside(self) -> list[Row]:
-        """Those inside the axis."""
         return [
             p for p in self.points if self.right is None or getattr(p, self.measure) <= self.right
         ]
 
     @property
     def without(self) -> "Pool":
-        """Those whose time is the device's own: no eager time stands in."""
+        """The pool without stand-ins: points whose eager time replaces a missing device time."""
         return replace(self, points=tuple(p for p in self.points if p.clock != "stand-in"))
 
     def r(self, log: bool = False) -> float | None:
@@ -57,7 +57,7 @@ class Pool:
         return pearson(xs, ys)
 
     def values(self, log: bool = False) -> tuple[list[float], list[float]]:
-        """(measure, time) of the points inside, or their logarithms."""
+        """The measures and the times of the points inside, or their logarithms."""
         times = [(p, getattr(p, self.time)) for p in self.inside]
         pairs = [(getattr(p, self.measure), time) for p, time in times if time is not None]
         found = [(math.log(x), math.log(y)) if log else (x, y) for x, y in pairs]
@@ -65,12 +65,12 @@ class Pool:
 
 
 def pools_of_figure_2(points: Sequence[Row], acts_range: float | None) -> dict[str, Pool]:
-    """The four panels: flops, params, acts of EfficientNet-B0's four series; acts of the three families."""
+    """Flops, params and acts of EfficientNet-B0's four series, and acts of the three families."""
     four = tuple(series_of_figure_2([p for p in points if p.time is not None]))
     three = [
         p
         for p in points
-        if p.time is not None and alike(p.strategy) in (None, "dwr", "dw", "dWr", "w")
+        if p.time is not None and canonical_strategy(p.strategy) in (None, "dwr", "dw", "dWr", "w")
     ]
     return {
         "flops": Pool("flops", four),
@@ -81,14 +81,14 @@ def pools_of_figure_2(points: Sequence[Row], acts_range: float | None) -> dict[s
 
 
 def published_pools(artifact: Artifact) -> dict[str, Pool]:
-    """The same of the points that others measured: the paper's, or the zoo's."""
+    """The pools of published points: the paper's, or the zoo's."""
     if options(artifact, Runtime).points == "zoo":
         return _zoo_pools(zoo_points())
     return pools_of_figure_2(paper_points(("fig2", "fig4", "fig6")), _range(artifact))
 
 
 def our_pools(artifact: Artifact, points: Sequence[Row]) -> dict[str, Pool]:
-    """The same of ours on one device."""
+    """The pools of our points on one device."""
     return (
         _zoo_pools(points)
         if options(artifact, Runtime).points == "zoo"
@@ -97,36 +97,31 @@ def our_pools(artifact: Artifact, points: Sequence[Row]) -> dict[str, Pool]:
 
 
 def printed(artifact: Artifact) -> dict[str, float]:
-    """The r that the paper prints for each panel; none for the zoo, which the paper does not show."""
+    """The r that the paper prints for each panel; empty for the zoo, which it does not show."""
     if options(artifact, Runtime).points == "zoo":
         return {}
-    return {
-        "families"
-        if "pooled" in r["networks"] and "RegNetY" in r["networks"]
-        else r["measure"]: float(r["pearson_r"])
-        for r in _r()
-    }
+    found = {}
+    for row in reference("correlations"):
+        families = "pooled" in row["networks"] and "RegNetY" in row["networks"]
+        found["families" if families else row["measure"]] = float(row["pearson_r"])
+    return found
 
 
 class Runtime(Drawing):
-    """The options."""
-
     points: Literal["fig2", "zoo"]
     acts_range_m: Positive | None = None
     log: bool = False
 
     def names(self, artifact: Figure, records: Sequence[Record]) -> list[str]:
-        """The figure and its variants; it shows no error of another recipe."""
         return [view.name for view in views(artifact, records)]
 
     def recorded(self, artifact: Figure, records: Sequence[Record]) -> str:
-        """How many of the planned networks have records."""
         return recorded(artifact, views(artifact, records))
 
 
 @drawing("runtime", spec=Runtime)
 def draw_runtime(artifact: Figure, spec: Runtime, records: Sequence[Record]) -> list[Page]:
-    """The figure from published points, and a variant for each device that our networks were timed on."""
+    """The figure of published points, and a variant for each device that timed our networks."""
     pages = []
     pools, paper = published_pools(artifact), printed(artifact)
     for view in views(artifact, records):
@@ -171,8 +166,7 @@ def runtime_chart(
     paper: dict[str, float],
     log: bool,
 ) -> Chart | None:
-    """One panel: the published points, and ours where there are any; None without points. The
-    heading says r, of how many points, and the r that is printed."""
+    """One panel with the published points and ours; None without points."""
     pool, families = own[name], name == "families"
     if not pool.inside:
         return None
@@ -180,13 +174,13 @@ def runtime_chart(
     marks, fits = [], []
     for p in [*(published[name].inside if view.timed else ()), *pool.inside]:
         assert p.time is not None
-        look = (
-            family_look(p.family, p.strategy, by_strategy=False)
+        style = (
+            family_style(p.family, p.strategy, by_strategy=False)
             if families or log
-            else strategy_look(p.strategy)
+            else strategy_style(p.strategy)
         )
         ours = p.source == "ours"
-        place = look, getattr(p, pool.measure) / unit, p.time
+        place = style, getattr(p, pool.measure) / unit, p.time
         marks.append(Mark(*place, p.spread if ours else None, ours, p.clock == "stand-in"))
     parts = [
         Pool(pool.measure, tuple(p for p in pool.inside if p.family == f))
@@ -194,7 +188,7 @@ def runtime_chart(
     ]
     for part in parts if families else [pool]:
         if part.r(log) is not None:
-            colour = family_look(part.points[0].family).colour if families else None
+            colour = family_style(part.points[0].family).colour if families else None
             fits.append(_fit(part, unit, log, colour))
     right = pool.right / unit if pool.right is not None else None
     ylabel = AXES["time"][0] + ("" if view.timed else " (8 V100)")
@@ -218,7 +212,7 @@ def heading(
     paper: dict[str, float],
     log: bool,
 ) -> str:
-    """`r = 0.78, n = 56 (printed: 0.81)`."""
+    """A panel's heading: `r = 0.78, n = 56 (printed: 0.81)`."""
     pool = own[name]
     text = (
         _WHO.get(name, "") * (not log)
@@ -228,13 +222,13 @@ def heading(
     )
     if view.timed:
         return text + f" (8 V100: {_shown(paper.get(name, published[name].r()))})"
-    return text + (f" (printed: {paper[name]:.2f})" if name in paper and not view.timed else "")
+    return text + (f" (printed: {paper[name]:.2f})" if name in paper else "")
 
 
 def r_lines(
     own: dict[str, Pool], view: View, published: dict[str, Pool], paper: dict[str, float], log: bool
 ) -> list[str]:
-    """One line a panel, and a family, for the caption."""
+    """One line per panel for the caption, with r of each family."""
     lines = []
     for name, pool in own.items():
         text = f"- epoch time against {pool.measure}: " + heading(
@@ -252,20 +246,23 @@ def r_lines(
             text += f"; {without}"
         if pool.right is not None and len(pool.inside) < len(pool.points):
             beyond = len(pool.points) - len(pool.inside)
-            text += f"; {beyond} points beyond the axis ({pool.right / 1e6:g} M acts) are neither drawn nor counted"
+            text += (
+                f"; {beyond} points beyond the axis ({pool.right / 1e6:g} M acts) are neither "
+                "drawn nor counted"
+            )
         lines.append(text)
     return lines
 
 
 def stand_in_note(own: dict[str, Pool], log: bool) -> list[str]:
-    """What r is without networks whose eager time stands in, by panel; nothing of none."""
+    """One sentence with the r of each panel without stand-ins; empty if there are none."""
     found = {name: text for name, pool in own.items() if (text := _without(pool, log))}
     panels = "; ".join(f"{name}: {text}" for name, text in found.items())
-    return [f"Eager time stands in where no graph was captured. {panels}."] if found else []
+    return [f"Eager time stands in if no graph was captured. {panels}."] if found else []
 
 
 def _without(pool: Pool, log: bool) -> str:
-    """`without 5 stand-ins r = 0.99`; nothing where none stands in."""
+    """`without 5 stand-ins r = 0.99`, or "" if there are none."""
     own = pool.without.inside
     count = len(pool.inside) - len(own)
     s = "s" * (count != 1)
@@ -308,7 +305,3 @@ def _all(pools: dict[str, Pool]) -> tuple[Row, ...]:
 
 def _shown(r: float | None) -> str:
     return "too few networks" if r is None else f"{r:.2f}"
-
-
-def _r() -> list[dict[str, str]]:
-    return reference("correlations")

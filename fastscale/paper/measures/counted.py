@@ -1,4 +1,4 @@
-"""Of numbers that are counted: closed forms, growth reached, published counts."""
+"""Measures that are counted: closed forms, growth of rounded networks, published counts."""
 
 from collections.abc import Iterator
 from typing import Literal
@@ -15,7 +15,6 @@ class Exponents(Measure):
     exponents: Text
 
     def ours(self, evidence: Evidence) -> Iterator[Ours]:
-        """Counted in the table."""
         from fastscale.paper.tables.theory import theory_table
 
         table = theory_table(self.exponents)
@@ -24,18 +23,16 @@ class Exponents(Measure):
 
 @measure("growth")
 class GrowthOf(Measure):
-    """The mean exponent that rounded networks reach."""
+    """The mean exponent of growth that rounded networks reach."""
 
     growth: Count
     strategy: Scaling
 
     def check(self, artifact: Artifact) -> None:
-        """The artifact declares networks."""
         if not isinstance(artifact, Theory) or artifact.growth is None:
-            raise ValueError("growth of what? The artifact declares no growth")
+            raise ValueError("the artifact declares no growth")
 
     def ours(self, evidence: Evidence) -> Iterator[Ours]:
-        """Counted."""
         from fastscale.paper.tables.growth import mean_exponent
 
         assert isinstance(evidence.artifact, Theory) and evidence.artifact.growth  # see check
@@ -50,7 +47,6 @@ class Within(Measure):
     within: Literal["published-counts", "definitions"]
 
     def ours(self, evidence: Evidence) -> Iterator[Ours]:
-        """Counted."""
         from fastscale.paper.tables.published import definitions, published_counts, within_one_unit
 
         table = definitions() if self.within == "definitions" else published_counts()
@@ -64,7 +60,6 @@ class Exact(Measure):
     exact: Literal["zoo"]
 
     def ours(self, evidence: Evidence) -> Iterator[Ours]:
-        """Counted."""
         from fastscale.paper.tables.published import zoo_counts
 
         table = zoo_counts()

@@ -1,4 +1,4 @@
-"""Of networks that were measured: correlations, differences and ratios of time and error."""
+"""Measures of single networks: correlations, differences and ratios of time and error."""
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
@@ -19,13 +19,12 @@ if TYPE_CHECKING:
 
 @measure("correlation")
 class Correlation(Measure):
-    """Pearson r of epoch time with a count: a panel of a figure of run time."""
+    """Pearson r of epoch time with a count, in a panel of a figure drawn by `runtime`."""
 
     correlation: Literal["flops", "params", "acts", "families"]
     pool: Text
 
     def published(self, artifact: Artifact) -> tuple[float, int] | None:
-        """Of the published points."""
         from fastscale.paper.figures.runtime import published_pools
 
         pool = self._of(published_pools(self._figure()))
@@ -33,7 +32,7 @@ class Correlation(Measure):
         return None if r is None else (r, len(pool.inside))
 
     def ours(self, evidence: Evidence) -> Iterator[Ours]:
-        """One a device."""
+        """One r per device."""
         from fastscale.paper.figures.runtime import our_pools
 
         figure = self._figure()
@@ -44,17 +43,16 @@ class Correlation(Measure):
                 without = own.r() if len(own.inside) < len(pool.inside) else None
                 r = pool.r()
                 if r is not None:
-                    yield Ours(r, len(pool.inside), view.timed.words, without=without)
+                    yield Ours(r, len(pool.inside), view.timed.label, without=without)
 
     def needs(self, evidence: Evidence) -> str:
-        """Of the figure's networks."""
         plan = self._figure().plan("full")
         return f"device times of the {len(plan.names()) if plan else 0} networks of {self.pool}"
 
     def _figure(self) -> Figure:
         figure = load_artifact(self.pool)
         if not isinstance(figure, Figure) or figure.drawing.by != "runtime":
-            raise InputError(f"measure: pool: {self.pool} is no figure of run time")
+            raise InputError(f"measure: pool: {self.pool} is not drawn by runtime")
         return figure
 
     def _of(self, pools: dict[str, "Pool"]) -> "Pool":
@@ -64,29 +62,29 @@ class Correlation(Measure):
 
 
 class OfNetworks(Measure):
-    """A network held against others: against the least of theirs."""
+    """A network compared with the least value of others."""
 
-    keys: ClassVar[tuple[str, str]]  # of what is compared, and of the others
+    keys: ClassVar[tuple[str, str]]  # the fields of the quantity and of the other networks
     of: Network
     points: Some[Text] | None = None
     epochs: Epochs | None = None
 
     @property
     def quantity(self) -> str:
-        """What is compared."""
+        """The quantity that is compared."""
         return getattr(self, self.keys[0])
 
     @property
     def others(self) -> tuple[str, ...]:
-        """The networks it is compared with."""
+        """The networks that it is compared with."""
         return getattr(self, self.keys[1])
 
     @abstractmethod
     def result(self, first: float, least: float) -> float:
-        """Of its value and the least of the others'."""
+        """The result for its value and the least of the others."""
 
     def published(self, artifact: Artifact) -> tuple[float, int] | None:
-        """Of the published points; of those others that are known."""
+        """The result for the published points; unknown other networks are skipped."""
         from fastscale.paper.points import paper_points
 
         if self.points is None:
@@ -95,7 +93,7 @@ class OfNetworks(Measure):
         return self._compared(points, self.quantity, whole=False)
 
     def ours(self, evidence: Evidence) -> Iterator[Ours]:
-        """One a device, or a recipe; of all networks."""
+        """One result per device or recipe that has all networks."""
         for points, where in self._groups(evidence.pictures(evidence.artifact.name)):
             found = self._compared(points, self.quantity)
             if found is not None:
@@ -103,7 +101,7 @@ class OfNetworks(Measure):
                 yield Ours(found[0], min(runs), where)
 
     def needs(self, evidence: Evidence) -> str:
-        """The networks that lack it where most have it."""
+        """The networks that are missing from the group with the fewest missing."""
         groups = self._groups(evidence.pictures(evidence.artifact.name))
         there = [{p.arch for p in points} for points, _ in groups] or [set()]
         missing = min(
@@ -117,15 +115,15 @@ class OfNetworks(Measure):
         if self.quantity == "error":
             own = [v for v in views if v.trained and not v.timed and not v.foreign]
             groups = [v.trained for v in own if v.trained]
-            return [(g.points, f"{g.data}, {g.words}") for g in groups]
+            return [(g.points, f"{g.data}, {g.label}") for g in groups]
         if self.quantity == "time":
-            return [(v.timed.points, v.timed.words) for v in views if v.timed]
+            return [(v.timed.points, v.timed.label) for v in views if v.timed]
         return [(views[0].planned, "counted")]
 
     def _compared(
         self, points: "Sequence[Row]", quantity: str, whole: bool = True
     ) -> tuple[float, int] | None:
-        """(the result, of how many networks). Not `whole`: of those others that are known."""
+        """(result, number of networks). Without `whole`, unknown other networks are skipped."""
         values = {p.arch: getattr(p, quantity) for p in points}
         first, others = values.get(self.of), [values.get(name) for name in self.others]
         known = [value for value in others if value is not None]
@@ -143,20 +141,19 @@ Networks = Annotated[Some[Network], BeforeValidator(_several)]
 
 @measure("difference")
 class Difference(OfNetworks):
-    """Of two networks."""
+    """The difference of a quantity between networks."""
 
     keys = "difference", "minus"
     difference: Quantity
     minus: Networks
 
     def result(self, first: float, least: float) -> float:
-        """The difference."""
         return first - least
 
 
 @measure("ratio")
 class Ratio(OfNetworks):
-    """Of two networks; `expected`: the count whose ratio is the number computed again."""
+    """The ratio of a quantity; `expected` is a count whose ratio is the recomputed number."""
 
     keys = "ratio", "to"
     ratio: Quantity
@@ -164,11 +161,10 @@ class Ratio(OfNetworks):
     expected: Count | None = None
 
     def result(self, first: float, least: float) -> float:
-        """The ratio."""
         return first / least
 
     def published(self, artifact: Artifact) -> tuple[float, int] | None:
-        """Of the published points, or of the counts."""
+        """The ratio of the published points, or of the expected counts."""
         from fastscale.paper.views import views
 
         if self.points is None and self.expected is not None:
@@ -178,7 +174,7 @@ class Ratio(OfNetworks):
 
 @measure("margin")
 class Margin(Measure):
-    """By how much r of logs with one count is above that with another, in one file of timm's."""
+    """r of logarithms with one count minus r with another, in one of timm's files."""
 
     from_zero: ClassVar[bool] = True
     of_others: ClassVar[bool] = True
@@ -186,7 +182,6 @@ class Margin(Measure):
     file: Text
 
     def published(self, artifact: Artifact) -> tuple[float, int] | None:
-        """Of that file."""
         from fastscale.paper.figures.accelerators import margin
 
         return margin(self.file, self.margin)

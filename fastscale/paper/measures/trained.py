@@ -1,4 +1,4 @@
-"""Of networks trained with several seeds (see `paired`): what decides is an interval."""
+"""Measures of networks trained with several seeds (see `paired`); an interval decides."""
 
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -14,14 +14,12 @@ if TYPE_CHECKING:
 
 
 class OfTrained(Measure):
-    """A number of the trained networks of a figure drawn by paired."""
+    """A measure of the trained networks of a figure drawn by `paired`."""
 
     def check(self, artifact: Artifact) -> None:
-        """It is such a figure."""
         self._drawing(artifact)
 
     def ours(self, evidence: Evidence) -> Iterator[Ours]:
-        """Of what was trained."""
         yield from self.of(self._trained(evidence))
 
     def _trained(self, evidence: Evidence) -> "Trained":
@@ -33,28 +31,27 @@ class OfTrained(Measure):
         from fastscale.paper.figures.paired import Paired
 
         if not isinstance(artifact, Figure) or not isinstance(artifact.drawing, Paired):
-            raise ValueError("only a drawing by paired can tell it")
+            raise ValueError("the artifact must be a figure drawn by paired")
         return artifact.drawing
 
     @abstractmethod
     def of(self, found: "Trained") -> Iterator[Ours]:
-        """Of these networks."""
+        """The numbers of these networks."""
 
     def needs(self, evidence: Evidence) -> str:
-        """The plan's runs."""
+        """The runs of the plan that are missing."""
         found = self._trained(evidence)
         done, runs = sum(len(c.trained) for c in found.cells), len(found.plan.runs())
         return f"{runs - done} of {runs} runs by {found.plan.recipe} on {found.plan.data}"
 
 
 class OfTwo(OfTrained):
-    """One strategy's networks beside another's: a change, whose zero is no change."""
+    """A measure of one strategy's networks against another's; 0 is no change."""
 
     from_zero: ClassVar[bool] = True
-    keys: ClassVar[tuple[str, str]]  # of the two
+    keys: ClassVar[tuple[str, str]]  # the fields of the two strategies
 
     def check(self, artifact: Artifact) -> None:
-        """The figure's tier scales by both."""
         super().check(artifact)
         for plan in artifact.tiers.values():
             check_strategies([getattr(self, key) for key in self.keys], plan)
@@ -69,11 +66,10 @@ class PairedDifference(OfTwo):
     minus: Scaling
 
     def tested(self) -> tuple[str, str, bool] | None:
-        """Whether it is above 0."""
         return self.paired, self.minus, False
 
     def of(self, found: "Trained") -> Iterator[Ours]:
-        """One, or one a size where the sign changes between sizes."""
+        """One difference, or one per size if its sign changes between sizes."""
         from fastscale.paper.paired import comparisons
 
         where = f"{found.plan.data}, recipe {found.plan.recipe}"
@@ -84,19 +80,20 @@ class PairedDifference(OfTwo):
 
 @measure("equivalent")
 class Equivalence(OfTwo):
-    """The mean paired difference of errors with the interval of two one-sided tests: it lies within
-    the claim's tolerance exactly where both reject at 5 %."""
+    """The mean paired difference of errors with the interval of two one-sided tests.
+
+    It lies within the claim's tolerance exactly if both tests reject at 5 %.
+    """
 
     keys: ClassVar[tuple[str, str]] = ("equivalent", "to")
     equivalent: Scaling
     to: Scaling
 
     def tested(self) -> tuple[str, str, bool] | None:
-        """Whether it is 0, within the margin."""
         return self.equivalent, self.to, True
 
     def of(self, found: "Trained") -> Iterator[Ours]:
-        """Over the bases, sizes never pooled."""
+        """One difference per size, over all bases."""
         from fastscale.paper.equivalence import TWO_ONE_SIDED
         from fastscale.paper.paired import by_size
 
@@ -107,9 +104,10 @@ class Equivalence(OfTwo):
 
 @measure("saved")
 class Saved(OfTwo):
-    """By how many percent a strategy's networks have other acts (flops, params), or another time of
-    a training step, than those of another: below 0, less. Of several bases the one with the least
-    saving."""
+    """Change in percent of a count, or of step time, from one strategy to another; below 0 is less.
+
+    Of several bases and sizes, the one with the least saving.
+    """
 
     keys: ClassVar[tuple[str, str]] = ("by", "against")
     saved: Count | Literal["time"]
@@ -117,7 +115,6 @@ class Saved(OfTwo):
     against: Scaling
 
     def of(self, found: "Trained") -> Iterator[Ours]:
-        """Of the base where it saves least, counted or on the device that it was timed on."""
         shares = []
         for base in found.plan.bases:
             for size in found.sizes:
@@ -134,7 +131,6 @@ class Saved(OfTwo):
         return cell.step_epoch_s if self.saved == "time" else getattr(cell.counts, self.saved)
 
     def needs(self, evidence: Evidence) -> str:
-        """The networks' times, on an accelerator."""
         return f"device times of {self.by} and {self.against}, on one accelerator"
 
 
@@ -145,7 +141,6 @@ class ExponentsOff(OfTrained):
     exponents_off: Count
 
     def of(self, found: "Trained") -> Iterator[Ours]:
-        """Counted."""
         from fastscale.paper.paired import exponents_off
 
         yield Ours(*exponents_off(found, self.exponents_off), "counted")
@@ -158,7 +153,6 @@ class TimeCorrelation(OfTrained):
     time_correlation: Count
 
     def of(self, found: "Trained") -> Iterator[Ours]:
-        """On the device they were trained on."""
         from fastscale.paper.paired import time_correlation
 
         correlated = time_correlation(found, self.time_correlation)
@@ -166,7 +160,6 @@ class TimeCorrelation(OfTrained):
             yield Ours(*correlated, found.timed_on, found.on_cpu)
 
     def needs(self, evidence: Evidence) -> str:
-        """The networks' times, on an accelerator."""
         found = self._trained(evidence)
         missing = len(found.cells) if found.on_cpu else found.untimed
         return f"device times of {missing} of its {len(found.cells)} networks, on one accelerator"

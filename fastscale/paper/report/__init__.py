@@ -1,7 +1,8 @@
-"""paper_figures/report.html: every record and every reference point in one page that opens from disk, without a network.
+"""paper_figures/report.html: all records and reference points in one page that opens from disk.
 
-Points (ours from records, references from CSV files) are made in Python; page.py puts them and page.html, style.css and the scripts
-beside it into one file. The scripts are our own: about 40 kB instead of a plotting library's megabyte, and every mark is a link.
+Python makes the points, ours from records and published ones from CSV files. page.py puts them
+into one file with page.html, style.css and the scripts. The scripts are our own: about 40 kB
+instead of a plotting library's megabyte, and every mark is a link.
 """
 
 from fastscale.paper.report.page import report_page, write_report

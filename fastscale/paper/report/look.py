@@ -1,14 +1,14 @@
-"""Colours and markers of the page: a strategy has those of the figures; other groupings take from one palette in order."""
+"""Colours and markers of the page: the figures' for strategies, one palette for other groupings."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from fastscale.paper import style as figures
-from fastscale.paper.style import IN_WORDS
+from fastscale.paper.style import STRATEGY_LABELS
 
-STRATEGIES = ("base", *IN_WORDS)
+STRATEGIES = ("base", *STRATEGY_LABELS)
 FAMILIES = tuple(figures.FAMILIES)
-# Okabe and Ito's, in the order in which groups take them; a marker goes with each, so that none is told by its colour alone
+# Okabe and Ito's colours in the order that groups take them; each has a marker too
 PALETTE = (
     "#0072B2",
     "#D55E00",
@@ -24,34 +24,34 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", "*", "h", "p", ">", "d")
 SPARE_MARKERS = ("p", ">", "d", "8")
 
 
-class Look(NamedTuple):
-    """A colour, one of matplotlib's markers, and what a legend says of the name."""
+class Style(NamedTuple):
+    """A colour, a matplotlib marker, and a legend's explanation of the name."""
 
     colour: str
     marker: str
     words: str = ""
 
 
-def strategy_look(strategy: str | None) -> Look:
-    """The figures' look of a strategy; None is the unscaled base."""
+def strategy_style(strategy: str | None) -> Style:
+    """The figures' style of a strategy; None: the unscaled base."""
     name = "base" if strategy in (None, "", "none") else strategy
-    colour, marker, *_ = figures.strategy_look(name)
-    return Look(colour, marker, IN_WORDS.get(name or "", ""))
+    colour, marker, *_ = figures.strategy_style(name)
+    return Style(colour, marker, STRATEGY_LABELS.get(name or "", ""))
 
 
-def looks(facet: str, names: Sequence[str]) -> list[Look]:
-    """A look for each name, no two alike (of strategies: as long as there are markers to spare)."""
+def styles(facet: str, names: Sequence[str]) -> list[Style]:
+    """One style per name, all distinct (for strategies, while there are spare markers)."""
     if facet != "strategy":
         return [
-            Look(PALETTE[i % len(PALETTE)], MARKERS[i % len(MARKERS)]) for i in range(len(names))
+            Style(PALETTE[i % len(PALETTE)], MARKERS[i % len(MARKERS)]) for i in range(len(names))
         ]
-    found: list[Look] = []
+    found: list[Style] = []
     for name in names:
-        colour, marker, words = strategy_look(name)
-        taken = {look[:2] for look in found}
+        colour, marker, words = strategy_style(name)
+        taken = {style[:2] for style in found}
         if (colour, marker) in taken:
             marker = next(
                 (other for other in SPARE_MARKERS if (colour, other) not in taken), marker
             )
-        found.append(Look(colour, marker, words))
+        found.append(Style(colour, marker, words))
     return found

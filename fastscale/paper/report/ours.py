@@ -1,4 +1,4 @@
-"""Records as points: runs that differ in nothing but their seed (or were measured again) are one point, with n, mean and deviation."""
+"""Our records as points: runs that differ only in their seed become one point with n and mean."""
 
 from collections.abc import Iterable, Sequence
 
@@ -12,10 +12,10 @@ SOURCE = "ours"
 
 
 def record_points(records: Iterable[Record]) -> list[Point]:
-    """A point a network and condition. Values that a record does not hold stay out.
+    """One point per network and conditions, with the values that its records hold.
 
-    A later record of the same fact replaces the earlier one, so that n counts seeds; runs that
-    ended before their recipe are no points.
+    A later record replaces an earlier one of the same fact, so that n counts seeds. Runs that ended
+    early are left out.
     """
     groups: dict[tuple, list[Record]] = {}
     by_date = sorted(each_once(records), key=lambda r: r.env["date"])
@@ -67,7 +67,7 @@ def _values(rows: Sequence[Row]) -> dict[str, Value]:
     found["memory"] = mean_of("peak_memory_mib")
     found["error"] = mean_of("top1_error")
     if len(rows) == 1 and first.image_time_s and first.image_time_spread_s:
-        repeats = first.image_time_spread_s / first.image_time_s  # a timing is their median
+        repeats = first.image_time_spread_s / first.image_time_s  # the time is their median
         for name in ("epoch_time", "time_per_image"):
             if (value := found[name]) is not None:
                 found[name] = Value(value.value, value.value * repeats)
@@ -75,7 +75,7 @@ def _values(rows: Sequence[Row]) -> dict[str, Value]:
 
 
 def _speed(row: Row) -> float | None:
-    """Images a second of what the record is about: training with its loader, inference, or the step alone."""
+    """Images per second of training with its loader, of inference, or of the step alone."""
     values = row.record.values if row.record else {}
     names = ("end_to_end_images_per_s", "inference_images_per_s", "images_per_s")
     return next((speed for name in names if (speed := values.get(name))), None)
@@ -103,7 +103,7 @@ def _setting(record: Record) -> str:
         "compiled" if env.get("compile") else None if on_device else "eager",
         "device time (one CUDA graph)" if on_device else None,
     ]
-    if env.get("batch"):  # a network that needed a smaller one is still of the same setting
+    if env.get("batch"):  # the batch asked for: a network may have needed a smaller one
         parts.append(f"batch {env.get('batch_asked') or env['batch']}")
     if env.get("threads") and env.get("device_type", "cpu") == "cpu":
         parts.append("1 thread" if env["threads"] == 1 else f"{env['threads']} threads")
@@ -111,7 +111,7 @@ def _setting(record: Record) -> str:
 
 
 def _provenance(group: Sequence[Record]) -> str:
-    """Record ids, commits, dates, seeds: what a reader needs to find and to repeat it."""
+    """Record ids, commits, dates and seeds, to find and repeat the measurement."""
     ids = ", ".join(record.id for record in group)
     commits = dict.fromkeys(_commit(record) for record in group)
     dates = sorted({record.env["date"][:10] for record in group})

@@ -1,7 +1,8 @@
-"""The page itself: points, records and references as JSON inside one HTML file, with its style and scripts. Same inputs, same bytes.
+"""The page: points, records and references as JSON in one HTML file with style and scripts.
 
-Nothing in the file is fetched: a content security policy allows its own style and script by their hashes and refuses everything else, so a
-name in a record can neither load nor run anything. The page writes every text as text.
+The same inputs give the same bytes. A content security policy allows only the file's own style and
+script, by their hashes, so a name in a record can neither load nor run anything. The page inserts
+every text as text.
 """
 
 import base64
@@ -15,7 +16,7 @@ from typing import Any
 
 from fastscale.common import write_whole
 from fastscale.home import home
-from fastscale.paper.report.look import FAMILIES, STRATEGIES, looks
+from fastscale.paper.report.look import FAMILIES, STRATEGIES, styles
 from fastscale.paper.report.ours import record_points
 from fastscale.paper.report.point import MEASURES, Point
 from fastscale.paper.report.references import PAPER, XIAO, ZOO, Reference, references
@@ -23,11 +24,12 @@ from fastscale.records import Record
 from fastscale.records.committed import committed, each_once, local
 
 SCRIPTS = ("data.js", "view.js", "marks.js", "plot.js", "table.js", "main.js")
-# text columns of a point: each distinct text is written once
+# text columns of a point; each distinct text is written once
 TEXTS = ("family", "strategy", "data", "device", "mode", "source", "setting", "at")
 COLOURINGS = ("strategy", "family", "device", "source")
 FACTS = ("id", "network", "written", "provenance", "members", "n")
-# one machine and setting a view: the one whose text has these words and that has most points
+# A view shows one machine and setting: of those whose text has all words of `at`, the one with most
+# points.
 _H100 = {"y": "time_per_image", "at": ("NVIDIA H100", "training", "device time")}
 _TODAY = {"y": "time_per_image", "at": ("RTX 4090,", "inference", "torch 2.9.1, eager")}
 # EfficientNet-B0's four series of Fig. 2
@@ -39,7 +41,7 @@ _CLAIM = {
     "xs": "linear",
     "ys": "linear",
 }
-# the first is what the page opens on
+# the page opens on the first
 VIEWS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("H100: device time follows acts", {"x": "acts", **_H100}),
     ("… flops less", {"x": "flops", **_H100}),
@@ -59,14 +61,14 @@ VIEWS: tuple[tuple[str, dict[str, Any]], ...] = (
         {"x": "flops", "y": "error", "source": [PAPER, XIAO, ZOO], "colour": "family"},
     ),
     (
-        "All machines, each by itself",
+        "All machines",
         {"x": "acts", "y": "time_per_image", "colour": "device"},
     ),
 )
 
 
 def report_page(runs_dir: Path | None = None) -> str:
-    """The whole page from committed records, references and, if given, the records of a folder of runs."""
+    """The page from committed records, references and, if given, the records of `runs_dir`."""
     own = local(runs_dir) if runs_dir else []
     records = each_once([*committed(), *own])
     found = references()
@@ -76,10 +78,10 @@ def report_page(runs_dir: Path | None = None) -> str:
 
 
 def write_report(out: Path | None = None, runs_dir: Path | None = None) -> Path:
-    """Writes the page and returns where: report.html in the folder of runs, or in paper_figures/."""
+    """Writes report.html and returns its path (default: in `runs_dir`, else paper_figures/)."""
     if out is None:
         out = runs_dir / "report.html" if runs_dir else home().figures / "report.html"
-    page = report_page(runs_dir)  # before a folder is made: what cannot be read leaves none behind
+    page = report_page(runs_dir)  # first: an error must not leave an empty folder behind
     out.parent.mkdir(parents=True, exist_ok=True)
     return write_whole(out, page)
 
@@ -100,12 +102,12 @@ def _page(data: str, facts: str) -> str:
         "FACTS": facts,
         "SCRIPT": script,
     }
-    # in one pass: a text put in is not searched for the next place
+    # in one pass, so that inserted text is not searched for placeholders
     return re.sub("@@([A-Z]+)@@", lambda found: texts[found[1]], parts["page.html"])
 
 
 def _data(points: Sequence[Point], views: Sequence[Any]) -> str:
-    """JSON, an entry a line, that no text in it can end: every < is written as its escape."""
+    """JSON with one entry per line; < is escaped, so that no text can end the script element."""
     lookups = {
         name: list(dict.fromkeys(getattr(point, name) for point in points)) for name in TEXTS
     }
@@ -118,7 +120,7 @@ def _data(points: Sequence[Point], views: Sequence[Any]) -> str:
     top: dict[str, Any] = {
         "measures": [vars(measure) for measure in MEASURES],
         "looks": {
-            name: [look._asdict() for look in looks(name, lookups[name])] for name in COLOURINGS
+            name: [style._asdict() for style in styles(name, lookups[name])] for name in COLOURINGS
         },
         "views": views,
         "texts": lookups,
@@ -130,7 +132,7 @@ def _data(points: Sequence[Point], views: Sequence[Any]) -> str:
 
 
 def _facts(records: Sequence[Record], found: Sequence[Reference]) -> str:
-    """What is behind the points, which the page reads when a point is opened."""
+    """The records and reference rows behind the points, which the page reads when one is opened."""
     lines = [
         '"records":{\n'
         + ",\n".join(f'"record-{r.id}":{_escape(r.to_json())}' for r in records)
@@ -176,7 +178,7 @@ def _view(wanted: dict[str, Any], points: Sequence[Point]) -> list[list[str]]:
 
 
 def _own_view(own: Sequence[Record], points: Sequence[Point]) -> list[Any]:
-    """The first view of a page with one's own runs: theirs, where most of them were made."""
+    """The view of `runs_dir`'s records, on the machine and setting with most of them."""
     ids = {f"record-{record.id}" for record in own}
     theirs = [point for point in points if ids & set(point.members)]
     if not theirs:
@@ -188,7 +190,7 @@ def _own_view(own: Sequence[Record], points: Sequence[Point]) -> list[Any]:
 
 
 def _compact(rows: Sequence[dict[str, str]]) -> str:
-    """A table of texts by column; a column of few distinct texts holds each once and an index a row."""
+    """A table by column; a column of few distinct texts holds each once, and an index per row."""
     columns = {}
     for name in rows[0] if rows else ():
         texts = [row[name] for row in rows]
@@ -203,7 +205,7 @@ def _compact(rows: Sequence[dict[str, str]]) -> str:
 
 
 def _number(value: float | None, whole: bool = False) -> float | int | None:
-    """Seven digits are more than anything here was measured to; counts are whole."""
+    """Rounds to seven digits, more than any measurement has; counts to whole numbers."""
     return value if value is None else round(value) if whole else float(f"{value:.7g}")
 
 

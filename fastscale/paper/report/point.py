@@ -1,22 +1,22 @@
-"""One mark of the report: a network, what is known of it, and where that comes from."""
+"""One mark of the report: a network, its values and their provenance."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from fastscale.archs.names import strategy_spelling
-from fastscale.paper.report.look import STRATEGIES, strategy_look
+from fastscale.paper.report.look import STRATEGIES, strategy_style
 from fastscale.paper.stats import deviation, mean
 
 
 @dataclass(frozen=True)
 class Measure:
-    """An axis: its key in links, its name, its unit (`scale`: how the page writes large numbers), and its digits."""
+    """A quantity that an axis can show."""
 
-    key: str
+    key: str  # in links
     label: str
     unit: str
     log: bool = True
-    counted: bool = False  # follows from the network alone
+    counted: bool = False  # from the network alone
     counts_in: str = ""  # M or B: the unit of the table's column
 
 
@@ -33,21 +33,21 @@ MEASURES = (
 
 @dataclass(frozen=True)
 class Value:
-    """What was measured, and its spread: the standard deviation of n runs or, for one, that of its repeats; None where unknown."""
+    """A measured value with its spread."""
 
     value: float
-    spread: float | None = None
+    spread: float | None = None  # standard deviation of n runs; of one run, that of its repeats
 
 
 @dataclass(frozen=True)
 class Point:
-    """`members` are the anchors of the records or of the reference's row that it is made from; `n` is how many were measured."""
+    """A network under one set of conditions."""
 
     id: str
     network: str
     family: str
-    strategy: str  # "base" for an unscaled network; group width scaled along or not is one strategy to the eye
-    written: str  # as the record or the reference writes it
+    strategy: str  # "base" for an unscaled network; one with and without group width
+    written: str  # the strategy and factor as the record or the reference writes it
     data: str
     device: str
     cpu: bool
@@ -55,28 +55,28 @@ class Point:
     source: str
     setting: str
     provenance: str
-    members: tuple[str, ...]
+    members: tuple[str, ...]  # anchors of its records, or of its row in the reference
     ours: bool = False
-    n: int = 1
+    n: int = 1  # measurements
     values: dict[str, Value] = field(default_factory=dict)
 
     @property
     def at(self) -> str:
-        """Machine, mode, data and setting in one text: points that share it may be correlated."""
+        """Machine, mode, setting and data as one text; only points that share it are correlated."""
         where = self.device or "device not given"
         return ", ".join(filter(None, (where, self.mode, self.setting, self.data, self.source)))
 
 
 def strategy_of(written: str | None) -> str:
-    """The strategy whose colour and marker this one has: wg and w are one to the eye; one without its own look keeps its name."""
+    """The strategy that gives this one its colour and marker, or its spelling if none does."""
     if written in (None, "", "none", "base"):
         return "base"
-    look = strategy_look(written)[:2]
-    known = (name for name in STRATEGIES if strategy_look(name)[:2] == look)
+    style = strategy_style(written)[:2]
+    known = (name for name in STRATEGIES if strategy_style(name)[:2] == style)
     return next(known, strategy_spelling(written or "base"))
 
 
 def pooled(values: Sequence[float]) -> Value | None:
-    """Mean and standard deviation; None of nothing."""
+    """Mean and standard deviation; None without values."""
     centre = mean(values)
     return None if centre is None else Value(centre, deviation(values))

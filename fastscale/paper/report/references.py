@@ -1,4 +1,4 @@
-"""Published points: the paper's and its authors' other tables, their earlier zoo, and timm's benchmarks, as they were published."""
+"""Published points: the paper's, its authors' other tables and earlier zoo, timm's benchmarks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _SOURCES = {"xiao2021_table2": (XIAO, EIGHT_V100), "mvit_table17": (MVIT, "")}
 
 @dataclass(frozen=True)
 class Reference:
-    """A reference file: its rows (texts as published) and the points they make."""
+    """A reference file: its rows, as published, and their points."""
 
     name: str
     rows: list[dict[str, str]]
@@ -44,7 +44,7 @@ def _paper(row: Row) -> Point:
 
 
 def _scaled(written: Mapping[str, str]) -> tuple[str, str]:
-    """The network of the paper's plots or tables, and how it was scaled, as they write it."""
+    """The network's name and scaling, as the paper's plots or tables write them."""
     target = written["target"].removeprefix("s=")
     if written["strategy"] == "none":
         return written["base"], "base"
@@ -59,8 +59,8 @@ def _zoo(row: Row) -> Point:
     where = f"{row.origin}; resolution {row.resolution}"
     if row.mode == "inference":
         return _point(row, row.network, "base", ONE_V100, ZOO, "fp32", f"{where}, 64 images")
-    said = f"{where}, batch {row.written['batch_total']} in all"
-    return _point(row, row.network, "base", EIGHT_V100, ZOO, "fp32", said)
+    where += f", batch {row.written['batch_total']} in total"
+    return _point(row, row.network, "base", EIGHT_V100, ZOO, "fp32", where)
 
 
 def _timm(row: Row) -> Point:
@@ -74,7 +74,7 @@ def _timm(row: Row) -> Point:
 def _point(
     row: Row, network: str, scaled: str, device: str, source: str, setting: str, provenance: str
 ) -> Point:
-    # the page's time of an image is one of all devices together
+    # the page's time per image is of all devices together
     image = None if row.image_time_s is None else 1000 * row.image_time_s / row.devices
     values = {
         "flops": row.flops,

@@ -1,1 +1,1 @@
-"""The tables, as values under columns (`table`), and what they hold: closed form, counts, comparisons, verdicts."""
+"""The tables as values under columns (`table`): closed forms, counts, comparisons, verdicts."""

@@ -1,9 +1,9 @@
-"""Verdicts in words and as a table: what holds, what does not, what could not be measured."""
+"""Verdicts in words and as a table: what holds, what does not, what was not measured."""
 
 from collections import Counter
 from collections.abc import Sequence
 
-from fastscale.paper.claims import condition
+from fastscale.paper.claims import Ours, condition
 from fastscale.paper.tables.table import Column, Table, share
 from fastscale.paper.verdicts import (
     FAILS,
@@ -18,7 +18,7 @@ from fastscale.paper.verdicts import (
 
 
 def claims_table(found: Sequence[Verdict]) -> Table:
-    """One row a verdict."""
+    """One row per verdict."""
     columns = [
         Column("artifact", "artifact", right=False),
         Column("claim", "claim", right=False),
@@ -35,15 +35,7 @@ def claims_table(found: Sequence[Verdict]) -> Table:
     ]
     rows = []
     for v in found:
-        own = (
-            (
-                (v.ours.value, *(v.ours.interval or (None, None)), v.ours.without),
-                v.ours.n,
-                v.ours.where,
-            )
-            if v.ours
-            else (None, None, None)
-        )
+        own = (_value(v.ours), v.ours.n, v.ours.where) if v.ours else (None, None, None)
         rows.append(
             [
                 v.artifact,
@@ -59,19 +51,19 @@ def claims_table(found: Sequence[Verdict]) -> Table:
             ]
         )
     notes = [summary(found), METHOD]
-    return Table("claims", "The paper's claims, and what became of them here", columns, rows, notes)
+    return Table("claims", "The paper's claims and our verdicts", columns, rows, notes)
 
 
 def summary(found: Sequence[Verdict]) -> str:
-    """How many claims have which verdict; a claim that was measured on several devices counts once."""
+    """How many claims have each verdict; a claim measured on several devices counts once."""
     by_claim: dict[str, list[str]] = {}
     for v in found:
         by_claim.setdefault(v.claim.id, []).append(v.verdict)
     counted = Counter(map(_of_all, by_claim.values()))
     own, others = (
         [
-            f"{n} {words[n != 1]}"
-            for verdict, words in _IN_WORDS.items()
+            f"{n} {label[n != 1]}"
+            for verdict, label in _LABELS.items()
             if (n := counted[verdict + suffix])
         ]
         for suffix in ("", IN_OTHERS)
@@ -83,7 +75,7 @@ def summary(found: Sequence[Verdict]) -> str:
 
 
 def sentences(found: Sequence[Verdict]) -> list[str]:
-    """Three: what holds and by which evidence, what does not, what nobody could measure here."""
+    """Three sentences: what holds and on which evidence, what does not, what was not measured."""
     holds = [v for v in found if v.verdict == HOLDS]
     fails = [v for v in found if v.verdict == FAILS]
     missing = [v for v in found if v.verdict in (UNMEASURED, ON_CPU)]
@@ -110,7 +102,7 @@ def _want(needs: str) -> str:
 
 
 def grouped(found: Sequence[Verdict]) -> dict[str, list[Verdict]]:
-    """Verdicts under the headings of claims.md, those without any left out."""
+    """Verdicts by heading of claims.md, without empty headings."""
     order = (HOLDS, FAILS, UNDECIDED, HOLDS + IN_OTHERS, FAILS + IN_OTHERS, ON_CPU, UNMEASURED)
     groups = {
         name[:1].upper() + name[1:]: [v for v in found if v.verdict == name] for name in order
@@ -118,13 +110,12 @@ def grouped(found: Sequence[Verdict]) -> dict[str, list[Verdict]]:
     return {name: those for name, those in groups.items() if those}
 
 
-def said(verdict: Verdict) -> str:
-    """`Paper 0.99, ours 0.994 (n 19), NVIDIA H100.`, or what it needs."""
+def evidence(verdict: Verdict) -> str:
+    """`Paper 0.99, ours 0.994 (n 19), NVIDIA H100.`, or the measurements that are missing."""
     published = verdict.claim.paper if verdict.claim.paper is not None else verdict.recomputed
     parts = [] if published is None else [f"paper {_short(published)}"]
     if (ours := verdict.ours) is not None:
-        value = _ours((ours.value, *(ours.interval or (None, None)), ours.without))
-        parts += [f"ours {value} (n {ours.n})", ours.where]
+        parts += [f"ours {_ours(_value(ours))} (n {ours.n})", ours.where]
     elif verdict.needs:
         parts.append(f"needs {verdict.needs}")
     text = ", ".join(parts)
@@ -132,18 +123,18 @@ def said(verdict: Verdict) -> str:
 
 
 def _of_all(lines: Sequence[str]) -> str:
-    """One verdict of a claim that was looked at on several devices, or for several sizes."""
-    said = {line for line in lines if line not in (UNMEASURED, ON_CPU)} or set(lines)
-    if len(said) == 1:
-        return said.pop()
-    if HOLDS in said:
+    """One verdict for a claim that has one for each of several devices or sizes."""
+    found = {line for line in lines if line not in (UNMEASURED, ON_CPU)} or set(lines)
+    if len(found) == 1:
+        return found.pop()
+    if HOLDS in found:
         return IN_PART
-    return FAILS if FAILS in said else lines[0]
+    return FAILS if FAILS in found else lines[0]
 
 
 IN_PART = "holds in part"
-# verdict -> how one claim, and how several are said
-_IN_WORDS = {
+# verdict -> (of one claim, of several)
+_LABELS = {
     HOLDS: ("holds", "hold"),
     FAILS: ("does not", "do not"),
     IN_PART: ("holds in part only", "hold in part only"),
@@ -157,7 +148,15 @@ def _short(value: float) -> str:
     return share(value) if not isinstance(value, float | int) else f"{value:.3g}"
 
 
-def _ours(value: tuple[float, float | None, float | None, float | None]) -> str:
+_Value = tuple[float, float | None, float | None, float | None]
+
+
+def _value(ours: Ours) -> _Value:
+    """(value, low, high, value without stand-ins)."""
+    return (ours.value, *(ours.interval or (None, None)), ours.without)
+
+
+def _ours(value: _Value) -> str:
     ours, low, high, without = value
     if low is not None and high is not None:
         return f"{ours:+.2f} [{low:+.2f}, {high:+.2f}]"
@@ -165,14 +164,16 @@ def _ours(value: tuple[float, float | None, float | None, float | None]) -> str:
 
 
 METHOD = (
-    "Holds: ours is within the tolerance of the paper's number, or where it prints none, of the number computed again: from published "
-    "points, or for Fig. 5 and 7 from counts. "
-    "A paired difference that changes its sign between sizes is judged at each size alone. "
-    "Where ours has a 95 % interval in brackets, all of it has to be; a part of it leaves the claim undecided. "
-    "Where the number says two one-sided tests, it is their 90 % interval. "
-    "Where some times are eager because no CUDA graph was captured, the number without them follows "
-    "in parentheses; both have to hold. "
-    "The paper's plots hold more points than could be read off (small networks may hide each other), so its printed r and those of the "
-    "known points differ a little. n: networks behind a correlation or count, runs a network behind a difference or ratio. "
+    "A claim holds if our number is within the tolerance of the paper's number. If the paper "
+    "prints none, we compute it from published points, or for Fig. 5 and 7 from counts. "
+    "A paired difference that changes its sign between sizes is judged at each size. "
+    "If our number has a 95 % interval (in brackets), the whole interval must be within the "
+    "tolerance; if only a part is, the claim is undecided. For two one-sided tests it is their "
+    "90 % interval. "
+    "If some times are eager because no CUDA graph was captured, the number without them follows "
+    "in parentheses, and both must hold. "
+    "The paper's plots hold more points than could be read off, because small networks may hide "
+    "each other, so its printed r differs a little from r of the known points. "
+    "n: networks behind a correlation or count, runs per network behind a difference or ratio. "
     "Times on a CPU decide nothing: the paper's claims are about memory-bound accelerators."
 )

@@ -1,4 +1,4 @@
-"""The tables of a comparison: what each network costs and gains, growth beside the theory; Pearson r beside the paper's (Fig. 2)."""
+"""The tables of a comparison: cost, growth and error of each network, and Pearson r (Fig. 2)."""
 
 from collections.abc import Iterable
 
@@ -25,12 +25,12 @@ DATA_NAMES = {
     "imagenet": "ImageNet",
 }
 MEASURES = ("flops", "params", "acts")
-IN_WORDS = {"flops": "multiply-adds (flops)", "params": "parameters", "acts": "activations"}
+_LABELS = {"flops": "multiply-adds (flops)", "params": "parameters", "acts": "activations"}
 _RUNS = ("mean", "std", "n")
 
 
 def comparison_table(comparison: Comparison, artifact: Artifact) -> Table:
-    """One row a network: what was scaled, counts, growth of acts beside the theory, epoch time, error."""
+    """One row per network: scaling, counts, growth of acts beside the theory, epoch time, error."""
     columns = [
         Column("strategy", "strategy", right=False),
         Column("factor", "factor", factor_text, terminal=False),
@@ -75,12 +75,13 @@ def comparison_table(comparison: Comparison, artifact: Artifact) -> Table:
             _time_growth(comparison, n),
         ]
         rows.append([*row, summary(n.wall), summary(n.errors), summary(n.errors_ema)])
-    title = f"{artifact.title}: {where(comparison)}"  # errors and times may be of different numbers of threads: see the notes
+    # no threads here: errors and times may have used different numbers of them, see the notes
+    title = f"{artifact.title}: {where(comparison)}"
     return Table("comparison", title, columns, rows, _notes(comparison))
 
 
 def paper_correlations() -> dict[str, float]:
-    """The paper's own r of epoch time with flops, params and acts (Fig. 2, four series of EfficientNet-B0 pooled)."""
+    """The paper's r of epoch time with each count (Fig. 2, four series of EfficientNet-B0)."""
     return {
         row["measure"]: float(row["pearson_r"])
         for row in reference("correlations")
@@ -89,7 +90,7 @@ def paper_correlations() -> dict[str, float]:
 
 
 def correlation_table(comparison: Comparison, paper: dict[str, float]) -> Table:
-    """Pearson r of epoch time with flops, params and acts: ours, the paper's, the difference."""
+    """Pearson r of epoch time with flops, params and acts: ours, the paper's, their difference."""
     columns = [
         Column("measure", "epoch time against", right=False),
         Column("networks", "networks"),
@@ -101,9 +102,12 @@ def correlation_table(comparison: Comparison, paper: dict[str, float]) -> Table:
     for measure in MEASURES:
         r, n = correlation(comparison, measure)
         rows.append(
-            [IN_WORDS[measure], n, r, paper[measure], None if r is None else r - paper[measure]]
+            [_LABELS[measure], n, r, paper[measure], None if r is None else r - paper[measure]]
         )
-    note = "Paper: Fig. 2, EfficientNet-B0 scaled by dwr, dw, dWr and w up to x96, ImageNet, accelerators; four series pooled."
+    note = (
+        "Paper: Fig. 2, EfficientNet-B0 scaled by dwr, dw, dWr and w up to x96, ImageNet, "
+        "accelerators; four series pooled."
+    )
     return Table(
         "correlation",
         f"Pearson r of epoch time: {where(comparison, timed_kind(comparison))}",
@@ -114,22 +118,22 @@ def correlation_table(comparison: Comparison, paper: dict[str, float]) -> Table:
 
 
 def correlation(comparison: Comparison, measure: str) -> tuple[float | None, int]:
-    """(r, number of networks) of epoch time with a measure; r is None below three networks."""
+    """(r of epoch time with a measure, number of networks); r is None below three networks."""
     pairs = [(getattr(n.counts, measure), comparison.epoch_time(n)[0]) for n in comparison.networks]
     found = [(x, y) for x, y in pairs if y is not None]
     return pearson([x for x, _ in found], [y for _, y in found]), len(found)
 
 
 def where(comparison: Comparison, kind: str | None = None) -> str:
-    """Base, data, device and, of the records of one kind, threads, for titles."""
-    device = comparison.environment("device")
-    plan = comparison.plan
-    what = f"{plan.bases[0]} and scaled x{factor_text(plan.factors[0])}, {DATA_NAMES.get(plan.data, plan.data)}, {device}"
-    return what + (_threads(comparison, kind) if kind else "")
+    """Base, factor, data and device for titles; with `kind`, also the threads of its records."""
+    plan, data = comparison.plan, DATA_NAMES.get(comparison.plan.data, comparison.plan.data)
+    scaled = f"{plan.bases[0]} and scaled x{factor_text(plan.factors[0])}"
+    threads = _threads(comparison, kind) if kind else ""
+    return f"{scaled}, {data}, {comparison.environment('device')}{threads}"
 
 
 def timed_kind(comparison: Comparison) -> str:
-    """The kind of record that the epoch times come from."""
+    """The kind of record that epoch times come from."""
     return "time" if comparison.timed_by_step else "train"
 
 
@@ -149,15 +153,16 @@ def _notes(comparison: Comparison) -> list[str]:
     notes = []
     if growth:
         notes.append(
-            "Depths are whole numbers, widths multiples of 8, resolutions of 4: instead of "
-            f"x{factor_text(comparison.plan.factors[0])} the flops (multiply-adds) grow "
-            f"x{min(growth):.2f} to x{max(growth):.2f}, so errors are not at quite equal cost. "
-            "In theory acts grow as the strategy's power of s."
+            "Depths are whole numbers, widths multiples of 8, resolutions multiples of 4, so flops "
+            f"(multiply-adds) grow x{min(growth):.2f} to x{max(growth):.2f} instead of "
+            f"x{factor_text(comparison.plan.factors[0])}, and errors are not at exactly equal "
+            "cost. In theory acts grow as the strategy's power of s."
         )
     if comparison.timed_by_step:
         run = _threads(comparison, "time")
         notes.append(
-            f"Epoch time: median training step on dummy data x steps in an epoch, ± the spread of the step over repeats{run}."
+            "Epoch time: median training step on dummy data x steps per epoch, ± the spread of "
+            f"the step over repeats{run}."
         )
     if clocks := {r.clock for r in comparison.records if "epoch_time_s" in r.values}:
         notes.append(f"Epoch wall clock: {max(clocks)}.")
@@ -166,19 +171,21 @@ def _notes(comparison: Comparison) -> list[str]:
         notes.append("Every error is that of a single run.")
     elif max(runs) > 1:
         notes.append(
-            f"Errors: mean ± sample standard deviation (number of runs); {counted(runs)} runs a network."
+            "Errors: mean ± sample standard deviation (number of runs); "
+            f"{counted(runs)} runs per network."
         )
     if any(
         not (n.errors and n.errors_ema and n.wall and n.step_epoch_s) for n in comparison.networks
     ):
-        notes.append("A blank was not measured.")
+        notes.append("Unmeasured cells are blank.")
     classes = comparison.records[0].num_classes
     epochs = {r.epochs for r in comparison.records if r.kind == "train"}
     if len(epochs) == 1:
-        run = _threads(comparison, "train") and f"{_threads(comparison, 'train')} a run"
+        run = _threads(comparison, "train") and f"{_threads(comparison, 'train')} per run"
         n = epochs.pop()
         notes.append(
-            f"Recipe {comparison.plan.recipe}, {n} epoch{'s' * (n != 1)}{run}. Counts are for one image and {classes} classes."
+            f"Recipe {comparison.plan.recipe}, {n} epoch{'s' * (n != 1)}{run}. "
+            f"Counts are for one image and {classes} classes."
         )
     return notes
 
@@ -196,6 +203,6 @@ def _time_growth(comparison: Comparison, network: Network) -> float | None:
 
 
 def counted(runs: Iterable[int]) -> str:
-    """How many runs: 2, or 1 to 2 where networks differ."""
+    """The number of runs: `2`, or `1 to 2` if networks differ."""
     low, high = min(runs), max(runs)
     return f"{low}" if low == high else f"{low} to {high}"

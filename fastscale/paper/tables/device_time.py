@@ -1,4 +1,4 @@
-"""The tables of the page `device-time`: r by clock and count, the law's errors, every network."""
+"""The tables of the page `device-time`: r by clock and count, the law's errors, all networks."""
 
 import math
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ _KEYS = {"acts": "acts", "flops": "flops_multiply_adds", "params": "params"}
 
 
 def bases_of(networks: Sequence[Timed]) -> dict[str, list[Timed]]:
-    """By base, those with three networks or more; then all."""
+    """The networks of each base that has three or more, then all of them."""
     found: dict[str, list[Timed]] = {}
     for network in networks:
         found.setdefault(network.row.base or "", []).append(network)
@@ -23,7 +23,7 @@ def bases_of(networks: Sequence[Timed]) -> dict[str, list[Timed]]:
 
 
 def r_table(networks: Sequence[Timed], name: str) -> Table:
-    """A row a base, and all: r of device time (with stand-ins), of eager time, of graphs alone."""
+    """One row per base, then all: r of device time, of eager time, and of device time of graphs."""
     kinds = {
         "device": "device time",
         "eager": "eager time",
@@ -31,8 +31,8 @@ def r_table(networks: Sequence[Timed], name: str) -> Table:
     }
     columns = [Column("base", "networks of", right=False), Column("networks", "n")]
     columns += [
-        Column(f"r_{kind}_{_KEYS[count]}", f"{said}: {_LABELS[count]}", fixed(3))
-        for kind, said in kinds.items()
+        Column(f"r_{kind}_{_KEYS[count]}", f"{label}: {_LABELS[count]}", fixed(3))
+        for kind, label in kinds.items()
         for count in COUNTS
     ]
     columns.insert(2 + 2 * len(COUNTS), Column("graphs", "n without stand-ins"))
@@ -43,12 +43,12 @@ def r_table(networks: Sequence[Timed], name: str) -> Table:
         alone = [r(graphs, count, "device") for count in COUNTS]
         rows.append([base, len(own), *both, len(graphs), *alone])
     note = (
-        "Pearson r of the time of an image with each count, linear. Device time: the training step "
-        "replayed as one CUDA graph; where none was captured, eager time stands in."
+        "Pearson r of time per image with each count, linear. Device time: the training step "
+        "replayed as one CUDA graph; if none was captured, eager time stands in."
     )
     graphs = [n for n in networks if not n.stand_in]
     logs = ", ".join(f"{_LABELS[count]} {_log_r(graphs, count):.3f}" for count in COUNTS)
-    notes = [note, f"Of logarithms, over the {len(graphs)} without stand-ins: {logs}."]
+    notes = [note, f"r of logarithms, over the {len(graphs)} without stand-ins: {logs}."]
     return Table(name, "Pearson r of device time and of eager time", columns, rows, notes)
 
 
@@ -58,8 +58,7 @@ def _log_r(networks: Sequence[Timed], count: str) -> float:
 
 
 def law_table(networks: Sequence[Timed], name: str) -> Table:
-    """The law of selected terms with each family, and each strategy, left out: what was chosen
-    without it, and the error."""
+    """The law of selected terms, validated with each family and each strategy left out."""
     columns = [
         Column("left_out", "left out", right=False),
         Column("networks", "networks"),
@@ -80,15 +79,15 @@ def law_table(networks: Sequence[Timed], name: str) -> Table:
     if logs := left_out(observations, SELECTED, "strategy"):
         rows.append(["each strategy in turn", len(logs), None, *_errors(logs), None, None])
     notes = [
-        "Device time of an image as a sum of terms with coefficients of at least 0. Terms are "
-        "chosen, coefficients fitted and the interval made (by leaving bases out) without the "
-        f"networks they are tried on. The terms to choose from: {', '.join(POOL)}.",
-        "These terms were written down after every family had been seen; only a new family, or "
-        "networks that are not here, can say how far that flatters the errors.",
-        "uneven: grouped convs of more than 8 channels a group that are no power of two (their acts, "
-        "or their acts divided by the width: a group costs, not a channel); thin: of 2 to 7.",
+        "Device time per image is a sum of terms with non-negative coefficients. The terms, the "
+        "coefficients and the interval (from leaving bases out) are found without the networks "
+        f"they are tested on. Candidate terms: {', '.join(POOL)}.",
+        "The candidates were written down after every family had been seen. Only a new family, or "
+        "networks that are not here, can tell how much that flatters the errors.",
+        "uneven: grouped convs of more than 8 channels per group, not a power of two (their acts, "
+        "or their acts divided by the width: a group costs, not a channel); thin: 2 to 7 channels.",
     ]
-    title = "The law of device time, tried on what took no part in it"
+    title = "The law of device time, tested on networks that were left out"
     return Table(name, title, columns, rows, notes)
 
 
@@ -106,18 +105,18 @@ def _held(found: Sequence) -> list[float | None]:
 
 
 def networks_table(networks: Sequence[Timed], name: str) -> Table:
-    """Every network."""
+    """One row per network."""
     columns = [
         Column("arch", "network", right=False),
         Column("batch", "batch", lambda value: f"{value:g}"),
         Column("flops_multiply_adds", "flops, B (multiply-adds)", scaled(1e9, 3)),
         Column("params", "params, M", scaled(1e6, 2)),
         Column("acts", "acts, M", scaled(1e6, 2)),
-        Column("group_width", "channels a group"),
+        Column("group_width", "channels per group"),
         Column("device_step_time_s", "device time of a step, ms", scaled(1e-3, 2)),
         Column("eager_step_time_s", "eager time, ms", scaled(1e-3, 2)),
         Column("eager_ratio", "eager / device", fixed(2)),
-        Column("s_an_act", "ps an activation", scaled(1e-12, 1)),
+        Column("s_an_act", "ps per activation", scaled(1e-12, 1)),
         Column("bytes_per_s", "GB/s (at least)", scaled(1e9, 0)),
         Column("multiply_adds_per_s", "T multiply-adds/s", scaled(1e12, 1)),
     ]
@@ -130,10 +129,10 @@ def networks_table(networks: Sequence[Timed], name: str) -> Table:
         rows.append([*own, device, n.eager * batch, ratio, n.per_act])
         rows[-1] += [n.bytes_per_s, n.multiply_adds_per_s]
     notes = [
-        "A blank: no graph was captured; what follows is then of the eager time. channels a group: "
-        "the most of its grouped convs; 1: depthwise.",
-        "GB/s: the bytes that convs and batch norms move at least if all else were fused into "
-        "them (fastscale/counts/traffic.py), over the time; multiply-adds: of a step, three times "
-        "those of a forward pass.",
+        "If no graph was captured, device time is blank and the last three columns use eager time. "
+        "Channels per group: the largest of the grouped convs; 1 is depthwise.",
+        "GB/s: the least bytes that convs and batch norms move if all else is fused into them "
+        "(fastscale/counts/traffic.py), divided by the time. Multiply-adds of a step are three "
+        "times those of a forward pass.",
     ]
-    return Table(name, "Every network", columns, rows, notes)
+    return Table(name, "All networks", columns, rows, notes)

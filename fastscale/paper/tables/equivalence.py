@@ -1,6 +1,4 @@
-"""The tests of trained evidence: what the planned seeds can show, said beforehand, and what each
-test found.
-"""
+"""The tests of trained evidence: their results, and their power as stated before training."""
 
 import math
 
@@ -19,11 +17,11 @@ from fastscale.paper.paired import Trained, difference
 from fastscale.paper.stats import LEVEL
 from fastscale.paper.tables.table import Column, Table
 
-SHARES = (1.0, 0.5)  # of the spread of runs before, for which power is given
+SHARES = (1.0, 0.5)  # of the spread of earlier runs, for which power is given
 
 
 def tests_table(found: Trained, artifact: Artifact, spread: float) -> Table:
-    """A row a claim and its bases, together and each; `spread`: of a pair's difference, points."""
+    """One row per claim, over all bases and for each; `spread`: of a pair's difference, points."""
     columns = [
         Column("difference_of", "error of", right=False),
         Column("minus", "minus that of", right=False),
@@ -70,18 +68,18 @@ def tests_table(found: Trained, artifact: Artifact, spread: float) -> Table:
                 row += [(e.mean, low, high, e.pairs), p]
             rows.append(row)
     tests = (
-        f"Within a margin: two one-sided t tests, each at {ALPHA:.0%}; p is the larger of the two, "
-        f"at most {ALPHA:g} exactly where the {TWO_ONE_SIDED:.0%} interval (in brackets, with the "
-        f"pairs of runs behind it) lies within the margin. Above 0: one t test at "
-        f"{HALF_OUTSIDE:.1%}, as the claim's {LEVEL:.0%} interval is. Pairs share base and seed; "
-        f"the variance within bases is pooled. Not adjusted for the number of tests."
+        f"Within a margin: two one-sided t tests, each at {ALPHA:.0%}. p is the larger of the two; "
+        f"it is at most {ALPHA:g} exactly if the {TWO_ONE_SIDED:.0%} interval (in brackets, with "
+        f"the number of pairs) lies within the margin. Above 0: one t test at {HALF_OUTSIDE:.1%}, "
+        f"which matches the claim's {LEVEL:.0%} interval. Pairs share base and seed; the variance "
+        f"within bases is pooled. Not adjusted for the number of tests."
     )
     power = (
-        f"Said before training: a pair's difference had a standard deviation of {spread:.2g} "
-        f"points in the trainings of two epochs that exist; longer trainings should scatter less, "
-        f"so power is given for half of it too: the true difference that the planned pairs show "
-        f"with a chance of {POWER:.0%}, and the chance (at least) of showing equivalence where "
-        f"there is no difference."
+        f"Stated before training: in earlier trainings of two epochs a pair's difference had a "
+        f"standard deviation of {spread:.2g} points. Longer trainings should scatter less, so "
+        f"power is also given for half of it: the true difference that the planned pairs show with "
+        f"a chance of {POWER:.0%}, and a lower bound of the chance to show equivalence if there is "
+        f"no difference."
     )
     return Table(
         f"{artifact.name}-tests", f"{artifact.title}: tests", columns, rows, [tests, power]
@@ -89,7 +87,7 @@ def tests_table(found: Trained, artifact: Artifact, spread: float) -> Table:
 
 
 def _pairs(found: Trained, first: str, second: str) -> dict[str, int]:
-    """Base -> planned pairs, of bases that have networks of both."""
+    """Planned pairs of each base that has networks of both strategies."""
     seeds: dict[str, set[int]] = {}
     for run in found.plan.runs():
         seeds.setdefault(run.arch, set()).add(run.seed)

@@ -1,7 +1,8 @@
-"""Beside the closed form: how much flops, params and acts of real networks grow, whose depths, widths and resolutions are rounded.
+"""How flops, params and acts of real (rounded) networks grow, beside the closed form.
 
-Tables 1, 2 and 4 for each base network and factor; and Table 3, group width fixed against scaled, which is ours: closed form from the
-formulas of a stage of group convs (flops k^2 w g r^2, params k^2 w g, acts w r^2), and counts.
+Tables 1, 2 and 4 for each base network and factor. Also Table 3, group width fixed against scaled:
+the closed form from the formulas of a stage of group convs (flops k^2 w g r^2, params k^2 w g, acts
+w r^2), and counts. We derived this table ourselves.
 """
 
 import math
@@ -22,7 +23,7 @@ _SCALED = {plain: scaled for scaled, plain in WITHOUT_GROUPS.items()}
 
 
 def growth_table(artifact: Theory) -> Table:
-    """One row a strategy, base and factor: growth reached, growth in theory, and the exponent of acts that was reached."""
+    """One row per strategy, base and factor: growth reached and in theory, exponent of acts."""
     columns = [
         Column("strategy", "strategy", right=False),
         Column("base", "base", right=False),
@@ -58,7 +59,7 @@ def growth_table(artifact: Theory) -> Table:
 
 
 def group_width_table(artifact: Theory) -> Table:
-    """Table 3, ours: exponents of a stage of group convs with g fixed and with g scaled like w."""
+    """Our Table 3: exponents of a stage of group convs with g fixed and with g scaled like w."""
     columns = [
         Column("strategy", "strategy", right=False),
         Column("group_width", "group width", right=False),
@@ -74,25 +75,25 @@ def group_width_table(artifact: Theory) -> Table:
         how = "scaled" if strategy.group_width else "fixed"
         shares = (strategy.depth, strategy.width, strategy.resolution, strategy.group_width)
         rows.append([strategy.name, how, *shares, *(getattr(ours, m) for m in MEASURES)])
-    note = "Ours: what the paper's Table 3 prints is not known. A stage of 3x3 group convs: flops k^2 w g r^2, params k^2 w g, acts w r^2."
-    said = (
-        "The 1x1 convs around a group conv grow as plain convs do (Tables 1, 2, 4) and hold most of a RegNet's flops: with g fixed, real "
-        f"networks grow almost as much as with g scaled, see {artifact.name}-growth."
-    )
-    return Table(artifact.name, artifact.title, columns, rows, [note, said])
+    notes = [
+        "Ours: the numbers in the paper's Table 3 are not known. A stage of 3x3 group convs: "
+        "flops k^2 w g r^2, params k^2 w g, acts w r^2.",
+        "The 1x1 convs around a group conv grow as plain convs do (Tables 1, 2, 4) and hold most "
+        "of a RegNet's flops. With g fixed, real networks therefore grow almost as much as with g "
+        f"scaled, see {artifact.name}-growth.",
+    ]
+    return Table(artifact.name, artifact.title, columns, rows, notes)
 
 
 def mean_exponent(
     strategy: str, measure: str, bases: Sequence[str], factors: Sequence[float]
 ) -> tuple[float, int]:
-    """(mean of log growth of the measure / log growth of flops, number of networks) over bases and factors: counted, not timed."""
+    """(mean of log growth of the measure / log growth of flops, number of networks)."""
     found = []
     for base in bases:
+        small = complexity(arch_named(base))
         for factor in factors:
-            small, large = (
-                complexity(arch_named(base)),
-                complexity(scale(arch_named(base), grouped_form(strategy, base), factor)),
-            )
+            large = complexity(scale(arch_named(base), grouped_form(strategy, base), factor))
             found.append(
                 math.log(getattr(large, measure) / getattr(small, measure))
                 / math.log(large.flops / small.flops)
@@ -101,13 +102,13 @@ def mean_exponent(
 
 
 def grouped_form(strategy: str, base: str) -> str:
-    """The strategy with group width scaled, for a base that has group convs."""
+    """The strategy, with group width scaled too if the base has group convs."""
     known = _SCALED.get(strategy_spelling(strategy), strategy)
     return known if arch_named(base).grouped else strategy
 
 
 def _row(strategy: str, base: str, factor: float, group_widths: bool) -> list:
-    """`group_widths`: the strategy as it is named, fixed or scaled, and the theory of group convs."""
+    """One row. `group_widths`: take the strategy as named, and the theory of group convs."""
     name = strategy if group_widths else grouped_form(strategy, base)
     arch = scale(arch_named(base), name, factor)
     small, large = complexity(arch_named(base)), complexity(arch)
@@ -125,6 +126,15 @@ def _row(strategy: str, base: str, factor: float, group_widths: bool) -> list:
     ]
 
 
-_ROUNDING = "Networks as they are built: depths whole, widths multiples of 8, resolutions of 4, stem and head of RegNets as they are."
-_GROUPED = "Group width is scaled with width (for RegNets w is wg), because only then do group convs grow as the table says."
-_GROUPS_ALONE = "Theory is that of the 3x3 group convs alone; the networks have 1x1 convs as well, which grow as plain convs do."
+_ROUNDING = (
+    "Networks as built: depths are whole numbers, widths multiples of 8, resolutions multiples of "
+    "4, and the stem and head of RegNets are not scaled."
+)
+_GROUPED = (
+    "Group width is scaled with width (for RegNets w is wg), because only then do group convs grow "
+    "as the table says."
+)
+_GROUPS_ALONE = (
+    "The theory covers the 3x3 group convs alone; the networks also have 1x1 convs, which grow as "
+    "plain convs do."
+)

@@ -1,4 +1,4 @@
-"""The tables of trained evidence: every network with n, mean and standard deviation, and every paired difference with its interval."""
+"""The tables of trained evidence: every network with its errors, and every paired difference."""
 
 from fastscale.paper.artifacts import Artifact
 from fastscale.paper.matched import equality, matched
@@ -8,8 +8,8 @@ from fastscale.paper.tables.comparison import DATA_NAMES
 from fastscale.paper.tables.table import Column, Table, fixed, times
 
 
-def networks_table(found: Trained, artifact: Artifact, reference: str) -> Table:
-    """One row a network of the plan: what it is, what it costs, how it did."""
+def networks_table(found: Trained, artifact: Artifact, baseline: str) -> Table:
+    """One row per network of the plan: its cost, growth, error and epoch time."""
     columns = [
         Column("base", "base", right=False),
         Column("strategy", "strategy", right=False),
@@ -32,12 +32,12 @@ def networks_table(found: Trained, artifact: Artifact, reference: str) -> Table:
         artifact.title + where(found),
         columns,
         rows,
-        [amount(found), growth_note(found), unequal(found, reference)],
+        [amount(found), growth_note(found), unequal(found, baseline)],
     )
 
 
-def differences_table(found: Trained, artifact: Artifact, reference: str) -> Table:
-    """Every strategy's error minus the reference's: all bases and sizes together, then each."""
+def differences_table(found: Trained, artifact: Artifact, baseline: str) -> Table:
+    """Every strategy's error minus the baseline's: over all bases and sizes, then for each."""
     columns = [
         Column("strategy", "strategy", right=False),
         Column("bases", "base", right=False),
@@ -45,47 +45,47 @@ def differences_table(found: Trained, artifact: Artifact, reference: str) -> Tab
         Column("flops_multiply_adds_growth", "its flops (multiply-adds) growth", times),
         Column(
             "flops_multiply_adds_growth_baseline",
-            f"{reference}'s flops (multiply-adds) growth",
+            f"{baseline}'s flops (multiply-adds) growth",
             times,
         ),
         Column(
             "difference",
-            f"error minus {reference}'s, points",
+            f"error minus {baseline}'s, points",
             _interval,
             parts=("mean", "low", "high", "pairs"),
         ),
     ]
     rows: list[list] = []
-    for strategy in found.besides(reference):
-        pooled = comparisons(found, strategy, reference)
+    for strategy in found.besides(baseline):
+        pooled = comparisons(found, strategy, baseline)
         if len(pooled) == 1:
             rows.append([strategy, "all", "all", None, None, _parts(pooled[0][1])])
-        for (one,), e in by_size(found, strategy, reference):
+        for (one,), e in by_size(found, strategy, baseline):
             rows.append([strategy, "all", f"x{one:g}", None, None, _parts(e)])
         for base in found.plan.bases:
             for size in found.sizes:
-                cells = found.cell(base, size, strategy), found.cell(base, size, reference)
+                cells = found.cell(base, size, strategy), found.cell(base, size, baseline)
                 growths = [cell.growth("flops") if cell else None for cell in cells]
-                own = difference(found, strategy, reference, [base], [size])
+                own = difference(found, strategy, baseline, [base], [size])
                 rows.append([strategy, base, f"x{size:g}", *growths, _parts(own)])
-    title = f"{artifact.title}: differences from {reference}{where(found)}"
+    title = f"{artifact.title}: differences from {baseline}{where(found)}"
     return Table(
-        f"{artifact.name}-differences", title, columns, rows, [unequal(found, reference), _INTERVAL]
+        f"{artifact.name}-differences", title, columns, rows, [unequal(found, baseline), _INTERVAL]
     )
 
 
 def unequal(found: Trained, baseline: str) -> str:
-    """How far from equal the flops are that are compared, size by size."""
+    """How far the compared flops are from equal, for each size."""
     if matched(found):
         return equality(found)
-    said = []
+    parts = []
     for size in found.sizes:
         every, own = found.growths(size), found.growths(size, baseline)
         shown = " and ".join(f"x{growth:.2f}" for growth in own)
-        said.append(f"at x{size:g} they grow x{min(every):.2f} to x{max(every):.2f} ({shown})")
+        parts.append(f"at x{size:g} they grow x{min(every):.2f} to x{max(every):.2f} ({shown})")
     return (
-        f"Not at equal flops: {'; '.join(said)}; in brackets those of {baseline}, the baseline, "
-        f"for {' and '.join(found.plan.bases)}. Part of a difference is that of the flops."
+        f"Not at equal flops: {'; '.join(parts)}. In brackets: {baseline}, the baseline, for "
+        f"{' and '.join(found.plan.bases)}. Part of a difference comes from the flops."
     )
 
 
@@ -99,23 +99,24 @@ def where(found: Trained) -> str:
 
 
 def amount(found: Trained) -> str:
-    """How much of the plan was trained, and what that took."""
+    """How much of the plan was trained, and the time it took."""
     planned = len(found.plan.runs())
-    said = f"{len(found.records)} of {planned} planned runs"
+    text = f"{len(found.records)} of {planned} planned runs"
     if not found.records:
-        return f"{said}: no network has been trained yet."
-    said += f", recipe {found.plan.recipe}"
+        return f"{text}: no network has been trained yet."
+    text += f", recipe {found.plan.recipe}"
     if found.amount is not None:
         images, hours = found.amount
         time = f"{hours:.1f} hours" if hours >= 2 else f"{60 * hours:.0f} minutes"
         threads = found.records[0].env.get("threads")
-        on = (
-            f"{found.device}, {threads} thread{'s' * (threads != 1)} a run"
-            if found.on_cpu
-            else found.device
+        on = found.device
+        if found.on_cpu:
+            on += f", {threads} thread{'s' * (threads != 1)} per run"
+        text += (
+            f"; training on {images / 1e6:.1f} M images took {time} "
+            f"({on}; sum of all runs, {found.clock})"
         )
-        said += f"; {images / 1e6:.1f} M images shown in training, which took {time} ({on}; the sum of all runs, {found.clock})"
-    return f"{said}. Errors: raw weights, mean ± sample standard deviation (n runs)."
+    return f"{text}. Errors: raw weights, mean ± sample standard deviation (n runs)."
 
 
 def _parts(found: Estimate | None) -> tuple[float, float, float, int] | None:
@@ -133,17 +134,19 @@ def _runs(value: tuple[float, float | None, int]) -> str:
 
 
 def growth_note(found: Trained) -> str:
-    """Why the factors are what they are."""
+    """How the factors were chosen, and what the exponent means."""
     near = " and ".join(f"x{size:g}" for size in found.sizes)
     return (
-        "Depths are whole numbers, widths multiples of 8, resolutions of 4, so factors were chosen, "
-        f"on counts alone, for flops (multiply-adds) near {near}. Acts exponent: the logarithm of "
-        "acts' growth over that of flops', minus the closed form's exponent (Tables 1 and 2)."
+        "Depths are whole numbers, widths multiples of 8, resolutions multiples of 4. So factors "
+        f"were chosen, from counts alone, for flops (multiply-adds) near {near}. Acts exponent: "
+        "the logarithm of the growth of acts over that of flops, minus the closed form's exponent "
+        "(Tables 1 and 2)."
     )
 
 
 _INTERVAL = (
-    f"Mean of paired differences [{LEVEL:.0%} interval] (pairs of runs): pairs share base, size and seed; bases and sizes weigh alike; "
-    "Student's interval with the variance within bases and sizes pooled, not adjusted for the number of comparisons. Above 0: worse. "
-    "Where the difference changes its sign from one size to the other, there is no row of both."
+    f"Mean of paired differences [{LEVEL:.0%} interval] (pairs of runs). Pairs share base, size "
+    "and seed; bases and sizes have equal weights. Student's interval with the variance within "
+    "bases and sizes pooled, not adjusted for the number of comparisons. Above 0 is worse. If the "
+    "difference changes its sign between sizes, there is no row over all sizes."
 )

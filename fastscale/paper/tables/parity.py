@@ -1,4 +1,7 @@
-"""Our networks against the same ones in other projects' code: ratios of time, from the committed records of scripts/compare_timm.py."""
+"""Time of our networks over that of the same networks in other projects' code.
+
+From the committed records of scripts/compare_timm.py.
+"""
 
 from collections.abc import Sequence
 
@@ -7,7 +10,7 @@ from fastscale.records import Record
 
 
 def parity_table(records: Sequence[Record]) -> Table:
-    """One row a network, project, setting and device; a ratio below 1: ours takes less time."""
+    """One row per network, project, setting and device; below 1 ours is faster."""
     columns = [
         Column("arch", "network", right=False),
         Column("against", "against", right=False),
@@ -46,7 +49,7 @@ def parity_table(records: Sequence[Record]) -> Table:
         rows.append([*row, f"{r.env['layout']} / {theirs}", r.env["device"]])
     return Table(
         "parity",
-        "Time of our networks over that of the same ones in other code",
+        "Time of our networks over that of the same networks in other projects",
         columns,
         rows,
         [_NOTE],
@@ -59,7 +62,8 @@ def _ratio(value: tuple[float, float]) -> str:
 
 
 _NOTE = (
-    "Medians over rounds in which both take turns, ± the sum of both spreads (half the distance of the quartiles). Below 1 ours is faster. "
-    "equal: the same layout and optimizer settings; defaults: ours as the recipe has it, theirs as a user finds them (contiguous, "
-    "torch.optim.SGD as it comes). Where params are not the same the other network differs a little."
+    "Medians over interleaved rounds, ± the sum of both spreads (half the interquartile range). "
+    "Below 1 ours is faster. equal: the same layout and optimizer settings. defaults: ours as the "
+    "recipe sets them, theirs as a user finds them (contiguous, torch.optim.SGD with its "
+    "defaults). If params are not the same, the other network differs slightly."
 )

@@ -1,7 +1,7 @@
-"""Counts that others published beside ours: the networks of Fig. 2, 4 and 6, larger scaled networks, the earlier zoo; and ours alone.
+"""Published counts beside ours: Fig. 2, 4 and 6, larger scaled networks, the earlier zoo.
 
-The differences are taken to the digit that was printed: ours is rounded to as many decimals as the published number has. The zoo's counts
-are published in full, so there the difference is exact.
+Ours is rounded to as many decimals as the published number has before they are compared. The zoo's
+counts are published in full, so its differences are exact.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ _MEASURES = {
     "params_m": ("params, M", "params_m", 6),
     "acts_m": ("acts, M", "acts_m", 6),
 }
-# what the reference file's counts of the networks of Fig. 2, 4 and 6 are
+# headers for the reference file's counts of the networks of Fig. 2, 4 and 6
 _COMPUTED = {
     "flops_multiply_adds_b": "flops (multiply-adds), B: read off Fig. 4 and 6, computed for Fig. 2",
     "params_m": "params, M, of the network so identified (computed)",
@@ -33,7 +33,7 @@ _COMPUTED = {
 
 
 class Compared(NamedTuple):
-    """One published network: its labels, the network here, and the row of the reference."""
+    """One published network: its cells of text, our network, and its row of the reference."""
 
     labels: Sequence[str]
     arch: Arch
@@ -41,9 +41,10 @@ class Compared(NamedTuple):
 
 
 def definitions() -> Table:
-    """Every base and scaled network as it is built, its published definition and counts beside (definitions.csv).
+    """Every base and scaled network as built, beside its published definition and counts.
 
-    A base whose own counts nobody printed is not compared: those of definitions.csv were derived or computed from its definition.
+    A base is not compared if nobody printed its counts: those of definitions.csv are then derived
+    or computed from its definition.
     """
     artifact = load_artifact("definitions")
     bases = {row["network"]: row for row in reference("definitions")}
@@ -53,7 +54,7 @@ def definitions() -> Table:
     for n in published_networks(artifact.name):
         arch = arch_named(n.arch)
         row = bases[n.arch] if n.source == "definitions" else points[n.source, n.label]
-        said = (
+        text = (
             bases[n.arch]["definition"]
             if n.source == "definitions"
             else n.arch.replace(".", " by ", 1)
@@ -65,7 +66,7 @@ def definitions() -> Table:
             known += f"; counts: {SOURCES[other.source]}" if other else "; counts not published"
         compared.append(
             Compared(
-                (n.label, said, known, _list(arch.depths), _list(arch.widths), _groups(arch)),
+                (n.label, text, known, _list(arch.depths), _list(arch.widths), _groups(arch)),
                 arch,
                 row,
             )
@@ -81,14 +82,12 @@ def definitions() -> Table:
     blank = [
         entry.labels[0] for entry in compared if not any(entry.row[column] for column in _MEASURES)
     ]
-    notes = (
-        [f"Not compared: {', '.join(blank)}, whose own counts were not published."] if blank else []
-    )
+    notes = [f"Not compared: {', '.join(blank)}, whose counts were not published."] if blank else []
     return _compare("definitions", artifact.title, labels, compared, notes)
 
 
 def published_counts() -> Table:
-    """Scaled networks whose counts were printed (one decimal) by Xiao et al. 2021 and in the MViT paper."""
+    """Scaled networks whose counts Xiao et al. 2021 and the MViT paper print to one decimal."""
     points = _by_label()
     compared = [
         Compared(
@@ -102,7 +101,10 @@ def published_counts() -> Table:
         Column("network", "network", right=False),
         Column("published_by", "published by", right=False, terminal=False),
     )
-    note = "RegNetZ 16GF is printed as 16.0 B by one source and as 15.9 B by the other; the factors 1.85, 3.88 and 8.5 are derived."
+    note = (
+        "RegNetZ 16GF is printed as 16.0 B by one source and as 15.9 B by the other. "
+        "The factors 1.85, 3.88 and 8.5 are derived."
+    )
     return _compare(
         "published-counts",
         "Published counts beside ours: networks of 1 to 32 GF",
@@ -113,10 +115,11 @@ def published_counts() -> Table:
 
 
 def digitised_counts() -> Table:
-    """Every point of Fig. 2, 4 and 6 whose network is identified: EfficientNet-B0, RegNetY-500MF, RegNetZ-500MF scaled up to x96.
+    """Every identified point of Fig. 2, 4 and 6.
 
-    What was read off the plots stands apart from what the reference file computes for the network so identified: only flops of Fig. 4
-    and 6 were read; that the others agree with ours shows that two codes count alike, not that the paper says so.
+    These are EfficientNet-B0, RegNetY-500MF and RegNetZ-500MF, scaled up to x96. Only the flops of
+    Fig. 4 and 6 were read off the plots. The reference file computes all other counts for the
+    network identified, so their agreement shows that two codes agree, not what the paper says.
     """
     compared, read = [], []
     for row in reference("paper_points"):
@@ -147,14 +150,15 @@ def digitised_counts() -> Table:
         if was_read
     )
     note = (
-        f"Read off the plots of Fig. 4 and 6: flops of {sum(read)} networks, which lie within {100 * off:.1f} % of ours. All other numbers "
-        'under "reference" are computed for the network so identified: they check one code against another; nobody published them.'
+        f"Read off the plots of Fig. 4 and 6: flops of {sum(read)} networks, within "
+        f'{100 * off:.1f} % of ours. All other numbers under "reference" are computed for the '
+        "network identified: they check one code against another, and nobody published them."
     )
     return replace(table, notes=[note, "One image, 1000 classes; resolution in px."])
 
 
 def zoo_counts() -> Table:
-    """All 36 networks of the earlier zoo, whose counts are published in full: ours, theirs, difference."""
+    """All 36 networks of the earlier zoo, whose counts are published in full."""
     columns = [Column("network", "network", right=False), Column("arch", "name here", right=False)]
     for header, key in (
         ("flops (multiply-adds)", "flops_multiply_adds"),
@@ -176,14 +180,17 @@ def zoo_counts() -> Table:
             cells += [theirs, own, own - theirs]
         rows.append(cells)
     equal = sum(not any(row[i] for i in (4, 7, 10)) for row in rows)
-    note = f"{equal} of {len(rows)} networks have all three counts equal to the last digit. Published: facebookresearch/pycls, model zoo."
+    note = (
+        f"{equal} of {len(rows)} networks have all three counts equal to the last digit. "
+        "Published: facebookresearch/pycls, model zoo."
+    )
     return Table(
         "zoo-counts", "The earlier zoo's 36 networks: counts beside ours", columns, rows, [note]
     )
 
 
 def network_counts() -> Table:
-    """Every base network that has a name here, with its counts at its own resolution."""
+    """Every named base network with its counts at its own resolution."""
     columns = [
         Column("arch", "network", right=False),
         Column("resolution_px", "resolution, px"),
@@ -202,7 +209,11 @@ def network_counts() -> Table:
 
 
 def within_one_unit(table: Table) -> tuple[int, int]:
-    """(networks that have the published resolution, and counts off by at most one unit as printed; networks with a published count)."""
+    """(networks that agree, networks with a published count).
+
+    A network agrees if it has the published resolution and each count is off by at most one unit
+    of the last digit printed.
+    """
     keys = [column.key for column in table.columns]
     agreeing = compared = 0
     for values in table.rows:
@@ -220,7 +231,7 @@ def within_one_unit(table: Table) -> tuple[int, int]:
 
 
 def _by_label() -> dict[tuple[str, str], dict[str, str]]:
-    """(source, `family target`) -> the first row of paper_points.csv."""
+    """The first row of paper_points.csv for each (source, `family target`)."""
     points: dict[tuple[str, str], dict[str, str]] = {}
     for row in reference("paper_points"):
         if row["artifact"] in SOURCES:
@@ -288,9 +299,11 @@ def _compare(
         if len(found) > 1:
             matches["all"].append(all(found))
             matches["within"].append(all(within))
-    say = {measure: f"{sum(which)} of {len(which)}" for measure, which in matches.items()}
+    share = {measure: f"{sum(which)} of {len(which)}" for measure, which in matches.items()}
     note = (
-        f"{say['all']} networks agree in every published count to the digit printed (flops, multiply-adds: {say['flops']}; params: "
-        f"{say['params']}; acts: {say['acts']}), {say['within']} within one unit of that digit. One image, 1000 classes; resolution in px."
+        f"{share['all']} networks agree in every published count to the digit printed (flops, "
+        f"multiply-adds: {share['flops']}; params: {share['params']}; acts: {share['acts']}), "
+        f"{share['within']} within one unit of that digit. One image, 1000 classes; resolution in "
+        "px."
     )
     return Table(name, title, columns, rows, [note, *notes])

@@ -1,8 +1,8 @@
-"""The runtime law on every device with known times: how well acts, flops and params alone tell the time, and how well all together.
+"""The runtime law on every device with known times: how well each count, and all, predict the time.
 
-Published times make the table's first part, committed time records of our own the rest. Both make
-the laws that the package ships (fastscale/planning/devices.json, which scripts/write_devices.py
-writes again): every published device, and our own accelerators.
+The first rows come from published times, the rest from our committed time records. The same data
+give the laws shipped in fastscale/planning/devices.json (written by scripts/write_devices.py): all
+published devices, and our accelerators.
 """
 
 import json
@@ -24,13 +24,13 @@ from fastscale.records.durations import CLOCKS
 from fastscale.references.published import MAKERS
 from fastscale.references.tables import text_of
 
-LEAST = 12  # networks of a device of our own: fewer say too little about a law
+LEAST = 12  # networks timed on a device of ours: fewer cannot support a law
 _LAWS = ("full", "split", SELECTED, "acts", "flops", "params")
 _COUNTS = ("flops", "params", "acts")
 
 
 def runtime_law() -> Table:
-    """One row a device, mode and kind of group left out; CPUs last, for contrast: the paper's claim is about accelerators."""
+    """One row per device, mode and kind of group left out; CPUs last, for contrast."""
     columns = [
         Column("device", "device", right=False),
         Column("mode", "mode", right=False),
@@ -53,17 +53,17 @@ def runtime_law() -> Table:
     published, notes = _published(_references())
     rows = [*published, *(row for m in _own() for row in _rows(m))]
     rows.sort(key=lambda row: "(CPU)" in row[0])
-    title = "Time by counts: Pearson r, and errors on networks that were left out of the fit"
+    title = "Time from counts: Pearson r, and errors on networks that were left out of the fit"
     return Table("runtime-law", title, columns, rows, notes)
 
 
 def fresh_devices() -> str:
-    """What devices.json has to hold by the references and records of the checkout."""
+    """The text of devices.json as the checkout's references and records make it."""
     return shipped_text({**_own_accelerators(), **_devices(_references())})
 
 
 def device_differences() -> list[str]:
-    """One line where the shipped laws are not those of a fresh fit to references and records."""
+    """One line if the shipped laws differ from a fresh fit to references and records, else none."""
     fresh = json.loads(fresh_devices())
     made = {law["device"] for law in fresh}  # a copy without records cannot make our own again
     shipped = [
@@ -72,12 +72,13 @@ def device_differences() -> list[str]:
     if _alike(fresh, shipped):
         return []
     return [
-        "fastscale/planning/devices.json: not what references and records give; scripts/write_devices.py writes it again"
+        "fastscale/planning/devices.json: differs from a fresh fit to references and records; "
+        "regenerate it with scripts/write_devices.py"
     ]
 
 
 def _alike(a: Any, b: Any) -> bool:
-    """The same JSON, numbers to a thousandth: a law that is fitted on another machine differs in its last digits."""
+    """Whether the JSON is equal, numbers to a thousandth: a fit's last digits vary by machine."""
     if isinstance(a, dict) and isinstance(b, dict):
         return a.keys() == b.keys() and all(_alike(a[key], b[key]) for key in a)
     if isinstance(a, list) and isinstance(b, list):
@@ -88,7 +89,7 @@ def _alike(a: Any, b: Any) -> bool:
 
 
 def _references() -> str:
-    """The published tables as one text: what is made of the same text is the same, and made once."""
+    """The published tables as one text, which serves as the key of the caches below."""
     return "".join(map(text_of, MAKERS))
 
 
@@ -98,8 +99,10 @@ def _devices(references: str) -> dict[str, Device]:
 
 
 def _own_accelerators() -> dict[str, Device]:
-    """Those with enough committed records, by device time if there is any. An epoch is shared by as
-    many as the paper's, unless a plan says otherwise."""
+    """Our accelerators with enough committed records, by device time if there is any.
+
+    Their epochs are by default shared by 8 devices, as in the paper.
+    """
     laws: dict[str, dict[str, FittedLaw]] = {}
     known = [m for m in _own() if not _is_cpu(m)]
     for m in sorted(
@@ -158,19 +161,23 @@ def _notes(paper: Measurements) -> list[str]:
     select = predictor(paper.observations, SELECTED)
     chosen = [100 * abs(select(o) / o.image_time_s - 1) for o in paper.checks]
     return [
-        "r: Pearson correlation of time per image with the count, linear / of logarithms. Errors: median of |predicted / measured - 1| "
-        "over networks whose whole family (or strategy) took no part in the fit.",
-        "Full law: time per image = a flops + b acts + (c params + d layers) / batch, none negative, "
-        "fitted in relative error; split law: acts of grouped convs apart; selected law: acts, and what "
-        "else of counts and group widths helps, chosen without the group that is left out, where 20 or "
-        "more networks were scaled; by one count: the better of a straight line and a power. flops are "
-        "multiply-adds.",
-        f"v100: read off the paper's Fig. 2, 4 and 6. {len(paper.checks)} networks that Xiao et al. 2021 timed in the same way (Table 2) "
-        f"took no part in any fit: there the full law's median error is {statistics.median(off):.0f} %, "
-        f"the largest {max(off):.0f} %. The selected law's is {statistics.median(chosen):.0f} %: three "
-        "bases are too few to choose terms, so v100 keeps the full law.",
-        "What params cost is poorly told by these data: large networks ran in smaller batches, and the paper's batches are not known.",
-        "CPUs stand last, for contrast: the paper's claim is about memory-bound accelerators, and a CPU neither confirms nor refutes it.",
+        "r: Pearson correlation of time per image with the count, linear / of logarithms. Errors: "
+        "median of |predicted / measured - 1| over networks whose whole family (or strategy) was "
+        "left out of the fit.",
+        "Full law: time per image = a flops + b acts + (c params + d layers) / batch, non-negative "
+        "coefficients, fitted in relative error. Split law: acts of grouped convs are a separate "
+        "term. Selected law (20 or more scaled networks): acts, and the other counts and group "
+        "widths that help, chosen without the group left out. One count: the better of a line and "
+        "a power law. flops are multiply-adds.",
+        "v100: read off the paper's Fig. 2, 4 and 6. Xiao et al. 2021 timed "
+        f"{len(paper.checks)} networks in the same way (Table 2), which no fit uses: on these the "
+        f"full law's median error is {statistics.median(off):.0f} %, the largest {max(off):.0f} %. "
+        f"The selected law's median error is {statistics.median(chosen):.0f} %: three bases are "
+        "too few to choose terms, so v100 keeps the full law.",
+        "These data say little about the cost of params: large networks ran in smaller batches, "
+        "and the paper's batches are not known.",
+        "CPUs are last, for contrast: the paper's claim is about memory-bound accelerators, and a "
+        "CPU neither confirms nor refutes it.",
     ]
 
 
@@ -179,12 +186,12 @@ def _is_cpu(m: Measurements) -> bool:
 
 
 def _environment(m: Measurements) -> str:
-    said = {
+    labels = {
         "compile": "compiled" if m.environment.get("compile") else "not compiled",
         "clock": CLOCKS.get(str(m.environment.get("clock")), ""),
     }
     known = [
-        said.get(key, str(value))
+        labels.get(key, str(value))
         for key, value in m.environment.items()
         if key in ("precision", "layout", "compile", "clock", "software")
     ]
@@ -200,7 +207,7 @@ def _head(name: str) -> str:
 
 
 def _round(value: float) -> float:
-    """Three decimals: another machine's last bits must not change a table."""
+    """Rounds to three decimals, so that another machine's last bits do not change a table."""
     return round(value, 3)
 
 

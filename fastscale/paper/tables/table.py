@@ -1,7 +1,8 @@
-"""One small table, written as Markdown, CSV, LaTeX or for a terminal: the same values give the same bytes.
+"""A small table, written as Markdown, CSV, LaTeX or for a terminal; same values, same bytes.
 
-A table holds values, not texts: a CSV has every digit under a plain column name, the others show what a reader needs under a header with
-its unit. A value that was not measured is None and stays blank everywhere. The word flops never stands in a header without "multiply-adds".
+A table holds values, not text. The CSV has every digit under a plain column name; the other formats
+show rounded values under a header with the unit. An unmeasured value is None and stays blank. A
+header with "flops" must also say "multiply-adds".
 """
 
 import csv
@@ -17,24 +18,20 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Column:
-    """`key` heads the CSV, `header` the rest; `show` turns a value into what is read; numbers stand right, names left.
-
-    A column that is not for the `terminal` is left out there: 120 characters hold less than a page.
-    """
+    """One column: `key` names it in the CSV, `header` elsewhere; `show` formats a value."""
 
     key: str
     header: str
     show: Callable[[Any], str] = str
-    right: bool = True
-    terminal: bool = True
-    parts: Sequence[
-        str
-    ] = ()  # where a value is a tuple: what each part is called in the CSV (top1_error_mean, top1_error_std, ...)
+    right: bool = True  # alignment: numbers right, names left
+    terminal: bool = True  # whether the terminal, which is narrow, shows it
+    # if a value is a tuple, the suffixes of its parts in the CSV: mean for top1_error_mean
+    parts: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of raw values (None: not measured) under columns, a title, and notes that say what a reader must know."""
+    """A title, rows of raw values (None: not measured) under columns, and notes for the reader."""
 
     name: str
     title: str
@@ -51,11 +48,12 @@ class Table:
         for row in self.rows:
             if len(row) != len(self.columns):
                 raise ValueError(
-                    f"table {self.name}: a row of {len(row)} values under {len(self.columns)} columns: {row}"
+                    f"table {self.name}: a row of {len(row)} values under {len(self.columns)} "
+                    f"columns: {row}"
                 )
 
     def shown(self) -> list[list[str]]:
-        """The rows as read by people."""
+        """The rows as formatted text."""
         return [
             [
                 "" if value is None else column.show(value)
@@ -79,7 +77,7 @@ def to_markdown(table: Table) -> str:
 
 
 def to_csv(table: Table) -> str:
-    """Raw values: integers whole, floats to ten digits, fractions as a/b, an empty field where nothing was measured."""
+    """Raw values: floats to ten digits, fractions as a/b, an empty field for None."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(
@@ -101,7 +99,7 @@ def to_csv(table: Table) -> str:
 
 
 def to_latex(table: Table) -> str:
-    """A booktabs tabular inside a table, to be \\input."""
+    """A booktabs tabular in a table environment, for \\input."""
     align = "".join("r" if column.right else "l" for column in table.columns)
     lines = [
         r"\begin{table}[t]",
@@ -119,7 +117,7 @@ def to_latex(table: Table) -> str:
 
 
 def render_terminal(table: Table, width: int = 118) -> str:
-    """Plain text: headers wrapped over several lines, notes below wrapped to `width`; columns that are not for the terminal left out."""
+    """Plain text of the columns that are for the terminal; notes are wrapped to `width`."""
     kept = [i for i, column in enumerate(table.columns) if column.terminal]
     columns = [table.columns[i] for i in kept]
     body = [[row[i] for i in kept] for row in table.shown()]
@@ -154,41 +152,41 @@ def _line(cells: Sequence[str], sizes: Sequence[int], columns: Sequence[Column])
 
 
 def power(exponent: Fraction) -> str:
-    """How a quantity grows with the factor s: 1, s, s^1/2, s^0.9."""
+    """Growth with the factor s: `1`, `s`, `s^1/2`, `s^0.9`."""
     if exponent in (0, 1):
         return "s" if exponent else "1"
     return f"s^{share(exponent)}"
 
 
 def share(value: Fraction) -> str:
-    """A share or exponent as the paper writes it: a small fraction as such, tenths as decimals."""
+    """A share or exponent as the paper writes it: a small fraction as a/b, tenths as decimals."""
     return (
         str(value) if value.denominator <= 6 and value.denominator != 5 else f"{float(value):.6g}"
     )
 
 
 def signed(digits: int) -> Callable[[Any], str]:
-    """A difference: a bare 0 for none, otherwise its sign and `digits` decimals."""
+    """Formats a difference with its sign and `digits` decimals; 0 is a bare `0`."""
     return lambda value: f"{value:+,.{digits}f}" if value else "0"
 
 
 def fixed(digits: int) -> Callable[[Any], str]:
-    """A number with `digits` decimals and thousands separators."""
+    """Formats a number with `digits` decimals and thousands separators."""
     return lambda value: f"{value:,.{digits}f}"
 
 
 def scaled(unit: float, digits: int) -> Callable[[Any], str]:
-    """A number in multiples of `unit`, with `digits` decimals and thousands separators."""
+    """Formats a number in multiples of `unit`, otherwise like `fixed`."""
     return lambda value: f"{value / unit:,.{digits}f}"
 
 
 def times(value: float) -> str:
-    """A growth: x1.83."""
+    """A growth: `x1.83`."""
     return f"x{value:.2f}"
 
 
 def runs_shown(digits: int) -> Callable[[Any], str]:
-    """(mean, standard deviation, n) of several runs; of a single one (deviation None) the bare value."""
+    """Formats (mean, standard deviation, n) of runs; a single run (deviation None) as its value."""
 
     def show(value: tuple[float, float | None, int]) -> str:
         average, spread, runs = value
@@ -221,7 +219,7 @@ def _markdown(text: str) -> str:
 
 
 def _latex(text: str) -> str:
-    parts = _POWER.split(text)  # texts, and between them the exponents
+    parts = _POWER.split(text)  # text and exponents alternate
     parts[::2] = [
         re.sub(r"([&%#_{}])", r"\\\1", part).replace("^", r"\^{}").replace("±", r"$\pm$")
         for part in parts[::2]

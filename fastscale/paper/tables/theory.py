@@ -1,6 +1,6 @@
-"""Tables 1, 2 and 4: how flops, params and acts grow with the factor s, in closed form, beside what the paper prints.
+"""Tables 1, 2 and 4: growth of flops, params and acts with the factor s, ours beside the paper's.
 
-Ours come from the strategies themselves (`Strategy.exponents`), the paper's from paper_figures/reference/tables.csv.
+Ours come from `Strategy.exponents`, the paper's from paper_figures/reference/tables.csv.
 """
 
 from fractions import Fraction
@@ -17,11 +17,14 @@ _KEYS = {"flops": "flops_multiply_adds", "params": "params", "acts": "acts"}
 
 
 def theory_table(artifact: str | Theory) -> Table:
-    """The table of a theory artifact (`table-1`): shares, exponents ours and published, and the largest difference of a row."""
+    """The table of a theory artifact (`table-1`): shares, exponents, largest difference per row.
+
+    Raises InputError if the artifact is of another kind.
+    """
     if isinstance(artifact, str):
         loaded = load_artifact(artifact)
         if not isinstance(loaded, Theory):
-            raise InputError(f"{artifact} is no table of exponents")
+            raise InputError(f"{artifact} is not a table of exponents")
         artifact = loaded
     number = artifact.name.removeprefix("table-")
     published = {row["strategy"]: row for row in reference("tables") if row["table"] == number}
@@ -33,20 +36,18 @@ def theory_table(artifact: str | Theory) -> Table:
         Column("e_r", "e_r", share),
     ]
     for measure in MEASURES:
-        columns.append(
-            Column(f"{_KEYS[measure]}_exponent", f"{_HEADERS[measure]} ours", power, right=False)
-        )
-        columns.append(
-            Column(
-                f"{_KEYS[measure]}_exponent_paper", f"{_HEADERS[measure]} paper", power, right=False
-            )
-        )
+        key, header = _KEYS[measure], _HEADERS[measure]
+        columns += [
+            Column(f"{key}_exponent", f"{header} ours", power, right=False),
+            Column(f"{key}_exponent_paper", f"{header} paper", power, right=False),
+        ]
     columns.append(Column("largest_difference", "difference", str))
     rows = [_row(Strategy.parse(name), published.get(name)) for name in artifact.strategies]
     if not any(row[1] is not None for row in rows):
         rows, columns = [row[:1] + row[2:] for row in rows], columns[:1] + columns[2:]
     notes = [
-        "Depth grows by s^e_d, width by s^(e_w/2), resolution by s^(e_r/2); e_d + e_w + e_r = 1. Paper: arXiv 2103.06877."
+        "Depth grows by s^e_d, width by s^(e_w/2), resolution by s^(e_r/2); e_d + e_w + e_r = 1. "
+        "Paper: arXiv 2103.06877."
     ]
     return Table(artifact.name, artifact.title, columns, rows, notes)
 

@@ -1,4 +1,4 @@
-"""Fig. 3: the blocks as traced from the modules that are trained."""
+"""Fig. 3: blocks traced from the modules that are trained."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from fastscale.paper.figures.blocks import boxes
 
 
 def words(steps):
-    return [step.words for step in steps]
+    return [step.label for step in steps]
 
 
 def test_y_block():
@@ -34,7 +34,7 @@ def test_y_block_where_the_shape_changes():
 
 
 def test_z_block():
-    """Inverted: four times as wide inside; SiLU, SE of a quarter of the block's input, nothing after the last 1x1."""
+    """Inverted: four times wider inside, SiLU, SE of a quarter of the input, a linear end."""
     block = trace_block(built("regnetz-4gf"), 2, 1, "Z")
     assert [s.w_out for s in block.main if s.kind == "conv"] == [
         960,
@@ -67,5 +67,5 @@ def test_an_unknown_operation_is_not_passed_over(monkeypatch):
         trace_block(built("regnety-500mf"), 1, 1, "Y")
     monkeypatch.undo()
     monkeypatch.setattr(module.Block, "forward", lambda self, x: self.conv3(self.conv1(x)) * 2)
-    with pytest.raises(ValueError, match="does not know"):
+    with pytest.raises(ValueError, match="unknown operation"):
         trace_block(built("regnety-500mf"), 1, 1, "Y")

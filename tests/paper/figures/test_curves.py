@@ -1,4 +1,4 @@
-"""A run's curve: drawn from its record and CSV, which have to agree."""
+"""A run's curve is drawn from its record and its CSV, which must agree."""
 
 import csv
 from types import SimpleNamespace
@@ -15,7 +15,7 @@ RUN = "regnety-tiny.quick"
 
 @pytest.fixture
 def root(tmp_path, stay_at):
-    """A checkout with one curve of three epochs, the home of the test."""
+    """A checkout with one curve of three epochs; the home of the test."""
     (tmp_path / "configs" / "artifacts").mkdir(parents=True)
     folder = tmp_path / "paper_figures" / "records" / "curves"
     folder.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""The paper's figures: what is drawn, what is left out and said, and the same bytes every time."""
+"""The paper's figures: what is drawn, what is left out and named, and the same bytes every time."""
 
 import csv
 import io
@@ -15,7 +15,7 @@ from fastscale.paper.figures.panels import PanelSpec, panel, subtitle, title, wi
 from fastscale.paper.figures.runtime import draw_runtime
 from fastscale.paper.render import files, legend_handles
 from fastscale.paper.smoke import png_chunks
-from fastscale.paper.style import strategy_look
+from fastscale.paper.style import strategy_style
 from fastscale.paper.tables.claims import sentences
 from fastscale.paper.verdicts import verdicts
 from fastscale.paper.views import views
@@ -60,7 +60,7 @@ def test_a_cpus_times_make_no_picture(measured):
     (_, view) = views(artifact, measured("fig-4", **GPU))
     chart = panel(view, PanelSpec(y="time", x="flops"), "strategy")
     assert {mark.ours for mark in chart.marks} == {True, False}
-    assert title(artifact, view).endswith("Times of ours: one made-up accelerator")
+    assert title(artifact, view).endswith("Our times: one made-up accelerator")
     assert subtitle(view, [chart])[0].endswith("times on 8 V100.")
 
 
@@ -98,14 +98,13 @@ def test_other_data_is_in_the_title(measured):
     ).marks and not view.published_values("error")
 
 
-def test_a_panel_without_points_is_left_out_and_said(tmp_path):
+def test_a_panel_without_points_is_left_out_and_named(tmp_path):
     produce_artifact(load_artifact("fig-5"), [], tmp_path)
     text = (tmp_path / "figures" / "fig-5.md").read_text()
     assert (
-        "Left out because nothing is known or recorded: error against flops of regnety-500mf"
-        in text
+        "Left out, with nothing published or recorded: error against flops of regnety-500mf" in text
     )
-    assert "own points of this figure are not known" in text
+    assert "The paper's points of this figure are not known" in text
     view = views(load_artifact("fig-5"), [])[0]
     assert panel(view, PanelSpec(y="error", x="flops"), "strategy") is None
     assert (
@@ -140,8 +139,10 @@ def test_same_bytes_from_another_process(tmp_path):
     here = produce_artifact(load_artifact("fig-6"), [], tmp_path / "here")
     code = (
         "import sys, pathlib, matplotlib; matplotlib.rcParams['font.size'] = 30\n"
-        "from fastscale.paper.artifacts import load_artifact; from fastscale.paper.build import produce_artifact\n"
-        "produce_artifact(load_artifact('fig-6'), [], pathlib.Path(sys.argv[1])); assert 'torch' not in sys.modules"
+        "from fastscale.paper.artifacts import load_artifact\n"
+        "from fastscale.paper.build import produce_artifact\n"
+        "produce_artifact(load_artifact('fig-6'), [], pathlib.Path(sys.argv[1]))\n"
+        "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "there")], check=True)
     for path in here:
@@ -152,9 +153,9 @@ def test_same_bytes_from_another_process(tmp_path):
 
 def test_a_name_is_in_the_legend_once_and_one_point_can_be_drawn():
     marks = [
-        Mark(strategy_look("w"), 1.0, 2.0),
-        Mark(strategy_look("w"), 1.5, 2.5),
-        Mark(strategy_look("wg"), 2.0, 3.0, 0.1, ours=True),
+        Mark(strategy_style("w"), 1.0, 2.0),
+        Mark(strategy_style("w"), 1.5, 2.5),
+        Mark(strategy_style("wg"), 2.0, 3.0, 0.1, ours=True),
     ]
     picture = Picture("", [], [Chart("x", "y", marks)])
     assert [handle.get_label() for handle in legend_handles(picture)] == [
@@ -185,23 +186,23 @@ def test_the_index_has_every_artifact(measured):
     assert "figures/fig-6-on-made-up-accelerator.png" in text
     figure = load_artifact("fig-6")
     assert figure.drawing.recorded(figure, records) == (
-        "Records of ours: trained 17 of 17; timed on made-up accelerator, 16-mixed, channels_last, "
+        "Our records: trained 17 of 17; timed on made-up accelerator, 16-mixed, channels_last, "
         "eager time (host launches included) 17 of 17."
     )
 
 
 def test_a_picture_says_whose_points_it_shows_and_which_series_have_none():
-    """Nothing is left to a reader's knowledge: other people's recipes and series without a point are named in the picture."""
-    for name, said in (
+    """The picture names other people's recipes, and series without a point."""
+    for name, message in (
         ("fig-1", "Hollow: published; ImageNet"),
-        ("large-networks", "published by Xiao et al. 2021, another recipe"),
+        ("large-networks", "published by Xiao et al. 2021, with a recipe that is not the paper's"),
     ):
         artifact = load_artifact(name)
         (view,) = views(artifact, [])
         drawn = [
             (spec, panel(view, spec, artifact.drawing.look)) for spec in artifact.drawing.panels
         ]
-        assert said in subtitle(view, [chart for _, chart in drawn])[0]
+        assert message in subtitle(view, [chart for _, chart in drawn])[0]
         absent = without_points(view, drawn, artifact.drawing.look)
         assert absent == (
             ["No point of dw among the errors and epoch times."] if name == "fig-1" else []

@@ -1,4 +1,4 @@
-"""A real browser for the report: Chromium without a window, driven through its DevTools protocol over two pipes; nothing to install."""
+"""A real browser for the report: headless Chromium, driven by its DevTools protocol over pipes."""
 
 import json
 import os
@@ -19,11 +19,11 @@ CHROMIUM = next(
     ),
     None,
 )
-PATIENCE = 60.0  # seconds for one answer on a busy machine
+PATIENCE = 60.0  # seconds to wait for one answer on a busy machine
 
 
 class Browser:
-    """One page. `errors` are what it wrote to the console as an error or warning, exceptions included; `requests` what it asked for."""
+    """One page; `errors`: its console errors, warnings and exceptions; `requests`: its requests."""
 
     def __init__(self, home: Path):
         reading, theirs_out = os.pipe()
@@ -78,7 +78,7 @@ class Browser:
             self.call(f"{domain}.enable")
 
     def call(self, method: str, **params):
-        """The protocol's answer to one call; what happens meanwhile is noted."""
+        """The protocol's answer to one call; records events that arrive meanwhile."""
         self._number += 1
         message = {"id": self._number, "method": method, "params": params}
         if self._session:
@@ -92,7 +92,10 @@ class Browser:
                 return answer["result"]
 
     def open(self, url: str, width: int = 1600, height: int = 1000, dark: bool = False) -> None:
-        """Loads a page anew (also where only what follows # differs) in a window of that size, and waits until it is drawn."""
+        """Loads a page in a window of that size and waits until it is drawn.
+
+        Reloads it even if only the part after # differs.
+        """
         mobile = width < 600
         self.call(
             "Emulation.setDeviceMetricsOverride",
@@ -120,7 +123,7 @@ class Browser:
         return result["result"].get("value")
 
     def wait(self, expression: str) -> None:
-        """Until the expression is true in the page."""
+        """Waits until the expression is true in the page."""
         deadline = time.monotonic() + PATIENCE
         while not self.js(expression):
             assert time.monotonic() < deadline, (
@@ -129,7 +132,7 @@ class Browser:
             time.sleep(0.02)
 
     def mouse(self, kind: str, x: float, y: float) -> None:
-        """A pointer event of the page: mouseMoved, mousePressed, mouseReleased."""
+        """Sends a pointer event: mouseMoved, mousePressed or mouseReleased."""
         button = "none" if kind == "mouseMoved" else "left"
         self.call(
             "Input.dispatchMouseEvent",
@@ -141,7 +144,7 @@ class Browser:
         )
 
     def press(self, key: str) -> None:
-        """One key, down and up."""
+        """Presses and releases one key."""
         for kind in ("keyDown", "keyUp"):
             extra = {"text": "\r", "windowsVirtualKeyCode": 13} if key == "Enter" else {}
             self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, **extra)
@@ -191,7 +194,7 @@ class Browser:
 
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory) -> Iterator[Browser]:
-    """The browser, started once; its tests are skipped where there is none."""
+    """The browser, started once; skips the tests if there is none."""
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
     found = Browser(tmp_path_factory.mktemp("chromium"))
@@ -201,7 +204,7 @@ def browser(tmp_path_factory) -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser):
-    """The same with an empty log; a test that leaves an error in the console fails."""
+    """The browser with an empty log; a test that leaves an error in the console fails."""
     browser.errors.clear()
     browser.requests.clear()
     yield browser

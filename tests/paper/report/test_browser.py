@@ -1,4 +1,4 @@
-"""The report in a real browser: points, filters, sorting, hover, keys, records, links, screens; and nothing in its console."""
+"""The report in a real browser: points, filters, sorting, hover, keys, records, links, screens."""
 
 import re
 from dataclasses import replace
@@ -31,12 +31,12 @@ def url():
 
 @pytest.fixture(scope="module")
 def points():
-    """Every point that the page is made from."""
+    """Every point of the page."""
     return record_points(committed()) + [point for found in references() for point in found.points]
 
 
 def both(points, x, y, **filters):
-    """Those with both values that pass the filters."""
+    """The points that have both values and pass the filters."""
     return [
         p
         for p in points
@@ -47,7 +47,7 @@ def both(points, x, y, **filters):
 
 
 def centre(page, index=0):
-    """Where a mark stands in the window."""
+    """The position of a mark in the window."""
     box = f"document.querySelectorAll('.marks path')[{index}].getBoundingClientRect()"
     page.js("document.getElementById('plot').scrollIntoView()")
     return page.js(f"{box}.x + {box}.width / 2"), page.js(f"{box}.y + {box}.height / 2")
@@ -67,9 +67,7 @@ def centre(page, index=0):
         ("acts", "epoch_time", {"data": ["fashion-mnist"]}),
     ],
 )
-def test_every_point_with_both_values_is_drawn_and_r_is_that_of_the_points(
-    page, url, points, x, y, filters
-):
+def test_every_point_with_both_values_is_drawn_with_their_r(page, url, points, x, y, filters):
     pairs = [
         ("x", x),
         ("y", y),
@@ -97,7 +95,7 @@ def test_every_point_with_both_values_is_drawn_and_r_is_that_of_the_points(
     }  # nothing else is fetched
 
 
-def test_it_opens_on_one_accelerators_device_time_over_acts(page, url, points):
+def test_it_opens_on_device_time_over_acts_of_one_accelerator(page, url, points):
     page.open(url)
     expected = both(points, "acts", "time_per_image", at=[H100])
     assert page.js(MARKS) == len(expected) > 100
@@ -118,7 +116,8 @@ def test_a_machine_is_chosen_from_the_list_or_from_the_table_of_r(page, url, poi
     assert page.js(MARKS) == len(expected) == 36
     page.open(f"{url}#x=acts&y=time_per_image")
     page.js(
-        f"[...document.querySelectorAll('#settings-table a')].find(a => a.textContent === {zoo!r}).click()"
+        "[...document.querySelectorAll('#settings-table a')]"
+        f".find(a => a.textContent === {zoo!r}).click()"
     )
     page.wait(f"{MARKS} === 36")
     page.js("history.back()")
@@ -136,7 +135,8 @@ def test_a_spread_has_no_more_digits_than_its_value(page, url):
 def test_hollow_is_published_and_filled_is_ours(page, url):
     page.open(f"{url}#x=flops&y=acts")
     assert page.js(
-        "[...document.querySelectorAll('.marks path')].every(p => (p.getAttribute('fill') === 'none') !== p.classList.contains('ours'))"
+        "[...document.querySelectorAll('.marks path')].every("
+        "p => (p.getAttribute('fill') === 'none') !== p.classList.contains('ours'))"
     )
 
 
@@ -149,14 +149,16 @@ def test_filters_axes_and_colour_change_plot_table_and_address(page, url, points
     assert page.js(f"{BODY}.rows.length") == min(100, len(expected))
     assert page.js("location.hash") == "#x=acts&y=epoch_time&family=RegNetZ"
     page.js(
-        "const s = document.getElementById('choose-x'); s.value = 'params'; s.dispatchEvent(new Event('change'))"
+        "const s = document.getElementById('choose-x'); s.value = 'params'; "
+        "s.dispatchEvent(new Event('change'))"
     )
     assert (
         page.js("document.getElementById('plot-heading').textContent")
         == "epoch time against params"
     )
     page.js(
-        "document.getElementById('choose-xs').value = 'linear'; document.getElementById('choose-xs').dispatchEvent(new Event('change'))"
+        "document.getElementById('choose-xs').value = 'linear'; "
+        "document.getElementById('choose-xs').dispatchEvent(new Event('change'))"
     )
     assert page.js("document.querySelector('.grid').textContent.includes('params (log)')") is False
     page.js("document.getElementById('clear').click()")
@@ -170,19 +172,18 @@ def test_filters_axes_and_colour_change_plot_table_and_address(page, url, points
 def test_a_click_on_a_heading_sorts_and_blanks_come_last(page, url, points):
     page.open(f"{url}#{urlencode({'x': 'flops', 'y': 'epoch_time', 'source': PAPER})}")
     expected = both(points, "flops", "epoch_time", source=[PAPER])
-    column = "[...document.querySelectorAll('#table thead button')].findIndex(b => b.dataset.sort === 'error')"
+    column = (
+        "[...document.querySelectorAll('#table thead button')]"
+        ".findIndex(b => b.dataset.sort === 'error')"
+    )
     cells = f"(i => [...{BODY}.rows].map(row => row.cells[i].textContent))({column})"
     errors = sorted(p.values["error"].value for p in expected if "error" in p.values)
     blanks = [""] * (len(expected) - len(errors))
     for direction, wanted in (("ascending", errors), ("descending", errors[::-1])):
         page.js("document.querySelector('[data-sort=error]').click()")
         assert page.js(cells) == [f"{value:.2f}" for value in wanted] + blanks
-        assert (
-            page.js(
-                "document.querySelector('[data-sort=error]').parentElement.getAttribute('aria-sort')"
-            )
-            == direction
-        )
+        heading = "document.querySelector('[data-sort=error]').parentElement"
+        assert page.js(f"{heading}.getAttribute('aria-sort')") == direction
     assert "dir=desc" in page.js("location.hash")
     assert page.js("document.activeElement.dataset.sort") == "error"
 
@@ -196,7 +197,7 @@ def test_a_long_table_grows_on_demand(page, url, points):
     assert page.js("document.getElementById('more').hidden")
 
 
-def test_hover_says_the_network_and_where_it_comes_from(page, url, points):
+def test_hover_shows_the_network_and_its_provenance(page, url, points):
     page.open(f"{url}#source=ours&x=flops&y=error")
     page.mouse("mouseMoved", *centre(page))
     tip = page.js("document.getElementById('tip').innerText")
@@ -244,7 +245,8 @@ def test_every_mark_and_row_links_to_an_anchor_that_exists(page, url):
     missing = page.js(
         """[...document.querySelectorAll('.marks a, #table th a')]
         .map(a => new URLSearchParams(a.getAttribute('href').slice(1)).get('record'))
-        .filter(id => !BY_ID.get(id)?.members.every(m => m in facts().records || Object.values(rowOf(m) || {}).some(Boolean)))"""
+        .filter(id => !BY_ID.get(id)?.members.every(
+            m => m in facts().records || Object.values(rowOf(m) || {}).some(Boolean)))"""
     )
     assert missing == []
     page.open(f"{url}#record=pycls_zoo-2")
@@ -274,26 +276,20 @@ def test_keys_alone_are_enough(page, url):
         "e => (e.labels && e.labels.length) || e.textContent.trim() || "
         "e.getAttribute('aria-label') || e.getAttribute('aria-labelledby')"
     )
-    assert (
-        page.js(
-            f"[...document.querySelectorAll('a[href], button, select, input, [tabindex]')].filter(e => !({named})(e)).length"
-        )
-        == 0
-    )
+    focusable = "document.querySelectorAll('a[href], button, select, input, [tabindex]')"
+    assert page.js(f"[...{focusable}].filter(e => !({named})(e)).length") == 0
 
 
-def test_cpu_times_are_said_to_be_cpu_times(page, url):
+def test_cpu_times_have_a_caution(page, url):
     page.open(f"{url}#{urlencode([('y', 'time_per_image'), ('source', TIMM)])}")
     assert "256 of these are CPU times" in page.js("document.getElementById('caution').textContent")
     page.open(f"{url}#{urlencode([('y', 'time_per_image'), ('device', 'RTX 4090')])}")
     assert "CPU" not in page.js("document.getElementById('caution').textContent")
     page.open(f"{url}#x=flops&y=error")
-    said = re.search(
-        r"Errors on (\d+) data sets cannot be compared",
-        page.js("document.getElementById('caution').textContent"),
-    )
+    caution = page.js("document.getElementById('caution').textContent")
+    found = re.search(r"Errors on (\d+) data sets cannot be compared", caution)
     trained = {r.data for r in committed() if any("error" in name for name in r.values)}
-    assert said and int(said[1]) == len(trained | {"imagenet"})
+    assert found and int(found[1]) == len(trained | {"imagenet"})
     page.open(f"{url}#x=flops&y=error&data=imagenet")
     assert page.js("document.getElementById('caution').hidden")
 
@@ -334,7 +330,8 @@ def test_it_fits_the_screen_and_follows_its_colours(page, url, address, width, d
             assert page.js(f"{room}.scrollWidth <= {room}.clientWidth"), name
     assert page.js("document.querySelector('#plot svg').getBoundingClientRect().right") <= width
     brightness = page.js(
-        "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number).reduce((a, b) => a + b) / 3"
+        "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)"
+        ".reduce((a, b) => a + b) / 3"
     )
     assert (brightness < 60) == dark
     assert page.js("document.getElementById('filters').open") == (width > 900)

@@ -1,4 +1,4 @@
-"""The page as a file: the same bytes, nothing fetched, no text that can break out, and the command that writes it."""
+"""The page as a file: same bytes, nothing fetched, no text breaks out; and its command."""
 
 import json
 import re
@@ -16,13 +16,13 @@ from fastscale.records import RecordStore
 
 
 def data_of(page, name="data"):
-    """What the page's script reads, found as a browser finds it: up to the first end of a script element."""
+    """The JSON that the page's script reads; as in a browser, it ends at the first `</script`."""
     element = rf'<script type="application/json" id="{name}">(.*?)</script'
     return json.loads(re.search(element, page, re.DOTALL)[1])
 
 
 def facts_of(page):
-    """The records and references that it reads when one is opened."""
+    """The records and references that the page reads when one is opened."""
     return data_of(page, "facts")
 
 
@@ -46,7 +46,8 @@ def test_same_inputs_same_bytes(page):
 def test_nothing_is_fetched(page):
     assert "default-src 'none'" in page
     assert not re.search(
-        r"<(link|img|iframe|object|embed|base)\b|\bsrc=|@import|url\(|\bfetch\(|XMLHttpRequest|unsafe-inline",
+        r"<(link|img|iframe|object|embed|base)\b|\bsrc=|@import|url\(|\bfetch\(|XMLHttpRequest"
+        r"|unsafe-inline",
         page,
     )
 
@@ -71,9 +72,9 @@ def test_every_point_leads_to_its_record_or_row(page):
 def test_every_marker_can_be_drawn_and_no_two_names_look_alike(page):
     shapes = re.search(r"const SHAPES = \{(.*?)\};", page, re.DOTALL)[1]
     drawable = set(re.findall(r"""^\s*"?([^\s":]+)"?: "M""", shapes, re.MULTILINE))
-    for looks in data_of(page)["looks"].values():
-        assert {look["marker"] for look in looks} <= drawable
-        assert len({look["marker"] for look in looks}) == len(looks)  # not by colour alone
+    for styles in data_of(page)["looks"].values():
+        assert {style["marker"] for style in styles} <= drawable
+        assert len({style["marker"] for style in styles}) == len(styles)  # not by colour alone
 
 
 def test_no_name_breaks_out_of_the_page(checkout_copy, synthetic):

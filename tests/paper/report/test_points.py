@@ -1,4 +1,4 @@
-"""Points from records and references: pooled, labelled, blank where nothing was measured, and every bad input one line."""
+"""Points from records and references: pooled, labelled, blank if unmeasured; one line per error."""
 
 import csv
 import math
@@ -53,7 +53,7 @@ def test_a_timing_has_the_spread_of_its_repeats_and_no_error(synthetic):
     assert not {"error", "memory", "time_per_image"} & set(point.values)
 
 
-def test_inference_and_training_with_a_loader_are_points_of_their_own(synthetic):
+def test_inference_and_training_with_a_loader_are_separate_points(synthetic):
     (record,) = [r for r in synthetic(seeds=()) if r.strategy == "d"]
     inference = replace(
         record,
@@ -79,7 +79,7 @@ def test_inference_and_training_with_a_loader_are_points_of_their_own(synthetic)
     assert "epoch_time" not in {**first.values, **second.values}
 
 
-def test_provenance_and_the_cpu_are_said(synthetic):
+def test_points_name_their_provenance_and_the_cpu(synthetic):
     records = synthetic(seeds=(0, 1), timed=False, git_commit="a" * 40, git_dirty=True)
     point = record_points(records)[0]
     for text in (

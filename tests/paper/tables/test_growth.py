@@ -1,4 +1,4 @@
-"""Growth reached by rounded networks, and Table 3: closed form, ours."""
+"""Growth of rounded networks, and our Table 3 in closed form."""
 
 from fractions import Fraction
 
@@ -36,9 +36,8 @@ def test_five_bases_four_factors(name, strategies):
         assert row["acts_growth_theory"] == pytest.approx(
             float(row["factor"]) ** float(row["acts_exponent_theory"])
         )
-        assert (
-            abs(row["acts_exponent"] - float(row["acts_exponent_theory"])) < 0.25
-        )  # stem and head do not grow with depth
+        # stem and head do not grow with depth
+        assert abs(row["acts_exponent"] - float(row["acts_exponent_theory"])) < 0.25
 
 
 def test_group_width_is_scaled_where_there_are_groups():

@@ -1,4 +1,4 @@
-"""The table of our times beside other code's: from records alone, one row a comparison."""
+"""The table of our times over other projects', made from records: one row per comparison."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Published counts: how many agree, and that a disagreement is shown."""
+"""Published counts: how many agree; a disagreement is shown."""
 
 from decimal import Decimal
 
@@ -66,7 +66,7 @@ def test_zoo_names(model, name):
 
 
 def test_points_of_the_figures_are_identified():
-    """Params and acts were computed from the definition and agree; flops of Fig. 4 and 6 carry the digitisation, at most 0.5 %."""
+    """Params and acts, computed from the definition, agree; digitised flops are within 0.5 %."""
     rows = [row for row in reference("paper_points") if "counts computed" in row["how"]]
     assert len(rows) == len(digitised_counts().rows) == 97
     for row in rows:
@@ -84,7 +84,7 @@ def test_computed_counts_are_not_called_published():
     assert not any("published" in c.key or "paper" in c.header for c in table.columns)
     assert (
         not any("agree" in note for note in table.notes)
-        and "flops of 27 networks, which lie within 0.4 %" in table.notes[0]
+        and "flops of 27 networks, within 0.4 %" in table.notes[0]
     )
     figure = next(view for view in views(load_artifact("fig-1"), []) if view.name == "fig-1")
     assert (

@@ -1,4 +1,4 @@
-"""The table type: headers that say what they count, blanks, and three forms of the same rows."""
+"""The table type: headers that must say multiply-adds, blanks, and three formats of the rows."""
 
 import csv
 import io

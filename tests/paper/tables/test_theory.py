@@ -1,4 +1,4 @@
-"""Tables 1, 2 and 4: every published exponent, and the closed form against a stage that is really scaled."""
+"""Tables 1, 2 and 4: every published exponent, and the closed form against a scaled stage."""
 
 from fractions import Fraction
 
@@ -9,7 +9,7 @@ from fastscale.paper.tables.theory import theory_table
 from fastscale.references import reference
 from fastscale.scaling import Strategy
 
-# paper, Tables 1, 2 and 4, written out again so that a slip in the reference file shows
+# the paper's Tables 1, 2 and 4, repeated here so that an error in the reference file shows
 PUBLISHED = [
     ("d", "1", "1", "1"),
     ("w", "1", "1", "1/2"),
