@@ -1,7 +1,8 @@
 """A base and its scaled networks with their records: counts, growth, epoch time and error.
 
-Counts are recomputed and must equal those in the records. Unmeasured values are None. Growth
-of acts is s^exponent (Tables 1, 2, 4); r is the linear correlation of epoch time with a count (Fig. 2).
+Counts are recomputed and must equal those in the records. Unmeasured values are None. Growth of
+acts is s^exponent (Tables 1, 2, 4); r is the linear correlation of epoch time with a count
+(Fig. 2).
 """
 
 from collections.abc import Sequence

@@ -5,8 +5,7 @@ from fastscale.records.frame import Row
 from fastscale.references.published import PAPER, published
 from fastscale.references.tables import RESTORE
 
-__all__ = ["MEASURES", "PAPER", "paper_points", "series_of_figure_2", "timm_points", "zoo_points"]
-MEASURES = ("flops", "params", "acts")
+__all__ = ["PAPER", "paper_points", "series_of_figure_2", "timm_points", "zoo_points"]
 
 
 def paper_points(figures: tuple[str, ...]) -> list[Row]:

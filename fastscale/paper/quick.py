@@ -9,7 +9,6 @@ from fastscale.paper.comparison import Comparison, compare
 from fastscale.paper.stats import deviation, least_squares, mean
 from fastscale.paper.style import strategy_style
 from fastscale.paper.tables.comparison import (
-    MEASURES,
     comparison_table,
     correlation,
     correlation_table,
@@ -18,7 +17,7 @@ from fastscale.paper.tables.comparison import (
     timed_kind,
     where,
 )
-from fastscale.paper.tables.table import Table
+from fastscale.paper.tables.table import MEASURES, Table
 from fastscale.records import Record
 
 CPU_CAUTION = (
@@ -132,8 +131,8 @@ def _conclusion(comparison: Comparison) -> str:
         return f"{errors}; times are of the device named, not of the paper's."
     return (
         f"**Measured on a CPU ({comparison.environment('device')}).** The paper's claim that run "
-        "time follows activations is about memory-bound accelerators. These times neither confirm "
-        "nor refute it, whatever r of so few networks is: in timm's measurements flops predict run "
-        "time better than acts on one CPU, and about as well on another. The growth of acts "
-        f"carries over, because it is counted, not timed. {errors}."
+        "time follows activations is about memory-bound accelerators. Times of so few networks on "
+        "a CPU neither confirm nor refute it, whatever their r. In timm's measurements flops "
+        "predict run time better than acts on one CPU, and about as well on another. The growth of "
+        f"acts carries over, because it is counted, not timed. {errors}."
     )

@@ -29,7 +29,7 @@ _STRATEGIES = {
     "dw": Style("#56B4E9", "P", 9.0, "dw: depth and width"),
     "wr": Style("#8C6D31", "X", 9.0, "wr: width and resolution"),
     "dr": Style("#7F7F7F", "<", 9.0, "dr: depth and resolution"),
-    "dwr": Style("#E69F00", "D", 8.0, "dwr: all alike (compound)"),
+    "dwr": Style("#E69F00", "D", 8.0, "dwr: all equally (compound)"),
     "dWr": Style("#D55E00", "*", 14.0, "dWr: mostly width (fast compound)"),
     "d1_w4_g4_r1": Style("#882255", "p", 9.5, "alpha = 2/3"),
     "dWr-pow2": Style("#44AA99", "H", 9.0, "dWr-pow2: dWr, group widths powers of two"),

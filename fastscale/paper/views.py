@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from fastscale.paper.artifacts import Artifact, Figure, Plan
 from fastscale.paper.evidence import Group, groups, shown_strategy
-from fastscale.paper.points import MEASURES
+from fastscale.paper.tables.table import MEASURES
 from fastscale.records import Record
 from fastscale.records.committed import counts
 from fastscale.records.frame import Row

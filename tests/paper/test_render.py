@@ -62,7 +62,7 @@ def test_two_spellings_share_a_style(a, b):
 def test_a_strategy_with_group_width_is_named_as_it_was_run():
     assert (
         strategy_style("wg").label == "wg: width"
-        and strategy_style("dwgr").label == "dwgr: all alike (compound)"
+        and strategy_style("dwgr").label == "dwgr: all equally (compound)"
     )
     assert strategy_style("alpha=0.8").label == strategy_style("dWr").label
 

@@ -1,6 +1,6 @@
-// What the page holds, unpacked; and how elements are made and numbers written. Texts only ever become text nodes and attributes.
+// Unpacks the page's data, makes elements and formats numbers. Text becomes only text nodes and attributes.
 const DATA = JSON.parse(document.getElementById("data").textContent);
-// records and rows of references: read when the first of them is opened
+// records and rows of references, parsed when the first is opened
 let factsRead = null;
 const facts = () => (factsRead ||= JSON.parse(document.getElementById("facts").textContent));
 const MEASURES = DATA.measures;
@@ -50,7 +50,7 @@ function trimmed(value, digits) {
   return text.includes(".") ? text.replace(/\.?0+$/, "") : text;
 }
 
-// with its unit, as the tooltip and the table write it
+// a value with its unit, for the tooltip
 function written(key, value, spread) {
   if (value == null) return "";
   const measure = MEASURE[key];
@@ -58,7 +58,7 @@ function written(key, value, spread) {
   return `${measuredText(key, value, spread)} ${measure.unit}`;
 }
 
-// both to the second digit of the spread, and to four digits of the value at most; a spread below these is left out
+// value and spread to the second digit of the spread, at most four digits of the value; a smaller spread is left out
 function measuredText(key, value, spread) {
   if (!spread) return key === "error" ? value.toFixed(2) : trimmed(value, 4);
   const digits = key === "error" ? 2 : 3 - Math.floor(Math.log10(Math.abs(value)));
@@ -82,7 +82,7 @@ function pearson(xs, ys) {
   return xx > 0 && yy > 0 ? xy / Math.sqrt(xx * yy) : null;
 }
 
-// r of two measures over points that have both: linear, and of the logarithms
+// r of two measures over points that have both, linear and of the logarithms
 function correlations(points, x, y) {
   const pairs = points.map((point) => [valueOf(point, x), valueOf(point, y)]).filter(([a, b]) => a != null && b != null);
   const positive = pairs.filter(([a, b]) => a > 0 && b > 0).map(([a, b]) => [Math.log(a), Math.log(b)]);
@@ -90,5 +90,5 @@ function correlations(points, x, y) {
   return { n: pairs.length, linear: r(pairs), log: r(positive) };
 }
 
-// .987, as papers write it
+// .987, as in papers
 const correlation = (r) => (r == null ? "–" : r.toFixed(3).replace("-", "−").replace(/^(−?)0\./, "$1."));

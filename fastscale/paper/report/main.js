@@ -1,4 +1,4 @@
-// Controls, readout, records; and the one function, refresh, that draws everything from the address.
+// Controls, readout and records; refresh() draws everything from the address.
 const SCALES = { log: "log", linear: "linear" };
 
 function chooser(id, label, options, now, choose) {
@@ -23,7 +23,7 @@ function drawControls() {
   if (focused) byId(focused)?.focus();
 }
 
-// one machine and setting at a time; those that have both values under the other filters, the largest first
+// chooses one machine and setting of those with both values under the other filters, largest first
 function drawMachines() {
   const counts = new Map();
   for (const point of POINTS) if (drawable(point) && passes(point, "at")) counts.set(point.at, (counts.get(point.at) || 0) + 1);
@@ -33,7 +33,7 @@ function drawMachines() {
   return chooser("choose-at", "Machine and setting", options, view.at, (at) => change({ at }));
 }
 
-// each option with the number of points that it would show under the other filters; what leaves no choice is not shown
+// each option with its number of points under the other filters; a facet without a choice is not shown
 function drawFacets() {
   const focused = document.activeElement?.id;
   const sets = FACETS.flatMap((facet) => {
@@ -101,7 +101,7 @@ function drawReadout(points) {
   byId("caution").hidden = !notes.length;
 }
 
-// no r over machines or settings that differ: each has its own below
+// no r over several machines or settings: the table below has one for each
 function readR(points, machines) {
   if (machines > 1) return [element("span", { id: "r-linear" }, `No r over ${machines} machines and settings: choose one, or read that of each below.`)];
   const r = correlations(points, view.x, view.y);
@@ -136,7 +136,7 @@ function closeRecord() {
   byId("plot").focus();
 }
 
-// the whole record behind a point (all of them, where n > 1), under its own anchor
+// all records behind a point, each under its anchor
 function showRecord(scroll) {
   const section = byId("record");
   const point = BY_ID.get(view.record);

@@ -1,4 +1,4 @@
-// Marks: which colour and shape stands for what comes with the data (look.py); the shapes are matplotlib's, of about radius 1.
+// Marks: colours and markers come with the data (look.py); the shapes are matplotlib's, of about radius 1.
 const SHAPES = {
   o: "M1,0A1,1 0 1 1 -1,0A1,1 0 1 1 1,0Z",
   s: "M-.89,-.89H.89V.89H-.89Z",
@@ -22,7 +22,7 @@ function lookOf(value, colouring = view.colour) {
   return { colour: ink(look.colour), shape: SHAPES[look.marker] || SHAPES.o, words: look.words };
 }
 
-// black is the text's colour: white on a dark page; the darkest others have lighter twins there (style.css)
+// black is the text colour, white on a dark page; other dark colours have lighter twins there (style.css)
 const TWINS = { "#000000": "currentColor", "#332288": "var(--indigo)", "#882255": "var(--wine)" };
 const ink = (colour) => TWINS[colour.toLowerCase()] || colour;
 

@@ -1,4 +1,4 @@
-// The scatter plot: SVG, redrawn whole at every change (a few milliseconds for all points). Every mark is a link to its record.
+// The scatter plot in SVG, redrawn at every change (it takes milliseconds). Every mark links to its record.
 let drawn = []; // {point, x, y} in pixels, in the order of x
 let current = -1;
 
@@ -23,7 +23,7 @@ function ticksOf(low, high, kind, room) {
   return found;
 }
 
-// from data to pixels between `from` and `to`, with some room at the ends; linear axes of what cannot be negative start at 0 unless it is an error
+// maps data to pixels between `from` and `to`, with some room at the ends; linear axes start at 0, except for errors
 function axis(key, kind, values, from, to, room) {
   let [low, high] = [Infinity, -Infinity];
   for (const value of values) {
@@ -44,7 +44,7 @@ function axis(key, kind, values, from, to, room) {
   return { ticks: ticksOf(low, high, kind, room), at: (value) => from + ((f(value) - a) / (b - a)) * (to - from), low };
 }
 
-// the values with the ends of their error bars
+// values with the ends of their error bars
 function extent(points, key, kind) {
   return points.flatMap((point) => {
     const [value, spread] = [valueOf(point, key), point.spreads[key] || 0];
@@ -113,7 +113,7 @@ function errorBars(at, x, y) {
   return made;
 }
 
-// one line for a screen reader and the start of the tooltip
+// one line for screen readers
 function describe(point) {
   const cpu = point.cpu ? ", CPU time" : "";
   const both = [view.x, view.y].map((key) => `${MEASURE[key].label} ${written(key, valueOf(point, key), point.spreads[key])}`);
@@ -189,7 +189,7 @@ function plotEvents() {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     const found = nearest(event);
-    const first = event.pointerType === "touch" && found !== touched; // a finger reads first and opens with a second tap
+    const first = event.pointerType === "touch" && found !== touched; // the first tap shows the tooltip, the second opens the record
     touched = found;
     select(found, first);
     if (found >= 0 && !first) openRecord(drawn[found].point.id);

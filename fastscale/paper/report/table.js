@@ -1,4 +1,4 @@
-// The table of the plot's points, sorted by a click on a heading; and r of what was measured with each count, for each setting.
+// The table of the plot's points, sorted by a click on a heading; and r of each count, for each setting.
 const ROWS = 100;
 let rowsShown = ROWS;
 let listed = [];
@@ -11,7 +11,7 @@ const COLUMNS = [
   { key: "n", label: "n", number: true, cell: (point) => (point.ours ? String(point.n) : "") },
   { key: "at", label: "machine and setting", wide: true },
 ];
-// a narrow screen shows these and the two axes; a network's name opens the rest
+// a narrow screen shows these and the two axes; the network's link opens the rest
 const NARROW = ["network"];
 
 function heading(measure) {
@@ -30,7 +30,7 @@ function sortKey(point, key) {
   return key in MEASURE ? valueOf(point, key) : key === "n" ? (point.ours ? point.n : null) : key === "strategy" ? point.written : point[key];
 }
 
-// blanks last in both directions; equal ones stay in the order of the page
+// blanks last in both directions; equal values keep the order of the page
 function sorted(points) {
   if (!COLUMNS.some((column) => column.key === view.sort)) return points;
   const sign = view.dir === "desc" ? -1 : 1;
@@ -45,11 +45,11 @@ function sorted(points) {
   return keyed.map(([, point]) => point);
 }
 
-// columns without a value in any of these points say nothing, nor does the machine where it is one for all
+// leaves out columns without any value, and the machine if all points share it
 function columnsWithValues(points) {
   const text = (point, column) => (column.cell ? column.cell(point) : point[column.key]);
-  const said = (column) => points.some((point) => text(point, column)) && !(column.wide && points.every((point) => point.at === points[0].at));
-  return COLUMNS.filter((column) => column.key === view.sort || said(column));
+  const informative = (column) => points.some((point) => text(point, column)) && !(column.wide && points.every((point) => point.at === points[0].at));
+  return COLUMNS.filter((column) => column.key === view.sort || informative(column));
 }
 
 const classOf = (column) => [column.number && "number", column.wide && "wide", ![...NARROW, view.x, view.y].includes(column.key) && "more"].filter(Boolean).join(" ");
@@ -108,7 +108,7 @@ function ringAt(point) {
   ring.setAttribute("visibility", "visible");
 }
 
-// what shares a machine and its settings may be correlated, a pool of machines may not
+// r only over points of one machine and setting
 function drawSettings(points) {
   const measured = MEASURE[view.y].counted ? view.x : view.y;
   const details = byId("settings");

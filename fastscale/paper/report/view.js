@@ -1,5 +1,5 @@
-// What is looked at, kept in the address after #, so that any view is a link: #x=acts&y=epoch_time&family=RegNetY&record=...
-// Without any, the page's first view; `at` is one machine and setting, every one of them where it is absent.
+// The view is kept in the address after #, so that any view is a link: #x=acts&y=epoch_time&family=RegNetY&record=...
+// Default: the page's first view. `at` is one machine and setting; without it, all are shown.
 const DEFAULTS = { x: "acts", y: "epoch_time", at: "", xs: "", ys: "", colour: "strategy", sort: "", dir: "asc", record: "" };
 const ALWAYS = ["x", "y"];
 const COLOURS = { strategy: "Strategy", family: "Family", device: "Device", source: "Source" };
@@ -44,7 +44,7 @@ function viewHash(changed = {}) {
 
 const scaleOf = (axis) => view[axis + "s"] || (MEASURE[view[axis]].log ? "log" : "linear");
 
-// all filters but `except`; a facet without a choice lets everything through
+// applies all filters but `except`; a facet without a choice passes every point
 function passes(point, except) {
   if (except !== "at" && view.at && point.at !== view.at) return false;
   return FACETS.every((facet) => facet === except || !view.filters[facet].size || view.filters[facet].has(point[facet]));
@@ -57,7 +57,7 @@ function drawable(point) {
 
 const visible = () => POINTS.filter((point) => passes(point) && drawable(point));
 
-// controls change the address in place; links (views, records) go into the history
+// controls change the address in place; links (views, records) add to the history
 function change(changed) {
   history.replaceState(null, "", viewHash(changed));
   refresh();

@@ -24,7 +24,7 @@ def claims_table(found: Sequence[Verdict]) -> Table:
         Column("claim", "claim", right=False),
         Column("computed", "the number", right=False, terminal=False),
         Column("paper", "paper prints", _short),
-        Column("recomputed", "computed again", _short),
+        Column("recomputed", "recomputed", _short),
         Column("recomputed_networks", "networks", terminal=False),
         Column("ours", "ours", _ours, parts=("value", "low", "high", "without_stand_ins")),
         Column("ours_n", "n"),

@@ -7,6 +7,7 @@ from fastscale.paper.artifacts import Artifact
 from fastscale.paper.comparison import Comparison, Network
 from fastscale.paper.stats import pearson, summary
 from fastscale.paper.tables.table import (
+    MEASURES,
     Column,
     Table,
     fixed,
@@ -24,7 +25,6 @@ DATA_NAMES = {
     "imagenette": "Imagenette",
     "imagenet": "ImageNet",
 }
-MEASURES = ("flops", "params", "acts")
 _LABELS = {"flops": "multiply-adds (flops)", "params": "parameters", "acts": "activations"}
 _RUNS = ("mean", "std", "n")
 

@@ -5,13 +5,11 @@ from collections.abc import Sequence
 
 from fastscale.paper.device_time import Timed, r
 from fastscale.paper.stats import pearson
-from fastscale.paper.tables.table import Column, Table, fixed, scaled
+from fastscale.paper.tables.table import COUNT_HEADERS, COUNT_KEYS, Column, Table, fixed, scaled
 from fastscale.planning.law import POOL, SELECTED
 from fastscale.planning.validate import folds, left_out, median_error
 
 COUNTS = ("acts", "flops", "params")
-_LABELS = {"acts": "acts", "flops": "flops (multiply-adds)", "params": "params"}
-_KEYS = {"acts": "acts", "flops": "flops_multiply_adds", "params": "params"}
 
 
 def bases_of(networks: Sequence[Timed]) -> dict[str, list[Timed]]:
@@ -31,7 +29,7 @@ def r_table(networks: Sequence[Timed], name: str) -> Table:
     }
     columns = [Column("base", "networks of", right=False), Column("networks", "n")]
     columns += [
-        Column(f"r_{kind}_{_KEYS[count]}", f"{label}: {_LABELS[count]}", fixed(3))
+        Column(f"r_{kind}_{COUNT_KEYS[count]}", f"{label}: {COUNT_HEADERS[count]}", fixed(3))
         for kind, label in kinds.items()
         for count in COUNTS
     ]
@@ -47,7 +45,7 @@ def r_table(networks: Sequence[Timed], name: str) -> Table:
         "replayed as one CUDA graph; if none was captured, eager time stands in."
     )
     graphs = [n for n in networks if not n.stand_in]
-    logs = ", ".join(f"{_LABELS[count]} {_log_r(graphs, count):.3f}" for count in COUNTS)
+    logs = ", ".join(f"{COUNT_HEADERS[count]} {_log_r(graphs, count):.3f}" for count in COUNTS)
     notes = [note, f"r of logarithms, over the {len(graphs)} without stand-ins: {logs}."]
     return Table(name, "Pearson r of device time and of eager time", columns, rows, notes)
 

@@ -15,7 +15,7 @@ from fastscale.paper.equivalence import (
 )
 from fastscale.paper.paired import Trained, difference
 from fastscale.paper.stats import LEVEL
-from fastscale.paper.tables.table import Column, Table
+from fastscale.paper.tables.table import Column, Table, interval
 
 SHARES = (1.0, 0.5)  # of the spread of earlier runs, for which power is given
 
@@ -38,7 +38,7 @@ def tests_table(found: Trained, artifact: Artifact, spread: float) -> Table:
             Column(f"equivalent_at_{points}", f"chance of equivalence, spread {points}", _chance)
         )
     columns += [
-        Column("difference", "difference, points", _interval, parts=("mean", "low", "high", "n")),
+        Column("difference", "difference, points", interval, parts=("mean", "low", "high", "n")),
         Column("p", "p", lambda p: f"{p:.2g}"),
     ]
     rows = []
@@ -109,8 +109,3 @@ def _points(value: float) -> str:
 
 def _chance(value: float) -> str:
     return f"{100 * value:.0f} %"
-
-
-def _interval(value: tuple[float, float, float, int]) -> str:
-    mean, low, high, pairs = value
-    return f"{mean:+.2f} [{low:+.2f}, {high:+.2f}] ({pairs})"

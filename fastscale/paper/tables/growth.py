@@ -12,12 +12,19 @@ from fastscale.archs.names import factor_text, strategy_spelling
 from fastscale.counts import complexity
 from fastscale.paper.artifacts import Theory
 from fastscale.paper.style import WITHOUT_GROUPS
-from fastscale.paper.tables.table import Column, Table, fixed, power, share, times
+from fastscale.paper.tables.table import (
+    COUNT_HEADERS,
+    COUNT_KEYS,
+    MEASURES,
+    Column,
+    Table,
+    fixed,
+    power,
+    share,
+    times,
+)
 from fastscale.scaling import Strategy, arch_named, scale
 
-MEASURES = ("flops", "params", "acts")
-_KEYS = {"flops": "flops_multiply_adds", "params": "params", "acts": "acts"}
-_HEADERS = {"flops": "flops (multiply-adds)", "params": "params", "acts": "acts"}
 # the form whose group convs grow by the exponents of plain convs
 _SCALED = {plain: scaled for scaled, plain in WITHOUT_GROUPS.items()}
 
@@ -33,8 +40,10 @@ def growth_table(artifact: Theory) -> Table:
     ]
     for measure in MEASURES:
         columns += [
-            Column(f"{_KEYS[measure]}_growth", f"{_HEADERS[measure]} reached", times),
-            Column(f"{_KEYS[measure]}_growth_theory", f"{_HEADERS[measure]} theory", times),
+            Column(f"{COUNT_KEYS[measure]}_growth", f"{COUNT_HEADERS[measure]} reached", times),
+            Column(
+                f"{COUNT_KEYS[measure]}_growth_theory", f"{COUNT_HEADERS[measure]} theory", times
+            ),
         ]
     columns += [
         Column("acts_exponent", "acts = flops (multiply-adds)^", fixed(2)),
@@ -66,7 +75,8 @@ def group_width_table(artifact: Theory) -> Table:
     ]
     columns += [Column(f"e_{letter}", f"e_{letter}", share) for letter in "dwrg"]
     columns += [
-        Column(f"{_KEYS[m]}_exponent", f"{_HEADERS[m]} ours", power, right=False) for m in MEASURES
+        Column(f"{COUNT_KEYS[m]}_exponent", f"{COUNT_HEADERS[m]} ours", power, right=False)
+        for m in MEASURES
     ]
     rows = []
     for name in artifact.strategies:

@@ -5,7 +5,7 @@ from fastscale.paper.matched import equality, matched
 from fastscale.paper.paired import Trained, by_size, comparisons, difference
 from fastscale.paper.stats import LEVEL, Estimate
 from fastscale.paper.tables.comparison import DATA_NAMES
-from fastscale.paper.tables.table import Column, Table, fixed, times
+from fastscale.paper.tables.table import Column, Table, fixed, interval, times
 
 
 def networks_table(found: Trained, artifact: Artifact, baseline: str) -> Table:
@@ -51,7 +51,7 @@ def differences_table(found: Trained, artifact: Artifact, baseline: str) -> Tabl
         Column(
             "difference",
             f"error minus {baseline}'s, points",
-            _interval,
+            interval,
             parts=("mean", "low", "high", "pairs"),
         ),
     ]
@@ -121,11 +121,6 @@ def amount(found: Trained) -> str:
 
 def _parts(found: Estimate | None) -> tuple[float, float, float, int] | None:
     return None if found is None else (found.mean, found.low, found.high, found.pairs)
-
-
-def _interval(value: tuple[float, float, float, int]) -> str:
-    mean, low, high, pairs = value
-    return f"{mean:+.2f} [{low:+.2f}, {high:+.2f}] ({pairs})"
 
 
 def _runs(value: tuple[float, float | None, int]) -> str:

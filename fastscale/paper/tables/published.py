@@ -27,8 +27,8 @@ _MEASURES = {
 # headers for the reference file's counts of the networks of Fig. 2, 4 and 6
 _COMPUTED = {
     "flops_multiply_adds_b": "flops (multiply-adds), B: read off Fig. 4 and 6, computed for Fig. 2",
-    "params_m": "params, M, of the network so identified (computed)",
-    "acts_m": "acts, M, of the network so identified (computed)",
+    "params_m": "params, M, of the identified network (computed)",
+    "acts_m": "acts, M, of the identified network (computed)",
 }
 
 

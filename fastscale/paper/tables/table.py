@@ -15,6 +15,11 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+# the keys and headers of columns of counts
+MEASURES = ("flops", "params", "acts")
+COUNT_KEYS = {"flops": "flops_multiply_adds", "params": "params", "acts": "acts"}
+COUNT_HEADERS = {"flops": "flops (multiply-adds)", "params": "params", "acts": "acts"}
+
 
 @dataclass(frozen=True)
 class Column:
@@ -195,6 +200,12 @@ def runs_shown(digits: int) -> Callable[[Any], str]:
         )
 
     return show
+
+
+def interval(value: tuple[float, float, float, int]) -> str:
+    """A mean difference with its interval and the number of pairs: `+0.31 [-0.20, +0.82] (6)`."""
+    mean, low, high, pairs = value
+    return f"{mean:+.2f} [{low:+.2f}, {high:+.2f}] ({pairs})"
 
 
 def _parts(column: Column, value: Any) -> Sequence[Any]:

@@ -7,13 +7,17 @@ from fractions import Fraction
 
 from fastscale.errors import InputError
 from fastscale.paper.artifacts import Theory, load_artifact
-from fastscale.paper.tables.table import Column, Table, power, share
+from fastscale.paper.tables.table import (
+    COUNT_HEADERS,
+    COUNT_KEYS,
+    MEASURES,
+    Column,
+    Table,
+    power,
+    share,
+)
 from fastscale.references import reference
 from fastscale.scaling import Strategy
-
-MEASURES = ("flops", "params", "acts")
-_HEADERS = {"flops": "flops (multiply-adds)", "params": "params", "acts": "acts"}
-_KEYS = {"flops": "flops_multiply_adds", "params": "params", "acts": "acts"}
 
 
 def theory_table(artifact: str | Theory) -> Table:
@@ -36,7 +40,7 @@ def theory_table(artifact: str | Theory) -> Table:
         Column("e_r", "e_r", share),
     ]
     for measure in MEASURES:
-        key, header = _KEYS[measure], _HEADERS[measure]
+        key, header = COUNT_KEYS[measure], COUNT_HEADERS[measure]
         columns += [
             Column(f"{key}_exponent", f"{header} ours", power, right=False),
             Column(f"{key}_exponent_paper", f"{header} paper", power, right=False),
