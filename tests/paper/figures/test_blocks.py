@@ -34,7 +34,7 @@ def test_y_block_where_the_shape_changes():
 
 
 def test_z_block():
-    """Inverted: four times wider inside, SiLU, SE of a quarter of the input, a linear end."""
+    """Inverted: four times as wide inside, SiLU, SE of a quarter of the input, a linear end."""
     block = trace_block(built("regnetz-4gf"), 2, 1, "Z")
     assert [s.w_out for s in block.main if s.kind == "conv"] == [
         960,
