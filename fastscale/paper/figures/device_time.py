@@ -44,7 +44,7 @@ class DeviceTime(Drawing):
     def recorded(self, artifact: Figure, records: Sequence[Record]) -> str:
         found = timed(records, self.device)
         graphs = sum(not n.stand_in for n in found)
-        return f"Records of ours: {len(found)} networks, {graphs} of them as replayed graphs."
+        return f"Our records: {len(found)} networks, {graphs} of them as replayed graphs."
 
 
 @drawing("device-time", spec=DeviceTime)
