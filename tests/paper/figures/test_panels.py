@@ -92,7 +92,7 @@ def test_other_data_is_in_the_title(measured):
         "fig-6", seeds=(0,), timed=False, recipe="imagenette-60ep", data="imagenette"
     )
     view = views(artifact, records)[1]
-    assert title(artifact, view).endswith("Errors of ours: Imagenette, not by the paper's recipe")
+    assert title(artifact, view).endswith("Our errors: Imagenette, not the paper's recipe")
     assert panel(
         view, PanelSpec(y="error", x="flops"), "strategy"
     ).marks and not view.published_values("error")
