@@ -63,11 +63,12 @@ def cmd_check(args: argparse.Namespace) -> int:
 
 def cmd_verify(args: argparse.Namespace) -> int:
     """Reads every written split in full."""
-    from fastscale.data.verify import verify, written
+    from fastscale.data.here import written
+    from fastscale.data.verify import verify
 
     if args.source is None and args.out_dir:
         raise InputError("--out: name the source that was written there, too")
-    specs = [args.source] if args.source else written(args.data_dir)
+    specs = [args.source] if args.source else list(written(args.data_dir))
     if not specs:
         raise InputError("nothing is written here yet; see fastscale data write --help")
     problems = sum(verify(spec, args.out_dir, args.data_dir) for spec in specs)

@@ -196,11 +196,16 @@ def read_both(
     if not belongs or labels.min() < 0 or labels.max() >= len(info.classes):
         raise InputError(f"{path}: not the file that {beside.name} describes{advice}")
     if info.version == 1 and not old:
-        raise InputError(
-            f"{path}: written by an earlier version, which did not keep labels and stored form; "
-            f"update it (matching images are not encoded again) with: {command}"
-        )
+        raise of_version_1(path, command)
     return info, index
+
+
+def of_version_1(path: Path, command: str) -> InputError:
+    """The error for a store that an earlier version wrote."""
+    return InputError(
+        f"{path}: written by an earlier version, which did not keep labels and stored form; "
+        f"update it (matching images are not encoded again) with: {command}"
+    )
 
 
 def damaged(path: Path, info: BetonInfo, index: Index, *, thorough: bool = False) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from fastscale.data.beton import read_both
@@ -15,21 +16,26 @@ from fastscale.data.sources import SOURCES
 from fastscale.errors import InputError
 
 
+def written(data_dir: str | os.PathLike[str] | None = None) -> dict[str, tuple[Path, BetonInfo]]:
+    """Every source written in the data folder: {spec: its train.beton and description}."""
+    found = {}
+    for path in sorted(data_root(data_dir).glob("*/beton/train.beton")):
+        with suppress(InputError, ValueError, IndexError, OSError):
+            info = read_both(path, old=True)[0]
+            found[shlex.split(info.command)[3]] = (path, info)
+    return found
+
+
 def sources_here(data_dir: str | os.PathLike[str] | None = None) -> list[dict[str, Any]]:
     """A row for each named source and for each other one that is written here.
 
     `source` is the value for `--data.source`. The others: images of both splits, classes, MB on
     disk, folder.
     """
-    written = {}
-    for path in sorted(data_root(data_dir).glob("*/beton/train.beton")):
-        with suppress(InputError, ValueError, IndexError, OSError):
-            info = read_both(path, old=True)[0]
-            written[shlex.split(info.command)[3]] = (path, info)
-    rows = []
-    for name in dict.fromkeys([*SOURCES, *written]):
-        if name in written:
-            rows.append(_row(name, *written[name]))
+    rows, found = [], written(data_dir)
+    for name in dict.fromkeys([*SOURCES, *found]):
+        if name in found:
+            rows.append(_row(name, *found[name]))
         else:
             images, classes = SIZES.get(name, (None, None))
             rows.append(_empty(name) | {"train_images": images, "classes": classes})
@@ -41,7 +47,7 @@ def _empty(name: str) -> dict[str, Any]:
     return {"source": name, **dict.fromkeys(columns), "where": "not written yet"}
 
 
-def _row(name: str, path: Any, train: BetonInfo) -> dict[str, Any]:
+def _row(name: str, path: Path, train: BetonInfo) -> dict[str, Any]:
     size, val = path.stat().st_size, None
     other = path.with_name("val.beton")
     with suppress(InputError, ValueError, IndexError, OSError):

@@ -1,6 +1,6 @@
 """Opens a written split for training or evaluation, with every check before it is read."""
 
-from fastscale.data.beton import Index, damaged, read_both
+from fastscale.data.beton import Index, damaged, of_version_1, read_both
 from fastscale.data.choice import say_once
 from fastscale.data.info import BetonInfo
 from fastscale.data.source_kinds import Source
@@ -23,10 +23,7 @@ def open_split(source: Source, split: str, stale_is_ok: bool = False) -> tuple[B
             f"{path}: contains {info.source} {info.split}; rewrite it with: {source.command}"
         )
     if info.version == 1:
-        raise InputError(
-            f"{path}: written by an earlier version, which did not keep labels and stored form; "
-            f"update it (matching images are not encoded again) with: {command}"
-        )
+        raise of_version_1(path, command)
     if damaged(path, info, index):
         raise InputError(
             f"{path}: damaged, its image data differs from what was written; "

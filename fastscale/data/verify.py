@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -16,20 +15,10 @@ from fastscale.data.identity import labels_digest
 from fastscale.data.images import Say, digest_of_list
 from fastscale.data.info import BetonInfo
 from fastscale.data.listing import differences, in_words, listing_path, read_listing
-from fastscale.data.paths import data_root
 from fastscale.data.source_kinds import Source, lock
 from fastscale.data.sources import source
 from fastscale.data.stale import changed
 from fastscale.errors import InputError
-
-
-def written(data_dir: str | os.PathLike[str] | None = None) -> list[str]:
-    """The specs of all sources that are written in the data folder."""
-    found = []
-    for path in sorted(data_root(data_dir).glob("*/beton/train.beton")):
-        with suppress(InputError, ValueError, IndexError):
-            found.append(shlex.split(read_both(path, old=True)[0].command)[3])
-    return list(dict.fromkeys(found))
 
 
 def verify(
