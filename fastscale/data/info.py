@@ -1,7 +1,7 @@
-"""The JSON beside a `.beton`: what it was made of, how, and what it must look like.
+"""The JSON beside a `.beton`: its source, how it was written, and its expected content.
 
-Version 2 knows labels, stored form and content. Files of version 1 are still read; `data write`
-brings them up to date (upgrade.py).
+Version 2 added labels, stored form and content. Files of version 1 are still read; `data write`
+updates them (upgrade.py).
 """
 
 import json
@@ -44,8 +44,8 @@ Names = Annotated[
 
 
 COUNTS = ("kept", "raw", "encoded", "shrunk", "unproven")
-# images by how they are stored: byte by byte, raw pixels, as a new JPEG; shrunk ones are counted
-# again; unproven: of a version 1 store whose source was gone
+# counts of images stored byte for byte, as raw pixels, or as a new JPEG. Shrunk images are counted
+# again. Unproven: from a store of version 1 whose source was gone
 Counts = Annotated[dict[str, Count], checked(lambda v: set(v) == set(COUNTS), ", ".join(COUNTS))]
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 else:
 
     class Form(TypedDict):
-        """How images were to be stored."""
+        """The settings of storing."""
 
         __pydantic_config__ = STRICT
         max_resolution: Count | None
@@ -64,7 +64,7 @@ else:
 
 @dataclass(frozen=True, config=STRICT)
 class BetonInfo:
-    """What is known of one `.beton`."""
+    """The description of one `.beton`."""
 
     source: Text
     split: Annotated[str, checked(("train", "val").__contains__, "train or val")]
@@ -75,18 +75,18 @@ class BetonInfo:
     mean: Annotated[tuple[Channel, ...], THREE]  # of R, G, B, 0..255
     std: Annotated[tuple[Spread, ...], THREE]
     list_digest: Digest  # sha256 of the ordered list of the source files' sha256
-    stamp: Text  # cheap witness that the source files are still the same ones
+    stamp: Text  # changes when the source files do
     skipped: Count  # broken images left out
     bytes: Count  # size of the .beton
     index_sha256: Digest  # of its header, metadata and table
-    command: Text  # writes it again
+    command: Text  # the command that rewrites it
     labels_digest: Digest = ""  # sha256 of the ordered labels; the fields from here on: version 2
     counts: Counts = field(default_factory=dict)
     content_sha256: Digest = ""  # of the pages of image data
-    modified_ns: Count = 0  # the .beton's time of change; with another one its content is hashed
-    folders: Names = ()  # class folders and those in them, where the source has such
-    folders_stamp: Text = ""  # of their times of change
-    place: Text = ""  # sha256 of the source's archive, where it has one
+    modified_ns: Count = 0  # modification time of the .beton; if it differs, content is hashed
+    folders: Names = ()  # class folders and their subfolders, if the source has them
+    folders_stamp: Text = ""  # of their modification times
+    place: Text = ""  # sha256 of the source's archive, if it has one
     version: int = INFO_VERSION
 
     @model_validator(mode="after")
@@ -96,12 +96,12 @@ class BetonInfo:
         return self
 
     def text(self) -> str:
-        """As it lies in the file."""
+        """The text of the file."""
         return json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n"
 
     @property
     def stored(self) -> dict[str, Any]:
-        """How pixels were changed by storing; {} where they are the source's own."""
+        """How storing changed pixels; {} if they are the source's."""
         if not any(self.counts.get(k) for k in ("encoded", "shrunk", "unproven")):
             return {}
         form = {k: self.settings[k] for k in ("max_resolution", "jpeg_quality", "raw_share")}
@@ -118,14 +118,14 @@ def parse_info(path: Path) -> BetonInfo:
     found = read_json(path)
     names = {f.name for f in fields(BetonInfo)}
     if not isinstance(found, dict) or found.get("version") not in (1, INFO_VERSION):
-        raise ValueError("not of a version that is read here")
+        raise ValueError("of an unknown version")
     wanted = names - SINCE_2 if found["version"] == 1 else names
     if set(found) != wanted:
-        raise ValueError(f"its fields are not those of version {found['version']}")
+        raise ValueError(f"its fields differ from those of version {found['version']}")
     return made(BetonInfo, found)
 
 
 def unreadable(path: Path, error: Exception, advice: str) -> InputError:
-    """What is said of a description that cannot be read."""
+    """The error for a description that cannot be read."""
     reason = str(error).removeprefix(f"{path}: ")
     return InputError(f"{path}: not the description of a .beton file ({reason}){advice}")

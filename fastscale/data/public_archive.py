@@ -1,4 +1,7 @@
-"""A data set that its makers offer as one archive: fetched by its hashes once, unpacked into data_root/<name>, and then removed."""
+"""A data set published as one archive.
+
+It is downloaded once, verified by its hashes, unpacked into data_root/<name> and then deleted.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from fastscale.errors import InputError
 
 
 class PublicArchive(ArchiveSource):
-    """A subclass says where the archive is, what it must be, and how its unpacked folder is called."""
+    """A subclass defines the archive's urls and hashes and the name of its unpacked folder."""
 
     urls: ClassVar[tuple[str, ...]]
     sha256: ClassVar[str]
@@ -24,13 +27,13 @@ class PublicArchive(ArchiveSource):
         return self.home / self.folder
 
     def place(self) -> str:
-        return ""  # the archive is removed when it is unpacked
+        return ""  # the archive is deleted once it is unpacked
 
     @property
     def base(self) -> Path:
         if not self.unpacked().is_dir():
             raise InputError(
-                f"{self.name} is not in {self.unpacked()} yet; fetch it with: {self.command}"
+                f"{self.name} is not in {self.unpacked()} yet; download it with: {self.command}"
             )
         return self.unpacked()
 

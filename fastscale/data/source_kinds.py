@@ -1,4 +1,4 @@
-"""Where a data set comes from: an object that can fetch it and list its images. Nothing is fetched twice."""
+"""Sources of data sets: objects that fetch images once and list them."""
 
 from __future__ import annotations
 
@@ -24,22 +24,24 @@ from fastscale.data.folder import (
 )
 from fastscale.data.images import ImageSet, Say
 from fastscale.data.paths import beton_folder, data_root, write_command
-from fastscale.data.splitting import one_folder, said, split_of
+from fastscale.data.splitting import describe, one_folder, split_of
 from fastscale.errors import InputError
 
-PHOTO_SIDE = 500  # longer side of stored photographs: ImageNet's are 500 x 375 or so
+PHOTO_SIDE = 500  # longer side of stored photographs; ImageNet's are about 500 x 375
 
 
 class Source:
-    """One data set. `.name` names its folder in data_root; `.mean`, `.std` are per channel of RGB, 0..255.
+    """One data set.
 
-    `.max_resolution`: longer side in pixels of what is stored, None for as it is. `.command` fetches and writes it.
+    `.name`: its folder in data_root. `.mean`, `.std`: per channel of RGB, 0..255.
+    `.max_resolution`: longer side of stored images in pixels; None: unchanged. `.command` fetches
+    and writes it.
     """
 
     mean: tuple[float, ...] = IMAGENET_MEAN
     std: tuple[float, ...] = IMAGENET_STD
     max_resolution: int | None = PHOTO_SIDE
-    val_share: float | None = None  # of each class, of images that lie in one folder
+    val_share: float | None = None  # share of each class for validation, for unsplit images
 
     def __init__(self, name: str, spec: str, data_dir: str | os.PathLike[str] | None = None):
         self.name, self.spec, self.data_dir = name, spec, data_dir
@@ -53,7 +55,7 @@ class Source:
     def command_for(
         self, settings: Mapping[str, Any], out: str | os.PathLike[str] | None = None
     ) -> str:
-        """The command that writes it in this form (max_resolution, jpeg_quality, ...)."""
+        """The command that writes it with these settings (max_resolution, jpeg_quality, ...)."""
         own = {k: v for k, v in {"val": self.val_share, **settings}.items() if v not in (None, 0)}
         if own.get("max_resolution") == self.max_resolution:
             own.pop("max_resolution", None)
@@ -61,59 +63,66 @@ class Source:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Class names; a label is an index into them. InputError where the images are not there yet."""
-        raise LookupError("a subclass knows its classes")
+        """Class names; a label is an index into them. InputError if the images are missing."""
+        raise NotImplementedError
 
     def fetch(self, progress: Say = print) -> None:
-        """Make the images available here: download, verify, unpack; returns at once when that was done before."""
+        """Download, verify and unpack the images. Returns at once if that was done before."""
 
     @property
     def images_at(self) -> Path | None:
-        """The folder in which its images lie once it is fetched; None where there is none."""
+        """The folder of its images once it is fetched; None if there is none."""
         return None
 
     def place(self) -> str:
-        """What the archive of its images is known by; empty where there is none."""
+        """The identity of the archive of its images; empty if there is none."""
         return ""
 
     def was_at(self, place: str) -> bool:
-        """Whether a store that noted this `place` was written from the archive of today."""
+        """Whether a store that noted this `place` was written from today's archive."""
         return place == self.place()
 
     def split(self, name: str, *, alone: bool = False) -> ImageSet:
-        """The images of "train" or "val". InputError where they are not there, or the two splits'
-        classes differ; `alone`: the other split need not be there."""
-        raise LookupError("a subclass lists its images")
+        """The images of "train" or "val".
+
+        InputError if they are missing, or if the classes of the splits differ. `alone`: the other
+        split need not exist.
+        """
+        raise NotImplementedError
 
     def check_split(self, name: str) -> None:
         if name not in SPLITS:
-            raise InputError(f"no split {name!r}; there are: {', '.join(SPLITS)}")
+            raise InputError(f"unknown split {name!r} (choose from {', '.join(SPLITS)})")
 
     @contextmanager
     def locked(self, say: Say) -> Iterator[None]:
-        """One process at a time fetches a source."""
+        """The lock with which one process at a time fetches a source."""
         with lock(self.home / ".fetch.lock", say):
             yield
 
 
 @contextmanager
 def lock(path: Path, say: Say) -> Iterator[None]:
-    """Hold the lock file `path`; waits for another process that holds it, and says so. A killed holder's lock is free."""
+    """Hold the lock file `path`. Waits, with a line, for another process that holds it.
+
+    The system releases the lock of a killed process.
+    """
     from filelock import FileLock, Timeout
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_symlink():  # it would be opened and cut to nothing
-            raise InputError(f"{path}: a link, so it is not written to; remove it")
+        if path.is_symlink():  # opening it would truncate its target
+            raise InputError(f"{path}: a link, so it is not written to; delete it")
         held = FileLock(path)
         try:
             held.acquire(timeout=0)
         except Timeout:
-            say(f"waiting for another process that works in {path.parent}")
+            say(f"waiting for another process that is writing in {path.parent}")
             held.acquire()
     except OSError as e:
         raise InputError(
-            f"cannot write in {path.parent}: {e.strerror or e}; choose another place with FASTSCALE_DATA"
+            f"cannot write in {path.parent}: {e.strerror or e}; "
+            "choose another folder with FASTSCALE_DATA"
         ) from e
     try:
         yield
@@ -122,10 +131,10 @@ def lock(path: Path, say: Say) -> Iterator[None]:
 
 
 class FolderSource(Source):
-    """A tree `train|val/<class>/*` on this machine: ImageNet, or the user's own.
+    """A tree `train|val/<class>/*` on this machine: ImageNet, or a user's images.
 
-    `own`: the user's own. One folder of class folders, or train/ alone, will do, and is split
-    (splitting.py); `val_share` None: by the share that was noted.
+    `own`: a user's images. These may also be one folder of class folders, or train/ alone, which
+    is split (splitting.py). `val_share` None: by the noted share.
     """
 
     own = False
@@ -138,7 +147,7 @@ class FolderSource(Source):
 
     @property
     def base(self) -> Path:
-        """The folder in which images are looked for; InputError where it is not there yet."""
+        """The folder in which images are searched. InputError if it is missing."""
         return self.root
 
     @property
@@ -156,17 +165,17 @@ class FolderSource(Source):
         if found is None:
             wanted = " and ".join(f"{s}/<class>/*" for s in splits)
             either = ", nor one with <class>/* alone" if self.own else ""
-            raise InputError(f"{self.root}: no folder with {wanted} there{either}")
+            raise InputError(f"{self.root}: contains no folder with {wanted}{either}")
         return found
 
     def to_be_split(self) -> Path | None:
-        """The one folder of class folders that is split; None where train/ and val/ are there."""
+        """The folder of class folders to split; None if train/ and val/ exist."""
         if not self.own or find_tree(self.base) is not None:
             return None
         return one_folder(self.base)
 
     def folder_of(self, split: str) -> Path:
-        """Under which the files of a split's images are named."""
+        """The folder to which the file names of a split are relative."""
         return self.to_be_split() or split_folder(self.tree(), split)
 
     @property
@@ -181,7 +190,7 @@ class FolderSource(Source):
         self.check(progress)
 
     def check(self, say: Say) -> None:
-        """InputError where its images cannot be used; prints a line about a split."""
+        """InputError if its images cannot be used. Prints a line if they are split here."""
         folder = self.to_be_split()
         if folder is None:
             self.tree()
@@ -189,10 +198,10 @@ class FolderSource(Source):
             whole = FolderSet(folder)
             if len(whole.classes) < 2:
                 raise InputError(
-                    f"{folder}: holds images of one class alone; wanted a folder for each class"
+                    f"{folder}: contains images of only one class; make a folder for each class"
                 )
             split = split_of(whole, self.note, self.val_share)
-            say(said(self.name, split, self.note, len(whole.classes)))
+            say(describe(self.name, split, self.note, len(whole.classes)))
 
     def split(self, name: str, *, alone: bool = False) -> ImageSet:
         self.check_split(name)
@@ -201,7 +210,7 @@ class FolderSource(Source):
         if folder is not None:
             whole = FolderSet(folder, cache)
             if alone and not self.note.is_file():
-                return whole  # never trained on: all of it can be evaluated
+                return whole  # never trained on: all images can be evaluated
             kept = split_of(whole, self.note, self.val_share).kept
             return whole.only(file for file, side in kept.items() if side is (name == "val"))
         if not alone:
@@ -211,9 +220,9 @@ class FolderSource(Source):
 
 
 class ArchiveSource(FolderSource):
-    """An archive file that holds such a tree, unpacked once into data_root/<name>.
+    """An archive file with such a tree, unpacked once into data_root/<name>.
 
-    It is known by its sha256: a copy or a new download of it is the same archive.
+    Its identity is its sha256: a copy or a new download is the same archive.
     """
 
     def __init__(
@@ -232,7 +241,7 @@ class ArchiveSource(FolderSource):
         try:
             return self.unpacked()
         except InputError:
-            return None  # the archive is not there any more
+            return None  # the archive is gone
 
     def place(self) -> str:
         try:
@@ -265,7 +274,7 @@ class ArchiveSource(FolderSource):
     def base(self) -> Path:
         folder = self.unpacked()
         if not folder.is_dir():
-            raise InputError(f"{self.archive} is not unpacked yet; do it with: {self.command}")
+            raise InputError(f"{self.archive} is not unpacked yet; unpack it with: {self.command}")
         return folder
 
     def fetch(self, progress: Say = print) -> None:
@@ -273,21 +282,17 @@ class ArchiveSource(FolderSource):
             with self.locked(progress):
                 target = self.unpacked()
                 if not target.is_dir():
-                    for old in self.home.glob(
-                        f"unpacked-{short_hash(self.archive.resolve())}-*"
-                    ):  # of an earlier state of the file
+                    # from earlier content of the archive
+                    for old in self.home.glob(f"unpacked-{short_hash(self.archive.resolve())}-*"):
                         shutil.rmtree(old, ignore_errors=True)
                     archives.unpack(self.archive, target, progress)
         try:
             self.check(progress)
         except InputError:
-            shutil.rmtree(
-                self.unpacked(), ignore_errors=True
-            )  # not such an archive: keep nothing of it
+            shutil.rmtree(self.unpacked(), ignore_errors=True)  # not such an archive: keep nothing
             raise
 
 
 def short_hash(*parts: object) -> str:
-    return hashlib.sha256(
-        "\0".join(map(str, parts)).encode("utf-8", "surrogateescape")
-    ).hexdigest()[:8]
+    text = "\0".join(map(str, parts))
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:8]

@@ -1,4 +1,4 @@
-"""One split on its way into its file, or kept where what is there is what would be written."""
+"""Writes one split to its file, or keeps the file if it would be written the same."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from fastscale.data.source_kinds import Source
 from fastscale.data.upgrade import from_the_store, proven
 from fastscale.errors import InputError
 
-MOST_FOLDERS = 50_000  # whose times of change are kept: beyond, every file is looked at
+MOST_FOLDERS = 50_000  # with more folders, every file is checked instead
 
 
 class SplitWriter:
-    """One split on its way into its file."""
+    """Writes one split. `broken` lists its broken images with the reason."""
 
     def __init__(
         self,
@@ -56,21 +56,21 @@ class SplitWriter:
         self.broken: list[str] = []
 
     def kept(self) -> BetonInfo | None:
-        """What is there already, if it is what would be written."""
+        """The description of the existing file, if it would be written the same; else None."""
         with suppress(InputError):
             info, index = read_both(self.path, old=True)
             if info.settings != self.stored_as or info.classes != self.images.classes:
                 return None
             if info.version < INFO_VERSION:
-                return self._brought_up_to_date(info, index)
+                return self._updated(info, index)
             stamp = self.images.stamp()
             if stamp != info.stamp and not self._same_content(info):
                 return None
             if damaged(self.path, info, index):
-                self.say(f"{self.title}: {self.path} is damaged: writing it again")
+                self.say(f"{self.title}: {self.path} is damaged: rewriting it")
                 return None
             self._note(info, stamp)
-            self.say(f"{self.title}: {self.path} is there already, {info.count} images")
+            self.say(f"{self.title}: {self.path} is already written, {info.count} images")
             return info
         return None
 
@@ -82,7 +82,7 @@ class SplitWriter:
         )
 
     def _note(self, info: BetonInfo, stamp: str) -> None:
-        """The stamps of the same content, where files were only copied or touched."""
+        """Note the stamps of today, if files were only copied or touched."""
         fresh = replace(
             info,
             stamp=stamp,
@@ -90,13 +90,13 @@ class SplitWriter:
             **self._place(),
         )
         if fresh != info:
-            with suppress(OSError):  # a store that can't be written to is as good
+            with suppress(OSError):  # a read-only store is fine
                 write_whole(info_path(self.path), fresh.text())
             if stamp != info.stamp and not info.skipped:
                 self._list(stamp, self.images.digests())
 
     def _place(self) -> dict[str, Any]:
-        """What the source's folders and archive are like now."""
+        """The stamps of the source's folders and archive."""
         found: dict[str, Any] = {"place": self.source.place(), "folders": (), "folders_stamp": ""}
         images = getattr(self.images, "whole", self.images)
         if isinstance(images, FolderSet) and len(images.folders) <= MOST_FOLDERS:
@@ -107,16 +107,15 @@ class SplitWriter:
     def _list(self, stamp: str, digests: list[str]) -> None:
         keep_listing(listing_path(self.source.home, self.split), stamp, self.images, digests)
 
-    def _brought_up_to_date(self, old: BetonInfo, index: Index) -> BetonInfo | None:
-        """The description of version 1 as one of today, where every stored image proves to be what
-        would be written."""
+    def _updated(self, old: BetonInfo, index: Index) -> BetonInfo | None:
+        """Update a description of version 1; None unless every image is stored as it would be."""
         if old.skipped or labels_digest(self.images.labels) != index.labels_digest:
             return None
         stamp, place = self.images.stamp(), self._place()
         self.say(f"{self.title}: {self.path} was written by an earlier version: comparing")
         found = proven(self.images, self.path, index, self.settings, self.title, self.say)
         if found is None:
-            self.say(f"{self.title}: not what would be written today: writing it again")
+            self.say(f"{self.title}: stored images differ from what would be written: rewriting")
             return None
         info = replace(
             from_the_store(self.path, old, index),
@@ -128,16 +127,16 @@ class SplitWriter:
         )
         write_whole(info_path(self.path), info.text())
         self._list(stamp, found.digests)
-        self.say(f"{self.title}: {self.path} is brought up to date, {info.count} images")
+        self.say(f"{self.title}: {self.path} is updated, {info.count} images")
         return info
 
     def write(self, workers: int, skip_broken: bool) -> BetonInfo | None:
-        """Write the file and its JSON; None when images are broken and that is not allowed."""
+        """Write the file and its JSON. None if images are broken and `skip_broken` is False."""
         beside = info_path(self.path)
         try:
-            # before reading: a file changed meanwhile will not match
+            # taken before reading, so that a file changed meanwhile does not match
             stamp, place = self.images.stamp(), self._place()
-            for left in (self.path, beside):  # of a killed run of an earlier version
+            for left in (self.path, beside):  # leftovers of killed runs of an earlier version
                 left.with_name(left.name + ".part").unlink(missing_ok=True)
             with ExitStack() as stack:
                 description = stack.enter_context(whole_file(beside))
@@ -178,8 +177,8 @@ class SplitWriter:
                 )
                 description.write(info.text().encode("utf-8"))
                 description.flush()
-                os.fsync(description.fileno())  # all is on the disk before the first name changes
-                beside.unlink(missing_ok=True)  # an older one never stands beside the new file
+                os.fsync(description.fileno())  # everything is on disk before the first rename
+                beside.unlink(missing_ok=True)  # an older JSON must never describe the new file
         except _Ended:
             return None
         except OSError as e:
@@ -187,7 +186,7 @@ class SplitWriter:
                 f"cannot write {self.path}: {e.strerror or e}; nothing was left behind"
             ) from e
         if isinstance(self.images, FolderSet) and not self.broken:
-            # all hashes are known now: the plain loader needs them too
+            # cache the hashes for the plain loader
             self.images.keep_digest(stamp, info.list_digest)
         self._list(stamp, digests)
         return info
@@ -195,7 +194,11 @@ class SplitWriter:
     def _encode(
         self, out: BetonFile, workers: int, skip_broken: bool
     ) -> tuple[list[str], list[int], Counter[str]]:
-        """(sha256 of every image, "" for a broken one; labels of the stored ones; counts by how)."""
+        """Encode all images into `out`.
+
+        Returns the sha256 of every image ("" for a broken one), the labels of the stored ones, and
+        counts of how they are stored.
+        """
         digests: list[str] = []
         labels: list[int] = []
         counts: Counter[str] = Counter()
@@ -208,7 +211,7 @@ class SplitWriter:
                 self.say(f"broken: {self.broken[-1]}")
                 continue
             if self.broken and not skip_broken:
-                continue  # the rest is only tried
+                continue  # only look for more broken images
             label = int(self.images.labels[stored.index])
             out.add(stored.data, stored.mode, stored.width, stored.height, label)
             labels.append(label)
@@ -220,4 +223,4 @@ class SplitWriter:
 
 
 class _Ended(Exception):
-    """Ends the writing of a split whose broken images are not to be left out."""
+    """Ends the writing of a split with broken images."""

@@ -134,7 +134,7 @@ def _holds_images(folder: Path) -> bool:
     return any(f.lower().endswith(SUFFIXES) for _, _, files in os.walk(folder) for f in files)
 
 
-def said(name: str, split: Split, note: Path, classes: int) -> str:
+def describe(name: str, split: Split, note: Path, classes: int) -> str:
     """The split in one line, for messages."""
     val = sum(split.kept.values())
     return (

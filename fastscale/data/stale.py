@@ -1,8 +1,8 @@
-"""Is a store still what its source holds? Asked whenever it is opened, cheaply.
+"""Whether a store still matches its source: a cheap check, made whenever the store is opened.
 
-Of up to BIG images every file's name, size and time of change is compared. Of more, the folders'
-times of change first: an image that was overwritten in place, under its old name, is then not seen
-(`fastscale data verify` and `data write` see it). A source that is not there any more is no fault.
+Up to BIG images, it compares every file's name, size and modification time. For more images it
+compares the folders' modification times first, which does not detect an image overwritten in place
+(`fastscale data verify` and `data write` do). A missing source is accepted.
 """
 
 from __future__ import annotations
@@ -23,10 +23,12 @@ BIG = 50_000
 
 
 def changed(source: Source, info: BetonInfo) -> str | None:
-    """What has changed in the source since the store was written, in words; None: nothing, or the
-    source is not there any more."""
+    """What has changed in the source since the store was written, for a message.
+
+    None if nothing has changed, or if the source is gone.
+    """
     if info.place and source.place() and not source.was_at(info.place):
-        return "its archive holds something else than when it was written"
+        return "its archive has other content"
     root = source.images_at
     if root is None or not _holds_images(root):
         return None
@@ -38,12 +40,12 @@ def changed(source: Source, info: BetonInfo) -> str | None:
         return compared(source, info, images)
     except InputError as error:
         return str(error)
-    except OSError as error:  # a file went away while it was looked at
+    except OSError as error:  # a file was removed during the check
         return f"{error.filename}: {error.strerror}"
 
 
 def compared(source: Source, info: BetonInfo, images: ImageSet) -> str | None:
-    """The same for images that are listed already."""
+    """`changed` for images that are already listed."""
     if images.stamp() == info.stamp and images.classes == info.classes:
         return None
     before = read_listing(listing_path(source.home, info.split), info.stamp)
@@ -54,20 +56,20 @@ def compared(source: Source, info: BetonInfo, images: ImageSet) -> str | None:
         return None if images.classes == info.classes else _classes(info, images)
     count = info.count + info.skipped
     if len(images) != count:
-        return f"{len(images):,} images where there were {count:,}"
+        return f"{len(images):,} images instead of {count:,}"
     if images.classes != info.classes:
         return _classes(info, images)
     if labels_digest(images.labels) != info.labels_digest and not info.skipped:
-        return "images are relabelled"
+        return "images were relabelled"
     if len(images) > BIG and images.states() is not None:
-        return "files' names, sizes or times of change are others"
+        return "names, sizes or modification times of files have changed"
     same = not info.skipped and images.list_digest() == info.list_digest
-    return None if same else "images are added, removed or changed"
+    return None if same else "images were added, removed or changed"
 
 
 def _classes(info: BetonInfo, images: ImageSet) -> str:
     other = sorted(set(images.classes) ^ set(info.classes))
-    return f"the classes are others ({', '.join(other[:4])}{', ...' if len(other) > 4 else ''})"
+    return f"the classes differ ({', '.join(other[:4])}{', ...' if len(other) > 4 else ''})"
 
 
 def _same_folders(source: Source, info: BetonInfo) -> bool:

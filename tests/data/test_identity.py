@@ -127,7 +127,7 @@ def test_files_that_were_only_touched_or_copied_are_not_stale(small_tree, lines)
     assert opened(small_tree).data_hash == before.data_hash
     lines.clear()
     write(str(small_tree), workers=0, progress=lines)
-    assert all("is there already" in line for line in lines)
+    assert all("is already written" in line for line in lines)
     assert opened(small_tree).data_hash == before.data_hash
 
 
@@ -149,11 +149,11 @@ def test_an_archive_that_changed_is_stale_and_one_that_is_gone_is_not(tree, tmp_
     shutil.copytree(tree / "val", tree / "train", dirs_exist_ok=True)
     draw(5, 70, 70).save(tree / "train/ant/more.png")
     shutil.make_archive(str(tmp_path / "pets"), "zip", tree)
-    with pytest.raises(InputError, match="its archive holds something else"):
+    with pytest.raises(InputError, match="its archive has other content"):
         opened(made)
 
 
-def test_a_store_that_noted_its_archives_date_is_still_known(tree, tmp_path, lines):
+def test_a_store_with_the_date_of_its_archive_is_still_accepted(tree, tmp_path, lines):
     made = shutil.make_archive(str(tmp_path / "pets"), "zip", tree)
     before = written(made, lines)
     path = before.source.betons / "train.json"
@@ -196,7 +196,7 @@ def test_zeroed_pixels_are_found_and_repaired(small_tree, lines, keep_time):
     with pytest.raises(InputError, match="damaged"):
         opened(small_tree)
     write(str(small_tree), workers=0, progress=lines)
-    assert any("is damaged: writing it again" in line for line in lines)
+    assert any("is damaged: rewriting it" in line for line in lines)
     assert path.read_bytes() == good and verify(str(small_tree), say=lines) == 0
 
 
@@ -246,7 +246,7 @@ def test_a_store_of_an_earlier_version_is_updated(make, lines, form, monkeypatch
     if not form:
         monkeypatch.setattr(upgrade, "encode", lambda *a: pytest.fail("encoded again"))
     write(str(tree), workers=0, progress=lines, **form)
-    assert path.stat().st_ino == inode and "brought up to date" in lines[-1]
+    assert path.stat().st_ino == inode and "is updated" in lines[-1]
     after = opened(tree)
     assert (after.data_hash, after.stored) == (before.data_hash, before.stored)
 
@@ -259,7 +259,7 @@ def test_an_earlier_store_that_does_not_match_is_rewritten(make, lines):
     to_version_1(path.parent)
     zero(path)
     write(str(tree), workers=0, progress=lines)
-    assert any("not what would be written today" in line for line in lines)
+    assert any("stored images differ from what would be written" in line for line in lines)
     assert path.read_bytes() == good and opened(tree).data_hash == before.data_hash
 
 

@@ -120,7 +120,7 @@ def test_a_named_set_is_not_split(photos, data_home, capsys):
     data_home.mkdir()
     photos.rename(data_home / "imagenet")
     assert main(["data", "write", "imagenet"]) == 2
-    assert "no folder with train/<class>/* and val/<class>/* there" in capsys.readouterr().err
+    assert "no folder with train/<class>/* and val/<class>/*" in capsys.readouterr().err
     assert main(["data", "write", "imagenet", "--val", "0.2"]) == 2
     assert "already has validation images" in capsys.readouterr().err
 
@@ -129,7 +129,7 @@ def test_one_class_is_no_data_set(tmp_path, data_home, capsys):
     (tmp_path / "one/cat").mkdir(parents=True)
     draw(1, 70, 70).save(tmp_path / "one/cat/1.png")
     assert main(["data", "write", f"folder:{tmp_path / 'one'}"]) == 2
-    assert "holds images of one class alone" in capsys.readouterr().err
+    assert "contains images of only one class" in capsys.readouterr().err
 
 
 def test_a_damaged_note_is_an_error(photos, data_home):

@@ -100,7 +100,7 @@ def test_a_second_call_keeps_the_files(tree, lines):
     write(str(tree), progress=lines)
     before = {p: p.stat().st_mtime_ns for p in source(str(tree)).betons.iterdir()}
     infos = prepare(str(tree), progress=lines)
-    assert [("is there already" in line) for line in lines[-2:]] == [True, True] and infos[
+    assert [("is already written" in line) for line in lines[-2:]] == [True, True] and infos[
         "train"
     ].count == 24
     assert {p: p.stat().st_mtime_ns for p in before} == before
@@ -182,7 +182,7 @@ def test_broken_images_are_left_out_on_request(tree, lines):
     check_beton(s.betons / "train.beton")
     lines.clear()
     write(s, skip_broken=True, progress=lines, workers=2)
-    assert all("is there already" in line for line in lines)
+    assert all("is already written" in line for line in lines)
 
 
 def test_an_empty_class_in_val_is_found_before_train_is_written(tree, lines):

@@ -192,5 +192,5 @@ def test_a_second_writer_of_a_folder_waits(tree, tmp_path, lines):
         t.start()
     for t in threads:
         t.join(60)
-    assert results[0] == results[1] and sum("is there already" in line for line in lines) == 2
+    assert results[0] == results[1] and sum("is already written" in line for line in lines) == 2
     assert any("waiting for another process" in line for line in lines)
