@@ -22,7 +22,7 @@ def marked(group: str) -> object:
     return pytest.param(group, marks=[pytest.mark.slow] if slow else [], id=group)
 
 
-@pytest.mark.parametrize("group", map(marked, GROUPS))
+@pytest.mark.parametrize("group", [marked(group) for group in GROUPS])
 def test_mutated(group, place):
     for case in GROUPS[group]:
         try:
