@@ -124,42 +124,21 @@ def cmd_publish(args: argparse.Namespace, rest: list[str]) -> int:
 
 def cmd_list(args: argparse.Namespace) -> int:
     """Prints one line per released network."""
+    from fastscale.cli.listing import table
+    from fastscale.release.listing import rows_of, rows_of_others
     from fastscale.release.places import released
     from fastscale.release.public import packaged
 
     ours = [e for e in released() if args.pattern in e.name]
-    ours.sort(key=lambda e: e.superseded is not None)  # superseded ones last
-    others = [_of_others(known) for known in packaged() if args.pattern in known.name]
+    others = [known for known in packaged() if args.pattern in known.name]
     if args.json:
-        print(json.dumps([*map(asdict, ours), *others], ensure_ascii=False))
-        return 0
-    if not ours and not others:
+        facts = [*map(asdict, ours), *map(_of_others, others)]
+        print(json.dumps(facts, ensure_ascii=False))
+    elif ours or others:
+        print("\n".join(table([*rows_of_others(others), *rows_of(ours)])))
+    else:
         under = f"under a name with {args.pattern!r}" if args.pattern else "yet"
         print(f"nothing is released {under}")
-        return 0
-    width = max(len(name) for name in [e.name for e in ours] + [o["name"] for o in others]) + 2
-    head = f"{'px':>5}{'flops (multiply-adds)':>24}{'params':>14}{'top-1 error, %':>16}"
-    if others:
-        print(
-            "trained on ImageNet by others, with their published error; fine-tune them with fit "
-            f"--weights NAME\n{'name':{width}}{head}  measured on photographs of Imagenette"
-        )
-    for o in others:
-        print(
-            f"{o['name']:{width}}{o['resolution']:>5}{o['flops']:>24,}{o['params']:>14,}"
-            f"{o['published']['top1_error']:>16.2f}  {_measured(o)}"
-        )
-    if ours:
-        print(
-            ("\nreleased here\n" if others else "") + f"{'name':{width}}{head}{'runs':>6}{'MB':>9}"
-        )
-    for e in ours:
-        error = e.errors["top1_error"]
-        print(
-            f"{e.name:{width}}{e.resolution:>5}{e.flops:>24,}{e.params:>14,}"
-            f"{error['value']:>16.2f}{error['n']:>6}{e.bytes / 1e6:>9.2f}"
-            f"{'  superseded' if e.superseded else ''}"
-        )
     return 0
 
 
@@ -178,15 +157,6 @@ def _of_others(known: Any) -> dict[str, Any]:
         "licence": known.licence,
         "installed": is_installed(known),
     }
-
-
-def _measured(found: dict[str, Any]) -> str:
-    ours = found["measured"]
-    text = "-"
-    if "top1_error" in ours:
-        among = ours["top1_error_among"]
-        text = f"{ours['top1_error']:.2f} among 1000 classes, {among:.2f} among 10"
-    return text if found["installed"] else f"{text} (not installed: {home().extra('lite')})"
 
 
 def cmd_show(args: argparse.Namespace) -> int:

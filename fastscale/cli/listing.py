@@ -57,16 +57,18 @@ def table(rows: Sequence[Row]) -> list[str]:
     columns = []
     for head in heads:
         values = [row[head] for row in rows]
-        cells = [UNITS.get(head, head.replace("_", " ")), *map(_text, values)]
+        cells = [UNITS.get(head, head.replace("_", " ")), *(_text(value, head) for value in values)]
         width = max(map(len, cells))
         left = any(isinstance(value, str | list | tuple) for value in values)
         columns.append([c.ljust(width) if left else c.rjust(width) for c in cells])
     return ["  ".join(line).rstrip() for line in zip(*columns, strict=True)]
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, head: str) -> str:
     if value is None:
         return ""
+    if "error" in head and isinstance(value, float):
+        return f"{value:.2f}"
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
     if isinstance(value, bool):
@@ -164,8 +166,7 @@ def _checkpoints(args: argparse.Namespace) -> tuple[list[Row], list[str]]:
     from fastscale.release.public import known_weights
 
     rows = [*rows_of(released()), *rows_of_others(known_weights().values())]
-    notes = ["", "without runs: trained by others, with their published error"]
-    return _named(rows, args.pattern, "checkpoints"), notes
+    return _named(rows, args.pattern, "checkpoints"), []
 
 
 KINDS: dict[str, Callable[[argparse.Namespace], tuple[list[Row], list[str]]]] = {

@@ -4,21 +4,24 @@ from collections.abc import Iterable
 from typing import Any
 
 from fastscale.counts import complexity
+from fastscale.home import home
 from fastscale.release.manifest import Entry
-from fastscale.release.public import Known
+from fastscale.release.public import PACKAGE, Known, is_installed, measured
 from fastscale.scaling import arch_named
 
 
 def rows_of(entries: Iterable[Entry]) -> list[dict[str, Any]]:
-    """Released names for `fastscale.load`, with px, counts, error in % and number of runs."""
+    """Released names for `fastscale.load`, with px, counts, error in % and number of runs.
+
+    Superseded ones come last.
+    """
     rows = []
-    for e in entries:
+    for e in sorted(entries, key=lambda e: e.superseded is not None):
         error = e.errors["top1_error"]
         counts = {"resolution": e.resolution, "flops": e.flops, "params": e.params}
         measured = {"top1_error": round(error["value"], 2), "runs": error["n"]}
-        rows.append(
-            {"name": e.name, "data": e.data, **counts, **measured, "mb": round(e.bytes / 1e6, 2)}
-        )
+        file = {"mb": round(e.bytes / 1e6, 2), "notes": "superseded" if e.superseded else ""}
+        rows.append({"name": e.name, "data": e.data, **counts, **measured, **file})
     return rows
 
 
@@ -29,6 +32,12 @@ def rows_of_others(weights: Iterable[Known]) -> list[dict[str, Any]]:
         arch = arch_named(known.arch)
         cx = complexity(arch)
         counts = {"resolution": arch.resolution, "flops": cx.flops, "params": cx.params}
-        rest = {"top1_error": known.top1_error, "runs": None, "mb": None}
-        rows.append({"name": known.name, "data": "imagenet", **counts, **rest})
+        notes = ["published error"]
+        if ours := measured(known):
+            notes.append(f"{ours['top1_error']:.2f} on Imagenette's photographs")
+        if known.url.startswith(PACKAGE) and not is_installed(known):
+            notes.append(f"not installed: {home().extra('lite')}")
+        rest = {"top1_error": known.top1_error, "runs": None, "mb": None, "notes": "; ".join(notes)}
+        name = known.arch if known.url.startswith(PACKAGE) else known.name
+        rows.append({"name": name, "data": "imagenet", **counts, **rest})
     return rows
