@@ -197,7 +197,8 @@ make_venv() {
     in_venv "$state" begin "$stamp" "$ffcv"
 }
 
-pip_install() { run "$venv/bin/python" -m pip install "$@"; }
+# --no-compile: bytecode is made when a module is first imported, and most of torch's never is
+pip_install() { run "$venv/bin/python" -m pip install --no-compile "$@"; }
 
 install_torch() {
     [ "$(uname)" != Linux ] || [ -e /dev/nvidiactl ] || [ -e /dev/kfd ] ||

@@ -164,7 +164,7 @@ def test_failure_ends_with_command_log_and_what_to_do(clone):
     command, *_, error, advice = [
         line for line in done.stderr.splitlines() if line.startswith(("  ", "What"))
     ]
-    assert re.fullmatch(r"  \S+/\.venv/bin/python -m pip install torch==\S+", command)
+    assert re.fullmatch(r"  \S+/\.venv/bin/python -m pip install --no-compile torch==\S+", command)
     assert error == "  | ERROR: the index does not answer"
     assert advice.startswith("What to do: no network")
     assert clone.setup().returncode == 0  # resumes where it stopped
