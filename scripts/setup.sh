@@ -263,8 +263,8 @@ install_fastscale() {
     hint="the log says what could not be imported"
     pip_install --no-deps --no-build-isolation --editable "$root"
     local all="cv2, numba, numpy, torch, torchmetrics, pytorch_lightning, tensorboard, fvcore.nn"
+    [ "$ffcv" = no ] || all="$all, ffcv.loader, ffcv.writer"
     run "$venv/bin/python" -c "import $all, fastscale"
-    [ "$ffcv" = no ] || run "$venv/bin/python" -c "import ffcv.loader, ffcv.writer"
     in_venv "$state" stamp "$stamp" "$with_tests" "$ffcv"
     done_step
 }
