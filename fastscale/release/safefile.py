@@ -49,7 +49,7 @@ def read(
 ) -> SafeFile:
     """The file at `path`.
 
-    Checks the hash, the header and `expect(metadata, places, where)` before it loads any tensor.
+    Checks a given hash, header and `expect(metadata, places, where)` before it loads any tensor.
     InputError for anything wrong.
     """
     from safetensors.torch import load
@@ -57,8 +57,8 @@ def read(
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file")
-    digest = file_hash(path)
-    if sha256 not in (None, digest):
+    before = path.stat()
+    if sha256 is not None and (digest := file_hash(path)) != sha256:
         raise InputError(
             f"{path}: its sha256 is {digest}, wanted {sha256}: not the released file; "
             "delete it and load again"
@@ -67,7 +67,9 @@ def read(
     if expect is not None:
         expect(metadata, places, str(path))
     data = path.read_bytes()
-    if hashlib.sha256(data).hexdigest() != digest:
+    digest, after = hashlib.sha256(data).hexdigest(), path.stat()
+    state = (before.st_ino, before.st_size, before.st_mtime_ns)
+    if sha256 not in (None, digest) or state != (after.st_ino, after.st_size, after.st_mtime_ns):
         raise InputError(f"{path}: changed while it was read")
     return SafeFile(str(path), digest, metadata, load(data))
 

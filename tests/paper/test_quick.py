@@ -2,6 +2,7 @@
 
 import csv
 import io
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -173,30 +174,37 @@ def test_threads_of_training_and_timing_are_told_apart(synthetic):
     assert where(comparison, "train").endswith("made-up processor, 1 thread")
 
 
-def test_same_records_same_bytes_in_any_order(synthetic, tmp_path):
-    records = synthetic()
-    one = draw_quick(records, tmp_path / "one")
-    two = draw_quick(records[::-1], tmp_path / "two")
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory, synthetic_records):
+    """A folder with everything that made-up records give."""
+    folder = tmp_path_factory.mktemp("drawn")
+    draw_quick(synthetic_records(), folder)
+    return folder
+
+
+def test_same_records_same_bytes_in_any_order(synthetic, drawn, tmp_path):
+    two = draw_quick(synthetic()[::-1], tmp_path)
+    one = [drawn / path.relative_to(tmp_path) for path in two]
     assert [p.name for p in one] == [p.name for p in two] and len(one) == 17
     for a, b in zip(one, two, strict=True):
         assert a.read_bytes() == b.read_bytes(), a.name
     assert {p.stem for p in one} >= set(FIGURES)
     for name in FIGURES:  # no date and no program name
-        assert set(png_chunks((tmp_path / "one" / "quick" / f"{name}.png").read_bytes())) == {
+        assert set(png_chunks((drawn / "quick" / f"{name}.png").read_bytes())) == {
             b"IHDR",
             b"pHYs",
             b"IDAT",
             b"IEND",
         }
-        svg = (tmp_path / "one" / "quick" / f"{name}.svg").read_text()
+        svg = (drawn / "quick" / f"{name}.svg").read_text()
         assert "dc:date" not in svg and "dc:creator" not in svg
 
 
-def test_same_bytes_from_another_process_with_other_settings(synthetic, tmp_path):
+def test_same_bytes_from_another_process_with_other_settings(synthetic, drawn, tmp_path):
     from fastscale.records import write_snapshot
 
     snapshot = write_snapshot(tmp_path / "made-up.jsonl", synthetic())
-    here = draw_quick(synthetic(), tmp_path / "here")
+    here = [path for path in (drawn / "quick").iterdir() if path.is_file()]
     code = (
         "import sys, pathlib, matplotlib; matplotlib.rcParams['font.size'] = 30\n"
         "matplotlib.rcParams['axes.facecolor'] = 'red'\n"
@@ -215,8 +223,8 @@ def test_same_bytes_from_another_process_with_other_settings(synthetic, tmp_path
         )
 
 
-def test_an_output_that_cannot_be_made_is_not_left_over(synthetic, tmp_path):
-    draw_quick(synthetic(), tmp_path)
+def test_an_output_that_cannot_be_made_is_not_left_over(synthetic, drawn, tmp_path):
+    shutil.copytree(drawn, tmp_path, dirs_exist_ok=True)
     assert (tmp_path / "quick" / "error-vs-flops.svg").exists()
     draw_quick([r for r in synthetic() if r.kind == "time"], tmp_path)
     assert (

@@ -5,6 +5,7 @@ import json
 import os
 import random
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import safetensors.torch
@@ -12,6 +13,7 @@ import torch
 
 import fastscale as fs
 from fastscale.errors import InputError
+from fastscale.release import safefile
 from fastscale.release.checkpoint import read_file, to_bytes
 from fastscale.release.description import TEXTS
 from fastscale.release.safefile import pack
@@ -231,7 +233,7 @@ def test_every_bad_file_is_refused_in_one_line(tiny, tmp_path):
     assert seen > 25
 
 
-def test_a_huge_file_is_refused_before_it_is_read(tiny, tmp_path):
+def test_a_huge_file_is_refused_before_it_is_read(tiny, tmp_path, monkeypatch):
     """A header of 40 GB that fits the file's length but no network."""
     header, _ = header_of(to_bytes(*tiny))
     huge = {"dtype": "F32", "shape": [100_000, 100_000], "data_offsets": [0, 4 * 10**10]}
@@ -240,10 +242,22 @@ def test_a_huge_file_is_refused_before_it_is_read(tiny, tmp_path):
         with_header({"__metadata__": header["__metadata__"], "head.fc.weight": huge}, b"")
     )
     os.truncate(path, path.stat().st_size + 4 * 10**10)
+    monkeypatch.setattr(Path, "read_bytes", lambda path: pytest.fail("it was read"))
     with pytest.raises(
         InputError, match="holds 10,000,000,000 parameters, regnety-tiny with 3 classes has 26,083"
     ):
         fs.load(path)
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(tiny, tmp_path):
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(to_bytes(*tiny))
+
+    def expect(*_):
+        os.utime(path, (1, 1))
+
+    with pytest.raises(InputError, match="changed while it was read"):
+        safefile.read(path, expect=expect)
 
 
 def test_any_changed_byte_is_found_by_the_hash(tiny, tmp_path):

@@ -76,7 +76,7 @@ def test_without_a_source_nothing_can_be_chosen():
         (["regnety-tiny", "--run", "regnety-tiny.quick"], "give one of them"),
         (["regnety-tiny.photos-hundreds"], "your own images: say where they are with"),
         (["regnety-tiny.quik"], "did you mean 'quick'"),
-        (["regnety-tiny", "--data.source", "folder:/nowhere"], "/nowhere: no"),
+        (["regnety-tiny", "--data.source", "folder:/nowhere"], "/nowhere: no such folder"),
         ([], "say what to train"),
     ],
 )

@@ -89,8 +89,8 @@ def test_no_name_breaks_out_of_the_page(checkout_copy, synthetic):
     assert page.count("function refresh") == 1
 
 
-def test_the_smoke_tier_compares_it(checkout_copy):
-    root = checkout_copy()
+def test_the_smoke_tier_compares_it(small_copy):
+    root = small_copy()
     path = write_report()
     assert path == root / "paper_figures" / "report.html"
     path.write_text(path.read_text().replace('"EN-B0"', '"EN-B9"', 1))
