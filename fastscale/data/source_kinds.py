@@ -162,12 +162,11 @@ class FolderSource(Source):
     def tree(self, splits: tuple[str, ...] = SPLITS) -> Path:
         """The folder that holds the folders of these splits."""
         found = find_tree(self.base, splits=splits)
-        if found is None and not self.base.is_dir():
-            raise InputError(f"{self.root}: no such folder")
         if found is None:
             wanted = " and ".join(f"{s}/<class>/*" for s in splits)
-            either = ", nor one with <class>/* alone" if self.own else ""
-            raise InputError(f"{self.root}: contains no folder with {wanted}{either}")
+            either = ", or <class>/* alone" if self.own else ""
+            problem = "contains no such images" if self.base.is_dir() else "no such folder"
+            raise InputError(f"{self.root}: {problem}; wanted: {wanted}{either}")
         return found
 
     def to_be_split(self) -> Path | None:

@@ -76,7 +76,7 @@ def test_splits_must_have_the_same_classes(tree):
 
 
 def test_a_folder_without_the_tree_and_a_wrong_split(tree, tmp_path):
-    with pytest.raises(InputError, match="no folder with train/"):
+    with pytest.raises(InputError, match="none: no such folder; wanted: train/<class>"):
         source(f"folder:{tmp_path / 'none'}").fetch()
     with pytest.raises(InputError, match=r"unknown split 'test' \(choose from train, val\)"):
         source(str(tree)).split("test")
@@ -112,7 +112,7 @@ def test_an_archive_of_something_else_is_not_kept(tmp_path, lines):
     (tmp_path / "x").mkdir()
     (tmp_path / "x" / "readme").write_text("x")
     s = source(shutil.make_archive(str(tmp_path / "docs"), "zip", tmp_path / "x"))
-    with pytest.raises(InputError, match="no folder with train/"):
+    with pytest.raises(InputError, match="contains no such images; wanted: train/"):
         s.fetch(lines)
     assert not list(s.home.glob("unpacked*"))
 

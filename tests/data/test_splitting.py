@@ -120,7 +120,7 @@ def test_a_named_set_is_not_split(photos, data_home, capsys):
     data_home.mkdir()
     photos.rename(data_home / "imagenet")
     assert main(["data", "write", "imagenet"]) == 2
-    assert "no folder with train/<class>/* and val/<class>/*" in capsys.readouterr().err
+    assert "wanted: train/<class>/* and val/<class>/*" in capsys.readouterr().err
     assert main(["data", "write", "imagenet", "--val", "0.2"]) == 2
     assert "already has validation images" in capsys.readouterr().err
 

@@ -63,7 +63,7 @@ def test_complete_set_up_and_then_nothing_to_do(clone):
         f"[{n}/6]" for n in range(1, 7)
     ]
     calls = clone.pip_calls()
-    assert "install torch==" in calls
+    assert "install --no-compile torch==" in calls
     assert f"--editable {clone.root}" in calls
     second = clone.setup()
     assert (second.returncode, second.stdout) == (0, "set-up: complete, nothing to do\n")
@@ -159,7 +159,7 @@ def test_foreign_folder_is_not_removed(bare):
 
 
 def test_failure_ends_with_command_log_and_what_to_do(clone):
-    done = clone.setup(PIP_FAILS="install torch==")
+    done = clone.setup(PIP_FAILS="install --no-compile torch==")
     assert done.returncode == 1
     command, *_, error, advice = [
         line for line in done.stderr.splitlines() if line.startswith(("  ", "What"))
@@ -207,7 +207,7 @@ def test_gpu_torch_in_range_is_kept(clone):
     assert done.returncode == 0, done.stderr
     assert "torch 2.12.0+cu130 (cuda build" in done.stdout
     calls = clone.pip_calls()
-    assert "install torch==" not in calls
+    assert "install --no-compile torch==" not in calls
     required = (clone.venv / ".requirements.txt").read_text().splitlines()
     assert "torch==2.12.0+cu130" in required  # pip must not replace it
     assert "nothing to do" in clone.setup().stdout
@@ -217,7 +217,7 @@ def test_gpu_torch_in_range_is_kept(clone):
 def test_other_torch_is_replaced_by_the_pinned_one(clone, version):
     clone.add_distribution("torch", version)
     assert clone.setup().returncode == 0
-    assert "install torch==" in clone.pip_calls()
+    assert "install --no-compile torch==" in clone.pip_calls()
     assert [p.name for p in clone.site.glob("torch-*")] == [f"torch-{pins()['torch'][0]}.dist-info"]
 
 
@@ -257,7 +257,7 @@ def test_torch_index_is_for_torch_alone(clone):
         call for call in clone.pip_calls().splitlines() if "--index-url file:///index" in call
     ]
     assert len(with_index) == 1
-    assert with_index[0].startswith("install torch==")
+    assert with_index[0].startswith("install --no-compile torch==")
 
 
 def test_moved_folder_is_followed(clone):
