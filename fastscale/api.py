@@ -69,10 +69,11 @@ def list_devices(pattern: str | None = None) -> list[str]:
 
 
 def list_checkpoints(pattern: str | None = None) -> list[str]:
-    """The names of released networks, which `load` takes."""
+    """The names of released networks, which `load` takes; superseded ones come last."""
     from fastscale.release.places import released
 
-    return matching([entry.name for entry in released()], pattern)
+    entries = sorted(released(), key=lambda entry: entry.superseded is not None)
+    return matching([entry.name for entry in entries], pattern)
 
 
 def scale(

@@ -120,7 +120,9 @@ def _rounds(claim, paper, ours):
     published = claim["paper"] or claim["recomputed"]
     pairs = (paper, published), (ours, claim["ours_value"])
     return all(
-        float(said) == round(float(own), len(said.split(".")[1])) for said, own in pairs if own
+        float(text) == round(float(own), len(text.split(".")[1]))
+        for text, own in ((said.removesuffix("\\*").strip(), own) for said, own in pairs)
+        if own
     )
 
 
