@@ -70,10 +70,10 @@ def list_devices(pattern: str | None = None) -> list[str]:
 
 def list_checkpoints(pattern: str | None = None) -> list[str]:
     """The names of released networks, which `load` takes; superseded ones come last."""
+    from fastscale.release.manifest import current_first
     from fastscale.release.places import released
 
-    entries = sorted(released(), key=lambda entry: entry.superseded is not None)
-    return matching([entry.name for entry in entries], pattern)
+    return matching([entry.name for entry in current_first(released())], pattern)
 
 
 def scale(

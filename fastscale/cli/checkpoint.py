@@ -126,10 +126,11 @@ def cmd_list(args: argparse.Namespace) -> int:
     """Prints one line per released network."""
     from fastscale.cli.listing import table
     from fastscale.release.listing import rows_of, rows_of_others
+    from fastscale.release.manifest import current_first
     from fastscale.release.places import released
     from fastscale.release.public import packaged
 
-    ours = [e for e in released() if args.pattern in e.name]
+    ours = [e for e in current_first(released()) if args.pattern in e.name]
     others = [known for known in packaged() if args.pattern in known.name]
     if args.json:
         facts = [*map(asdict, ours), *map(_of_others, others)]

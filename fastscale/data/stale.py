@@ -27,7 +27,7 @@ def changed(source: Source, info: BetonInfo) -> str | None:
 
     None if nothing has changed, or if the source is gone.
     """
-    if info.place and source.place() and not source.was_at(info.place):
+    if info.place and not source.was_at(info.place):
         return "its archive has other content"
     root = source.images_at
     if root is None or not _holds_images(root):

@@ -5,7 +5,7 @@ from typing import Any
 
 from fastscale.counts import complexity
 from fastscale.home import home
-from fastscale.release.manifest import Entry
+from fastscale.release.manifest import Entry, current_first
 from fastscale.release.public import PACKAGE, Known, is_installed, measured
 from fastscale.scaling import arch_named
 
@@ -16,7 +16,7 @@ def rows_of(entries: Iterable[Entry]) -> list[dict[str, Any]]:
     Superseded ones come last.
     """
     rows = []
-    for e in sorted(entries, key=lambda e: e.superseded is not None):
+    for e in current_first(entries):
         error = e.errors["top1_error"]
         counts = {"resolution": e.resolution, "flops": e.flops, "params": e.params}
         measured = {"top1_error": round(error["value"], 2), "runs": error["n"]}
@@ -32,12 +32,13 @@ def rows_of_others(weights: Iterable[Known]) -> list[dict[str, Any]]:
         arch = arch_named(known.arch)
         cx = complexity(arch)
         counts = {"resolution": arch.resolution, "flops": cx.flops, "params": cx.params}
-        notes = ["published error"]
-        if ours := measured(known):
-            notes.append(f"{ours['top1_error']:.2f} on Imagenette's photographs")
-        if known.url.startswith(PACKAGE) and not is_installed(known):
-            notes.append(f"not installed: {home().extra('lite')}")
+        name, notes = known.name, ["published error"]
+        if known.url.startswith(PACKAGE):  # the only ones that were measured here
+            name = known.arch
+            if ours := measured(known):
+                notes.append(f"{ours['top1_error']:.2f} on Imagenette's photographs")
+            if not is_installed(known):
+                notes.append(f"not installed: {home().extra('lite')}")
         rest = {"top1_error": known.top1_error, "runs": None, "mb": None, "notes": "; ".join(notes)}
-        name = known.arch if known.url.startswith(PACKAGE) else known.name
         rows.append({"name": name, "data": "imagenet", **counts, **rest})
     return rows

@@ -7,6 +7,7 @@ that are small enough to be committed.
 import json
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired, Self
@@ -211,6 +212,11 @@ def manifest_text(entries: list[Entry]) -> str:
     ]
     content = {"schema": SCHEMA, "checkpoints": ordered}
     return json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def current_first(entries: Iterable[Entry]) -> list[Entry]:
+    """The entries in their order, superseded ones last."""
+    return sorted(entries, key=lambda entry: entry.superseded is not None)
 
 
 def find(name: str, entries: list[Entry]) -> Entry | None:

@@ -314,6 +314,10 @@ def test_a_superseded_checkpoint_is_marked_and_still_loads(tmp_path, monkeypatch
     assert main(["checkpoint", "list"]) == 0
     last = capsys.readouterr().out.splitlines()[-1]
     assert last.startswith(entry.name) and last.endswith("  superseded")
+    assert fs.list_checkpoints()[-1] == entry.name
+    assert main(["checkpoint", "list", "--json"]) == 0
+    listed = [row["name"] for row in json.loads(capsys.readouterr().out) if "sha256" in row]
+    assert listed[-1] == entry.name and len(listed) == len(entries)
     assert fs.load(entry.name).arch.name == entry.arch
 
 
