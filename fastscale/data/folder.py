@@ -186,11 +186,8 @@ class FolderSet(ImageSet):
 
     def list_digest(self) -> str:
         stamp = self.stamp()
-        if self.digest_cache is not None:
-            with suppress(OSError, ValueError, KeyError, TypeError):
-                kept = read_json(self.digest_cache, MIB)
-                if kept["stamp"] == stamp and re.fullmatch("[0-9a-f]{64}", kept["list_digest"]):
-                    return str(kept["list_digest"])
+        if self.digest_cache is not None and (kept := read_digest(self.digest_cache, stamp)):
+            return kept
         value = digest_of_list(self.digests())
         self.keep_digest(stamp, value)
         return value
@@ -203,10 +200,23 @@ class FolderSet(ImageSet):
     def keep_digest(self, stamp: str, value: str) -> None:
         """Cache the hash for this stamp. Without write access, images are hashed again later."""
         if self.digest_cache is not None:
-            with suppress(OSError):
-                self.digest_cache.parent.mkdir(parents=True, exist_ok=True)
-                text = f'{{"stamp": "{stamp}", "list_digest": "{value}"}}'
-                write_whole(self.digest_cache, text)
+            write_digest(self.digest_cache, stamp, value)
+
+
+def read_digest(cache: Path, stamp: str) -> str | None:
+    """The sha256 that the file `cache` has for this stamp, or None."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        kept = read_json(cache, MIB)
+        if kept["stamp"] == stamp and re.fullmatch("[0-9a-f]{64}", kept["list_digest"]):
+            return str(kept["list_digest"])
+    return None
+
+
+def write_digest(cache: Path, stamp: str, value: str) -> None:
+    """Caches a sha256. Without write access, it is computed again later."""
+    with suppress(OSError):
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(cache, f'{{"stamp": "{stamp}", "list_digest": "{value}"}}')
 
 
 def folders_stamp(root: Path, folders: tuple[str, ...]) -> str:

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import re
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from fastscale.common import IMAGENET_MEAN, IMAGENET_STD, MIB, read_json, write_whole
+from fastscale.common import IMAGENET_MEAN, IMAGENET_STD
 from fastscale.data import archives
 from fastscale.data.folder import (
     SPLITS,
     FolderSet,
     class_folders,
     find_tree,
+    read_digest,
     same_classes,
     split_folder,
+    write_digest,
 )
 from fastscale.data.images import ImageSet, Say
 from fastscale.data.paths import beton_folder, data_root, write_command
@@ -263,15 +263,11 @@ class ArchiveSource(FolderSource):
         s = self.archive.stat()
         stamp = f"{s.st_size}-{s.st_mtime_ns}"
         note = self.home / f"archive-{short_hash(self.archive.resolve())}.json"
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            kept = read_json(note, MIB)
-            if kept["stamp"] == stamp and re.fullmatch("[0-9a-f]{64}", kept["sha256"]):
-                return str(kept["sha256"])
+        if kept := read_digest(note, stamp):
+            return kept
         with open(self.archive, "rb") as file:
             value = hashlib.file_digest(file, "sha256").hexdigest()
-        with suppress(OSError):  # then it is hashed again
-            note.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(note, json.dumps({"stamp": stamp, "sha256": value}))
+        write_digest(note, stamp, value)
         return value
 
     @property
