@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -115,7 +116,7 @@ def digest_of_list(digests: Iterable[str]) -> str:
     return seen.hexdigest()
 
 
-class ImageSet:
+class ImageSet(ABC):
     """One split: `len`, `[i] -> (PIL RGB image, int label)`, `.labels` (N,) int64, `.classes`.
 
     A subclass defines `read(i)` and may override `decode(data)` and `name(i)`. `costly`: decoding
@@ -138,9 +139,9 @@ class ImageSet:
             raise IndexError(i)
         return Image.fromarray(self.pixels(i)), int(self.labels[i])
 
+    @abstractmethod
     def read(self, i: int) -> bytes:
         """The bytes that identify image i: the encoded file, or the raw array."""
-        raise NotImplementedError
 
     def decode(self, data: bytes) -> np.ndarray:
         """The bytes from `read` as (H, W, 3) uint8 RGB."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,7 +31,7 @@ from fastscale.errors import InputError
 PHOTO_SIDE = 500  # longer side of stored photographs; ImageNet's are about 500 x 375
 
 
-class Source:
+class Source(ABC):
     """One data set.
 
     `.name`: its folder in data_root. `.mean`, `.std`: per channel of RGB, 0..255.
@@ -62,10 +63,11 @@ class Source:
         return write_command(self.spec, self.data_dir, {"out": out, **own})
 
     @property
+    @abstractmethod
     def classes(self) -> tuple[str, ...]:
         """Class names; a label is an index into them. InputError if the images are missing."""
-        raise NotImplementedError
 
+    @abstractmethod
     def fetch(self, progress: Say = print) -> None:
         """Download, verify and unpack the images. Returns at once if that was done before."""
 
@@ -82,13 +84,13 @@ class Source:
         """Whether a store that noted this `place` was written from today's archive, if any."""
         return self.place() in ("", place)
 
+    @abstractmethod
     def split(self, name: str, *, alone: bool = False) -> ImageSet:
         """The images of "train" or "val".
 
         InputError if they are missing, or if the classes of the splits differ. `alone`: the other
         split need not exist.
         """
-        raise NotImplementedError
 
     def check_split(self, name: str) -> None:
         if name not in SPLITS:
