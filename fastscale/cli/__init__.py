@@ -73,7 +73,7 @@ def _run(argv: Sequence[str] | None) -> int:
     try:
         args, rest = top.parse_known_args(words)
         if rest and not args.further:
-            top.error(f"unrecognised: {' '.join(rest)}")
+            args.parser.unknown(rest)
         with own_archs(args):
             return args.run_verb(args, rest) if args.further else args.run_verb(args)
     except (InputError, RunError, OSError) as error:

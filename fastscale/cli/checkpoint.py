@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fastscale.cli.options import JSON, RUNS_DIR, Verbs, given, real, whole
+from fastscale.common import matching
 from fastscale.errors import InputError
 from fastscale.home import home
 
@@ -74,8 +75,8 @@ def add_checkpoint(verbs: Verbs) -> None:
 
     example = "fastscale checkpoint import resnet50.pth --from timm --arch resnet-50"
     p = group.verb("import", cmd_import, example)
-    p.add("file")
-    p.add("--from", SOURCES, dest="source", required=True)
+    p.add("file", None, "the other project's file of weights")
+    p.add("--from", SOURCES, "the project that it is from", dest="source", required=True)
     p.add("--arch", None, "default: recognised by the structure of the weights")
     text = "folder for the .safetensors file; default: the current one"
     p.add("--out", None, text, metavar="DIR", default=".")
@@ -130,8 +131,10 @@ def cmd_list(args: argparse.Namespace) -> int:
     from fastscale.release.places import released
     from fastscale.release.public import packaged
 
-    ours = [e for e in current_first(released()) if args.pattern in e.name]
-    others = [known for known in packaged() if args.pattern in known.name]
+    ours, others = current_first(released()), packaged()
+    kept = set(matching([found.name for found in (*ours, *others)], args.pattern))
+    ours = [entry for entry in ours if entry.name in kept]
+    others = [known for known in others if known.name in kept]
     if args.json:
         facts = [*map(asdict, ours), *map(_of_others, others)]
         print(json.dumps(facts, ensure_ascii=False))

@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from fastscale.cli.options import DEVICES, Verbs
@@ -10,6 +11,7 @@ from fastscale.common import did_you_mean, matching
 from fastscale.errors import InputError
 
 Row = dict[str, Any]
+NETWORKS = ("nets", "networks", "models", "architectures")  # other words for archs
 UNITS = {
     "flops": "flops (multiply-adds)",
     "resolution": "px",
@@ -28,7 +30,7 @@ def add_list(verbs: Verbs) -> None:
     p.add("what", None, f"{', '.join(KINDS)}; default: archs", nargs="?", default="archs")
     p.add("pattern", None, "only names that contain this", nargs="?", default="")
     p.add("--device", None, "runs: predict training times for this device; default: h100")
-    text = "runs: number of devices that share one of the paper's runs; default: 8, as in the paper"
+    text = "runs: number of devices that share a run; default: 8, as in the paper"
     p.add("--devices", DEVICES, text, default=8)
     p.add("--json", bool, "print one list of objects")
 
@@ -92,12 +94,28 @@ def _archs(args: argparse.Namespace) -> tuple[list[Row], list[str]]:
 
     names = api.list_archs(args.pattern)
     if not names:
-        near = did_you_mean(args.pattern, [*KINDS, *api.list_archs()], see="fastscale list")
-        raise InputError(f"no base network has {args.pattern!r} in its name; {near}")
+        raise InputError(
+            f"no base network has {args.pattern!r} in its name; {_meant(args.pattern)}"
+        )
     archs = map(api.arch, names)
+    notes = ["", f"all about it: fastscale info {names[0]}"] if len(names) == 1 else []
     return [
         {"name": a.name, "resolution": a.resolution, **vars(api.complexity(a))} for a in archs
-    ], []
+    ], notes
+
+
+def _meant(word: str) -> str:
+    """The command for a word that is no base network: a scaled one, or a name of another kind."""
+    from fastscale import api
+    from fastscale.archs.names import network_and_recipe
+
+    with suppress(InputError):
+        return f"try: fastscale info {network_and_recipe(word)[0]}"
+    for kind in ("strategies", "recipes", "devices", "checkpoints"):
+        if word and word in getattr(api, f"list_{kind}")():
+            return f"try: fastscale list {kind} {word}"
+    known = [*KINDS, *api.list_archs()]
+    return did_you_mean("archs" if word in NETWORKS else word, known, see="fastscale list")
 
 
 def _strategies(args: argparse.Namespace) -> tuple[list[Row], list[str]]:
@@ -149,15 +167,21 @@ def _data(args: argparse.Namespace) -> tuple[list[Row], list[str]]:
 
 def _runs(args: argparse.Namespace) -> tuple[list[Row], list[str]]:
     from fastscale.home import home
-    from fastscale.reproduce.listing import list_runs, paper_rows
+    from fastscale.reproduce.listing import lines_of, listed_runs, rows_of
     from fastscale.training.runs import runs_here
 
-    users = [row for row in runs_here(home().runs) if matching([row["run"]], args.pattern)]
-    asked = (args.pattern, args.device, args.devices, bool(users))
+    users, ours = runs_here(home().runs), listed_runs()
+    names = [
+        {"run": name}
+        for name in dict.fromkeys([*(u["run"] for u in users), *(r.run for r in ours)])
+    ]
+    kept = {row["run"] for row in _named(names, args.pattern, "runs")}
+    users = [row for row in users if row["run"] in kept]
+    asked = ([run for run in ours if run.run in kept], args.device, args.devices)
     if args.json:
-        return [*users, *paper_rows(*asked)[0]], []
+        return [*users, *rows_of(*asked)[0]], []
     lines = [*table(users), ""] if users else []
-    return [], lines + list_runs(*asked)
+    return [], lines + lines_of(*asked)
 
 
 def _checkpoints(args: argparse.Namespace) -> tuple[list[Row], list[str]]:

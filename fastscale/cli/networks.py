@@ -17,7 +17,7 @@ METRICS = {"flops": "flops (multiply-adds)", "params": "params", "acts": "acts"}
 
 def add_info(verbs: Verbs) -> None:
     p = verbs.verb("info", cmd_info, "fastscale info regnety-4gf.dWr-x4")
-    p.add("arch", nargs="?")
+    p.add("arch", None, "a base, or a scaled network: <base>.<strategy>-x<factor>", nargs="?")
     p.own_archs()
     p.add("--resolution", PIXELS, "pixels; default: the network's own")
     p.add("--classes", CLASSES, "number of classes; default: 1000", default=1000)
@@ -26,10 +26,11 @@ def add_info(verbs: Verbs) -> None:
 
 def add_scale(verbs: Verbs) -> None:
     p = verbs.verb("scale", cmd_scale, "fastscale scale regnetz-500mf dWr --flops 4e9")
-    p.add("base")
+    p.add("base", None, "the network to scale (see `fastscale list`)")
     p.own_archs()
     p.add("strategy", None, "d w r dw wr dr dwr dWr, dwgr, wg, d1_w8_g8_r1, alpha=0.8, ...")
-    p.add("factor", real(1e-6, 1e6), nargs="?")
+    text = "how many times the flops, roughly; or give a target in its place"
+    p.add("factor", real(1e-6, 1e6), text, nargs="?")
     p.group_widths("as the strategy says")
     for metric, label in METRICS.items():
         p.add(f"--{metric}", COUNT, f"target {label}")

@@ -1,11 +1,11 @@
 """Parsers of the command line, whose errors are one line with exit code 2."""
 
 import argparse
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
-from fastscale.common import number
+from fastscale.common import did_you_mean, number, plain
 from fastscale.errors import InputError
 
 
@@ -34,9 +34,11 @@ def count(least: float, most: float) -> Callable[[str], float]:
     read = real(least, most)
 
     def with_unit(text: str) -> float:
-        digits, unit = text[:-1], text[-1:].upper()
-        scale = _UNITS.get(unit, 1.0)
-        return read(text) if scale == 1 else scale * _bounded(0, most / scale, False)(digits)
+        scale = _UNITS.get(text[-1:].upper())
+        try:
+            return read(text if scale is None else str(scale * float(text[:-1])))
+        except (ValueError, argparse.ArgumentTypeError):
+            return read(text)  # raises, and names what was typed
 
     return with_unit
 
@@ -111,21 +113,50 @@ class Parser(argparse.ArgumentParser):
         )
         self.add("--group-width-rounding", None, text, metavar="RULE")
 
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """As argparse's, and names what is similar."""
+        if action.choices is not None and value not in action.choices:
+            near = did_you_mean(value, map(str, action.choices))
+            raise argparse.ArgumentError(action, f"invalid choice: {plain(str(value))!r}; {near}")
+
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         words = args if args is None else [self._spelled(word) for word in args]
+        self._refuse_unknown(words or ())
         if words and self._first_word and not words[0].startswith("-"):
             if self._first_word in words:
                 self.error(f"{words[0]} and {self._first_word}: give one of them")
             words = [self._first_word, *words]
         return super().parse_known_args(words, namespace)
 
+    def _refuse_unknown(self, words: Sequence[str]) -> None:
+        """The error for unknown options, before argparse reports what is missing because of them.
+
+        Those after a verb are the verb's; those of a verb with `further` options are Lightning's.
+        """
+        if self.get_default("further"):
+            return
+        own = words[:1] if self._subparsers else words[: [*words, "--"].index("--")]
+        known = self._option_string_actions
+        options = [w for w in own if w.startswith("--") and w.partition("=")[0] not in known]
+        if options:
+            self.unknown(options)
+
     def _spelled(self, word: str) -> str:
         name, equals, value = word.partition("=")
         return self._aliases.get(name, name) + equals + value
 
+    def unknown(self, words: Sequence[str]) -> NoReturn:
+        """The error for words that no option takes."""
+        known = [option for option in self._option_string_actions if option != "--help"]
+        near = did_you_mean(words[0].partition("=")[0], known)
+        hint = f"; {near}" if near.startswith("did you mean") else ""
+        self.error(f"unrecognised: {' '.join(words)}{hint}")
+
     def error(self, message: str) -> NoReturn:
         """Raises InputError, which ends in one line and exit code 2."""
-        raise InputError(f"{self.prog}: {message}; see {self.prog} --help")
+        see = f"{self.prog} --help"
+        more = f" (see `{see}`)" if message.endswith("?") else f"; see {see}"
+        raise InputError(f"{self.prog}: {message}{more}")
 
 
 class Verbs:
@@ -156,7 +187,7 @@ class Verbs:
         `further`: pass unknown arguments, which are Lightning's, on to `run(args, rest)`.
         """
         p = self.named(name, epilog=f"example:\n  {example}")
-        p.set_defaults(run_verb=run, further=further)
+        p.set_defaults(run_verb=run, further=further, parser=p)
         return p
 
     def group(self, name: str, texts: Mapping[str, str]) -> "Verbs":

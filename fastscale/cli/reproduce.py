@@ -17,7 +17,8 @@ def add_reproduce(verbs: Verbs) -> None:
     p = verbs.verb("reproduce", cmd_reproduce, EXAMPLE)
     text = "from configs/artifacts; default: quick; in the full tier: all with a full tier"
     p.add("names", None, text, nargs="*", metavar="artifact")
-    p.add("--tier", ("smoke", "quick", "full"), default="quick")
+    text = "smoke: redraw from committed records; quick: minutes here; full: the paper's runs"
+    p.add("--tier", ("smoke", "quick", "full"), f"{text}; default: quick", default="quick")
     p.add("--write", bool, "with --tier smoke: replace committed tables and figures that differ")
     p.add("--dry-run", bool, "show the plan and its cost, and stop")
     text = "evaluate the released weights of the artifacts' networks, and draw from the errors"

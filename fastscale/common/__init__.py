@@ -28,7 +28,7 @@ from fastscale.common.system import (
     ending_signals,
     leave_signals_to_parent,
 )
-from fastscale.common.words import did_you_mean, matching, number, plain, render, shown, slug
+from fastscale.common.words import did_you_mean, matching, number, plain, render, shown, slug, span
 from fastscale.common.writing import open_to_append, remove_stale, whole_file, write_whole
 
 __all__ = [
@@ -60,6 +60,7 @@ __all__ = [
     "render",
     "shown",
     "slug",
+    "span",
     "whole_file",
     "write_whole",
 ]

@@ -18,7 +18,7 @@ def number(value: Any, least: float, most: float, whole: bool = False) -> int | 
     A whole number may be written `1e6`. ValueError says what was wanted.
     """
     kind = "a whole number" if whole else "a number"
-    message = f"wanted {kind} from {least:,} to {most:,}, got {plain(str(value))[:40]!r}"
+    message = f"wanted {kind} {span(least, most)}, got {plain(str(value))[:40]!r}"
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError(message)
     try:
@@ -33,6 +33,21 @@ def number(value: Any, least: float, most: float, whole: bool = False) -> int | 
     if not math.isfinite(found) or not least <= found <= most or (whole and found != int(found)):
         raise ValueError(message)
     return (exact if isinstance(exact, int) else int(found)) if whole else found
+
+
+def span(least: float, most: float) -> str:
+    """A range for a message, its ends as a person writes them.
+
+    >>> span(1e-6, 1e6), span(0, 0.5), span(1, 1e15)
+    ('from 0.000001 to 1,000,000', 'from 0 to 0.5', 'from 1 to 1e15')
+    """
+    return f"from {_written(least)} to {_written(most)}"
+
+
+def _written(value: float) -> str:
+    if abs(value) >= 1e12 or 0 < abs(value) < 1e-9:
+        return re.sub(r"e\+?(-?)0*", r"e\1", f"{value:g}")
+    return f"{value:,.9f}".rstrip("0").rstrip(".")
 
 
 def render(

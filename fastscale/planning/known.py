@@ -29,13 +29,15 @@ def rows(pattern: str = "") -> list[dict[str, Any]]:
 
     InputError if no name contains `pattern`.
     """
-    names = set(matching(shipped_devices(), pattern))
+    counts = _at_hand()
+    names = set(matching([*shipped_devices(), *counts], pattern))
     shipped = [d for d in shipped_devices().values() if d.name in names]
     found = [_row(d.name, law) for d in shipped for law in d.laws.values()]
     none = dict.fromkeys(("off_by_family", "off_by_strategy"))
     found += [
         {"device": name, "what": "", "networks": count, **none, "measured_by": "records at hand"}
-        for name, count in _at_hand(pattern)
+        for name, count in counts.items()
+        if name in names
     ]
     if not found:
         raise InputError(
@@ -58,20 +60,20 @@ def _row(name: str, law: FittedLaw) -> dict[str, Any]:
     }
 
 
-def _at_hand(pattern: str) -> list[tuple[str, int]]:
+def _at_hand() -> dict[str, int]:
     """Devices of the records at hand that are not named ones, and how many networks each has."""
     from fastscale.planning.measured import LEAST, device_names
     from fastscale.records.committed import at_hand
     from fastscale.references.devices import short_name
 
     records = at_hand()
-    found = []
+    found = {}
     for name in device_names(records):
         timed = [r for r in records if r.kind == "time" and slug(r.env["device"]) == name]
         count = len({r.arch for r in timed})
         short = short_name(timed[0].env["device"])
-        if matching([name], pattern) and short not in shipped_devices() and count >= LEAST:
-            found.append((name, count))
+        if short not in shipped_devices() and count >= LEAST:
+            found[name] = count
     return found
 
 

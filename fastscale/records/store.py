@@ -123,7 +123,7 @@ class RecordStore:
 def read_records(path: str | os.PathLike) -> list[Record]:
     """The records of a file that must exist. InputError if it does not, or for a bad line."""
     if not Path(path).is_file():
-        raise InputError(f"{path}: no such record file; `fastscale reproduce` writes it")
+        raise InputError(f"{path}: no such file of records; `fastscale time` writes one")
     return RecordStore(path).read()
 
 

@@ -1,13 +1,13 @@
-"""`fastscale list runs`: the paper's runs with counts, cost on a device, and published error."""
+"""`fastscale list runs`: the runs of tables and figures with counts, cost and published error."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from fastscale.archs.names import canonical
-from fastscale.common import matching, read_yaml
+from fastscale.common import read_yaml
 from fastscale.counts import complexity
 from fastscale.data.sizes import SIZES
-from fastscale.errors import InputError
 from fastscale.home import home
 from fastscale.paper.plan import plans
 from fastscale.paper.points import paper_points
@@ -34,7 +34,7 @@ class ListedRun:
     figure: str = ""
 
 
-def paper_runs() -> list[ListedRun]:
+def listed_runs() -> list[ListedRun]:
     """All full-tier artifacts' runs, and those with a published error on ImageNet, each once."""
     asked: dict[tuple[str, str, str], list[str]] = {}
     for name, plan in plans("full").items():
@@ -83,18 +83,10 @@ def order(arch: str) -> tuple[str, int]:
     return arch.split(".")[0], complexity(arch_named(arch)).flops
 
 
-def paper_rows(
-    pattern: str = "", device: str | None = None, devices: int = 8, may_lack: bool = False
+def rows_of(
+    runs: Sequence[ListedRun], device: str | None = None, devices: int = 8
 ) -> tuple[list[dict[str, Any]], set[str]]:
-    """(a row for each run whose name contains `pattern`, the sources of their training times).
-
-    InputError if there is none, except with `may_lack`.
-    """
-    runs = [run for run in paper_runs() if matching([run.run], pattern)]
-    if not runs and not may_lack:
-        raise InputError(
-            f"no run of the paper has {pattern!r} in its name; `fastscale list runs` shows all"
-        )
+    """(a row for each run, the sources of their training times on `device`, default: h100)."""
     rows, sources = [], set()
     for run in runs:
         arch, recipe = arch_named(run.arch), load_recipe(run.recipe)
@@ -116,19 +108,14 @@ def paper_rows(
     return rows, sources
 
 
-def list_runs(
-    pattern: str = "", device: str | None = None, devices: int = 8, may_lack: bool = False
-) -> list[str]:
-    """The lines of `fastscale list runs`; the arguments are those of `paper_rows`.
-
-    `device`: the times predicted are for it (default: h100).
-    """
-    rows, sources = paper_rows(pattern, device, devices, may_lack)
-    if not rows:
+def lines_of(runs: Sequence[ListedRun], device: str | None = None, devices: int = 8) -> list[str]:
+    """The lines of `fastscale list runs`; the arguments are those of `rows_of`."""
+    if not runs:
         return []
+    rows, sources = rows_of(runs, device, devices)
     width = max(len(row["run"]) for row in rows)
     lines = [
-        f"{'run of the paper':{width}}{'px':>5}{'flops (multiply-adds)':>24}{'params':>14}"
+        f"{'run':{width}}{'px':>5}{'flops (multiply-adds)':>24}{'params':>14}"
         f"{'acts':>14}{'training':>12}{'memory':>11}{'published':>18}  artifacts"
     ]
     for r in rows:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from fastscale.common import did_you_mean, parse_yaml, read_text
+from fastscale.common import did_you_mean, parse_yaml, read_text, span
 from fastscale.errors import InputError
 from fastscale.home import home
 
@@ -123,7 +123,7 @@ class Recipe:
             value = getattr(self, name)
             if value is not None and not least <= value <= most:
                 raise InputError(
-                    f"recipe {_short(self.name)}: {name} must be from {least:g} to {most:g}, "
+                    f"recipe {_short(self.name)}: {name} must be {span(least, most)}, "
                     f"got {_short(value)}"
                 )
 

@@ -5,7 +5,7 @@ Lightning reads them when it is imported, and one that is no number would end in
 
 import os
 
-from fastscale.common import number, plain
+from fastscale.common import number, plain, span
 from fastscale.errors import InputError
 
 RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "SLURM_LOCALID", "JSM_NAMESPACE_RANK")
@@ -31,8 +31,8 @@ def check_variables() -> None:
                 number(text if text.isdecimal() else "no number", least, most, whole=True)
             except ValueError:
                 raise InputError(
-                    f"the environment variable {name}: wanted a whole number from {least:,} to "
-                    f"{most:,}, got {plain(text)[:40]!r}"
+                    f"the environment variable {name}: wanted a whole number {span(least, most)}, "
+                    f"got {plain(text)[:40]!r}"
                 ) from None
     rank, size = (os.environ.get(name) for name in ("RANK", "WORLD_SIZE"))
     if rank is None:

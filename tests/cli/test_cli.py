@@ -7,7 +7,7 @@ import sys
 import pytest
 
 import fastscale as fs
-from fastscale.cli import main
+from fastscale.cli import main, parser
 
 
 def run(capsys, *argv):
@@ -76,7 +76,17 @@ def test_scale_with_group_widths_that_are_powers_of_two(capsys):
         (["data", "write", "no-such-set"], "no-such-set"),
         (["data", "write", "fashion-mnist", "--limit", "5"], "--data-dir DIR"),
         (["info", "resnet-50", "--resolution", "0"], "wanted a whole number from 1"),
-        (["scale", "regnety-4gf", "w", "1e300"], "to 1,000,000.0, got"),
+        (["scale", "regnety-4gf", "w", "1e300"], "wanted a number from 0.000001 to 1,000,000, got"),
+        (["plan", "--flops", "0M"], "wanted a number from 1 to 1e15, got '0M'"),
+        (["plan", "--latency", "5"], "--latency; did you mean '--latency-ms', '--latency-batch'"),
+        (["predict", "a.jpg", "--chekpoint", "x"], "'--checkpoint'? (see `fastscale predict --he"),
+        (["info", "resnet-50", "--flops", "4"], "unrecognised: --flops; see fastscale info --help"),
+        (["fitt", "x"], "did you mean 'fit'? (see `fastscale --help`)"),
+        (["data", "wite", "x"], "did you mean 'write'? (see `fastscale data --help`)"),
+        (
+            ["plan", "--flops", "4G", "--device", "no.jsonl"],
+            "no.jsonl: no such file of records; `f",
+        ),
         (["time", "regnety-tiny", "--recipe", "quick", "--device", "foo"], "give cpu, cuda"),
         (["evaluate", "/no/such/folder"], "no such checkpoint"),
     ],
@@ -94,6 +104,21 @@ def test_every_verb_shows_an_example(capsys, verb):
         main([*verb.split(), "--help"])
     assert stop.value.code == 0
     assert f"fastscale {verb}" in capsys.readouterr().out.split("example:")[1]
+
+
+def parsers(found):
+    yield found
+    for action in found._subparsers._group_actions if found._subparsers else ():
+        for verb in action.choices.values():
+            yield from parsers(verb)
+
+
+def test_every_argument_of_every_verb_has_a_help_text():
+    every = list(parsers(parser()))
+    assert len(every) > 20
+    verbs = ("verb", "action")  # each verb below them has a text
+    lacking = [(p.prog, a.dest) for p in every for a in p._actions if not a.help]
+    assert [(prog, name) for prog, name in lacking if name not in verbs] == []
 
 
 def test_import_loads_no_heavy_package():

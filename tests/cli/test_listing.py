@@ -65,6 +65,40 @@ def test_the_users_runs_come_first(capsys, tmp_path):
     assert (row["run"], row["seed"]) == ("regnety-tiny.quick", 3) and "damaged" in row["state"]
 
 
+def test_case_tells_strategies_apart(capsys, tmp_path):
+    """dWr and dwr are two strategies; case is ignored only if no name has the word as written."""
+    folder = tmp_path / "runs" / "regnety-tiny.dwr-x4.quick" / "seed0"
+    folder.mkdir(parents=True)
+    (folder / "settings.json").write_text("{}")
+    names = {row["run"] for row in json.loads(listed(capsys, "runs", "dWr", "--json"))}
+    assert names and all(".dWr-" in name for name in names)
+    assert listed(capsys, "runs", "dWr").startswith("run  ")
+    assert "regnety-tiny.dwr-x4.quick" in listed(capsys, "runs", "dwr")
+    assert names < {row["run"] for row in json.loads(listed(capsys, "runs", "DWR", "--json"))}
+    assert json.loads(listed(capsys, "devices", "H100", "--json"))[0]["device"] == "h100"
+    assert main(["checkpoint", "list", "dWR-X4", "--json"]) == 0
+    assert all(".dWr-x4" in row["name"] for row in json.loads(capsys.readouterr().out))
+
+
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [
+        ("nets", "did you mean 'archs'?"),
+        ("regnety-500mf.dWr-x4", "try: fastscale info regnety-500mf.dWr-x4"),
+        ("regnety-500mf.dWr-x4.quick", "try: fastscale info regnety-500mf.dWr-x4"),
+        ("dWr", "try: fastscale list strategies dWr"),
+        ("h100", "try: fastscale list devices h100"),
+        ("imagenet-100ep", "try: fastscale list recipes imagenet-100ep"),
+        ("regnetq-4gf", "did you mean 'regnet"),
+    ],
+)
+def test_a_word_of_another_kind_gets_the_right_command(capsys, word, hint):
+    assert main(["list", word]) == 2
+    assert f"no base network has {word!r} in its name; {hint}" in capsys.readouterr().err
+    said = listed(capsys, "regnety-500mf").splitlines()
+    assert said[-1] == "all about it: fastscale info regnety-500mf"
+
+
 def test_a_misspelt_kind_gets_a_hint(capsys):
     assert main(["list", "recipe"]) == 2 and "did you mean 'recipes'" in capsys.readouterr().err
     assert main(["list", "recipe", "x"]) == 2 and "'recipes'" in capsys.readouterr().err

@@ -70,7 +70,7 @@ def test_the_interval_is_wider_for_a_family_that_was_not_measured():
         ({"device": None}, r"is a name \(text\), got None; choose from: .*v100"),
         ({"device": 3}, r"is a name \(text\), got 3"),
         ({"device": "v100", "devices": float("nan")}, "devices must be a whole number"),
-        ({"device": "no/such.jsonl"}, "no such record file"),
+        ({"device": "no/such.jsonl"}, "no such file of records"),
     ],
 )
 def test_mistakes(arguments, message, tmp_path, monkeypatch):

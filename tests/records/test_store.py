@@ -140,7 +140,7 @@ def test_snapshot_is_sorted_unique_and_whole(tmp_path, made_up):
 
 
 def test_a_snapshot_must_exist(tmp_path, made_up):
-    with pytest.raises(InputError, match="no such record file"):
+    with pytest.raises(InputError, match="no such file of records"):
         read_records(tmp_path / "none.jsonl")
 
 

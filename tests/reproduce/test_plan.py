@@ -11,7 +11,7 @@ from fastscale.paper import list_artifacts, load_artifact
 from fastscale.records import RecordStore, write_snapshot
 from fastscale.reproduce import cost
 from fastscale.reproduce.cost import UNKNOWN, Cost, duration
-from fastscale.reproduce.listing import paper_runs
+from fastscale.reproduce.listing import listed_runs
 from fastscale.reproduce.plan import needed, read_sources
 
 
@@ -176,7 +176,7 @@ def test_durations():
 
 def test_list_runs_has_the_names_for_fit(capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("FASTSCALE_RUNS", str(tmp_path))
-    runs = paper_runs()
+    runs = listed_runs()
     assert len({r.run for r in runs}) == len(runs) and all(
         RunName.parse(r.run).network.name == r.arch for r in runs
     )
@@ -203,7 +203,7 @@ def test_list_runs_has_the_names_for_fit(capsys, monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (["list", "runs", "resnet-9000"], "no run of the paper has 'resnet-9000'"),
+        (["list", "runs", "resnet-9000"], "none of the runs has 'resnet-9000'"),
         (["list", "runs", "a", "b"], "unrecognised: b"),
         (
             ["list", "regnetq-4gf"],
