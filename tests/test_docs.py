@@ -93,15 +93,6 @@ def test_the_readme_is_one_screen_and_some():
     assert len(lines) <= 120 and max(map(len, lines)) <= 100
 
 
-@pytest.mark.parametrize("page", TEXTS)
-def test_prose_keeps_to_100_columns(page):
-    """Outputs of commands may be wider."""
-    blocks = re.compile(r"^```(\w*)\n.*?^```$", re.DOTALL | re.MULTILINE)
-    text = blocks.sub(lambda block: block[0] if block[1] else "", TEXTS[page])
-    wide = [line for line in text.splitlines() if len(line) > 100 and not line.startswith("|")]
-    assert not wide
-
-
 def test_the_verdicts_of_the_readme_are_those_of_the_claims():
     """claims.csv has a claim with the published number, ours, n and verdict of each row."""
     with open(ROOT / "paper_figures" / "claims.csv") as file:

@@ -1,12 +1,22 @@
-// Unpacks the page's data, makes elements and formats numbers. Text becomes only text nodes and attributes.
+// Unpacks the page's data, makes elements and formats numbers. Text becomes only text nodes and
+// attributes.
 const DATA = JSON.parse(document.getElementById("data").textContent);
 // records and rows of references, parsed when the first is opened
 let factsRead = null;
 const facts = () => (factsRead ||= JSON.parse(document.getElementById("facts").textContent));
 const MEASURES = DATA.measures;
-const MEASURE = Object.fromEntries(MEASURES.map((measure, i) => [measure.key, { ...measure, index: i }]));
+const MEASURE = Object.fromEntries(
+  MEASURES.map((measure, index) => [measure.key, { ...measure, index }]),
+);
 const FACETS = ["source", "family", "strategy", "device", "mode", "data"];
-const FACET_LABELS = { source: "Source", family: "Family", strategy: "Strategy", device: "Device", mode: "Mode", data: "Data set" };
+const FACET_LABELS = {
+  source: "Source",
+  family: "Family",
+  strategy: "Strategy",
+  device: "Device",
+  mode: "Mode",
+  data: "Data set",
+};
 
 const POINTS = DATA.points.map((row, order) => {
   const point = { order };
@@ -17,13 +27,17 @@ const POINTS = DATA.points.map((row, order) => {
 });
 const BY_ID = new Map();
 for (const point of POINTS) {
-  for (const id of [...point.members, point.id]) if (!BY_ID.has(id) || id === point.id) BY_ID.set(id, point);
+  for (const id of [...point.members, point.id]) {
+    if (!BY_ID.has(id) || id === point.id) BY_ID.set(id, point);
+  }
 }
 
 const valueOf = (point, key) => point.values[MEASURE[key].index];
 
 function element(name, attributes = {}, ...children) {
-  const made = name.startsWith("svg:") ? document.createElementNS("http://www.w3.org/2000/svg", name.slice(4)) : document.createElement(name);
+  const made = name.startsWith("svg:")
+    ? document.createElementNS("http://www.w3.org/2000/svg", name.slice(4))
+    : document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
     if (value === false || value == null) continue;
     if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
@@ -39,7 +53,9 @@ const byId = (id) => document.getElementById(id);
 function plain(value, digits = 3) {
   if (value == null) return "";
   const size = Math.abs(value);
-  for (const [unit, letter] of [[1e12, " T"], [1e9, " B"], [1e6, " M"], [1e3, " K"]]) if (size >= unit) return trimmed(value / unit, digits) + letter;
+  for (const [unit, letter] of [[1e12, " T"], [1e9, " B"], [1e6, " M"], [1e3, " K"]]) {
+    if (size >= unit) return trimmed(value / unit, digits) + letter;
+  }
   return trimmed(value, digits);
 }
 
@@ -58,7 +74,8 @@ function written(key, value, spread) {
   return `${measuredText(key, value, spread)} ${measure.unit}`;
 }
 
-// value and spread to the second digit of the spread, at most four digits of the value; a smaller spread is left out
+// value and spread to the second digit of the spread, at most four digits of the value; a smaller
+// spread is left out
 function measuredText(key, value, spread) {
   if (!spread) return key === "error" ? value.toFixed(2) : trimmed(value, 4);
   const digits = key === "error" ? 2 : 3 - Math.floor(Math.log10(Math.abs(value)));
@@ -84,11 +101,21 @@ function pearson(xs, ys) {
 
 // r of two measures over points that have both, linear and of the logarithms
 function correlations(points, x, y) {
-  const pairs = points.map((point) => [valueOf(point, x), valueOf(point, y)]).filter(([a, b]) => a != null && b != null);
-  const positive = pairs.filter(([a, b]) => a > 0 && b > 0).map(([a, b]) => [Math.log(a), Math.log(b)]);
-  const r = (rows) => pearson(rows.map((row) => row[0]), rows.map((row) => row[1]));
-  return { n: pairs.length, linear: r(pairs), log: r(positive) };
+  const pairs = points
+    .map((point) => [valueOf(point, x), valueOf(point, y)])
+    .filter(([a, b]) => a != null && b != null);
+  const positive = pairs.filter(([a, b]) => a > 0 && b > 0);
+  const r = (rows, f) => pearson(...[0, 1].map((axis) => rows.map((row) => f(row[axis]))));
+  return { n: pairs.length, linear: r(pairs, Number), log: r(positive, Math.log) };
 }
 
 // .987, as in papers
-const correlation = (r) => (r == null ? "–" : r.toFixed(3).replace("-", "−").replace(/^(−?)0\./, "$1."));
+const correlation = (r) =>
+  r == null ? "–" : r.toFixed(3).replace("-", "−").replace(/^(−?)0\./, "$1.");
+
+// how many of the points have each value of `name`
+function tally(points, name) {
+  const counts = new Map();
+  for (const point of points) counts.set(point[name], (counts.get(point[name]) || 0) + 1);
+  return counts;
+}

@@ -3,7 +3,9 @@ const SCALES = { log: "log", linear: "linear" };
 
 function chooser(id, label, options, now, choose) {
   const select = element("select", { id, onchange: (event) => choose(event.target.value) });
-  for (const [value, text] of options) select.append(element("option", { value, selected: value === now }, text));
+  for (const [value, text] of options) {
+    select.append(element("option", { value, selected: value === now }, text));
+  }
   return element("label", { for: id }, element("span", {}, label), select);
 }
 
@@ -12,41 +14,52 @@ function drawControls() {
   const measures = MEASURES.map((measure) => [measure.key, measure.label]);
   const scales = Object.entries(SCALES);
   byId("where").replaceChildren(drawMachines());
+  const swapped = { x: view.y, y: view.x, xs: view.ys, ys: view.xs };
+  const swap = { type: "button", id: "swap", title: "Swap the axes" };
   byId("axes").replaceChildren(
     chooser("choose-y", "Vertical", measures, view.y, (y) => change({ y, ys: "" })),
     chooser("choose-ys", "scale", scales, scaleOf("y"), (ys) => change({ ys })),
     chooser("choose-x", "Horizontal", measures, view.x, (x) => change({ x, xs: "" })),
     chooser("choose-xs", "scale", scales, scaleOf("x"), (xs) => change({ xs })),
-    chooser("choose-colour", "Colour and marker", Object.entries(COLOURS), view.colour, (colour) => change({ colour })),
-    element("button", { type: "button", id: "swap", title: "Swap the axes", onclick: () => change({ x: view.y, y: view.x, xs: view.ys, ys: view.xs }) }, "Swap"),
+    chooser("choose-colour", "Colour and marker", Object.entries(COLOURS), view.colour, (colour) =>
+      change({ colour }),
+    ),
+    element("button", { ...swap, onclick: () => change(swapped) }, "Swap"),
   );
   if (focused) byId(focused)?.focus();
 }
 
 // chooses one machine and setting of those with both values under the other filters, largest first
 function drawMachines() {
-  const counts = new Map();
-  for (const point of POINTS) if (drawable(point) && passes(point, "at")) counts.set(point.at, (counts.get(point.at) || 0) + 1);
+  const counts = tally(POINTS.filter((point) => drawable(point) && passes(point, "at")), "at");
   if (view.at && !counts.has(view.at)) counts.set(view.at, 0);
   const found = [...counts].sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0]));
-  const options = [["", `All ${found.length} (r of each below)`], ...found.map(([at, count]) => [at, `${at} (${count})`])];
+  const options = [["", `All ${found.length} (r of each below)`]];
+  for (const [at, count] of found) options.push([at, `${at} (${count})`]);
   return chooser("choose-at", "Machine and setting", options, view.at, (at) => change({ at }));
 }
 
-// each option with its number of points under the other filters; a facet without a choice is not shown
+// each option with its number of points under the other filters; a facet without a choice is not
+// shown
 function drawFacets() {
   const focused = document.activeElement?.id;
   const sets = FACETS.flatMap((facet) => {
-    const counts = new Map();
-    for (const point of POINTS) if (drawable(point) && passes(point, facet)) counts.set(point[facet], (counts.get(point[facet]) || 0) + 1);
+    const counts = tally(POINTS.filter((p) => drawable(p) && passes(p, facet)), facet);
     if (counts.size < 2 && !view.filters[facet].size) return [];
     const set = element("fieldset", {}, element("legend", {}, FACET_LABELS[facet]));
     DATA.texts[facet].forEach((value, i) => {
       const id = `${facet}-${i}`;
       const count = counts.get(value) || 0;
       if (!count && !view.filters[facet].has(value)) return;
-      const box = element("input", { type: "checkbox", id, value, checked: view.filters[facet].has(value), onchange: () => toggle(facet, value) });
-      set.append(element("label", { for: id, class: count ? "" : "none" }, box, element("span", {}, value || "not given"), element("span", { class: "count" }, String(count))));
+      const checked = view.filters[facet].has(value);
+      const onchange = () => toggle(facet, value);
+      const label = element("label", { for: id, class: count ? "" : "none" });
+      label.append(
+        element("input", { type: "checkbox", id, value, checked, onchange }),
+        element("span", {}, value || "not given"),
+        element("span", { class: "count" }, String(count)),
+      );
+      set.append(label);
     });
     return [set];
   });
@@ -63,20 +76,23 @@ function drawViews() {
       const hash = "#" + new URLSearchParams(pairs).toString();
       const wanted = parseView(hash);
       const same = viewHash({ record: "", sort: "", dir: "asc" }) === viewHash({ ...wanted });
-      return element("li", {}, element("a", { href: hash, "aria-current": same ? "page" : false }, label));
+      const link = element("a", { href: hash, "aria-current": same ? "page" : false }, label);
+      return element("li", {}, link);
     }),
   );
 }
 
 function drawLegend(points) {
-  const counts = new Map();
-  for (const point of points) counts.set(point[view.colour], (counts.get(point[view.colour]) || 0) + 1);
-  const entries = DATA.texts[view.colour].filter((value) => counts.has(value)).map((value) => {
+  const counts = tally(points, view.colour);
+  const named = (value) => (value === "base" ? "base, not scaled" : value || "not given");
+  const shown = DATA.texts[view.colour].filter((value) => counts.has(value));
+  const entries = shown.map((value) => {
     const { words } = lookOf(value);
-    const symbol = element("svg:svg", { class: "symbol", viewBox: "-8 -8 16 16", "aria-hidden": "true" }, mark(value, false, 5));
-    const pressed = view.filters[view.colour].has(value);
-    const text = (value === "base" ? "base, not scaled" : value || "not given") + (words ? `: ${words}` : "");
-    return element("li", {}, element("button", { type: "button", "aria-pressed": String(pressed), onclick: () => toggle(view.colour, value) }, symbol, `${text} (${counts.get(value)})`));
+    const pressed = String(view.filters[view.colour].has(value));
+    const onclick = () => toggle(view.colour, value);
+    const text = `${named(value)}${words ? `: ${words}` : ""} (${counts.get(value)})`;
+    const attributes = { type: "button", "aria-pressed": pressed, onclick };
+    return element("li", {}, element("button", attributes, symbol(value, false), text));
   });
   byId("legend").replaceChildren(...entries);
 }
@@ -86,9 +102,12 @@ function drawReadout(points) {
   byId("plot-heading").textContent = `${y.label} against ${x.label}`;
   byId("at").textContent = view.at;
   const matching = POINTS.filter((point) => passes(point)).length - points.length;
-  const lacking = matching ? ` ${matching.toLocaleString("en")} more pass the filters but lack one of the two values.` : "";
+  const lacking = matching
+    ? ` ${matching.toLocaleString("en")} more pass the filters but lack one of the two values.`
+    : "";
   const machines = drawSettings(points);
-  const shown = element("span", { id: "shown" }, `${points.length.toLocaleString("en")} point${points.length === 1 ? "" : "s"}`);
+  const s = points.length === 1 ? "" : "s";
+  const shown = element("span", { id: "shown" }, `${points.length.toLocaleString("en")} point${s}`);
   byId("readout").replaceChildren(shown, ". ", ...readR(points, machines), lacking);
   const notes = [];
   const cpus = points.filter((point) => point.cpu).length;
@@ -96,17 +115,24 @@ function drawReadout(points) {
   const which = cpus === points.length ? "All of these" : `${cpus} of these`;
   if (timed && cpus) notes.push(`${which} are CPU times, which say nothing about accelerators.`);
   const sets = new Set(points.map((point) => point.data)).size;
-  if ([x, y].some((measure) => measure.key === "error") && sets > 1) notes.push(`Errors on ${sets} data sets cannot be compared: choose one.`);
+  if ([x, y].some((measure) => measure.key === "error") && sets > 1) {
+    notes.push(`Errors on ${sets} data sets cannot be compared: choose one.`);
+  }
   byId("caution").textContent = notes.join(" ");
   byId("caution").hidden = !notes.length;
 }
 
 // no r over several machines or settings: the table below has one for each
 function readR(points, machines) {
-  if (machines > 1) return [element("span", { id: "r-linear" }, `No r over ${machines} machines and settings: choose one, or read that of each below.`)];
+  if (machines > 1) {
+    const many = `${machines} machines and settings`;
+    const why = `No r over ${many}: choose one, or read that of each below.`;
+    return [element("span", { id: "r-linear" }, why)];
+  }
   const r = correlations(points, view.x, view.y);
-  const log = element("span", { class: "nowrap" }, element("strong", { id: "r-log" }, correlation(r.log)), " log–log.");
-  return ["Pearson r: ", element("strong", { id: "r-linear" }, correlation(r.linear)), " linear, ", log];
+  const strong = (id, value) => element("strong", { id }, correlation(value));
+  const log = element("span", { class: "nowrap" }, strong("r-log", r.log), " log–log.");
+  return ["Pearson r: ", strong("r-linear", r.linear), " linear, ", log];
 }
 
 function openRecord(id) {
@@ -120,15 +146,19 @@ function rowOf(anchor) {
   const columns = facts().references[anchor.slice(0, at)];
   const line = Number(anchor.slice(at + 1));
   if (!columns) return null;
-  return Object.fromEntries(Object.entries(columns).map(([name, { texts, rows }]) => [name, rows ? texts[rows[line - 2]] : texts[line - 2]]));
+  const text = ({ texts, rows }) => (rows ? texts[rows[line - 2]] : texts[line - 2]);
+  return Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, text(column)]));
 }
 
 function article(anchor) {
   const file = anchor.slice(0, anchor.lastIndexOf("-"));
   const record = facts().records[anchor];
   const content = record || rowOf(anchor);
-  const title = record ? `Record ${anchor.replace("record-", "")}` : `paper_figures/reference/${file}.csv, line ${anchor.slice(file.length + 1)}`;
-  return element("article", { id: anchor, tabindex: -1 }, element("h3", {}, title), element("pre", { tabindex: 0 }, JSON.stringify(content, null, 2)));
+  const title = record
+    ? `Record ${anchor.replace("record-", "")}`
+    : `paper_figures/reference/${file}.csv, line ${anchor.slice(file.length + 1)}`;
+  const text = element("pre", { tabindex: 0 }, JSON.stringify(content, null, 2));
+  return element("article", { id: anchor, tabindex: -1 }, element("h3", {}, title), text);
 }
 
 function closeRecord() {
@@ -142,14 +172,18 @@ function showRecord(scroll) {
   const point = BY_ID.get(view.record);
   section.hidden = !view.record;
   if (!view.record) return section.replaceChildren();
-  const close = element("button", { type: "button", class: "close", onclick: closeRecord }, "Close");
+  const attributes = { type: "button", class: "close", onclick: closeRecord };
+  const close = element("button", attributes, "Close");
+  const headed = (text, ...children) =>
+    section.replaceChildren(element("h2", { id: "record-heading" }, text), close, ...children);
   if (!point) {
-    section.replaceChildren(element("h2", { id: "record-heading" }, "No such record"), element("p", {}, `Nothing here is called ${view.record}.`), close);
+    headed("No such record", element("p", {}, `Nothing here is called ${view.record}.`));
     return;
   }
-  const intro = `${point.source}; ${[point.mode, point.device, point.data, point.setting].filter(Boolean).join(", ")}. ${point.provenance}.`;
+  const where = [point.mode, point.device, point.data, point.setting].filter(Boolean).join(", ");
+  const intro = `${point.source}; ${where}. ${point.provenance}.`;
   const runs = point.n > 1 ? `n = ${point.n}; the plot shows the mean.` : "";
-  section.replaceChildren(element("h2", { id: "record-heading" }, point.network), close, element("p", {}, intro, " ", runs), ...point.members.map(article));
+  headed(point.network, element("p", {}, intro, " ", runs), ...point.members.map(article));
   if (!scroll) return;
   const wanted = byId(view.record) || section.querySelector("article");
   section.scrollIntoView({ block: "start" });
@@ -177,7 +211,7 @@ function refresh(scroll = false) {
 function start() {
   plotEvents();
   byId("controls").addEventListener("submit", (event) => event.preventDefault());
-  byId("clear").addEventListener("click", () => change({ filters: Object.fromEntries(FACETS.map((facet) => [facet, new Set()])) }));
+  byId("clear").addEventListener("click", () => change({ filters: noFilters() }));
   byId("more").addEventListener("click", () => {
     rowsShown += 500;
     fillTable();

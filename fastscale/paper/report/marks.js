@@ -1,4 +1,5 @@
-// Marks: colours and markers come with the data (look.py); the shapes are matplotlib's, of about radius 1.
+// Marks: colours and markers come with the data (look.py); the shapes are matplotlib's, of about
+// radius 1.
 const SHAPES = {
   o: "M1,0A1,1 0 1 1 -1,0A1,1 0 1 1 1,0Z",
   s: "M-.89,-.89H.89V.89H-.89Z",
@@ -9,7 +10,9 @@ const SHAPES = {
   "<": "M-1.1,0L.9,-1.1V1.1Z",
   ">": "M1.1,0L-.9,-1.1V1.1Z",
   P: "M-.4,-1.1H.4V-.4H1.1V.4H.4V1.1H-.4V.4H-1.1V-.4H-.4Z",
-  X: "M-1.06,-.5L-.5,-1.06L0,-.56L.5,-1.06L1.06,-.5L.56,0L1.06,.5L.5,1.06L0,.56L-.5,1.06L-1.06,.5L-.56,0Z",
+  X:
+    "M-1.06,-.5L-.5,-1.06L0,-.56L.5,-1.06L1.06,-.5L.56,0" +
+    "L1.06,.5L.5,1.06L0,.56L-.5,1.06L-1.06,.5L-.56,0Z",
   "*": "M0,-1.5L.36,-.5L1.43,-.46L.58,.19L.88,1.21L0,.62L-.88,1.21L-.58,.19L-1.43,-.46L-.36,-.5Z",
   h: "M0,-1.1L.95,-.55V.55L0,1.1L-.95,.55V-.55Z",
   H: "M1.1,0L.55,.95H-.55L-1.1,0L-.55,-.95H.55Z",
@@ -22,7 +25,8 @@ function lookOf(value, colouring = view.colour) {
   return { colour: ink(look.colour), shape: SHAPES[look.marker] || SHAPES.o, words: look.words };
 }
 
-// black is the text colour, white on a dark page; other dark colours have lighter twins there (style.css)
+// black is the text colour, white on a dark page; other dark colours have lighter twins there
+// (style.css)
 const TWINS = { "#000000": "currentColor", "#332288": "var(--indigo)", "#882255": "var(--wine)" };
 const ink = (colour) => TWINS[colour.toLowerCase()] || colour;
 
@@ -35,4 +39,10 @@ function mark(value, filled, size, colouring = view.colour) {
     fill: filled ? colour : "none",
     stroke: filled ? "var(--page)" : colour,
   });
+}
+
+// a mark beside a text, in the legend and in the table
+function symbol(value, filled) {
+  const attributes = { class: "symbol", viewBox: "-8 -8 16 16", "aria-hidden": "true" };
+  return element("svg:svg", attributes, mark(value, filled, 5));
 }

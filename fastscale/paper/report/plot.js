@@ -1,15 +1,17 @@
-// The scatter plot in SVG, redrawn at every change (it takes milliseconds). Every mark links to its record.
+// The scatter plot in SVG, redrawn at every change (it takes milliseconds). Every mark links to its
+// record.
 let drawn = []; // {point, x, y} in pixels, in the order of x
 let current = -1;
 
 function ticksOf(low, high, kind, room) {
   const most = Math.max(2, Math.floor(room));
   if (kind === "log") {
-    const decades = [];
-    for (let d = Math.floor(Math.log10(low)); d <= Math.ceil(Math.log10(high)); d++) decades.push(d);
+    const [first, last] = [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))];
+    const decades = Array.from({ length: last - first + 1 }, (_, i) => first + i);
     let found = [];
     for (const steps of [[1, 1.5, 2, 3, 4, 5, 6, 8], [1, 2, 3, 5], [1, 2, 5], [1, 3], [1]]) {
-      found = decades.flatMap((d) => steps.map((step) => Number(`${step}e${d}`))).filter((tick) => tick >= low && tick <= high);
+      found = decades.flatMap((d) => steps.map((step) => Number(`${step}e${d}`)));
+      found = found.filter((tick) => tick >= low && tick <= high);
       if (found.length <= most) return found;
     }
     const every = Math.ceil(found.length / most);
@@ -19,11 +21,14 @@ function ticksOf(low, high, kind, room) {
   const unit = 10 ** Math.floor(Math.log10(rough));
   const step = unit * [1, 2, 5, 10].find((factor) => unit * factor >= rough);
   const found = [];
-  for (let i = Math.ceil(low / step); i * step <= high * (1 + 1e-12); i++) found.push(Number((i * step).toPrecision(12)));
+  for (let i = Math.ceil(low / step); i * step <= high * (1 + 1e-12); i++) {
+    found.push(Number((i * step).toPrecision(12)));
+  }
   return found;
 }
 
-// maps data to pixels between `from` and `to`, with some room at the ends; linear axes start at 0, except for errors
+// maps data to pixels between `from` and `to`, with some room at the ends; linear axes start at 0,
+// except for errors
 function axis(key, kind, values, from, to, room) {
   let [low, high] = [Infinity, -Infinity];
   for (const value of values) {
@@ -41,7 +46,8 @@ function axis(key, kind, values, from, to, room) {
   }
   const f = kind === "log" ? Math.log : (value) => value;
   const [a, b] = [f(low), f(high)];
-  return { ticks: ticksOf(low, high, kind, room), at: (value) => from + ((f(value) - a) / (b - a)) * (to - from), low };
+  const at = (value) => from + ((f(value) - a) / (b - a)) * (to - from);
+  return { ticks: ticksOf(low, high, kind, room), at, low };
 }
 
 // values with the ends of their error bars
@@ -52,7 +58,10 @@ function extent(points, key, kind) {
   });
 }
 
-const axisTitle = (key, kind) => `${MEASURE[key].label}${MEASURE[key].unit ? `, ${MEASURE[key].unit}` : ""}${kind === "log" ? " (log)" : ""}`;
+function axisTitle(key, kind) {
+  const { label, unit } = MEASURE[key];
+  return `${label}${unit ? `, ${unit}` : ""}${kind === "log" ? " (log)" : ""}`;
+}
 
 function drawPlot(points) {
   const box = byId("plot");
@@ -60,39 +69,55 @@ function drawPlot(points) {
   const height = Math.round(Math.min(Math.max(width * 0.6, 320), 560));
   const margin = { left: width < 500 ? 46 : 58, right: 14, top: 26, bottom: 46 };
   const [kx, ky] = [scaleOf("x"), scaleOf("y")];
-  const inner = { width: width - margin.left - margin.right, height: height - margin.top - margin.bottom };
-  const x = axis(view.x, kx, extent(points, view.x, kx), margin.left, width - margin.right, inner.width / 70);
-  const y = axis(view.y, ky, extent(points, view.y, ky), height - margin.bottom, margin.top, inner.height / 45);
-  const svg = element("svg:svg", { viewBox: `0 0 ${width} ${height}`, width, height, "aria-hidden": "false" });
+  const [left, right] = [margin.left, width - margin.right];
+  const [top, bottom] = [margin.top, height - margin.bottom];
+  const x = axis(view.x, kx, extent(points, view.x, kx), left, right, (right - left) / 70);
+  const y = axis(view.y, ky, extent(points, view.y, ky), bottom, top, (bottom - top) / 45);
+  const frame = { viewBox: `0 0 ${width} ${height}`, width, height, "aria-hidden": "false" };
+  const svg = element("svg:svg", frame);
   const grid = element("svg:g", { class: "grid", "aria-hidden": "true" });
+  const line = (x1, x2, y1, y2) => grid.append(element("svg:line", { x1, x2, y1, y2 }));
+  const text = (content, x, y, anchor, kind) =>
+    grid.append(element("svg:text", { x, y, "text-anchor": anchor, class: kind }, content));
   for (const tick of x.ticks) {
-    grid.append(element("svg:line", { x1: x.at(tick), x2: x.at(tick), y1: margin.top, y2: height - margin.bottom }));
-    grid.append(element("svg:text", { x: x.at(tick), y: height - margin.bottom + 17, "text-anchor": "middle" }, plain(tick)));
+    line(x.at(tick), x.at(tick), top, bottom);
+    text(plain(tick), x.at(tick), bottom + 17, "middle");
   }
   for (const tick of y.ticks) {
-    grid.append(element("svg:line", { x1: margin.left, x2: width - margin.right, y1: y.at(tick), y2: y.at(tick) }));
-    grid.append(element("svg:text", { x: margin.left - 7, y: y.at(tick) + 4, "text-anchor": "end" }, plain(tick)));
+    line(left, right, y.at(tick), y.at(tick));
+    text(plain(tick), left - 7, y.at(tick) + 4, "end");
   }
-  grid.append(element("svg:text", { class: "title", x: margin.left + inner.width / 2, y: height - 8, "text-anchor": "middle" }, axisTitle(view.x, kx)));
-  grid.append(element("svg:text", { class: "title", x: 4, y: 14 }, axisTitle(view.y, ky)));
+  text(axisTitle(view.x, kx), (left + right) / 2, height - 8, "middle", "title");
+  text(axisTitle(view.y, ky), 4, 14, "start", "title");
   const bars = element("svg:g", { class: "bars", "aria-hidden": "true" });
   const marks = element("svg:g", { class: "marks" });
   const base = viewHash({ record: "" });
   const join = base === "#" ? "#" : `${base}&`;
-  drawn = points.map((point) => ({ point, x: x.at(valueOf(point, view.x)), y: y.at(valueOf(point, view.y)) }));
+  drawn = points.map((point) => ({
+    point,
+    x: x.at(valueOf(point, view.x)),
+    y: y.at(valueOf(point, view.y)),
+  }));
   const size = points.length > 800 ? 3.75 : width < 500 ? 4 : 5;
   const layer = ({ point }) => (point.ours ? 2 : point.strategy === "base" ? 0 : 1); // ours on top
   for (const at of [...drawn].sort((a, b) => layer(a) - layer(b))) {
     const { point } = at;
     bars.append(...errorBars(at, x, y));
-    const link = element("svg:a", { href: `${join}record=${encodeURIComponent(point.id)}`, tabindex: -1, transform: `translate(${at.x.toFixed(1)},${at.y.toFixed(1)})` });
+    const link = element("svg:a", {
+      href: `${join}record=${encodeURIComponent(point.id)}`,
+      tabindex: -1,
+      transform: `translate(${at.x.toFixed(1)},${at.y.toFixed(1)})`,
+    });
     link.setAttribute("aria-label", describe(point));
     link.append(mark(point[view.colour], point.ours, point.ours ? size * 1.2 : size));
     marks.append(link);
     at.link = link;
   }
-  svg.append(grid, bars, marks, element("svg:circle", { id: "ring", r: 10, class: "ring", visibility: "hidden" }));
-  if (!points.length) svg.append(element("svg:text", { class: "empty", x: width / 2, y: height / 2, "text-anchor": "middle" }, "No point has both values under these filters"));
+  const ring = { id: "ring", r: 10, class: "ring", visibility: "hidden" };
+  svg.append(grid, bars, marks, element("svg:circle", ring));
+  if (!points.length) {
+    text("No point has both values under these filters", width / 2, height / 2, "middle", "empty");
+  }
   box.replaceChildren(svg);
   drawn.sort((a, b) => a.x - b.x || a.y - b.y);
   current = -1;
@@ -107,7 +132,9 @@ function errorBars(at, x, y) {
     if (spread == null) continue;
     const value = valueOf(at.point, key);
     const [a, b] = [scale.at(clamp(scale, value - spread)), scale.at(value + spread)];
-    const ends = vertical ? { x1: at.x, x2: at.x, y1: a, y2: b } : { x1: a, x2: b, y1: at.y, y2: at.y };
+    const ends = vertical
+      ? { x1: at.x, x2: at.x, y1: a, y2: b }
+      : { x1: a, x2: b, y1: at.y, y2: at.y };
     made.push(element("svg:line", { ...ends, stroke: lookOf(at.point[view.colour]).colour }));
   }
   return made;
@@ -116,8 +143,9 @@ function errorBars(at, x, y) {
 // one line for screen readers
 function describe(point) {
   const cpu = point.cpu ? ", CPU time" : "";
-  const both = [view.x, view.y].map((key) => `${MEASURE[key].label} ${written(key, valueOf(point, key), point.spreads[key])}`);
-  return `${point.network}: ${both.join(", ")}${cpu}. ${point.source}, ${point.device || "device not given"}`;
+  const value = (key) => written(key, valueOf(point, key), point.spreads[key]);
+  const both = [view.x, view.y].map((key) => `${MEASURE[key].label} ${value(key)}`).join(", ");
+  return `${point.network}: ${both}${cpu}. ${point.source}, ${point.device || "device not given"}`;
 }
 
 function nearest(event) {
@@ -146,14 +174,20 @@ function select(index, announce) {
 function showTip(at) {
   const { point } = at;
   const tip = byId("tip");
-  const rows = MEASURES.filter((measure) => valueOf(point, measure.key) != null).map((measure) => {
-    const cpu = point.cpu && !measure.counted && measure.key !== "error" ? " (CPU)" : "";
-    const name = measure.key === "memory" && point.cpu ? "memory of the process" : measure.label;
-    return element("tr", {}, element("th", { scope: "row" }, name + cpu), element("td", {}, written(measure.key, valueOf(point, measure.key), point.spreads[measure.key])));
+  const measures = MEASURES.filter((measure) => valueOf(point, measure.key) != null);
+  const rows = measures.map(({ key, counted, label }) => {
+    const cpu = point.cpu && !counted && key !== "error" ? " (CPU)" : "";
+    const name = key === "memory" && point.cpu ? "memory of the process" : label;
+    const text = written(key, valueOf(point, key), point.spreads[key]);
+    return element("tr", {}, element("th", { scope: "row" }, name + cpu), element("td", {}, text));
   });
-  const where = [point.mode, point.device || "device not given", point.data, point.setting].filter(Boolean).join(", ");
-  const count = point.ours ? (point.n > 1 ? `n = ${point.n}: mean ± standard deviation` : "n = 1, a single run; ± is the spread of its repeats") : "published";
-  const lines = [`${point.source}: ${count}`, where, point.provenance];
+  const device = point.device || "device not given";
+  const where = [point.mode, device, point.data, point.setting].filter(Boolean).join(", ");
+  const runs =
+    point.n > 1
+      ? `n = ${point.n}: mean ± standard deviation`
+      : "n = 1, a single run; ± is the spread of its repeats";
+  const lines = [`${point.source}: ${point.ours ? runs : "published"}`, where, point.provenance];
   if (point.cpu) lines.push("Measured on a CPU: no evidence about accelerators.");
   tip.replaceChildren(
     element("strong", {}, point.network),
@@ -164,9 +198,10 @@ function showTip(at) {
   const frame = byId("plot").firstChild.getBoundingClientRect();
   const [px, py] = [frame.left + at.x, frame.top + at.y];
   const [width, height] = [tip.offsetWidth, tip.offsetHeight];
-  const left = px + 16 + width < document.documentElement.clientWidth ? px + 16 : Math.max(8, px - width - 16);
+  const room = document.documentElement.clientWidth;
+  const left = px + 16 + width < room ? px + 16 : Math.max(8, px - width - 16);
   const below = py + 16 + height < window.innerHeight;
-  tip.style.left = `${Math.min(left, Math.max(8, document.documentElement.clientWidth - width - 8)) + window.scrollX}px`;
+  tip.style.left = `${Math.min(left, Math.max(8, room - width - 8)) + window.scrollX}px`;
   tip.style.top = `${(below ? py + 16 : Math.max(8, py - height - 16)) + window.scrollY}px`;
 }
 
@@ -189,15 +224,19 @@ function plotEvents() {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     const found = nearest(event);
-    const first = event.pointerType === "touch" && found !== touched; // the first tap shows the tooltip, the second opens the record
+    // the first tap shows the tooltip, the second opens the record
+    const first = event.pointerType === "touch" && found !== touched;
     touched = found;
     select(found, first);
     if (found >= 0 && !first) openRecord(drawn[found].point.id);
   });
   box.addEventListener("keydown", (event) => {
-    const steps = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageDown: 10, PageUp: -10 };
+    const next = { ArrowRight: 1, ArrowUp: 1, PageDown: 10 };
+    const back = { ArrowLeft: -1, ArrowDown: -1, PageUp: -10 };
+    const steps = { ...next, ...back };
     const last = drawn.length - 1;
-    if (event.key in steps && drawn.length) select(Math.min(last, Math.max(0, current < 0 ? 0 : current + steps[event.key])), true);
+    const moved = Math.min(last, Math.max(0, current < 0 ? 0 : current + steps[event.key]));
+    if (event.key in steps && drawn.length) select(moved, true);
     else if (event.key === "Home" && drawn.length) select(0, true);
     else if (event.key === "End" && drawn.length) select(last, true);
     else if (event.key === "Escape") hideTip();

@@ -1,4 +1,5 @@
-// The table of the plot's points, sorted by a click on a heading; and r of each count, for each setting.
+// The table of the plot's points, sorted by a click on a heading; and r of each count, for each
+// setting.
 const ROWS = 100;
 let rowsShown = ROWS;
 let listed = [];
@@ -7,7 +8,12 @@ let columnsShown = [];
 const COLUMNS = [
   { key: "network", label: "network" },
   { key: "strategy", label: "strategy", cell: (point) => point.written },
-  ...MEASURES.map((measure) => ({ key: measure.key, label: heading(measure), number: true, cell: (point) => inColumn(point, measure) })),
+  ...MEASURES.map((measure) => ({
+    key: measure.key,
+    label: heading(measure),
+    number: true,
+    cell: (point) => inColumn(point, measure),
+  })),
   { key: "n", label: "n", number: true, cell: (point) => (point.ours ? String(point.n) : "") },
   { key: "at", label: "machine and setting", wide: true },
 ];
@@ -16,7 +22,7 @@ const NARROW = ["network"];
 
 function heading(measure) {
   if (measure.key === "flops") return "flops (multiply-adds), B";
-  return measure.counted ? `${measure.label}, ${measure.counts_in}` : `${measure.label}, ${measure.unit}`;
+  return `${measure.label}, ${measure.counted ? measure.counts_in : measure.unit}`;
 }
 
 function inColumn(point, measure) {
@@ -27,7 +33,9 @@ function inColumn(point, measure) {
 }
 
 function sortKey(point, key) {
-  return key in MEASURE ? valueOf(point, key) : key === "n" ? (point.ours ? point.n : null) : key === "strategy" ? point.written : point[key];
+  if (key in MEASURE) return valueOf(point, key);
+  if (key === "n") return point.ours ? point.n : null;
+  return key === "strategy" ? point.written : point[key];
 }
 
 // blanks last in both directions; equal values keep the order of the page
@@ -48,11 +56,16 @@ function sorted(points) {
 // leaves out columns without any value, and the machine if all points share it
 function columnsWithValues(points) {
   const text = (point, column) => (column.cell ? column.cell(point) : point[column.key]);
-  const informative = (column) => points.some((point) => text(point, column)) && !(column.wide && points.every((point) => point.at === points[0].at));
+  const shared = points.every((point) => point.at === points[0].at);
+  const informative = (column) =>
+    !(column.wide && shared) && points.some((point) => text(point, column));
   return COLUMNS.filter((column) => column.key === view.sort || informative(column));
 }
 
-const classOf = (column) => [column.number && "number", column.wide && "wide", ![...NARROW, view.x, view.y].includes(column.key) && "more"].filter(Boolean).join(" ");
+function classOf({ key, number, wide }) {
+  const always = [...NARROW, view.x, view.y].includes(key);
+  return [number && "number", wide && "wide", !always && "more"].filter(Boolean).join(" ");
+}
 
 function drawTable(points) {
   listed = sorted(points);
@@ -62,12 +75,16 @@ function drawTable(points) {
     const now = view.sort === column.key;
     const next = now && view.dir === "asc" ? "desc" : "asc";
     const arrow = now ? (view.dir === "asc" ? " ▲" : " ▼") : "";
-    const button = element("button", { type: "button", "data-sort": column.key, onclick: () => sortBy(column.key, next) }, column.label);
+    const onclick = () => sortBy(column.key, next);
+    const attributes = { type: "button", "data-sort": column.key, onclick };
+    const button = element("button", attributes, column.label);
     button.append(element("span", { "aria-hidden": "true", class: "arrow" }, arrow));
     const direction = now ? (view.dir === "asc" ? "ascending" : "descending") : "none";
-    head.append(element("th", { scope: "col", "aria-sort": direction, class: classOf(column) }, button));
+    const sort = { scope: "col", "aria-sort": direction, class: classOf(column) };
+    head.append(element("th", sort, button));
   }
-  byId("table").replaceChildren(element("caption", { class: "unseen" }, "The points of the plot"), element("thead", {}, head), element("tbody"));
+  const caption = element("caption", { class: "unseen" }, "The points of the plot");
+  byId("table").replaceChildren(caption, element("thead", {}, head), element("tbody"));
   fillTable();
 }
 
@@ -84,9 +101,10 @@ function fillTable() {
     const row = element("tr", { "data-id": point.id, onpointerenter: () => ringAt(point) });
     for (const column of columnsShown) {
       if (column.key === "network") {
-        const link = element("a", { href: `${join}record=${encodeURIComponent(point.id)}` }, point.network);
-        const symbol = element("svg:svg", { class: "symbol", viewBox: "-8 -8 16 16", "aria-hidden": "true" }, mark(point[view.colour], point.ours, 4.5));
-        row.append(element("th", { scope: "row" }, symbol, link));
+        const href = `${join}record=${encodeURIComponent(point.id)}`;
+        const link = element("a", { href }, point.network);
+        const shape = symbol(point[view.colour], point.ours);
+        row.append(element("th", { scope: "row" }, shape, link));
       } else {
         const text = column.cell ? column.cell(point) : point[column.key];
         row.append(element("td", { class: classOf(column) }, text));
@@ -96,7 +114,8 @@ function fillTable() {
   }
   const left = listed.length - body.rows.length;
   byId("more").hidden = left <= 0;
-  byId("more").textContent = `Show ${Math.min(left, 500).toLocaleString("en")} more of ${left.toLocaleString("en")}`;
+  const [next, all] = [Math.min(left, 500), left].map((count) => count.toLocaleString("en"));
+  byId("more").textContent = `Show ${next} more of ${all}`;
 }
 
 function ringAt(point) {
@@ -123,13 +142,20 @@ function drawSettings(points) {
   const label = MEASURE[measured].label;
   const each = groups.size === 1 ? "" : `, for each of ${groups.size} machines and settings`;
   byId("settings-summary").textContent = `Pearson r of ${label} with flops, params and acts${each}`;
-  const head = element("tr", {}, element("th", { scope: "col" }, "machine and setting"), element("th", { scope: "col", class: "number more" }, "n"));
-  for (const count of counts) head.append(element("th", { scope: "col", class: "number" }, `${count.key}: linear`), element("th", { scope: "col", class: "number more" }, "log–log"));
+  const head = element("tr", {}, element("th", { scope: "col" }, "machine and setting"));
+  const column = (text, kind) => head.append(element("th", { scope: "col", class: kind }, text));
+  column("n", "number more");
+  for (const count of counts) {
+    column(`${count.key}: linear`, "number");
+    column("log–log", "number more");
+  }
   const body = element("tbody");
   for (const [name, group] of groups) {
     const all = counts.map((count) => correlations(group, count.key, measured));
-    const link = groups.size === 1 ? name : element("a", { href: viewHash({ at: name, record: "" }) }, name);
-    const row = element("tr", {}, element("th", { scope: "row" }, link), element("td", { class: "number more" }, String(all[0].n)));
+    const href = viewHash({ at: name, record: "" });
+    const link = groups.size === 1 ? name : element("a", { href }, name);
+    const row = element("tr", {}, element("th", { scope: "row" }, link));
+    row.append(element("td", { class: "number more" }, String(all[0].n)));
     for (const kind of ["linear", "log"]) {
       const best = Math.max(...all.map((r) => r[kind] ?? -2));
       all.forEach((r) => (r[`${kind}Best`] = r[kind] != null && r[kind] === best));
@@ -137,7 +163,9 @@ function drawSettings(points) {
     for (const r of all) {
       for (const kind of ["linear", "log"]) {
         const text = correlation(r[kind]);
-        row.append(element("td", { class: kind === "log" ? "number more" : "number" }, r[`${kind}Best`] ? element("strong", {}, text) : text));
+        const cell = element("td", { class: kind === "log" ? "number more" : "number" });
+        cell.append(r[`${kind}Best`] ? element("strong", {}, text) : text);
+        row.append(cell);
       }
     }
     body.append(row);

@@ -1,13 +1,26 @@
-// The view is kept in the address after #, so that any view is a link: #x=acts&y=epoch_time&family=RegNetY&record=...
+// The view is kept in the address after #, so that any view is a link:
+// #x=acts&y=epoch_time&family=RegNetY&record=...
 // Default: the page's first view. `at` is one machine and setting; without it, all are shown.
-const DEFAULTS = { x: "acts", y: "epoch_time", at: "", xs: "", ys: "", colour: "strategy", sort: "", dir: "asc", record: "" };
+const DEFAULTS = {
+  x: "acts",
+  y: "epoch_time",
+  at: "",
+  xs: "",
+  ys: "",
+  colour: "strategy",
+  sort: "",
+  dir: "asc",
+  record: "",
+};
 const ALWAYS = ["x", "y"];
 const COLOURS = { strategy: "Strategy", family: "Family", device: "Device", source: "Source" };
 let view = null;
 
+const noFilters = () => Object.fromEntries(FACETS.map((facet) => [facet, new Set()]));
+
 function parseView(hash) {
   const text = hash.replace(/^#/, "") || new URLSearchParams(DATA.views[0][1]).toString();
-  const found = { ...DEFAULTS, filters: Object.fromEntries(FACETS.map((facet) => [facet, new Set()])) };
+  const found = { ...DEFAULTS, filters: noFilters() };
   if (!text.includes("=")) return { ...parseView(""), record: decode(text) };
   for (const [name, value] of new URLSearchParams(text)) {
     if (FACETS.includes(name)) found.filters[name].add(value);
@@ -47,12 +60,15 @@ const scaleOf = (axis) => view[axis + "s"] || (MEASURE[view[axis]].log ? "log" :
 // applies all filters but `except`; a facet without a choice passes every point
 function passes(point, except) {
   if (except !== "at" && view.at && point.at !== view.at) return false;
-  return FACETS.every((facet) => facet === except || !view.filters[facet].size || view.filters[facet].has(point[facet]));
+  const chosen = (facet) => !view.filters[facet].size || view.filters[facet].has(point[facet]);
+  return FACETS.every((facet) => facet === except || chosen(facet));
 }
 
 function drawable(point) {
-  const [x, y] = [valueOf(point, view.x), valueOf(point, view.y)];
-  return x != null && y != null && (scaleOf("x") !== "log" || x > 0) && (scaleOf("y") !== "log" || y > 0);
+  return ["x", "y"].every((axis) => {
+    const value = valueOf(point, view[axis]);
+    return value != null && (scaleOf(axis) !== "log" || value > 0);
+  });
 }
 
 const visible = () => POINTS.filter((point) => passes(point) && drawable(point));
