@@ -39,6 +39,24 @@ run() {
     [ "$code" = 0 ] || failed "$code" "$*"
 }
 
+# beside NAME COMMAND...: starts a command that runs beside the next steps. `joined NAME` waits for
+# it, logs its output and, if it failed, does what `run` does then.
+beside() {
+    local name=$1
+    shift
+    printf '\n$ %s\n' "$*" >"$venv/.$name.log"
+    "$@" >>"$venv/.$name.log" 2>&1 </dev/null &
+    eval "pid_$name=$! command_$name=\$*"
+}
+
+joined() {
+    local pid=pid_$1 command=command_$1 code=0
+    wait "${!pid}" || code=$?
+    cat "$venv/.$1.log" >>"$log"
+    rm "$venv/.$1.log"
+    [ "$code" = 0 ] || failed "$code" "${!command}"
+}
+
 failed() {
     trap - ERR
     {

@@ -20,6 +20,9 @@
 . "$root/scripts/system_packages.sh"
 
 stamp=$venv/.fastscale-setup.json
+wheels=$venv/.wheels # built here from sources
+# an older pip takes twice as long to read an index; an older setuptools builds no wheel
+tools="pip==26.3 $(grep '^setuptools==' "$root/requirements.txt")"
 machine=$root/scripts/setup_machine.py
 state=$root/scripts/setup_state.py
 with_tests=
@@ -195,10 +198,54 @@ make_venv() {
         done_step
     fi
     in_venv "$state" begin "$stamp" "$ffcv"
+    # shellcheck disable=SC2086
+    [ -z "$(in_venv "$state" lacking $tools)" ] || { hint="$no_download" && pip_install $tools; }
 }
 
+no_download="no network, or a full disk? Then run this again: finished downloads are kept"
 # --no-compile: bytecode is made when a module is first imported, and most of torch's never is
 pip_install() { run "$venv/bin/python" -m pip install --no-compile "$@"; }
+
+# Compiles FFCV, and packs what else comes as source only, while torch is downloaded.
+build_wheels() {
+    # shellcheck disable=SC2046
+    sources=$(in_venv "$state" lacking $(
+        grep -E "^($([ "$ffcv" = no ] || printf 'ffcv|')fvcore|iopath)==" "$root/requirements.txt"
+    ))
+    # --no-cache-dir: in a home folder shared by machines, a cached build may need another
+    # machine's libraries
+    # shellcheck disable=SC2086
+    [ -z "$sources" ] || beside wheels env PKG_CONFIG_PATH="$FFCV_PKG_CONFIG_PATH" \
+        ${FFCV_CC:+CC="$FFCV_CC"} ${FFCV_CXX:+CXX="$FFCV_CXX"} \
+        "$venv/bin/python" -m pip wheel --no-deps --no-build-isolation --no-cache-dir \
+        --wheel-dir "$wheels" $sources
+}
+
+# FFCV with --no-deps: it requires opencv-python (needs libGL; the headless build works too) and
+# packages that only its benchmarks import.
+install_wheels() {
+    if [ "$ffcv" = no ]; then
+        step "FFCV"
+        [ -z "$FFCV_VERSION" ] || run "$venv/bin/python" -m pip uninstall -y ffcv
+    else
+        step "${ffcv_pin/==/ }, compiled here"
+        hint="the log says what the compiler misses. To use the plain loader instead of FFCV:"
+        hint="$hint bash scripts/setup.sh --no-ffcv"
+    fi
+    if [ -n "$sources" ]; then
+        joined wheels
+        # shellcheck disable=SC2086
+        pip_install --no-deps --no-index --find-links "$wheels" $sources
+        run rm -r "$wheels"
+    fi
+    if [ "$ffcv" = no ]; then
+        done_step "left out, as asked (bash scripts/setup.sh --ffcv installs it)"
+    elif [[ $sources != *"$ffcv_pin"* ]]; then
+        done_step "there"
+    else
+        done_step
+    fi
+}
 
 install_torch() {
     [ "$(uname)" != Linux ] || [ -e /dev/nvidiactl ] || [ -e /dev/kfd ] ||
@@ -220,55 +267,41 @@ install_torch() {
 install_packages() {
     local rest=$venv/.requirements.txt tests=
     step "python packages${with_tests:+ and test tools}"
-    hint="no network, or a full disk? Then run this again: finished downloads are kept"
+    hint="$no_download"
+    # makes its bytecode meanwhile
+    "$venv/bin/python" -c "import torch" >/dev/null 2>&1 </dev/null || true &
     {
         grep -Ev '^(torch|ffcv)==' "$root/requirements.txt"
         # pip must not replace the torch that is there
         in_venv -c 'import importlib.metadata as m; print("torch==" + m.version("torch"))'
     } >"$rest"
     [ -z "$with_tests" ] || tests=$root/tests/requirements.txt
-    pip_install -r "$rest" ${tests:+-r "$tests"}
     if [ -n "$with_tests" ]; then # in a separate folder: only the tests that compare see them
         run rm -rf "$venv/parity"
         mkdir "$venv/parity"
-        pip_install --no-deps --target "$venv/parity" -r "$root/tests/requirements-parity.txt"
+        beside parity "$venv/bin/python" -m pip install --no-compile --no-deps \
+            --target "$venv/parity" -r "$root/tests/requirements-parity.txt"
     fi
+    pip_install -r "$rest" ${tests:+-r "$tests"}
+    [ -z "$with_tests" ] || joined parity
     done_step
-}
-
-install_ffcv() {
-    if [ "$ffcv" = no ]; then
-        step "FFCV"
-        [ -z "$FFCV_VERSION" ] || run "$venv/bin/python" -m pip uninstall -y ffcv
-        done_step "left out, as asked (bash scripts/setup.sh --ffcv installs it)"
-    elif [ "ffcv==$FFCV_VERSION" = "$ffcv_pin" ]; then
-        step "${ffcv_pin/==/ }" && done_step "there"
-    else
-        step "${ffcv_pin/==/ }, compiled here"
-        hint="the log says what the compiler misses. To use the plain loader instead of FFCV:"
-        hint="$hint bash scripts/setup.sh --no-ffcv"
-        # --no-deps: it requires opencv-python (needs libGL; the headless build works too) and
-        # packages that only its benchmarks import. --no-cache-dir: in a home folder shared by
-        # machines, a cached build may need another machine's libraries.
-        run env PKG_CONFIG_PATH="$FFCV_PKG_CONFIG_PATH" \
-            ${FFCV_CC:+CC="$FFCV_CC"} ${FFCV_CXX:+CXX="$FFCV_CXX"} \
-            "$venv/bin/python" -m pip install \
-            --no-deps --no-build-isolation --no-cache-dir "$ffcv_pin"
-        done_step
-    fi
 }
 
 install_fastscale() {
     step "fastscale, and a first import of everything"
     hint="the log says what could not be imported"
-    pip_install --no-deps --no-build-isolation --editable "$root"
     local all="cv2, numba, numpy, torch, torchmetrics, pytorch_lightning, tensorboard, fvcore.nn"
     [ "$ffcv" = no ] || all="$all, ffcv.loader, ffcv.writer"
-    run "$venv/bin/python" -c "import $all, fastscale"
+    beside imports "$venv/bin/python" -c "import $all"
+    pip_install --no-deps --no-build-isolation --editable "$root"
+    joined imports
+    run "$venv/bin/python" -c "import fastscale"
     in_venv "$state" stamp "$stamp" "$with_tests" "$ffcv"
     done_step
 }
 
+# commands that still run beside a step that failed
+trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
 if [ -z "$dry_run" ]; then
     if is_current; then say "set-up: complete, nothing to do" && exit 0; fi
     lock
@@ -283,9 +316,10 @@ if [ -z "$dry_run" ]; then
     step_count=6
     install_system_packages
     make_venv
+    build_wheels
     install_torch
+    install_wheels
     install_packages
-    install_ffcv
     install_fastscale
     torch_now=$(in_venv -c 'import importlib.metadata as m; print(m.version("torch"))')
     say "set-up complete in $SECONDS s: .venv, Python $PY_VERSION, torch $torch_now"

@@ -144,6 +144,11 @@ def choice(stamp: Path, ffcv: str) -> str:
         return ffcv or "yes"
 
 
+def lacking(pins: list[str]) -> list[str]:
+    """Those of the pins `NAME==VERSION` that are not installed in that version."""
+    return [pin for pin in pins if version_of(pin.split("==")[0]) != pin.split("==")[1]]
+
+
 def write_stamp(stamp: Path, with_tests: bool, ffcv: str) -> None:
     content = {"ffcv": ffcv, "product": state(False), "tests": state(True) if with_tests else None}
     partial = stamp.with_suffix(".partial")
@@ -162,6 +167,8 @@ def main(arguments: list[str]) -> int:
         return 1 if why else 0
     elif verb == "choice":
         print(choice(Path(rest[0]), rest[1]))
+    elif verb == "lacking":
+        print(*lacking(rest))
     elif verb == "begin":  # no full stamp while the work goes on, only the choice
         Path(rest[0]).write_text(json.dumps({"ffcv": rest[1]}))
     elif verb == "stamp":
