@@ -1,6 +1,7 @@
 """Rooms import only from those above them in ORDER, in which the package is best read."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1] / "fastscale"
@@ -42,31 +43,30 @@ def room_of(module: str) -> str:
     return [*module.split("."), "__init__"][1]
 
 
-def imported(path: Path, annotations: bool = True):
-    """(line, module) of every import from the package, also within functions.
-
-    `annotations`: include imports for type checkers.
-    """
+@cache
+def imported(path: Path) -> list[tuple[int, str, bool]]:
+    """(line, module, for type checkers only) of every import, also within functions."""
     nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
     checked = [n for n in nodes if isinstance(n, ast.If) and "TYPE_CHECKING" in ast.dump(n.test)]
     unread = {id(inner) for block in checked for inner in ast.walk(block)}
+    found = []
     for node in nodes:
-        if id(node) in unread and not annotations:
-            continue
         if isinstance(node, ast.Import):
-            yield from ((node.lineno, alias.name) for alias in node.names)
+            found += [(node.lineno, alias.name, id(node) in unread) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert not node.level, f"{path}, line {node.lineno}: a relative import"
             for alias in node.names:  # a module of that package, or a name in a module
                 module = f"{node.module}.{alias.name}"
-                yield node.lineno, module if module in MODULES else str(node.module)
+                name = module if module in MODULES else str(node.module)
+                found.append((node.lineno, name, id(node) in unread))
+    return found
 
 
 def test_every_room_imports_only_from_those_above():
     wrong = []
     for name, path in MODULES.items():
         here = room_of(name)
-        for line, module in imported(path):
+        for line, module, _ in imported(path):
             there = room_of(module)
             if module in MODULES and there != here and LEVEL[there] >= LEVEL[here]:
                 wrong.append(f"{path.relative_to(PACKAGE)}, line {line}: {module}")
@@ -76,7 +76,7 @@ def test_every_room_imports_only_from_those_above():
 def test_there_are_no_circular_imports():
     """Not even within functions."""
     needs = {
-        name: {module for _, module in imported(path, annotations=False)} & MODULES.keys()
+        name: {module for _, module, typed in imported(path) if not typed} & MODULES.keys()
         for name, path in MODULES.items()
     }
     for _ in range(len(needs)):  # a module that nobody needs, or that needs nobody, is in no circle

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import math
-import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,7 +16,9 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
+from matplotlib.textpath import TextPath
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from fastscale.paper.chart import Chart, Fit, Mark, Picture
@@ -28,6 +29,7 @@ OURS, PUBLISHED = 0.6, 0.72
 BASE = strategy_style(None)
 DASHED, DOTTED = (0, (4, 3)), (0, (1, 1.6))
 DPI = 130
+NOTE_SIZE = 8.5  # points
 RED = "#9C1C1C"
 _SETTINGS: dict[str, Any] = {
     "font.family": "DejaVu Sans",
@@ -85,14 +87,15 @@ def render(picture: Picture) -> Figure:
 
 
 def _laid_out(picture: Picture, per_row: int) -> Figure:
-    panels, columns, layout = picture.panels, picture.columns, picture.layout
+    panels, layout = picture.panels, picture.layout
+    columns = min(picture.columns, len(panels))  # one panel fills the width of two
     rows = -(-len(panels) // columns)
     handles = legend_handles(picture)
     lines = -(-len(handles) // per_row)
-    width = layout.width or (4.6 if columns == 1 else 7.2)
+    width = layout.width or (4.6 if picture.columns == 1 else 7.2)
     panel = layout.panel or {1: 3.1, 2: 2.75}.get(columns, 2.0)
     titles = picture.title.split("\n")
-    notes = [line for text in picture.notes for line in textwrap.wrap(text, round(14.4 * width))]
+    notes = [line for text in picture.notes for line in wrapped(text, width - 0.24, NOTE_SIZE)]
     headed = any(panel.heading for panel in panels)
     above = 0.22 + 0.2 * len(titles) + 0.17 * len(notes) + (0.1 if headed else 0)
     below = layout.below + 0.19 * lines + (0.2 if picture.caution else 0)
@@ -116,7 +119,7 @@ def _laid_out(picture: Picture, per_row: int) -> Figure:
     for i, text in enumerate(titles):
         write(text, 0.16 + 0.2 * i, fontsize=11 if i == 0 else 9.5, fontweight="bold")
     for i, text in enumerate(notes):
-        write(text, 0.15 + 0.2 * len(titles) + 0.17 * i, fontsize=8.5, color=GREY)
+        write(text, 0.15 + 0.2 * len(titles) + 0.17 * i, fontsize=NOTE_SIZE, color=GREY)
     for i, panel_ in enumerate(panels):
         ax = figure.add_subplot(rows, columns, i + 1)
         if isinstance(panel_, Chart):
@@ -139,6 +142,17 @@ def _laid_out(picture: Picture, per_row: int) -> Figure:
         handlelength=1.4,
     )
     return figure
+
+
+def wrapped(text: str, width: float, size: float) -> list[str]:
+    """The lines of a text of `size` points that fit into `width` inches; breaks at spaces alone."""
+    font = FontProperties(size=size)
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        points = TextPath((0, 0), longer, prop=font).get_extents().x1
+        lines = [*lines[:-1], longer] if points <= 72 * width else [*lines, word]
+    return lines
 
 
 def draw_chart(ax: Axes, chart: Chart, ticks: int = 7) -> None:

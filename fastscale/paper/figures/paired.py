@@ -187,7 +187,7 @@ class Forest:
     marks: Sequence[Mark] = ()
 
     def draw(self, ax: Axes) -> None:
-        """Draws the first strategy on top, the first size hollow."""
+        """Draws the first strategy on top, the first of several sizes hollow."""
         from fastscale.paper.render import label_axes
 
         ax.axvspan(-self.margin, self.margin, color=PALE, alpha=0.6, zorder=0)
@@ -203,7 +203,7 @@ class Forest:
                     color=style.colour,
                     marker=style.marker,
                     markersize=style.size * 0.7,
-                    markerfacecolor="white" if place == 0 else style.colour,
+                    markerfacecolor="white" if hollow(place, self.sizes) else style.colour,
                 )
         label_axes(ax, "difference of top-1 error in points; right of 0 is worse")
         ax.set_yticks(range(len(self.estimates)), labels=list(self.estimates))
@@ -216,7 +216,7 @@ def _forest(found: Trained, estimates: Estimates, spec: Paired, alt: str) -> Pic
     notes = [
         f"mean of {data} runs paired by base and seed; bars: {LEVEL:.0%} interval; "
         f"grey: equal within ±{spec.margin:g} points",
-        *(_size_in_words(found, size, spec.reference, i) for i, size in enumerate(found.sizes)),
+        *(_size_in_words(found, spec.reference, place) for place in range(len(found.sizes))),
     ]
     return Picture(
         f"Top-1 error minus that of {spec.reference}",
@@ -228,12 +228,16 @@ def _forest(found: Trained, estimates: Estimates, spec: Paired, alt: str) -> Pic
     )
 
 
-def _size_in_words(found: Trained, size: float, reference: str, place: int) -> str:
+def hollow(place: int, sizes: Sequence[float]) -> bool:
+    return place == 0 and len(sizes) > 1
+
+
+def _size_in_words(found: Trained, reference: str, place: int) -> str:
+    size = found.sizes[place]
+    mark = "hollow" if hollow(place, found.sizes) else "filled"
     own = found.growths(size, reference)
-    return (
-        f"{'hollow' if place == 0 else 'filled'}: about x{size:g} the flops (multiply-adds), "
-        f"{reference} x{min(own):.2f} to x{max(own):.2f}"
-    )
+    ends = " to ".join(dict.fromkeys(f"x{growth:.2f}" for growth in (min(own), max(own))))
+    return f"{mark}: about x{size:g} the flops (multiply-adds), {reference} {ends}"
 
 
 _COURSE = (

@@ -111,9 +111,12 @@ def panel(view: View, spec: PanelSpec, look: str) -> Chart | None:
     """One declared panel; None if it has no point."""
     (xlabel, x_unit), (ylabel, y_unit) = AXES[spec.x], AXES[spec.y]
     marks = []
+    planned = {style_of(p, look) for p in view.planned}  # dwr and dwgr share a colour and marker
     for ours in (False, True):
         points = (view.our_values if ours else view.published_values)(spec.y)
         for p in points:
+            if ours and style_of(p, look) not in planned:
+                continue
             x, y = getattr(p, spec.x), getattr(p, spec.y)
             if x is not None and (spec.base in (None, shown_base(p.arch or ""))):
                 spread = {"time": p.spread, "error": p.error_spread}.get(spec.y)

@@ -20,7 +20,8 @@ PALETTE = (
     "#7F7F7F",
     "#000000",
 )
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", "*", "h", "p", ">", "d")
+# after the last colour the first is used again: never for two round markers
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", "*", ">", "d", "p", "h")
 SPARE_MARKERS = ("p", ">", "d", "8")
 
 

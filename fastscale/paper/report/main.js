@@ -83,16 +83,17 @@ function drawViews() {
 }
 
 function drawLegend(points) {
-  const counts = tally(points, view.colour);
   const named = (value) => (value === "base" ? "base, not scaled" : value || "not given");
-  const shown = DATA.texts[view.colour].filter((value) => counts.has(value));
-  const entries = shown.map((value) => {
+  const entries = DATA.texts[view.colour].flatMap((value) => {
+    const own = points.filter((point) => point[view.colour] === value);
+    if (!own.length) return [];
+    const ours = own.every((point) => point.ours);
     const { words } = lookOf(value);
     const pressed = String(view.filters[view.colour].has(value));
     const onclick = () => toggle(view.colour, value);
-    const text = `${named(value)}${words ? `: ${words}` : ""} (${counts.get(value)})`;
+    const text = `${named(value)}${words ? `: ${words}` : ""} (${own.length})`;
     const attributes = { type: "button", "aria-pressed": pressed, onclick };
-    return element("li", {}, element("button", attributes, symbol(value, false), text));
+    return [element("li", {}, element("button", attributes, symbol(value, ours), text))];
   });
   byId("legend").replaceChildren(...entries);
 }

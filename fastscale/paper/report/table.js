@@ -17,8 +17,9 @@ const COLUMNS = [
   { key: "n", label: "n", number: true, cell: (point) => (point.ours ? String(point.n) : "") },
   { key: "at", label: "machine and setting", wide: true },
 ];
-// a narrow screen shows these and the two axes; the network's link opens the rest
-const NARROW = ["network"];
+// a phone shows the network and the two axes, a tablet all but these; the network's link opens the
+// rest
+const RARE = ["strategy", "memory", "n", "at"];
 
 function heading(measure) {
   if (measure.key === "flops") return "flops (multiply-adds), B";
@@ -63,8 +64,10 @@ function columnsWithValues(points) {
 }
 
 function classOf({ key, number, wide }) {
-  const always = [...NARROW, view.x, view.y].includes(key);
-  return [number && "number", wide && "wide", !always && "more"].filter(Boolean).join(" ");
+  const more = !["network", view.x, view.y].includes(key);
+  const rare = more && RARE.includes(key);
+  const classes = [number && "number", wide && "wide", more && "more", rare && "rare"];
+  return classes.filter(Boolean).join(" ");
 }
 
 function drawTable(points) {
@@ -157,8 +160,8 @@ function drawSettings(points) {
     const row = element("tr", {}, element("th", { scope: "row" }, link));
     row.append(element("td", { class: "number more" }, String(all[0].n)));
     for (const kind of ["linear", "log"]) {
-      const best = Math.max(...all.map((r) => r[kind] ?? -2));
-      all.forEach((r) => (r[`${kind}Best`] = r[kind] != null && r[kind] === best));
+      const best = Math.max(...all.map((r) => Math.abs(r[kind] ?? 0)));
+      all.forEach((r) => (r[`${kind}Best`] = r[kind] != null && Math.abs(r[kind]) === best));
     }
     for (const r of all) {
       for (const kind of ["linear", "log"]) {
