@@ -236,7 +236,7 @@ install_wheels() {
         joined wheels
         # shellcheck disable=SC2086
         pip_install --no-deps --no-index --find-links "$wheels" $sources
-        run rm -r "$wheels"
+        rm -rf "$wheels"
     fi
     if [ "$ffcv" = no ]; then
         done_step "left out, as asked (bash scripts/setup.sh --ffcv installs it)"

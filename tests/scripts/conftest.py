@@ -26,7 +26,7 @@ with open(os.environ["PIP_CALLS"], "a") as file:
     print(call, file=file)
 if os.environ.get("PIP_FAILS") and os.environ["PIP_FAILS"] in call:
     sys.exit("ERROR: the index does not answer")
-if "--target" in sys.argv:
+if "--target" in sys.argv or sys.argv[1] == "wheel":
     sys.exit()  # into another folder
 files = [b for a, b in zip(sys.argv, sys.argv[1:]) if a == "-r"]
 lines = [line for file in files for line in pathlib.Path(file).read_text().splitlines()]
