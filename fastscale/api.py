@@ -242,7 +242,7 @@ def plan(
 
     The result has `.candidates` (those best supported by evidence first, then by flops), `.best`,
     `.pareto` and `.missing`. Without a budget it describes the bases themselves. InputError if no
-    network meets a budget; it names the smallest budget that one would meet.
+    network is within them; it names the limit, and what the nearest network reaches.
 
     `bases`: names or archs; default: the paper's three smallest.
     `strategies`: names, or "family" for alpha from 0 to 1; default: the usual eight.

@@ -71,7 +71,7 @@ def test_only_plain_files_are_replaced(kind, linked, tmp_path):
         path = tmp_path / "link"
         path.symlink_to(there)
     before = there.stat().st_mode
-    with pytest.raises(InputError, match="not a plain file, so it is not replaced"):
+    with pytest.raises(InputError, match="a folder; give" if kind == "folder" else "not a plain"):
         write_whole(path, "content")
     assert there.stat().st_mode == before and path.is_symlink() == linked
     assert not list(tmp_path.glob("*.part"))

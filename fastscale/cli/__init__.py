@@ -80,7 +80,12 @@ def _run(argv: Sequence[str] | None) -> int:
         if isinstance(error, BrokenPipeError):  # `fastscale list | head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        text = str(error)
+        if isinstance(error, OSError) and error.filename is not None and error.strerror:
+            said = error.strerror[:1].lower() + error.strerror[1:]
+            said = "is a file, not a folder" if isinstance(error, FileExistsError) else said
+            text = f"{error.filename}: {said}"
+        print(f"error: {' '.join(text.split())}", file=sys.stderr)
         return 1 if isinstance(error, RunError) else 2
     except KeyboardInterrupt:
         print("interrupted; rerun the command to resume", file=sys.stderr)

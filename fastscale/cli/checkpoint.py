@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fastscale.cli.options import JSON, RUNS_DIR, Verbs, given, real, whole
+from fastscale.cli.terminal import says_new_folder
 from fastscale.common import matching
 from fastscale.errors import InputError
 from fastscale.home import home
@@ -86,7 +87,7 @@ def add_checkpoint(verbs: Verbs) -> None:
 def cmd_publish(args: argparse.Namespace, rest: list[str]) -> int:
     """Publishes a run to checkpoints/, and to a hub."""
     from fastscale.release.card import card, verify_command
-    from fastscale.release.places import RECORDS
+    from fastscale.release.places import RECORDS, to_publish
     from fastscale.release.publish import own_source, publish
     from fastscale.release.seeds import finished
 
@@ -94,7 +95,8 @@ def cmd_publish(args: argparse.Namespace, rest: list[str]) -> int:
         from fastscale.release.hub import reachable
 
         reachable(args.hub)  # raises before a long evaluation
-    entry, path = publish(**given(args, publish), arguments=rest)
+    with says_new_folder(Path(args.out) if args.out else to_publish()):
+        entry, path = publish(**given(args, publish), arguments=rest)
     error = entry.errors["top1_error"]
     spread = (
         f"mean of {error['n']} seeds {error['mean']:.2f}, std {error['std']:.2f}"
@@ -251,6 +253,7 @@ def cmd_import(args: argparse.Namespace) -> int:
         raise InputError(f"{args.file}: no such file")
     chosen = {} if args.weights == "auto" else {"weights": args.weights}
     found = import_file(args.file, args.source, args.arch, **chosen)
-    path = write_imported(from_imported(found), args.source, args.out)
+    with says_new_folder(Path(args.out)):
+        path = write_imported(from_imported(found), args.source, args.out)
     print(f'{path}: loads with fastscale.load("{path}")')
     return 0

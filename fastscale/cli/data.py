@@ -3,9 +3,11 @@
 import argparse
 import shlex
 import sys
+from pathlib import Path
 
 from fastscale.cli.options import Parser, Verbs, given, real, whole
 from fastscale.cli.signals import ended_by_signals
+from fastscale.cli.terminal import says_new_folder
 from fastscale.errors import InputError
 
 SOURCE = (
@@ -85,7 +87,10 @@ def cmd_write(args: argparse.Namespace) -> int:
             "give it its own folder with --data-dir DIR"
         )
     try:
-        with ended_by_signals("the same command writes what is missing"):
+        with (
+            ended_by_signals("the same command writes what is missing"),
+            says_new_folder(Path(args.out_dir or ".")),
+        ):
             infos = write(**given(args, write))
     except BrokenImages as error:
         print(error, file=sys.stderr)

@@ -7,6 +7,7 @@ import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TextIO
 
 from fastscale.common import plain
@@ -62,6 +63,15 @@ class PlainStream:
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._stream)
+
+
+@contextmanager
+def says_new_folder(folder: Path) -> Iterator[None]:
+    """For verbs that write: a missing folder is made, and a line on stderr says so."""
+    missing = not folder.exists()
+    yield
+    if missing and folder.is_dir():
+        print(f"made the folder {folder}", file=sys.stderr)
 
 
 @contextmanager

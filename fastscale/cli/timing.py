@@ -232,7 +232,8 @@ def sweep(args: argparse.Namespace) -> int:
         try:
             print("\n".join(answer(RecordStore(store).read(), str(store))))
         except InputError as error:  # too few measurements: the budget was short
-            print(error)
+            more = "; the same command measures the rest" if done.left else ""
+            print(f"{error}{more}")
     return 1 if done.failed and not done.measured else 0
 
 

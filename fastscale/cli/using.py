@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from fastscale.cli.options import Verbs, whole
+from fastscale.cli.terminal import says_new_folder
+from fastscale.home import home
 
 
 def add_predict(verbs: Verbs) -> None:
@@ -93,16 +95,17 @@ def cmd_export(args: argparse.Namespace) -> int:
     from fastscale.release.exported import SUFFIXES
 
     kinds = {suffix: kind for kind, suffix in SUFFIXES.items()}
-    found = export(
-        args.checkpoint,
-        args.file,
-        args.to or kinds.get(args.file.suffix, "onnx"),
-        args.resolution,
-        not args.unfused,
-        args.weights,
-        args.any_size,
-        args.normalised,
-    )
+    with says_new_folder(args.file.parent):
+        found = export(
+            args.checkpoint,
+            args.file,
+            args.to or kinds.get(args.file.suffix, "onnx"),
+            args.resolution,
+            not args.unfused,
+            args.weights,
+            args.any_size,
+            args.normalised,
+        )
     about, size = found.about, found.path.stat().st_size / 1e6
     names = ", ".join(about.get("classes", ())[:4])
     named = f" ({names}{', ...' if about['num_classes'] > 4 else ''})" if names else ""
@@ -119,7 +122,8 @@ def cmd_report(args: argparse.Namespace) -> int:
     """Writes the page of records and published points."""
     from fastscale.paper.report import write_report
 
-    path = write_report(args.out, args.runs_dir)
+    with says_new_folder(args.out.parent if args.out else args.runs_dir or home().figures):
+        path = write_report(args.out, args.runs_dir)
     shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
     print(f"{shown} ({path.stat().st_size / 1e6:.1f} MB): open it in a browser")
     return 0

@@ -3,6 +3,7 @@
 They import nothing of fastscale but `errors`, and never torch.
 """
 
+from fastscale.common.damage import damage
 from fastscale.common.html import html_table
 from fastscale.common.imagenet import (
     IMAGENET_IMAGES,
@@ -41,6 +42,7 @@ __all__ = [
     "MIB",
     "check_zip",
     "cores",
+    "damage",
     "did_you_mean",
     "die_with_parent",
     "ending_signals",

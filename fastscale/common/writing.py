@@ -30,7 +30,12 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     with suppress(FileNotFoundError):
         os.unlink(part)
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
-    with os.fdopen(os.open(part, flags, 0o666), "w+b") as file:
+    try:
+        descriptor = os.open(part, flags, 0o666)
+    except OSError as error:
+        error.filename = str(path)  # the user knows no other
+        raise
+    with os.fdopen(descriptor, "w+b") as file:
         try:
             yield file
             file.flush()
@@ -46,6 +51,8 @@ def _check_replaceable(path: Path) -> None:
     for look in (os.lstat, os.stat):  # the link, then what it leads to
         with suppress(OSError):
             mode = look(path).st_mode
+            if stat.S_ISDIR(mode):
+                raise InputError(f"{path}: a folder; give the name of a file")
             if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
                 raise InputError(f"{path}: not a plain file, so it is not replaced")
 

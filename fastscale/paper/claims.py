@@ -50,6 +50,11 @@ class Measure(Declared):
     from_zero: ClassVar[bool] = False  # the target is 0 if the paper prints no number
     of_others: ClassVar[bool] = False  # judged by the number recomputed from published points
 
+    @property
+    def origin(self) -> str:
+        """What the number of `published` is computed from."""
+        return "published points"
+
     def check(self, artifact: Any) -> None:
         """Raises ValueError if the measure does not fit the artifact."""
 

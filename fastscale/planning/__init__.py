@@ -3,10 +3,10 @@
 numpy is imported only to fit a law.
 """
 
-from fastscale.planning.candidate import Candidate, Conditions
+from fastscale.planning.candidate import BUDGETS, Candidate, Conditions
 from fastscale.planning.device import MODES, Device, FittedLaw
 from fastscale.planning.devices import device_named, shipped_devices
-from fastscale.planning.plan import BASES, BUDGETS, FAMILY, STRATEGIES, Plan, plan, plan_trained
+from fastscale.planning.plan import BASES, FAMILY, STRATEGIES, Plan, plan, plan_trained
 from fastscale.planning.predict import Prediction, predict
 
 __all__ = [

@@ -14,6 +14,16 @@ from fastscale.planning.predict import FAR, Prediction, predict
 from fastscale.planning.search import Costs, Found
 from fastscale.planning.terms import Terms, terms
 
+# budget -> (as text, unit)
+BUDGETS = {
+    "flops": ("flops (multiply-adds)", ""),
+    "params": ("params", ""),
+    "acts": ("acts", ""),
+    "epoch_time_min": ("epoch time", " min"),
+    "memory_mib": ("training memory", " MiB"),
+    "latency_ms": ("latency", " ms"),
+    "inference_memory_mib": ("inference memory", " MiB"),
+}
 _BATCH = 128  # images a step on one device if none is named: the paper's 1024 over 8 GPUs
 
 
@@ -176,6 +186,16 @@ class Candidate:
             **times,
             "run": self.run(recipe),
         }
+
+
+def budget_text(name: str, value: float) -> str:
+    """A budget, or a cost under it, in words.
+
+    >>> budget_text("epoch_time_min", 10), budget_text("params", 25e6)
+    ('epoch time 10 min', 'params 25,000,000')
+    """
+    label, unit = BUDGETS[name]
+    return f"{label} {value:,.0f}{unit}" if value >= 1000 else f"{label} {value:g}{unit}"
 
 
 def costs(arch: Arch, counted: Terms, budgets: dict[str, float], conditions: Conditions) -> Costs:

@@ -13,17 +13,13 @@ from fastscale.archs import Arch
 from fastscale.archs.names import base_of
 from fastscale.errors import InputError
 from fastscale.planning.answer import Answer, answer, commands
-from fastscale.planning.candidate import Candidate, Conditions, candidate, costs
+from fastscale.planning.candidate import Candidate, Conditions, budget_text, candidate, costs
 from fastscale.planning.predict import check_sizes
 from fastscale.planning.ranking import marked, ranked
 from fastscale.planning.search import Found, Search, Unlimited, structure
 from fastscale.planning.weights import candidates as trained
 from fastscale.scaling import Strategy
 
-BUDGETS = (
-    *("flops", "params", "acts", "epoch_time_min", "memory_mib"),
-    *("latency_ms", "inference_memory_mib"),
-)
 _SERVED = {"latency_ms", "inference_memory_mib"}  # budgets of inference
 STRATEGIES = ("d", "wg", "r", "dw", "dwr", "dwgr", "alpha=2/3", "dWr")
 BASES = ("regnety-500mf", "regnetz-500mf", "efficientnet-b0")  # default
@@ -138,8 +134,13 @@ def plan(
                 continue
             if found is None:
                 least = search.least()
-                missing[base.name, strategy.name] = _short_of(least, budgets)
-                nearest += [least] if least else []
+                reason = "no network of these sizes exists"
+                if least is not None:
+                    nearest.append(least)
+                    reason = "none is within {}; the smallest reaches {}".format(
+                        *_short_of(least, budgets)
+                    )
+                missing[base.name, strategy.name] = reason
             elif (shape := structure(found.arch)) in seen:
                 missing[base.name, strategy.name] = f"the same network as {seen[shape]}'s"
             else:
@@ -221,32 +222,28 @@ def _check(budgets: dict[str, float], conditions: Conditions) -> None:
         )
 
 
-def _short_of(least: Found | None, budgets: dict[str, float]) -> str:
-    if least is None:
-        return "no network of these sizes exists"
-    over = {name: least.costs[name] for name, limit in budgets.items() if least.costs[name] > limit}
-    wanted = ", ".join(f"{name} {_text(budgets[name])}" for name in over)
-    enough = ", ".join(f"{name} {_text(_up(value))}" for name, value in over.items())
-    return f"nothing meets {wanted}; the smallest that would do: {enough}"
+def _short_of(least: Found, budgets: dict[str, float]) -> tuple[str, str]:
+    """The limits that a network exceeds, and what it reaches, in words."""
+    over = [name for name, limit in budgets.items() if least.costs[name] > limit]
+    wanted = " and ".join(budget_text(name, budgets[name]) for name in over)
+    return wanted, " and ".join(budget_text(name, _up(least.costs[name])) for name in over)
 
 
 def _nothing(
     missing: dict[tuple[str, str], str], nearest: Sequence[Found], budgets: dict[str, float]
 ) -> str:
-    """The message for a plan without candidates: the smallest budget that one network meets."""
+    """The message for a plan without candidates: the limits and what the nearest one reaches."""
     if not nearest:
         (base, _), reason = next(iter(missing.items()))
         return f"{base}: {reason}"
     least = min(nearest, key=lambda found: found.load)
-    size = f"{least.terms.flops / 1e9:.3g} G flops, multiply-adds"
-    return f"{_short_of(least, budgets)} (by {least.arch.name}: {size})"
+    wanted, reached = _short_of(least, budgets)
+    base = base_of(least.arch.name)
+    name = base if least.factor == 1 else f"the smallest network made from {base}"
+    return f"no network is within {wanted}; the nearest, {name}, reaches {reached}"
 
 
 def _up(value: float) -> float:
     """Rounded up to three digits, so that a budget of this is met."""
     short = float(f"{value:.3g}")
     return short if short >= value else float(f"{value * 1.005:.3g}")
-
-
-def _text(value: float) -> str:
-    return f"{value:,.0f}" if value >= 1000 else f"{value:g}"

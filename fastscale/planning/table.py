@@ -7,22 +7,13 @@ from typing import TYPE_CHECKING
 
 from fastscale.common import html_table
 from fastscale.planning.answer import commands
+from fastscale.planning.candidate import BUDGETS, budget_text
 from fastscale.planning.notes import notes, rows, three
 
 if TYPE_CHECKING:
     from fastscale.planning.plan import Plan
     from fastscale.planning.predict import Prediction
 
-# budget -> (as text, unit)
-BUDGETS = {
-    "flops": ("flops (multiply-adds)", ""),
-    "params": ("params", ""),
-    "acts": ("acts", ""),
-    "epoch_time_min": ("epoch time", " min"),
-    "memory_mib": ("training memory", " MiB"),
-    "latency_ms": ("latency", " ms"),
-    "inference_memory_mib": ("inference memory", " MiB"),
-}
 SERVED = ("latency_ms", "inference_memory_mib")  # these depend on the images a step
 
 
@@ -38,14 +29,9 @@ def lines(
 
     `recipe`, `own`, `data`, `by_size`: see `answer.commands`. `hint`: printed before the commands.
     """
-    limits = {
-        name: f"{value:,.0f}" if value >= 1000 else f"{value:g}"
-        for name, value in plan.budgets.items()
-    }
     served = f" for {plan.conditions.served:g} image{'s' * (plan.conditions.served != 1)}"
     wanted = ", ".join(
-        f"{BUDGETS[name][0]} {value}{BUDGETS[name][1]}{served * (name in SERVED)}"
-        for name, value in limits.items()
+        budget_text(name, value) + served * (name in SERVED) for name, value in plan.budgets.items()
     )
     meant = notes(plan)
     table = _table(_columns(plan))

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from fastscale.archs import at_resolution
 from fastscale.common import did_you_mean
 from fastscale.errors import InputError
-from fastscale.planning.candidate import Candidate, Conditions, candidate, costs
+from fastscale.planning.candidate import BUDGETS, Candidate, Conditions, candidate, costs
 from fastscale.planning.search import Found
 from fastscale.scaling import arch_named
 
@@ -49,7 +49,7 @@ def candidates(
         )
         at = Found(1.0, arch, counted, found, load, binds)
         if load > 1:
-            missing[weights.arch, "weights"] = f"over the budget of {binds}"
+            missing[weights.arch, "weights"] = f"over the budget of {BUDGETS[binds][0]}"
             over.append(at)
             continue
         untrained = candidate(arch, AS_IT_IS, at, conditions)

@@ -9,10 +9,11 @@ from typing import Any
 
 from torch import Tensor
 
-from fastscale.common import plain
+from fastscale.common import damage, plain
 from fastscale.data.download import file_hash
 from fastscale.errors import InputError
 
+_HEADER = "Error while deserializing header: "  # safetensors' beginning of every reason
 DTYPES = ("float32", "float16", "int64")  # a checkpoint's, by their names in torch
 
 
@@ -93,4 +94,6 @@ def refusing(path: Path, load: Callable[[Path], Any]) -> Any:
         return load(path)
     except (SafetensorError, OSError) as error:
         reason = plain(" ".join(str(error)[:1000].split()))[:120]  # it may quote the whole header
-        raise InputError(f"{path}: not a safetensors file, or cut short ({reason})") from None
+        found = damage(path)
+        why = f" ({reason.removeprefix(_HEADER)})" if found == "damaged" else ""
+        raise InputError(f"{path}: {found}{why}; fetch or write it again") from None

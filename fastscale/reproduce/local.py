@@ -58,11 +58,16 @@ def time_left(
     return f"about {duration(max(left / rate / slots, 1))} left"
 
 
+def slots(count: int, jobs: int | None = None) -> int:
+    """How many of `count` runs are made at once here. `jobs`: the most; default: see above."""
+    return max(1, min(count, jobs or (1 if has_gpu() else cores())))
+
+
 def train(
     todo: Sequence[Run], jobs: int | None = None, devices: int = 1, budget: float | None = None
 ) -> list[Job]:
     """Makes every run and returns those that failed. `budget`: start none after these minutes."""
-    side_by_side = min(len(todo), jobs or (1 if has_gpu() else cores()))
+    side_by_side = slots(len(todo), jobs)
     threads = max(1, cores() // side_by_side)
     print(
         f"training: {side_by_side} side by side, {threads} thread{'s' if threads > 1 else ''} each",

@@ -70,7 +70,8 @@ def reproduce(
     sources = read_sources(data, specs)
     devices = (cluster.gpus or 1) if cluster else gpus
     runs = needed(planned, tier, runs_dir, devices, device, sources)
-    show(runs, runs_dir)
+    side_by_side = 1 if cluster else local.slots(sum(run.missing for run in runs), jobs)
+    show(runs, runs_dir, side_by_side)
     show_timings(planned, tier, runs_dir, device)
     if dry_run:
         if cluster:
@@ -116,7 +117,7 @@ def make(
             problems = cluster.train(todo, runs_dir)
         else:
             problems = [
-                f"{job.run.label}: {job.problem} (log: {job.run.log})"
+                f"{job.run.label} (log: {job.run.log})"  # the reason was printed when it failed
                 for job in local.train(todo, jobs, gpus, budget)
             ]
     timed: set[tuple] = set()

@@ -148,7 +148,19 @@ def made_here(plan: Plan | None, runs_dir: Path) -> list[Record]:
     return [r for folder in folders for r in RecordStore(folder / "records.jsonl").read()]
 
 
-def show(runs: Sequence[Run], runs_dir: Path) -> None:
+def elapsed(seconds: Iterable[float], slots: int) -> float:
+    """The time until all are done, if each starts as soon as one of the slots is free.
+
+    >>> elapsed([60, 20, 20, 30], slots=2)
+    70.0
+    """
+    free = [0.0] * slots
+    for each in seconds:
+        free[free.index(min(free))] += each
+    return max(free)
+
+
+def show(runs: Sequence[Run], runs_dir: Path, side_by_side: int = 1) -> None:
     """Prints the runs' states, and the missing runs' costs with totals; nothing without runs."""
     if not runs:
         return
@@ -171,6 +183,10 @@ def show(runs: Sequence[Run], runs_dir: Path) -> None:
     for basis in sorted({run.cost.source for run in missing if run.cost.source != UNKNOWN}):
         total = sum(run.cost.seconds or 0 for run in missing if run.cost.source == basis)
         print(f"  in all {duration(total)} of training {basis}")
+    known_s = [run.cost.seconds for run in missing if run.cost.seconds is not None]
+    if side_by_side > 1 and known_s:
+        took = duration(elapsed(known_s, side_by_side))
+        print(f"  {side_by_side} side by side: done after {took}, if they do not slow each other")
     if unknown := sum(run.cost.seconds is None for run in missing):
         print(f"  time of {unknown} of them: {UNKNOWN}")
     print(flush=True)

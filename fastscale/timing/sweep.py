@@ -66,6 +66,7 @@ class Sweep:
         self.grid, self.say = grid, say
         log = store.with_name(f"time-{grid.name}.log")
         self.place = Place(usable_device(device), store, log, tuple(own))
+        self.budget_min = budget_min
         self.ends = time.monotonic() + 60 * budget_min if budget_min is not None else None
         # otherwise, an import that only asks whether there is a GPU keeps forked processes from
         # using it
@@ -96,9 +97,10 @@ class Sweep:
             self.done = Done(self.grid, RecordStore(self.place.store).read(), name, threads)
             jobs = self._jobs()
             self.total = len(jobs)
+            most = self.budget_min and f", as many as fit into {self.budget_min:g} minutes"
             self.say(
-                f"{self.grid.name}: {self.total} measurements on {name}, {threads} threads; "
-                f"log: {self.place.log}"
+                f"{self.grid.name}: {self.total} measurements{most or ''}, on {name}, "
+                f"{threads} thread{'s' * (threads != 1)}; log: {self.place.log}"
             )
             for network, setting in jobs:
                 self._job(network.name, setting)

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from fastscale.archs.names import canonical
-from fastscale.common import check_zip, read_text, whole_file, write_whole
+from fastscale.common import check_zip, damage, read_text, whole_file, write_whole
 from fastscale.errors import InputError
 from fastscale.training.checkpoint_content import check_content
 
@@ -147,14 +147,9 @@ def _load(file: IO[bytes], path: Path) -> Any:
             raise InputError(
                 f"{path}: refused: reading it would run code ({code[1]}), and {what}"
             ) from None
-        reason = re.sub(
-            r"Weights only load failed.*WeightsUnpickler error: | Check the documentation.*",
-            "",
-            text,
-        )[:120]
         raise InputError(
-            f"{path}: not a checkpoint that can be read safely, or cut short "
-            f"({type(error).__name__}: {reason})"
+            f"{path}: {damage(path)}; give another checkpoint, or "
+            "`fastscale fit ... --restart` trains the run from the start"
         ) from None
 
 

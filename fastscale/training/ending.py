@@ -56,8 +56,8 @@ def in_one_line(
             raise RunError(f"{text}; {kept(path)}") from error
         if callback.loading:
             raise InputError(
-                f"{path}: damaged: training cannot resume from it ({type(error).__name__}: "
-                f"{error!s:.100}); give --restart to train this run from the start"
+                f"{path}: damaged: training cannot resume from it; give --restart to train this "
+                "run from the start"
             ) from error
         raise
     except OSError as error:  # a full disk, a limit

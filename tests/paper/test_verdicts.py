@@ -9,6 +9,7 @@ from fastscale.paper.artifacts import list_artifacts, load_artifact
 from fastscale.paper.claims import Ours, condition, meets, read_claim
 from fastscale.paper.tables.claims import claims_table, evidence, grouped, sentences, summary
 from fastscale.paper.verdicts import HOLDS, ON_CPU, UNDECIDED, UNMEASURED, judge, verdicts
+from fastscale.records.committed import committed
 
 GPU = {"device": "made-up accelerator", "device_type": "cuda"}
 CLAIM = {
@@ -197,4 +198,8 @@ def test_a_verdict_in_words(measured, unmeasured):
     (verdict,) = of(groups["Holds"], "time-follows-acts")
     assert evidence(verdict).startswith("Paper 0.99, ours 1 (n 51), made-up accelerator")
     (verdict,) = of(unmeasured, "zoo-time-follows-acts")
-    assert evidence(verdict) == "Paper 0.926, needs device times of the 36 networks of zoo-v100."
+    assert evidence(verdict) == (
+        "From published points 0.926, needs device times of the 36 networks of zoo-v100."
+    )
+    (verdict,) = of(verdicts(committed()), "regnety-time-of-width-against-depth")
+    assert evidence(verdict).startswith("From acts counted here 0.469, ours 0.291 (n 1), NVIDIA")

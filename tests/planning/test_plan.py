@@ -170,13 +170,13 @@ def test_without_a_budget_networks_are_shown_as_they_are():
     [
         (
             {"epoch_time_min": 1e-4, "device": "v100"},
-            r"nothing meets epoch_time_min 0.0001; "
-            r"the smallest that would do: epoch_time_min 0\.\d+ ",
+            r"no network is within epoch time 0.0001 min; the nearest, the smallest network made "
+            r"from regnety-4gf, reaches epoch time 0\.\d+ min$",
         ),
         (
             {"params": 1e3},
-            "nothing meets params 1,000; "
-            r"the smallest that would do: params [\d.,e+]+ \(by regnety-4gf\.",
+            r"no network is within params 1,000; the nearest, the smallest network made from "
+            r"regnety-4gf, reaches params [\d,]+$",
         ),
         (
             {"epoch_time_min": 10, "device": "rtx-4090"},
@@ -223,7 +223,7 @@ def test_mistakes(arguments, message, tmp_path, monkeypatch):
 def test_the_smallest_budget_named_is_met():
     with pytest.raises(fs.InputError) as error:
         fs.plan("efficientnet-b0", ["dWr", "d"], epoch_time_min=0.01, device="v100")
-    smallest = float(str(error.value).split("would do: epoch_time_min ")[1].split(" ")[0])
+    smallest = float(str(error.value).split("reaches epoch time ")[1].split(" ")[0])
     plan = fs.plan("efficientnet-b0", ["dWr", "d"], epoch_time_min=smallest, device="v100")
     assert plan.best.training.epoch_time_min <= smallest
     with pytest.raises(fs.InputError):
@@ -234,7 +234,7 @@ def test_one_strategy_may_fail_where_others_do_not():
     plan = fs.plan("regnety-4gf", ["r", "dWr"], params=10e6)
     assert [c.strategy for c in plan.candidates] == ["dWr"]
     assert plan.missing["regnety-4gf", "r"].startswith(
-        "nothing meets params 10,000,000; the smallest that would do: params 22,"
+        "none is within params 10,000,000; the smallest reaches params 22,"
     )
 
 

@@ -104,7 +104,7 @@ def test_json_and_records(capsys, tmp_path, records):
         ),
         (
             ["regnety-4gf", "--device", "v100", "--epoch-time-min", "0.001"],
-            "the smallest that would do: epoch_time_min",
+            "regnety-4gf, reaches epoch time 0.",
         ),
         (["regnety-4gf", "--device", "rtx-4090", "--epoch-time-min", "10"], "needs a device"),
         (["regnety-4g", "--flops", "1e9"], "did you mean 'regnety-4gf'"),

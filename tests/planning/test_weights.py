@@ -75,7 +75,10 @@ def test_at_another_resolution(capsys):
             ["nonsense", "--flops", "1G"],
             "no public or released weights have nonsense in their name",
         ),
-        (["--flops", "1M"], "nothing meets flops 1,000,000; the smallest that would do"),
+        (
+            ["--flops", "1M"],
+            "no network is within flops (multiply-adds) 1,000,000; the nearest, ",
+        ),
     ],
 )
 def test_mistakes_are_one_line(capsys, options, message):

@@ -275,15 +275,15 @@ def test_unusable_files_are_refused_in_one_line(tmp_path, capsys):
         "refused: reading it would run code": save(
             {"model_state": Harmful()}, tmp_path / "harmful.pyth"
         ),
-        "not a file of weights, or cut short": tmp_path / "text.pth",
-        "not a safetensors file, or cut short": tmp_path / "cut.safetensors",
+        "text.pth: not a file of weights; fetch": tmp_path / "text.pth",
+        "cut.safetensors: cut short; fetch": tmp_path / "cut.safetensors",
         "no tensor but int": save({"model_state": {"a": 1}}, tmp_path / "numbers.pyth"),
         "holds no state dict, but list": save([1], tmp_path / "list.pyth"),
         "holds no state dict, but nothing": save({}, tmp_path / "empty.pyth"),
         "no such file": tmp_path / "absent.pth",
     }
-    files["not a file of weights, or cut short"].write_text("hello")
-    files["not a safetensors file, or cut short"].write_bytes(b"\x10\x00\x00\x00\x00\x00\x00\x00{}")
+    (tmp_path / "text.pth").write_text("hello")
+    (tmp_path / "cut.safetensors").write_bytes(b"\x10\x00\x00\x00\x00\x00\x00\x00{}")
     for text, path in files.items():
         with pytest.raises(ValueError, match=text) as caught:
             import_file(path, "timm")

@@ -37,7 +37,8 @@ def test_two_artifacts_share_runs_and_a_failure_stops_no_other(
     assert "failed" in out and "[3/3]" in out and err.count("\n") == 1
     assert (
         "regnety-tiny.d-x2.quick, seed 0" in err
-        and "other settings" in err
+        and "other settings" in out
+        and "other settings" not in err
         and str(taken / "fit.log") in err
     )
     drawn = {"one": {"regnety-tiny", "regnety-tiny.wg-x2"}, "other": {"regnety-tiny.wg-x2"}}

@@ -60,6 +60,10 @@ def test_dry_run_changes_nothing(tmp_path, capsys, data_home):
     out = capsys.readouterr().out
     assert "8 runs: 0 finished in" in out and "8 to make" in out and out.count(", seed 0") == 6
     assert "of training as published, on" in out
+    main(["reproduce", "quick", "--dry-run", "--jobs", "4", "--runs_dir", str(tmp_path / "runs")])
+    assert "  4 side by side: done after 2" in capsys.readouterr().out
+    main(["reproduce", "quick", "--dry-run", "--jobs", "1", "--runs_dir", str(tmp_path / "runs")])
+    assert "side by side" not in capsys.readouterr().out
     assert not (tmp_path / "runs").exists() and not data_home.exists()
 
 

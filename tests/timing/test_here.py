@@ -36,6 +36,30 @@ def test_it_is_a_sweep_and_says_how_to_plan(monkeypatch, tmp_path, capsys, there
     assert "0 usable time records; a law needs 7 networks" in capsys.readouterr().out
 
 
+def test_a_budget_is_announced(tmp_path, monkeypatch):
+    """The grid holds more measurements than fit into the time, above all on a CPU."""
+
+    class NoCrew:
+        name, threads, at_work = "some CPU", 1, False
+
+        def __init__(self, *more):
+            pass
+
+        def dismiss(self):
+            pass
+
+    monkeypatch.setattr(sweep, "Crew", NoCrew)
+    monkeypatch.setattr(sweep.Sweep, "_job", lambda self, name, setting: None)
+    said = []
+    for budget in (5.0, None):
+        sweep.Sweep(load_grid("cpu"), tmp_path / "records.jsonl", "cpu", budget, said.append).run()
+    log = tmp_path / "time-cpu.log"
+    assert said == [
+        f"cpu: 252 measurements, as many as fit into 5 minutes, on some CPU, 1 thread; log: {log}",
+        f"cpu: 252 measurements, on some CPU, 1 thread; log: {log}",
+    ]
+
+
 @pytest.mark.parametrize("what", ["train", "inference"])
 def test_its_grid_holds_enough_networks_for_a_law(what):
     parts = [p for p in load_grid("here").parts if any(s.what == what for s in p.settings)]

@@ -98,7 +98,13 @@ def test_checkpoints_that_would_run_code_are_refused(tmp_path, capfd):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"", "cut short"), (b"PK\x03\x04 nonsense", "cut short"), (None, "no such checkpoint")],
+    [
+        (b"", "last.ckpt: empty; give another checkpoint"),
+        (b"PK\x03\x04 nonsense", "last.ckpt: cut short; give another"),
+        (b"\x80\x02}q\x00", "cut short, or not written by torch.save"),
+        (b"i am a text", "last.ckpt: not a file of weights; give"),
+        (None, "no such checkpoint"),
+    ],
 )
 def test_unreadable_checkpoints(tmp_path, content, message):
     path = tmp_path / "last.ckpt"

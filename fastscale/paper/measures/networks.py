@@ -163,12 +163,21 @@ class Ratio(OfNetworks):
     def result(self, first: float, least: float) -> float:
         return first / least
 
+    @property
+    def origin(self) -> str:
+        """Published points, or the expected counts, which are ours."""
+        return f"{self._counted} counted here" if self._counted else super().origin
+
+    @property
+    def _counted(self) -> Count | None:
+        return self.expected if self.points is None else None
+
     def published(self, artifact: Artifact) -> tuple[float, int] | None:
         """The ratio of the published points, or of the expected counts."""
         from fastscale.paper.views import views
 
-        if self.points is None and self.expected is not None:
-            return self._compared(views(artifact, [])[0].planned, self.expected)
+        if self._counted:
+            return self._compared(views(artifact, [])[0].planned, self._counted)
         return super().published(artifact)
 
 

@@ -111,9 +111,15 @@ def grouped(found: Sequence[Verdict]) -> dict[str, list[Verdict]]:
 
 
 def evidence(verdict: Verdict) -> str:
-    """`Paper 0.99, ours 0.994 (n 19), NVIDIA H100.`, or the measurements that are missing."""
-    published = verdict.claim.paper if verdict.claim.paper is not None else verdict.recomputed
-    parts = [] if published is None else [f"paper {_short(published)}"]
+    """`Paper 0.99, ours 0.994 (n 19), NVIDIA H100.`, or the measurements that are missing.
+
+    A number that the paper does not print names what it is computed from.
+    """
+    parts = []
+    if (printed := verdict.claim.paper) is not None:
+        parts.append(f"paper {_short(printed)}")
+    elif verdict.recomputed is not None:
+        parts.append(f"from {verdict.claim.measure.origin} {_short(verdict.recomputed)}")
     if (ours := verdict.ours) is not None:
         parts += [f"ours {_ours(_value(ours))} (n {ours.n})", ours.where]
     elif verdict.needs:

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from fastscale.common import check_zip, parse_json, read_text
+from fastscale.common import check_zip, damage, parse_json, read_text
 from fastscale.data.images import Say
 from fastscale.errors import InputError
 from fastscale.release.safefile import refusing
@@ -187,14 +187,7 @@ def _torch(path: Path) -> object:
             raise InputError(
                 f"{path}: refused: reading it would run code ({code[1]}); weights are only tensors"
             ) from None
-        raise InputError(
-            f"{path}: not a file of weights, or cut short ({type(error).__name__}: {_line(error)})"
-        ) from None
-
-
-def _line(error: Exception) -> str:
-    clutter = r"Weights only load failed.*?Error: | Check the documentation.*"
-    return re.sub(clutter, "", " ".join(str(error).split()))[:120]
+        raise InputError(f"{path}: {damage(path)}; fetch it again") from None
 
 
 def told_config(path: Path) -> dict[str, Any]:
