@@ -6,6 +6,7 @@ import sys
 
 from fastscale.cli.options import RUNS_DIR, Verbs, real
 from fastscale.cli.signals import ended_by_signals
+from fastscale.common import pluralize
 from fastscale.home import home
 
 LIGHTNING = (
@@ -88,7 +89,7 @@ def cmd_fit(args: argparse.Namespace, rest: list[str]) -> int:
     )
     shown = ", ".join(f"{k} {v:.2f} %" for k, v in record.values.items() if "error" in k)
     if speaks():
-        early = f", ended early after {record.epochs} epochs" if record.early else ""
+        early = f", ended early after {pluralize(record.epochs, 'epoch')}" if record.early else ""
         print(f"{record.run}, seed {record.seed}: {shown}{early}")
         print(ending(RunFolder(args.runs_dir, record.run, record.seed or 0).path))
     return 0

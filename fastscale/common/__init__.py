@@ -29,7 +29,17 @@ from fastscale.common.system import (
     ending_signals,
     leave_signals_to_parent,
 )
-from fastscale.common.words import did_you_mean, matching, number, plain, render, shown, slug, span
+from fastscale.common.words import (
+    did_you_mean,
+    matching,
+    number,
+    plain,
+    pluralize,
+    render,
+    shown,
+    slug,
+    span,
+)
 from fastscale.common.writing import open_to_append, remove_stale, whole_file, write_whole
 
 __all__ = [
@@ -54,6 +64,7 @@ __all__ = [
     "parse_json",
     "parse_yaml",
     "plain",
+    "pluralize",
     "read_bytes",
     "read_json",
     "read_text",

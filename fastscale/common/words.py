@@ -109,6 +109,15 @@ def _escaped(char: str) -> str:
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
+def pluralize(count: int, noun: str, plural: str = "") -> str:
+    """A count with its noun.
+
+    >>> pluralize(1, "epoch"), pluralize(60_000, "image"), pluralize(2, "class", "classes")
+    ('1 epoch', '60,000 images', '2 classes')
+    """
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
 def slug(text: str) -> str:
     """`text` in lower case, its words joined by hyphens: fit for names of files and devices.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from fastscale.common import pluralize
 from fastscale.data.choice import have_ffcv
 from fastscale.data.images import Say
 from fastscale.data.source_kinds import FolderSource
@@ -31,7 +32,7 @@ def write_first(
     except BrokenImages as error:
         first, count = error.names[0], len(error.names)
         raise InputError(
-            f"{count} broken image{'s' if count > 1 else ''}, the first is {first}; "
+            f"{pluralize(count, 'broken image')}, the first is {first}; "
             f"skip them with: {source.command} --skip-broken"
         ) from None
 

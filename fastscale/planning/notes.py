@@ -3,6 +3,8 @@
 import math
 from typing import TYPE_CHECKING
 
+from fastscale.common import pluralize
+
 if TYPE_CHECKING:
     from fastscale.planning.plan import Plan
 
@@ -42,7 +44,7 @@ def notes(plan: "Plan") -> list[str]:
             if value is not None and key not in _OMITTED and value != device.name
         )
         share = (
-            f"{p.images:,} images an epoch on {p.devices} device{'s' * (p.devices > 1)}, "
+            f"{p.images:,} images an epoch on {pluralize(p.devices, 'device')}, "
             if mode == "training"
             else ""
         )

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastscale.common import die_with_parent, open_to_append
+from fastscale.common import die_with_parent, open_to_append, pluralize
 from fastscale.records.environment import cores
 from fastscale.reproduce.cost import duration, has_gpu
 from fastscale.reproduce.plan import Run
@@ -70,7 +70,7 @@ def train(
     side_by_side = slots(len(todo), jobs)
     threads = max(1, cores() // side_by_side)
     print(
-        f"training: {side_by_side} side by side, {threads} thread{'s' if threads > 1 else ''} each",
+        f"training: {side_by_side} side by side, {pluralize(threads, 'thread')} each",
         flush=True,
     )
     waiting = [Job(run, share=progress(run.folder.path)) for run in todo]

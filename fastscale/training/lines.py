@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Checkpoint
 
+from fastscale.common import pluralize
 from fastscale.counts import complexity
 from fastscale.training.monitor import DEVICE_SHARE, SpeedMonitor
 
@@ -159,16 +160,16 @@ def beginning(trainer: pl.Trainer, module: Any, data: Any, steps: int, folder: P
     if root.type == "cuda":
         place = torch.cuda.get_device_name(root)
     else:
-        threads = torch.get_num_threads()
-        place = f"the CPU, {threads} thread{'' if threads == 1 else 's'}"
+        place = f"the CPU, {pluralize(torch.get_num_threads(), 'thread')}"
     if world > 1:
         place += f", {world} processes"
     sizes = f"{data.train_size:,} training and {data.val_size:,} validation images"
     return (
         f"{arch.name} ({amount(counts.flops)} multiply-adds, {amount(counts.params)} params, "
         f"{arch.resolution} px) on {data.data_name} ({sizes}, {module.num_classes} classes)\n"
-        f"{recipe.name}: {recipe.epochs} epochs of {steps} steps of {recipe.batch_size} images, "
-        f"{trainer.precision}, on {place}; saved in {folder} from the first step on"
+        f"{recipe.name}: {pluralize(recipe.epochs, 'epoch')} of {pluralize(steps, 'step')} of "
+        f"{pluralize(recipe.batch_size, 'image')}, {trainer.precision}, "
+        f"on {place}; saved in {folder} from the first step on"
     )
 
 

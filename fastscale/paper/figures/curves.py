@@ -18,7 +18,7 @@ from typing import Annotated
 from pydantic import Field
 
 from fastscale.archs.names import canonical
-from fastscale.common import number, read_text
+from fastscale.common import number, pluralize, read_text
 from fastscale.errors import InputError
 from fastscale.home import home
 from fastscale.paper.artifacts import Drawing, Figure, drawing
@@ -110,8 +110,8 @@ def subtitle(record: Record) -> str:
     data, values = DATA_NAMES.get(record.data or "", record.data), record.values
     return (
         f"{record.arch}, {record.resolution} px, {record.flops / 1e6:.0f} M multiply-adds; "
-        f"{data}, {record.epochs} epochs, one run; top-1 error {values['top1_error']:.2f} %, "
-        f"averaged weights {values['top1_error_ema']:.2f} %"
+        f"{data}, {pluralize(record.epochs, 'epoch')}, one run; top-1 error "
+        f"{values['top1_error']:.2f} %, averaged weights {values['top1_error_ema']:.2f} %"
     )
 
 

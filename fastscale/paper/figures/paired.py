@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from fastscale.common import pluralize
 from fastscale.paper.artifacts import Drawing, Figure, check_strategies, drawing
 from fastscale.paper.chart import Chart, Layout, Mark, Page, Picture
 from fastscale.paper.declare import Positive, Scaling, Some, Whole
@@ -164,8 +165,8 @@ def _subtitle(found: Trained) -> list[str]:
     runs = sorted({len(cell.trained) for cell in found.cells})
     many = f"{runs[0]}" if len(runs) == 1 else f"{runs[0]} to {runs[-1]}"
     return [
-        f"{data}, {epochs} epochs, {many} runs per network; bars: one standard deviation. "
-        "Small networks, short training."
+        f"{data}, {pluralize(epochs, 'epoch')}, {many} runs per network; "
+        "bars: one standard deviation. Small networks, short training."
     ]
 
 

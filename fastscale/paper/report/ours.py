@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from fastscale.archs.names import factor_text
+from fastscale.common import pluralize
 from fastscale.paper.report.point import Point, Value, pooled, strategy_of
 from fastscale.records import Record, key, latest, step_time
 from fastscale.records.committed import each_once
@@ -106,7 +107,7 @@ def _setting(record: Record) -> str:
     if env.get("batch"):  # the batch asked for: a network may have needed a smaller one
         parts.append(f"batch {env.get('batch_asked') or env['batch']}")
     if env.get("threads") and env.get("device_type", "cpu") == "cpu":
-        parts.append("1 thread" if env["threads"] == 1 else f"{env['threads']} threads")
+        parts.append(pluralize(env["threads"], "thread"))
     return ", ".join(str(part) for part in parts if part)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from fastscale.archs.names import factor_text
+from fastscale.common import pluralize
 from fastscale.paper.artifacts import Artifact
 from fastscale.paper.comparison import Comparison, Network
 from fastscale.paper.stats import pearson, summary
@@ -139,9 +140,7 @@ def timed_kind(comparison: Comparison) -> str:
 
 def _threads(comparison: Comparison, kind: str) -> str:
     threads = comparison.environment("threads", kind)
-    return (
-        f", {threads} thread{'s' if threads != 1 else ''}" if threads and comparison.on_cpu else ""
-    )
+    return f", {pluralize(threads, 'thread')}" if threads and comparison.on_cpu else ""
 
 
 def _notes(comparison: Comparison) -> list[str]:
