@@ -7,9 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-# a shell starts background jobs with SIGINT ignored, which the tests' processes would inherit
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# a shell starts background jobs with these ignored, which the tests' processes would inherit
+for number, default in {
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGQUIT: signal.SIG_DFL,
+}.items():
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, default)
 
 
 @pytest.fixture(scope="session")

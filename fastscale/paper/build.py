@@ -195,8 +195,8 @@ def write_pages(artifact: Artifact, made: Sequence[Page], root: Path) -> list[Pa
             files |= {f"{table.name}.csv": to_csv(table), f"{table.name}.tex": to_latex(table)}
     for output in artifact.outputs if made else ():
         for stale in folder.glob(f"{Path(output).name}.*"):
-            if stale.name not in files:
-                stale.unlink()
+            if stale.name not in files and stale.suffix != ".part":  # another process writes it
+                stale.unlink(missing_ok=True)
     return [write_whole(folder / name, content) for name, content in files.items()]
 
 

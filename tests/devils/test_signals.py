@@ -163,21 +163,30 @@ def test_nohup(verb, nursery, tmp_path):
 
 @pytest.mark.parametrize("whom", ["all", "parent", "workers"])
 @pytest.mark.parametrize("name", ["fit", "fit-plain"])
-def test_a_pause_in_training(name, whom, verb, nursery, tmp_path):
+def test_a_pause_in_training(name, whom, verb, nursery, tmp_path, unpaused):
     """Ctrl-Z and `fg`: the run ends with the weights of a run without a pause."""
-    runs = {}
-    for pauses in (False, True):
-        folder = tmp_path / str(pauses)
-        folder.mkdir()
-        process = nursery.start(folder, *verb(name), "--model.recipe.epochs", "100")
-        until((folder / "runs" / RUN / "seed0" / "last.ckpt").is_file)
-        if pauses:
-            pause(process, whom, 1.5)
-        one_line(process.wait(120), 0)
-        content = torch.load(folder / "runs" / RUN / "seed0" / "last.ckpt", weights_only=True)
-        runs[pauses] = content["state_dict"]
-        assert not process.outlived()
-    assert all(torch.equal(value, runs[True][key]) for key, value in runs[False].items())
+    weights = trained(nursery, tmp_path, verb(name), lambda process: pause(process, whom, 1.5))
+    if name not in unpaused:
+        (tmp_path / "unpaused").mkdir()
+        unpaused[name] = trained(nursery, tmp_path / "unpaused", verb(name))
+    assert all(torch.equal(value, weights[key]) for key, value in unpaused[name].items())
+
+
+@pytest.fixture(scope="module")
+def unpaused():
+    """Weights of the runs without a pause, by verb."""
+    return {}
+
+
+def trained(nursery, folder, words, meanwhile=lambda process: None):
+    """The weights after 30 epochs; `meanwhile` is called after the first."""
+    process = nursery.start(folder, *words, "--model.recipe.epochs", "30")
+    until((folder / "runs" / RUN / "seed0" / "last.ckpt").is_file)
+    meanwhile(process)
+    one_line(process.wait(120), 0)
+    assert not process.outlived()
+    content = torch.load(folder / "runs" / RUN / "seed0" / "last.ckpt", weights_only=True)
+    return content["state_dict"]
 
 
 @pytest.mark.parametrize("whom", ["all", "parent", "workers"])

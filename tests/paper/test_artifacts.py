@@ -1,10 +1,13 @@
 """Declarations: their runs, and the errors of wrong ones."""
 
+from pathlib import Path
+
 import pytest
 
 from fastscale.archs.names import RunName
 from fastscale.errors import InputError
 from fastscale.paper import list_artifacts, load_artifact
+from fastscale.paper.build import pages, write_pages
 from fastscale.references.networks import PAPER_BASES, TABLES
 from fastscale.scaling import arch_named
 
@@ -89,3 +92,16 @@ def test_wrong_declarations_are_refused(checkout_copy, old, new, message):
         and "quick.yaml" in str(caught.value)
         and "\n" not in str(caught.value)
     )
+
+
+def test_a_file_that_is_no_longer_drawn_goes_and_one_being_written_stays(tmp_path):
+    artifact = load_artifact("table-1")
+    folder = tmp_path / Path(artifact.outputs[0]).parent
+    folder.mkdir(parents=True)
+    name = Path(artifact.outputs[0]).name
+    old, part = folder / f"{name}.png", folder / f"{name}.csv.0000-1.part"  # of another machine
+    for path in (old, part):
+        path.write_text("")
+    drawn = write_pages(artifact, pages(artifact, []), tmp_path)
+    assert not old.exists() and part.exists()
+    assert {*folder.iterdir()} == {*drawn, part}
