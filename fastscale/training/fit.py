@@ -179,6 +179,7 @@ class _Run:
             with (
                 named_as_parent(),
                 in_one_line(self.folder, recipe, self.stopping, self.callback),
+                self.cli.speed.without_pauses(),
                 lost,
             ):
                 trainer.fit(

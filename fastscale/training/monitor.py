@@ -1,7 +1,9 @@
 """What a run measures and shows: speed, wait for data, busy device, and TensorBoard's extras."""
 
 import math
+import signal
 import statistics
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,6 +52,11 @@ class Clock:
                 torch.cuda.synchronize()
             self.total, self.since = self.read(), math.nan
 
+    def drop_since(self, reading: float) -> None:
+        """Takes off what it has counted since this reading, or since it last started."""
+        if self.running:
+            self.total, self.since = max(self.total, reading), time.perf_counter()
+
     def read(self) -> float:
         """Seconds so far."""
         return self.total + (time.perf_counter() - self.since if self.running else 0.0)
@@ -60,9 +67,9 @@ class SpeedMonitor(Callback):
 
     The host's clock counts; on a GPU, CUDA events also give the share of time the device works
     (DeviceMeter). Only training batches count: the clock stands during validation, with its precise
-    batch norm, and while a checkpoint is saved. The device is waited for only where the clock
-    stops. The first batch of an epoch, in which the loader starts, counts in the seconds but not in
-    images/s and wait.
+    batch norm, while a checkpoint is saved, and while the process is stopped (Ctrl-Z). The device
+    is waited for only where the clock stops. The first batch of an epoch, in which the loader
+    starts, counts in the seconds but not in images/s and wait.
     """
 
     def __init__(self) -> None:
@@ -99,6 +106,7 @@ class SpeedMonitor(Callback):
         """Starts the clock with `begun`, the sums of the epoch so far."""
         self.begun, self.clock, self.device = begun, Clock(), DeviceMeter()
         self.first_batch = self.last_end = math.nan
+        self.seen = 0.0  # the clock's reading at the last step's beginning or end
         self.waited, self.images, self.over = 0.0, 0, False
         self.clock.go()
 
@@ -117,6 +125,26 @@ class SpeedMonitor(Callback):
         return sums
 
     @contextmanager
+    def without_pauses(self) -> Iterator[None]:
+        """Takes pauses of the process (Ctrl-Z, then `fg`) off the clock while the block runs.
+
+        What is lost is the time since the step began or the last one ended: the pause, and less
+        than a step.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def resumed(*_: Any) -> None:
+            self.clock.drop_since(self.seen)
+
+        before = signal.signal(signal.SIGCONT, resumed)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGCONT, before)
+
+    @contextmanager
     def paused(self) -> Iterator[None]:
         """Stops the clock while the block runs."""
         running = self.clock.running
@@ -129,7 +157,7 @@ class SpeedMonitor(Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Counts the time since the last step as waiting for this batch."""
-        now = self.clock.read()
+        now = self.seen = self.clock.read()
         if math.isnan(self.first_batch):
             self.first_batch = now
         else:
@@ -153,7 +181,7 @@ class SpeedMonitor(Callback):
         if batch_idx + 1 >= trainer.num_training_batches:
             self.over = True
             self.clock.stop()
-        self.last_end = self.clock.read()
+        self.last_end = self.seen = self.clock.read()
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Stops the clock before the module computes precise statistics."""
