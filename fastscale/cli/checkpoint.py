@@ -134,7 +134,7 @@ def cmd_list(args: argparse.Namespace) -> int:
     from fastscale.release.public import packaged
 
     ours, others = current_first(released()), packaged()
-    kept = set(matching([found.name for found in (*ours, *others)], args.pattern))
+    kept = set(matching([e.name for e in ours] + [e.name for e in others], args.pattern))
     ours = [entry for entry in ours if entry.name in kept]
     others = [known for known in others if known.name in kept]
     if args.json:

@@ -89,7 +89,9 @@ def cmd_fit(args: argparse.Namespace, rest: list[str]) -> int:
     )
     shown = ", ".join(f"{k} {v:.2f} %" for k, v in record.values.items() if "error" in k)
     if speaks():
-        early = f", ended early after {pluralize(record.epochs, 'epoch')}" if record.early else ""
+        early = (
+            f", ended early after {pluralize(record.epochs or 0, 'epoch')}" if record.early else ""
+        )
         print(f"{record.run}, seed {record.seed}: {shown}{early}")
         print(ending(RunFolder(args.runs_dir, record.run, record.seed or 0).path))
     return 0

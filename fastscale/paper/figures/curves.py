@@ -110,7 +110,7 @@ def subtitle(record: Record) -> str:
     data, values = DATA_NAMES.get(record.data or "", record.data), record.values
     return (
         f"{record.arch}, {record.resolution} px, {record.flops / 1e6:.0f} M multiply-adds; "
-        f"{data}, {pluralize(record.epochs, 'epoch')}, one run; top-1 error "
+        f"{data}, {pluralize(record.epochs or 0, 'epoch')}, one run; top-1 error "
         f"{values['top1_error']:.2f} %, averaged weights {values['top1_error_ema']:.2f} %"
     )
 

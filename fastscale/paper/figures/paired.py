@@ -165,7 +165,7 @@ def _subtitle(found: Trained) -> list[str]:
     runs = sorted({len(cell.trained) for cell in found.cells})
     many = f"{runs[0]}" if len(runs) == 1 else f"{runs[0]} to {runs[-1]}"
     return [
-        f"{data}, {pluralize(epochs, 'epoch')}, {many} runs per network; "
+        f"{data}, {pluralize(epochs or 0, 'epoch')}, {many} runs per network; "
         "bars: one standard deviation. Small networks, short training."
     ]
 
