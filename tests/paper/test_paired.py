@@ -10,7 +10,7 @@ from scipy import stats
 
 from fastscale.errors import InputError
 from fastscale.paper.artifacts import list_artifacts, load_artifact
-from fastscale.paper.build import produce_artifact
+from fastscale.paper.build import pages, produce_artifact
 from fastscale.paper.figures.curves import TOGETHER
 from fastscale.paper.paired import difference, exponents_off, nearest_size, time_correlation
 from fastscale.paper.stats import estimate
@@ -18,6 +18,7 @@ from fastscale.paper.tables.claims import claims_table
 from fastscale.paper.tables.paired import amount
 from fastscale.paper.verdicts import FAILS, HOLDS, ON_CPU, UNDECIDED, UNMEASURED, verdicts
 from fastscale.records import Record, network_fields
+from fastscale.records.committed import committed
 from fastscale.scaling import arch_named
 
 
@@ -268,3 +269,12 @@ def test_drawn_twice_it_is_the_same_to_the_byte(artifact, tmp_path, stay_at):
     } and "no network has been trained yet" in (
         tmp_path / "d" / "figures" / f"{NAME}.md"
     ).read_text()
+
+
+def test_the_first_of_several_sizes_is_hollow():
+    for name, marks in (("small", ["filled"]), ("", ["hollow", "filled"])):
+        artifact = load_artifact("-".join(filter(None, (NAME, name))))
+        (page,) = pages(artifact, committed())
+        _, *sizes = page.pictures[f"{artifact.name}-differences"].notes
+        assert [line.partition(":")[0] for line in sizes] == marks
+        assert "small" not in artifact.name or sizes[0].endswith("dwgr x3.85")

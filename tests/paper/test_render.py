@@ -6,7 +6,7 @@ import pytest
 
 import fastscale as fs
 from fastscale.paper.chart import Chart, Mark, Picture
-from fastscale.paper.render import files, house_style, plain_ticks, render
+from fastscale.paper.render import files, house_style, plain_ticks, render, wrapped
 from fastscale.paper.style import GREY, STRATEGY_LABELS, family_style, strategy_style
 
 
@@ -84,9 +84,9 @@ def test_nothing_written_covers_anything_else():
     """Titles, notes, headings, axes and legend do not overlap, whatever they contain."""
     marks = [Mark(strategy_style(name), 1 + i, 2 + i) for i, name in enumerate(STRATEGY_LABELS)]
     chart = Chart("x", "y", marks, heading="r = 0.93, of logs 0.98, n = 36", log_x=True)
-    for columns in (1, 2, 3):
+    for panels, columns in ((1, 1), (1, 2), (2, 2), (3, 3)):
         picture = Picture(
-            "title\nsecond line", ["said " * 60], [chart] * columns, columns, "caution"
+            "title\nsecond line", ["said " * 60], [chart] * panels, columns, "caution"
         )
         with house_style():
             figure = render(picture)
@@ -97,3 +97,10 @@ def test_nothing_written_covers_anything_else():
             assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2)), columns
             wide = figure.bbox.width
             assert all(box.x0 >= 0 and box.x1 <= wide for box in boxes), columns
+            assert figure.axes[-1].get_position().x1 > 0.95, "the right half is empty"
+
+
+def test_notes_break_at_spaces_and_fill_the_width():
+    text = "of regnety-16px-small.dWr-x4.1 " * 4
+    lines = wrapped(text, 4.0, 8.5)
+    assert " ".join(lines) == text.strip() and 2 <= len(lines) <= 3

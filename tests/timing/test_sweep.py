@@ -44,6 +44,7 @@ def one_thread(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 
+@pytest.mark.slow
 def test_a_killed_sweep_resumes(tmp_path):
     grid = tmp_path / "kill.yaml"
     grid.write_text(

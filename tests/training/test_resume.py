@@ -138,6 +138,7 @@ def test_terminated_in_the_last_step_of_an_epoch(fit_here, tmp_path, end_at):
     assert read_checkpoint(tmp_path / RUN / "seed0")["global_step"] == 18
 
 
+@pytest.mark.slow
 def test_killed(fit_here, fit_process, tmp_path):
     """kill -9: the files that are there are complete."""
     assert fit_here(tmp_path / "whole") == 0

@@ -19,6 +19,7 @@ from fastscale.paper.style import strategy_style
 from fastscale.paper.tables.claims import sentences
 from fastscale.paper.verdicts import verdicts
 from fastscale.paper.views import views
+from fastscale.records.committed import committed
 
 GPU = {"device": "made-up accelerator", "device_type": "cuda"}
 
@@ -111,6 +112,14 @@ def test_a_panel_without_points_is_left_out_and_named(tmp_path):
         len(panel(view, PanelSpec(y="acts", x="flops", base="regnety-500mf"), "strategy").marks)
         == 13
     )
+
+
+def test_of_dwr_and_dwgr_which_look_alike_the_planned_one_is_drawn():
+    timed = views(load_artifact("fig-5"), committed())[-1]
+    assert {"dwr", "dwgr"} <= {p.strategy for p in timed.our_values("time")}
+    drawn = panel(timed, PanelSpec(y="time", x="flops", base="regnety-500mf"), "strategy")
+    labels = {mark.style.label.partition(":")[0] for mark in drawn.marks}
+    assert labels == {"base", "d", "wg", "r", "dwgr"}
 
 
 def test_runtime_variants(measured, tmp_path):

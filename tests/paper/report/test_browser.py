@@ -124,6 +124,19 @@ def test_a_machine_is_chosen_from_the_list_or_from_the_table_of_r(page, url, poi
     page.wait(f"{MARKS} > 1000")
 
 
+def test_the_strongest_correlation_is_bold(page, url):
+    """Errors fall with flops: of negative ones it is the lowest."""
+    page.open(f"{url}#{urlencode({'x': 'flops', 'y': 'error', 'source': PAPER})}")
+    bold, linear = (
+        page.js(
+            f"[...document.querySelectorAll('#settings-table {cells}')].map(c => c.textContent)"
+        )
+        for cells in ("td strong", "td:not(.more)")
+    )
+    assert bold[0] == min(linear, key=lambda text: float(text.replace("−", "-")))
+    assert bold[0].startswith("−")
+
+
 def test_a_spread_has_no_more_digits_than_its_value(page, url):
     page.open(url)
     texts = "(key, value, spread) => measuredText(key, value, spread)"
