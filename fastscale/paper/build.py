@@ -64,23 +64,26 @@ def _produce_each(
     folder: Path,
     meanwhile: Callable[[], None],
 ) -> list[list[Path]]:
-    """Calls `produce_artifact` on each, slowest first, in one process per core.
+    """Calls `produce_artifact` on each: pictures in one process per core, tables in this process.
 
-    Calls `meanwhile` in this process. Uses only this process for a single artifact, and if torch is
-    loaded: its threads do not survive a fork.
+    Tables and `meanwhile` share fitted laws. Uses only this process for fewer than two artifacts
+    with pictures, and if torch is loaded: its threads do not survive a fork.
     """
-    if min(len(artifacts), cores()) < 2 or sys.platform != "linux" or "torch" in sys.modules:
-        all_made = [produce_artifact(artifact, records, folder) for artifact in artifacts]
+    make = partial(produce_artifact, records=records, folder=folder)
+    drawn = [artifact for artifact in artifacts if isinstance(artifact, Figure | Comparison)]
+    if min(len(drawn), cores()) < 2 or sys.platform != "linux" or "torch" in sys.modules:
+        all_made = [make(artifact) for artifact in artifacts]
         meanwhile()
         return all_made
-    import fastscale.paper.render  # noqa: F401  (matplotlib, loaded once for all)
+    import scipy.special  # noqa: F401  (loaded once for all, like matplotlib)
 
-    slow = Figure | Comparison | Counts
-    order = sorted(artifacts, key=lambda artifact: not isinstance(artifact, slow))
+    import fastscale.paper.render  # noqa: F401
+
     with ProcessPoolExecutor(min(cores(), 8), get_context("fork"), _begin) as pool:
-        done = pool.map(partial(produce_artifact, records=records, folder=folder), order)
+        pictures = pool.map(make, drawn)
+        made = {artifact.name: make(artifact) for artifact in artifacts if artifact not in drawn}
         meanwhile()
-        made = dict(zip((artifact.name for artifact in order), done, strict=True))
+        made |= zip((artifact.name for artifact in drawn), pictures, strict=True)
     return [made[artifact.name] for artifact in artifacts]
 
 
@@ -169,7 +172,7 @@ def _(artifact: Counts, records: Sequence[Record]) -> list[Page]:
 
     counts = published.published_counts, published.zoo_counts, published.digitised_counts
     counted = [table() for table in (*counts, published.network_counts)]
-    return _each(*counted, runtime_law(), parity_table(facts()))
+    return _each(*counted, runtime_law(), parity_table(records))
 
 
 def _each(*tables: Table) -> list[Page]:

@@ -15,6 +15,7 @@ from typing import Any
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
@@ -62,16 +63,12 @@ def house_style() -> Iterator[None]:
 
 def files(picture: Picture) -> dict[str, bytes]:
     """The SVG and PNG of a picture by suffix, without date or program name."""
-    made = {}
-    without = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
+    svg, png = io.StringIO(), io.BytesIO()
     with house_style():
         figure = render(picture)
-        for kind, metadata in without.items():
-            content = io.BytesIO()
-            dpi = DPI if kind == "png" else None
-            figure.savefig(content, format=kind, metadata=metadata, dpi=dpi)
-            made[kind] = content.getvalue()
-    return made
+        figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+        figure.savefig(png, format="png", metadata={"Software": None}, dpi=DPI)
+    return {"svg": svg.getvalue().encode(), "png": png.getvalue()}
 
 
 def render(picture: Picture) -> Figure:
@@ -225,22 +222,24 @@ def _handle(style: Style, size: float, colour: str, **options: Any) -> Line2D:
 def _draw_mark(ax: Axes, mark: Mark) -> None:
     colour = mark.style.colour
     edge = ("black", 1.0) if mark.stand_in else ("white", 0.4) if mark.ours else (colour, 1.0)
-    options: dict[str, Any] = {
-        "color": colour,
-        "marker": mark.style.marker,
-        "markersize": mark.style.size * (OURS if mark.ours else PUBLISHED),
-        "markerfacecolor": colour if mark.ours else "white",
-        "markeredgecolor": edge[0],
-        "markeredgewidth": edge[1],
-        "alpha": 0.9,
-        "zorder": 4 if mark.ours else 3,
-    }
-    if mark.spread is None:
-        # same picture as errorbar, which takes five times as long
-        options["zorder"] += 0.1
-        ax.add_line(Line2D([mark.x], [mark.y], **options))
-    else:
-        ax.errorbar([mark.x], [mark.y], yerr=[mark.spread], elinewidth=1.2, **options)
+    above = 4 if mark.ours else 3
+    # artists by hand: the same picture as errorbar's, which takes five times as long
+    point = Line2D(
+        [mark.x],
+        [mark.y],
+        color=colour,
+        marker=mark.style.marker,
+        markersize=mark.style.size * (OURS if mark.ours else PUBLISHED),
+        markerfacecolor=colour if mark.ours else "white",
+        markeredgecolor=edge[0],
+        markeredgewidth=edge[1],
+        alpha=0.9,
+        zorder=above + 0.1,
+    )
+    ax.add_artist(point)
+    if mark.spread is not None:
+        bar = [(mark.x, mark.y - mark.spread), (mark.x, mark.y + mark.spread)]
+        ax.add_artist(LineCollection([bar], colors=colour, linewidths=1.2, alpha=0.9, zorder=above))
 
 
 def _draw_fit(ax: Axes, fit: Fit) -> None:

@@ -1,6 +1,6 @@
 """Fits a law by least squares of log(predicted / measured): each network has equal weight.
 
-Each Gauss-Newton step is a non-negative least-squares problem.
+Each Newton step is a non-negative least-squares problem.
 """
 
 from collections.abc import Sequence
@@ -46,11 +46,14 @@ def power_law(xs: Sequence[float], ts: Sequence[float]) -> tuple[float, float]:
 
 def _fit_log(x: np.ndarray, t: np.ndarray) -> np.ndarray:
     """Coefficients >= 0 of least squared log error; the columns of `x` have similar scale."""
-    best = nnls(x / t[:, None], np.ones(len(t)))  # least relative error: near the solution
+    every = np.ones(x.shape[1], bool)
+    best = nnls(x / t[:, None], np.ones(len(t)), every)  # least relative error: near the solution
     error = _log_error(x, t, best)
     for _ in range(_STEPS):
         predicted = x @ best
-        wanted = nnls(x / predicted[:, None], np.log(t / predicted) + 1, best > 0)
+        off = np.log(predicted / t)
+        weight = np.sqrt(np.maximum(1 - off, 0.1))  # from the second derivative of log^2
+        wanted = nnls(x * (weight / predicted)[:, None], weight - off / weight, best > 0)
         step = 1.0
         while step > 1e-4 and _log_error(x, t, best + step * (wanted - best)) > error * (1 + 1e-12):
             step /= 2
@@ -68,9 +71,6 @@ def nnls(a: np.ndarray, b: np.ndarray, free: np.ndarray | None = None) -> np.nda
     a second, for a matrix of five columns.
     """
     least = 10 * max(a.shape) * np.finfo(float).eps * abs(a).sum(0).max()
-    if len(a) > 4 * a.shape[1]:  # the same problem, with fewer rows
-        q, a = np.linalg.qr(a)
-        b = q.T @ b
     free = np.zeros(a.shape[1], bool) if free is None else free
     while ((x := _solved(a, b, free))[free] <= 0).any():
         free = free & (x > 0)
