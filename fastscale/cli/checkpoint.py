@@ -5,7 +5,6 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from fastscale.cli.options import JSON, RUNS_DIR, Verbs, given, real, whole
 from fastscale.cli.terminal import says_new_folder
@@ -128,7 +127,7 @@ def cmd_publish(args: argparse.Namespace, rest: list[str]) -> int:
 def cmd_list(args: argparse.Namespace) -> int:
     """Prints one line per released network."""
     from fastscale.cli.listing import table
-    from fastscale.release.listing import rows_of, rows_of_others
+    from fastscale.release.listing import facts_of_others, rows_of, rows_of_others
     from fastscale.release.manifest import current_first
     from fastscale.release.places import released
     from fastscale.release.public import packaged
@@ -138,7 +137,7 @@ def cmd_list(args: argparse.Namespace) -> int:
     ours = [entry for entry in ours if entry.name in kept]
     others = [known for known in others if known.name in kept]
     if args.json:
-        facts = [*map(asdict, ours), *map(_of_others, others)]
+        facts = [*map(asdict, ours), *map(facts_of_others, others)]
         print(json.dumps(facts, ensure_ascii=False))
     elif ours or others:
         print("\n".join(table([*rows_of_others(others), *rows_of(ours)])))
@@ -146,23 +145,6 @@ def cmd_list(args: argparse.Namespace) -> int:
         under = f"under a name with {args.pattern!r}" if args.pattern else "yet"
         print(f"nothing is released {under}")
     return 0
-
-
-def _of_others(known: Any) -> dict[str, Any]:
-    """Facts about weights trained by others, found without opening their files."""
-    from fastscale.api import arch, complexity
-    from fastscale.release.public import is_installed, measured
-
-    counts = complexity(known.arch)
-    return {
-        "name": known.arch,
-        "resolution": arch(known.arch).resolution,
-        **{k: getattr(counts, k) for k in ("flops", "params", "acts")},
-        "published": {"data": "imagenet", "top1_error": known.top1_error},
-        "measured": {"data": "imagenette", **measured(known)},
-        "licence": known.licence,
-        "installed": is_installed(known),
-    }
 
 
 def cmd_show(args: argparse.Namespace) -> int:
@@ -179,10 +161,13 @@ def cmd_show(args: argparse.Namespace) -> int:
         records = records_in(home().checkpoints / RECORDS)
         print(card(entry, [records[i] for i in entry.record_ids if i in records]))
         return 0
+    from fastscale.release.listing import errors_of_others
     from fastscale.release.load import open_checkpoint  # imports torch, which a card does not need
+    from fastscale.release.public import find_public
 
     about = {k: v for k, v in asdict(open_checkpoint(args.name).about).items() if v is not None}
-    about |= _errors_of_others(args.name)
+    if known := find_public(args.name):
+        about |= errors_of_others(known)
     if args.json:
         print(json.dumps(about, ensure_ascii=False))
         return 0
@@ -194,16 +179,6 @@ def cmd_show(args: argparse.Namespace) -> int:
             shown = ", ".join(f"{k} {v}" for k, v in value.items())
         print(f"{name:18}{shown}")
     return 0
-
-
-def _errors_of_others(name: str) -> dict[str, Any]:
-    from fastscale.release.public import find_public, measured
-
-    known = find_public(name)
-    if known is None:
-        return {}
-    found = {"published": {"data": "imagenet", "top1_error": known.top1_error}}
-    return {**found, **({"measured": ours} if (ours := measured(known)) else {})}
 
 
 def cmd_verify(args: argparse.Namespace, rest: list[str]) -> int:

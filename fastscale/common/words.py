@@ -1,7 +1,8 @@
-"""Texts: parses numbers, makes texts safe to print, renders templates and suggests names."""
+"""Texts: parses numbers, writes times, prints safely, renders templates, suggests names."""
 
 import math
 import re
+import sys
 import unicodedata
 from collections.abc import Callable, Iterable
 from functools import cache
@@ -116,6 +117,30 @@ def pluralize(count: int, noun: str, plural: str = "") -> str:
     ('1 epoch', '60,000 images', '2 classes')
     """
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+def duration(seconds: float | None) -> str:
+    """A time in one or two units; empty for None.
+
+    >>> duration(0.41), duration(72), duration(4000), duration(7199.8), duration(200000)
+    ('0.4 s', '1 min 12 s', '1 h 7 min', '2 h', '2 d 8 h')
+    """
+    if seconds is None:
+        return ""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    units = ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
+    for size, name, less, small in units:
+        if round(seconds) >= size:
+            whole, rest = divmod(round(seconds / less), size // less)
+            return f"{whole} {name}" + (f" {rest} {small}" if rest else "")
+    return f"{seconds:.0f} s"
+
+
+@cache
+def say_once(line: str, error: bool = False) -> None:
+    """Prints a line, with `error` on stderr; the same line only once per process."""
+    print(line, file=sys.stderr if error else None, flush=True)
 
 
 def slug(text: str) -> str:

@@ -6,14 +6,13 @@ import importlib.util
 import os
 import weakref
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from fastscale.common import cores
+from fastscale.common import cores, say_once
 from fastscale.data.framing import Framing
 from fastscale.data.images import ImageSet
 from fastscale.data.resident import Resident, ResidentLoader
@@ -32,12 +31,6 @@ CPU = torch.device("cpu")
 def have_ffcv() -> bool:
     """Whether FFCV is installed, without importing it."""
     return importlib.util.find_spec("ffcv") is not None
-
-
-@cache
-def say_once(line: str) -> None:
-    """Print a line, once per process."""
-    print(line, flush=True)
 
 
 def choose(loader: str) -> str:

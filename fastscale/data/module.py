@@ -10,9 +10,9 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 
-from fastscale.common import IMAGENET_PIXELS
+from fastscale.common import IMAGENET_PIXELS, say_once
 from fastscale.data.beton import Index, read_info
-from fastscale.data.choice import Loaders, Place, check_process, choose, say_once
+from fastscale.data.choice import Loaders, Place, check_process, choose
 from fastscale.data.folder import SPLITS
 from fastscale.data.framing import Framing
 from fastscale.data.identity import combined_hash, data_hash, labels_digest

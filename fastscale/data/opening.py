@@ -1,7 +1,7 @@
 """Opens a written split for training or evaluation, with every check before it is read."""
 
+from fastscale.common import say_once
 from fastscale.data.beton import Index, damaged, of_version_1, read_both
-from fastscale.data.choice import say_once
 from fastscale.data.info import BetonInfo
 from fastscale.data.source_kinds import Source
 from fastscale.data.stale import changed

@@ -25,19 +25,41 @@ def rows_of(entries: Iterable[Entry]) -> list[dict[str, Any]]:
     return rows
 
 
+def errors_of_others(known: Known) -> dict[str, Any]:
+    """The published errors in % of weights that others trained, and ours if they were measured."""
+    ours = measured(known)
+    return {
+        "published": {"data": "imagenet", "top1_error": known.top1_error},
+        **({"measured": {"data": "imagenette", **ours}} if ours else {}),
+    }
+
+
+def facts_of_others(known: Known) -> dict[str, Any]:
+    """Facts about weights that others trained, found without opening their files."""
+    arch = arch_named(known.arch)
+    counts = complexity(arch)
+    return {
+        "name": known.arch,
+        "resolution": arch.resolution,
+        **{name: getattr(counts, name) for name in ("flops", "params", "acts")},
+        **errors_of_others(known),
+        "licence": known.licence,
+        "installed": is_installed(known),
+    }
+
+
 def rows_of_others(weights: Iterable[Known]) -> list[dict[str, Any]]:
-    """The same for weights that others trained on ImageNet; the errors are published values."""
+    """The same as `rows_of` for weights trained on ImageNet; the errors are published values."""
     rows = []
     for known in weights:
-        arch = arch_named(known.arch)
-        cx = complexity(arch)
-        counts = {"resolution": arch.resolution, "flops": cx.flops, "params": cx.params}
+        facts = facts_of_others(known)
+        counts = {name: facts[name] for name in ("resolution", "flops", "params")}
         name, notes = known.name, ["published error"]
         if known.url.startswith(PACKAGE):  # the only ones that were measured here
             name = known.arch
-            if ours := measured(known):
+            if ours := facts.get("measured"):
                 notes.append(f"{ours['top1_error']:.2f} on Imagenette's photographs")
-            if not is_installed(known):
+            if not facts["installed"]:
                 notes.append(f"not installed: {home().extra('lite')}")
         rest = {"top1_error": known.top1_error, "runs": None, "mb": None, "notes": "; ".join(notes)}
         rows.append({"name": name, "data": "imagenet", **counts, **rest})

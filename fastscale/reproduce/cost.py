@@ -178,13 +178,3 @@ def predicted_memory(arch: Arch, recipe: Recipe, classes: int, devices: int) -> 
     return training_memory_mib(
         arch, batch, recipe.precision, average=recipe.ema_rate > 0, num_classes=classes
     )
-
-
-def duration(seconds: float | None) -> str:
-    """Text such as `45 s`, `12 min`, `3.5 h` or `2.1 d`; empty for None."""
-    if seconds is None:
-        return ""
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.1f} {unit}"
-    return f"{seconds:.0f} s"

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fastscale.common import plain
+from fastscale.common import duration, plain
 from fastscale.counts import complexity
 from fastscale.errors import InputError
 from fastscale.home import home
@@ -27,7 +27,6 @@ from fastscale.release.fetch import fetch
 from fastscale.release.manifest import Entry
 from fastscale.release.places import released
 from fastscale.release.score import score_entry
-from fastscale.reproduce.cost import duration
 from fastscale.reproduce.plan import fetch_images, published, read_sources
 from fastscale.scaling import arch_named
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastscale.archs.names import canonical
-from fastscale.common import read_yaml
+from fastscale.common import duration, read_yaml
 from fastscale.counts import complexity
 from fastscale.data.sizes import SIZES
 from fastscale.home import home
 from fastscale.paper.plan import plans
 from fastscale.paper.points import paper_points
-from fastscale.reproduce.cost import UNKNOWN, cost_of, duration
+from fastscale.reproduce.cost import UNKNOWN, cost_of
 from fastscale.scaling import arch_named
 from fastscale.training.recipe import load_recipe, recipe_names
 

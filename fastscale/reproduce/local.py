@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastscale.common import die_with_parent, open_to_append, pluralize
+from fastscale.common import die_with_parent, duration, open_to_append, pluralize
 from fastscale.records.environment import cores
-from fastscale.reproduce.cost import duration, has_gpu
+from fastscale.reproduce.cost import has_gpu
 from fastscale.reproduce.plan import Run
 from fastscale.training.runs import progress
 

@@ -4,13 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fastscale.common import duration
 from fastscale.counts import complexity
 from fastscale.errors import InputError
 from fastscale.paper import Artifact
 from fastscale.paper.artifacts import Plan, RunSpec
 from fastscale.records import Record, RecordStore
 from fastscale.records.committed import committed
-from fastscale.reproduce.cost import UNKNOWN, Cost, cost_of, duration
+from fastscale.reproduce.cost import UNKNOWN, Cost, cost_of
 from fastscale.scaling import arch_named
 from fastscale.training.recipe import load_recipe
 from fastscale.training.runs import RunFolder

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from fastscale.common import duration
 from fastscale.paper import Artifact
 from fastscale.paper.artifacts import Plan
 from fastscale.records.committed import committed
-from fastscale.reproduce.cost import UNKNOWN, Cost, cost_of, device_name, duration
+from fastscale.reproduce.cost import UNKNOWN, Cost, cost_of, device_name
 from fastscale.reproduce.plan import made_here
 from fastscale.scaling import arch_named
 from fastscale.training.recipe import load_recipe

@@ -1,13 +1,11 @@
 """Raw or averaged (EMA) weights: the rule that chooses, and a line when the choice matters."""
 
 import os
-import sys
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from fastscale.common import read_text
+from fastscale.common import read_text, say_once
 from fastscale.errors import InputError
 from fastscale.records import Record
 
@@ -62,14 +60,9 @@ def say_apart(errors: Mapping[str, float] | None, taken: str, where: object) -> 
     other = "raw" if taken == "ema" else "ema"
     say_once(
         f"{where}: top-1 error {raw:.2f} % with raw weights, {ema:.2f} % with averaged ones: "
-        f"the {WORDS[taken]} ones are used (--weights {other} for the others)"
+        f"the {WORDS[taken]} ones are used (--weights {other} for the others)",
+        error=True,
     )
-
-
-@cache
-def say_once(line: str) -> None:
-    """Prints a line on stderr, the same line only once a process."""
-    print(line, file=sys.stderr, flush=True)
 
 
 def recorded_errors(content: Mapping[str, Any], path: str | Path) -> dict[str, float] | None:

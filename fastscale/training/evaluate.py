@@ -9,6 +9,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from fastscale.common import say_once
 from fastscale.counts import complexity
 from fastscale.data.first_write import keep_split
 from fastscale.data.module import ImageData
@@ -23,7 +24,6 @@ from fastscale.training.better import (
     record_beside,
     recorded_errors,
     say_apart,
-    say_once,
 )
 from fastscale.training.checkpoint_io import load_weights, read_checkpoint
 from fastscale.training.classes import match_classes
@@ -137,7 +137,7 @@ def errors_of(
         own.get("classes"), settings["num_classes"], data.classes, where, data.data_name
     )
     if line:
-        say_once(line)
+        say_once(line, error=True)
     prepare(data)
     module = ByName(outputs, **settings)  # with the normalisation that it was trained with
     load_weights(module, state_dict, where)
@@ -158,12 +158,14 @@ def say_other_data(own: Mapping[str, Any], data: ImageData, where: object) -> No
         then = f" ({own['data']})" if own.get("data") else ""
         say_once(
             f"{where}: evaluated on {data.data_name}: images, labels or stored form differ from "
-            f"those it was trained on{then}"
+            f"those it was trained on{then}",
+            error=True,
         )
     elif "stored" in own and (own["stored"] or {}) != data.stored:
         say_once(
             f"{where}: evaluated on {data.data_name} stored {_form(data.stored)}; "
-            f"it was trained on images stored {_form(own['stored'] or {})}"
+            f"it was trained on images stored {_form(own['stored'] or {})}",
+            error=True,
         )
 
 

@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Checkpoint
 
-from fastscale.common import pluralize
+from fastscale.common import duration, pluralize
 from fastscale.counts import complexity
 from fastscale.training.monitor import DEVICE_SHARE, SpeedMonitor
 
@@ -121,26 +121,6 @@ def describe_errors(errors: dict[str, float]) -> str:
             other = "" if averaged is None else f" (averaged weights {averaged:.2f} %)"
             parts.append(f"{top[:3]}-{top[3:]} error {raw:.2f} %{other}")
     return ", ".join(parts)
-
-
-def duration(seconds: float) -> str:
-    """A time in one or two units.
-
-    >>> duration(0.41), duration(72), duration(4000), duration(200000)
-    ('0.4 s', '1 min 12 s', '1 h 7 min', '2 d 8 h')
-    """
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    for size, name, less, small in (
-        (86400, "d", 3600, "h"),
-        (3600, "h", 60, "min"),
-        (60, "min", 1, "s"),
-    ):
-        if whole >= size:
-            rest = round(whole % size / less)
-            return f"{whole // size} {name}" + (f" {rest} {small}" if rest else "")
-    return f"{whole} s"
 
 
 def share(part: float) -> str:

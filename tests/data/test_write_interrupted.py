@@ -18,6 +18,7 @@ from fastscale.data.info import BetonInfo
 from fastscale.data.write import write
 from fastscale.errors import InputError
 from tests.data.conftest import left
+from tests.waiting import until
 
 FULL = """
 import resource, sys
@@ -124,13 +125,6 @@ write.write(sys.argv[1], sys.argv[2], workers=int(sys.argv[3]))
 """
 
 
-def wait_for(condition, seconds=30):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.02)
-
-
 def children(pid):
     out = set()
     for entry in os.scandir("/proc"):
@@ -148,7 +142,7 @@ def children(pid):
 @pytest.mark.parametrize("workers", [0, 2])
 def test_ctrl_c_leaves_nothing(tree, tmp_path, start_python, workers):
     p = start_python(SLOW, tree, tmp_path / "out", workers)
-    wait_for(lambda: list((tmp_path / "out").glob("train.beton.*.part")))
+    until(lambda: list((tmp_path / "out").glob("train.beton.*.part")))
     time.sleep(0.3)
     p.send_signal(signal.SIGINT)
     _, err = p.communicate(timeout=30)
@@ -158,21 +152,19 @@ def test_ctrl_c_leaves_nothing(tree, tmp_path, start_python, workers):
 
 def test_leftovers_of_kill_9_are_removed_and_its_workers_end(tree, tmp_path, start_python, lines):
     p = start_python(SLOW, tree, tmp_path / "out", 2)
-    wait_for(
-        lambda: list((tmp_path / "out").glob("train.beton.*.part")) and len(children(p.pid)) == 2
-    )
+    until(lambda: list((tmp_path / "out").glob("train.beton.*.part")) and len(children(p.pid)) == 2)
     workers = children(p.pid)
     p.kill()
     p.wait(timeout=30)
     assert [n.split(".")[1] for n in left(tmp_path / "out")] == ["beton", "json"], "two parts"
-    wait_for(lambda: not any(os.path.exists(f"/proc/{w}") for w in workers))
+    until(lambda: not any(os.path.exists(f"/proc/{w}") for w in workers))
     write(str(tree), tmp_path / "out", progress=lines, workers=0)
     assert left(tmp_path / "out") == ["train.beton", "train.json", "val.beton", "val.json"]
 
 
 def test_a_killed_worker_is_an_error_not_a_hang(tree, tmp_path, start_python):
     p = start_python(SLOW, tree, tmp_path / "out", 2)
-    wait_for(lambda: len(children(p.pid)) == 2)
+    until(lambda: len(children(p.pid)) == 2)
     os.kill(min(children(p.pid)), signal.SIGKILL)
     _, err = p.communicate(timeout=30)
     assert (

@@ -2,7 +2,6 @@
 
 import re
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -90,11 +89,3 @@ def finished(folder: Path) -> Record:
     (record,) = RecordStore(folder / "runs" / "records.jsonl").read()
     assert (folder / "runs" / RUN / "seed0" / "record.json").is_file()
     return record
-
-
-def until(condition: Any, seconds: float = 60) -> None:
-    """Wait for a condition; AssertionError if it takes too long."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.02)

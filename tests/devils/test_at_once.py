@@ -5,9 +5,10 @@ import json
 import pytest
 
 from fastscale.records import RecordStore
-from tests.devils.commands import KILL, RUN, TERM, left, one_line, until
+from tests.devils.commands import KILL, RUN, TERM, left, one_line
 from tests.devils.drawing import checkout, drawn
 from tests.devils.slow import slowly
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 

@@ -13,8 +13,9 @@ import pytest
 import torch
 
 from fastscale.records import RecordStore
-from tests.devils.commands import CONT, HUP, INT, KILL, QUIT, RUN, STOP, TERM, left, one_line, until
+from tests.devils.commands import CONT, HUP, INT, KILL, QUIT, RUN, STOP, TERM, left, one_line
 from tests.devils.slow import slowly
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 

@@ -8,9 +8,9 @@ from PIL import Image
 
 import fastscale as fs
 from fastscale.cli import main
+from fastscale.common import say_once
 from fastscale.data.write import write
 from fastscale.errors import InputError
-from fastscale.training.better import say_once
 from fastscale.training.classes import imagenet_names, imagenet_wnids, match_classes
 
 RUN = "regnety-tiny.quick"

@@ -17,15 +17,9 @@ from fastscale.reproduce import slurm, slurm_queue
 from fastscale.reproduce.plan import needed
 from fastscale.reproduce.slurm import Cluster
 from fastscale.reproduce.slurm_options import parse_further, parse_minutes
+from tests.waiting import soon
 
 SUBMIT = ["--cluster", "slurm", "--gpus-per-run", "0"]
-
-
-def waited_for(condition, seconds=120):
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.2)
-    return condition()
 
 
 def test_dry_run_shows_what_would_be_submitted(small_artifact, data_home, tmp_path, capsys):
@@ -125,15 +119,13 @@ def test_reproduce_on_slurm(slurm, small_artifact, imagenet, tmp_path, capsys, m
     preempted = []
 
     def preempt():
-        if waited_for(lambda: (folder / "job.json").is_file()):
+        if soon(lambda: (folder / "job.json").is_file(), 120):
             job = json.loads((folder / "job.json").read_text())["job"]
             log = folder / f"{job}_0_log.out"
-            if waited_for(lambda: log.is_file() and "Loading pickle" in log.read_text()):
+            if soon(lambda: log.is_file() and "Loading pickle" in log.read_text(), 120):
                 time.sleep(1)
                 subprocess.run(["scancel", "--signal=USR2", job], check=True)
-                waited_for(
-                    lambda: (folder / f"{job}_0_log.out").read_text().count("Starting with") == 2
-                )
+                soon(lambda: (folder / f"{job}_0_log.out").read_text().count("Starting with") == 2)
                 preempted.append(
                     (folder / f"{job}_0_log.out").read_text()
                     + (folder / f"{job}_0_log.err").read_text()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from fastscale.records import RecordStore
+from tests.waiting import soon
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
@@ -42,15 +43,6 @@ def living(mark):
         except OSError:
             continue
     return found
-
-
-def soon(condition, seconds=60):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.1)
-    return False
 
 
 def long_sweep(folder):

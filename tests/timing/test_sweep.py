@@ -19,6 +19,7 @@ from fastscale.timing.done import Done
 from fastscale.timing.grid import Grid, Part, Setting
 from fastscale.timing.sweep import Sweep
 from tests.timing.crashing import crash_in_training
+from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
@@ -68,10 +69,8 @@ def test_a_killed_sweep_resumes(tmp_path):
     first.wait()
     before = len(measured(store))
     assert 2 <= before < 4
-    deadline = time.monotonic() + 20  # the worker dies with the sweep, so the group empties soon
-    while time.monotonic() < deadline and group_is_alive(first.pid):
-        time.sleep(0.1)
-    assert not group_is_alive(first.pid)
+    # the worker dies with the sweep, so the group empties soon
+    until(lambda: not group_is_alive(first.pid), 20)
     before = len(measured(store))
     second = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=120)
     assert second.returncode == 0, second.stderr
