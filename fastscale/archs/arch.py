@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from math import prod
-from typing import Any, Self, cast
+from typing import Any, ClassVar, Self
 
 from fastscale.archs.check import (
     MOST_TEST_RESOLUTION,
@@ -49,6 +49,7 @@ class Arch(ABC):
     stem_width: int
     stem_stride: int
     head_width: int  # of the 1x1 conv before pooling; 0: none
+    __dataclass_fields__: ClassVar[dict[str, Any]]  # every network is a dataclass
     activation: str  # of all layers: relu, relu6 or silu
 
     group_widths: tuple[int, ...]  # of the group convs of each stage, if `grouped`
@@ -105,7 +106,7 @@ class Arch(ABC):
 
     def with_(self, **changed: Any) -> Self:
         """A copy with other fields."""
-        return cast(Self, replace(cast(Any, self), **changed))
+        return replace(self, **changed)
 
     def parts(self, resolution: int | None = None, num_classes: int = 1000) -> list[Part]:
         """The network as runs of equal blocks, so that counting visits two blocks per stage.

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from fastscale.archs.check import said_number
 from fastscale.archs.names import read_strategies
@@ -59,6 +60,18 @@ class Strategy:
     group_width: Fraction = Fraction(0)
     group_width_rounding: str = "paper"
     spelling: str = field(init=False, repr=False)
+
+    if TYPE_CHECKING:  # for type checkers: shares may also be int and float
+
+        def __init__(
+            self,
+            name: str,
+            depth: Fraction | float,
+            width: Fraction | float,
+            resolution: Fraction | float,
+            group_width: Fraction | float = 0,
+            group_width_rounding: str = "paper",
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         try:
