@@ -159,7 +159,7 @@ def _(artifact: GroupWidth, records: Sequence[Record]) -> list[Page]:
 
 @pages.register
 def _(artifact: Definitions, records: Sequence[Record]) -> list[Page]:
-    from fastscale.paper.tables.published import definitions
+    from fastscale.paper.tables.definitions import definitions
 
     return _each(definitions())
 

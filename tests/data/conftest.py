@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fastscale.data import source
+from fastscale.data import ImageData, source
 from fastscale.data.write import write
 
 REAL_DATA = os.environ.get("FASTSCALE_DATA")
 CLASSES = ("ant", "bee", "cat")
+SMALL = {"resolution": 32, "test_resolution": 32, "batch_size": 10, "workers": 1}
 
 
 def draw(seed: int, height: int, width: int) -> Image.Image:
@@ -133,6 +134,15 @@ def start_python():
 def real_data():
     """The user's data folder, if there is one."""
     return Path(REAL_DATA or Path.home() / ".cache" / "fastscale")
+
+
+def opened(tree, loader="ffcv", **more):
+    return ImageData(str(tree), loader=loader, **SMALL, **more)
+
+
+def written(tree, lines, **settings):
+    write(str(tree), workers=0, progress=lines, **settings)
+    return opened(tree)
 
 
 def left(folder):

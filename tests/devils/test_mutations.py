@@ -7,10 +7,10 @@ from collections import defaultdict
 
 import pytest
 
-from tests.devils import images, names, numbers, readers, stores, weights
+from tests.devils import fields, images, names, numbers, readers, stores, weights
 from tests.devils.rule import Case, hold
 
-MODULES = (names, numbers, readers, stores, weights, images)
+MODULES = (names, numbers, readers, fields, stores, weights, images)
 CASES: list[Case] = [case for module in MODULES for case in module.cases()]
 GROUPS: dict[str, list[Case]] = defaultdict(list)
 for each in CASES:

@@ -6,8 +6,9 @@ from fastscale.counts import complexity
 from fastscale.errors import InputError
 from fastscale.paper.artifacts import load_artifact
 from fastscale.paper.figures.accelerators import devices, leaders, margin
-from fastscale.paper.figures.runtime import Pool, printed, published_pools
+from fastscale.paper.figures.runtime import printed, published_pools
 from fastscale.paper.points import paper_points, timm_points, zoo_points
+from fastscale.paper.pools import Pool
 from fastscale.references.networks import timm_family
 from fastscale.scaling import arch_named
 

@@ -20,8 +20,8 @@ from fastscale.errors import InputError
 from fastscale.paper.artifacts import Drawing, Figure, drawing
 from fastscale.paper.chart import Chart, Fit, Layout, Mark, Page, Picture
 from fastscale.paper.declare import Some, Text
-from fastscale.paper.figures.runtime import Pool
 from fastscale.paper.points import timm_points
+from fastscale.paper.pools import Pool
 from fastscale.paper.stats import least_squares
 from fastscale.paper.style import PALE, Style, family_style
 from fastscale.paper.tables.table import Column, Table, fixed

@@ -14,7 +14,6 @@ of the known points differs a little from the printed r; each panel shows both.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Literal
 
 from fastscale.paper.artifacts import Artifact, Drawing, Figure, drawing, options
@@ -22,75 +21,27 @@ from fastscale.paper.chart import Chart, Fit, Mark, Page, Picture
 from fastscale.paper.declare import Positive
 from fastscale.paper.figure_text import caption, points_table, recorded, statements
 from fastscale.paper.figures.panels import AXES, subtitle, title
-from fastscale.paper.points import paper_points, series_of_figure_2, zoo_points
-from fastscale.paper.stats import least_squares, pearson
-from fastscale.paper.style import canonical_strategy, family_style, strategy_style
+from fastscale.paper.points import paper_points, zoo_points
+from fastscale.paper.pools import Pool, pools_of_figure_2, zoo_pools
+from fastscale.paper.stats import least_squares
+from fastscale.paper.style import family_style, strategy_style
 from fastscale.paper.views import View, views
 from fastscale.records import Record
 from fastscale.records.frame import Row
 from fastscale.references import reference
 
 
-@dataclass(frozen=True)
-class Pool:
-    """Points whose times are correlated with one measure."""
-
-    measure: str
-    points: tuple[Row, ...]
-    right: float | None = None  # the end of the axis; points beyond it are not counted
-    time: str = "epoch_time_min"  # or image_time_s
-
-    @property
-    def inside(self) -> list[Row]:
-        return [
-            p for p in self.points if self.right is None or getattr(p, self.measure) <= self.right
-        ]
-
-    @property
-    def without(self) -> "Pool":
-        """The pool without stand-ins: points whose eager time replaces a missing device time."""
-        return replace(self, points=tuple(p for p in self.points if p.clock != "stand-in"))
-
-    def r(self, log: bool = False) -> float | None:
-        """Pearson r of time with the measure, or of their logarithms."""
-        xs, ys = self.values(log)
-        return pearson(xs, ys)
-
-    def values(self, log: bool = False) -> tuple[list[float], list[float]]:
-        """The measures and the times of the points inside, or their logarithms."""
-        times = [(p, getattr(p, self.time)) for p in self.inside]
-        pairs = [(getattr(p, self.measure), time) for p, time in times if time is not None]
-        found = [(math.log(x), math.log(y)) if log else (x, y) for x, y in pairs]
-        return [x for x, _ in found], [y for _, y in found]
-
-
-def pools_of_figure_2(points: Sequence[Row], acts_range: float | None) -> dict[str, Pool]:
-    """Flops, params and acts of EfficientNet-B0's four series, and acts of the three families."""
-    four = tuple(series_of_figure_2([p for p in points if p.time is not None]))
-    three = [
-        p
-        for p in points
-        if p.time is not None and canonical_strategy(p.strategy) in (None, "dwr", "dw", "dWr", "w")
-    ]
-    return {
-        "flops": Pool("flops", four),
-        "params": Pool("params", four),
-        "acts": Pool("acts", four, acts_range),
-        "families": Pool("acts", tuple(three), acts_range),
-    }
-
-
 def published_pools(artifact: Artifact) -> dict[str, Pool]:
     """The pools of published points: the paper's, or the zoo's."""
     if options(artifact, Runtime).points == "zoo":
-        return _zoo_pools(zoo_points())
+        return zoo_pools(zoo_points())
     return pools_of_figure_2(paper_points(("fig2", "fig4", "fig6")), _range(artifact))
 
 
 def our_pools(artifact: Artifact, points: Sequence[Row]) -> dict[str, Pool]:
     """The pools of our points on one device."""
     return (
-        _zoo_pools(points)
+        zoo_pools(points)
         if options(artifact, Runtime).points == "zoo"
         else pools_of_figure_2(points, _range(artifact))
     )
@@ -287,11 +238,6 @@ def _fit(pool: Pool, unit: float, log: bool, colour: str | None) -> Fit:
     )
     fit = Fit(slope, intercept, min(xs), max(xs), power=log)
     return fit if colour is None else Fit(slope, intercept, min(xs), max(xs), colour, log)
-
-
-def _zoo_pools(points: Sequence[Row]) -> dict[str, Pool]:
-    timed = tuple(p for p in points if p.time is not None)
-    return {measure: Pool(measure, timed) for measure in ("acts", "flops", "params")}
 
 
 def _range(artifact: Artifact) -> float | None:

@@ -47,7 +47,8 @@ class Within(Measure):
     within: Literal["published-counts", "definitions"]
 
     def ours(self, evidence: Evidence) -> Iterator[Ours]:
-        from fastscale.paper.tables.published import definitions, published_counts, within_one_unit
+        from fastscale.paper.tables.definitions import definitions
+        from fastscale.paper.tables.published import published_counts, within_one_unit
 
         table = definitions() if self.within == "definitions" else published_counts()
         yield Ours(*within_one_unit(table), "counted")

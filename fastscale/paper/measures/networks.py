@@ -12,7 +12,7 @@ from fastscale.paper.claims import Evidence, Measure, Ours, measure
 from fastscale.paper.declare import Count, Epochs, Network, Quantity, Some, Text
 
 if TYPE_CHECKING:
-    from fastscale.paper.figures.runtime import Pool
+    from fastscale.paper.pools import Pool
     from fastscale.paper.views import View
     from fastscale.records.frame import Row
 

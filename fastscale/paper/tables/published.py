@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from fastscale.archs import Arch, base_names
 from fastscale.counts import complexity
-from fastscale.paper.artifacts import load_artifact, published_networks
+from fastscale.paper.artifacts import published_networks
 from fastscale.paper.tables.table import Column, Table, fixed, signed
 from fastscale.references import reference
 from fastscale.references.networks import point_arch, zoo_name
@@ -19,7 +19,7 @@ from fastscale.scaling import arch_named
 
 SOURCES = {"xiao2021_table2": "Xiao et al. 2021, Table 2", "mvit_table17": "MViT, Table 17"}
 # column of the reference -> (header, key, decimal exponent of its unit)
-_MEASURES = {
+MEASURES = {
     "flops_b": ("flops (multiply-adds), B", "flops_multiply_adds_b", 9),
     "params_m": ("params, M", "params_m", 6),
     "acts_m": ("acts, M", "acts_m", 6),
@@ -40,55 +40,9 @@ class Compared(NamedTuple):
     row: dict[str, str]
 
 
-def definitions() -> Table:
-    """Every base and scaled network as built, beside its published definition and counts.
-
-    A base is not compared if nobody printed its counts: those of definitions.csv are then derived
-    or computed from its definition.
-    """
-    artifact = load_artifact("definitions")
-    bases = {row["network"]: row for row in reference("definitions")}
-    points = _by_label()
-    printed = {n.arch: n for n in reversed(published_networks("published-counts"))}
-    compared = []
-    for n in published_networks(artifact.name):
-        arch = arch_named(n.arch)
-        row = bases[n.arch] if n.source == "definitions" else points[n.source, n.label]
-        text = (
-            bases[n.arch]["definition"]
-            if n.source == "definitions"
-            else n.arch.replace(".", " by ", 1)
-        )
-        known = row.get("known_by") or SOURCES[n.source]
-        if n.source == "definitions" and not known.startswith("counts published"):
-            other = printed.get(n.arch)
-            row = points[other.source, other.label] if other else row | dict.fromkeys(_MEASURES, "")
-            known += f"; counts: {SOURCES[other.source]}" if other else "; counts not published"
-        compared.append(
-            Compared(
-                (n.label, text, known, _list(arch.depths), _list(arch.widths), _groups(arch)),
-                arch,
-                row,
-            )
-        )
-    labels = (
-        Column("network", "network", right=False),
-        Column("definition", "definition", right=False, terminal=False),
-        Column("known_by", "known by", right=False, terminal=False),
-        Column("depths", "stage depths ours", right=False),
-        Column("widths", "widths", right=False),
-        Column("group_widths", "group widths", right=False),
-    )
-    blank = [
-        entry.labels[0] for entry in compared if not any(entry.row[column] for column in _MEASURES)
-    ]
-    notes = [f"Not compared: {', '.join(blank)}, whose counts were not published."] if blank else []
-    return _compare("definitions", artifact.title, labels, compared, notes)
-
-
 def published_counts() -> Table:
     """Scaled networks whose counts Xiao et al. 2021 and the MViT paper print to one decimal."""
-    points = _by_label()
+    points = by_label()
     compared = [
         Compared(
             (n.label, SOURCES[n.source]),
@@ -105,7 +59,7 @@ def published_counts() -> Table:
         "RegNetZ 16GF is printed as 16.0 B by one source and as 15.9 B by the other. "
         "The factors 1.85, 3.88 and 8.5 are derived."
     )
-    return _compare(
+    return compare(
         "published-counts",
         "Published counts beside ours: networks of 1 to 32 GF",
         labels,
@@ -133,7 +87,7 @@ def digitised_counts() -> Table:
             compared.append(Compared((figures,), point_arch(row), row))
             read.append("fig2" not in row["artifact"].split())
     title = "Networks identified in the paper's Fig. 2, 4 and 6: their counts, computed twice"
-    table = _compare(
+    table = compare(
         "digitised-counts",
         title,
         (Column("figure", "figure", right=False),),
@@ -219,18 +173,18 @@ def within_one_unit(table: Table) -> tuple[int, int]:
     for values in table.rows:
         row = dict(zip(keys, values, strict=True))
         fits = row["resolution"] == row["resolution_published"]
-        for _, key, _ in _MEASURES.values():
+        for _, key, _ in MEASURES.values():
             theirs = row[f"{key}_published"]
             fits &= theirs is None or abs(row[key] - theirs) <= Decimal(1).scaleb(
                 int(theirs.as_tuple().exponent)
             )
-        if any(row[f"{key}_published"] is not None for _, key, _ in _MEASURES.values()):
+        if any(row[f"{key}_published"] is not None for _, key, _ in MEASURES.values()):
             compared += 1
             agreeing += fits
     return agreeing, compared
 
 
-def _by_label() -> dict[tuple[str, str], dict[str, str]]:
+def by_label() -> dict[tuple[str, str], dict[str, str]]:
     """The first row of paper_points.csv for each (source, `family target`)."""
     points: dict[tuple[str, str], dict[str, str]] = {}
     for row in reference("paper_points"):
@@ -239,15 +193,7 @@ def _by_label() -> dict[tuple[str, str], dict[str, str]]:
     return points
 
 
-def _list(values: Sequence[int]) -> str:
-    return ", ".join(map(str, values))
-
-
-def _groups(arch: Arch) -> str:
-    return _list(arch.group_widths) if arch.grouped else "1"
-
-
-def _compare(
+def compare(
     name: str,
     title: str,
     labels: Sequence[Column],
@@ -256,13 +202,14 @@ def _compare(
     theirs_is: str = "paper",
     headers: dict[str, str] | None = None,
 ) -> Table:
+    """The published counts of networks beside ours, with the differences."""
     kind = "published" if theirs_is == "paper" else theirs_is
     columns = [*labels, Column("arch", "name here", right=False, terminal=len(labels) == 1)]
     columns += [
         Column(f"resolution_{kind}", f"res. {theirs_is}"),
         Column("resolution", "res. ours"),
     ]
-    for header, key, _ in _MEASURES.values():
+    for header, key, _ in MEASURES.values():
         columns += [
             Column(f"{key}_{kind}", (headers or {}).get(key, f"{header} {theirs_is}"), str),
             Column(key, f"{header} ours", fixed(3)),
@@ -272,7 +219,7 @@ def _compare(
     matches: dict[str, list[bool]] = {
         "all": [],
         "within": [],
-        **{column.split("_")[0]: [] for column in _MEASURES},
+        **{column.split("_")[0]: [] for column in MEASURES},
     }
     for entry in compared:
         ours = complexity(entry.arch)
@@ -284,7 +231,7 @@ def _compare(
         ]
         found = [entry.arch.resolution == int(entry.row["resolution"])]
         within = list(found)
-        for column, (_, _, unit) in _MEASURES.items():
+        for column, (_, _, unit) in MEASURES.items():
             own = Decimal(getattr(ours, column.split("_")[0])).scaleb(-unit)
             if not entry.row[column]:
                 cells += [None, own, None]

@@ -6,13 +6,14 @@ import pytest
 
 from fastscale.counts import complexity
 from fastscale.paper.artifacts import load_artifact
+from fastscale.paper.tables.definitions import definitions
 from fastscale.paper.tables.growth import (
     group_width_table,
     grouped_form,
     growth_table,
     mean_exponent,
 )
-from fastscale.paper.tables.published import definitions, within_one_unit
+from fastscale.paper.tables.published import within_one_unit
 from fastscale.scaling import arch_named
 
 
