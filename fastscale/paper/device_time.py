@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from fastscale.counts.traffic import step_bytes
 from fastscale.paper.stats import pearson
@@ -28,7 +29,7 @@ class Timed:
         """Whether no graph was captured, so that eager time stands in for device time."""
         return self.row.clock == "stand-in"
 
-    @property
+    @cached_property
     def observation(self) -> Observation:
         """The step as a runtime law is fitted to it."""
         return observed(self.row)

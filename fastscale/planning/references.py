@@ -28,10 +28,10 @@ def reference_measurements() -> list[Measurements]:
     ]
 
 
-def reference_devices() -> dict[str, Device]:
+def reference_devices(measured: Iterable[Measurements]) -> dict[str, Device]:
     """The named devices with their fitted laws."""
     found: dict[str, dict[str, FittedLaw]] = {}
-    for m in reference_measurements():
+    for m in measured:
         found.setdefault(m.device, {})[m.mode] = fitted_to(m)
     return {name: Device(name, laws) for name, laws in found.items()}
 

@@ -6,7 +6,6 @@ kernels are optimised for some widths only.
 """
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import NamedTuple
 
 from fastscale.archs import Arch
@@ -61,7 +60,6 @@ WIDTHS: dict[str, Callable[[int], float]] = {
 }
 
 
-@lru_cache(maxsize=1024)
 def terms(arch: Arch, resolution: int | None = None, num_classes: int = 1000) -> Terms:
     """The terms of `arch` at `resolution` px (default: its own); same counts as `fastscale.counts`.
 

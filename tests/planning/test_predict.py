@@ -259,3 +259,12 @@ def test_without_groups_single_networks_are_left_out(time_record):
     law = device_of_records(rough).law("training")
     assert set(law.spreads) == {"network"}
     assert 0.08 < law.spread("regnety") == law.spread("resnet") < 0.4
+
+
+def test_fields_of_ones_own_network_may_be_lists():
+    base = fs.arch("regnety-500mf")
+    mine = replace(base, depths=list(base.depths))
+    assert terms(mine) == terms(base)
+    assert (
+        fs.predict_time(mine, "h100").epoch_time_min == fs.predict_time(base, "h100").epoch_time_min
+    )

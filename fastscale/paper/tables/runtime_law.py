@@ -95,7 +95,12 @@ def _references() -> str:
 
 @lru_cache(maxsize=4)
 def _devices(references: str) -> dict[str, Device]:
-    return reference_devices()
+    return reference_devices(_measured(references))
+
+
+@lru_cache(maxsize=4)
+def _measured(references: str) -> tuple[Measurements, ...]:
+    return tuple(reference_measurements())
 
 
 def _own_accelerators() -> dict[str, Device]:
@@ -114,7 +119,7 @@ def _own_accelerators() -> dict[str, Device]:
 
 @lru_cache(maxsize=4)
 def _published(references: str) -> tuple[tuple[list[Any], ...], tuple[str, ...]]:
-    found = reference_measurements()
+    found = _measured(references)
     return tuple(row for m in found for row in _rows(m)), tuple(
         _notes(next(m for m in found if m.checks))
     )
