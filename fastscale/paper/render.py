@@ -19,7 +19,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
-from matplotlib.textpath import TextPath
+from matplotlib.textpath import text_to_path
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from fastscale.paper.chart import Chart, Fit, Mark, Picture
@@ -147,7 +147,7 @@ def wrapped(text: str, width: float, size: float) -> list[str]:
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()
-        points = TextPath((0, 0), longer, prop=font).get_extents().x1
+        points, _, _ = text_to_path.get_text_width_height_descent(longer, font, ismath=False)
         lines = [*lines[:-1], longer] if points <= 72 * width else [*lines, word]
     return lines
 
