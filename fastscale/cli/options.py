@@ -1,6 +1,7 @@
 """Parsers of the command line, whose errors are one line with exit code 2."""
 
 import argparse
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
@@ -46,6 +47,7 @@ def count(least: float, most: float) -> Callable[[str], float]:
 _UNITS = {"K": 1e3, "M": 1e6, "G": 1e9, "B": 1e9, "T": 1e12}
 
 
+FURTHER = "config|seed_everything|print_config|trainer|model|data"  # beginnings of Lightning's
 # bounds that no network, device or data set comes near: a larger number is a typing error
 MOST_BATCH = 1_000_000
 BATCH = CLASSES = whole(1, MOST_BATCH)
@@ -131,13 +133,15 @@ class Parser(argparse.ArgumentParser):
     def _refuse_unknown(self, words: Sequence[str]) -> None:
         """The error for unknown options, before argparse reports what is missing because of them.
 
-        Those after a verb are the verb's; those of a verb with `further` options are Lightning's.
+        Those after a verb are the verb's. Those of a verb with `further` options are Lightning's,
+        unless they are similar to the verb's own.
         """
-        if self.get_default("further"):
-            return
         own = words[:1] if self._subparsers else words[: [*words, "--"].index("--")]
         known = self._option_string_actions
         options = [w for w in own if w.startswith("--") and w.partition("=")[0] not in known]
+        if self.get_default("further"):
+            own = [w for w in options if not re.match(rf"--({FURTHER})\b", w)]
+            options = [w for w in own if self._near(w)]
         if options:
             self.unknown(options)
 
@@ -147,10 +151,14 @@ class Parser(argparse.ArgumentParser):
 
     def unknown(self, words: Sequence[str]) -> NoReturn:
         """The error for words that no option takes."""
-        known = [option for option in self._option_string_actions if option != "--help"]
-        near = did_you_mean(words[0].partition("=")[0], known)
-        hint = f"; {near}" if near.startswith("did you mean") else ""
-        self.error(f"unrecognised: {' '.join(words)}{hint}")
+        near = self._near(words[0])
+        self.error(f"unrecognised: {' '.join(words)}{'; ' if near else ''}{near}")
+
+    def _near(self, word: str) -> str:
+        """The hint for a misspelt option; "" if none is similar."""
+        names = [k.lstrip("-") for k in self._option_string_actions if k not in ("-h", "--help")]
+        hint = did_you_mean(word.partition("=")[0].lstrip("-"), names)
+        return re.sub(r"'(?=\w)", "'--", hint) if hint.startswith("did you mean") else ""
 
     def error(self, message: str) -> NoReturn:
         """Raises InputError, which ends in one line and exit code 2."""

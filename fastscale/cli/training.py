@@ -9,10 +9,9 @@ from fastscale.cli.signals import ended_by_signals
 from fastscale.common import pluralize
 from fastscale.home import home
 
-LIGHTNING = (
-    "\n\nFurther options are Lightning's: --model.recipe.lr 1.0, --data.loader plain, "
-    "--trainer.devices 8, --seed_everything 1, --config FILE."
-)
+FURTHER = "\n\nFurther options are Lightning's: {}--data.loader plain, --trainer.devices 8, "
+FITTING = FURTHER.format("--model.recipe.lr 1.0, ") + "--seed_everything 1, --config FILE."
+EVALUATING = FURTHER.format("") + "--model.recipe.batch_size 256."
 
 
 def add_fit(verbs: Verbs) -> None:
@@ -20,7 +19,7 @@ def add_fit(verbs: Verbs) -> None:
         "fastscale fit regnety-500mf.dWr-x4.imagenet-100ep --trainer.devices 8\n"
         "  fastscale fit efficientnet-b0 --data.source folder:PHOTOS"
     )
-    p = verbs.verb("fit", cmd_fit, example + LIGHTNING, further=True)
+    p = verbs.verb("fit", cmd_fit, example + FITTING, further=True)
     p.first_word("--run", "NAME")
     text = (
         "<base>[.<strategy>-x<factor>][.<recipe>], also as the first word without --run; "
@@ -54,7 +53,7 @@ def add_fit(verbs: Verbs) -> None:
 
 def add_evaluate(verbs: Verbs) -> None:
     example = "fastscale evaluate runs/regnety-tiny.dWr-x4.quick/seed0 --data fashion-mnist"
-    p = verbs.verb("evaluate", cmd_evaluate, example + LIGHTNING, further=True)
+    p = verbs.verb("evaluate", cmd_evaluate, example + EVALUATING, further=True)
     text = "a .ckpt file, a run's folder, a released name or a .safetensors file"
     p.add("checkpoint", None, text)
     p.add("--data", None, "default: what it was trained on", metavar="SOURCE")

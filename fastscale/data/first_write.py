@@ -7,7 +7,7 @@ import os
 from fastscale.common import pluralize
 from fastscale.data.choice import have_ffcv
 from fastscale.data.images import Say
-from fastscale.data.source_kinds import FolderSource
+from fastscale.data.source_kinds import ArchiveSource, FolderSource
 from fastscale.data.sources import source as find_source
 from fastscale.data.write import BrokenImages, write
 from fastscale.errors import InputError
@@ -26,6 +26,10 @@ def write_first(
         return
     if any((source.betons / f"{split}.beton").exists() for split in ("train", "val")):
         return
+    if isinstance(source, ArchiveSource):
+        source.unpacked()  # raises for a missing archive
+    else:
+        _ = source.classes  # raises for a missing or empty folder
     say(f"{source.name}: writing it for the loader, once, as with: {source.command}")
     try:
         write(source, progress=say)

@@ -128,7 +128,8 @@ def errors_of(
         with suppress(InputError):  # opening the images reports what is wrong with them
             keep_split(config["data"]["source"], value_of("--data.data_dir", arguments))
     config["data"]["only_val"] = True
-    cli = TrainerCLI({**config, "seed_everything": settings["seed"]}, arguments)
+    config["seed_everything"] = settings["seed"]
+    cli = TrainerCLI(config, arguments, evaluated=recipe)
     check_evaluation(cli.config["trainer"])
     if (other := cast(ImageClassifier, cli.model).arch.name) != arch.name:
         raise InputError(f"{where}: of {arch.name}, --model.arch says {other}: leave it out")

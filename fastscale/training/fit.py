@@ -13,12 +13,13 @@ from fastscale.archs.names import NetworkName, RunName, network_and_recipe
 from fastscale.common import write_whole
 from fastscale.data.first_write import write_first
 from fastscale.data.module import ImageData
+from fastscale.data.sources import source as find_source
 from fastscale.errors import InputError
 from fastscale.records import Record, RecordStore
-from fastscale.scaling import arch_named, own_definition
+from fastscale.scaling import arch_named, network_of, own_definition
 from fastscale.training.bar import Bar
 from fastscale.training.board import board
-from fastscale.training.by_size import PLACEHOLDER, for_device, recipe_of_data
+from fastscale.training.by_size import PLACEHOLDER, SCRATCH, for_device, recipe_of_data
 from fastscale.training.ending import in_one_line
 from fastscale.training.lines import Lines, beginning
 from fastscale.training.memory import keep_freed_memory
@@ -37,7 +38,7 @@ from fastscale.training.resuming import check_progress, check_steps, checkpoint_
 from fastscale.training.run_checkpoint import RunCheckpoint, kept
 from fastscale.training.runs import RunFolder
 from fastscale.training.speaking import one_speaks, quiet, speaks, tell
-from fastscale.training.starting import Opener, check_start
+from fastscale.training.starting import Opener, check_body, check_start
 from fastscale.training.step_loop import StepLoop
 from fastscale.training.stopping import Stopped, Stopping
 from fastscale.training.trainer_cli import TrainerCLI, run_config
@@ -93,6 +94,7 @@ class _Run:
         self.stopping, self.restart, self.first = stopping, restart, speaks()
         self.cuda_graph = cuda_graph
         self.begun = False  # whether an earlier process began it, with or without a checkpoint
+        self._check_names(run, arguments, opener)
         _write_first(arguments)
         config = _config(run, arguments)
         self.cli = TrainerCLI(config, arguments)
@@ -107,8 +109,7 @@ class _Run:
             raise InputError(
                 f"--run {run} names {name.network}, --model.arch names {arch}: give one of them"
             )
-        ancestry = self._start(opener)
-        check_trainer(self.options)
+        ancestry = self._load_start()
         check_processes(self.options)
         self.data.share_of(1)  # refuses a batch larger than the data before anything is written
         self.store = RecordStore(Path(runs_dir) / "records.jsonl")
@@ -131,15 +132,36 @@ class _Run:
             **({"ancestry": ancestry} if ancestry else {}),
         }
 
-    def _start(self, opener: Opener | None) -> dict[str, Any]:
+    def _check_names(self, run: str | None, arguments: list[str], opener: Opener | None) -> None:
+        """InputError for a wrong name or setting, before images are read or written."""
+        check_arguments(arguments)
+        network, recipe = _named(run, arguments)
+        config: dict[str, Any] = {}
+        if network is not None:
+            arch = arch_named(network)
+            # one that the number of images decides is not known yet
+            stand_in = recipe or load_recipe(SCRATCH[0][1])
+            config = run_config(arch.name, stand_in, definition=own_definition(arch))
+        given = [word for word in arguments if not word.startswith("--print_config")]
+        settings = TrainerCLI(config, given, builds=False).config
+        if network is None or recipe is not None:
+            Recipe.from_dict(vars(settings["model"]["recipe"]))
+        check_trainer(settings["trainer"])
+        find_source(settings["data"]["source"], settings["data"]["data_dir"])
+        weights = settings["model"]["weights"]
+        self.start = opener(weights) if opener is not None and weights is not None else None
+        if self.start is not None:
+            model = settings["model"]
+            check_body(network_of(model["arch"], model["definition"]), self.start)
+
+    def _load_start(self) -> dict[str, Any]:
         """Loads the trained weights to start from, if any; returns what is known of them."""
-        module, data = self.module, self.data
+        module, data, start = self.module, self.data, self.start
         if module.recipe.initial:
             raise InputError("recipe.initial follows from --weights: use --weights instead")
-        if module.weights is None or opener is None:
+        if start is None:
             check_start(module.recipe)
             return {}
-        start = opener(module.weights)
         taken = module.start_from(start, data.classes, data.data_name)
         tell(f"starts from {start.description}: {taken}")
         return start.ancestry
@@ -267,27 +289,37 @@ class _Run:
         tell(f"{self.folder.path}: resumes from its last checkpoint, after step {step}")
 
 
-def _config(run: str | None, arguments: list[str]) -> dict[str, Any]:
-    if run is not None:
-        network, named = network_and_recipe(run)
-        arch = arch_named(network)
-        recipe = load_recipe(named) if named else _recipe_by_size(network, arguments)
-        if recipe.data == PLACEHOLDER and value_of("--data.source", arguments) is None:
+def _named(run: str | None, arguments: list[str]) -> tuple[NetworkName | None, Recipe | None]:
+    """The network and the recipe that `run` names; None if a file or the images decide."""
+    if run is None:
+        if value_of("--config", arguments) is None:
             raise InputError(
-                f"recipe {recipe.name} is for your own images: say where they are with "
-                "--data.source folder:PHOTOS"
+                "say what to train: fit <base>[.<strategy>-x<factor>][.<recipe>], or --config FILE"
             )
-        return run_config(arch.name, recipe, definition=own_definition(arch))
-    if value_of("--config", arguments) is None:
+        return None, None
+    network, named = network_and_recipe(run)
+    if named is None:
+        return network, None
+    recipe = load_recipe(named)
+    if recipe.data == PLACEHOLDER and value_of("--data.source", arguments) is None:
         raise InputError(
-            "say what to train: fit <base>[.<strategy>-x<factor>][.<recipe>], or --config FILE"
+            f"recipe {recipe.name} is for your own images: say where they are with "
+            "--data.source folder:PHOTOS"
         )
-    return {}
+    return network, recipe
+
+
+def _config(run: str | None, arguments: list[str]) -> dict[str, Any]:
+    network, recipe = _named(run, arguments)
+    if network is None:
+        return {}
+    arch = arch_named(network)
+    recipe = recipe or _recipe_by_size(network, arguments)
+    return run_config(arch.name, recipe, definition=own_definition(arch))
 
 
 def _write_first(arguments: list[str]) -> None:
     """Writes the user's own images to a .beton file at their first use, and says so."""
-    check_arguments(arguments)
     names = ("source", "data_dir", "loader")
     spec, data_dir, loader = (value_of(f"--data.{name}", arguments) for name in names)
     if spec is not None:

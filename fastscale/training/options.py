@@ -24,6 +24,8 @@ LINKED = {
         ("--data.resolution", "--data.test_resolution"), "the network that --run names"
     ),
     **dict.fromkeys(("--data.seed", "--model.seed"), "--seed_everything"),
+    "--optimizer": "the recipe's --model.recipe.lr, momentum and weight_decay",
+    "--lr_scheduler": "the recipe's --model.recipe.schedule",
     **dict.fromkeys(
         ("--model.num_classes", "--model.mean", "--model.std"), "the data that --data.source names"
     ),
@@ -62,7 +64,8 @@ def check_arguments(arguments: Sequence[str]) -> None:
         value = argument
         if argument.startswith("--"):
             option, equals, value = argument.partition("=")
-            if instead := LINKED.get(option):
+            linked = (w for k, w in LINKED.items() if option == k or option.startswith(f"{k}."))
+            if instead := next(linked, None):
                 raise InputError(f"{option} follows from {instead}: use that instead")
             if not equals:
                 continue
@@ -214,8 +217,19 @@ def _strategy(value: Any) -> bool:
     return str(value) == "auto" or str(value).startswith("ddp")
 
 
+def _accelerator(value: Any) -> bool:
+    """Whether this machine has it."""
+    from pytorch_lightning.accelerators import AcceleratorRegistry
+
+    names = ("cuda", "mps") if value == "gpu" else (value,)
+    known = AcceleratorRegistry.available_accelerators()
+    found = [AcceleratorRegistry[name]["accelerator"] for name in names if name in known]
+    return value == "auto" or any(each.is_available() for each in found)
+
+
 RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "strategy": (_strategy, "auto or ddp (a run's checkpoint holds the whole network)"),
+    "accelerator": (_accelerator, "auto, cpu, or one that this machine has, such as gpu"),
     "devices": (_devices, "a number from 1, -1 or auto (all), or a list as 0,1"),
     "num_nodes": (_between(1, 100_000), "a whole number from 1"),
     "check_val_every_n_epoch": (_between(1, 10**9), "a whole number from 1"),

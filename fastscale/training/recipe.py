@@ -141,7 +141,10 @@ class Recipe:
                 "from 0 (exponential: above 0) to 1",
             ),
             "lr_every": (self.lr_every in ("epoch", "step"), "epoch or step"),
-            "warmup_epochs": (self.warmup_epochs <= self.epochs, "from 0 to epochs"),
+            "warmup_epochs": (
+                self.warmup_epochs <= self.epochs,
+                f"from 0 to its {self.epochs} epochs (set both)",
+            ),
             "momentum": (
                 self.momentum < 1 and (self.momentum > 0 or not self.nesterov),
                 "from 0 to below 1 (Nesterov: above 0)",

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from fastscale.archs import Arch
 from fastscale.errors import InputError
+from fastscale.models import build
 from fastscale.training.classes import outputs_by_name
 from fastscale.training.recipe import Recipe
 
@@ -112,17 +113,24 @@ def other_body(arch: Arch, start: Start, own: dict[str, Tensor]) -> str:
     return f"{len(wrong)} of its tensors differ, for example {wrong[0]}" if wrong else ""
 
 
+def check_body(arch: Arch, start: Start) -> None:
+    """InputError if the body of the weights is not that of `arch`; allocates nothing."""
+    with torch.device("meta"):
+        own = build(arch, 1000).state_dict()  # the classes of the last layer do not matter
+    if problem := other_body(arch, start, own):
+        raise InputError(
+            f"--weights {start.name}: of {start.arch.name}, whose body is not that of {arch.name} "
+            f"({problem}); train {start.arch.name}, or give weights of {arch.name}"
+        )
+
+
 def load_start(net: nn.Module, arch: Arch, start: Start, there: Sequence[str], data: str) -> str:
     """Loads the weights into `net`, a network of `arch` for the classes `there` of `data`.
 
     Returns a text that says what was done with the last layer. InputError if the bodies differ.
     """
     own = net.state_dict()
-    if problem := other_body(arch, start, own):
-        raise InputError(
-            f"--weights {start.name}: of {start.arch.name}, whose body is not that of {arch.name} "
-            f"({problem}); train {start.arch.name}, or give weights of {arch.name}"
-        )
+    check_body(arch, start)
     outputs = outputs_by_name(start.classes or (), there)
     with torch.no_grad():
         for name, value in start.tensors.items():

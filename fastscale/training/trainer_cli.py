@@ -20,6 +20,7 @@ from fastscale.training.atomic_io import AtomicCheckpointIO
 from fastscale.training.classifier import ImageClassifier
 from fastscale.training.monitor import SpeedMonitor
 from fastscale.training.options import check_arguments
+from fastscale.training.parser_words import check_names, in_words
 from fastscale.training.recipe import Recipe
 from fastscale.training.scoring import ERROR_DIGITS, ERRORS
 
@@ -34,11 +35,18 @@ TRAINER_DEFAULTS = {
 class TrainerCLI(LightningCLI):
     """Parses `--model.* --data.* --trainer.* --seed_everything --config` and builds the objects.
 
-    The caller runs them.
+    The caller runs them. `builds` False: only parses. `evaluated`: the recipe of a checkpoint to
+    evaluate, which no option may change.
     """
 
-    def __init__(self, config: dict[str, Any], arguments: list[str]):
-        self.speed = SpeedMonitor()
+    def __init__(
+        self,
+        config: dict[str, Any],
+        arguments: list[str],
+        builds: bool = True,
+        evaluated: Recipe | None = None,
+    ):
+        self.speed, self.builds, self.evaluated = SpeedMonitor(), builds, evaluated
         check_arguments(arguments)
         typed = sys.argv
         sys.argv = typed[:1]  # Lightning would warn of our own arguments there
@@ -58,7 +66,7 @@ class TrainerCLI(LightningCLI):
                 parser_kwargs={"exit_on_error": False, "prog": "fastscale", "default_env": False},
             )
         except ArgumentError as error:
-            raise InputError(" ".join(str(error).split())) from None
+            raise InputError(in_words(error)) from None
         except MisconfigurationException as error:  # of a logger or callback
             raise InputError(f"--trainer: {' '.join(str(error).split())}") from None
         finally:
@@ -87,6 +95,7 @@ class TrainerCLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Also checks the seed, which Lightning uses at once."""
+        check_names(args, parser._option_string_actions)
         try:
             super().parse_arguments(parser, args)
         except InputError:
@@ -102,7 +111,15 @@ class TrainerCLI(LightningCLI):
 
     def before_instantiate_classes(self) -> None:
         """Checks the recipe before the data are opened."""
-        Recipe.from_dict(vars(self.config["model"]["recipe"]))
+        if self.builds:
+            recipe = Recipe.from_dict(vars(self.config["model"]["recipe"]))
+            if self.evaluated is not None:
+                _check_unchanged(recipe, self.evaluated)
+
+    def instantiate_classes(self) -> None:
+        """Builds the objects, if that is wanted."""
+        if self.builds:
+            super().instantiate_classes()
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Does nothing yet: `trainer_for` makes the trainer when the run's folder is known."""
@@ -142,6 +159,14 @@ def final_errors(trainer: Trainer) -> dict[str, float]:
         for k in ERRORS
         if k in trainer.callback_metrics
     }
+
+
+def _check_unchanged(recipe: Recipe, own: Recipe) -> None:
+    """InputError if options changed a setting that has no effect on an evaluation."""
+    theirs = own.as_dict()
+    for name, value in recipe.as_dict().items():
+        if value != theirs[name] and name not in ("batch_size", "accumulate"):
+            raise InputError(f"--model.recipe.{name} has no effect on an evaluation: leave it out")
 
 
 def _of_the_network(what: str, name: str, definition: Any) -> Any:

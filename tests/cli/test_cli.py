@@ -78,7 +78,7 @@ def test_scale_with_group_widths_that_are_powers_of_two(capsys):
         (["info", "resnet-50", "--resolution", "0"], "wanted a whole number from 1"),
         (["scale", "regnety-4gf", "w", "1e300"], "wanted a number from 0.000001 to 1,000,000, got"),
         (["plan", "--flops", "0M"], "wanted a number from 1 to 1e15, got '0M'"),
-        (["plan", "--latency", "5"], "--latency; did you mean '--latency-ms', '--latency-batch'"),
+        (["plan", "--latency", "5"], "--latency; did you mean '--latency-ms' or '--latency-batch'"),
         (["predict", "a.jpg", "--chekpoint", "x"], "'--checkpoint'? (see `fastscale predict --he"),
         (["info", "resnet-50", "--flops", "4"], "unrecognised: --flops; see fastscale info --help"),
         (["fitt", "x"], "did you mean 'fit'? (see `fastscale --help`)"),

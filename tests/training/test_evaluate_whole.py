@@ -36,6 +36,14 @@ def test_options_that_leave_images_out(folder, tmp_path, capsys):
     assert found[1:] == found[:1] * 2
 
 
+def test_options_without_an_effect(folder, capsys):
+    """The network is the checkpoint's, and nothing is trained."""
+    assert main(["evaluate", str(folder), "--model.recipe.lr", "3"]) == 2
+    out, err = capsys.readouterr()
+    assert not out and err.count("\n") == 1
+    assert "--model.recipe.lr has no effect on an evaluation: leave it out" in err
+
+
 def test_another_network_than_the_checkpoints(folder, capsys):
     """Without an error it would only change the resolution."""
     assert main(["evaluate", str(folder), "--model.arch", "regnety-tiny.r-x4"]) == 2
