@@ -30,7 +30,7 @@ def add_scale(verbs: Verbs) -> None:
     p.own_archs()
     p.add("strategy", None, "d w r dw wr dr dwr dWr, dwgr, wg, d1_w8_g8_r1, alpha=0.8, ...")
     text = "how many times the flops, roughly; or give a target in its place"
-    p.add("factor", real(1e-6, 1e6), text, nargs="?")
+    p.add("factor", real(1e-4, 1e5), text, nargs="?")
     p.group_widths("as the strategy says")
     for metric, label in METRICS.items():
         p.add(f"--{metric}", COUNT, f"target {label}")
@@ -76,7 +76,7 @@ def cmd_scale(args: argparse.Namespace) -> int:
     from fastscale.scaling import Strategy
 
     targets = {k: v for k in METRICS if (v := getattr(args, k)) is not None}
-    if (args.factor is None) == (not targets):
+    if len(targets) + (args.factor is not None) != 1:
         raise InputError(
             "fastscale scale: give a factor, or one target: --flops, --params or --acts"
         )

@@ -70,9 +70,9 @@ def add_plan(verbs: Verbs) -> None:
     text = "number of classes; default: 1000"
     p.add("--classes", CLASSES, text, default=argparse.SUPPRESS, dest="num_classes")
     text = "which records to use, if they differ: 32-true, 16-mixed, bf16-mixed"
-    p.add("--precision", None, text)
+    p.add("--precision", ("32-true", "16-mixed", "bf16-mixed"), text)
     text = "which records to use: contiguous, channels_last, or best (the faster for each network)"
-    p.add("--layout", None, text)
+    p.add("--layout", ("contiguous", "channels_last", "best"), text)
     text = "which records to use: compiled or eager"
     p.add("--compile", None, text, action=argparse.BooleanOptionalAction)
     text = (
@@ -95,6 +95,9 @@ def cmd_plan(args: argparse.Namespace) -> int:
     from fastscale.planning.table import lines
 
     own = "".join(f" --arch {shlex.quote(text)}" for text in args.own)
+    for option in ("precision", "layout", "compile"):
+        if getattr(args, option) is not None and args.device is None:
+            raise InputError(f"--{option} chooses among the records of a device: give --device too")
     data, by_size = args.data, args.data is not None and args.recipe is None
     if args.recipe is not None:  # fit would refuse run names with an unknown recipe
         from fastscale.training.recipe import load_recipe

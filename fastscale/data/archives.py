@@ -161,7 +161,9 @@ def unpack(path: Path, target: Path, say: Say = print) -> Path:
             # from the system (a full disk, for example); errors about the archive have no number
             raise InputError(f"cannot unpack {path} into {target.parent}: {e.strerror}") from e
         reason = one_line(" ".join(str(e).split()))[:200]
-        raise InputError(f"{path}: not a complete {', '.join(SUFFIXES)} archive ({reason})") from e
+        # tarfile lists the error of each of its readers if the file is no archive at all
+        why = "" if "could not be opened successfully" in reason else f" ({reason})"
+        raise InputError(f"{path}: not a complete {', '.join(SUFFIXES)} archive{why}") from e
     finally:
         shutil.rmtree(part, ignore_errors=True)
     say(f"unpacked {path.name}: {progress.n} files in {progress.took()}")

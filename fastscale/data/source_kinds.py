@@ -167,7 +167,8 @@ class FolderSource(Source):
         if found is None:
             wanted = " and ".join(f"{s}/<class>/*" for s in splits)
             either = ", or <class>/* alone" if self.own else ""
-            problem = "contains no such images" if self.base.is_dir() else "no such folder"
+            problem = "is a file, not a folder" if self.base.exists() else "no such folder"
+            problem = "contains no such images" if self.base.is_dir() else problem
             raise InputError(f"{self.root}: {problem}; wanted: {wanted}{either}")
         return found
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,8 @@ def _onnx(path: Path) -> tuple[dict[str, Any], Any, str]:
     try:
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime raises many kinds
-        raise InputError(f"{path}: not an ONNX file ({one_line(error)})") from None
+        reason = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", one_line(error))
+        raise InputError(f"{path}: not an ONNX file ({reason})") from None
     metadata = session.get_modelmeta().custom_metadata_map
 
     def run(images: np.ndarray) -> np.ndarray:

@@ -79,8 +79,8 @@ def scale_to(
     best = _search(miss, math.log(target / unscaled) / growth)
     if not miss(best) < math.log(1.25):
         raise InputError(
-            f"{base.name} by {strategy.name!r} cannot reach {metric} = {target:g}: "
-            f"give a target nearer its own {unscaled:g}"
+            f"{base.name} by {strategy.name!r} cannot reach {metric} = {target:,.0f}: "
+            f"give a target nearer its own {unscaled:,.0f}"
         )
     best = shortest(best, lambda f: miss(f) <= miss(best) + 1e-12)
     found = tried[best]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from fastscale.archs.check import said_number
 from fastscale.archs.names import read_strategies
+from fastscale.common import span
 from fastscale.errors import InputError
 from fastscale.scaling.exponents import Exponents, conv_stage, group_conv_stage
 
@@ -161,8 +162,8 @@ class Strategy:
         number = isinstance(factor, int | float) and not isinstance(factor, bool)
         if not number or not SMALLEST_FACTOR <= factor <= LARGEST_FACTOR:
             raise InputError(
-                f"the scaling factor must be a finite number > 0 (at least {SMALLEST_FACTOR:g}) "
-                f"and at most {LARGEST_FACTOR:,}, got {said_number(factor)}"
+                f"the scaling factor must be a number {span(SMALLEST_FACTOR, LARGEST_FACTOR)}, "
+                f"got {said_number(factor)}"
             )
         return (
             factor ** float(self.depth),

@@ -11,7 +11,10 @@ from fastscale.common import number, parse_yaml, read_yaml
 from fastscale.errors import InputError
 
 MOST_TEXT = 100_000  # characters of one argument
-NOT_CONFIGS = ("--data.source", "--data.data_dir", "--trainer.default_root_dir")
+NOT_CONFIGS = (
+    *("--data.source", "--data.data_dir", "--trainer.default_root_dir"),
+    "--model.weights",
+)
 # options of Lightning that cannot be set here, and what decides them instead
 LINKED = {
     "--trainer.max_epochs": "the recipe's --model.recipe.epochs",

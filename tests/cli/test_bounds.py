@@ -28,5 +28,5 @@ def test_a_checkpoint_or_name_on_the_command_line(verb, tmp_path, capsys):
     start = time.monotonic()
     code = main(argv)
     err = capsys.readouterr().err
-    assert code == 2 and "at most 100,000" in err and err.count("\n") == 1, err
+    assert code == 2 and "to 100,000, got" in err and err.count("\n") == 1, err
     assert time.monotonic() - start < 60 and json.dumps(err)

@@ -5,6 +5,7 @@ import pytest
 from fastscale.cli import main
 from fastscale.data import first_write
 from fastscale.errors import InputError
+from fastscale.home import home
 from fastscale.training.parser_words import in_words
 from fastscale.training.recipe import Recipe
 
@@ -57,6 +58,18 @@ def test_before_images_are_read(
     out, err = capsys.readouterr()
     assert said in err and err.startswith("error: ") and err.count("\n") == 1
     assert "writing it" not in out + err and not (tmp_path / "runs").exists()
+
+
+def test_weights_in_a_file_are_not_read_as_settings(image_folder, data_home, capsys):
+    """Without an error, the released file's network is recognised; a cut one is said to be cut."""
+    (file,) = home().checkpoints.glob("regnety-tiny.dWr-x4_*.safetensors")
+    data = ["--data.source", f"folder:{image_folder}"]
+    assert main(["fit", TINY, "--weights", str(file), *data]) == 2
+    assert "of regnety-tiny.dWr-x4, whose body is not" in capsys.readouterr().err
+    cut = data_home.parent / "cut.safetensors"
+    cut.write_bytes(file.read_bytes()[:-9])
+    assert main(["fit", TINY, "--weights", str(cut), *data]) == 2
+    assert f"{cut}: cut short; fetch or write it again" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["absent", "empty"])
