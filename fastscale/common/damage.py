@@ -17,7 +17,7 @@ def damage(path: str | os.PathLike[str]) -> str:
         if not start:
             return "empty"
         if start.startswith(b"PK\x03\x04"):
-            return "damaged" if zipfile.is_zipfile(path) else "cut short"
+            return _of_a_zip(path)
         if start[:1] == b"\x80":
             return "cut short, or not written by torch.save"
         length = int.from_bytes(start[:8], "little")
@@ -32,3 +32,14 @@ def damage(path: str | os.PathLike[str]) -> str:
             return "cut short" if max(ends, default=0) > size - 8 - length else "damaged"
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             return "damaged"
+
+
+def _of_a_zip(path: str | os.PathLike[str]) -> str:
+    try:
+        with zipfile.ZipFile(path) as file:
+            names = {name.partition("/")[2] for name in file.namelist()}
+    except zipfile.BadZipFile:
+        return "cut short"
+    # constants.pkl: a TorchScript program
+    weights = "data.pkl" in names and "constants.pkl" not in names
+    return "damaged" if weights else "not a file of weights"

@@ -8,7 +8,8 @@ import pytest
 
 from fastscale.data import source
 from fastscale.data.write import write
-from tests.data.test_write_interrupted import children, wait_for
+from tests.data.test_write_interrupted import children
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -47,7 +48,7 @@ def test_plain_workers_end_with_their_parent(make, start_python, blocked):
     assert len(workers) >= 2
     p.send_signal(signal.SIGKILL)
     p.wait(timeout=30)
-    wait_for(lambda: not any(os.path.exists(f"/proc/{w}") for w in workers), 10)
+    until(lambda: not any(os.path.exists(f"/proc/{w}") for w in workers), 10)
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.05, 0.1, 0.2])

@@ -43,7 +43,7 @@ def test_a_plan_that_only_times_shows_its_networks(tmp_path, capsys, data_home):
         and "135 networks to time, on dummy data: 0 have times, 135 have none" in out
     )
     (line,) = (line.split() for line in out.splitlines() if line.startswith("  efficientnet-b0 "))
-    assert line[2] == "min" and line[4] == "GiB" and "predicted for v100, on one device" in out
+    assert line[2] == "min" and "GiB" in line and "predicted for v100, on one device" in out
 
 
 def test_only_times_of_this_device_count(small_artifact, tmp_path, monkeypatch):
