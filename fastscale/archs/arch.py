@@ -49,10 +49,11 @@ class Arch(ABC):
     stem_width: int
     stem_stride: int
     head_width: int  # of the 1x1 conv before pooling; 0: none
-    __dataclass_fields__: ClassVar[dict[str, Any]]  # every network is a dataclass
     activation: str  # of all layers: relu, relu6 or silu
 
     group_widths: tuple[int, ...]  # of the group convs of each stage, if `grouped`
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]  # every network is a dataclass
 
     # attributes with defaults
     block: str = "inverted"  # the builder of the modules of blocks

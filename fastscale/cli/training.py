@@ -9,9 +9,9 @@ from fastscale.cli.signals import ended_by_signals
 from fastscale.common import pluralize
 from fastscale.home import home
 
-FURTHER = "\n\nFurther options are Lightning's: {}--data.loader plain, --trainer.devices 8, "
-FITTING = FURTHER.format("--model.recipe.lr 1.0, ") + "--seed_everything 1, --config FILE."
-EVALUATING = FURTHER.format("") + "--model.recipe.batch_size 256."
+LIGHTNING = "\n\nFurther options are Lightning's: {}--data.loader plain, --trainer.devices 8, "
+FITTING = LIGHTNING.format("--model.recipe.lr 1.0, ") + "--seed_everything 1, --config FILE."
+EVALUATING = LIGHTNING.format("") + "--model.recipe.batch_size 256."
 
 
 def add_fit(verbs: Verbs) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from fastscale.archs.names import NetworkName
-from fastscale.common import open_to_append
+from fastscale.common import open_to_append, pluralize
 from fastscale.errors import InputError
 from fastscale.records import Record, RecordStore, step_time
 from fastscale.timing.crew import Crew, TimeIsUp
@@ -100,7 +100,7 @@ class Sweep:
             most = self.budget_min and f", as many as fit into {self.budget_min:g} minutes"
             self.say(
                 f"{self.grid.name}: {self.total} measurements{most or ''}, on {name}, "
-                f"{threads} thread{'s' * (threads != 1)}; log: {self.place.log}"
+                f"{pluralize(threads, 'thread')}; log: {self.place.log}"
             )
             for network, setting in jobs:
                 self._job(network.name, setting)

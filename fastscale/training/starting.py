@@ -113,10 +113,14 @@ def other_body(arch: Arch, start: Start, own: dict[str, Tensor]) -> str:
     return f"{len(wrong)} of its tensors differ, for example {wrong[0]}" if wrong else ""
 
 
-def check_body(arch: Arch, start: Start) -> None:
-    """InputError if the body of the weights is not that of `arch`; allocates nothing."""
-    with torch.device("meta"):
-        own = build(arch, 1000).state_dict()  # the classes of the last layer do not matter
+def check_body(arch: Arch, start: Start, own: dict[str, Tensor] | None = None) -> None:
+    """InputError if the body of the weights is not that of `arch`.
+
+    `own`: the tensors of `arch`; default: those of a network without memory.
+    """
+    if own is None:
+        with torch.device("meta"):
+            own = build(arch, 1000).state_dict()  # the classes of the last layer do not matter
     if problem := other_body(arch, start, own):
         raise InputError(
             f"--weights {start.name}: of {start.arch.name}, whose body is not that of {arch.name} "
@@ -130,7 +134,7 @@ def load_start(net: nn.Module, arch: Arch, start: Start, there: Sequence[str], d
     Returns a text that says what was done with the last layer. InputError if the bodies differ.
     """
     own = net.state_dict()
-    check_body(arch, start)
+    check_body(arch, start, own)
     outputs = outputs_by_name(start.classes or (), there)
     with torch.no_grad():
         for name, value in start.tensors.items():

@@ -61,7 +61,7 @@ def test_before_images_are_read(
 
 
 def test_weights_in_a_file_are_not_read_as_settings(image_folder, data_home, capsys):
-    """Without an error, the released file's network is recognised; a cut one is said to be cut."""
+    """A released file's network is recognised, and a file that was cut short is refused."""
     (file,) = home().checkpoints.glob("regnety-tiny.dWr-x4_*.safetensors")
     data = ["--data.source", f"folder:{image_folder}"]
     assert main(["fit", TINY, "--weights", str(file), *data]) == 2

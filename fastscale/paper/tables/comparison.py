@@ -183,7 +183,7 @@ def _notes(comparison: Comparison) -> list[str]:
         run = _threads(comparison, "train") and f"{_threads(comparison, 'train')} per run"
         n = epochs.pop()
         notes.append(
-            f"Recipe {comparison.plan.recipe}, {n} epoch{'s' * (n != 1)}{run}. "
+            f"Recipe {comparison.plan.recipe}, {pluralize(n or 0, 'epoch')}{run}. "
             f"Counts are for one image and {classes} classes."
         )
     return notes

@@ -1,5 +1,6 @@
 """The tables of trained evidence: every network with its errors, and every paired difference."""
 
+from fastscale.common import pluralize
 from fastscale.paper.artifacts import Artifact
 from fastscale.paper.matched import equality, matched
 from fastscale.paper.paired import Trained, by_size, comparisons, difference
@@ -110,8 +111,8 @@ def amount(found: Trained) -> str:
         time = f"{hours:.1f} hours" if hours >= 2 else f"{60 * hours:.0f} minutes"
         threads = found.records[0].env.get("threads")
         on = found.device
-        if found.on_cpu:
-            on += f", {threads} thread{'s' * (threads != 1)} per run"
+        if threads and found.on_cpu:
+            on += f", {pluralize(threads, 'thread')} per run"
         text += (
             f"; training on {images / 1e6:.1f} M images took {time} "
             f"({on}; sum of all runs, {found.clock})"
