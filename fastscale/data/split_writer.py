@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from fastscale.common import whole_file, write_whole
+from fastscale.common import pluralize, whole_file, write_whole
 from fastscale.data.beton import Index, damaged, info_path, read_both
 from fastscale.data.beton_file import BetonFile
 from fastscale.data.encode import Settings, encode_all
@@ -70,7 +70,7 @@ class SplitWriter:
                 self.say(f"{self.title}: {self.path} is damaged: rewriting it")
                 return None
             self._note(info, stamp)
-            self.say(f"{self.title}: {self.path} is already written, {info.count} images")
+            self.say(f"{self.title}: {self.path} is already written, {_contents(info)}")
             return info
         return None
 
@@ -127,7 +127,7 @@ class SplitWriter:
         )
         write_whole(info_path(self.path), info.text())
         self._list(stamp, found.digests)
-        self.say(f"{self.title}: {self.path} is updated, {info.count} images")
+        self.say(f"{self.title}: {self.path} is updated, {_contents(info)}")
         return info
 
     def write(self, workers: int, skip_broken: bool) -> BetonInfo | None:
@@ -217,9 +217,15 @@ class SplitWriter:
             labels.append(label)
             counts[stored.how] += 1
             counts["shrunk"] += stored.shrunk
-        written = len(labels)
-        self.say(f"{self.title}: {written} images, {out.at / 1e6:.1f} MB, in {progress.took()}")
+        if skip_broken or not self.broken:
+            took = progress.took()
+            self.say(f"{self.title}: {len(labels)} images, {out.at / 1e6:.1f} MB, in {took}")
         return digests, labels, counts
+
+
+def _contents(info: BetonInfo) -> str:
+    left_out = f", {pluralize(info.skipped, 'broken image')} left out" if info.skipped else ""
+    return f"{info.count} images{left_out}"
 
 
 class _Ended(Exception):

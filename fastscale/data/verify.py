@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from fastscale.common import write_whole
+from fastscale.common import pluralize, write_whole
 from fastscale.data.beton import damaged, info_path, read_both
 from fastscale.data.folder import SPLITS
 from fastscale.data.identity import labels_digest
@@ -79,7 +79,7 @@ def _words(from_spec: Source, info: BetonInfo) -> str:
     if from_spec.images_at is None or not from_spec.images_at.exists():
         parts.append("not compared: the source is not here")
     elif info.skipped:
-        parts.append(f"{info.skipped} broken images left out")
+        parts.append(f"{pluralize(info.skipped, 'broken image')} left out")
     return "; ".join(parts)
 
 

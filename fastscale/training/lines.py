@@ -32,9 +32,13 @@ class Lines(Checkpoint):
         self.told, self.whole = False, True
         self.taken: list[float] = []  # seconds of each epoch that this process ran completely
 
+    def now(self) -> float:
+        """Seconds of a clock that leaves out the pauses of training."""
+        return time.perf_counter() - self.speed.lost
+
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Starts the clock."""
-        self.epoch_began = time.perf_counter()
+        self.epoch_began = self.now()
         self.whole = not trainer.fit_loop.restarting
 
     def on_train_batch_end(
@@ -48,7 +52,7 @@ class Lines(Checkpoint):
         """Prints the estimate as soon as enough steps are measured."""
         if self.told:
             return
-        now = time.perf_counter()
+        now = self.now()
         if math.isnan(self.first_step):  # not counted: it prepares what the others use
             self.first_step = now
             return
@@ -74,11 +78,11 @@ class Lines(Checkpoint):
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Starts the epoch's clock; Lightning does not call this for a resumed epoch."""
-        self.epoch_began, self.whole = time.perf_counter(), True
+        self.epoch_began, self.whole = self.now(), True
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Prints the epoch's line."""
-        took = time.perf_counter() - self.epoch_began
+        took = self.now() - self.epoch_began
         if self.whole:
             self.taken.append(took)
         module: Any = pl_module

@@ -52,10 +52,16 @@ class Clock:
                 torch.cuda.synchronize()
             self.total, self.since = self.read(), math.nan
 
-    def drop_since(self, reading: float) -> None:
-        """Takes off what it has counted since this reading, or since it last started."""
-        if self.running:
-            self.total, self.since = max(self.total, reading), time.perf_counter()
+    def drop_since(self, reading: float) -> float:
+        """Takes off what it has counted since this reading, or since it last started.
+
+        Returns the seconds taken off.
+        """
+        if not self.running:
+            return 0.0
+        before, self.total = self.read(), max(self.total, reading)
+        self.since = time.perf_counter()
+        return before - self.total
 
     def read(self) -> float:
         """Seconds so far."""
@@ -75,6 +81,7 @@ class SpeedMonitor(Callback):
     def __init__(self) -> None:
         self.epochs: list[dict[str, float]] = []
         self.begun: dict[str, float] | None = None  # sums of the current epoch
+        self.lost = 0.0  # seconds of pauses, taken off the clock
         self.start({})
         self.begun = None
 
@@ -136,7 +143,7 @@ class SpeedMonitor(Callback):
             return
 
         def resumed(*_: Any) -> None:
-            self.clock.drop_since(self.seen)
+            self.lost += self.clock.drop_since(self.seen)
 
         before = signal.signal(signal.SIGCONT, resumed)
         try:

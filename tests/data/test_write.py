@@ -167,6 +167,7 @@ def test_broken_images_are_all_named_and_end_the_job(tree, lines, workers):
     )
     assert e.value.names[1] == f"{names[1]}: not an image"  # without PIL's memory address
     assert left(s.betons) == []
+    assert not any(" MB, in " in line for line in lines)  # no count of what is not written
 
 
 def test_broken_images_are_left_out_on_request(tree, lines):
@@ -183,6 +184,7 @@ def test_broken_images_are_left_out_on_request(tree, lines):
     lines.clear()
     write(s, skip_broken=True, progress=lines, workers=2)
     assert all("is already written" in line for line in lines)
+    assert all(line.endswith(" images, 1 broken image left out") for line in lines)
 
 
 def test_an_empty_class_in_val_is_found_before_train_is_written(tree, lines):

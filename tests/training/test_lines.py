@@ -18,6 +18,8 @@ from fastscale.training.lines import Lines, describe_errors
 class Speed(SimpleNamespace):
     """A SpeedMonitor at some moment."""
 
+    lost = 0.0
+
     def sums(self):
         return self.now
 

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from fastscale.training import monitor
+from fastscale.training.lines import Lines
 from fastscale.training.monitor import SpeedMonitor
 
 TRAINER = SimpleNamespace(world_size=1, num_training_batches=8)
@@ -39,8 +40,11 @@ def test_a_pause_is_not_counted(paused_in, monkeypatch):
                 work(100.0, "validation")
                 speed.on_validation_end(TRAINER, module)
         speed.on_train_epoch_end(TRAINER, module)
+        printed = Lines(speed).now()  # as if it had begun at 0
     assert signal.getsignal(signal.SIGCONT) is before
     lost = {"step": 1.5, "wait": 0.5, "first step": 1.5}.get(paused_in, 0.0)
+    if paused_in != "validation":  # whose time is not measured, only printed
+        assert printed == pytest.approx(116.0 - lost)
     (epoch,) = speed.epochs
     assert epoch["epoch_time_s"] == pytest.approx(16.0 - lost)
     assert epoch["images_per_s"] == pytest.approx(8 * 16 / 15.5, rel=0.11)
